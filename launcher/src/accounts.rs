@@ -1,0 +1,92 @@
+//! The local user and group files, as text. NSS modules are never loaded into a process that
+//! holds capabilities; a user whom only a directory server knows is named by number.
+
+/// A line of the user file, passwd(5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account<'t> {
+    /// The login name.
+    pub name: &'t str,
+    /// The user id.
+    pub uid: u32,
+    /// The home directory.
+    pub home: &'t str,
+    /// The login shell.
+    pub shell: &'t str,
+}
+
+/// The first account with this user id.
+pub fn account(passwd: &str, uid: u32) -> Option<Account<'_>> {
+    passwd.lines().filter_map(parse_account).find(|account| account.uid == uid)
+}
+
+/// The user id of the first account with this name.
+pub fn user_id(passwd: &str, name: &str) -> Option<u32> {
+    passwd.lines().filter_map(parse_account).find(|account| account.name == name).map(|account| account.uid)
+}
+
+/// The group id of the first group with this name, from group(5).
+pub fn group_id(group: &str, name: &str) -> Option<u32> {
+    parsed_groups(group).find(|(known, ..)| *known == name).map(|(_, gid, _)| gid)
+}
+
+/// Whether the group file lists this user as a member of the group with this id.
+pub fn lists_member(group: &str, gid: u32, user: &str) -> bool {
+    parsed_groups(group).any(|(_, known, members)| known == gid && !user.is_empty() && members.split(',').any(|member| member == user))
+}
+
+fn parse_account(line: &str) -> Option<Account<'_>> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, _, uid, _, _, home, shell] = fields[..] else { return None };
+    Some(Account { name: valid_name(name)?, uid: number(uid)?, home, shell })
+}
+
+fn parsed_groups(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
+    text.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, gid, members] = fields[..] else { return None };
+        Some((valid_name(name)?, number(gid)?, members))
+    })
+}
+
+/// Lines of comments and of NIS (`+`, `-`) are no accounts.
+fn valid_name(name: &str) -> Option<&str> {
+    (!name.is_empty() && !name.starts_with(['#', '+', '-'])).then_some(name)
+}
+
+/// Digits alone: `parse` would read `+0` as root's.
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n# a comment:x:0:0:::\n+:x:0:0::/:/bin/sh\nshort:x:7\nodd:x:+0:0::/:/bin/sh\nalice:x:1000:1000:Alice,,,:/home/alice:/bin/zsh\n:x:5:5::/:/bin/sh\ntwice:x:1000:1000::/elsewhere:/bin/sh\n";
+
+    #[test]
+    fn the_first_account_with_an_id_is_the_one() {
+        let alice = account(PASSWD, 1000).unwrap();
+        assert_eq!((alice.name, alice.home, alice.shell), ("alice", "/home/alice", "/bin/zsh"));
+        assert_eq!(user_id(PASSWD, "root"), Some(0));
+    }
+
+    #[test]
+    fn broken_lines_are_nobody() {
+        assert_eq!(account(PASSWD, 5), None);
+        assert_eq!(account(PASSWD, 7), None);
+        for name in ["short", "odd", "+", "", "# a comment"] {
+            assert_eq!(user_id(PASSWD, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn groups_and_their_members_are_found() {
+        let group = "capwrap:x:998:alice,bob\nempty:x:999:\nbroken:x\n";
+        assert_eq!(group_id(group, "capwrap"), Some(998));
+        assert_eq!(group_id(group, "broken"), None);
+        assert!(lists_member(group, 998, "bob"));
+        assert!(!lists_member(group, 998, "bo"));
+        assert!(!lists_member(group, 999, ""));
+    }
+}

@@ -1,0 +1,233 @@
+//! Whether this caller may run this tool now.
+
+use crate::accounts;
+use crate::policy::{Allow, Identity};
+use std::fmt;
+
+/// Who called, as the kernel says it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The real user id.
+    pub uid: u32,
+    /// The real group id.
+    pub gid: u32,
+    /// The supplementary groups of the process: what the session was given, not what the group
+    /// file says now.
+    pub groups: Vec<u32>,
+}
+
+/// The local user and group files; empty text where there is none.
+#[derive(Clone, Debug, Default)]
+pub struct LocalAccounts {
+    /// The text of passwd(5).
+    pub passwd: String,
+    /// The text of group(5).
+    pub group: String,
+}
+
+impl LocalAccounts {
+    /// The user id that a policy's identity stands for.
+    pub fn uid(&self, identity: &Identity) -> Option<u32> {
+        match identity {
+            Identity::Id(id) => Some(*id),
+            Identity::Name(name) => accounts::user_id(&self.passwd, name),
+        }
+    }
+
+    /// The group id that a policy's identity stands for.
+    pub fn gid(&self, identity: &Identity) -> Option<u32> {
+        match identity {
+            Identity::Id(id) => Some(*id),
+            Identity::Name(name) => accounts::group_id(&self.group, name),
+        }
+    }
+}
+
+/// What makes a caller authorised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The caller is root.
+    Root,
+    /// `allow.users` names the caller.
+    User(Identity),
+    /// `allow.groups` names a group of the caller.
+    Group(Identity),
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => out.write_str("root"),
+            Self::User(user) => write!(out, "user {user}"),
+            Self::Group(group) => write!(out, "group {group}"),
+        }
+    }
+}
+
+/// Why a caller is not authorised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Neither the user nor a group of the caller is listed.
+    NotListed {
+        /// The listed users and groups.
+        listed: Vec<String>,
+        /// A listed group that the group file puts the caller in, though the session is not.
+        joined_since: Option<String>,
+        /// Listed names that the local files do not know.
+        unknown: Vec<String>,
+    },
+    /// The policy's `until` has passed.
+    Expired,
+    /// The policy demands a reason.
+    NoReason,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotListed { listed, .. } => write!(out, "its policy allows {}, and you are not among them", listed.join(", ")),
+            Self::Expired => out.write_str("its policy has expired"),
+            Self::NoReason => out.write_str("its policy demands a reason"),
+        }
+    }
+}
+
+impl Denial {
+    /// What would make the caller authorised.
+    pub fn mend(&self, tool: &str, caller: &str) -> String {
+        match self {
+            Self::NotListed { joined_since: Some(group), .. } => {
+                format!("you joined {group} after this session began: log in again, or `newgrp {group}`")
+            }
+            Self::NotListed { unknown, .. } if !unknown.is_empty() => {
+                format!("{} is not in the local files: name it by number in the policy, as in \"#1001\"", unknown.join(", "))
+            }
+            Self::NotListed { .. } => format!("an administrator can run `capwrap enable {tool} --user {caller}`"),
+            Self::Expired => "an administrator can set a later `until` in it".to_owned(),
+            Self::NoReason => format!("capwrap --reason TEXT {tool} …"),
+        }
+    }
+}
+
+/// Decides whether the caller may run the tool, at `now` in seconds since 1970.
+///
+/// Root may always, but not past `until` and not without the demanded reason: these two are the
+/// administrator's word about the tool, not about who asks.
+///
+/// # Errors
+/// Why not.
+pub fn authorise(
+    allow: &Allow,
+    caller: &Caller,
+    local: &LocalAccounts,
+    now: i64,
+    reason: Option<&str>,
+) -> Result<Ground, Denial> {
+    let ground = ground(allow, caller, local)?;
+    if allow.until.is_some_and(|until| now >= until) {
+        return Err(Denial::Expired);
+    }
+    if allow.reason && reason.is_none_or(|reason| reason.trim().is_empty()) {
+        return Err(Denial::NoReason);
+    }
+    Ok(ground)
+}
+
+fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts) -> Result<Ground, Denial> {
+    if caller.uid == 0 {
+        return Ok(Ground::Root);
+    }
+    if let Some(user) = allow.users.iter().find(|user| local.uid(user) == Some(caller.uid)) {
+        return Ok(Ground::User(user.clone()));
+    }
+    let is_member = |gid: u32| gid == caller.gid || caller.groups.contains(&gid);
+    if let Some(group) = allow.groups.iter().find(|group| local.gid(group).is_some_and(is_member)) {
+        return Ok(Ground::Group(group.clone()));
+    }
+    let name = accounts::account(&local.passwd, caller.uid).map(|account| account.name);
+    let joined_since = allow.groups.iter().find(|group| {
+        name.zip(local.gid(group)).is_some_and(|(name, gid)| accounts::lists_member(&local.group, gid, name))
+    });
+    let users = allow.users.iter().map(|user| format!("user {user}"));
+    let groups = allow.groups.iter().map(|group| format!("group {group}"));
+    let unknown_users = allow.users.iter().filter(|user| local.uid(user).is_none());
+    let unknown_groups = allow.groups.iter().filter(|group| local.gid(group).is_none());
+    Err(Denial::NotListed {
+        listed: users.chain(groups).collect(),
+        joined_since: joined_since.map(Identity::to_string),
+        unknown: unknown_users.chain(unknown_groups).map(Identity::to_string).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local() -> LocalAccounts {
+        LocalAccounts {
+            passwd: "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n".into(),
+            group: "capwrap:x:998:alice\nother:x:997:\n".into(),
+        }
+    }
+
+    fn caller(uid: u32, groups: &[u32]) -> Caller {
+        Caller { uid, gid: uid, groups: groups.to_vec() }
+    }
+
+    fn allow(users: &[&str], groups: &[&str]) -> Allow {
+        let identities = |names: &[&str]| names.iter().map(|name| Identity::Name((*name).into())).collect();
+        Allow { users: identities(users), groups: identities(groups), until: None, reason: false, audit_required: false }
+    }
+
+    fn asks(allow: &Allow, caller: &Caller) -> Result<Ground, Denial> {
+        authorise(allow, caller, &local(), 1000, None)
+    }
+
+    #[test]
+    fn a_listed_user_or_a_member_of_a_listed_group_may_and_others_may_not() {
+        assert!(asks(&allow(&["alice"], &[]), &caller(1000, &[])).is_ok());
+        assert!(asks(&allow(&[], &["capwrap"]), &caller(1001, &[998])).is_ok());
+        assert!(asks(&allow(&[], &["capwrap"]), &caller(1001, &[997])).is_err());
+        assert!(asks(&allow(&["alice"], &[]), &caller(1001, &[])).is_err());
+        assert_eq!(asks(&allow(&[], &["other"]), &caller(0, &[])), Ok(Ground::Root));
+    }
+
+    #[test]
+    fn a_user_and_a_group_with_the_same_number_are_not_confused() {
+        let mut by_number = allow(&[], &[]);
+        by_number.users = vec![Identity::Id(998)];
+        assert!(asks(&by_number, &caller(1001, &[998])).is_err());
+        assert!(asks(&by_number, &caller(998, &[])).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_the_files_do_not_know_is_nobody() {
+        let denial = asks(&allow(&["ghost"], &[]), &caller(1000, &[])).unwrap_err();
+        assert!(denial.mend("tcpdump", "alice").contains("by number"), "{denial:?}");
+    }
+
+    #[test]
+    fn who_joined_the_group_after_logging_in_is_told_so() {
+        let denial = asks(&allow(&[], &["capwrap"]), &caller(1000, &[])).unwrap_err();
+        assert!(denial.mend("tcpdump", "alice").contains("newgrp capwrap"), "{denial:?}");
+    }
+
+    #[test]
+    fn past_until_nobody_may_not_even_root() {
+        let mut expired = allow(&["alice"], &[]);
+        expired.until = Some(1000);
+        assert_eq!(asks(&expired, &caller(1000, &[])), Err(Denial::Expired));
+        assert_eq!(asks(&expired, &caller(0, &[])), Err(Denial::Expired));
+        expired.until = Some(1001);
+        assert!(asks(&expired, &caller(1000, &[])).is_ok());
+    }
+
+    #[test]
+    fn a_blank_reason_is_none() {
+        let mut demanding = allow(&["alice"], &[]);
+        demanding.reason = true;
+        for (reason, may) in [(None, false), (Some("  "), false), (Some("ticket 7"), true)] {
+            assert_eq!(authorise(&demanding, &caller(1000, &[]), &local(), 0, reason).is_ok(), may, "{reason:?}");
+        }
+    }
+}

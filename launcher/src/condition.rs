@@ -1,0 +1,312 @@
+//! What a grant depends on, and whether it holds.
+
+use crate::arguments::Arguments;
+use crate::facts::{Facts, KernelVersion};
+use crate::{Capability, CapabilitySet};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// One key of a grant's `when`. Where it holds a list, one of the list is enough.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// `kernel`: the kernel's release.
+    Kernel(Vec<Comparison>),
+    /// `kernel_has`: the kernel knows the capability, whatever its release says.
+    KernelHas(Vec<Capability>),
+    /// `kernel_lacks`: the kernel does not know it.
+    KernelLacks(Vec<Capability>),
+    /// `sysctl`: the value of one kernel setting.
+    Sysctl {
+        /// Its name with dots, as `sysctl -a` prints it.
+        name: String,
+        /// What its value is compared with.
+        values: Vec<Comparison>,
+    },
+    /// `probe`: what the kernel answers when it is tried.
+    Probe(Vec<Probe>),
+    /// `subcommand`: the first argument that is no option.
+    Subcommand(Vec<String>),
+    /// `option`, with or without `value`.
+    Option {
+        /// Its names, dashes included.
+        names: Vec<String>,
+        /// The values that count; empty: any, or none at all.
+        values: Vec<String>,
+    },
+    /// `arg`: any argument, whole.
+    Argument(Vec<String>),
+    /// `uid0`: whether the caller is uid 0.
+    Uid0(bool),
+}
+
+impl Condition {
+    /// Whether it holds.
+    pub fn holds(&self, facts: &Facts, arguments: &Arguments<'_>) -> bool {
+        match self {
+            Self::Kernel(any) => any.iter().any(|comparison| comparison.holds_for_version(facts.kernel)),
+            Self::KernelHas(any) => any.iter().any(|capability| facts.knows(*capability)),
+            Self::KernelLacks(any) => any.iter().any(|capability| !facts.knows(*capability)),
+            Self::Sysctl { name, values } => facts
+                .sysctl(name)
+                .is_some_and(|actual| values.iter().any(|comparison| comparison.holds_for_value(actual))),
+            Self::Probe(any) => any.iter().any(|probe| facts.probe(*probe).is_some_and(|answer| answer.yes)),
+            Self::Subcommand(any) => arguments.subcommand().is_some_and(|given| any.iter().any(|name| given == name.as_str())),
+            Self::Option { names, values } => arguments.option(names, values).is_some(),
+            Self::Argument(any) => any.iter().any(|argument| arguments.contains(argument)),
+            Self::Uid0(wanted) => facts.uid0 == *wanted,
+        }
+    }
+
+    /// Whether it is about the caller's arguments, so that `--mode` stands in for it.
+    pub const fn is_about_arguments(&self) -> bool {
+        matches!(self, Self::Subcommand(_) | Self::Option { .. } | Self::Argument(_))
+    }
+
+    /// The fact that it was held against, for people.
+    pub fn fact(&self, facts: &Facts, arguments: &Arguments<'_>) -> String {
+        match self {
+            Self::Kernel(_) => format!("the kernel is {}", facts.kernel),
+            Self::KernelHas(any) | Self::KernelLacks(any) => {
+                let (known, unknown): (Vec<Capability>, Vec<Capability>) = any.iter().partition(|one| facts.knows(**one));
+                let list = |of: Vec<Capability>| of.into_iter().collect::<CapabilitySet>().to_string();
+                match (known.is_empty(), unknown.is_empty()) {
+                    (false, true) => format!("the kernel knows {}", list(known)),
+                    (true, _) => format!("the kernel does not know {}", list(unknown)),
+                    (false, false) => format!("the kernel knows {}, not {}", list(known), list(unknown)),
+                }
+            }
+            Self::Sysctl { name, .. } => match facts.sysctl(name) {
+                Some(value) => format!("{name} is {value}"),
+                None => format!("the kernel has no {name}"),
+            },
+            Self::Probe(any) => any
+                .iter()
+                .filter_map(|probe| facts.probe(*probe))
+                .map(|answer| answer.because.clone())
+                .collect::<Vec<_>>()
+                .join("; "),
+            Self::Subcommand(_) => match arguments.subcommand() {
+                Some(given) => format!("the subcommand is {}", given.display()),
+                None => "there is no subcommand".to_owned(),
+            },
+            Self::Option { names, values } => match arguments.option(names, values) {
+                Some(given) => format!("the arguments have {}", given.display()),
+                None if values.is_empty() => format!("the arguments have no {}", names.join(" or ")),
+                None => format!("the arguments have no {} {}", names.join(" or "), values.join(" or ")),
+            },
+            Self::Argument(any) => {
+                let given: Vec<&str> = any.iter().map(String::as_str).filter(|one| arguments.contains(one)).collect();
+                if given.is_empty() {
+                    format!("no argument is {}", any.join(" or "))
+                } else {
+                    format!("the arguments have {}", given.join(", "))
+                }
+            }
+            Self::Uid0(_) if facts.uid0 => "the caller is uid 0".to_owned(),
+            Self::Uid0(_) => "the caller is not uid 0".to_owned(),
+        }
+    }
+}
+
+/// Words of a policy file, as in `kernel_has = "cap_bpf"`.
+impl fmt::Display for Condition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn list<T: fmt::Display>(items: &[T]) -> String {
+            items.iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
+        }
+        match self {
+            Self::Kernel(any) => write!(out, "kernel {}", list(any)),
+            Self::KernelHas(any) => write!(out, "kernel_has {}", list(any)),
+            Self::KernelLacks(any) => write!(out, "kernel_lacks {}", list(any)),
+            Self::Sysctl { name, values } => write!(out, "sysctl {name} {}", list(values)),
+            Self::Probe(any) => write!(out, "probe {}", list(any)),
+            Self::Subcommand(any) => write!(out, "subcommand {}", list(any)),
+            Self::Option { names, values } if values.is_empty() => write!(out, "option {}", list(names)),
+            Self::Option { names, values } => write!(out, "option {} with value {}", list(names), list(values)),
+            Self::Argument(any) => write!(out, "arg {}", list(any)),
+            Self::Uid0(wanted) => write!(out, "uid0 {wanted}"),
+        }
+    }
+}
+
+/// A value and how to compare with it: `>=5.8`, `!=0`, `2`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Comparison {
+    operator: Operator,
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    AtLeast,
+    More,
+    AtMost,
+    Less,
+    Equal,
+    Unequal,
+}
+
+/// Longer ones first, so that `>=` is not read as `>`.
+const OPERATORS: [(&str, Operator); 7] = [
+    (">=", Operator::AtLeast),
+    ("<=", Operator::AtMost),
+    ("!=", Operator::Unequal),
+    ("==", Operator::Equal),
+    (">", Operator::More),
+    ("<", Operator::Less),
+    ("=", Operator::Equal),
+];
+
+impl Operator {
+    const fn accepts(self, order: Ordering) -> bool {
+        match self {
+            Self::AtLeast => order.is_ge(),
+            Self::More => order.is_gt(),
+            Self::AtMost => order.is_le(),
+            Self::Less => order.is_lt(),
+            Self::Equal => order.is_eq(),
+            Self::Unequal => order.is_ne(),
+        }
+    }
+}
+
+impl Comparison {
+    /// Reads a value with an operator before it; none means equal. `None` without a value, or
+    /// with a value that is no number where the operator orders numbers.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (operator, value) = OPERATORS
+            .iter()
+            .find_map(|(sign, operator)| Some((*operator, text.strip_prefix(sign)?)))
+            .unwrap_or((Operator::Equal, text));
+        let value = value.trim();
+        let orders = !matches!(operator, Operator::Equal | Operator::Unequal);
+        if value.is_empty() || orders && numbers(value).is_none() {
+            return None;
+        }
+        Some(Self { operator, value: value.to_owned() })
+    }
+
+    /// Compares as many numbers as are written: 5.8.12 is at most 5.8, and it is 5.8.
+    fn holds_for_version(&self, kernel: KernelVersion) -> bool {
+        let Some(wanted) = numbers(&self.value) else { return false };
+        let actual = [kernel.major, kernel.minor, kernel.patch];
+        let order = wanted
+            .iter()
+            .zip(actual.iter().chain(std::iter::repeat(&0)))
+            .map(|(wanted, actual)| i64::from(*actual).cmp(wanted))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal);
+        self.operator.accepts(order)
+    }
+
+    /// Compares as numbers where both are one, else as text with blanks folded.
+    fn holds_for_value(&self, actual: &str) -> bool {
+        if let (Ok(wanted), Ok(actual)) = (self.value.parse::<i64>(), actual.trim().parse::<i64>()) {
+            return self.operator.accepts(actual.cmp(&wanted));
+        }
+        let same = self.value.split_whitespace().eq(actual.split_whitespace());
+        match self.operator {
+            Operator::Equal => same,
+            Operator::Unequal => !same,
+            _ => false,
+        }
+    }
+}
+
+fn numbers(text: &str) -> Option<Vec<i64>> {
+    text.split('.').map(|part| part.parse().ok()).collect()
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = OPERATORS.iter().find(|(_, operator)| *operator == self.operator).map_or("", |(sign, _)| sign);
+        let sign = if sign == "==" { "" } else { sign };
+        write!(out, "{sign}{}", self.value)
+    }
+}
+
+/// A question that only trying answers, because distributions backport what a release number
+/// does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    /// Whether perf uprobes open for CAP_SYS_ADMIN alone, as they do since the fix of
+    /// CVE-2025-38466 (commit 183bdb89af1b), rather than for CAP_PERFMON.
+    PerfUprobeNeedsSysAdmin,
+}
+
+impl Probe {
+    /// Every probe's name.
+    pub const NAMES: [&'static str; 1] = ["perf_uprobe_needs_sys_admin"];
+
+    /// The probe of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        (name == Self::NAMES[0]).then_some(Self::PerfUprobeNeedsSysAdmin)
+    }
+
+    /// The capability that the launcher must make effective to ask: never handed over for that.
+    pub const fn borrows(self) -> Capability {
+        match self {
+            Self::PerfUprobeNeedsSysAdmin => Capability::PERFMON,
+        }
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerfUprobeNeedsSysAdmin => out.write_str(Self::NAMES[0]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> KernelVersion {
+        KernelVersion::parse(text).unwrap()
+    }
+
+    #[test]
+    fn releases_are_compared_as_numbers_and_only_as_far_as_they_are_written() {
+        for (test, release, expected) in [
+            (">=5.8", "5.10.0-30-amd64", true),
+            (">=5.8", "5.8.0", true),
+            (">=5.8", "5.7.19", false),
+            ("<5.8", "4.18.0-553.el8.x86_64", true),
+            (">5.8", "5.8.12", false),
+            ("<=5.8", "5.8.12", true),
+            ("5.8", "5.8.12", true),
+            ("!=5.8", "5.9.1", true),
+            (">=5.10.240", "5.10.239", false),
+            (">=6", "6.0.0", true),
+        ] {
+            let comparison = Comparison::parse(test).unwrap();
+            assert_eq!(comparison.holds_for_version(version(release)), expected, "{release} {test}");
+        }
+    }
+
+    #[test]
+    fn settings_are_compared_as_numbers_where_they_are_numbers() {
+        for (test, value, expected) in [
+            (">2", "3\n", true),
+            (">2", "2", false),
+            (">2", "10", true),
+            (">=-1", "-1", true),
+            ("1", "1\n", true),
+            ("!=0", "0", false),
+            ("1 0", "1\t0\n", true),
+            ("always", "always", true),
+        ] {
+            let comparison = Comparison::parse(test).unwrap();
+            assert_eq!(comparison.holds_for_value(value), expected, "{value:?} {test}");
+        }
+    }
+
+    #[test]
+    fn an_order_of_what_is_no_number_is_no_comparison() {
+        for bad in ["", ">=", ">five", "<=5.x"] {
+            assert_eq!(Comparison::parse(bad), None, "{bad:?}");
+        }
+    }
+}

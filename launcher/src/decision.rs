@@ -1,0 +1,233 @@
+//! From policy, facts and arguments to a decision: which capabilities, and why each.
+
+use crate::arguments::Arguments;
+use crate::condition::Condition;
+use crate::facts::Facts;
+use crate::policy::{Bounding, Grant, Policy};
+use crate::{Capability, CapabilitySet, nearest};
+use std::ffi::OsString;
+use std::fmt;
+
+/// What the caller asks for besides the tool: less, more out of `[optional]`, or a mode by name.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `--mode`: replaces what the arguments say about modes.
+    pub mode: Option<String>,
+    /// `--drop`: what not to hand over.
+    pub drop: CapabilitySet,
+    /// `--add`: what to hand over of the policy's optional capabilities.
+    pub add: CapabilitySet,
+}
+
+/// What is handed over, what is borrowed, what is withheld, each with its reason.
+#[derive(Debug)]
+pub struct Decision<'p> {
+    /// What the tool gets. Never more than grants and `--add` name, less what `--drop` names.
+    pub handed: CapabilitySet,
+    /// What the launcher uses itself and hands to nobody.
+    pub borrowed: Vec<Borrowed>,
+    /// Every grant of the policy and whether it holds, in the order of the file.
+    pub grants: Vec<Weighed<'p>>,
+    /// The mode asked for.
+    pub mode: Option<String>,
+    /// What `--add` added.
+    pub added: CapabilitySet,
+    /// What `--drop` took away of what would have been handed over.
+    pub dropped: CapabilitySet,
+}
+
+/// A grant and how it was decided.
+#[derive(Debug)]
+pub struct Weighed<'p> {
+    /// The grant.
+    pub grant: &'p Grant,
+    /// Whether it holds, and if not, why not.
+    pub outcome: Outcome<'p>,
+}
+
+/// Whether a grant holds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<'p> {
+    /// Every condition of it does.
+    Holds,
+    /// This condition does not.
+    Fails(&'p Condition),
+    /// `--mode` named a mode that it does not serve.
+    OtherMode,
+}
+
+/// A capability that the launcher uses around one call and never hands over for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Borrowed {
+    /// Which.
+    pub capability: Capability,
+    /// For what.
+    pub purpose: String,
+}
+
+impl Decision<'_> {
+    /// The borrowed capabilities as a set.
+    pub fn borrowed_set(&self) -> CapabilitySet {
+        self.borrowed.iter().map(|borrowed| borrowed.capability).collect()
+    }
+}
+
+/// A request that the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// `--add` of something that is not in `[optional]`.
+    NotOptional {
+        /// What was asked for beyond it.
+        refused: CapabilitySet,
+        /// What it holds.
+        optional: CapabilitySet,
+    },
+    /// `--mode` of a mode that no grant has.
+    UnknownMode {
+        /// The name that was asked for.
+        given: String,
+        /// The modes that there are.
+        known: Vec<String>,
+    },
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOptional { refused, .. } => write!(out, "cannot add {refused}: not among the policy's optional capabilities"),
+            Self::UnknownMode { given, .. } => write!(out, "cannot use mode {given:?}: the policy has no such mode"),
+        }
+    }
+}
+
+impl RequestError {
+    /// What to ask for instead.
+    pub fn mend(&self) -> String {
+        match self {
+            Self::NotOptional { optional, .. } if optional.is_empty() => "the policy has no [optional] table".to_owned(),
+            Self::NotOptional { optional, .. } => format!("it allows --add {optional}"),
+            Self::UnknownMode { known, .. } if known.is_empty() => "leave --mode out: the policy has no modes".to_owned(),
+            Self::UnknownMode { given, known } => match nearest::name(given, known.iter().map(String::as_str)) {
+                Some(near) => format!("--mode {near}"),
+                None => format!("its modes are {}", known.join(", ")),
+            },
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// Decides. Pure: the same policy, facts, arguments and request give the same decision.
+///
+/// # Errors
+/// A request that the policy does not allow.
+pub fn decide<'p>(
+    policy: &'p Policy,
+    facts: &Facts,
+    arguments: &[OsString],
+    request: &Request,
+) -> Result<Decision<'p>, RequestError> {
+    check(policy, request)?;
+    let with_value = options_with_value(policy);
+    let arguments = Arguments::new(arguments, &with_value);
+    let grants: Vec<Weighed<'p>> = policy
+        .grants
+        .iter()
+        .map(|grant| Weighed { grant, outcome: weigh(grant, facts, &arguments, request.mode.as_deref()) })
+        .collect();
+    let granted = grants
+        .iter()
+        .filter(|weighed| weighed.outcome == Outcome::Holds)
+        .fold(request.add, |set, weighed| set.union(weighed.grant.caps));
+    Ok(Decision {
+        handed: granted.without(request.drop),
+        borrowed: borrow(policy, facts),
+        grants,
+        mode: request.mode.clone(),
+        added: request.add.without(request.drop),
+        dropped: granted.intersection(request.drop),
+    })
+}
+
+fn check(policy: &Policy, request: &Request) -> Result<(), RequestError> {
+    let optional = policy.optional.as_ref().map_or(CapabilitySet::EMPTY, |optional| optional.caps);
+    if !request.add.is_subset(optional) {
+        return Err(RequestError::NotOptional { refused: request.add.without(optional), optional });
+    }
+    match &request.mode {
+        Some(given) if !policy.modes().contains(&given.as_str()) => Err(RequestError::UnknownMode {
+            given: given.clone(),
+            known: policy.modes().into_iter().map(str::to_owned).collect(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn weigh<'p>(grant: &'p Grant, facts: &Facts, arguments: &Arguments<'_>, mode: Option<&str>) -> Outcome<'p> {
+    let named = match mode {
+        Some(mode) if !grant.modes.is_empty() => {
+            if !grant.modes.iter().any(|own| own == mode) {
+                return Outcome::OtherMode;
+            }
+            true
+        }
+        _ => false,
+    };
+    grant
+        .when
+        .iter()
+        .filter(|condition| !(named && condition.is_about_arguments()))
+        .find(|condition| !condition.holds(facts, arguments))
+        .map_or(Outcome::Holds, Outcome::Fails)
+}
+
+/// The options of which the policy knows that they take a value.
+pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
+    let conditions = policy.grants.iter().flat_map(|grant| &grant.when);
+    conditions
+        .filter_map(|condition| match condition {
+            Condition::Option { names, values } if !values.is_empty() => Some(names),
+            _ => None,
+        })
+        .flatten()
+        .map(String::as_str)
+        .collect()
+}
+
+fn borrow(policy: &Policy, facts: &Facts) -> Vec<Borrowed> {
+    let mut borrowed = Vec::new();
+    for (resource, limit) in &policy.exec.limits {
+        if let Some(hard) = facts.hard_limit(*resource).filter(|hard| hard < limit) {
+            borrowed.push(Borrowed {
+                capability: Capability::SYS_RESOURCE,
+                purpose: format!("raises the {} limit from {hard} to {limit}", resource.name()),
+            });
+        }
+    }
+    if policy.exec.bounding == Bounding::Drop {
+        borrowed.push(Borrowed {
+            capability: Capability::SETPCAP,
+            purpose: "reduces the bounding set to the grant".to_owned(),
+        });
+    }
+    borrowed
+}
+
+/// Everything that the launcher itself must be able to hold so that every launch that the policy
+/// allows can be met on some machine: its file capabilities are the union of this over all
+/// enabled policies.
+pub fn needed_by_launcher(policy: &Policy) -> CapabilitySet {
+    let mut needed = policy.grantable();
+    if !policy.exec.limits.is_empty() {
+        needed.insert(Capability::SYS_RESOURCE);
+    }
+    if policy.exec.bounding == Bounding::Drop {
+        needed.insert(Capability::SETPCAP);
+    }
+    for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
+        if let Condition::Probe(probes) = condition {
+            needed = probes.iter().fold(needed, |set, probe| set.union(probe.borrows().into()));
+        }
+    }
+    needed
+}

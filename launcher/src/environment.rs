@@ -1,0 +1,160 @@
+//! What reaches the tool's environment: built new from a list of what may, never cleaned of a
+//! list of what may not.
+
+use crate::accounts::Account;
+use crate::policy::EnvironmentRules;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// The only PATH that a tool sees, unless its policy says otherwise.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The caller's variables that pass when their value is harmless. Locale variables come on top:
+/// [`LOCALE`] and all that begin with `LC_`.
+const PLAIN: [&str; 3] = ["TERM", "COLORTERM", "NO_COLOR"];
+
+/// Variables whose value names a locale. glibc takes one with a `/` for a path.
+const LOCALE: [&str; 2] = ["LANG", "LANGUAGE"];
+
+/// The environment of the tool, in the order in which it is made. A later source replaces an
+/// earlier one: the caller's harmless variables, the account's, the ones the policy keeps, the
+/// ones it sets.
+pub fn build(
+    caller: &[(OsString, OsString)],
+    account: Option<&Account<'_>>,
+    rules: &EnvironmentRules,
+) -> Vec<(OsString, OsString)> {
+    let mut tool: Vec<(OsString, OsString)> = Vec::new();
+    let mut put = |name: &OsStr, value: &OsStr| match tool.iter_mut().find(|(known, _)| known == name) {
+        Some((_, old)) => *old = value.to_owned(),
+        None => tool.push((name.to_owned(), value.to_owned())),
+    };
+    for (name, value) in caller.iter().filter(|(name, value)| passes(name, value)) {
+        put(name, value);
+    }
+    put(OsStr::new("PATH"), OsStr::new(PATH));
+    for account in account {
+        for (name, value) in
+            [("HOME", account.home), ("USER", account.name), ("LOGNAME", account.name), ("SHELL", account.shell)]
+        {
+            if !value.is_empty() {
+                put(OsStr::new(name), OsStr::new(value));
+            }
+        }
+    }
+    for (name, value) in caller {
+        if rules.keep.iter().any(|kept| name == kept.as_str()) {
+            put(name, value);
+        }
+    }
+    for (name, value) in &rules.set {
+        put(OsStr::new(name), OsStr::new(value));
+    }
+    tool
+}
+
+fn passes(name: &OsStr, value: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let value = value.as_bytes();
+    if PLAIN.contains(&name) {
+        is_word(value)
+    } else if name == "TZ" {
+        is_zone(value)
+    } else {
+        let is_locale = LOCALE.contains(&name)
+            || name.strip_prefix("LC_").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase()));
+        is_locale && is_word(value)
+    }
+}
+
+/// No path, no shell function, no format: what names of terminals and locales are made of.
+fn is_word(value: &[u8]) -> bool {
+    value.len() <= 128 && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@:+,-".contains(byte))
+}
+
+/// A zone such as `Europe/Berlin` or `CET-1CEST,M3.5.0,M10.5.0/3`: a name below the system's zones,
+/// never a path to another file (tzset(3); a leading `:` would make it one).
+fn is_zone(value: &[u8]) -> bool {
+    value.len() <= 128
+        && value.split(|byte| *byte == b'/').all(|part| !part.is_empty() && part != b"." && part != b"..")
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._+,/<>-".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(caller: &[(&str, &str)], rules: &EnvironmentRules) -> Vec<String> {
+        let caller: Vec<_> = caller.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        build(&caller, None, rules)
+            .into_iter()
+            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+            .filter(|line| !line.starts_with("PATH="))
+            .collect()
+    }
+
+    #[test]
+    fn variables_that_make_a_program_run_other_code_do_not_pass() {
+        let caller: Vec<(&str, &str)> = [
+            "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES", "MALLOC_CHECK_", "GCONV_PATH", "LOCPATH",
+            "NLSPATH", "PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "BASH_ENV", "ENV", "NODE_OPTIONS",
+            "JAVA_TOOL_OPTIONS", "TERMINFO", "TERMINFO_DIRS", "TERMCAP", "TZDIR", "IFS", "CDPATH", "PS4", "PAGER", "EDITOR",
+            "HOSTALIASES", "RES_OPTIONS", "RESOLV_HOST_CONF", "TMPDIR", "XDG_CONFIG_HOME", "OPENSSL_CONF", "SSLKEYLOGFILE",
+            "DISPLAY", "SUDO_USER", "CAPWRAP_ADD", "LC_", "LC_all", "lang", "BASH_FUNC_ls%%", "",
+        ]
+        .into_iter()
+        .map(|name| (name, "x"))
+        .collect();
+        assert_eq!(names(&caller, &EnvironmentRules::default()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_locale_that_is_a_path_or_a_function_does_not_pass() {
+        let caller = [
+            ("LANG", "en_US.UTF-8"), ("LC_ALL", "/tmp/evil"), ("LC_CTYPE", "() { :;}"), ("LC_TIME", "de_DE@euro"),
+            ("LC_NUMERIC", "%n"), ("TERM", "../../tmp/x"), ("COLORTERM", "truecolor"), ("LANGUAGE", "de:en"), ("LC_NAME", "a b"),
+        ];
+        let passed = names(&caller, &EnvironmentRules::default());
+        assert_eq!(passed, ["LANG=en_US.UTF-8", "LC_TIME=de_DE@euro", "COLORTERM=truecolor", "LANGUAGE=de:en"]);
+    }
+
+    #[test]
+    fn a_zone_passes_by_name_and_never_as_a_path() {
+        for (zone, passes) in [
+            ("Europe/Berlin", true), ("UTC", true), ("CET-1CEST,M3.5.0,M10.5.0/3", true), ("<+03>-3", true),
+            ("/etc/shadow", false), (":/etc/shadow", false), (":UTC", false), ("../../etc/shadow", false),
+            ("Europe/../../x", false), ("Europe//x", false), ("()", false), ("", false), ("a\nb", false),
+        ] {
+            assert_eq!(!names(&[("TZ", zone)], &EnvironmentRules::default()).is_empty(), passes, "{zone:?}");
+        }
+    }
+
+    #[test]
+    fn the_policy_may_keep_and_set_and_what_it_sets_wins() {
+        let rules = EnvironmentRules {
+            keep: vec!["SSLKEYLOGFILE".into(), "HOME".into(), "LANG".into()],
+            set: vec![("LANG".into(), "C".into()), ("HOME".into(), "/nonexistent".into())],
+        };
+        let caller = [("SSLKEYLOGFILE", "/tmp/keys"), ("LANG", "de_DE"), ("HOME", "/home/x"), ("LD_PRELOAD", "x")];
+        let mut passed = names(&caller, &rules);
+        passed.sort();
+        assert_eq!(passed, ["HOME=/nonexistent", "LANG=C", "SSLKEYLOGFILE=/tmp/keys"]);
+    }
+
+    #[test]
+    fn a_variable_given_twice_reaches_the_tool_once() {
+        let passed = names(&[("LANG", "C"), ("LANG", "POSIX")], &EnvironmentRules::default());
+        assert_eq!(passed, ["LANG=POSIX"]);
+    }
+
+    #[test]
+    fn home_and_names_come_from_the_account_and_not_from_the_caller() {
+        let caller: Vec<_> = [("HOME", "/evil"), ("USER", "root"), ("PATH", "/evil")]
+            .map(|(name, value)| (OsString::from(name), OsString::from(value))).into();
+        let account = Account { name: "alice", uid: 1000, home: "/home/alice", shell: "" };
+        let mut tool = build(&caller, Some(&account), &EnvironmentRules::default());
+        tool.sort();
+        let expected = [("HOME", "/home/alice"), ("LOGNAME", "alice"), ("PATH", PATH), ("USER", "alice")];
+        assert_eq!(tool, expected.map(|(name, value)| (OsString::from(name), OsString::from(value))));
+    }
+}

@@ -1,0 +1,134 @@
+//! What is known about the machine and the caller when a policy is decided.
+
+use crate::condition::{Condition, Probe};
+use crate::policy::{Limit, Policy, Resource};
+use crate::Capability;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The facts that a decision rests on. Only what the policy mentions is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The release of the kernel.
+    pub kernel: KernelVersion,
+    /// The number of the last capability that the kernel knows (`kernel.cap_last_cap`).
+    pub last_capability: u8,
+    /// Settings by their dotted names; `None` for one that the kernel does not have.
+    pub sysctls: BTreeMap<String, Option<String>>,
+    /// Answers of the probes.
+    pub probes: BTreeMap<Probe, Answer>,
+    /// Whether the caller is uid 0.
+    pub uid0: bool,
+    /// The hard limits of the resources that the policy presets, in the order of the policy.
+    pub hard_limits: Vec<(Resource, Limit)>,
+}
+
+/// The answer of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether what the probe's name says is so.
+    pub yes: bool,
+    /// What was tried and what came of it.
+    pub because: String,
+}
+
+impl Facts {
+    /// Whether the kernel knows this capability.
+    pub const fn knows(&self, capability: Capability) -> bool {
+        capability.number() <= self.last_capability
+    }
+
+    pub(crate) fn sysctl(&self, name: &str) -> Option<&str> {
+        self.sysctls.get(name)?.as_deref().map(str::trim)
+    }
+
+    pub(crate) fn probe(&self, probe: Probe) -> Option<&Answer> {
+        self.probes.get(&probe)
+    }
+
+    /// The hard limit in force on a resource that the policy presets.
+    pub fn hard_limit(&self, resource: Resource) -> Option<Limit> {
+        self.hard_limits.iter().find(|(named, _)| *named == resource).map(|(_, limit)| *limit)
+    }
+}
+
+/// What a policy's conditions ask of the machine: so much and no more is looked up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// The dotted names of settings, each once.
+    pub sysctls: Vec<String>,
+    /// The probes, each once.
+    pub probes: Vec<Probe>,
+}
+
+impl Questions {
+    /// The questions of all conditions of the policy.
+    pub fn of(policy: &Policy) -> Self {
+        let mut questions = Self::default();
+        for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
+            match condition {
+                Condition::Sysctl { name, .. } if !questions.sysctls.contains(name) => {
+                    questions.sysctls.push(name.clone());
+                }
+                Condition::Probe(probes) => {
+                    for probe in probes {
+                        if !questions.probes.contains(probe) {
+                            questions.probes.push(*probe);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        questions
+    }
+}
+
+/// The release of a kernel, as far as it is numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KernelVersion {
+    /// 6 of 6.18.44.
+    pub major: u32,
+    /// 18 of 6.18.44.
+    pub minor: u32,
+    /// 44 of 6.18.44; 0 where it is not written.
+    pub patch: u32,
+}
+
+impl KernelVersion {
+    /// Reads the beginning of a release such as `5.10.0-30-amd64` or `6.1-rc4`.
+    pub fn parse(release: &str) -> Option<Self> {
+        let end = release.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(release.len());
+        let mut numbers = release[..end].trim_end_matches('.').split('.').map(|part| part.parse().ok());
+        Some(Self { major: numbers.next()??, minor: numbers.next()??, patch: numbers.next().unwrap_or(Some(0))? })
+    }
+}
+
+impl fmt::Display for KernelVersion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_of_every_distribution_is_read() {
+        for (release, expected) in [
+            ("6.18.44-fc-v595", (6, 18, 44)),
+            ("5.10.0-30-amd64", (5, 10, 0)),
+            ("4.18.0-553.el8_10.x86_64", (4, 18, 0)),
+            ("6.1-rc4", (6, 1, 0)),
+            ("5.15.167.4-microsoft-standard-WSL2", (5, 15, 167)),
+            ("7.2", (7, 2, 0)),
+        ] {
+            let version = KernelVersion::parse(release).unwrap();
+            assert_eq!((version.major, version.minor, version.patch), expected, "{release}");
+        }
+        for bad in ["", "linux", "6", "6.x", ".6.1"] {
+            assert_eq!(KernelVersion::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The policy model of capwrap: text and facts in, decisions out.
+//!
+//! This half is pure. It does no input or output, holds no `unsafe` and knows no command line, so
+//! that all of it can be tested with made-up facts, and the same decision can be explained, linted
+//! and exported elsewhere. The program beside it, `main.rs`, is the trusted path.
+//!
+//! ```text
+//! policy file ── Policy::read ──┐
+//! kernel, sysctls, probes ──────┼── decide ── Decision ── explain
+//! arguments, --mode/add/drop ───┘
+//! ```
+//!
+//! # What is linked into the launcher, and why
+//!
+//! | crate | for | instead of |
+//! |---|---|---|
+//! | `caps` | reading and setting the capability sets | own calls of capset(2) |
+//! | `libc` | the system calls that nix does not wrap | numbers of our own |
+//! | `nix` | opening, ids, limits, signals, with typed errors | `unsafe` calls of libc |
+//! | `clap` (no colour, no derive) | the launcher's few options | a parser of our own |
+//! | `toml` (its parser, no derive) | policy files, with the place of every value | a format of our own |
+//! | `sha2` | digests of tools and policies | trust in paths |
+//!
+//! `winnow`, `toml_parser`, `serde_core`, `serde_spanned` and `toml_datetime` come with toml, `clap_builder`,
+//! `clap_lex` and `anstyle` with clap, `digest` and its four with sha2, `bitflags` and `cfg-if` with
+//! nix. `anyhow` stays at the edge, in the advisor.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod accounts;
+mod arguments;
+pub mod authorise;
+mod capability;
+mod capability_set;
+pub mod condition;
+pub mod decision;
+pub mod environment;
+pub mod explain;
+pub mod facts;
+pub mod file_capabilities;
+pub mod hex;
+pub mod nearest;
+pub mod paths;
+pub mod policy;
+pub mod printable;
+pub mod record;
+
+pub use capability::{Capability, Row, TABLE, UnknownCapability};
+pub use capability_set::CapabilitySet;
+
+/// The bytes of a hexadecimal string, in tests.
+#[cfg(test)]
+fn hex_bytes(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}

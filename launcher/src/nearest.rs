@@ -1,0 +1,53 @@
+//! The nearest known name for a misspelt one.
+
+/// The name of `known` that is closest to `given`, if it is close enough to be what was meant:
+/// at most a third of its letters inserted, removed, replaced or swapped with a neighbour.
+pub fn name<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .into_iter()
+        .map(|name| (distance(given.as_bytes(), name.as_bytes()), name))
+        .filter(|(distance, name)| *distance <= name.len().max(given.len()).div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Edits between two names (optimal string alignment).
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    // A name longer than any known one is not compared letter by letter.
+    if a.len() > 64 || b.len() > 64 {
+        return usize::MAX;
+    }
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for j in 0..=b.len() {
+        rows[0][j] = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = least;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_name_is_found_and_a_far_one_is_not_offered() {
+        let known = ["users", "groups", "until", "reason", "audit"];
+        assert_eq!(name("group", known), Some("groups"));
+        assert_eq!(name("untill", known), Some("until"));
+        assert_eq!(name("uesrs", known), Some("users"));
+        assert_eq!(name("capabilities", known), None);
+        assert_eq!(name(&"x".repeat(70_000), known), None);
+    }
+}

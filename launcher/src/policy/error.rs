@@ -1,0 +1,78 @@
+//! What is wrong with a policy file, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A fault in the text of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    /// What is wrong.
+    pub message: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column in that line, in characters, from 1.
+    pub column: usize,
+    /// The bytes of the text that it concerns.
+    pub span: Range<usize>,
+    /// The line as it stands in the file, without surrounding blanks.
+    pub source_line: String,
+    /// What to write instead.
+    pub mend: Option<String>,
+}
+
+impl PolicyError {
+    pub(super) fn new(text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+        let at = floor_char_boundary(text, span.start);
+        let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            message: message.into(),
+            line: line_of(text, at),
+            column: text[start..at].chars().count() + 1,
+            span,
+            source_line: text[start..].lines().next().unwrap_or_default().trim().to_owned(),
+            mend: None,
+        }
+    }
+
+    pub(super) fn mended_by(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+}
+
+/// `LINE:COLUMN: what is wrong: the line itself`, on one line whatever the file holds.
+impl fmt::Display for PolicyError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}: {}", self.line, self.column, self.message)?;
+        if self.source_line.is_empty() {
+            return Ok(());
+        }
+        let shown: String = self.source_line.chars().take(120).flat_map(char::escape_debug_quoteless).collect();
+        write!(out, ": `{shown}`")
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// `char::escape_debug` without escaping the quotes that TOML is full of.
+trait EscapeQuoteless {
+    fn escape_debug_quoteless(self) -> Box<dyn Iterator<Item = char>>;
+}
+
+impl EscapeQuoteless for char {
+    fn escape_debug_quoteless(self) -> Box<dyn Iterator<Item = char>> {
+        match self {
+            '"' | '\'' | '\\' => Box::new(std::iter::once(self)),
+            other => Box::new(other.escape_debug()),
+        }
+    }
+}
+
+/// The line that a byte of the text stands on, from 1.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}

@@ -1,0 +1,314 @@
+//! The policy model: what a policy file says, checked and typed.
+//!
+//! [`Policy::read`] turns the text of a file into a [`Policy`] or into one [`PolicyError`] that
+//! points at the offending line. A file is never half-applied.
+
+mod error;
+mod instant;
+mod read;
+mod section;
+
+pub use error::PolicyError;
+
+use crate::CapabilitySet;
+use crate::condition::Condition;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The largest policy file that is read, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// What one policy file says.
+#[derive(Debug)]
+pub struct Policy {
+    /// One line for people: what the tool is and, where it matters, what the policy hands over.
+    pub summary: String,
+    /// Where the tool's own documentation speaks of privileges.
+    pub docs: Option<String>,
+    /// Which file is run.
+    pub tool: Tool,
+    /// Who may run it.
+    pub allow: Allow,
+    /// Capabilities, each with its condition, in the order of the file.
+    pub grants: Vec<Grant>,
+    /// Capabilities that the caller may add.
+    pub optional: Option<Optional>,
+    /// How it is run.
+    pub exec: Exec,
+    /// The capabilities that the tool's own file carries, for those who use setcap alone.
+    pub file: Option<FileCapabilities>,
+    /// What a container needs besides the capabilities.
+    pub container: Option<Container>,
+}
+
+/// `[tool]`: which file is run, and what must be true of it.
+#[derive(Debug)]
+pub struct Tool {
+    /// Absolute paths; the first that exists is run.
+    pub paths: Vec<PathBuf>,
+    /// The SHA-256 of its content.
+    pub sha256: Option<[u8; 32]>,
+    /// Its owner; root unless the policy names another.
+    pub owner: Identity,
+    /// Its group, where that matters.
+    pub group: Option<Identity>,
+    /// The most permissive mode that it may have.
+    pub mode: Option<u32>,
+    /// Whether it may be a `#!` script.
+    pub script: bool,
+}
+
+/// A user or a group, as a policy names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A name of the local user or group file.
+    Name(String),
+    /// A number, written `#1001`.
+    Id(u32),
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => out.write_str(name),
+            Self::Id(id) => write!(out, "#{id}"),
+        }
+    }
+}
+
+/// `[allow]`: who may run the tool, until when, and what is demanded of them.
+#[derive(Debug)]
+pub struct Allow {
+    /// Users who may.
+    pub users: Vec<Identity>,
+    /// Groups whose members may.
+    pub groups: Vec<Identity>,
+    /// Seconds since 1970 after which nobody may.
+    pub until: Option<i64>,
+    /// Whether `--reason` is demanded.
+    pub reason: bool,
+    /// Whether a launch that cannot be recorded is refused.
+    pub audit_required: bool,
+}
+
+/// `[[grant]]`: capabilities that are granted when a condition holds.
+#[derive(Debug)]
+pub struct Grant {
+    /// The line of the file that it starts on, from 1.
+    pub line: usize,
+    /// The modes that it serves; empty: all of them.
+    pub modes: Vec<String>,
+    /// What it grants.
+    pub caps: CapabilitySet,
+    /// When it does; all must hold.
+    pub when: Vec<Condition>,
+    /// Why the tool needs it.
+    pub why: Option<String>,
+}
+
+/// `[optional]`: capabilities that the caller may add with `--add`.
+#[derive(Debug)]
+pub struct Optional {
+    /// The line of the file that it starts on, from 1.
+    pub line: usize,
+    /// What may be added.
+    pub caps: CapabilitySet,
+    /// What they are good for.
+    pub why: Option<String>,
+}
+
+/// `[exec]`: how the tool is run.
+#[derive(Debug)]
+pub struct Exec {
+    /// The way in which the capabilities reach the tool.
+    pub deliver: Delivery,
+    /// Whether `no_new_privs` is set.
+    pub no_new_privs: bool,
+    /// Whether the tool may start other programs.
+    pub children: Children,
+    /// Whether the bounding set is reduced to the grant.
+    pub bounding: Bounding,
+    /// What reaches its environment.
+    pub env: EnvironmentRules,
+    /// Resource limits, soft and hard alike. `core` is 0 unless it is named here.
+    pub limits: Vec<(Resource, Limit)>,
+}
+
+/// The way in which the capabilities reach the tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In the ambient set: any tool can use them, and so can all that it starts.
+    Ambient,
+    /// In the inheritable set alone: only a file marked `=ei` makes them effective.
+    Inheritable,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Ambient => "ambient",
+            Self::Inheritable => "inheritable",
+        })
+    }
+}
+
+/// Whether the tool may start other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Children {
+    /// It may.
+    Any,
+    /// Every execve of it fails with EPERM.
+    None,
+}
+
+/// Whether the bounding set is reduced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounding {
+    /// It stays as the caller's.
+    Keep,
+    /// Only the grant survives in it.
+    Drop,
+}
+
+/// `exec.env`: what reaches the tool's environment besides what always does.
+#[derive(Debug, Default)]
+pub struct EnvironmentRules {
+    /// Variables of the caller that pass unchanged.
+    pub keep: Vec<String>,
+    /// Variables with a value of the policy's own.
+    pub set: Vec<(String, String)>,
+}
+
+/// One of the kernel's resource limits, by its number. Names as in getrlimit(2), in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource(usize);
+
+/// Names of the limits, at the index that is their number in `include/uapi/asm-generic/resource.h`.
+/// (alpha, mips and sparc number some of them differently; capwrap is not built for those.)
+pub const RESOURCES: [&str; 16] = [
+    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
+    "msgqueue", "nice", "rtprio", "rttime",
+];
+
+impl Resource {
+    /// The size of a core dump.
+    pub const CORE: Self = Self(4);
+
+    /// The limit of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        RESOURCES.iter().position(|known| *known == name).map(Self)
+    }
+
+    /// Its number, for prlimit(2).
+    pub const fn number(self) -> usize {
+        self.0
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        RESOURCES[self.0]
+    }
+}
+
+/// The value of a limit, in the kernel's unit for that resource (bytes, seconds, a count).
+/// `u64::MAX` is unlimited, as in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Limit(pub u64);
+
+impl Limit {
+    /// No limit.
+    pub const UNLIMITED: Self = Self(u64::MAX);
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::UNLIMITED => out.write_str("unlimited"),
+            Self(value) => value.fmt(out),
+        }
+    }
+}
+
+/// `[file]`: capabilities that the tool's file is to carry, in setcap's notation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FileCapabilities {
+    /// The effective bit: all that is gained becomes effective at exec.
+    pub effective: bool,
+    /// What the file permits.
+    pub permitted: CapabilitySet,
+    /// What the file lets be inherited.
+    pub inheritable: CapabilitySet,
+}
+
+/// `[container]`: what running the tool in a container takes besides the capabilities.
+#[derive(Debug)]
+pub struct Container {
+    /// The image.
+    pub image: Option<String>,
+    /// Mounts as `SOURCE:TARGET[:OPTIONS]`.
+    pub mounts: Vec<String>,
+    /// The process namespace, as in `--pid=host`.
+    pub pid: Option<String>,
+    /// The network namespace, as in `--net=host`.
+    pub net: Option<String>,
+}
+
+impl Policy {
+    /// Every capability that some caller on some kernel could be handed.
+    pub fn grantable(&self) -> CapabilitySet {
+        let optional = self.optional.as_ref().map_or(CapabilitySet::EMPTY, |optional| optional.caps);
+        self.grants.iter().fold(optional, |all, grant| all.union(grant.caps))
+    }
+
+    /// The names of all modes, each once, in the order of the file.
+    pub fn modes(&self) -> Vec<&str> {
+        let mut modes: Vec<&str> = Vec::new();
+        for mode in self.grants.iter().flat_map(|grant| &grant.modes) {
+            if !modes.contains(&mode.as_str()) {
+                modes.push(mode);
+            }
+        }
+        modes
+    }
+}
+
+/// Whether `name` can be the name of a policy: what a user types, and a file name without its
+/// `.toml`. A letter or digit, then letters, digits and `._+-`; at most 64 of them.
+///
+/// A name never holds a `/` (CVE-2023-42456 was a user's name used as a path).
+pub fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_could_be_a_path_or_an_option_is_none() {
+        for good in ["tcpdump", "mtr-packet", "g++", "python3.11", "7z"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "../etc/passwd", "a/b", "-x", ".hidden", "a b", "a\n", "é", &"a".repeat(65)] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn limits_have_the_numbers_of_the_c_library() {
+        let theirs = [
+            ("cpu", libc::RLIMIT_CPU), ("fsize", libc::RLIMIT_FSIZE), ("data", libc::RLIMIT_DATA),
+            ("stack", libc::RLIMIT_STACK), ("core", libc::RLIMIT_CORE), ("rss", libc::RLIMIT_RSS),
+            ("nproc", libc::RLIMIT_NPROC), ("nofile", libc::RLIMIT_NOFILE), ("memlock", libc::RLIMIT_MEMLOCK),
+            ("as", libc::RLIMIT_AS), ("locks", libc::RLIMIT_LOCKS), ("sigpending", libc::RLIMIT_SIGPENDING),
+            ("msgqueue", libc::RLIMIT_MSGQUEUE), ("nice", libc::RLIMIT_NICE), ("rtprio", libc::RLIMIT_RTPRIO),
+            ("rttime", libc::RLIMIT_RTTIME),
+        ];
+        assert_eq!(theirs.len(), RESOURCES.len());
+        for (name, number) in theirs {
+            assert_eq!(Resource::parse(name).map(Resource::number), Some(number as usize), "{name}");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! From the text of a policy file to a [`Policy`].
+
+use super::section::{Fault, Section, capability};
+use super::*;
+use crate::condition::{Comparison, Condition, Probe};
+use toml::de::{DeTable, DeValue};
+
+impl Policy {
+    /// Reads the text of a policy file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it: TOML that does not parse, an unknown key, a value of
+    /// the wrong kind, a name that nothing has, or settings that contradict each other.
+    pub fn read(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > MAX_BYTES {
+            return Err(PolicyError::new("", 0..0, format!("larger than {} KiB", MAX_BYTES / 1024)));
+        }
+        let document = DeTable::parse(text).map_err(|error| {
+            PolicyError::new(text, error.span().unwrap_or(0..0), format!("not TOML: {}", one_line(error.message())))
+        })?;
+        let root = Section::new(
+            text,
+            "the policy",
+            0..0,
+            document.get_ref(),
+            &["schema", "summary", "docs", "tool", "allow", "grant", "optional", "exec", "file", "container"],
+        )?;
+        schema(&root)?;
+        Ok(Self {
+            summary: root.string("summary")?.unwrap_or_default().to_owned(),
+            docs: root.string("docs")?.map(str::to_owned),
+            tool: tool(&root)?,
+            allow: allow(&root)?,
+            grants: grants(&root)?,
+            optional: optional(&root)?,
+            exec: exec(&root)?,
+            file: file(&root)?,
+            container: container(&root)?,
+        })
+    }
+}
+
+fn schema(root: &Section) -> Result<(), PolicyError> {
+    let Some(value) = root.get("schema") else {
+        return Err(root.whole("no `schema`: which format is this?").mended_by("write `schema = 1` on its first line"));
+    };
+    match value.get_ref() {
+        DeValue::Integer(number) if number.as_str() == "1" => Ok(()),
+        DeValue::Integer(_) => Err(root.error(value.span(), "a schema that this capwrap does not know; it knows 1")),
+        _ => Err(root.wrong_type(value, "schema", "a number")),
+    }
+}
+
+fn tool(root: &Section) -> Result<Tool, PolicyError> {
+    let known = ["path", "sha256", "owner", "group", "mode", "script"];
+    let Some(section) = root.section("tool", "[tool]", &known)? else {
+        return Err(root.whole("no [tool]: which file is run?").mended_by("write [tool] with `path = \"/…\"`"));
+    };
+    let paths = section.list("path", absolute_path)?;
+    if paths.is_empty() {
+        return Err(section.whole("[tool] without `path`: which file is run?"));
+    }
+    Ok(Tool {
+        paths,
+        sha256: section.one("sha256", digest)?,
+        owner: section.one("owner", identity)?.unwrap_or(Identity::Id(0)),
+        group: section.one("group", identity)?,
+        mode: section.one("mode", mode_bits)?,
+        script: section.boolean("script", false)?,
+    })
+}
+
+fn allow(root: &Section) -> Result<Allow, PolicyError> {
+    let nobody = "nobody is allowed";
+    let mend = "write [allow] with `groups = [\"capwrap\"]`, or `users = [\"root\"]` for root alone";
+    let known = ["users", "groups", "until", "reason", "audit"];
+    let Some(section) = root.section("allow", "[allow]", &known)? else {
+        return Err(root.whole(nobody).mended_by(mend));
+    };
+    let allow = Allow {
+        users: section.list("users", identity)?,
+        groups: section.list("groups", identity)?,
+        until: until(&section)?,
+        reason: section.boolean("reason", false)?,
+        audit_required: section.one("audit", |text| match text {
+            "required" => Ok(true),
+            "optional" => Ok(false),
+            other => Err(Fault::not_one_of("value of `audit`", other, &["required", "optional"])),
+        })?.unwrap_or(false),
+    };
+    if allow.users.is_empty() && allow.groups.is_empty() {
+        return Err(section.whole(nobody).mended_by(mend));
+    }
+    Ok(allow)
+}
+
+fn until(section: &Section) -> Result<Option<i64>, PolicyError> {
+    let Some(value) = section.get("until") else { return Ok(None) };
+    let DeValue::Datetime(datetime) = value.get_ref() else {
+        return Err(section
+            .wrong_type(value, "until", "a date and time")
+            .mended_by("write it without quotes, as in 2027-01-31T00:00:00Z"));
+    };
+    instant::unix_seconds(datetime).map(Some).ok_or_else(|| {
+        section
+            .error(value.span(), "`until` names no instant without its time and its offset")
+            .mended_by("write it as in 2027-01-31T00:00:00Z")
+    })
+}
+
+fn grants(root: &Section) -> Result<Vec<Grant>, PolicyError> {
+    root.sections("grant", "[[grant]]", &["mode", "caps", "when", "why"])?
+        .iter()
+        .map(|section| {
+            Ok(Grant {
+                line: section.line(),
+                modes: section.list("mode", mode_name)?,
+                caps: section.capabilities("caps")?,
+                when: when(section)?,
+                why: section.string("why")?.map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+fn when(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
+    let known = [
+        "kernel", "kernel_has", "kernel_lacks", "sysctl", "probe", "subcommand", "option", "value", "arg", "uid0",
+    ];
+    let Some(section) = grant.section("when", "when", &known)? else { return Ok(Vec::new()) };
+    let mut conditions = Vec::new();
+    for (key, value) in section.entries() {
+        let key = key.get_ref().as_ref();
+        conditions.push(match key {
+            "kernel" => Condition::Kernel(section.list(key, comparison)?),
+            "kernel_has" => Condition::KernelHas(section.list(key, capability)?),
+            "kernel_lacks" => Condition::KernelLacks(section.list(key, capability)?),
+            "probe" => Condition::Probe(section.list(key, probe)?),
+            "subcommand" => Condition::Subcommand(section.list(key, word)?),
+            "arg" => Condition::Argument(section.list(key, word)?),
+            "uid0" => Condition::Uid0(section.boolean(key, true)?),
+            "option" => Condition::Option {
+                names: section.list(key, option_name)?,
+                values: section.list("value", word)?,
+            },
+            "value" if section.get("option").is_some() => continue,
+            "value" => return Err(section.error(value.span(), "`value` without `option`: the value of what?")),
+            _ => {
+                conditions.extend(sysctls(&section)?);
+                continue;
+            }
+        });
+    }
+    Ok(conditions)
+}
+
+fn sysctls(when: &Section) -> Result<Vec<Condition>, PolicyError> {
+    let Some(value) = when.get("sysctl") else { return Ok(Vec::new()) };
+    let DeValue::Table(table) = value.get_ref() else {
+        return Err(when
+            .wrong_type(value, "sysctl", "a table")
+            .mended_by("write sysctl = { \"kernel.perf_event_paranoid\" = \">2\" }"));
+    };
+    table
+        .iter()
+        .map(|(name, value)| {
+            sysctl_name(name.get_ref()).map_err(|fault| when.fault(name.span(), fault))?;
+            Ok(Condition::Sysctl {
+                name: name.get_ref().to_string(),
+                values: when.list_of(value, "sysctl", comparison)?,
+            })
+        })
+        .collect()
+}
+
+fn optional(root: &Section) -> Result<std::option::Option<Optional>, PolicyError> {
+    root.section("optional", "[optional]", &["caps", "why"])?
+        .map(|section| {
+            Ok(Optional {
+                line: section.line(),
+                caps: section.capabilities("caps")?,
+                why: section.string("why")?.map(str::to_owned),
+            })
+        })
+        .transpose()
+}
+
+fn exec(root: &Section) -> Result<Exec, PolicyError> {
+    let known = ["deliver", "no_new_privs", "children", "bounding", "env", "limits"];
+    let Some(section) = root.section("exec", "[exec]", &known)? else { return Ok(Exec::default()) };
+    let exec = Exec {
+        deliver: section.one("deliver", |text| match text {
+            "ambient" => Ok(Delivery::Ambient),
+            "inheritable" => Ok(Delivery::Inheritable),
+            other => Err(Fault::not_one_of("delivery", other, &["ambient", "inheritable"])),
+        })?.unwrap_or(Delivery::Ambient),
+        no_new_privs: section.boolean("no_new_privs", true)?,
+        children: section.one("children", |text| match text {
+            "any" => Ok(Children::Any),
+            "none" => Ok(Children::None),
+            other => Err(Fault::not_one_of("value of `children`", other, &["any", "none"])),
+        })?.unwrap_or(Children::Any),
+        bounding: section.one("bounding", |text| match text {
+            "keep" => Ok(Bounding::Keep),
+            "drop" => Ok(Bounding::Drop),
+            other => Err(Fault::not_one_of("value of `bounding`", other, &["keep", "drop"])),
+        })?.unwrap_or(Bounding::Keep),
+        env: environment(&section)?,
+        limits: limits(&section)?,
+    };
+    if exec.children == Children::None && !exec.no_new_privs {
+        // seccomp(2): a filter takes no_new_privs or CAP_SYS_ADMIN.
+        return Err(section
+            .whole("children = \"none\" is a seccomp filter, which no_new_privs = false does not allow")
+            .mended_by("leave no_new_privs out"));
+    }
+    Ok(exec)
+}
+
+impl Default for Exec {
+    fn default() -> Self {
+        Self {
+            deliver: Delivery::Ambient,
+            no_new_privs: true,
+            children: Children::Any,
+            bounding: Bounding::Keep,
+            env: EnvironmentRules::default(),
+            limits: Vec::new(),
+        }
+    }
+}
+
+fn environment(exec: &Section) -> Result<EnvironmentRules, PolicyError> {
+    let Some(section) = exec.section("env", "env", &["keep", "set"])? else { return Ok(EnvironmentRules::default()) };
+    let set = match section.get("set").map(|value| (value, value.get_ref())) {
+        None => Vec::new(),
+        Some((_, DeValue::Table(table))) => table
+            .iter()
+            .map(|(name, value)| {
+                let name_read = variable(name.get_ref()).map_err(|fault| section.fault(name.span(), fault))?;
+                Ok((name_read, section.as_string(value, "set")?.to_owned()))
+            })
+            .collect::<Result<_, PolicyError>>()?,
+        Some((value, _)) => return Err(section.wrong_type(value, "set", "a table")),
+    };
+    Ok(EnvironmentRules { keep: section.list("keep", variable)?, set })
+}
+
+fn limits(exec: &Section) -> Result<Vec<(Resource, Limit)>, PolicyError> {
+    let Some(section) = exec.section("limits", "limits", &RESOURCES)? else { return Ok(Vec::new()) };
+    section
+        .entries()
+        .into_iter()
+        .filter_map(|(name, value)| Resource::parse(name.get_ref()).map(|resource| (resource, value)))
+        .map(|(resource, value)| match value.get_ref() {
+            DeValue::String(text) if text == "unlimited" => Ok((resource, Limit::UNLIMITED)),
+            DeValue::Integer(number) => match u64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) if number < u64::MAX => Ok((resource, Limit(number))),
+                _ => Err(section.error(value.span(), format!("`{}` is no limit", resource.name()))),
+            },
+            _ => Err(section.wrong_type(value, resource.name(), "a number or \"unlimited\"")),
+        })
+        .collect()
+}
+
+fn file(root: &Section) -> Result<Option<FileCapabilities>, PolicyError> {
+    let Some(section) = root.section("file", "[file]", &["caps"])? else { return Ok(None) };
+    match section.one("caps", file_capabilities)? {
+        Some(caps) => Ok(Some(caps)),
+        None => Err(section.whole("[file] without `caps` says nothing")),
+    }
+}
+
+fn container(root: &Section) -> Result<Option<Container>, PolicyError> {
+    root.section("container", "[container]", &["image", "mounts", "pid", "net"])?
+        .map(|section| {
+            Ok(Container {
+                image: section.string("image")?.map(str::to_owned),
+                mounts: section.list("mounts", word)?,
+                pid: section.string("pid")?.map(str::to_owned),
+                net: section.string("net")?.map(str::to_owned),
+            })
+        })
+        .transpose()
+}
+
+fn word(text: &str) -> Result<String, Fault> {
+    Ok(text.to_owned())
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
+    let path = PathBuf::from(text);
+    if !path.is_absolute() {
+        return Err(Fault::new("a relative path would mean another file in every folder")
+            .mended_by("write the path from / on"));
+    }
+    if path.components().any(|part| part == std::path::Component::ParentDir) || path.file_name().is_none() {
+        return Err(Fault::new("a path with `..`, or to no file").mended_by("write the path as `realpath` prints it"));
+    }
+    Ok(path)
+}
+
+fn digest(text: &str) -> Result<[u8; 32], Fault> {
+    crate::hex::decode(text)
+        .ok_or_else(|| Fault::new("no SHA-256: 64 hexadecimal digits").mended_by("write what `sha256sum` prints"))
+}
+
+fn identity(text: &str) -> Result<Identity, Fault> {
+    let bad = || Fault::new("no name of a user or group").mended_by("write a name, or a number as in \"#1001\"");
+    match text.strip_prefix('#') {
+        // (uid_t)-1 means "leave it" to setresuid(2) and chown(2); nobody has it.
+        Some(number) => match number.parse::<u32>() {
+            Ok(id) if id != u32::MAX && number.chars().all(|c| c.is_ascii_digit()) => Ok(Identity::Id(id)),
+            _ => Err(bad()),
+        },
+        None if text.is_empty() || text.contains(|c: char| c.is_control() || c.is_whitespace() || c == ':') => Err(bad()),
+        None => Ok(Identity::Name(text.to_owned())),
+    }
+}
+
+fn mode_bits(text: &str) -> Result<u32, Fault> {
+    match u32::from_str_radix(text, 8) {
+        Ok(bits) if bits <= 0o7777 && text.chars().all(|c| c.is_digit(8)) => Ok(bits),
+        _ => Err(Fault::new("no mode").mended_by("write it in octal, as in \"0750\"")),
+    }
+}
+
+fn mode_name(text: &str) -> Result<String, Fault> {
+    if is_name(text) { Ok(text.to_owned()) } else { Err(Fault::new("no name of a mode").mended_by("letters, digits and ._+-")) }
+}
+
+fn option_name(text: &str) -> Result<String, Fault> {
+    if text.len() > 1 && text.starts_with('-') && text != "--" && !text.contains('=') {
+        Ok(text.to_owned())
+    } else {
+        Err(Fault::new("no name of an option").mended_by("write it as the user types it, as in \"-m\" or \"--model\""))
+    }
+}
+
+fn comparison(text: &str) -> Result<Comparison, Fault> {
+    Comparison::parse(text)
+        .ok_or_else(|| Fault::new("nothing to compare with").mended_by("write a value, or one of >= > <= < = != before it"))
+}
+
+fn probe(text: &str) -> Result<Probe, Fault> {
+    Probe::parse(text).ok_or_else(|| Fault::not_one_of("probe", text, &Probe::NAMES))
+}
+
+fn sysctl_name(text: &str) -> Result<(), Fault> {
+    let ok = text.split(['.', '/']).all(|part| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c))
+    });
+    if ok { Ok(()) } else { Err(Fault::new("no name of a sysctl").mended_by("write it as `sysctl -a` prints it")) }
+}
+
+fn variable(text: &str) -> Result<String, Fault> {
+    let ok = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if ok { Ok(text.to_owned()) } else { Err(Fault::new("no name of an environment variable")) }
+}
+
+/// setcap's notation with one clause, such as `cap_bpf,cap_perfmon=eip`.
+fn file_capabilities(text: &str) -> Result<FileCapabilities, Fault> {
+    let mend = "write it as for setcap, as in \"cap_bpf,cap_perfmon=eip\"";
+    let Some((names, flags)) = text.split_once('=') else {
+        return Err(Fault::new("no capabilities of a file").mended_by(mend));
+    };
+    if names.is_empty() || flags.is_empty() || flags.chars().any(|flag| !"eip".contains(flag)) {
+        return Err(Fault::new("no capabilities of a file").mended_by(mend));
+    }
+    let set = names.split(',').map(capability).collect::<Result<CapabilitySet, Fault>>()?;
+    let when = |flag| if flags.contains(flag) { set } else { CapabilitySet::EMPTY };
+    Ok(FileCapabilities { effective: flags.contains('e'), permitted: when('p'), inheritable: when('i') })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,204 @@
+//! One table of a policy file, read key by key with errors that point at the place.
+
+use super::PolicyError;
+use crate::{Capability, CapabilitySet, nearest};
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+type Value<'d> = Spanned<DeValue<'d>>;
+
+/// A table, its name as a reader of the file would say it, and the text it came from.
+pub(super) struct Section<'d> {
+    text: &'d str,
+    name: &'static str,
+    span: Range<usize>,
+    table: &'d DeTable<'d>,
+}
+
+impl<'d> Section<'d> {
+    /// A table in which every key is one of `known`.
+    pub fn new(
+        text: &'d str,
+        name: &'static str,
+        span: Range<usize>,
+        table: &'d DeTable<'d>,
+        known: &[&str],
+    ) -> Result<Self, PolicyError> {
+        let section = Self { text, name, span, table };
+        // The first fault of the file is the one to show; the table itself is sorted by key.
+        let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        match unknown.min_by_key(|key| key.span().start) {
+            None => Ok(section),
+            Some(key) => Err(section
+                .error(key.span(), format!("unknown key `{}` in {name}", key.get_ref().escape_debug()))
+                .mended_by(match nearest::name(key.get_ref(), known.iter().copied()) {
+                    Some(near) => format!("write `{near}`"),
+                    None => format!("the keys of {name} are {}", known.join(", ")),
+                })),
+        }
+    }
+
+    /// A table inside this one.
+    pub fn section(&self, key: &str, name: &'static str, known: &[&str]) -> Result<Option<Self>, PolicyError> {
+        self.get(key).map(|value| self.table_of(value, name, known)).transpose()
+    }
+
+    /// Every table of an array of tables inside this one.
+    pub fn sections(&self, key: &str, name: &'static str, known: &[&str]) -> Result<Vec<Self>, PolicyError> {
+        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(self.wrong_type(value, key, "an array of tables").mended_by(format!("write {name}")));
+        };
+        items.iter().map(|item| self.table_of(item, name, known)).collect()
+    }
+
+    fn table_of(&self, value: &'d Value<'d>, name: &'static str, known: &[&str]) -> Result<Self, PolicyError> {
+        match value.get_ref() {
+            DeValue::Table(table) => Self::new(self.text, name, value.span(), table, known),
+            _ => Err(self.wrong_type(value, name, "a table")),
+        }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&'d Value<'d>> {
+        self.table.get(key)
+    }
+
+    /// Keys and values in the order of the file.
+    pub fn entries(&self) -> Vec<(&'d Spanned<toml::de::DeString<'d>>, &'d Value<'d>)> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        entries
+    }
+
+    /// The line that the table starts on.
+    pub fn line(&self) -> usize {
+        super::error::line_of(self.text, self.span.start)
+    }
+
+    pub fn string(&self, key: &str) -> Result<Option<&'d str>, PolicyError> {
+        self.get(key).map(|value| self.as_string(value, key)).transpose()
+    }
+
+    pub fn boolean(&self, key: &str, default: bool) -> Result<bool, PolicyError> {
+        match self.get(key).map(|value| (value, value.get_ref())) {
+            None => Ok(default),
+            Some((_, DeValue::Boolean(value))) => Ok(*value),
+            Some((value, _)) => Err(self.wrong_type(value, key, "true or false")),
+        }
+    }
+
+    /// A string, or a list of them, each read by `read`, which says what is wrong with it.
+    pub fn list<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, Fault>) -> Result<Vec<T>, PolicyError> {
+        match self.get(key) {
+            None => Ok(Vec::new()),
+            Some(value) => self.list_of(value, key, read),
+        }
+    }
+
+    pub fn list_of<T>(
+        &self,
+        value: &'d Value<'d>,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, PolicyError> {
+        let one = |value: &'d Value<'d>| {
+            let text = self.as_string(value, key)?;
+            read(text).map_err(|fault| self.fault(value.span(), fault))
+        };
+        match value.get_ref() {
+            DeValue::Array(items) if items.is_empty() => {
+                Err(self.error(value.span(), format!("`{key}` is an empty list, which says nothing")))
+            }
+            DeValue::Array(items) => items.iter().map(one).collect(),
+            _ => Ok(vec![one(value)?]),
+        }
+    }
+
+    /// One string, read by `read`.
+    pub fn one<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, Fault>) -> Result<Option<T>, PolicyError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let text = self.as_string(value, key)?;
+        read(text).map(Some).map_err(|fault| self.fault(value.span(), fault))
+    }
+
+    /// A list of capabilities that must be there.
+    pub fn capabilities(&self, key: &str) -> Result<CapabilitySet, PolicyError> {
+        if self.get(key).is_none() {
+            return Err(self.error(self.span.clone(), format!("{} without `{key}` grants nothing", self.name)));
+        }
+        Ok(self.list(key, capability)?.into_iter().collect())
+    }
+
+    pub fn as_string(&self, value: &'d Value<'d>, key: &str) -> Result<&'d str, PolicyError> {
+        match value.get_ref() {
+            DeValue::String(text) if text.contains('\0') => {
+                Err(self.error(value.span(), format!("`{key}` holds a NUL, which no name or path can")))
+            }
+            DeValue::String(text) => Ok(text),
+            _ => Err(self.wrong_type(value, key, "a string")),
+        }
+    }
+
+    pub fn wrong_type(&self, value: &Value<'_>, key: &str, wanted: &str) -> PolicyError {
+        let found = value.get_ref().type_str();
+        self.error(value.span(), format!("`{key}` wants {wanted}, not {} {found}", article(found)))
+    }
+
+    /// An error about this table as a whole.
+    pub fn whole(&self, message: impl Into<String>) -> PolicyError {
+        self.error(self.span.clone(), message)
+    }
+
+    pub fn error(&self, span: Range<usize>, message: impl Into<String>) -> PolicyError {
+        PolicyError::new(self.text, span, message)
+    }
+
+    pub fn fault(&self, span: Range<usize>, fault: Fault) -> PolicyError {
+        let error = self.error(span, fault.message);
+        match fault.mend {
+            Some(mend) => error.mended_by(mend),
+            None => error,
+        }
+    }
+}
+
+/// What is wrong with one value, before its place is known.
+pub(super) struct Fault {
+    message: String,
+    mend: Option<String>,
+}
+
+impl Fault {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), mend: None }
+    }
+
+    /// A value that is none of the `known` ones.
+    pub fn not_one_of(what: &str, given: &str, known: &[&str]) -> Self {
+        Self::new(format!("unknown {what} {given:?}")).mended_by(match nearest::name(given, known.iter().copied()) {
+            Some(near) => format!("write {near:?}"),
+            None => format!("known: {}", known.join(", ")),
+        })
+    }
+
+    pub fn mended_by(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+}
+
+/// Reads the name of a capability.
+pub(super) fn capability(text: &str) -> Result<Capability, Fault> {
+    Capability::parse(text).map_err(|error| {
+        let fault = Fault::new(error.to_string());
+        match error.nearest {
+            Some(near) => fault.mended_by(format!("write \"{near}\"")),
+            None => fault.mended_by("capabilities(7) lists them all"),
+        }
+    })
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}

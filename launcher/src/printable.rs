@@ -1,0 +1,43 @@
+//! Text of unknown origin, made safe to show on a terminal or to write into a log.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+
+/// The text with control characters, bytes that are not UTF-8 and backslashes written as escapes:
+/// one line, whatever it was (CVE-2023-28486 was a log line forged by a newline).
+pub fn text(raw: impl AsRef<OsStr>) -> String {
+    let mut shown = String::new();
+    for chunk in raw.as_ref().as_encoded_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => shown.push_str("\\\\"),
+                // Direction overrides and their like reorder a line under the reader's eyes.
+                c if c.is_control() || is_invisible(c) => shown.extend(c.escape_unicode()),
+                c => shown.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_or_ends_a_line_is_left() {
+        assert_eq!(text("plain ü"), "plain ü");
+        assert_eq!(text("a\nb\x1b[2Jc\\"), "a\\u{a}b\\u{1b}[2Jc\\\\");
+        assert_eq!(text("\u{202e}x"), "\\u{202e}x");
+        assert_eq!(text(OsStr::from_bytes(b"a\xff")), "a\\xff");
+    }
+}
