@@ -1,8 +1,8 @@
 //! From policy, facts and arguments to a decision: which capabilities, and why each.
 
 use crate::arguments::Arguments;
-use crate::condition::Condition;
-use crate::facts::Facts;
+use crate::condition::{Condition, Probe};
+use crate::facts::{Facts, Questions};
 use crate::policy::{Bounding, Grant, Policy};
 use crate::{Capability, CapabilitySet, nearest};
 use std::ffi::OsString;
@@ -26,6 +26,8 @@ pub struct Decision<'p> {
     pub handed: CapabilitySet,
     /// What the launcher uses itself and hands to nobody.
     pub borrowed: Vec<Borrowed>,
+    /// What keeps uid 0 from gaining more at exec.
+    pub root: RootConfinement,
     /// Every grant of the policy and whether it holds, in the order of the file.
     pub grants: Vec<Weighed<'p>>,
     /// The mode asked for.
@@ -54,6 +56,15 @@ pub enum Outcome<'p> {
     Fails(&'p Condition),
     /// `--mode` named a mode that it does not serve.
     OtherMode,
+}
+
+/// What keeps uid 0 from gaining its whole bounding set at exec (capabilities(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootConfinement {
+    /// The caller is not uid 0, is confined already, or has a bounding set within the decision.
+    NotNeeded,
+    /// The launcher sets and locks the securebit noroot.
+    LockNoRoot,
 }
 
 /// A capability that the launcher uses around one call and never hands over for that.
@@ -139,9 +150,12 @@ pub fn decide<'p>(
         .iter()
         .filter(|weighed| weighed.outcome == Outcome::Holds)
         .fold(request.add, |set, weighed| set.union(weighed.grant.caps));
+    let handed = granted.without(request.drop);
+    let root = confine_root(facts, handed);
     Ok(Decision {
-        handed: granted.without(request.drop),
-        borrowed: borrow(policy, facts),
+        handed,
+        borrowed: borrow(policy, facts, root),
+        root,
         grants,
         mode: request.mode.clone(),
         added: request.add.without(request.drop),
@@ -194,8 +208,25 @@ pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
         .collect()
 }
 
-fn borrow(policy: &Policy, facts: &Facts) -> Vec<Borrowed> {
-    let mut borrowed = Vec::new();
+fn confine_root(facts: &Facts, handed: CapabilitySet) -> RootConfinement {
+    if facts.uid0 && !facts.root_is_confined && !facts.bounding.is_subset(handed) {
+        RootConfinement::LockNoRoot
+    } else {
+        RootConfinement::NotNeeded
+    }
+}
+
+fn borrow(policy: &Policy, facts: &Facts, root: RootConfinement) -> Vec<Borrowed> {
+    let mut borrowed: Vec<Borrowed> = probes(policy)
+        .filter(|probe| facts.knows(probe.borrows()))
+        .map(|probe| Borrowed { capability: probe.borrows(), purpose: format!("asks the probe {probe}") })
+        .collect();
+    if root == RootConfinement::LockNoRoot {
+        borrowed.push(Borrowed {
+            capability: Capability::SETPCAP,
+            purpose: "locks the securebit noroot, so that uid 0 gains nothing at exec".to_owned(),
+        });
+    }
     for (resource, limit) in &policy.exec.limits {
         if let Some(hard) = facts.hard_limit(*resource).filter(|hard| hard < limit) {
             borrowed.push(Borrowed {
@@ -224,10 +255,9 @@ pub fn needed_by_launcher(policy: &Policy) -> CapabilitySet {
     if policy.exec.bounding == Bounding::Drop {
         needed.insert(Capability::SETPCAP);
     }
-    for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
-        if let Condition::Probe(probes) = condition {
-            needed = probes.iter().fold(needed, |set, probe| set.union(probe.borrows().into()));
-        }
-    }
-    needed
+    probes(policy).fold(needed, |set, probe| set.union(probe.borrows().into()))
+}
+
+fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
+    Questions::of(policy).probes.into_iter()
 }

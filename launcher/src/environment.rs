@@ -33,7 +33,7 @@ pub fn build(
         put(name, value);
     }
     put(OsStr::new("PATH"), OsStr::new(PATH));
-    for account in account {
+    if let Some(account) = account {
         for (name, value) in
             [("HOME", account.home), ("USER", account.name), ("LOGNAME", account.name), ("SHELL", account.shell)]
         {

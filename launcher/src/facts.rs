@@ -2,7 +2,7 @@
 
 use crate::condition::{Condition, Probe};
 use crate::policy::{Limit, Policy, Resource};
-use crate::Capability;
+use crate::{Capability, CapabilitySet};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -19,6 +19,10 @@ pub struct Facts {
     pub probes: BTreeMap<Probe, Answer>,
     /// Whether the caller is uid 0.
     pub uid0: bool,
+    /// Whether uid 0 already gains nothing at exec: the securebit noroot is set and locked.
+    pub root_is_confined: bool,
+    /// The bounding set of the process. Looked up for uid 0 alone, who would gain it at exec.
+    pub bounding: CapabilitySet,
     /// The hard limits of the resources that the policy presets, in the order of the policy.
     pub hard_limits: Vec<(Resource, Limit)>,
 }

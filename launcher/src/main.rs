@@ -1,1 +1,131 @@
-fn main(){}
+//! capwrap: run a tool with exactly the capabilities that its policy grants.
+//!
+//! This file is the launch from top to bottom. Each step is a module of `launch`, named for what it
+//! does; each fails closed: one line that names the cause, exit 125, and nothing run. `system` is
+//! the boundary to the kernel and holds every `unsafe`.
+
+mod launch;
+mod refusal;
+mod system;
+
+use capwrap::decision::{Decision, decide};
+use capwrap::explain::Explanation;
+use capwrap::facts::Facts;
+use capwrap::record::Event;
+use launch::caller::{self, Identified};
+use launch::command_line::{self, Launch, Wish};
+use launch::policy_file::{self, PolicyFile};
+use launch::{attainable, execute, hand_over, machine, own_process, record, sanitise, tool, verb};
+use refusal::{Refusal, print_error};
+use std::convert::Infallible;
+use std::io::Write;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: system::last_words::OrExit = system::last_words::OrExit;
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|refusal| refusal.report())
+}
+
+fn run() -> Result<ExitCode, Refusal> {
+    own_process::secure()?;
+    match command_line::read()? {
+        Wish::Words(words) => Ok(print(&words)),
+        Wish::Verb(words) => match verb::hand_over(words)? {},
+        Wish::Tool(launch) => {
+            let who = caller::identify()?;
+            if launch.explain {
+                return explain(&launch, &who);
+            }
+            match become_tool(&launch, &who) {
+                Err(refusal) => {
+                    record::refusal(&who, &launch, &refusal);
+                    Err(refusal)
+                }
+                Ok(never) => match never {},
+            }
+        }
+    }
+}
+
+/// The trusted path.
+fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal> {
+    let file = policy_file::read(&launch.name)?;
+    caller::authorised(who, &file, launch)?;
+    if launch.bypass {
+        return bypass(launch, who, &file);
+    }
+    let policy = &file.policy;
+    let facts = machine::facts(policy, who)?;
+    let decision = decision(launch, &file, &facts)?;
+    attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
+    let tool = tool::check(policy, who, decision.handed)?;
+    record::launch(Event::Launch, who, launch, &file, &decision, &tool)?;
+    let prepared = sanitise::surroundings(policy, who, &tool)?;
+    sanitise::rights(policy, &decision, &facts, &prepared)?;
+    hand_over::exactly(policy, &decision, &facts)?;
+    execute::become_tool(launch, &tool, &prepared, facts.kernel)
+}
+
+fn decision<'p>(launch: &Launch, file: &'p PolicyFile, facts: &Facts) -> Result<Decision<'p>, Refusal> {
+    decide(&file.policy, facts, &launch.arguments, &launch.request)
+        .map_err(|error| Refusal::new(format!("{}: {error}", launch.name)).mended_by(error.mend()))
+}
+
+/// Root's way out where dropping capabilities fails: the checked tool, with everything that root
+/// has.
+fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infallible, Refusal> {
+    if !who.is_root() {
+        return Err(Refusal::new("--bypass is for root alone").mended_by("leave it (or CAPWRAP_BYPASS) out"));
+    }
+    let facts = machine::facts(&file.policy, who)?;
+    let decision = decision(launch, file, &facts)?;
+    let tool = tool::check(&file.policy, who, decision.handed)?;
+    record::launch(Event::Bypass, who, launch, file, &decision, &tool)?;
+    let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
+    print_error(&warning, None);
+    let prepared = sanitise::surroundings(&file.policy, who, &tool)?;
+    execute::become_tool(launch, &tool, &prepared, facts.kernel)
+}
+
+/// The same decision, in words. Says first whether it would be refused, and why.
+fn explain(launch: &Launch, who: &Identified) -> Result<ExitCode, Refusal> {
+    let file = policy_file::read(&launch.name)?;
+    let facts = machine::facts(&file.policy, who)?;
+    let decision = decision(launch, &file, &facts)?;
+    let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
+    let ground = caller::authorised(who, &file, launch);
+    let tool = tool::check(&file.policy, who, decision.handed);
+    let said = |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
+    let mut context = vec![
+        ("caller", said(ground.as_ref().map(|ground| format!("{}, as {ground}", who.name())))),
+        ("tool", said(tool.as_ref().map(|tool| tool.path.display().to_string()))),
+        ("kernel", facts.kernel.to_string()),
+    ];
+    if attainable::in_own_user_namespace() == Some(true) {
+        context.push(("namespace", "a user namespace of its own: capabilities count in it alone".to_owned()));
+    }
+    let explanation = Explanation {
+        name: &launch.name,
+        file: &file.path,
+        policy: &file.policy,
+        facts: &facts,
+        arguments: &launch.arguments,
+        decision: &decision,
+        shortfalls: &shortfalls,
+        context: &context,
+    };
+    let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty();
+    let printed = print(&explanation.render());
+    Ok(if would_run { printed } else { ExitCode::from(refusal::REFUSED) })
+}
+
+fn print(words: &str) -> ExitCode {
+    match std::io::stdout().write_all(words.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads only the beginning, as head(1) does, has what they want.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(refusal::REFUSED),
+    }
+}

@@ -1,0 +1,72 @@
+//! Step 4: who calls, and whether they may.
+
+use super::command_line::Launch;
+use super::policy_file::PolicyFile;
+use crate::refusal::{OrRefuse, Refusal};
+use capwrap::authorise::{Caller, Ground, LocalAccounts, authorise};
+use capwrap::accounts;
+use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
+use std::io::ErrorKind;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The caller, and the local files that give numbers names.
+#[derive(Debug)]
+pub struct Identified {
+    pub caller: Caller,
+    pub local: LocalAccounts,
+}
+
+impl Identified {
+    /// The caller's name, or its number where the local files have none.
+    pub fn name(&self) -> String {
+        match accounts::account(&self.local.passwd, self.caller.uid) {
+            Some(account) => account.name.to_owned(),
+            None => format!("#{}", self.caller.uid),
+        }
+    }
+
+    pub const fn is_root(&self) -> bool {
+        self.caller.uid == 0
+    }
+}
+
+/// Asks the kernel who calls.
+///
+/// # Errors
+/// A caller whose real and effective ids differ: a set-user-ID program that did not decide who it
+/// is must not decide who runs a tool.
+pub fn identify() -> Result<Identified, Refusal> {
+    let (user, group) = (getuid(), getgid());
+    if user != geteuid() || group != getegid() {
+        return Err(Refusal::new(format!(
+            "called with uid {user} acting as {}, gid {group} acting as {}: whose rights are meant?",
+            geteuid(),
+            getegid()
+        )));
+    }
+    let groups = getgroups().or_refuse(|| "read the groups of the caller")?;
+    Ok(Identified {
+        caller: Caller { uid: user.as_raw(), gid: group.as_raw(), groups: groups.iter().map(|group| group.as_raw()).collect() },
+        local: LocalAccounts { passwd: local_file("/etc/passwd")?, group: local_file("/etc/group")? },
+    })
+}
+
+/// Whether the policy allows the caller now.
+pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Result<Ground, Refusal> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Refusal::new("the clock is before 1970"))?;
+    let now = i64::try_from(now.as_secs()).map_err(|_| Refusal::new("the clock is beyond all dates"))?;
+    authorise(&file.policy.allow, &who.caller, &who.local, now, launch.reason.as_deref()).map_err(|denial| {
+        let name = who.name();
+        Refusal::new(format!("{name} may not run {}: {denial}", launch.name)).mended_by(denial.mend(&launch.name, &name))
+    })
+}
+
+/// The whole file; nothing where there is none, as in a container made from scratch.
+fn local_file(path: &str) -> Result<String, Refusal> {
+    match std::fs::read(path) {
+        // A name that is not UTF-8 can be nobody that a policy names.
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).or_refuse(|| format!("read {path}")),
+    }
+}

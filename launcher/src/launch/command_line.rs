@@ -1,0 +1,189 @@
+//! Step 2: options, then the tool's name, then everything after it untouched.
+
+use crate::refusal::Refusal;
+use capwrap::CapabilitySet;
+use capwrap::decision::Request;
+use capwrap::{policy, printable};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::ffi::{OsStr, OsString};
+
+/// What the caller wants.
+pub enum Wish {
+    /// Words to print on standard output, and nothing else.
+    Words(String),
+    /// The advisor's work: everything from the verb on.
+    Verb(Vec<OsString>),
+    /// A tool.
+    Tool(Launch),
+}
+
+/// A tool to become, as the command line says it.
+#[derive(Debug)]
+pub struct Launch {
+    /// The tool's name, which is its policy's name and never a path.
+    pub name: String,
+    /// The tool's arguments, untouched. They need not be UTF-8.
+    pub arguments: Vec<OsString>,
+    /// Mode, less, and more.
+    pub request: Request,
+    /// Why the caller runs it.
+    pub reason: Option<String>,
+    /// Print the decision and run nothing.
+    pub explain: bool,
+    /// Keep everything that the caller has; root alone.
+    pub bypass: bool,
+}
+
+/// The words that are not tools. A tool of the same name is run with `capwrap -- NAME`.
+pub const VERBS: [&str; 15] = [
+    "caps", "completions", "diff", "disable", "doctor", "enable", "explain", "export", "help", "learn", "lint", "list",
+    "merge", "trace", "verify",
+];
+
+const AFTER_HELP: &str = "\
+Verbs:
+  enable [NAME]     put a shipped policy in force (root)
+  disable NAME      put it out of force (root)
+  help VERB         what else a verb takes; a tool of that name: capwrap -- NAME
+
+Policies in force: /etc/capwrap/policies. Exit codes: the tool's own once it runs;
+125 refused or failed, 126 the tool cannot be run, 127 it was not found.
+In containers CAPWRAP_ADD, CAPWRAP_DROP and CAPWRAP_BYPASS=1 stand for the options.
+See capwrap(1), capwrap.toml(5).";
+
+/// Reads the process's own arguments and the three container variables.
+pub fn read() -> Result<Wish, Refusal> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // All that follows --learn is the learner's.
+    if arguments.first().is_some_and(|first| first == "--learn") {
+        let verb = std::iter::once(OsString::from("learn"));
+        return Ok(Wish::Verb(verb.chain(arguments.into_iter().skip(1)).collect()));
+    }
+    let matches = match definition().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Wish::Words(error.to_string()));
+        }
+        Err(error) => return Err(unusable(&error)),
+    };
+    let words: Vec<OsString> = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
+    let Some((name, tool_arguments)) = words.split_first() else {
+        return Err(Refusal::new("no tool named").mended_by("capwrap TOOL [ARGS…], or capwrap --help"));
+    };
+    let after_dashes = arguments.len() > words.len() && arguments[arguments.len() - words.len() - 1] == "--";
+    if !after_dashes && VERBS.iter().any(|verb| name == verb) {
+        return match options_given(&matches) {
+            false => Ok(Wish::Verb(words)),
+            true => Err(Refusal::new(format!("`{}` is a verb and takes its options after it", printable::text(name)))
+                .mended_by(format!("for a tool of that name: capwrap -- {}", printable::text(name)))),
+        };
+    }
+    launch(&matches, name, tool_arguments).map(Wish::Tool)
+}
+
+fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<Launch, Refusal> {
+    let name = tool_name(name)?;
+    let request = Request {
+        mode: text(matches, "mode")?,
+        drop: set(matches, "drop")?.union(set_of_variable("CAPWRAP_DROP")?),
+        add: set(matches, "add")?.union(set_of_variable("CAPWRAP_ADD")?),
+    };
+    Ok(Launch {
+        name,
+        arguments: arguments.to_vec(),
+        request,
+        reason: text(matches, "reason")?,
+        explain: matches.get_flag("explain"),
+        bypass: matches.get_flag("bypass") || flag_of_variable("CAPWRAP_BYPASS")?,
+    })
+}
+
+fn definition() -> Command {
+    let option = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(OsString)).help(help)
+    };
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("capwrap")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Run a tool with exactly the Linux capabilities that its policy grants")
+        .no_binary_name(true)
+        .override_usage("capwrap [OPTIONS] TOOL [ARGS]...\n       capwrap VERB ...")
+        .arg(option("mode", "NAME", "Choose a mode of the policy by name"))
+        .arg(option("drop", "CAPS", "Hand over less, as in cap_net_admin,cap_bpf").action(ArgAction::Append))
+        .arg(option("add", "CAPS", "Hand over more, out of the policy's optional ones").action(ArgAction::Append))
+        .arg(option("reason", "TEXT", "Why, for the record"))
+        .arg(flag("explain", "Print what would be handed over and why; run nothing"))
+        .arg(flag("bypass", "Root only: keep everything, with a warning and a record"))
+        .arg(
+            Arg::new("command")
+                .num_args(0..)
+                .trailing_var_arg(true)
+                .value_parser(value_parser!(OsString))
+                .hide(true),
+        )
+        .after_help(AFTER_HELP)
+}
+
+fn options_given(matches: &ArgMatches) -> bool {
+    ["mode", "drop", "add", "reason"].iter().any(|name| matches.contains_id(name))
+        || matches.get_flag("explain")
+        || matches.get_flag("bypass")
+}
+
+/// The tool's name becomes a file name below the policy directory, and nothing else.
+fn tool_name(given: &OsStr) -> Result<String, Refusal> {
+    match given.to_str() {
+        Some(name) if policy::is_name(name) => Ok(name.to_owned()),
+        Some(name) if name.contains('/') => {
+            let last = name.rsplit('/').next().unwrap_or_default();
+            let refusal = Refusal::new(format!("{:?} is a path: a tool is named as its policy is", printable::text(name)));
+            Err(if policy::is_name(last) { refusal.mended_by(format!("capwrap {last} …")) } else { refusal })
+        }
+        _ => Err(Refusal::new(format!("{:?} is no name of a tool", printable::text(given)))
+            .mended_by("letters, digits and ._+-, as in capwrap mtr-packet")),
+    }
+}
+
+fn set(matches: &ArgMatches, option: &str) -> Result<CapabilitySet, Refusal> {
+    let lists = matches.get_many::<OsString>(option).into_iter().flatten();
+    lists.map(|list| capabilities(&format!("--{option}"), list)).try_fold(CapabilitySet::EMPTY, |all, one| Ok(all.union(one?)))
+}
+
+fn set_of_variable(name: &str) -> Result<CapabilitySet, Refusal> {
+    std::env::var_os(name).map_or(Ok(CapabilitySet::EMPTY), |list| capabilities(name, &list))
+}
+
+fn capabilities(source: &str, list: &OsStr) -> Result<CapabilitySet, Refusal> {
+    CapabilitySet::parse(&utf8(source, list)?).map_err(|error| {
+        let refusal = Refusal::new(format!("{source}: {error}"));
+        match error.nearest {
+            Some(near) => refusal.mended_by(format!("write {near}")),
+            None => refusal.mended_by("capabilities(7) lists them all"),
+        }
+    })
+}
+
+fn flag_of_variable(name: &str) -> Result<bool, Refusal> {
+    match std::env::var_os(name) {
+        None => Ok(false),
+        Some(value) if value.is_empty() || value == "0" => Ok(false),
+        Some(value) if value == "1" => Ok(true),
+        Some(value) => Err(Refusal::new(format!("{name} is {:?}", printable::text(value))).mended_by(format!("{name}=1 or {name}=0"))),
+    }
+}
+
+fn text(matches: &ArgMatches, option: &str) -> Result<Option<String>, Refusal> {
+    matches.get_one::<OsString>(option).map(|value| utf8(&format!("--{option}"), value)).transpose()
+}
+
+fn utf8(source: &str, value: &OsStr) -> Result<String, Refusal> {
+    value.to_str().map(str::to_owned).ok_or_else(|| Refusal::new(format!("{source} is not UTF-8: {}", printable::text(value))))
+}
+
+/// clap's own words without its decoration: `error: …` and usage below.
+fn unusable(error: &clap::Error) -> Refusal {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    Refusal::new(printable::text(first.strip_prefix("error: ").unwrap_or(first))).mended_by("capwrap --help")
+}

@@ -1,0 +1,56 @@
+//! Step 12: execute what was checked.
+
+use super::command_line::Launch;
+use super::sanitise::Prepared;
+use super::tool::CheckedTool;
+use crate::refusal::{NOT_EXECUTABLE, OrRefuse, Refusal};
+use crate::system::exec::{self, Target};
+use crate::system::walk;
+use capwrap::facts::KernelVersion;
+use nix::errno::Errno;
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+/// The first kernel that names a process executed by descriptor after its file rather than after
+/// the descriptor's number (commit 543841d18060).
+const NAMES_DESCRIPTORS: KernelVersion = KernelVersion { major: 6, minor: 14, patch: 0 };
+
+/// Becomes the tool. Returns only when that failed.
+pub fn become_tool(launch: &Launch, tool: &CheckedTool, prepared: &Prepared, kernel: KernelVersion) -> Result<Infallible, Refusal> {
+    let own_name = tool.path.file_name().unwrap_or(OsStr::new(&launch.name));
+    let argv = std::iter::once(own_name).chain(launch.arguments.iter().map(OsString::as_os_str));
+    let argv = argv.map(|argument| c_string(argument.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+    let environment = prepared.environment.iter();
+    let environment = environment
+        .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let errno = match exec::become_target(&target(tool, kernel)?, &argv, &environment, prepared.exec_tag) {
+        Ok(never) => match never {},
+        Err(errno) => errno,
+    };
+    let refusal = Refusal::failed(format!("execute {}", tool.path.display()), errno.desc()).with_status(NOT_EXECUTABLE);
+    Err(match errno {
+        Errno::ENOENT => refusal.mended_by("its interpreter or dynamic loader is missing"),
+        Errno::ENOEXEC => refusal.mended_by("it is built for another machine, or no program at all"),
+        _ => refusal,
+    })
+}
+
+/// The descriptor itself. On kernels that would show its number as the process's name: its name
+/// in the directory that was checked, where nobody but root can have put another file.
+fn target(tool: &CheckedTool, kernel: KernelVersion) -> Result<Target<'_>, Refusal> {
+    let only_root_could_swap = tool.owner == 0;
+    if kernel >= NAMES_DESCRIPTORS || !only_root_could_swap {
+        return Ok(Target::Descriptor(tool.opened.file.as_fd()));
+    }
+    match walk::is_still(&tool.opened).or_refuse(|| format!("look at {} again", tool.path.display()))? {
+        true => Ok(Target::Entry { directory: tool.opened.directory.as_fd(), name: &tool.opened.name }),
+        false => Err(Refusal::new(format!("{} was replaced while it was checked", tool.path.display()))),
+    }
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString, Refusal> {
+    CString::new(bytes).map_err(|_| Refusal::new("an argument or variable holds a NUL"))
+}

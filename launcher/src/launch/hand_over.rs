@@ -1,0 +1,13 @@
+//! Step 11: the sets become the decision, and are read back.
+
+use crate::refusal::Refusal;
+use crate::system::capabilities;
+use capwrap::decision::Decision;
+use capwrap::facts::Facts;
+use capwrap::policy::{Delivery, Policy};
+
+/// Permitted and inheritable equal to the decision, ambient too where that is the delivery;
+/// everything borrowed is gone.
+pub fn exactly(policy: &Policy, decision: &Decision<'_>, facts: &Facts) -> Result<(), Refusal> {
+    capabilities::hand_over(decision.handed, policy.exec.deliver == Delivery::Ambient, facts.last_capability)
+}

@@ -1,0 +1,66 @@
+//! Step 3: the policy, found by the tool's name and nothing else.
+
+use crate::refusal::{OrRefuse, Refusal};
+use crate::system::walk::{self, Fault};
+use capwrap::policy::{MAX_BYTES, Policy};
+use capwrap::{hex, paths};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A policy file as it was read.
+#[derive(Debug)]
+pub struct PolicyFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it says.
+    pub policy: Policy,
+    /// The SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Opens, checks and reads the policy of the tool.
+pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
+    let path = Path::new(paths::POLICIES).join(format!("{name}.toml"));
+    let opened = walk::open(&path, 0).map_err(|fault| unusable(name, &path, &fault))?;
+    let mut text = Vec::new();
+    // One byte more than is allowed tells a file that is too large.
+    let most = MAX_BYTES as u64 + 1;
+    opened.file.take(most).read_to_end(&mut text).or_refuse(|| format!("read {}", path.display()))?;
+    if text.len() > MAX_BYTES {
+        return Err(Refusal::new(format!("{} is larger than {} KiB", path.display(), MAX_BYTES / 1024)));
+    }
+    let sha256 = hex::encode(&Sha256::digest(&text));
+    let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
+    let policy = Policy::read(&text).map_err(|error| {
+        let refusal = Refusal::new(format!("{}:{error}", path.display()));
+        match &error.mend {
+            Some(mend) => refusal.mended_by(mend),
+            None => refusal,
+        }
+    })?;
+    Ok(PolicyFile { path, policy, sha256 })
+}
+
+fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
+    if matches!(fault, Fault::Missing(_)) {
+        return missing(name);
+    }
+    let refusal = Refusal::new(format!("cannot trust policy {}: {}", path.display(), fault.describe(path)));
+    match fault.mend() {
+        Some(mend) => refusal.mended_by(mend),
+        None => refusal,
+    }
+}
+
+/// A shipped policy is named with the command that puts it in force. Looking is enough: what lies
+/// there grants nothing.
+fn missing(name: &str) -> Refusal {
+    let template = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
+    let refusal = Refusal::new(format!("no policy for {name:?} is in force"));
+    if template.exists() {
+        refusal.mended_by(format!("an administrator can run `capwrap enable {name}`"))
+    } else {
+        refusal.mended_by(format!("find out what it needs with `capwrap --learn {name}`"))
+    }
+}

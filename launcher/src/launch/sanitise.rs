@@ -1,0 +1,93 @@
+//! Step 10: what the tool inherits besides capabilities.
+
+use super::caller::Identified;
+use super::tool::CheckedTool;
+use crate::refusal::{OrRefuse, Refusal};
+use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals};
+use capwrap::accounts;
+use capwrap::decision::{Decision, RootConfinement};
+use capwrap::environment;
+use capwrap::facts::Facts;
+use capwrap::policy::{Bounding, Children, Limit, Policy, Resource};
+use capwrap::{Capability, CapabilitySet};
+use nix::sys::stat::{Mode, umask};
+use std::ffi::OsString;
+
+/// What the last step needs of this one.
+#[derive(Debug)]
+pub struct Prepared {
+    pub environment: Vec<(OsString, OsString)>,
+    /// What tells the launcher's own exec apart from every later one.
+    pub exec_tag: u64,
+}
+
+/// The environment, umask, signals and descriptors: what holds for every launch.
+pub fn surroundings(policy: &Policy, who: &Identified, tool: &CheckedTool) -> Result<Prepared, Refusal> {
+    let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let account = accounts::account(&who.local.passwd, who.caller.uid);
+    let environment = environment::build(&caller, account.as_ref(), &policy.exec.env);
+    // The caller's own mask, but never one that lets others write what the tool makes.
+    let callers = umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    umask(callers | Mode::S_IWGRP | Mode::S_IWOTH);
+    signals::reset().or_refuse(|| "reset the signals")?;
+    descriptors::close_others_on_exec().or_refuse(|| "close the caller's descriptors")?;
+    if tool.is_script {
+        descriptors::keep_on_exec(&tool.opened.file).or_refuse(|| "keep the script open for its interpreter")?;
+    }
+    Ok(Prepared { environment, exec_tag: exec::random_tag().or_refuse(|| "get a random number")? })
+}
+
+/// Limits, bounding set, securebits, no_new_privs and the filter: what a bypass leaves alone.
+pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared: &Prepared) -> Result<(), Refusal> {
+    preset_limits(policy, facts)?;
+    if policy.exec.bounding == Bounding::Drop {
+        reduce_bounding_set(decision.handed, facts.last_capability)?;
+    }
+    if decision.root == RootConfinement::LockNoRoot {
+        confine_root()?;
+    }
+    if policy.exec.no_new_privs {
+        prctl::set_no_new_privs().or_refuse(|| "set no_new_privs")?;
+    }
+    if policy.exec.children == Children::None {
+        seccomp::forbid_exec_without(prepared.exec_tag).or_refuse(|| "install the filter behind children = \"none\"")?;
+    }
+    Ok(())
+}
+
+fn preset_limits(policy: &Policy, facts: &Facts) -> Result<(), Refusal> {
+    let core_is_named = policy.exec.limits.iter().any(|(resource, _)| *resource == Resource::CORE);
+    let no_core = (!core_is_named).then_some((Resource::CORE, Limit(0)));
+    for (resource, limit) in policy.exec.limits.iter().copied().chain(no_core) {
+        let raises = facts.hard_limit(resource).is_some_and(|hard| hard < limit);
+        let borrowed = if raises { Capability::SYS_RESOURCE.into() } else { CapabilitySet::EMPTY };
+        capabilities::with_effective(borrowed, || limits::set(resource, limit))?
+            .or_refuse(|| format!("set the {} limit to {limit}", resource.name()))?;
+    }
+    Ok(())
+}
+
+fn reduce_bounding_set(keep: CapabilitySet, last: u8) -> Result<(), Refusal> {
+    let surplus = capabilities::bounding(last)?.without(keep);
+    capabilities::with_effective(Capability::SETPCAP.into(), || {
+        (0..=last).filter(|number| surplus.mask() & 1 << number != 0).try_for_each(prctl::drop_from_bounding_set)
+    })?
+    .or_refuse(|| "reduce the bounding set")?;
+    match capabilities::bounding(last)?.is_subset(keep) {
+        true => Ok(()),
+        false => Err(Refusal::new("the kernel did not reduce the bounding set, though it said so")),
+    }
+}
+
+/// With `noroot`, uid 0 gains nothing at exec but what is ambient (capabilities(7)). The bit that
+/// would keep capabilities over a later setuid stays off, so that a tool that drops to another
+/// user loses them as it expects.
+fn confine_root() -> Result<(), Refusal> {
+    let bits = prctl::securebits().or_refuse(|| "read the securebits")? | prctl::NOROOT | prctl::NOROOT_LOCKED;
+    capabilities::with_effective(Capability::SETPCAP.into(), || prctl::set_securebits(bits))?
+        .or_refuse(|| "lock the securebit noroot")?;
+    match prctl::securebits().or_refuse(|| "read the securebits")? == bits {
+        true => Ok(()),
+        false => Err(Refusal::new("the kernel did not set the securebits, though it said so")),
+    }
+}

@@ -1,0 +1,84 @@
+//! Why a launch does not happen: one line for the caller, one for the mend, one exit code.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// capwrap refused or failed.
+pub const REFUSED: u8 = 125;
+/// The tool was found and cannot be run.
+pub const NOT_EXECUTABLE: u8 = 126;
+/// The tool was not found.
+pub const NOT_FOUND: u8 = 127;
+
+/// A launch that does not happen. Every step of the trusted path ends in one of these or succeeds.
+#[derive(Debug)]
+pub struct Refusal {
+    status: u8,
+    message: String,
+    mend: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { status: REFUSED, message: message.into(), mend: None }
+    }
+
+    /// The usual form: what was tried, and what the system said.
+    pub fn failed(tried: impl Display, why: impl Display) -> Self {
+        Self::new(format!("cannot {tried}: {why}"))
+    }
+
+    pub fn mended_by(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+
+    pub const fn with_status(mut self, status: u8) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Prints it and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        print_error(&self.message, self.mend.as_deref());
+        ExitCode::from(self.status)
+    }
+}
+
+/// Prints in the voice of every error of capwrap. Standard error may be closed or full: then
+/// nobody listens, and the exit code still tells.
+pub fn print_error(message: &str, mend: Option<&str>) {
+    use std::io::Write;
+    let mend = mend.map_or(String::new(), |mend| format!("mend: {mend}\n"));
+    let _ = std::io::stderr().write_all(format!("capwrap: {message}\n{mend}").as_bytes());
+}
+
+/// Turns an error of the system into a refusal that says what was tried.
+pub trait OrRefuse<T> {
+    fn or_refuse<D: Display>(self, tried: impl FnOnce() -> D) -> Result<T, Refusal>;
+}
+
+impl<T> OrRefuse<T> for Result<T, nix::Error> {
+    fn or_refuse<D: Display>(self, tried: impl FnOnce() -> D) -> Result<T, Refusal> {
+        self.map_err(|errno| Refusal::failed(tried(), errno.desc()))
+    }
+}
+
+impl<T> OrRefuse<T> for Result<T, std::io::Error> {
+    fn or_refuse<D: Display>(self, tried: impl FnOnce() -> D) -> Result<T, Refusal> {
+        self.map_err(|error| match error.raw_os_error() {
+            Some(number) => Refusal::failed(tried(), nix::Error::from_raw(number).desc()),
+            None => Refusal::failed(tried(), error),
+        })
+    }
+}
+
+impl<T> OrRefuse<T> for Result<T, caps::errors::CapsError> {
+    fn or_refuse<D: Display>(self, tried: impl FnOnce() -> D) -> Result<T, Refusal> {
+        self.map_err(|error| Refusal::failed(tried(), error))
+    }
+}

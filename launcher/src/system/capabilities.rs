@@ -1,0 +1,109 @@
+//! The capability sets of the process, as the model's sets.
+
+use super::prctl;
+use crate::refusal::{OrRefuse, Refusal};
+use caps::{CapSet, CapsHashSet};
+use capwrap::{Capability, CapabilitySet};
+
+/// The three sets of capget(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub permitted: CapabilitySet,
+    pub effective: CapabilitySet,
+    pub inheritable: CapabilitySet,
+}
+
+pub fn held() -> Result<Held, Refusal> {
+    Ok(Held {
+        permitted: read(CapSet::Permitted)?,
+        effective: read(CapSet::Effective)?,
+        inheritable: read(CapSet::Inheritable)?,
+    })
+}
+
+fn read(set: CapSet) -> Result<CapabilitySet, Refusal> {
+    let theirs = caps::read(None, set).or_refuse(|| "read the capability sets")?;
+    Ok(theirs.into_iter().filter_map(|one| Capability::from_number(one.index())).collect())
+}
+
+/// From here on a capability is effective only inside [`with_effective`].
+pub fn clear_effective() -> Result<(), Refusal> {
+    caps::clear(None, CapSet::Effective).or_refuse(|| "clear the effective set")
+}
+
+/// Makes `needed` effective around one act, and nothing before or after it.
+pub fn with_effective<T>(needed: CapabilitySet, act: impl FnOnce() -> T) -> Result<T, Refusal> {
+    caps::set(None, CapSet::Effective, &theirs(needed)?).or_refuse(|| format!("make {needed} effective"))?;
+    let outcome = act();
+    clear_effective()?;
+    Ok(outcome)
+}
+
+/// The number of the last capability that the kernel knows.
+pub fn last() -> Result<u8, Refusal> {
+    // No kernel with fewer than 37 (3.16, 2014) is still about; asking upwards from there is five calls.
+    let is_known = |number| prctl::in_bounding_set(number).or_refuse(|| "ask which capabilities the kernel knows");
+    let mut last = if is_known(36)?.is_some() { 36 } else { 0 };
+    while last < 63 && is_known(last + 1)?.is_some() {
+        last += 1;
+    }
+    Ok(last)
+}
+
+/// The bounding set, unknown capabilities of a newer kernel included.
+pub fn bounding(last: u8) -> Result<CapabilitySet, Refusal> {
+    let mut mask = 0;
+    for number in 0..=last {
+        if prctl::in_bounding_set(number).or_refuse(|| "read the bounding set")? == Some(true) {
+            mask |= 1 << number;
+        }
+    }
+    Ok(CapabilitySet::from_mask(mask))
+}
+
+fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
+    let mut set = CapabilitySet::EMPTY;
+    for capability in Capability::all().filter(|capability| capability.number() <= last) {
+        if caps::has_cap(None, CapSet::Ambient, their(capability)?).or_refuse(|| "read the ambient set")? {
+            set.insert(capability);
+        }
+    }
+    Ok(set)
+}
+
+/// Sets all sets to what is handed over: permitted and inheritable equal to it, ambient equal to
+/// it or empty, nothing effective. Then reads everything back.
+///
+/// # Errors
+/// A set that the kernel says is another: before 5.8 capset(2) takes unknown bits and forgets them.
+pub fn hand_over(handed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
+    let set = theirs(handed)?;
+    caps::clear(None, CapSet::Ambient).or_refuse(|| "clear the ambient set")?;
+    caps::set(None, CapSet::Inheritable, &set).or_refuse(|| format!("make {handed} inheritable"))?;
+    caps::set(None, CapSet::Permitted, &set).or_refuse(|| format!("give up all but {handed}"))?;
+    if in_ambient {
+        for capability in handed.iter() {
+            caps::raise(None, CapSet::Ambient, their(capability)?)
+                .or_refuse(|| format!("raise {capability} in the ambient set"))?;
+        }
+    }
+    let wanted = Held { permitted: handed, effective: CapabilitySet::EMPTY, inheritable: handed };
+    let wanted_ambient = if in_ambient { handed } else { CapabilitySet::EMPTY };
+    if held()? != wanted || ambient(last)? != wanted_ambient {
+        return Err(Refusal::new(format!("the kernel did not set the capabilities to {handed}, though it said so")));
+    }
+    Ok(())
+}
+
+/// Gives up everything, as before starting the advisor.
+pub fn give_up_all(last: u8) -> Result<(), Refusal> {
+    hand_over(CapabilitySet::EMPTY, true, last)
+}
+
+fn theirs(set: CapabilitySet) -> Result<CapsHashSet, Refusal> {
+    set.iter().map(their).collect()
+}
+
+fn their(capability: Capability) -> Result<caps::Capability, Refusal> {
+    capability.name().to_ascii_uppercase().parse::<caps::Capability>().or_refuse(|| format!("name {capability}"))
+}

@@ -1,0 +1,68 @@
+//! Descriptors: those that must be there, and those that must not reach the tool.
+
+use nix::Error;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+
+/// Opens `/dev/null` in place of a standard descriptor that the caller closed, so that no file
+/// opened later takes its number and is written to as if it were standard error.
+pub fn open_missing_standard() -> Result<(), Error> {
+    for wanted in 0..=2 {
+        // SAFETY: the descriptor is only asked about, and fcntl(2) answers EBADF if it is closed.
+        let standard = unsafe { BorrowedFd::borrow_raw(wanted) };
+        match fcntl(standard, FcntlArg::F_GETFD) {
+            Ok(_) => continue,
+            Err(Errno::EBADF) => {}
+            Err(errno) => return Err(errno),
+        }
+        // The lowest free number is the missing one: all below it are open.
+        let opened = open("/dev/null", OFlag::O_RDWR, Mode::empty())?;
+        if opened.as_raw_fd() != wanted {
+            return Err(Errno::EBADF);
+        }
+        // It stays open for the tool.
+        let _ = opened.into_raw_fd();
+    }
+    Ok(())
+}
+
+/// Closes every descriptor above 2 at exec (CVE-2024-21626 was one that stayed open).
+pub fn close_others_on_exec() -> Result<(), Error> {
+    let (first, last): (libc::c_uint, libc::c_uint) = (3, libc::c_uint::MAX);
+    // SAFETY: close_range(2) with this flag only marks descriptors.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
+    match Errno::result(answer) {
+        Ok(_) => Ok(()),
+        // Linux 5.9 brought the call, 5.11 the flag.
+        Err(Errno::ENOSYS | Errno::EINVAL) => close_each_on_exec(),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn close_each_on_exec() -> Result<(), Error> {
+    let entries = std::fs::read_dir("/proc/self/fd").map_err(from_io)?;
+    for entry in entries {
+        let name = entry.map_err(from_io)?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
+        if number > 2 {
+            // SAFETY: the descriptor is only marked; one that was closed meanwhile answers EBADF.
+            let other = unsafe { BorrowedFd::borrow_raw(number) };
+            match fcntl(other, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
+                Ok(_) | Err(Errno::EBADF) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Keeps one descriptor open at exec: a script's, which its interpreter opens by number.
+pub fn keep_on_exec(descriptor: impl AsFd) -> Result<(), Error> {
+    fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
+}
+
+pub fn from_io(error: std::io::Error) -> Error {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}

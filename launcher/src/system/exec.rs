@@ -1,0 +1,44 @@
+//! execveat(2), and the one number that goes with it.
+
+use nix::Error;
+use nix::errno::Errno;
+use std::convert::Infallible;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// What is executed: a descriptor itself, or a name in the directory of a descriptor.
+pub enum Target<'a> {
+    Descriptor(BorrowedFd<'a>),
+    Entry { directory: BorrowedFd<'a>, name: &'a CStr },
+}
+
+/// Becomes the target. `tag` goes into the unused sixth argument, for the filter of
+/// [`super::seccomp`].
+///
+/// # Errors
+/// Returns only when it failed.
+pub fn become_target(target: &Target<'_>, argv: &[CString], environment: &[CString], tag: u64) -> Result<Infallible, Error> {
+    let (descriptor, name, flags) = match target {
+        Target::Descriptor(file) => (file.as_raw_fd(), c"", libc::AT_EMPTY_PATH),
+        Target::Entry { directory, name } => (directory.as_raw_fd(), *name, libc::AT_SYMLINK_NOFOLLOW),
+    };
+    let (argv, environment) = (null_terminated(argv), null_terminated(environment));
+    // SAFETY: `name` and every pointer of the two arrays are C strings that outlive the call, and
+    // both arrays end in null. The kernel ignores the sixth argument.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_execveat, descriptor, name.as_ptr(), argv.as_ptr(), environment.as_ptr(), flags, tag)
+    };
+    Err(Errno::result(answer).err().unwrap_or(Errno::EIO))
+}
+
+fn null_terminated(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// A random number that nobody can guess.
+pub fn random_tag() -> Result<u64, Error> {
+    let mut bytes = [0u8; 8];
+    // SAFETY: getrandom(2) writes at most `bytes.len()` bytes to `bytes`.
+    let written = Errno::result(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) })?;
+    if written == bytes.len() as isize { Ok(u64::from_ne_bytes(bytes)) } else { Err(Errno::EIO) }
+}

@@ -1,0 +1,13 @@
+//! The boundary to the kernel. Every `unsafe` of the launcher is below here.
+
+pub mod attribute;
+pub mod capabilities;
+pub mod descriptors;
+pub mod exec;
+pub mod last_words;
+pub mod limits;
+pub mod perf;
+pub mod prctl;
+pub mod seccomp;
+pub mod signals;
+pub mod walk;

@@ -1,0 +1,50 @@
+//! prctl(2): the attributes of the process that no crate here wraps.
+
+use nix::Error;
+use nix::errno::Errno;
+
+/// `SECBIT_NOROOT` and its lock, `include/uapi/linux/securebits.h`.
+pub const NOROOT: u32 = 1 << 0;
+pub const NOROOT_LOCKED: u32 = 1 << 1;
+/// `SECBIT_NO_CAP_AMBIENT_RAISE`.
+pub const NO_CAP_AMBIENT_RAISE: u32 = 1 << 6;
+
+fn prctl(option: i32, argument: libc::c_ulong) -> Result<u32, Error> {
+    let zero: libc::c_ulong = 0;
+    // SAFETY: only options that take numbers and no pointers are passed; unused arguments are 0,
+    // as the kernel demands.
+    let answer = unsafe { libc::prctl(option, argument, zero, zero, zero) };
+    Errno::result(answer).map(|answer| answer as u32)
+}
+
+/// Whether the capability of this number is in the bounding set; `None` where the kernel does not
+/// know it.
+pub fn in_bounding_set(capability: u8) -> Result<Option<bool>, Error> {
+    match prctl(libc::PR_CAPBSET_READ, capability.into()) {
+        Ok(answer) => Ok(Some(answer == 1)),
+        Err(Errno::EINVAL) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Takes the capability of this number out of the bounding set. Needs cap_setpcap effective.
+pub fn drop_from_bounding_set(capability: u8) -> Result<(), Error> {
+    prctl(libc::PR_CAPBSET_DROP, capability.into()).map(drop)
+}
+
+pub fn securebits() -> Result<u32, Error> {
+    prctl(libc::PR_GET_SECUREBITS, 0)
+}
+
+/// Needs cap_setpcap effective.
+pub fn set_securebits(bits: u32) -> Result<(), Error> {
+    prctl(libc::PR_SET_SECUREBITS, bits.into()).map(drop)
+}
+
+pub fn no_new_privs() -> Result<bool, Error> {
+    prctl(libc::PR_GET_NO_NEW_PRIVS, 0).map(|answer| answer == 1)
+}
+
+pub fn set_no_new_privs() -> Result<(), Error> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
+}

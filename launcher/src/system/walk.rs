@@ -1,0 +1,215 @@
+//! Opening a file along a path on which nobody but its owner and root can put another one.
+//!
+//! Each component is opened by itself, without following links, and looked at through its
+//! descriptor; links are resolved here, so that the directories behind them are looked at too.
+//! (openat2(2) would do the same for one component and is newer than some kernels in use.)
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use std::collections::VecDeque;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// A regular file, opened for reading, that only root and its permitted owner can change.
+#[derive(Debug)]
+pub struct Opened {
+    pub file: File,
+    pub status: FileStat,
+    /// The directory that it was opened in.
+    pub directory: OwnedFd,
+    /// Its name there.
+    pub name: CString,
+}
+
+/// Why a file was not opened, and which part of its path is to blame.
+#[derive(Debug)]
+pub enum Fault {
+    Missing(PathBuf),
+    Failed(PathBuf, Errno),
+    Owner { path: PathBuf, owner: u32, wanted: u32 },
+    Writable { path: PathBuf, mode: u32 },
+    NotRegular(PathBuf),
+}
+
+impl Fault {
+    /// What is wrong, to follow the name of what was wanted.
+    pub fn describe(&self, wanted_path: &Path) -> String {
+        match self {
+            Self::Missing(path) if path == wanted_path => "no such file".to_owned(),
+            Self::Missing(path) => format!("{} does not exist", path.display()),
+            Self::Failed(path, errno) if path == wanted_path => errno.desc().to_owned(),
+            Self::Failed(path, errno) => format!("{}: {}", path.display(), errno.desc()),
+            Self::Owner { path, owner, wanted } if *wanted == 0 => {
+                format!("{} belongs to uid {owner}, not to root", path.display())
+            }
+            Self::Owner { path, owner, wanted } => {
+                format!("{} belongs to uid {owner}, not to uid {wanted} or root", path.display())
+            }
+            Self::Writable { path, mode } => {
+                format!("{} can be written by others than its owner (mode {:04o})", path.display(), mode & 0o7777)
+            }
+            Self::NotRegular(path) => format!("{} is no regular file", path.display()),
+        }
+    }
+
+    /// The command that mends it.
+    pub fn mend(&self) -> Option<String> {
+        match self {
+            Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", path.display())),
+            Self::Writable { path, .. } => Some(format!("chmod go-w {}", path.display())),
+            _ => None,
+        }
+    }
+}
+
+/// As many links as the kernel follows (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// Opens the file at an absolute path. Every directory on the way, links followed, and the file
+/// itself must belong to root or to `owner` and be writable by nobody else.
+pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
+    let mut walk = Walk { here: vec![open_root(owner)?], names: Vec::new(), owner };
+    let mut ahead: VecDeque<OsString> = components(path).collect();
+    let mut links = 0;
+    while let Some(name) = ahead.pop_front() {
+        if name == ".." {
+            walk.leave();
+            continue;
+        }
+        let found = walk.look(&name)?;
+        match kind(&found.status) {
+            SFlag::S_IFLNK => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Fault::Failed(path.to_owned(), Errno::ELOOP));
+                }
+                let target = readlinkat(&found.descriptor, "").map_err(|errno| walk.failed(&name, errno))?;
+                if Path::new(&target).is_absolute() {
+                    walk.here.truncate(1);
+                    walk.names.clear();
+                }
+                for part in components(Path::new(&target)).collect::<Vec<_>>().into_iter().rev() {
+                    ahead.push_front(part);
+                }
+            }
+            SFlag::S_IFDIR if !ahead.is_empty() => walk.enter(name, found)?,
+            SFlag::S_IFREG if ahead.is_empty() => return walk.finish(&name),
+            SFlag::S_IFDIR => return Err(Fault::NotRegular(walk.path_of(&name))),
+            _ if ahead.is_empty() => return Err(Fault::NotRegular(walk.path_of(&name))),
+            _ => return Err(walk.failed(&name, Errno::ENOTDIR)),
+        }
+    }
+    Err(Fault::NotRegular(path.to_owned()))
+}
+
+/// Whether the name still means the file that was opened: for kernels on which executing a
+/// descriptor would show its number as the process's name.
+pub fn is_still(opened: &Opened) -> Result<bool, nix::Error> {
+    let now = fstatat(&opened.directory, opened.name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    Ok((now.st_dev, now.st_ino) == (opened.status.st_dev, opened.status.st_ino))
+}
+
+struct Walk {
+    /// The directories from the root to the current one.
+    here: Vec<OwnedFd>,
+    names: Vec<OsString>,
+    owner: u32,
+}
+
+struct Found {
+    descriptor: OwnedFd,
+    status: FileStat,
+}
+
+impl Walk {
+    fn path_of(&self, name: &OsStr) -> PathBuf {
+        Path::new("/").join(self.names.iter().collect::<PathBuf>()).join(name)
+    }
+
+    fn failed(&self, name: &OsStr, errno: Errno) -> Fault {
+        match errno {
+            Errno::ENOENT => Fault::Missing(self.path_of(name)),
+            errno => Fault::Failed(self.path_of(name), errno),
+        }
+    }
+
+    fn current(&self) -> Result<&OwnedFd, Fault> {
+        self.here.last().ok_or_else(|| Fault::Failed(PathBuf::from("/"), Errno::EBADF))
+    }
+
+    fn open(&self, name: &OsStr, how: OFlag) -> Result<Found, Fault> {
+        let always = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let descriptor =
+            openat(self.current()?, name, how | always, Mode::empty()).map_err(|errno| self.failed(name, errno))?;
+        let status = fstat(&descriptor).map_err(|errno| self.failed(name, errno))?;
+        Ok(Found { descriptor, status })
+    }
+
+    fn look(&self, name: &OsStr) -> Result<Found, Fault> {
+        self.open(name, OFlag::O_PATH)
+    }
+
+    fn enter(&mut self, name: OsString, found: Found) -> Result<(), Fault> {
+        check(&found.status, self.owner, || self.path_of(&name))?;
+        self.here.push(found.descriptor);
+        self.names.push(name);
+        Ok(())
+    }
+
+    /// The parent of the root is the root.
+    fn leave(&mut self) {
+        if self.names.pop().is_some() {
+            self.here.pop();
+        }
+    }
+
+    /// Opens what was looked at once more, to read it; checks are on this descriptor.
+    fn finish(mut self, name: &OsStr) -> Result<Opened, Fault> {
+        let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        let path = self.path_of(name);
+        if kind(&found.status) != SFlag::S_IFREG {
+            return Err(Fault::NotRegular(path));
+        }
+        check(&found.status, self.owner, || path.clone())?;
+        let directory = self.here.pop().ok_or_else(|| Fault::Failed(path.clone(), Errno::EBADF))?;
+        let name = CString::new(name.as_bytes()).map_err(|_| Fault::Failed(path.clone(), Errno::EINVAL))?;
+        Ok(Opened { file: File::from(found.descriptor), status: found.status, directory, name })
+    }
+}
+
+fn open_root(owner: u32) -> Result<OwnedFd, Fault> {
+    let root = || PathBuf::from("/");
+    let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let descriptor =
+        nix::fcntl::open("/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
+    let status = fstat(descriptor.as_fd()).map_err(|errno| Fault::Failed(root(), errno))?;
+    check(&status, owner, root)?;
+    Ok(descriptor)
+}
+
+/// An access list shows its widest grant in the group bits, so that they tell of it too (acl(5)).
+fn check(status: &FileStat, owner: u32, path: impl FnOnce() -> PathBuf) -> Result<(), Fault> {
+    if status.st_uid != 0 && status.st_uid != owner {
+        return Err(Fault::Owner { path: path(), owner: status.st_uid, wanted: owner });
+    }
+    if Mode::from_bits_truncate(status.st_mode).intersects(Mode::S_IWGRP | Mode::S_IWOTH) {
+        return Err(Fault::Writable { path: path(), mode: status.st_mode });
+    }
+    Ok(())
+}
+
+fn kind(status: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits())
+}
+
+fn components(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    })
+}
