@@ -1,0 +1,273 @@
+//! `capwrap enable` and `capwrap disable`.
+
+use crate::launcher_file::{self, inheritable, permitted};
+use crate::template::{self, Change};
+use crate::{in_force, mended, write};
+use anyhow::{Context, Result};
+use capwrap::policy::{self, Children, Delivery, FileCapabilities, Policy};
+use capwrap::{CapabilitySet, accounts, hex, nearest, paths};
+use clap::Args;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{Group, User, geteuid};
+use sha2::{Digest, Sha256};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Where a policy goes that is put out of force.
+const DISABLED: &str = "/etc/capwrap/disabled";
+
+#[derive(Args)]
+pub struct Enable {
+    /// The policy; without one the launcher only gets again what those in force need
+    name: Option<String>,
+    /// A group that may run the tool (several: repeat it)
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// A user who may run the tool (several: repeat it)
+    #[arg(long = "user", value_name = "USER")]
+    users: Vec<String>,
+    /// Where the tool lies
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
+    /// Write the tool's SHA-256 into the policy: no other file is run
+    #[arg(long)]
+    pin: bool,
+    /// The launcher, where it does not lie in its own place yet
+    #[arg(long, value_name = "FILE", hide = true)]
+    launcher: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Disable {
+    /// The policy
+    name: String,
+}
+
+impl Enable {
+    pub fn run(self) -> Result<()> {
+        let _alone = alone("enable")?;
+        let launcher = self.launcher.unwrap_or_else(launcher_file::installed);
+        let Some(name) = self.name else { return give_what_is_needed(&launcher) };
+        let source = source(&name)?;
+        let text = std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        let already = source == in_force::path(&name);
+        let mut change = Change {
+            users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
+            groups: self.groups.iter().map(|group| known_group(group)).collect::<Result<_>>()?,
+            path: self.path,
+            sha256: None,
+            keeps_allowed: already,
+        };
+        let mut text = template::apply(&text, &change)?;
+        if self.pin {
+            let tool = first_tool(&read(&text, &source)?).with_context(|| format!("no tool of {name} to pin"))?;
+            change = Change { sha256: Some(digest(&tool)?), ..Change::default() };
+            text = template::apply(&text, &change)?;
+        }
+        let policy = read(&text, &source)?;
+        write::replace(&in_force::path(&name), &text)?;
+        show(&name, &policy, &source, already);
+        mark_tool(&policy)?;
+        give_what_is_needed(&launcher)
+    }
+}
+
+impl Disable {
+    pub fn run(self) -> Result<()> {
+        let _alone = alone("disable")?;
+        let path = in_force::path(checked(&self.name)?);
+        if !path.exists() {
+            let names = in_force::names()?;
+            let near = nearest::name(&self.name, names.iter().map(String::as_str));
+            return Err(mended(
+                format!("no policy for {:?} is in force", self.name),
+                near.map_or(format!("those in force: {}", one_line(&names)), |near| format!("capwrap disable {near}")),
+            ));
+        }
+        let policy = std::fs::read_to_string(&path).ok().and_then(|text| Policy::read(&text).ok());
+        make_directory(Path::new(DISABLED))?;
+        let kept = Path::new(DISABLED).join(format!("{}.toml", self.name));
+        std::fs::rename(&path, &kept).with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
+        println!("{}: out of force; kept as {}", self.name, kept.display());
+        if let Some(policy) = policy {
+            unmark_tool(&policy)?;
+        }
+        give_what_is_needed(&launcher_file::installed())
+    }
+}
+
+/// One `enable` or `disable` at a time, by root.
+fn alone(verb: &str) -> Result<Flock<File>> {
+    if !geteuid().is_root() {
+        return Err(mended(format!("{verb} changes what others may do, which root alone may"), format!("sudo capwrap {verb} …")));
+    }
+    make_directory(Path::new(paths::POLICIES))?;
+    let directory = File::open(paths::POLICIES)?;
+    Flock::lock(directory, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| errno)
+        .with_context(|| format!("cannot lock {}", paths::POLICIES))
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path).with_context(|| format!("cannot make {}", path.display()))
+}
+
+fn checked(name: &str) -> Result<&str> {
+    if policy::is_name(name) {
+        return Ok(name);
+    }
+    Err(mended(format!("{name:?} is no name of a policy"), "letters, digits and ._+-, as in mtr-packet"))
+}
+
+/// The policy in force, else the one that was disabled, else the shipped one.
+fn source(name: &str) -> Result<PathBuf> {
+    let file = format!("{}.toml", checked(name)?);
+    let templates = Path::new(paths::PREFIX).join(paths::TEMPLATES);
+    let places = [in_force::path(name), Path::new(DISABLED).join(&file), templates.join(&file)];
+    if let Some(found) = places.into_iter().find(|place| place.exists()) {
+        return Ok(found);
+    }
+    let shipped: Vec<String> = std::fs::read_dir(&templates)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    let near = nearest::name(name, shipped.iter().map(String::as_str));
+    Err(mended(
+        format!("no policy for {name:?}: not in {}, nor shipped in {}", paths::POLICIES, templates.display()),
+        near.map_or(format!("write one, capwrap.toml(5), or find out with `capwrap --learn {name}`"), |near| format!("capwrap enable {near}")),
+    ))
+}
+
+fn read(text: &str, source: &Path) -> Result<Policy> {
+    Policy::read(text).map_err(|error| {
+        let what = format!("{}:{error}", source.display());
+        match error.mend {
+            Some(mend) => mended(what, mend),
+            None => anyhow::anyhow!(what),
+        }
+    })
+}
+
+/// A name that the local file has stays a name; one that only a directory server knows becomes a
+/// number, because the launcher never asks one.
+fn known_user(given: &str) -> Result<String> {
+    let local = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if given.starts_with('#') || accounts::user_id(&local, given).is_some() {
+        return Ok(given.to_owned());
+    }
+    match User::from_name(given)? {
+        Some(user) => Ok(format!("#{}", user.uid)),
+        None => Err(mended(format!("no user {given:?}"), "name one that exists, or a number as in '#1001'")),
+    }
+}
+
+fn known_group(given: &str) -> Result<String> {
+    let local = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    if given.starts_with('#') || accounts::group_id(&local, given).is_some() {
+        return Ok(given.to_owned());
+    }
+    match Group::from_name(given)? {
+        Some(group) => Ok(format!("#{}", group.gid)),
+        None => Err(mended(format!("no group {given:?}"), format!("groupadd {given}"))),
+    }
+}
+
+fn first_tool(policy: &Policy) -> Option<PathBuf> {
+    policy.tool.paths.iter().find(|path| path.exists()).cloned()
+}
+
+fn digest(path: &Path) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut hash)?;
+    Ok(hex::encode(&hash.finalize()))
+}
+
+/// What is handed to whom, before anybody relies on it.
+fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
+    println!("{name}: {}", policy.summary);
+    match first_tool(policy) {
+        Some(tool) => println!("  tool     {}{}", tool.display(), if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" }),
+        None => println!("  tool     not installed: {}", policy.tool.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")),
+    }
+    let users = policy.allow.users.iter().map(|user| format!("user {user}"));
+    let groups = policy.allow.groups.iter().map(|group| format!("group {group}"));
+    println!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
+    println!("  hands    {}", policy.grantable());
+    let from = if already { "changed in place".to_owned() } else { format!("from {}", source.display()) };
+    println!("  policy   {} ({from})", in_force::path(name).display());
+    if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
+        println!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
+    }
+    if let Some(obstacle) = first_tool(policy).and_then(|tool| obstacle(policy, &tool)) {
+        println!("  note     {obstacle}");
+    }
+}
+
+/// What the launcher will refuse the tool for.
+fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
+    let real = tool.canonicalize().ok()?;
+    let mode = real.metadata().ok()?.mode();
+    if mode & 0o6000 != 0 {
+        return Some(format!("{} is setuid or setgid and will be refused: chmod ug-s {}", tool.display(), real.display()));
+    }
+    let carries = launcher_file::read(&File::open(&real).ok()?).ok()?.is_some();
+    (carries && policy.exec.deliver == Delivery::Ambient)
+        .then(|| format!("{} carries file capabilities and will be refused: setcap -r {}", tool.display(), real.display()))
+}
+
+/// Inheritable delivery takes a mark on the tool's own file.
+fn mark_tool(policy: &Policy) -> Result<()> {
+    if policy.exec.deliver == Delivery::Inheritable {
+        mark(policy, inheritable(policy.grantable()))?;
+    }
+    Ok(())
+}
+
+fn unmark_tool(policy: &Policy) -> Result<()> {
+    if policy.exec.deliver == Delivery::Inheritable {
+        mark(policy, inheritable(CapabilitySet::EMPTY))?;
+    }
+    Ok(())
+}
+
+fn mark(policy: &Policy, capabilities: FileCapabilities) -> Result<()> {
+    let Some(tool) = first_tool(policy) else { return Ok(()) };
+    let real = tool.canonicalize()?;
+    let text = describe(Some(&capabilities));
+    launcher_file::write(&launcher_file::open(&real)?, capabilities)?;
+    println!("  marked   {} {text}", real.display());
+    Ok(())
+}
+
+fn give_what_is_needed(path: &Path) -> Result<()> {
+    let file = launcher_file::open(path).context("the launcher")?;
+    let before = launcher_file::read(&file)?;
+    let needed = permitted(in_force::needed()?);
+    let (was, is) = (describe(before.as_ref()), describe(Some(&needed)));
+    launcher_file::write(&file, needed)?;
+    if was == is {
+        println!("launcher {} carries {is}, as before", path.display());
+    } else {
+        println!("launcher {} carries {is} (was {was})", path.display());
+    }
+    Ok(())
+}
+
+/// setcap's notation, `nothing` for nothing.
+fn describe(capabilities: Option<&FileCapabilities>) -> String {
+    let Some(file) = capabilities else { return "nothing".to_owned() };
+    let all = file.permitted.union(file.inheritable);
+    if all.is_empty() {
+        return "nothing".to_owned();
+    }
+    let flags = [(file.effective, 'e'), (!file.inheritable.is_empty(), 'i'), (!file.permitted.is_empty(), 'p')];
+    let flags: String = flags.into_iter().filter_map(|(set, flag)| set.then_some(flag)).collect();
+    format!("{all}={flags}")
+}
+
+fn one_line(items: &[String]) -> String {
+    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}

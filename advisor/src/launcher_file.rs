@@ -1,0 +1,67 @@
+//! The launcher's own file capabilities: what the policies in force need together, permitted and
+//! never effective.
+//!
+//! With the effective bit a file that cannot have all its capabilities (in a container, say) does
+//! not start at all (capabilities(7), "capability-dumb binaries"); without it the launcher starts
+//! and says what is missing.
+
+use anyhow::{Context, Result, bail};
+use capwrap::{CapabilitySet, paths};
+use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
+use capwrap::policy::FileCapabilities;
+use nix::fcntl::OFlag;
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use xattr::FileExt;
+
+/// Where the launcher is installed.
+pub fn installed() -> PathBuf {
+    Path::new(paths::PREFIX).join(paths::LAUNCHER)
+}
+
+/// Opens a regular file that only root can replace or write.
+pub fn open(path: &Path) -> Result<File> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let about = file.metadata()?;
+    if !about.is_file() || about.uid() != 0 || about.mode() & 0o022 != 0 {
+        bail!("{} is not root's alone (uid {}, mode {:04o})", path.display(), about.uid(), about.mode() & 0o7777);
+    }
+    Ok(file)
+}
+
+/// What the file carries, `None` where it carries nothing.
+///
+/// # Errors
+/// An attribute that is malformed.
+pub fn read(file: &File) -> Result<Option<FileCapabilities>> {
+    let bytes = file.get_xattr(ATTRIBUTE).context("cannot read file capabilities")?;
+    Ok(bytes.map(|bytes| Attribute::decode(&bytes)).transpose()?.map(|attribute| attribute.capabilities))
+}
+
+/// Sets what the file carries, on the descriptor (CVE-2026-4878 was a path swapped under setcap).
+/// Empty sets take the attribute away.
+pub fn write(file: &File, capabilities: FileCapabilities) -> Result<()> {
+    let done = if !capabilities.permitted.is_empty() || !capabilities.inheritable.is_empty() {
+        file.set_xattr(ATTRIBUTE, &Attribute { capabilities, root_id: None }.encode())
+    } else if file.get_xattr(ATTRIBUTE).is_ok_and(|carried| carried.is_some()) {
+        file.remove_xattr(ATTRIBUTE)
+    } else {
+        Ok(())
+    };
+    done.context("cannot set file capabilities (it takes cap_setfcap)")
+}
+
+/// `=p` of a set.
+pub const fn permitted(set: CapabilitySet) -> FileCapabilities {
+    FileCapabilities { effective: false, permitted: set, inheritable: CapabilitySet::EMPTY }
+}
+
+/// `=ei` of a set: the mark of inheritable delivery.
+pub const fn inheritable(set: CapabilitySet) -> FileCapabilities {
+    FileCapabilities { effective: true, permitted: CapabilitySet::EMPTY, inheritable: set }
+}

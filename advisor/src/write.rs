@@ -1,0 +1,28 @@
+//! Files that are replaced whole or not at all.
+
+use anyhow::{Context, Result};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Writes beside the file and renames over it, so that no reader ever sees half of it. The new
+/// file belongs to root and only root can write it.
+pub fn replace(path: &Path, text: &str) -> Result<()> {
+    let directory = path.parent().context("a file without a directory")?;
+    let name = path.file_name().context("a file without a name")?.to_string_lossy();
+    // No policy's name begins with a dot: the launcher never reads this one.
+    let beside = directory.join(format!(".{name}.{}", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        File::open(directory)?.sync_all()
+    })();
+    if written.is_err() {
+        // Whether it can be removed or not, the error to tell is the first one.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,179 @@
+#!/bin/sh
+# Builds capwrap and installs it. Run as root; with sudo the build runs as the user who called.
+#
+#   ./install.sh                    build and install below /usr/local
+#   ./install.sh --with-packages    first install what the build needs, with the system's packages
+#   ./install.sh --check            say what is missing, and the command for it
+#   ./install.sh --uninstall        remove what was installed; policies in force stay
+#
+# PREFIX (default /usr/local) and DESTDIR (for packagers: no group, no capabilities) are honoured.
+set -eu
+cd "$(dirname "$0")"
+
+PREFIX=${PREFIX:-/usr/local}
+DESTDIR=${DESTDIR:-}
+oldest_rust=1.87
+
+bin=$DESTDIR$PREFIX/bin
+libexec=$DESTDIR$PREFIX/libexec/capwrap
+share=$DESTDIR$PREFIX/share/capwrap
+man=$DESTDIR$PREFIX/share/man
+policies=/etc/capwrap/policies
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'mend: %s\n' "$2" >&2; exit 1; }
+
+# The command that installs what a build needs, for the distributions that we know.
+packages_command() {
+    # shellcheck source=/dev/null
+    [ ! -r /etc/os-release ] || . /etc/os-release
+    case " ${ID:-} ${ID_LIKE:-} " in
+        *" debian "* | *" ubuntu "*)
+            # Debian 12 keeps a compiler that is new enough under names of its own.
+            case "${VERSION_ID:-}" in
+                12) rust="rustc-web cargo-web" ;;
+                *) rust="rustc cargo" ;;
+            esac
+            say "apt-get update && apt-get install -y --no-install-recommends $rust gcc libc6-dev ca-certificates" ;;
+        *" fedora "* | *" rhel "*) say "dnf install -y rust cargo gcc glibc-static" ;;
+        *" arch "*) say "pacman -S --needed --noconfirm rust gcc" ;;
+        *) say "install Rust $oldest_rust or newer, a C compiler and the static C library" ;;
+    esac
+}
+
+# Who called sudo may have a Rust of their own, which root's PATH does not show.
+builder=${SUDO_USER:-root}
+[ "$(id -u)" -eq 0 ] || builder=$(id -un)
+builder_home=$(getent passwd "$builder" | cut -d: -f6)
+as_builder() {
+    path=$builder_home/.cargo/bin:$PATH
+    if [ "$builder" = root ] || [ "$(id -u)" -ne 0 ]; then
+        PATH=$path "$@"
+    else
+        runuser -u "$builder" -- env "PATH=$path" "HOME=$builder_home" "$@"
+    fi
+}
+
+# Prints a line for each thing that the build lacks.
+missing() {
+    version=$(as_builder rustc --version 2>/dev/null | cut -d' ' -f2) || version=
+    if [ -z "$version" ]; then
+        say "no rustc"
+    elif [ "$(printf '%s\n' "$oldest_rust" "$version" | sort -V | head -n 1)" != "$oldest_rust" ]; then
+        say "rustc $version is older than $oldest_rust"
+    fi
+    as_builder cargo --version >/dev/null 2>&1 || say "no cargo"
+    if ! command -v cc >/dev/null; then
+        say "no C compiler (cc)"
+    elif [ "$(cc -print-file-name=libc.a)" = libc.a ]; then
+        say "no static C library (libc.a)"
+    fi
+}
+
+check() {
+    lacking=$(missing)
+    [ -z "$lacking" ] || fail "the build lacks: $(printf '%s' "$lacking" | tr '\n' ';' | sed 's/;/; /g')" "$(packages_command)"
+}
+
+build() {
+    # The launcher is static: no loader, no NSS modules, nothing to preload in a process that holds
+    # capabilities, and half the time to start.
+    as_builder env CAPWRAP_PREFIX="$PREFIX" cargo rustc --locked --release -p capwrap --bin capwrap -- -C target-feature=+crt-static
+    as_builder env CAPWRAP_PREFIX="$PREFIX" cargo build --locked --release -p capwrap-advisor
+}
+
+# Puts a file in place of another in one step, so that nobody ever runs half of it.
+place() { # MODE SOURCE TARGET
+    prepare "$@"
+    mv -f "$3.new" "$3"
+}
+
+prepare() {
+    mkdir -p "$(dirname "$3")"
+    rm -f "$3.new"
+    install -m "$1" "$2" "$3.new"
+    [ -n "$DESTDIR" ] || chown root:root "$3.new"
+}
+
+# The new launcher has its capabilities before it takes the old one's place. The old one loses
+# them: a hard link to it (fs.protected_hardlinks forbids those by default) would keep it alive
+# with whatever faults it had. Changing the owner, even to the same, is what takes them (chown(2)).
+replace_launcher() {
+    prepare 0755 target/release/capwrap "$bin/capwrap"
+    if [ -n "$DESTDIR" ]; then
+        mv -f "$bin/capwrap.new" "$bin/capwrap"
+        return
+    fi
+    "$libexec/capwrap-advisor" enable --launcher "$bin/capwrap.new"
+    if [ -e "$bin/capwrap" ]; then
+        ln -f "$bin/capwrap" "$bin/capwrap.old"
+    fi
+    mv -f "$bin/capwrap.new" "$bin/capwrap"
+    if [ -e "$bin/capwrap.old" ]; then
+        chown root:root "$bin/capwrap.old"
+        rm -f "$bin/capwrap.old"
+    fi
+}
+
+install_all() {
+    [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ] || fail "installing below $PREFIX takes root" "sudo ./install.sh"
+    place 0755 target/release/capwrap-advisor "$libexec/capwrap-advisor"
+    for policy in policies/*.toml; do
+        place 0644 "$policy" "$share/$policy"
+    done
+    for page in man/*.[0-9]; do
+        place 0644 "$page" "$man/man${page##*.}/${page##*/}"
+    done
+    if [ -n "$DESTDIR" ]; then
+        replace_launcher
+        say "capwrap is below $DESTDIR$PREFIX; the package makes the group capwrap and runs 'capwrap enable'"
+        return
+    fi
+    if ! getent group capwrap >/dev/null; then
+        groupadd --system capwrap
+        : > "$share/group-made-here"
+    fi
+    mkdir -p -m 0755 /etc/capwrap "$policies"
+    replace_launcher
+    say "capwrap is installed below $PREFIX. No policy was put in force. Next:"
+    say "  capwrap enable tcpdump         put a shipped policy in force (they are in $share/policies)"
+    say "  usermod -aG capwrap NAME       let a user run it, from their next login on"
+    say "  capwrap tcpdump -i lo          as that user"
+}
+
+uninstall() {
+    [ "$(id -u)" -eq 0 ] || fail "removing takes root" "sudo ./install.sh --uninstall"
+    # Before it is gone: another name of it must not keep the capabilities.
+    [ ! -e "$bin/capwrap" ] || chown root:root "$bin/capwrap"
+    rm -f "$bin/capwrap"
+    rm -rf "$libexec"
+    for page in man/*.[0-9]; do
+        rm -f "$man/man${page##*.}/${page##*/}"
+    done
+    if [ -e "$share/group-made-here" ]; then
+        if [ -n "$(getent group capwrap | cut -d: -f4)" ]; then
+            say "kept: the group capwrap, which has members (groupdel capwrap)"
+        else
+            groupdel capwrap
+        fi
+    fi
+    rm -rf "$share"
+    if [ -d /etc/capwrap ]; then
+        rmdir "$policies" /etc/capwrap/disabled /etc/capwrap 2>/dev/null || true
+        [ ! -d /etc/capwrap ] || say "kept: /etc/capwrap with the policies in it (rm -r /etc/capwrap)"
+    fi
+    say "capwrap is removed from $PREFIX"
+}
+
+case "${1:-}" in
+    "") check; build; install_all ;;
+    --with-packages)
+        if [ -n "$(missing)" ]; then
+            say "+ $(packages_command)"
+            sh -c "DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; $(packages_command)"
+        fi
+        check; build; install_all ;;
+    --check) check; say "nothing is missing" ;;
+    --uninstall) uninstall ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
