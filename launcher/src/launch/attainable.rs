@@ -20,26 +20,30 @@ pub fn in_own_user_namespace() -> Option<bool> {
     std::fs::metadata("/proc/self/ns/user").ok().map(|namespace| namespace.ino() != INITIAL_USER_NAMESPACE)
 }
 
-/// Everything that the decision needs and the process does not have; empty where it can be met.
+/// Everything that the decision needs and the process does not have, by cause; empty where it can
+/// be met.
 pub fn shortfalls(name: &str, policy: &Policy, decision: &Decision<'_>, facts: &Facts) -> Result<Vec<Shortfall>, Refusal> {
     let permitted = capabilities::held()?.permitted;
-    let needed = decision.handed.union(decision.borrowed_set());
-    let mut shortfalls = Vec::new();
-    for capability in needed.without(permitted).iter() {
-        let (why, mend) = cause(name, capability, facts)?;
-        let part = decision.borrowed.iter().find(|one| one.capability == capability && !decision.handed.contains(capability));
-        let why = match part {
-            Some(borrowed) => format!("{why} ({}, needed for: {})", "borrowed", borrowed.purpose),
-            None => why,
-        };
-        shortfalls.push(Shortfall { what: capability.to_string(), why, mend });
+    let mut lacks: Vec<(Cause, CapabilitySet)> = Vec::new();
+    for needed in [decision.handed, decision.borrowed_set()] {
+        for capability in needed.without(permitted).iter() {
+            let cause = cause(capability, facts)?;
+            match lacks.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, set)) => set.insert(capability),
+                None => lacks.push((cause, capability.into())),
+            }
+        }
     }
+    let mut shortfalls: Vec<Shortfall> = lacks
+        .into_iter()
+        .map(|(cause, set)| Shortfall { what: set.to_string(), why: cause.why(facts), mend: cause.mend(name, set) })
+        .collect();
     let bits = prctl::securebits().or_refuse(|| "read the securebits")?;
     if policy.exec.deliver == Delivery::Ambient && !decision.handed.is_empty() && bits & prctl::NO_CAP_AMBIENT_RAISE != 0 {
         shortfalls.push(Shortfall {
             what: "the ambient set".to_owned(),
             why: "the caller's securebits forbid raising it (no_cap_ambient_raise)".to_owned(),
-            mend: None,
+            mend: Some("start capwrap from a session without that securebit".to_owned()),
         });
     }
     Ok(shortfalls)
@@ -56,48 +60,79 @@ pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
     })
 }
 
-/// The most likely cause, asked for in the order in which each would hide the next.
-fn cause(name: &str, capability: Capability, facts: &Facts) -> Result<(String, Option<String>), Refusal> {
-    if !facts.knows(capability) {
+/// Why a capability is not held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    UnknownToKernel,
+    BoundingSet,
+    Root,
+    NoNewPrivs,
+    UserNamespace,
+    NosuidMount,
+    Traced,
+    NotOnFile,
+    Unexplained,
+}
+
+impl Cause {
+    fn why(self, facts: &Facts) -> String {
         let last = Capability::from_number(facts.last_capability).map_or("unknown", Capability::name);
-        return Ok((
-            format!("this kernel does not know it (its last is {last})"),
-            Some(format!("give the grant `when = {{ kernel_has = \"{capability}\" }}`")),
-        ));
+        match self {
+            Self::UnknownToKernel => return format!("this kernel does not know it (its last is {last})"),
+            Self::BoundingSet => "the bounding set of this process lacks it, so nothing started here can have it",
+            Self::Root => "root does not hold it here",
+            Self::NoNewPrivs => "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing",
+            Self::UserNamespace => "in this user namespace capwrap's own file capabilities count for nothing",
+            Self::NosuidMount => "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing",
+            Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
+            Self::NotOnFile => "capwrap's own file does not carry it",
+            Self::Unexplained => "capwrap's own file carries it, yet the kernel did not give it",
+        }
+        .to_owned()
+    }
+
+    fn mend(self, name: &str, lacking: CapabilitySet) -> Option<String> {
+        Some(match self {
+            Self::UnknownToKernel => {
+                let one = lacking.iter().next()?;
+                format!("give its grant `when = {{ kernel_has = \"{one}\" }}`")
+            }
+            Self::BoundingSet => {
+                let add = lacking.iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase()));
+                format!("in a container {}; in a unit CapabilityBoundingSet=", add.collect::<Vec<_>>().join(" "))
+            }
+            Self::NoNewPrivs => "start capwrap from a session without it (sandboxes and NoNewPrivileges= set it)".to_owned(),
+            Self::NosuidMount => "install capwrap elsewhere, or remount that file system suid".to_owned(),
+            Self::NotOnFile => format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need"),
+            Self::Root | Self::UserNamespace | Self::Traced | Self::Unexplained => return None,
+        })
+    }
+}
+
+/// The most likely cause, asked for in the order in which each would hide the next.
+fn cause(capability: Capability, facts: &Facts) -> Result<Cause, Refusal> {
+    if !facts.knows(capability) {
+        return Ok(Cause::UnknownToKernel);
     }
     if prctl::in_bounding_set(capability.number()).or_refuse(|| "read the bounding set")? != Some(true) {
-        let bare = capability.name().trim_start_matches("cap_").to_uppercase();
-        return Ok((
-            "the bounding set of this process lacks it, so that nothing started here can have it".to_owned(),
-            Some(format!("in a container: --cap-add={bare}; in a unit: CapabilityBoundingSet=")),
-        ));
+        return Ok(Cause::BoundingSet);
     }
     if facts.uid0 {
-        return Ok(("root does not hold it here".to_owned(), None));
+        return Ok(Cause::Root);
     }
     if prctl::no_new_privs().or_refuse(|| "read no_new_privs")? {
-        return Ok((
-            "the caller set no_new_privs, under which the launcher's file capabilities count for nothing".to_owned(),
-            Some("start capwrap from a session without it (sandboxes and NoNewPrivileges= set it)".to_owned()),
-        ));
+        return Ok(Cause::NoNewPrivs);
     }
     if in_own_user_namespace() == Some(true) {
-        return Ok(("in a user namespace the launcher's file capabilities count for nothing".to_owned(), None));
+        return Ok(Cause::UserNamespace);
     }
     if statvfs("/proc/self/exe").is_ok_and(|file_system| file_system.flags().contains(FsFlags::ST_NOSUID)) {
-        return Ok((
-            "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing".to_owned(),
-            Some("install it elsewhere, or remount with suid".to_owned()),
-        ));
+        return Ok(Cause::NosuidMount);
     }
     if is_traced() {
-        return Ok(("capwrap is being traced, so that its file capabilities count for nothing".to_owned(), None));
+        return Ok(Cause::Traced);
     }
-    if !own_file_capabilities().contains(capability) {
-        let mend = format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need");
-        return Ok(("capwrap's own file does not carry it".to_owned(), Some(mend)));
-    }
-    Ok(("capwrap's own file carries it, yet the kernel did not give it".to_owned(), None))
+    Ok(if own_file_capabilities().contains(capability) { Cause::Unexplained } else { Cause::NotOnFile })
 }
 
 fn is_traced() -> bool {

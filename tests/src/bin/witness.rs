@@ -1,0 +1,92 @@
+//! The tool of the tests: says what it was given, as lines of `name value`.
+//!
+//!   witness                      say it
+//!   witness wait                 say it, then wait until standard input ends
+//!   witness exec PROGRAM ARGS…   become another program, or say `exec ERRNO`
+//!   witness spawn PROGRAM ARGS…  start one and wait for it, or say `spawn ERRNO`
+//!   witness repeat-exec          call execveat as the launcher does, without knowing its number
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match arguments.first().and_then(|first| first.to_str()) {
+        Some("exec") => {
+            let error = Command::new(&arguments[1]).args(&arguments[2..]).exec();
+            println!("exec {}", error.raw_os_error().unwrap_or(0));
+        }
+        Some("spawn") => match Command::new(&arguments[1]).args(&arguments[2..]).status() {
+            Ok(status) => println!("spawn ended {status}"),
+            Err(error) => println!("spawn {}", error.raw_os_error().unwrap_or(0)),
+        },
+        Some("repeat-exec") => repeat_exec(),
+        Some("wait") => {
+            say();
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        }
+        _ => say(),
+    }
+}
+
+fn say() {
+    for line in fs::read_to_string("/proc/self/status").unwrap_or_default().lines() {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        let told = ["Name", "Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "NoNewPrivs", "Seccomp"];
+        if told.contains(&name) || name.starts_with("Cap") {
+            println!("{name} {}", value.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+    // SAFETY: both calls only read numbers of the process.
+    let (securebits, at_secure) = unsafe { (libc::prctl(libc::PR_GET_SECUREBITS), libc::getauxval(libc::AT_SECURE)) };
+    println!("Securebits {securebits:#x}");
+    println!("AtSecure {at_secure}");
+    for (number, argument) in std::env::args_os().enumerate() {
+        println!("argv{number} {}", argument.as_bytes().escape_ascii());
+    }
+    let mut environment: Vec<_> = std::env::vars_os().collect();
+    environment.sort();
+    for (name, value) in environment {
+        println!("env {}={}", name.as_bytes().escape_ascii(), value.as_bytes().escape_ascii());
+    }
+    let mut descriptors: Vec<(i32, String)> = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let target = fs::read_link(entry.path()).ok()?.display().to_string();
+            // The one that lists this folder is the witness's own.
+            (!target.ends_with("/fd")).then_some((entry.file_name().to_str()?.parse().ok()?, target))
+        })
+        .collect();
+    descriptors.sort();
+    for (number, target) in descriptors {
+        println!("fd {number} {target}");
+    }
+    for (number, name) in capwrap::policy::RESOURCES.iter().enumerate() {
+        let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: getrlimit writes one rlimit64 to `limit`.
+        unsafe { libc::getrlimit64(number as _, &raw mut limit) };
+        println!("limit {name} {} {}", limit.rlim_cur, limit.rlim_max);
+    }
+    println!("exe {}", fs::read_link("/proc/self/exe").unwrap_or_default().display());
+    println!("cwd {}", std::env::current_dir().unwrap_or_default().display());
+}
+
+/// The shape of the launcher's own exec, with one wrong number after the other.
+fn repeat_exec() {
+    let argv = [c"true".as_ptr(), std::ptr::null()];
+    let mut last = 0;
+    for tag in (0..64).map(|bit| 1u64 << bit).chain([0, u64::MAX]) {
+        // SAFETY: the strings and the array outlive the call, which the filter refuses; were it let
+        // through, the process would be another program.
+        unsafe {
+            libc::syscall(libc::SYS_execveat, libc::AT_FDCWD, c"/bin/true".as_ptr(), argv.as_ptr(), argv[1..].as_ptr(), 0, tag);
+        }
+        last = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    }
+    println!("exec {last}");
+}

@@ -1,0 +1,329 @@
+//! What the end-to-end tests share: users, policies that live as long as a test, and runs of the
+//! installed launcher whose outcome can be asked.
+//!
+//! `tests/run` prepares the machine: it installs capwrap and the witness, makes the two users, and
+//! puts a policy in force that gives the launcher every capability, so that each test may grant
+//! what it likes.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The installed launcher.
+pub const CAPWRAP: &str = "/usr/local/bin/capwrap";
+/// A root-owned folder for the tools of the tests.
+pub const TOOLS: &str = "/usr/local/lib/capwrap-tests";
+/// The tool that says what it was given.
+pub const WITNESS: &str = "/usr/local/lib/capwrap-tests/witness";
+/// Policies in force.
+pub const POLICIES: &str = "/etc/capwrap/policies";
+/// A user in the group `capwrap`.
+pub const MEMBER: &str = "capwrap-member";
+/// A user in no group of note.
+pub const STRANGER: &str = "capwrap-stranger";
+
+/// A policy that is in force until it is dropped.
+pub struct Policy {
+    pub name: String,
+    pub path: PathBuf,
+}
+
+impl Policy {
+    /// Puts this text in force under a name of its own.
+    pub fn new(text: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::named(&name, text)
+    }
+
+    pub fn named(name: &str, text: &str) -> Self {
+        let path = Path::new(POLICIES).join(format!("{name}.toml"));
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        Self { name: name.to_owned(), path }
+    }
+
+    /// A policy for the witness that grants these capabilities to the group; `more` is appended,
+    /// and may begin with keys of `[allow]`.
+    pub fn witness(caps: &str, more: &str) -> Self {
+        Self::tool(WITNESS, caps, more)
+    }
+
+    /// The same for another tool.
+    pub fn tool(path: &str, caps: &str, more: &str) -> Self {
+        let grant = match caps {
+            "" => String::new(),
+            caps => format!("\n[[grant]]\ncaps = [{}]\n", quoted(caps)),
+        };
+        Self::new(&format!("schema = 1\n{grant}\n[tool]\npath = \"{path}\"\n\n[allow]\ngroups = [\"capwrap\"]\n{more}\n"))
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn quoted(list: &str) -> String {
+    list.split(',').map(|item| format!("\"{}\"", item.trim())).collect::<Vec<_>>().join(", ")
+}
+
+/// A shipped policy, put in force by `capwrap enable` with these options and out of it when dropped.
+pub struct Enabled(String);
+
+pub fn enable(name: &str, options: &[&str]) -> Enabled {
+    let run = root(&[&[CAPWRAP, "enable", name], options].concat()).run();
+    assert!(run.ok(), "{run:?}");
+    Enabled(name.to_owned())
+}
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
+        root(&[CAPWRAP, "disable", &self.0]).run();
+        let _ = fs::remove_file(format!("/etc/capwrap/disabled/{}.toml", self.0));
+    }
+}
+
+/// A command to run, as root or as a user.
+pub struct Call {
+    words: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    directory: PathBuf,
+    input: Vec<u8>,
+}
+
+/// As root.
+pub fn root(words: &[&str]) -> Call {
+    Call {
+        words: words.iter().map(OsString::from).collect(),
+        environment: vec![("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())],
+        directory: PathBuf::from("/"),
+        input: Vec::new(),
+    }
+}
+
+/// As a user, with the groups that a login would give.
+pub fn user(name: &str, words: &[&str]) -> Call {
+    let mut call = root(&["setpriv", "--reuid", name, "--regid", name, "--init-groups", "--"]);
+    call.words.extend(words.iter().map(OsString::from));
+    call
+}
+
+/// The launcher as the member.
+pub fn capwrap(arguments: &[&str]) -> Call {
+    user(MEMBER, &[&[CAPWRAP], arguments].concat())
+}
+
+impl Call {
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.words.push(argument.as_ref().to_owned());
+        self
+    }
+
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    pub fn dir(mut self, directory: impl AsRef<Path>) -> Self {
+        self.directory = directory.as_ref().to_owned();
+        self
+    }
+
+    pub fn input(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.input = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// Puts words before the command, as in `strace -f`.
+    pub fn under(mut self, words: &[&str]) -> Self {
+        self.words.splice(0..0, words.iter().map(OsString::from));
+        self
+    }
+
+    /// The command as std has it, for tests that need more of it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.directory);
+        command
+    }
+
+    pub fn run(self) -> Run {
+        let mut child = self
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
+        // A child that does not read its input is no fault.
+        let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&self.input));
+        Run::of(&child.wait_with_output().unwrap())
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit code; 128 and the signal's number where a signal ended it.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn of(output: &Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        Self {
+            code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub fn ok(&self) -> bool {
+        self.code == 0
+    }
+
+    /// Asserts that nothing was run: this exit code, one clear line and perhaps a mend, with these
+    /// words among them.
+    #[track_caller]
+    pub fn refused_with(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{self:?}");
+        assert_eq!(self.stdout, "", "something was run: {self:?}");
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        assert!(lines.first().is_some_and(|line| line.starts_with("capwrap: ")), "{self:?}");
+        assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("mend: "), "{self:?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in {}", self.stderr);
+        }
+    }
+
+    /// The same with the usual exit code.
+    #[track_caller]
+    pub fn refused(&self, words: &[&str]) {
+        self.refused_with(125, words);
+    }
+
+    /// What the witness said.
+    #[track_caller]
+    pub fn witness(&self) -> Witness {
+        assert!(self.ok(), "{self:?}");
+        Witness::read(&self.stdout)
+    }
+}
+
+/// What the witness said of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Witness {
+    values: BTreeMap<String, String>,
+    pub environment: Vec<String>,
+    pub descriptors: Vec<String>,
+    pub limits: BTreeMap<String, String>,
+}
+
+impl Witness {
+    pub fn read(text: &str) -> Self {
+        let mut said = Self {
+            values: BTreeMap::new(),
+            environment: Vec::new(),
+            descriptors: Vec::new(),
+            limits: BTreeMap::new(),
+        };
+        for line in text.lines() {
+            let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+            match name {
+                "env" => said.environment.push(value.to_owned()),
+                "fd" => said.descriptors.push(value.to_owned()),
+                "limit" => {
+                    let (name, value) = value.split_once(' ').unwrap();
+                    said.limits.insert(name.to_owned(), value.to_owned());
+                }
+                _ => {
+                    said.values.insert(name.to_owned(), value.to_owned());
+                }
+            }
+        }
+        assert!(said.values.contains_key("CapEff"), "no witness: {text}");
+        said
+    }
+
+    /// A value such as `CapEff`, `Umask`, `argv1`.
+    #[track_caller]
+    pub fn get(&self, name: &str) -> &str {
+        self.values.get(name).unwrap_or_else(|| panic!("the witness did not say {name}"))
+    }
+
+    /// Inheritable, permitted, effective and ambient set, as masks.
+    pub fn sets(&self) -> [u64; 4] {
+        ["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|name| u64::from_str_radix(self.get(name), 16).unwrap())
+    }
+
+    /// The bounding set, as a mask.
+    pub fn bounding(&self) -> u64 {
+        u64::from_str_radix(self.get("CapBnd"), 16).unwrap()
+    }
+
+    /// A variable of its environment.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+/// The mask of a list of capabilities.
+pub fn mask(caps: &str) -> u64 {
+    capwrap::CapabilitySet::parse(caps).unwrap().mask()
+}
+
+/// A folder below [`TOOLS`] that is root's, and gone when dropped.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(TOOLS).join(name);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Self(path)
+    }
+
+    /// A copy of a program in it, root's, 0755, without file capabilities.
+    pub fn copy(&self, program: &str, name: &str) -> String {
+        let path = self.0.join(name);
+        fs::copy(program, &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The path of something in it.
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The launcher with file capabilities of its own, in setcap's notation.
+    pub fn launcher(&self, capabilities: &str) -> String {
+        let path = self.copy(CAPWRAP, "capwrap");
+        let run = root(&["setcap", capabilities, &path]).run();
+        assert!(run.ok(), "{run:?}");
+        path
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
