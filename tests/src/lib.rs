@@ -110,7 +110,7 @@ pub fn root(words: &[&str]) -> Call {
 
 /// As a user, with the groups that a login would give.
 pub fn user(name: &str, words: &[&str]) -> Call {
-    let mut call = root(&["setpriv", "--reuid", name, "--regid", name, "--init-groups", "--"]);
+    let mut call = root(&["/usr/bin/setpriv", "--reuid", name, "--regid", name, "--init-groups", "--"]);
     call.words.extend(words.iter().map(OsString::from));
     call
 }

@@ -36,7 +36,11 @@ pub fn shortfalls(name: &str, policy: &Policy, decision: &Decision<'_>, facts: &
     }
     let mut shortfalls: Vec<Shortfall> = lacks
         .into_iter()
-        .map(|(cause, set)| Shortfall { what: set.to_string(), why: cause.why(facts), mend: cause.mend(name, set) })
+        .map(|(cause, set)| {
+            let own = decision.borrowed.iter().filter(|one| set.contains(one.capability) && !decision.handed.contains(one.capability));
+            let own: String = own.map(|one| format!(" (capwrap itself: {} {})", one.capability, one.purpose)).collect();
+            Shortfall { what: set.to_string(), why: cause.why(facts) + &own, mend: cause.mend(name, set) }
+        })
         .collect();
     let bits = prctl::securebits().or_refuse(|| "read the securebits")?;
     if policy.exec.deliver == Delivery::Ambient && !decision.handed.is_empty() && bits & prctl::NO_CAP_AMBIENT_RAISE != 0 {

@@ -7,7 +7,8 @@ use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
 /// Opens `/dev/null` in place of a standard descriptor that the caller closed, so that no file
-/// opened later takes its number and is written to as if it were standard error.
+/// opened later takes its number and is written to as if it were standard error. (The C library
+/// does so before main where exec gave capabilities, but not for root.)
 pub fn open_missing_standard() -> Result<(), Error> {
     for wanted in 0..=2 {
         // SAFETY: the descriptor is only asked about, and fcntl(2) answers EBADF if it is closed.

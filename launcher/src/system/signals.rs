@@ -8,35 +8,28 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 /// jobs do. Who may start the tool may also choose not to interrupt it.
 const CALLERS: [i32; 3] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
 
-/// The C library keeps 32 and 33 to itself and refuses to touch them; it sets their handlers
-/// before it first uses them.
-const RESERVED: [i32; 2] = [32, 33];
+/// The kernel keeps these two as they are.
+const FIXED: [i32; 2] = [libc::SIGKILL, libc::SIGSTOP];
 
-/// Blocks nothing and ignores nothing but [`CALLERS`]. Handlers are reset by exec itself.
+/// The number of signals on every architecture that capwrap is built for (`_NSIG`).
+const LAST: i32 = 64;
+
+/// Blocks nothing and ignores nothing but [`CALLERS`], whose handlers exec resets.
 pub fn reset() -> Result<(), Error> {
-    for signal in (1..=libc::SIGRTMAX()).filter(|signal| !CALLERS.contains(signal) && !RESERVED.contains(signal)) {
-        if is_ignored(signal)? {
-            set_default(signal)?;
-        }
+    for signal in (1..=LAST).filter(|signal| !CALLERS.contains(signal) && !FIXED.contains(signal)) {
+        set_default(signal)?;
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-fn is_ignored(signal: i32) -> Result<bool, Error> {
-    let mut action = empty_action();
-    // SAFETY: no new action is given; the old one is written to `action`.
-    Errno::result(unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) })?;
-    Ok(action.sa_sigaction == libc::SIG_IGN)
-}
-
+/// By the system call itself: the C library hides 32 and 33, which a caller can still ignore.
 fn set_default(signal: i32) -> Result<(), Error> {
-    let action = empty_action();
-    // SAFETY: `action` is a valid action without a handler.
-    Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
-}
-
-/// The default action, with an empty mask and no flags.
-fn empty_action() -> libc::sigaction {
-    // SAFETY: all-zero bytes are a valid sigaction: SIG_DFL is 0, and so is the empty mask.
-    unsafe { std::mem::zeroed() }
+    // The kernel's own `struct sigaction` differs between architectures in what follows the
+    // handler, but nowhere has it more than 32 bytes; all-zero is SIG_DFL, no flags, an empty mask.
+    let default = [0u64; 4];
+    let no_old: *mut u64 = std::ptr::null_mut();
+    let mask_bytes: libc::size_t = 8;
+    // SAFETY: the kernel reads one sigaction from `default` and writes nothing.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), no_old, mask_bytes) };
+    Errno::result(answer).map(drop)
 }

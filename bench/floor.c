@@ -1,0 +1,25 @@
+/* The least that a launcher can do: raises CAPS, which its own file permits, and becomes its first argument. */
+#include <linux/capability.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int argc, char **argv, char **environment)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct set[2] = {
+		{ .permitted = (uint32_t)(CAPS), .inheritable = (uint32_t)(CAPS) },
+		{ .permitted = (uint64_t)(CAPS) >> 32, .inheritable = (uint64_t)(CAPS) >> 32 },
+	};
+
+	if (argc < 2 || syscall(SYS_capset, &header, set) < 0)
+		return 125;
+	for (int cap = 0; cap < 64; cap++)
+		if ((uint64_t)(CAPS) >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return 125;
+	execve(argv[1], argv + 1, environment);
+	perror(argv[1]);
+	return 127;
+}
