@@ -1,7 +1,6 @@
-/* Times candidates side by side: spawn ROUNDS UID DIRECTORY OTHER < candidates */
+/* Times candidates side by side: spawn ROUNDS UID GID DIRECTORY OTHER < candidates */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +29,7 @@ static struct candidate candidates[MAX_CANDIDATES];
 static char *const environment[] = { "PATH=/usr/bin:/bin", "LANG=C", "TERM=dumb", NULL };
 static const char *directory, *other;
 static uid_t uid;
+static gid_t gid;
 
 static void die(const char *what)
 {
@@ -64,7 +64,7 @@ static double run(struct candidate *c)
 		exchange();
 	child = vfork();
 	if (child == 0) {
-		if (!c->as_root && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, uid, uid, uid) < 0 ||
+		if (!c->as_root && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
 				    syscall(SYS_setresuid, uid, uid, uid) < 0))
 			_exit(124);
 		clock_gettime(CLOCK_MONOTONIC, &start);
@@ -120,22 +120,23 @@ static int compare(const void *a, const void *b)
 static void shuffle(int *order, int count)
 {
 	for (int last = count - 1; last > 0; last--) {
-		int other = rand() % (last + 1), kept = order[last];
+		int with = rand() % (last + 1), kept = order[last];
 
-		order[last] = order[other];
-		order[other] = kept;
+		order[last] = order[with];
+		order[with] = kept;
 	}
 }
 
 int main(int argc, char **argv)
 {
-	int order[MAX_CANDIDATES], count, rounds = argc == 5 ? atoi(argv[1]) : 0;
+	int order[MAX_CANDIDATES], count, rounds = argc == 6 ? atoi(argv[1]) : 0;
 
 	if (rounds < 1)
-		return fprintf(stderr, "usage: spawn ROUNDS UID DIRECTORY OTHER < candidates\n"), 2;
+		return fprintf(stderr, "usage: spawn ROUNDS UID GID DIRECTORY OTHER < candidates\n"), 2;
 	uid = atoi(argv[2]);
-	directory = argv[3];
-	other = argv[4];
+	gid = atoi(argv[3]);
+	directory = argv[4];
+	other = argv[5];
 	count = read_candidates(rounds);
 	for (int n = 0; n < count; n++)
 		order[n] = n;

@@ -327,3 +327,24 @@ impl Drop for Folder {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+/// Runs a test in mounts of its own, so that it can put other files over the machine's. A thread
+/// can have its own; what it starts is in them too.
+pub fn in_own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS).unwrap();
+            mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+            test()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// An empty folder over another, in mounts of the test's own.
+pub fn cover(folder: &str) {
+    let flags = nix::mount::MsFlags::empty();
+    nix::mount::mount(Some("none"), folder, Some("tmpfs"), flags, Some("mode=755")).unwrap();
+}

@@ -1,0 +1,237 @@
+//! The record of each launch and each refusal, read from real sockets.
+
+use capwrap_tests::*;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+const JOURNAL: &str = "/run/systemd/journal/socket";
+const SYSLOG: &str = "/dev/log";
+
+fn listen(path: &str) -> UnixDatagram {
+    let socket = UnixDatagram::bind(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket
+}
+
+fn received(socket: &UnixDatagram) -> Vec<u8> {
+    let mut datagram = vec![0; 1 << 18];
+    let length = socket.recv(&mut datagram).expect("nothing was recorded");
+    datagram.truncate(length);
+    datagram
+}
+
+fn nothing_more(socket: &UnixDatagram) {
+    socket.set_nonblocking(true).unwrap();
+    assert!(socket.recv(&mut [0; 16]).is_err(), "one event, two records");
+}
+
+/// With neither log, then whatever `prepare` listens on.
+fn with_logs<T: Send>(prepare: impl FnOnce() -> T + Send, test: impl FnOnce(T) + Send) {
+    in_own_mounts(|| {
+        fs::create_dir_all("/run/systemd/journal").unwrap();
+        cover("/run/systemd/journal");
+        // A /dev of the test's own, with what the launcher and the C library open there.
+        fs::create_dir_all("/mnt").unwrap();
+        cover("/mnt");
+        for device in ["null", "full", "zero", "urandom"] {
+            assert!(root(&["cp", "-a", &format!("/dev/{device}"), "/mnt/"]).run().ok());
+        }
+        assert!(root(&["mount", "--move", "/mnt", "/dev"]).run().ok());
+        test(prepare());
+    });
+}
+
+/// Reads a datagram of the journal's native protocol, as systemd documents it.
+fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let mut rest = datagram;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n' || *byte == b'=').unwrap();
+        let name = String::from_utf8(rest[..end].to_vec()).unwrap();
+        let value;
+        if rest[end] == b'=' {
+            let line = rest[end..].iter().position(|byte| *byte == b'\n').unwrap() + end;
+            (value, rest) = (&rest[end + 1..line], &rest[line + 1..]);
+        } else {
+            let length = u64::from_le_bytes(rest[end + 1..end + 9].try_into().unwrap()) as usize;
+            value = &rest[end + 9..end + 9 + length];
+            assert_eq!(rest[end + 9 + length], b'\n');
+            rest = &rest[end + 10 + length..];
+        }
+        fields.insert(name, String::from_utf8(value.to_vec()).unwrap());
+    }
+    fields
+}
+
+#[test]
+fn a_launch_is_in_the_journal_in_fields() {
+    let policy = Policy::witness("cap_net_raw,cap_syslog", "[optional]\ncaps = [\"cap_bpf\"]");
+    assert!(root(&[CAPWRAP, "enable", &policy.name, "--pin"]).run().ok());
+    let digest = |path: &str| root(&["sha256sum", path]).run().stdout[..64].to_owned();
+    with_logs(
+        || (listen(JOURNAL), listen(SYSLOG)),
+        |(journal, syslog)| {
+            let arguments = ["--drop", "syslog", "--add", "bpf", "--reason", "ticket 7", &policy.name, "-x", "a\nb"];
+            capwrap(&arguments).run().witness();
+            let said = fields(&received(&journal));
+            let uid = user(MEMBER, &["id", "-u"]).run().stdout.trim().to_owned();
+            for (name, value) in [
+                ("CAPWRAP_EVENT", "launched"),
+                ("CAPWRAP_NAME", policy.name.as_str()),
+                ("CAPWRAP_USER", MEMBER),
+                ("CAPWRAP_UID", &uid),
+                ("CAPWRAP_TOOL", WITNESS),
+                ("CAPWRAP_TOOL_SHA256", &digest(WITNESS)),
+                ("CAPWRAP_POLICY", policy.path.to_str().unwrap()),
+                ("CAPWRAP_POLICY_SHA256", &digest(policy.path.to_str().unwrap())),
+                ("CAPWRAP_CAPABILITIES", "cap_net_raw,cap_bpf"),
+                ("CAPWRAP_DELIVERY", "ambient"),
+                ("CAPWRAP_ADDED", "cap_bpf"),
+                ("CAPWRAP_DROPPED", "cap_syslog"),
+                ("CAPWRAP_REASON", "ticket 7"),
+                ("CAPWRAP_ARGUMENTS", "-x a\\u{a}b"),
+                ("SYSLOG_IDENTIFIER", "capwrap"),
+                ("SYSLOG_FACILITY", "10"),
+                ("PRIORITY", "5"),
+                ("MESSAGE_ID", capwrap::record::LAUNCH_ID),
+            ] {
+                assert_eq!(said.get(name).map(String::as_str), Some(value), "{name} of {said:?}");
+            }
+            assert!(said["MESSAGE"].starts_with("launched name="), "{said:?}");
+            nothing_more(&journal);
+            nothing_more(&syslog);
+        },
+    );
+}
+
+#[test]
+fn a_refusal_is_recorded_with_its_cause() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            user(STRANGER, &[CAPWRAP, "--reason", "let me in", &policy.name, "x"]).run().refused(&[]);
+            let said = fields(&received(&journal));
+            assert_eq!((said["CAPWRAP_EVENT"].as_str(), said["CAPWRAP_USER"].as_str()), ("refused", STRANGER));
+            assert_eq!((said["PRIORITY"].as_str(), said["CAPWRAP_REASON"].as_str()), ("4", "let me in"));
+            assert!(said["CAPWRAP_ERROR"].contains("not among them"), "{said:?}");
+            assert_eq!(said["MESSAGE_ID"], capwrap::record::REFUSAL_ID);
+            capwrap(&["no-such-tool"]).run().refused(&[]);
+            assert!(fields(&received(&journal))["CAPWRAP_ERROR"].contains("no policy"));
+        },
+    );
+}
+
+#[test]
+fn a_bypass_is_recorded_as_one() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            assert!(root(&[CAPWRAP, "--bypass", &policy.name]).run().ok());
+            let said = fields(&received(&journal));
+            assert_eq!((said["CAPWRAP_EVENT"].as_str(), said["CAPWRAP_CAPABILITIES"].as_str()), ("bypassed", "all"));
+            assert_eq!(said["PRIORITY"], "4");
+        },
+    );
+}
+
+#[test]
+fn without_a_journal_the_record_goes_to_syslog_on_one_line_that_no_value_can_forge() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(SYSLOG),
+        |syslog| {
+            capwrap(&["--reason", "x\" uid=0\n<85>capwrap[1]: launched \x1b[2J", &policy.name]).run().witness();
+            let line = String::from_utf8(received(&syslog)).unwrap();
+            assert!(line.starts_with("<85>capwrap["), "{line}");
+            assert!(line.contains("]: launched name="), "{line}");
+            assert!(line.contains(" capabilities=cap_net_raw "), "{line}");
+            assert!(line.contains(r#"reason="x\" uid=0\u{a}<85>capwrap[1]: launched \u{1b}[2J""#), "{line}");
+            assert!(!line.contains(['\n', '\x1b']), "{line}");
+        },
+    );
+}
+
+#[test]
+fn with_no_log_at_all_a_launch_goes_on_unless_its_policy_demands_a_record() {
+    let any = Policy::witness("cap_net_raw", "");
+    let demanding = Policy::witness("cap_net_raw", "audit = \"required\"");
+    with_logs(
+        || (),
+        |()| {
+            capwrap(&[&any.name]).run().witness();
+            capwrap(&[&demanding.name]).run().refused(&["demands a record", "no log listens", "start journald or syslog"]);
+            let journal = listen(JOURNAL);
+            capwrap(&[&demanding.name]).run().witness();
+            assert_eq!(fields(&received(&journal))["CAPWRAP_EVENT"], "launched");
+        },
+    );
+}
+
+#[test]
+fn a_log_that_is_there_and_does_not_take_the_record_stops_the_launch() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |_journal| {
+            fs::set_permissions(JOURNAL, fs::Permissions::from_mode(0o600)).unwrap();
+            capwrap(&[&policy.name]).run().refused(&["the log does not take the record: Permission denied"]);
+            // A caller cannot hide behind a limit of its own either.
+            fs::set_permissions(JOURNAL, fs::Permissions::from_mode(0o666)).unwrap();
+            let few = capwrap(&[&policy.name]).under(&["prlimit", "--nofile=6:6", "--"]).run();
+            assert!(few.code == 125 && few.stdout.is_empty(), "{few:?}");
+        },
+    );
+}
+
+#[test]
+fn a_stuck_log_does_not_hold_a_launch_for_ever() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |_never_read| {
+            let mut last = None;
+            // The socket's queue is net.unix.max_dgram_qlen long.
+            for _ in 0..1000 {
+                let run = capwrap(&[&policy.name]).run();
+                let done = !run.ok();
+                last = Some(run);
+                if done {
+                    break;
+                }
+            }
+            last.unwrap().refused(&["the log does not take the record"]);
+        },
+    );
+}
+
+#[test]
+fn very_long_arguments_do_not_keep_a_launch_from_being_recorded() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            let long = "ü".repeat(60_000);
+            assert_eq!(capwrap(&[&policy.name, &long]).run().witness().get("argv1").len(), 60_000 * 8);
+            let said = fields(&received(&journal));
+            assert!(said["CAPWRAP_ARGUMENTS"].ends_with('…') && said["CAPWRAP_ARGUMENTS"].len() < 4200);
+        },
+    );
+}
+
+#[test]
+fn explaining_is_not_launching_and_leaves_no_record() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            assert!(capwrap(&["--explain", &policy.name]).run().ok());
+            nothing_more(&journal);
+        },
+    );
+}
