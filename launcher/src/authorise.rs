@@ -16,7 +16,7 @@ pub struct Caller {
     pub groups: Vec<u32>,
 }
 
-/// The local user and group files; empty text where there is none.
+/// The text of the local user and group files.
 #[derive(Clone, Debug, Default)]
 pub struct LocalAccounts {
     /// The text of passwd(5).

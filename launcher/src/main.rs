@@ -3,6 +3,9 @@
 //! This file is the launch from top to bottom. Each step is a module of `launch`, named for what it
 //! does; each fails closed: one line that names the cause, exit 125, and nothing run. `system` is
 //! the boundary to the kernel and holds every `unsafe`.
+//!
+//! The program has no Rust runtime before `main` (`system::entry` says why).
+#![no_main]
 
 mod launch;
 mod refusal;
@@ -19,16 +22,13 @@ use launch::{attainable, execute, hand_over, machine, own_process, record, sanit
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::io::Write;
-use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: system::last_words::OrExit = system::last_words::OrExit;
-
-fn main() -> ExitCode {
+/// The exit code of the process, where it does not become another program.
+fn start() -> u8 {
     run().unwrap_or_else(|refusal| refusal.report())
 }
 
-fn run() -> Result<ExitCode, Refusal> {
+fn run() -> Result<u8, Refusal> {
     own_process::secure()?;
     match command_line::read()? {
         Wish::Words(words) => Ok(print(&words)),
@@ -90,7 +90,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infall
 }
 
 /// The same decision, in words. Says first whether it would be refused, and why.
-fn explain(launch: &Launch, who: &Identified) -> Result<ExitCode, Refusal> {
+fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let file = policy_file::read(&launch.name)?;
     let facts = machine::facts(&file.policy, who)?;
     let decision = decision(launch, &file, &facts)?;
@@ -118,14 +118,14 @@ fn explain(launch: &Launch, who: &Identified) -> Result<ExitCode, Refusal> {
     };
     let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty();
     let printed = print(&explanation.render());
-    Ok(if would_run { printed } else { ExitCode::from(refusal::REFUSED) })
+    Ok(if would_run { printed } else { refusal::REFUSED })
 }
 
-fn print(words: &str) -> ExitCode {
+fn print(words: &str) -> u8 {
     match std::io::stdout().write_all(words.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         // Whoever reads only the beginning, as head(1) does, has what they want.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(refusal::REFUSED),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+        Err(_) => refusal::REFUSED,
     }
 }

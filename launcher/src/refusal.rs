@@ -1,7 +1,6 @@
 //! Why a launch does not happen: one line for the caller, one for the mend, one exit code.
 
 use std::fmt::Display;
-use std::process::ExitCode;
 
 /// capwrap refused or failed.
 pub const REFUSED: u8 = 125;
@@ -43,9 +42,9 @@ impl Refusal {
     }
 
     /// Prints it and gives the exit code.
-    pub fn report(&self) -> ExitCode {
+    pub fn report(&self) -> u8 {
         print_error(&self.message, self.mend.as_deref());
-        ExitCode::from(self.status)
+        self.status
     }
 }
 

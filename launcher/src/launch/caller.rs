@@ -3,10 +3,11 @@
 use super::command_line::Launch;
 use super::policy_file::PolicyFile;
 use crate::refusal::{OrRefuse, Refusal};
+use crate::system::files;
 use capwrap::authorise::{Caller, Ground, LocalAccounts, authorise};
 use capwrap::accounts;
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
-use std::io::ErrorKind;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The caller, and the local files that give numbers names.
@@ -61,12 +62,9 @@ pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Resul
     })
 }
 
-/// The whole file; nothing where there is none, as in a container made from scratch.
 fn local_file(path: &str) -> Result<String, Refusal> {
-    match std::fs::read(path) {
-        // A name that is not UTF-8 can be nobody that a policy names.
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).or_refuse(|| format!("read {path}")),
-    }
+    files::read_if_there(Path::new(path)).or_refuse(|| format!("read {path}"))?.ok_or_else(|| {
+        Refusal::new(format!("{path} is missing, so that nobody can be told from anybody"))
+            .mended_by(format!("in an image made from scratch, make an empty one: touch {path}"))
+    })
 }

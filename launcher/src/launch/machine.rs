@@ -2,19 +2,20 @@
 
 use super::caller::Identified;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, limits, perf, prctl};
+use crate::system::{capabilities, files, limits, perf, prctl};
 use capwrap::condition::Probe;
 use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
 use capwrap::policy::Policy;
 use capwrap::{Capability, CapabilitySet};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::path::Path;
 
 /// Looks up what the policy's conditions and presets depend on.
 pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
     let questions = Questions::of(policy);
-    let last_capability = capabilities::last()?;
+    let kernel = kernel()?;
+    let last_capability = last_capability(kernel)?;
     let mut sysctls = BTreeMap::new();
     for name in questions.sysctls {
         sysctls.insert(name.clone(), sysctl(&name)?);
@@ -28,7 +29,7 @@ pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
         let limit = limits::hard(*resource).or_refuse(|| format!("read the {} limit", resource.name()))?;
         hard_limits.push((*resource, limit));
     }
-    let mut facts = Facts { kernel: kernel()?, last_capability, sysctls, probes, hard_limits, ..Facts::default() };
+    let mut facts = Facts { kernel, last_capability, sysctls, probes, hard_limits, ..Facts::default() };
     if who.is_root() {
         facts.uid0 = true;
         facts.bounding = capabilities::bounding(last_capability)?;
@@ -36,6 +37,21 @@ pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
         facts.root_is_confined = bits & prctl::NOROOT != 0 && bits & prctl::NOROOT_LOCKED != 0;
     }
     Ok(facts)
+}
+
+/// The release that brought the last capability that the table knows. Distributions brought them
+/// to older kernels (RHEL 8), but nobody takes them from newer ones.
+const ALL_CAPABILITIES: KernelVersion = KernelVersion { major: 5, minor: 9, patch: 0 };
+
+/// # Errors
+/// A kernel that denies knowing what its release must know: a policy could then choose what it
+/// grants to older kernels, which is more.
+fn last_capability(kernel: KernelVersion) -> Result<u8, Refusal> {
+    let last = capabilities::last()?;
+    if kernel >= ALL_CAPABILITIES && usize::from(last) < capwrap::TABLE.len() - 1 {
+        return Err(Refusal::new(format!("Linux {kernel} says that it knows no capability after number {last}, which cannot be")));
+    }
+    Ok(last)
 }
 
 fn kernel() -> Result<KernelVersion, Refusal> {
@@ -54,11 +70,12 @@ fn sysctl(name: &str) -> Result<Option<String>, Refusal> {
     });
     let dots_separate = name.find(['.', '/']).is_none_or(|at| name.as_bytes()[at] == b'.');
     let path = if dots_separate { swapped.collect() } else { name.to_owned() };
-    match std::fs::read_to_string(format!("/proc/sys/{path}")) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).or_refuse(|| format!("read the setting {name}")),
+    let settings = Path::new("/proc/sys");
+    let value = files::read_if_there(&settings.join(path)).or_refuse(|| format!("read the setting {name}"))?;
+    if value.is_none() && !settings.exists() {
+        return Err(Refusal::new(format!("cannot read the setting {name}: /proc is not mounted")));
     }
+    Ok(value)
 }
 
 fn ask(probe: Probe, last_capability: u8) -> Result<Answer, Refusal> {
@@ -72,10 +89,9 @@ fn perf_uprobe_needs_sys_admin(last_capability: u8) -> Result<Answer, Refusal> {
     if Capability::PERFMON.number() > last_capability {
         return answer(true, "the kernel is older than cap_perfmon, so perf uprobes need cap_sys_admin");
     }
-    let pmu = match std::fs::read_to_string("/sys/bus/event_source/devices/uprobe/type") {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return answer(false, "the kernel shows no uprobe PMU"),
-        Err(error) => return Err(error).or_refuse(|| "read the type of the uprobe PMU"),
+    let file = Path::new("/sys/bus/event_source/devices/uprobe/type");
+    let Some(pmu) = files::read_if_there(file).or_refuse(|| "read the type of the uprobe PMU")? else {
+        return answer(false, "the kernel shows no uprobe PMU");
     };
     let pmu = pmu.trim().parse().map_err(|_| Refusal::new(format!("the type of the uprobe PMU is {pmu:?}")))?;
     let needed = CapabilitySet::from(Capability::PERFMON);

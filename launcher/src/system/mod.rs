@@ -3,7 +3,9 @@
 pub mod attribute;
 pub mod capabilities;
 pub mod descriptors;
+mod entry;
 pub mod exec;
+pub mod files;
 pub mod last_words;
 pub mod limits;
 pub mod perf;

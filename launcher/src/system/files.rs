@@ -1,0 +1,32 @@
+//! Files of the system that may be missing for good reason.
+
+use super::descriptors::from_io;
+use nix::Error;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The text of a file, `None` where there is none of that name. A second look must agree that it
+/// is missing: what is granted may depend on it.
+pub fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
+    let opened = File::options().read(true).custom_flags(OFlag::O_CLOEXEC.bits()).open(path).map_err(from_io);
+    match opened {
+        Ok(file) => read(file).map(Some),
+        Err(Errno::ENOENT) => match std::fs::symlink_metadata(path).map_err(from_io) {
+            Err(Errno::ENOENT) => Ok(None),
+            Ok(_) => Err(Errno::ENOENT),
+            Err(errno) => Err(errno),
+        },
+        Err(errno) => Err(errno),
+    }
+}
+
+/// What is not UTF-8 is replaced: a name like that can be nobody whom a policy names.
+fn read(mut file: File) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(from_io)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

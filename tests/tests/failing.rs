@@ -1,0 +1,133 @@
+//! For every system call that the launcher makes between start and exec: a run in which it fails.
+//! In no run may the tool start in any other way than the decided one, and every refusal is said.
+
+use capwrap_tests::*;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a call fails with: not permitted, broken, not there, unknown to the kernel, nonsense.
+const ERRORS: [&str; 5] = ["EPERM", "EIO", "ENOENT", "ENOSYS", "EINVAL"];
+
+/// Calls of the C library before main. Where one matters, the library itself ends the process, in
+/// its own words or by a signal.
+const BEFORE_MAIN: [&str; 11] = [
+    "access", "arch_prctl", "brk", "getrandom", "mmap", "mprotect", "prlimit64", "readlink", "rseq", "set_robust_list",
+    "set_tid_address",
+];
+
+/// Answers that are no failures: a uprobe on no file at all is EINVAL for who may open one, which is
+/// what the probe wants to know.
+const ANSWERS: [(&str, &str); 1] = [("perf_event_open", "EINVAL")];
+
+/// strace itself becomes the user, so that the launcher starts with its file capabilities: a traced
+/// program gets them only where its tracer could have them too (ptrace(2)).
+fn traced(who: &str, options: &[&str], arguments: &[&str]) -> Run {
+    let strace = ["strace", "-qq", "-u", who];
+    let mut words = strace.to_vec();
+    words.extend(options);
+    words.push(CAPWRAP);
+    words.extend(arguments);
+    root(&words).env("LANG", "C").env("LD_PRELOAD", "").env("KEPT", "kept").run()
+}
+
+/// How often each call is made before the tool runs.
+fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
+    let log = format!("/tmp/capwrap-calls-{}-{who}-{}", std::process::id(), arguments.join("-"));
+    let strace = ["strace", "-qq", "-o", &log, "-u", who, CAPWRAP];
+    let run = root(&[&strace[..], arguments].concat()).env("KEPT", "kept").run();
+    assert!(run.ok(), "{run:?}");
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let mut calls = BTreeMap::new();
+    // The first line is strace's own exec of the launcher.
+    for line in text.lines().skip(1) {
+        let Some((name, _)) = line.split_once('(') else { continue };
+        *calls.entry(name.to_owned()).or_insert(0) += 1;
+        if name == "execveat" {
+            return calls;
+        }
+    }
+    panic!("the launcher did not execute anything: {text}");
+}
+
+/// What a run of the tool shows, but for what differs from run to run.
+fn shown(run: &Run) -> String {
+    let without_numbers = |line: &str| match line.split_once(":[") {
+        Some((kind, _)) if line.starts_with("fd ") => kind.to_owned(),
+        _ => line.to_owned(),
+    };
+    run.stdout.lines().map(without_numbers).collect::<Vec<_>>().join("\n")
+}
+
+fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
+    let arguments = ["--reason", "test", &policy.name, "argument"];
+    let decided = traced(who, &[], &arguments);
+    assert!(decided.ok(), "{decided:?}");
+    let decided = shown(&decided);
+    // The way of injecting changes nothing by itself.
+    let unharmed = traced(who, &["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EPERM:when=9999"], &arguments);
+    assert_eq!(shown(&unharmed), decided);
+    let mut cases = Vec::new();
+    for (call, count) in calls(who, &arguments) {
+        for at in 1..=count {
+            for error in ERRORS.into_iter().filter(|error| !ANSWERS.contains(&(&call, error))) {
+                cases.push((call.clone(), at, error));
+            }
+        }
+    }
+    let (next, refused, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((call, at, error)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let inject = format!("inject={call}:error={error}:when={at}");
+                    let trace = format!("trace={call}");
+                    let run = traced(who, &["-o", "/dev/null", "-e", &trace, "-e", &inject], &arguments);
+                    let is_same = run.ok() && shown(&run) == decided;
+                    let said = run.stderr.lines().next().is_some_and(|line| line.starts_with("capwrap: "));
+                    let is_refused = run.stdout.is_empty() && [125, 126, 127].contains(&run.code) && said;
+                    // Writing to standard error is what a refusal does last, and cannot be said to fail.
+                    let is_library = run.stdout.is_empty() && BEFORE_MAIN.contains(&call.as_str()) && run.code != 0;
+                    if is_refused {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    } else if !is_same && !is_library {
+                        wrong.lock().unwrap().push(format!("{call} number {at} failing with {error}: {run:?}"));
+                    }
+                }
+            });
+        }
+    });
+    let (wrong, refused) = (wrong.into_inner().unwrap(), refused.into_inner());
+    println!("{}: {} failing calls, {refused} refusals", policy.name, cases.len());
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(refused * 2 > cases.len(), "only {refused} of {} failures were refused: is anything injected?", cases.len());
+}
+
+#[test]
+fn no_failing_call_makes_an_ambient_launch_differ() {
+    let policy = Policy::witness(
+        "cap_net_raw,cap_perfmon",
+        "reason = true\n[exec]\nchildren = \"none\"\nbounding = \"drop\"\nenv = { keep = [\"KEPT\"] }\nlimits = { nofile = 64 }\n\
+         [[grant]]\ncaps = [\"cap_syslog\"]\nwhen = { sysctl = { \"kernel.ostype\" = \"Linux\" } }\n\
+         [[grant]]\ncaps = [\"cap_chown\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
+         [[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { kernel_lacks = \"cap_bpf\" }\n",
+    );
+    assert!(root(&[CAPWRAP, "enable", &policy.name, "--pin"]).run().ok());
+    every_failure_is_a_refusal_or_changes_nothing(MEMBER, &policy);
+}
+
+#[test]
+fn no_failing_call_makes_an_inheritable_launch_differ() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "marked");
+    assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
+    let policy = Policy::tool(&tool, "cap_net_raw", "[exec]\ndeliver = \"inheritable\"");
+    every_failure_is_a_refusal_or_changes_nothing(MEMBER, &policy);
+}
+
+#[test]
+fn no_failing_call_makes_roots_launch_differ() {
+    let policy = Policy::witness("cap_net_raw", "[exec]\nno_new_privs = false");
+    every_failure_is_a_refusal_or_changes_nothing("root", &policy);
+}
