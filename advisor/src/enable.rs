@@ -88,7 +88,8 @@ impl Disable {
         let policy = std::fs::read_to_string(&path).ok().and_then(|text| Policy::read(&text).ok());
         make_directory(Path::new(DISABLED))?;
         let kept = Path::new(DISABLED).join(format!("{}.toml", self.name));
-        std::fs::rename(&path, &kept).with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
+        std::fs::rename(&path, &kept)
+            .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         println!("{}: out of force; kept as {}", self.name, kept.display());
         if let Some(policy) = policy {
             unmark_tool(&policy)?;
@@ -100,7 +101,10 @@ impl Disable {
 /// One `enable` or `disable` at a time, by root.
 fn alone(verb: &str) -> Result<Flock<File>> {
     if !geteuid().is_root() {
-        return Err(mended(format!("{verb} changes what others may do, which root alone may"), format!("sudo capwrap {verb} …")));
+        return Err(mended(
+            format!("{verb} changes what others may do, which root alone may"),
+            format!("sudo capwrap {verb} …"),
+        ));
     }
     make_directory(Path::new(paths::POLICIES))?;
     let directory = File::open(paths::POLICIES)?;
@@ -110,7 +114,11 @@ fn alone(verb: &str) -> Result<Flock<File>> {
 }
 
 fn make_directory(path: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(path).with_context(|| format!("cannot make {}", path.display()))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .with_context(|| format!("cannot make {}", path.display()))
 }
 
 fn checked(name: &str) -> Result<&str> {
@@ -136,7 +144,9 @@ fn source(name: &str) -> Result<PathBuf> {
     let near = nearest::name(name, shipped.iter().map(String::as_str));
     Err(mended(
         format!("no policy for {name:?}: not in {}, nor shipped in {}", paths::POLICIES, templates.display()),
-        near.map_or(format!("write one, capwrap.toml(5), or find out with `capwrap --learn {name}`"), |near| format!("capwrap enable {near}")),
+        near.map_or(format!("write one, capwrap.toml(5), or find out with `capwrap --learn {name}`"), |near| {
+            format!("capwrap enable {near}")
+        }),
     ))
 }
 
@@ -189,8 +199,15 @@ fn digest(path: &Path) -> Result<String> {
 fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
     println!("{name}: {}", policy.summary);
     match first_tool(policy) {
-        Some(tool) => println!("  tool     {}{}", tool.display(), if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" }),
-        None => println!("  tool     not installed: {}", policy.tool.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")),
+        Some(tool) => println!(
+            "  tool     {}{}",
+            tool.display(),
+            if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" }
+        ),
+        None => println!(
+            "  tool     not installed: {}",
+            policy.tool.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+        ),
     }
     let users = policy.allow.users.iter().map(|user| format!("user {user}"));
     let groups = policy.allow.groups.iter().map(|group| format!("group {group}"));
@@ -199,7 +216,9 @@ fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
     let from = if already { "changed in place".to_owned() } else { format!("from {}", source.display()) };
     println!("  policy   {} ({from})", in_force::path(name).display());
     if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
-        println!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
+        println!(
+            "  note     what {name} starts has these capabilities too: who may run it may have them in any program"
+        );
     }
     if let Some(obstacle) = first_tool(policy).and_then(|tool| obstacle(policy, &tool)) {
         println!("  note     {obstacle}");
@@ -211,11 +230,16 @@ fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
     let real = tool.canonicalize().ok()?;
     let mode = real.metadata().ok()?.mode();
     if mode & 0o6000 != 0 {
-        return Some(format!("{} is setuid or setgid and will be refused: chmod ug-s {}", tool.display(), real.display()));
+        return Some(format!(
+            "{} is setuid or setgid and will be refused: chmod ug-s {}",
+            tool.display(),
+            real.display()
+        ));
     }
     let carries = launcher_file::read(&File::open(&real).ok()?).ok()?.is_some();
-    (carries && policy.exec.deliver == Delivery::Ambient)
-        .then(|| format!("{} carries file capabilities and will be refused: setcap -r {}", tool.display(), real.display()))
+    (carries && policy.exec.deliver == Delivery::Ambient).then(|| {
+        format!("{} carries file capabilities and will be refused: setcap -r {}", tool.display(), real.display())
+    })
 }
 
 /// Inheritable delivery takes a mark on the tool's own file.

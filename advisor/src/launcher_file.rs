@@ -6,9 +6,9 @@
 //! and says what is missing.
 
 use anyhow::{Context, Result, bail};
-use capwrap::{CapabilitySet, paths};
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
 use capwrap::policy::FileCapabilities;
+use capwrap::{CapabilitySet, paths};
 use nix::fcntl::OFlag;
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

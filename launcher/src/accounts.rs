@@ -31,7 +31,8 @@ pub fn group_id(group: &str, name: &str) -> Option<u32> {
 
 /// Whether the group file lists this user as a member of the group with this id.
 pub fn lists_member(group: &str, gid: u32, user: &str) -> bool {
-    parsed_groups(group).any(|(_, known, members)| known == gid && !user.is_empty() && members.split(',').any(|member| member == user))
+    parsed_groups(group)
+        .any(|(_, known, members)| known == gid && !user.is_empty() && members.split(',').any(|member| member == user))
 }
 
 fn parse_account(line: &str) -> Option<Account<'_>> {

@@ -83,15 +83,24 @@ mod tests {
     fn an_option_is_found_in_every_way_to_write_it() {
         let (names, values) = (strings(&["-m", "--model"]), strings(&["pcapng", "pcap"]));
         for line in [
-            &["tls", "-m", "pcapng"][..], &["tls", "-mpcapng"], &["tls", "-m=pcap"], &["--model", "pcap", "tls"],
+            &["tls", "-m", "pcapng"][..],
+            &["tls", "-mpcapng"],
+            &["tls", "-m=pcap"],
+            &["--model", "pcap", "tls"],
             &["tls", "--model=pcapng", "-i", "eth0"],
         ] {
             let given = os(line);
             assert!(Arguments::new(&given, &[]).option(&names, &values).is_some(), "{line:?}");
         }
         for line in [
-            &["tls"][..], &["tls", "-m", "text"], &["tls", "-m"], &["tls", "--", "-m", "pcapng"], &["tls", "--modelpcapng"],
-            &["tls", "--model-x=pcapng"], &["pcapng", "-x"], &[],
+            &["tls"][..],
+            &["tls", "-m", "text"],
+            &["tls", "-m"],
+            &["tls", "--", "-m", "pcapng"],
+            &["tls", "--modelpcapng"],
+            &["tls", "--model-x=pcapng"],
+            &["pcapng", "-x"],
+            &[],
         ] {
             let given = os(line);
             assert!(Arguments::new(&given, &[]).option(&names, &values).is_none(), "{line:?}");

@@ -85,7 +85,9 @@ pub enum Denial {
 impl fmt::Display for Denial {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotListed { listed, .. } => write!(out, "its policy allows {}, and you are not among them", listed.join(", ")),
+            Self::NotListed { listed, .. } => {
+                write!(out, "its policy allows {}, and you are not among them", listed.join(", "))
+            }
             Self::Expired => out.write_str("its policy has expired"),
             Self::NoReason => out.write_str("its policy demands a reason"),
         }
@@ -100,7 +102,10 @@ impl Denial {
                 format!("you joined {group} after this session began: log in again, or `newgrp {group}`")
             }
             Self::NotListed { unknown, .. } if !unknown.is_empty() => {
-                format!("{} is not in the local files: name it by number in the policy, as in \"#1001\"", unknown.join(", "))
+                format!(
+                    "{} is not in the local files: name it by number in the policy, as in \"#1001\"",
+                    unknown.join(", ")
+                )
             }
             Self::NotListed { .. } => format!("an administrator can run `capwrap enable {tool} --user {caller}`"),
             Self::Expired => "an administrator can set a later `until` in it".to_owned(),
@@ -176,7 +181,13 @@ mod tests {
 
     fn allow(users: &[&str], groups: &[&str]) -> Allow {
         let identities = |names: &[&str]| names.iter().map(|name| Identity::Name((*name).into())).collect();
-        Allow { users: identities(users), groups: identities(groups), until: None, reason: false, audit_required: false }
+        Allow {
+            users: identities(users),
+            groups: identities(groups),
+            until: None,
+            reason: false,
+            audit_required: false,
+        }
     }
 
     fn asks(allow: &Allow, caller: &Caller) -> Result<Ground, Denial> {

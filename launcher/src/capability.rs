@@ -100,9 +100,7 @@ impl Capability {
     pub fn parse(text: &str) -> Result<Self, UnknownCapability> {
         let lower = text.trim().to_ascii_lowercase();
         let bare = lower.strip_prefix("cap_").unwrap_or(&lower);
-        Self::all()
-            .find(|capability| capability.name()[4..] == *bare)
-            .ok_or_else(|| UnknownCapability::new(text, bare))
+        Self::all().find(|capability| capability.name()[4..] == *bare).ok_or_else(|| UnknownCapability::new(text, bare))
     }
 }
 

@@ -25,10 +25,7 @@ impl CapabilitySet {
 
     /// Reads a list such as `cap_bpf,perfmon`. An empty list is the empty set.
     pub fn parse(list: &str) -> Result<Self, UnknownCapability> {
-        list.split(',')
-            .filter(|name| !name.trim().is_empty())
-            .map(Capability::parse)
-            .collect()
+        list.split(',').filter(|name| !name.trim().is_empty()).map(Capability::parse).collect()
     }
 
     /// Whether nothing is in it.
@@ -104,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_list_and_its_mask_say_the_same() {
-        let set = CapabilitySet::parse("cap_dac_override,DAC_READ_SEARCH, setpcap,net_admin,sys_admin,sys_resource,perfmon,bpf").unwrap();
+        let set = CapabilitySet::parse(
+            "cap_dac_override,DAC_READ_SEARCH, setpcap,net_admin,sys_admin,sys_resource,perfmon,bpf",
+        )
+        .unwrap();
         // bpfd's guide decodes this mask to this list.
         assert_eq!(set.mask(), 0x0000_00c0_0120_1106);
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::facts::{Facts, KernelVersion};
-use crate::{Capability, CapabilitySet};
+use crate::{Capability, CapabilitySet, printable};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -50,7 +50,9 @@ impl Condition {
                 .sysctl(name)
                 .is_some_and(|actual| values.iter().any(|comparison| comparison.holds_for_value(actual))),
             Self::Probe(any) => any.iter().any(|probe| facts.probe(*probe).is_some_and(|answer| answer.yes)),
-            Self::Subcommand(any) => arguments.subcommand().is_some_and(|given| any.iter().any(|name| given == name.as_str())),
+            Self::Subcommand(any) => {
+                arguments.subcommand().is_some_and(|given| any.iter().any(|name| given == name.as_str()))
+            }
             Self::Option { names, values } => arguments.option(names, values).is_some(),
             Self::Argument(any) => any.iter().any(|argument| arguments.contains(argument)),
             Self::Uid0(wanted) => facts.uid0 == *wanted,
@@ -67,7 +69,8 @@ impl Condition {
         match self {
             Self::Kernel(_) => format!("the kernel is {}", facts.kernel),
             Self::KernelHas(any) | Self::KernelLacks(any) => {
-                let (known, unknown): (Vec<Capability>, Vec<Capability>) = any.iter().partition(|one| facts.knows(**one));
+                let (known, unknown): (Vec<Capability>, Vec<Capability>) =
+                    any.iter().partition(|one| facts.knows(**one));
                 let list = |of: Vec<Capability>| of.into_iter().collect::<CapabilitySet>().to_string();
                 match (known.is_empty(), unknown.is_empty()) {
                     (false, true) => format!("the kernel knows {}", list(known)),
@@ -76,7 +79,7 @@ impl Condition {
                 }
             }
             Self::Sysctl { name, .. } => match facts.sysctl(name) {
-                Some(value) => format!("{name} is {value}"),
+                Some(value) => format!("{name} is {}", printable::text(value)),
                 None => format!("the kernel has no {name}"),
             },
             Self::Probe(any) => any
@@ -86,11 +89,12 @@ impl Condition {
                 .collect::<Vec<_>>()
                 .join("; "),
             Self::Subcommand(_) => match arguments.subcommand() {
-                Some(given) => format!("the subcommand is {}", given.display()),
+                Some(given) => format!("the subcommand is {}", printable::text(given)),
                 None => "there is no subcommand".to_owned(),
             },
             Self::Option { names, values } => match arguments.option(names, values) {
-                Some(given) => format!("the arguments have {}", given.display()),
+                Some(given) if values.is_empty() => format!("the arguments have {}", printable::text(given)),
+                Some(given) => format!("the arguments have {} with {}", printable::text(given), values.join(" or ")),
                 None if values.is_empty() => format!("the arguments have no {}", names.join(" or ")),
                 None => format!("the arguments have no {} {}", names.join(" or "), values.join(" or ")),
             },

@@ -105,7 +105,9 @@ pub enum RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOptional { refused, .. } => write!(out, "cannot add {refused}: not among the policy's optional capabilities"),
+            Self::NotOptional { refused, .. } => {
+                write!(out, "cannot add {refused}: not among the policy's optional capabilities")
+            }
             Self::UnknownMode { given, .. } => write!(out, "cannot use mode {given:?}: the policy has no such mode"),
         }
     }
@@ -115,9 +117,13 @@ impl RequestError {
     /// What to ask for instead.
     pub fn mend(&self) -> String {
         match self {
-            Self::NotOptional { optional, .. } if optional.is_empty() => "the policy has no [optional] table".to_owned(),
+            Self::NotOptional { optional, .. } if optional.is_empty() => {
+                "the policy has no [optional] table".to_owned()
+            }
             Self::NotOptional { optional, .. } => format!("it allows --add {optional}"),
-            Self::UnknownMode { known, .. } if known.is_empty() => "leave --mode out: the policy has no modes".to_owned(),
+            Self::UnknownMode { known, .. } if known.is_empty() => {
+                "leave --mode out: the policy has no modes".to_owned()
+            }
             Self::UnknownMode { given, known } => match nearest::name(given, known.iter().map(String::as_str)) {
                 Some(near) => format!("--mode {near}"),
                 None => format!("its modes are {}", known.join(", ")),
@@ -260,4 +266,148 @@ pub fn needed_by_launcher(policy: &Policy) -> CapabilitySet {
 
 fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
     Questions::of(policy).probes.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Answer, KernelVersion};
+    use crate::policy::{Limit, Resource};
+
+    const HEAD: &str = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";
+
+    fn policy(rest: &str) -> Policy {
+        Policy::read(&format!("{HEAD}{rest}")).unwrap()
+    }
+
+    fn facts() -> Facts {
+        Facts { kernel: KernelVersion { major: 6, minor: 1, patch: 0 }, last_capability: 40, ..Facts::default() }
+    }
+
+    fn handed(policy: &Policy, facts: &Facts, arguments: &[&str]) -> String {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        decide(policy, facts, &arguments, &Request::default()).unwrap().handed.to_string()
+    }
+
+    fn set(list: &str) -> CapabilitySet {
+        CapabilitySet::parse(list).unwrap()
+    }
+
+    #[test]
+    fn the_union_of_all_grants_that_hold_is_handed_over() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"chown\"\n[[grant]]\ncaps = [\"chown\", \"kill\"]\nwhen = { kernel = \">=5\" }\n\
+             [[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel = \"<5\" }\n",
+        );
+        assert_eq!(handed(&policy, &facts(), &[]), "cap_chown,cap_kill");
+    }
+
+    #[test]
+    fn all_conditions_of_a_grant_must_hold_and_one_of_each_list() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"kill\"\nwhen = { kernel = [\"<5\", \">=6\"], kernel_has = [\"bpf\", \"syslog\"], subcommand = \"run\", arg = [\"-a\", \"-b\"], uid0 = false }\n",
+        );
+        assert_eq!(handed(&policy, &facts(), &["run", "-b"]), "cap_kill");
+        for arguments in [&["run"][..], &["-b"], &["stop", "-b"], &["run", "-bb"]] {
+            assert_eq!(handed(&policy, &facts(), arguments), "none", "{arguments:?}");
+        }
+        assert_eq!(handed(&policy, &Facts { uid0: true, ..facts() }, &["run", "-b"]), "none");
+        let older = Facts { kernel: KernelVersion { major: 5, minor: 10, patch: 0 }, ..facts() };
+        assert_eq!(handed(&policy, &older, &["run", "-b"]), "none");
+    }
+
+    #[test]
+    fn what_the_kernel_knows_counts_and_not_its_release() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"bpf\"\nwhen = { kernel_has = \"bpf\" }\n[[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel_lacks = \"bpf\" }\n",
+        );
+        let rhel_8 =
+            Facts { kernel: KernelVersion { major: 4, minor: 18, patch: 0 }, last_capability: 39, ..Facts::default() };
+        assert_eq!(handed(&policy, &rhel_8, &[]), "cap_bpf");
+        assert_eq!(handed(&policy, &Facts { last_capability: 37, ..rhel_8 }, &[]), "cap_sys_admin");
+    }
+
+    #[test]
+    fn a_setting_that_the_kernel_lacks_and_a_probe_that_nobody_asked_hold_nothing() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"kill\"\nwhen = { sysctl = { \"kernel.x\" = \"!=7\" } }\n[[grant]]\ncaps = \"chown\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n",
+        );
+        assert_eq!(handed(&policy, &facts(), &[]), "none");
+        let mut known = facts();
+        known.sysctls.insert("kernel.x".into(), Some("3\n".into()));
+        known.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: true, because: String::new() });
+        assert_eq!(handed(&policy, &known, &[]), "cap_chown,cap_kill");
+    }
+
+    #[test]
+    fn a_mode_by_name_stands_in_for_what_the_arguments_say_and_for_nothing_else() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"kill\"\nmode = [\"a\", \"b\"]\n\
+             [[grant]]\ncaps = \"chown\"\nmode = \"a\"\nwhen = { arg = \"-a\" }\n\
+             [[grant]]\ncaps = \"setuid\"\nmode = \"a\"\nwhen = { arg = \"-a\", kernel = \"<5\" }\n\
+             [[grant]]\ncaps = \"setgid\"\n",
+        );
+        let with = |mode: Option<&str>, arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
+            decide(&policy, &facts(), &arguments, &request).map(|decision| decision.handed.to_string())
+        };
+        assert_eq!(with(None, &[]).unwrap(), "cap_kill,cap_setgid");
+        assert_eq!(with(None, &["-a"]).unwrap(), "cap_chown,cap_kill,cap_setgid");
+        assert_eq!(with(Some("a"), &[]).unwrap(), "cap_chown,cap_kill,cap_setgid");
+        assert_eq!(with(Some("b"), &["-a"]).unwrap(), "cap_kill,cap_setgid");
+        assert_eq!(with(Some("bb"), &[]).unwrap_err().mend(), "--mode b");
+    }
+
+    #[test]
+    fn dropping_only_takes_away_and_adding_only_what_is_optional() {
+        let policy = policy("[[grant]]\ncaps = [\"kill\", \"chown\"]\n[optional]\ncaps = \"syslog\"\n");
+        let with = |drop: &str, add: &str| {
+            let request = Request { mode: None, drop: set(drop), add: set(add) };
+            decide(&policy, &facts(), &[], &request).map(|decision| decision.handed)
+        };
+        assert_eq!(with("", "syslog").unwrap(), set("kill,chown,syslog"));
+        assert_eq!(with("syslog,kill,bpf", "syslog").unwrap(), set("chown"));
+        assert!(
+            matches!(with("", "syslog,bpf"), Err(RequestError::NotOptional { refused, .. }) if refused == set("bpf"))
+        );
+        assert!(with("bpf", "bpf").is_err(), "what is dropped too must still be allowed");
+    }
+
+    #[test]
+    fn a_capability_is_borrowed_only_where_a_limit_must_be_raised() {
+        let policy = policy("[exec]\nlimits = { memlock = 1000 }\n");
+        let memlock = Resource::parse("memlock").unwrap();
+        for (hard, borrows) in [(999, true), (1000, false), (u64::MAX, false)] {
+            let facts = Facts { hard_limits: vec![(memlock, Limit(hard))], ..facts() };
+            let decision = decide(&policy, &facts, &[], &Request::default()).unwrap();
+            assert_eq!(!decision.borrowed_set().is_empty(), borrows, "{hard}");
+            assert!(decision.handed.is_empty());
+        }
+    }
+
+    #[test]
+    fn root_is_confined_where_exec_would_give_it_more() {
+        let policy = policy("[[grant]]\ncaps = [\"kill\", \"chown\"]\n");
+        for (uid0, confined, bounding, expected) in [
+            (false, false, u64::MAX, RootConfinement::NotNeeded),
+            (true, false, u64::MAX, RootConfinement::LockNoRoot),
+            (true, true, u64::MAX, RootConfinement::NotNeeded),
+            (true, false, set("kill").mask(), RootConfinement::NotNeeded),
+            (true, false, 1 << 63, RootConfinement::LockNoRoot),
+        ] {
+            let bounding = CapabilitySet::from_mask(bounding);
+            let facts = Facts { uid0, root_is_confined: confined, bounding, ..facts() };
+            assert_eq!(decide(&policy, &facts, &[], &Request::default()).unwrap().root, expected);
+        }
+    }
+
+    #[test]
+    fn the_launcher_needs_all_that_any_launch_of_the_policy_could_need() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel_lacks = \"bpf\" }\n[[grant]]\ncaps = \"kill\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
+             [optional]\ncaps = \"syslog\"\n[exec]\nbounding = \"drop\"\nlimits = { nofile = 1 }\n",
+        );
+        assert_eq!(needed_by_launcher(&policy), set("sys_admin,kill,syslog,setpcap,sys_resource,perfmon"));
+    }
 }

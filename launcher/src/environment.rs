@@ -62,7 +62,9 @@ fn passes(name: &OsStr, value: &OsStr) -> bool {
         is_zone(value)
     } else {
         let is_locale = LOCALE.contains(&name)
-            || name.strip_prefix("LC_").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase()));
+            || name
+                .strip_prefix("LC_")
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase()));
         is_locale && is_word(value)
     }
 }
@@ -96,11 +98,47 @@ mod tests {
     #[test]
     fn variables_that_make_a_program_run_other_code_do_not_pass() {
         let caller: Vec<(&str, &str)> = [
-            "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES", "MALLOC_CHECK_", "GCONV_PATH", "LOCPATH",
-            "NLSPATH", "PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "BASH_ENV", "ENV", "NODE_OPTIONS",
-            "JAVA_TOOL_OPTIONS", "TERMINFO", "TERMINFO_DIRS", "TERMCAP", "TZDIR", "IFS", "CDPATH", "PS4", "PAGER", "EDITOR",
-            "HOSTALIASES", "RES_OPTIONS", "RESOLV_HOST_CONF", "TMPDIR", "XDG_CONFIG_HOME", "OPENSSL_CONF", "SSLKEYLOGFILE",
-            "DISPLAY", "SUDO_USER", "CAPWRAP_ADD", "LC_", "LC_all", "lang", "BASH_FUNC_ls%%", "",
+            "LD_PRELOAD",
+            "LD_LIBRARY_PATH",
+            "LD_AUDIT",
+            "GLIBC_TUNABLES",
+            "MALLOC_CHECK_",
+            "GCONV_PATH",
+            "LOCPATH",
+            "NLSPATH",
+            "PYTHONPATH",
+            "PYTHONSTARTUP",
+            "PERL5LIB",
+            "PERL5OPT",
+            "RUBYOPT",
+            "BASH_ENV",
+            "ENV",
+            "NODE_OPTIONS",
+            "JAVA_TOOL_OPTIONS",
+            "TERMINFO",
+            "TERMINFO_DIRS",
+            "TERMCAP",
+            "TZDIR",
+            "IFS",
+            "CDPATH",
+            "PS4",
+            "PAGER",
+            "EDITOR",
+            "HOSTALIASES",
+            "RES_OPTIONS",
+            "RESOLV_HOST_CONF",
+            "TMPDIR",
+            "XDG_CONFIG_HOME",
+            "OPENSSL_CONF",
+            "SSLKEYLOGFILE",
+            "DISPLAY",
+            "SUDO_USER",
+            "CAPWRAP_ADD",
+            "LC_",
+            "LC_all",
+            "lang",
+            "BASH_FUNC_ls%%",
+            "",
         ]
         .into_iter()
         .map(|name| (name, "x"))
@@ -111,8 +149,15 @@ mod tests {
     #[test]
     fn a_locale_that_is_a_path_or_a_function_does_not_pass() {
         let caller = [
-            ("LANG", "en_US.UTF-8"), ("LC_ALL", "/tmp/evil"), ("LC_CTYPE", "() { :;}"), ("LC_TIME", "de_DE@euro"),
-            ("LC_NUMERIC", "%n"), ("TERM", "../../tmp/x"), ("COLORTERM", "truecolor"), ("LANGUAGE", "de:en"), ("LC_NAME", "a b"),
+            ("LANG", "en_US.UTF-8"),
+            ("LC_ALL", "/tmp/evil"),
+            ("LC_CTYPE", "() { :;}"),
+            ("LC_TIME", "de_DE@euro"),
+            ("LC_NUMERIC", "%n"),
+            ("TERM", "../../tmp/x"),
+            ("COLORTERM", "truecolor"),
+            ("LANGUAGE", "de:en"),
+            ("LC_NAME", "a b"),
         ];
         let passed = names(&caller, &EnvironmentRules::default());
         assert_eq!(passed, ["LANG=en_US.UTF-8", "LC_TIME=de_DE@euro", "COLORTERM=truecolor", "LANGUAGE=de:en"]);
@@ -121,9 +166,19 @@ mod tests {
     #[test]
     fn a_zone_passes_by_name_and_never_as_a_path() {
         for (zone, passes) in [
-            ("Europe/Berlin", true), ("UTC", true), ("CET-1CEST,M3.5.0,M10.5.0/3", true), ("<+03>-3", true),
-            ("/etc/shadow", false), (":/etc/shadow", false), (":UTC", false), ("../../etc/shadow", false),
-            ("Europe/../../x", false), ("Europe//x", false), ("()", false), ("", false), ("a\nb", false),
+            ("Europe/Berlin", true),
+            ("UTC", true),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", true),
+            ("<+03>-3", true),
+            ("/etc/shadow", false),
+            (":/etc/shadow", false),
+            (":UTC", false),
+            ("../../etc/shadow", false),
+            ("Europe/../../x", false),
+            ("Europe//x", false),
+            ("()", false),
+            ("", false),
+            ("a\nb", false),
         ] {
             assert_eq!(!names(&[("TZ", zone)], &EnvironmentRules::default()).is_empty(), passes, "{zone:?}");
         }
@@ -150,7 +205,8 @@ mod tests {
     #[test]
     fn home_and_names_come_from_the_account_and_not_from_the_caller() {
         let caller: Vec<_> = [("HOME", "/evil"), ("USER", "root"), ("PATH", "/evil")]
-            .map(|(name, value)| (OsString::from(name), OsString::from(value))).into();
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .into();
         let account = Account { name: "alice", uid: 1000, home: "/home/alice", shell: "" };
         let mut tool = build(&caller, Some(&account), &EnvironmentRules::default());
         tool.sort();

@@ -97,7 +97,8 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
     let ground = caller::authorised(who, &file, launch);
     let tool = tool::check(&file.policy, who, decision.handed);
-    let said = |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
+    let said =
+        |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
     let mut context = vec![
         ("caller", said(ground.as_ref().map(|ground| format!("{}, as {ground}", who.name())))),
         ("tool", said(tool.as_ref().map(|tool| tool.path.display().to_string()))),

@@ -80,7 +80,8 @@ impl Record {
             ("SYSLOG_IDENTIFIER", "capwrap".to_owned()),
             ("CAPWRAP_EVENT", self.event.word().to_owned()),
         ];
-        let fields = self.fields.iter().map(|(name, value)| (format!("CAPWRAP_{}", name.to_uppercase()), value.clone()));
+        let fields =
+            self.fields.iter().map(|(name, value)| (format!("CAPWRAP_{}", name.to_uppercase()), value.clone()));
         let mut datagram = Vec::new();
         for (name, value) in own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(fields) {
             datagram.extend_from_slice(name.as_bytes());
@@ -103,11 +104,7 @@ impl Record {
 fn quoted(value: &str) -> String {
     let shown = printable::text(value);
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./,:+#@%".contains(c);
-    if !shown.is_empty() && shown.chars().all(plain) {
-        shown
-    } else {
-        format!("\"{}\"", shown.replace('"', "\\\""))
-    }
+    if !shown.is_empty() && shown.chars().all(plain) { shown } else { format!("\"{}\"", shown.replace('"', "\\\"")) }
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ impl Policy {
             "" => String::new(),
             caps => format!("\n[[grant]]\ncaps = [{}]\n", quoted(caps)),
         };
-        Self::new(&format!("schema = 1\n{grant}\n[tool]\npath = \"{path}\"\n\n[allow]\ngroups = [\"capwrap\"]\n{more}\n"))
+        Self::new(&format!(
+            "schema = 1\n{grant}\n[tool]\npath = \"{path}\"\n\n[allow]\ngroups = [\"capwrap\"]\n{more}\n"
+        ))
     }
 }
 
@@ -230,12 +232,8 @@ pub struct Witness {
 
 impl Witness {
     pub fn read(text: &str) -> Self {
-        let mut said = Self {
-            values: BTreeMap::new(),
-            environment: Vec::new(),
-            descriptors: Vec::new(),
-            limits: BTreeMap::new(),
-        };
+        let mut said =
+            Self { values: BTreeMap::new(), environment: Vec::new(), descriptors: Vec::new(), limits: BTreeMap::new() };
         for line in text.lines() {
             let (name, value) = line.split_once(' ').unwrap_or((line, ""));
             match name {

@@ -12,7 +12,16 @@ const ERRORS: [&str; 5] = ["EPERM", "EIO", "ENOENT", "ENOSYS", "EINVAL"];
 /// Calls of the C library before main. Where one matters, the library itself ends the process, in
 /// its own words or by a signal.
 const BEFORE_MAIN: [&str; 11] = [
-    "access", "arch_prctl", "brk", "getrandom", "mmap", "mprotect", "prlimit64", "readlink", "rseq", "set_robust_list",
+    "access",
+    "arch_prctl",
+    "brk",
+    "getrandom",
+    "mmap",
+    "mprotect",
+    "prlimit64",
+    "readlink",
+    "rseq",
+    "set_robust_list",
     "set_tid_address",
 ];
 
@@ -66,7 +75,11 @@ fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
     assert!(decided.ok(), "{decided:?}");
     let decided = shown(&decided);
     // The way of injecting changes nothing by itself.
-    let unharmed = traced(who, &["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EPERM:when=9999"], &arguments);
+    let unharmed = traced(
+        who,
+        &["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EPERM:when=9999"],
+        &arguments,
+    );
     assert_eq!(shown(&unharmed), decided);
     let mut cases = Vec::new();
     for (call, count) in calls(who, &arguments) {
@@ -101,7 +114,11 @@ fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
     let (wrong, refused) = (wrong.into_inner().unwrap(), refused.into_inner());
     println!("{}: {} failing calls, {refused} refusals", policy.name, cases.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert!(refused * 2 > cases.len(), "only {refused} of {} failures were refused: is anything injected?", cases.len());
+    assert!(
+        refused * 2 > cases.len(),
+        "only {refused} of {} failures were refused: is anything injected?",
+        cases.len()
+    );
 }
 
 #[test]

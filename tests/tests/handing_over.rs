@@ -179,8 +179,13 @@ fn a_containers_root_gets_the_decision_where_its_bounding_set_is_no_more_than_th
     let policy = Policy::witness("cap_net_raw", "");
     // No file capabilities, uid 0, no cap_setpcap: what `docker run --cap-drop=all --cap-add=NET_RAW` gives.
     let contained = |bounding: &str| {
-        let keep = bounding.split(',').map(|name| format!("+{}", name.trim_start_matches("cap_"))).collect::<Vec<_>>().join(",");
-        root(&["setpriv", "--bounding-set", &format!("-all,{keep}"), "--inh-caps", "-all", "--", CAPWRAP, &policy.name]).run()
+        let keep = bounding
+            .split(',')
+            .map(|name| format!("+{}", name.trim_start_matches("cap_")))
+            .collect::<Vec<_>>()
+            .join(",");
+        root(&["setpriv", "--bounding-set", &format!("-all,{keep}"), "--inh-caps", "-all", "--", CAPWRAP, &policy.name])
+            .run()
     };
     let said = contained("cap_net_raw").witness();
     assert_eq!((said.sets(), said.get("Securebits")), ([mask("net_raw"); 4], "0x0"));

@@ -8,14 +8,32 @@ use std::process::Stdio;
 
 #[test]
 fn only_listed_variables_reach_the_tool_and_home_is_the_accounts() {
-    let policy = Policy::witness("cap_net_raw", "[exec]\nenv = { keep = [\"SSLKEYLOGFILE\"], set = { LC_ALL = \"C\" } }");
+    let policy =
+        Policy::witness("cap_net_raw", "[exec]\nenv = { keep = [\"SSLKEYLOGFILE\"], set = { LC_ALL = \"C\" } }");
     let mut call = capwrap(&[&policy.name]);
     for (name, value) in [
-        ("LD_PRELOAD", "/tmp/x.so"), ("LD_LIBRARY_PATH", "/tmp"), ("LD_AUDIT", "/tmp/x.so"), ("GLIBC_TUNABLES", "a=b"),
-        ("MALLOC_PERTURB_", "1"), ("GCONV_PATH", "/tmp"), ("PYTHONPATH", "/tmp"), ("PERL5LIB", "/tmp"), ("BASH_ENV", "/tmp/x"),
-        ("NODE_OPTIONS", "--require /tmp/x"), ("HOME", "/tmp"), ("USER", "root"), ("SHELL", "/tmp/sh"), ("PATH", "/tmp"),
-        ("LANG", "de_DE.UTF-8"), ("LC_ALL", "/tmp/locale"), ("LC_TIME", "() { :;}"), ("TZ", "/etc/shadow"), ("TERM", "xterm-256color"),
-        ("SSLKEYLOGFILE", "/tmp/keys"), ("TMPDIR", "/tmp"), ("XDG_RUNTIME_DIR", "/tmp"),
+        ("LD_PRELOAD", "/tmp/x.so"),
+        ("LD_LIBRARY_PATH", "/tmp"),
+        ("LD_AUDIT", "/tmp/x.so"),
+        ("GLIBC_TUNABLES", "a=b"),
+        ("MALLOC_PERTURB_", "1"),
+        ("GCONV_PATH", "/tmp"),
+        ("PYTHONPATH", "/tmp"),
+        ("PERL5LIB", "/tmp"),
+        ("BASH_ENV", "/tmp/x"),
+        ("NODE_OPTIONS", "--require /tmp/x"),
+        ("HOME", "/tmp"),
+        ("USER", "root"),
+        ("SHELL", "/tmp/sh"),
+        ("PATH", "/tmp"),
+        ("LANG", "de_DE.UTF-8"),
+        ("LC_ALL", "/tmp/locale"),
+        ("LC_TIME", "() { :;}"),
+        ("TZ", "/etc/shadow"),
+        ("TERM", "xterm-256color"),
+        ("SSLKEYLOGFILE", "/tmp/keys"),
+        ("TMPDIR", "/tmp"),
+        ("XDG_RUNTIME_DIR", "/tmp"),
     ] {
         call = call.env(name, value);
     }
@@ -74,7 +92,8 @@ fn standard_descriptors_that_the_caller_closed_are_opened_on_nothing() {
 #[test]
 fn core_dumps_are_off_and_other_limits_stay_the_callers() {
     let policy = Policy::witness("cap_net_raw", "");
-    let said = capwrap(&[&policy.name]).under(&["prlimit", "--core=1000:1000", "--nofile=100:200", "--"]).run().witness();
+    let said =
+        capwrap(&[&policy.name]).under(&["prlimit", "--core=1000:1000", "--nofile=100:200", "--"]).run().witness();
     assert_eq!(said.limits["core"], "0 0");
     assert_eq!(said.limits["nofile"], "100 200");
 }
@@ -94,7 +113,12 @@ fn a_preset_limit_is_set_and_one_that_must_be_raised_takes_a_borrowed_capability
         assert_eq!(said.sets(), [mask("net_raw"); 4], "what was borrowed reached the tool");
     } else {
         // Where nobody can have it, the error says who lacks what, and for what.
-        run.refused(&["cap_sys_resource", "bounding set", "raises the memlock limit from 65536 to unlimited", "--cap-add=SYS_RESOURCE"]);
+        run.refused(&[
+            "cap_sys_resource",
+            "bounding set",
+            "raises the memlock limit from 65536 to unlimited",
+            "--cap-add=SYS_RESOURCE",
+        ]);
     }
 }
 

@@ -165,7 +165,11 @@ fn with_no_log_at_all_a_launch_goes_on_unless_its_policy_demands_a_record() {
         || (),
         |()| {
             capwrap(&[&any.name]).run().witness();
-            capwrap(&[&demanding.name]).run().refused(&["demands a record", "no log listens", "start journald or syslog"]);
+            capwrap(&[&demanding.name]).run().refused(&[
+                "demands a record",
+                "no log listens",
+                "start journald or syslog",
+            ]);
             let journal = listen(JOURNAL);
             capwrap(&[&demanding.name]).run().witness();
             assert_eq!(fields(&received(&journal))["CAPWRAP_EVENT"], "launched");

@@ -41,7 +41,8 @@ fn an_unknown_option_is_refused_and_not_taken_for_a_tool() {
 
 #[test]
 fn a_tool_with_the_name_of_a_verb_is_run_after_two_dashes() {
-    let _policy = Policy::named("merge", &format!("schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n"));
+    let _policy =
+        Policy::named("merge", &format!("schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n"));
     assert_eq!(capwrap(&["--", "merge", "x"]).run().witness().get("argv1"), "x");
 }
 
@@ -54,7 +55,12 @@ fn a_policy_that_is_not_roots_or_that_others_can_write_is_refused() {
     chown(path, "root");
     for mode in [0o664, 0o646] {
         chmod(path, mode);
-        capwrap(&[&policy.name]).run().refused(&["cannot trust policy", path, "can be written by others", "mend: chmod go-w"]);
+        capwrap(&[&policy.name]).run().refused(&[
+            "cannot trust policy",
+            path,
+            "can be written by others",
+            "mend: chmod go-w",
+        ]);
     }
     chmod(path, 0o600);
     capwrap(&[&policy.name]).run().refused(&["cannot trust policy", path, "Permission denied"]);
@@ -103,20 +109,41 @@ fn a_fault_in_a_policy_is_shown_with_file_line_column_the_line_and_the_nearest_n
     let good = format!("schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n");
     for (text, words) in [
         ("schema = 1\n[tool\n".to_owned(), &[".toml:2:6: not TOML", "`[tool`"][..]),
-        (good.replace("groups", "group"), &[".toml:5:1: unknown key `group` in [allow]", "`group = [\"capwrap\"]`", "mend: write `groups`"]),
-        (good.clone() + "[[grant]]\ncaps = [\"cap_net_rwa\"]\n", &[".toml:7:9: unknown capability \"cap_net_rwa\"", "mend: write \"cap_net_raw\""]),
-        (good.clone() + "[[grant]]\ncaps = [\"bpf\"]\nwhen = { kernel_hsa = \"bpf\" }\n", &[".toml:8:10: unknown key `kernel_hsa` in when", "mend: write `kernel_has`"]),
-        (good.clone() + "[[grant]]\ncaps = [\"bpf\"]\nwhen = { probe = \"nonsense\" }\n", &["unknown probe \"nonsense\"", "perf_uprobe_needs_sys_admin"]),
+        (
+            good.replace("groups", "group"),
+            &[".toml:5:1: unknown key `group` in [allow]", "`group = [\"capwrap\"]`", "mend: write `groups`"],
+        ),
+        (
+            good.clone() + "[[grant]]\ncaps = [\"cap_net_rwa\"]\n",
+            &[".toml:7:9: unknown capability \"cap_net_rwa\"", "mend: write \"cap_net_raw\""],
+        ),
+        (
+            good.clone() + "[[grant]]\ncaps = [\"bpf\"]\nwhen = { kernel_hsa = \"bpf\" }\n",
+            &[".toml:8:10: unknown key `kernel_hsa` in when", "mend: write `kernel_has`"],
+        ),
+        (
+            good.clone() + "[[grant]]\ncaps = [\"bpf\"]\nwhen = { probe = \"nonsense\" }\n",
+            &["unknown probe \"nonsense\"", "perf_uprobe_needs_sys_admin"],
+        ),
         (good.clone() + "[[grant]]\nwhy = \"x\"\n", &[".toml:6:1: [[grant]] without `caps`"]),
         (good.replace(WITNESS, "bin/witness"), &[".toml:3:8: a relative path", "mend: write the path from / on"]),
         (good.replace("groups = [\"capwrap\"]", ""), &["nobody is allowed", "groups = [\"capwrap\"]"]),
         (good.replace("schema = 1", "schema = 2"), &[".toml:1:10: a schema that this capwrap does not know"]),
         (good.replace("schema = 1", ""), &["no `schema`", "schema = 1"]),
-        (good.clone() + "[exec]\nchildren = \"noone\"\n", &["unknown value of `children` \"noone\"", "mend: write \"none\""]),
+        (
+            good.clone() + "[exec]\nchildren = \"noone\"\n",
+            &["unknown value of `children` \"noone\"", "mend: write \"none\""],
+        ),
         (good.clone() + "[exec]\nchildren = \"none\"\nno_new_privs = false\n", &["seccomp", "leave no_new_privs out"]),
-        (good.clone() + "[exec]\nlimits = { memlok = 1 }\n", &["unknown key `memlok` in limits", "mend: write `memlock`"]),
+        (
+            good.clone() + "[exec]\nlimits = { memlok = 1 }\n",
+            &["unknown key `memlok` in limits", "mend: write `memlock`"],
+        ),
         (good.clone() + "[exec]\nenv = { keep = [\"A=B\"] }\n", &["no name of an environment variable"]),
-        (good.replace("groups = ", "until = \"2027-01-31\"\ngroups = "), &["`until` wants a date and time", "without quotes"]),
+        (
+            good.replace("groups = ", "until = \"2027-01-31\"\ngroups = "),
+            &["`until` wants a date and time", "without quotes"],
+        ),
         (good.replace("groups = ", "until = 2027-01-31\ngroups = "), &["names no instant"]),
     ] {
         let policy = Policy::new(&text);
@@ -141,13 +168,18 @@ fn a_policy_that_is_larger_than_64_kib_or_not_utf_8_is_refused() {
 fn who_is_not_allowed_is_refused_with_the_command_that_would_allow() {
     let policy = Policy::witness("cap_net_raw", "");
     let run = user(STRANGER, &[CAPWRAP, &policy.name]).run();
-    run.refused(&[STRANGER, "its policy allows group capwrap", &format!("capwrap enable {} --user {STRANGER}", policy.name)]);
+    run.refused(&[
+        STRANGER,
+        "its policy allows group capwrap",
+        &format!("capwrap enable {} --user {STRANGER}", policy.name),
+    ]);
 }
 
 #[test]
 fn membership_counts_as_the_session_has_it_and_who_joined_since_is_told_to_log_in_again() {
     let policy = Policy::witness("cap_net_raw", "");
-    let before_joining = root(&["setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--clear-groups", CAPWRAP, &policy.name]).run();
+    let before_joining =
+        root(&["setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--clear-groups", CAPWRAP, &policy.name]).run();
     before_joining.refused(&["log in again", "newgrp capwrap"]);
 }
 
@@ -252,7 +284,9 @@ fn a_tool_with_another_digest_than_the_pinned_one_is_refused() {
 fn a_tool_looser_than_its_policy_is_refused_and_a_stricter_one_is_not() {
     let folder = Folder::new();
     let path = folder.copy(WITNESS, "tool");
-    let text = format!("schema = 1\ntool = {{ path = \"{path}\", group = \"capwrap\", mode = \"0750\" }}\nallow = {{ groups = [\"capwrap\"] }}\n");
+    let text = format!(
+        "schema = 1\ntool = {{ path = \"{path}\", group = \"capwrap\", mode = \"0750\" }}\nallow = {{ groups = [\"capwrap\"] }}\n"
+    );
     let policy = Policy::new(&text);
     capwrap(&[&policy.name]).run().refused_with(126, &["its group is 0", "chgrp capwrap"]);
     chown(&path, "root:capwrap");
@@ -282,11 +316,13 @@ fn what_the_kernel_or_the_circumstances_withhold_is_named_with_its_cause() {
     let folder = Folder::new();
     let policy = Policy::witness("cap_net_raw,cap_syslog", "");
     let less = folder.launcher("cap_net_raw=p");
-    user(MEMBER, &[&less, &policy.name]).run().refused(&["cap_syslog: capwrap's own file does not carry it", "capwrap enable"]);
-    capwrap(&[&policy.name]).under(&["setpriv", "--bounding-set", "-syslog"]).run().refused(&[
-        "cap_syslog: the bounding set of this process lacks it",
-        "--cap-add=SYSLOG",
-    ]);
+    user(MEMBER, &[&less, &policy.name])
+        .run()
+        .refused(&["cap_syslog: capwrap's own file does not carry it", "capwrap enable"]);
+    capwrap(&[&policy.name])
+        .under(&["setpriv", "--bounding-set", "-syslog"])
+        .run()
+        .refused(&["cap_syslog: the bounding set of this process lacks it", "--cap-add=SYSLOG"]);
 }
 
 #[test]

@@ -22,7 +22,12 @@ pub fn in_own_user_namespace() -> Option<bool> {
 
 /// Everything that the decision needs and the process does not have, by cause; empty where it can
 /// be met.
-pub fn shortfalls(name: &str, policy: &Policy, decision: &Decision<'_>, facts: &Facts) -> Result<Vec<Shortfall>, Refusal> {
+pub fn shortfalls(
+    name: &str,
+    policy: &Policy,
+    decision: &Decision<'_>,
+    facts: &Facts,
+) -> Result<Vec<Shortfall>, Refusal> {
     let permitted = capabilities::held()?.permitted;
     let mut lacks: Vec<(Cause, CapabilitySet)> = Vec::new();
     for needed in [decision.handed, decision.borrowed_set()] {
@@ -37,13 +42,20 @@ pub fn shortfalls(name: &str, policy: &Policy, decision: &Decision<'_>, facts: &
     let mut shortfalls: Vec<Shortfall> = lacks
         .into_iter()
         .map(|(cause, set)| {
-            let own = decision.borrowed.iter().filter(|one| set.contains(one.capability) && !decision.handed.contains(one.capability));
-            let own: String = own.map(|one| format!(" (capwrap itself: {} {})", one.capability, one.purpose)).collect();
+            let own = decision
+                .borrowed
+                .iter()
+                .filter(|one| set.contains(one.capability) && !decision.handed.contains(one.capability));
+            let own: String =
+                own.map(|one| format!(" ({} is for capwrap itself: it {})", one.capability, one.purpose)).collect();
             Shortfall { what: set.to_string(), why: cause.why(facts) + &own, mend: cause.mend(name, set) }
         })
         .collect();
     let bits = prctl::securebits().or_refuse(|| "read the securebits")?;
-    if policy.exec.deliver == Delivery::Ambient && !decision.handed.is_empty() && bits & prctl::NO_CAP_AMBIENT_RAISE != 0 {
+    if policy.exec.deliver == Delivery::Ambient
+        && !decision.handed.is_empty()
+        && bits & prctl::NO_CAP_AMBIENT_RAISE != 0
+    {
         shortfalls.push(Shortfall {
             what: "the ambient set".to_owned(),
             why: "the caller's securebits forbid raising it (no_cap_ambient_raise)".to_owned(),
@@ -85,9 +97,13 @@ impl Cause {
             Self::UnknownToKernel => return format!("this kernel does not know it (its last is {last})"),
             Self::BoundingSet => "the bounding set of this process lacks it, so nothing started here can have it",
             Self::Root => "root does not hold it here",
-            Self::NoNewPrivs => "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing",
+            Self::NoNewPrivs => {
+                "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing"
+            }
             Self::UserNamespace => "in this user namespace capwrap's own file capabilities count for nothing",
-            Self::NosuidMount => "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing",
+            Self::NosuidMount => {
+                "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing"
+            }
             Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
             Self::NotOnFile => "capwrap's own file does not carry it",
             Self::Unexplained => "capwrap's own file carries it, yet the kernel did not give it",
@@ -105,9 +121,13 @@ impl Cause {
                 let add = lacking.iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase()));
                 format!("in a container {}; in a unit CapabilityBoundingSet=", add.collect::<Vec<_>>().join(" "))
             }
-            Self::NoNewPrivs => "start capwrap from a session without it (sandboxes and NoNewPrivileges= set it)".to_owned(),
+            Self::NoNewPrivs => {
+                "start capwrap from a session without it (sandboxes and NoNewPrivileges= set it)".to_owned()
+            }
             Self::NosuidMount => "install capwrap elsewhere, or remount that file system suid".to_owned(),
-            Self::NotOnFile => format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need"),
+            Self::NotOnFile => {
+                format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need")
+            }
             Self::Root | Self::UserNamespace | Self::Traced | Self::Unexplained => return None,
         })
     }

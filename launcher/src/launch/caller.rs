@@ -4,8 +4,8 @@ use super::command_line::Launch;
 use super::policy_file::PolicyFile;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::files;
-use capwrap::authorise::{Caller, Ground, LocalAccounts, authorise};
 use capwrap::accounts;
+use capwrap::authorise::{Caller, Ground, LocalAccounts, authorise};
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -47,7 +47,11 @@ pub fn identify() -> Result<Identified, Refusal> {
     }
     let groups = getgroups().or_refuse(|| "read the groups of the caller")?;
     Ok(Identified {
-        caller: Caller { uid: user.as_raw(), gid: group.as_raw(), groups: groups.iter().map(|group| group.as_raw()).collect() },
+        caller: Caller {
+            uid: user.as_raw(),
+            gid: group.as_raw(),
+            groups: groups.iter().map(|group| group.as_raw()).collect(),
+        },
         local: LocalAccounts { passwd: local_file("/etc/passwd")?, group: local_file("/etc/group")? },
     })
 }
@@ -58,7 +62,8 @@ pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Resul
     let now = i64::try_from(now.as_secs()).map_err(|_| Refusal::new("the clock is beyond all dates"))?;
     authorise(&file.policy.allow, &who.caller, &who.local, now, launch.reason.as_deref()).map_err(|denial| {
         let name = who.name();
-        Refusal::new(format!("{name} may not run {}: {denial}", launch.name)).mended_by(denial.mend(&launch.name, &name))
+        Refusal::new(format!("{name} may not run {}: {denial}", launch.name))
+            .mended_by(denial.mend(&launch.name, &name))
     })
 }
 

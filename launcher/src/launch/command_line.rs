@@ -37,8 +37,21 @@ pub struct Launch {
 
 /// The words that are not tools. A tool of the same name is run with `capwrap -- NAME`.
 pub const VERBS: [&str; 15] = [
-    "caps", "completions", "diff", "disable", "doctor", "enable", "explain", "export", "help", "learn", "lint", "list",
-    "merge", "trace", "verify",
+    "caps",
+    "completions",
+    "diff",
+    "disable",
+    "doctor",
+    "enable",
+    "explain",
+    "export",
+    "help",
+    "learn",
+    "lint",
+    "list",
+    "merge",
+    "trace",
+    "verify",
 ];
 
 const AFTER_HELP: &str = "\
@@ -115,13 +128,7 @@ fn definition() -> Command {
         .arg(option("reason", "TEXT", "Why, for the record"))
         .arg(flag("explain", "Print what would be handed over and why; run nothing"))
         .arg(flag("bypass", "Root only: keep everything, with a warning and a record"))
-        .arg(
-            Arg::new("command")
-                .num_args(0..)
-                .trailing_var_arg(true)
-                .value_parser(value_parser!(OsString))
-                .hide(true),
-        )
+        .arg(Arg::new("command").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString)).hide(true))
         .after_help(AFTER_HELP)
 }
 
@@ -137,7 +144,8 @@ fn tool_name(given: &OsStr) -> Result<String, Refusal> {
         Some(name) if policy::is_name(name) => Ok(name.to_owned()),
         Some(name) if name.contains('/') => {
             let last = name.rsplit('/').next().unwrap_or_default();
-            let refusal = Refusal::new(format!("{:?} is a path: a tool is named as its policy is", printable::text(name)));
+            let refusal =
+                Refusal::new(format!("{:?} is a path: a tool is named as its policy is", printable::text(name)));
             Err(if policy::is_name(last) { refusal.mended_by(format!("capwrap {last} …")) } else { refusal })
         }
         _ => Err(Refusal::new(format!("{:?} is no name of a tool", printable::text(given)))
@@ -147,7 +155,9 @@ fn tool_name(given: &OsStr) -> Result<String, Refusal> {
 
 fn set(matches: &ArgMatches, option: &str) -> Result<CapabilitySet, Refusal> {
     let lists = matches.get_many::<OsString>(option).into_iter().flatten();
-    lists.map(|list| capabilities(&format!("--{option}"), list)).try_fold(CapabilitySet::EMPTY, |all, one| Ok(all.union(one?)))
+    lists
+        .map(|list| capabilities(&format!("--{option}"), list))
+        .try_fold(CapabilitySet::EMPTY, |all, one| Ok(all.union(one?)))
 }
 
 fn set_of_variable(name: &str) -> Result<CapabilitySet, Refusal> {
@@ -169,7 +179,10 @@ fn flag_of_variable(name: &str) -> Result<bool, Refusal> {
         None => Ok(false),
         Some(value) if value.is_empty() || value == "0" => Ok(false),
         Some(value) if value == "1" => Ok(true),
-        Some(value) => Err(Refusal::new(format!("{name} is {:?}", printable::text(value))).mended_by(format!("{name}=1 or {name}=0"))),
+        Some(value) => {
+            Err(Refusal::new(format!("{name} is {:?}", printable::text(value)))
+                .mended_by(format!("{name}=1 or {name}=0")))
+        }
     }
 }
 
@@ -178,7 +191,10 @@ fn text(matches: &ArgMatches, option: &str) -> Result<Option<String>, Refusal> {
 }
 
 fn utf8(source: &str, value: &OsStr) -> Result<String, Refusal> {
-    value.to_str().map(str::to_owned).ok_or_else(|| Refusal::new(format!("{source} is not UTF-8: {}", printable::text(value))))
+    value
+        .to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Refusal::new(format!("{source} is not UTF-8: {}", printable::text(value))))
 }
 
 /// clap's own words without its decoration: `error: …` and usage below.

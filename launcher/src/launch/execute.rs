@@ -18,7 +18,12 @@ use std::os::unix::ffi::OsStrExt;
 const NAMES_DESCRIPTORS: KernelVersion = KernelVersion { major: 6, minor: 14, patch: 0 };
 
 /// Becomes the tool. Returns only when that failed.
-pub fn become_tool(launch: &Launch, tool: &CheckedTool, prepared: &Prepared, kernel: KernelVersion) -> Result<Infallible, Refusal> {
+pub fn become_tool(
+    launch: &Launch,
+    tool: &CheckedTool,
+    prepared: &Prepared,
+    kernel: KernelVersion,
+) -> Result<Infallible, Refusal> {
     let own_name = tool.path.file_name().unwrap_or(OsStr::new(&launch.name));
     let argv = std::iter::once(own_name).chain(launch.arguments.iter().map(OsString::as_os_str));
     let argv = argv.map(|argument| c_string(argument.as_bytes())).collect::<Result<Vec<_>, _>>()?;

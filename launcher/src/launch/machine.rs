@@ -49,7 +49,9 @@ const ALL_CAPABILITIES: KernelVersion = KernelVersion { major: 5, minor: 9, patc
 fn last_capability(kernel: KernelVersion) -> Result<u8, Refusal> {
     let last = capabilities::last()?;
     if kernel >= ALL_CAPABILITIES && usize::from(last) < capwrap::TABLE.len() - 1 {
-        return Err(Refusal::new(format!("Linux {kernel} says that it knows no capability after number {last}, which cannot be")));
+        return Err(Refusal::new(format!(
+            "Linux {kernel} says that it knows no capability after number {last}, which cannot be"
+        )));
     }
     Ok(last)
 }
@@ -57,7 +59,8 @@ fn last_capability(kernel: KernelVersion) -> Result<u8, Refusal> {
 fn kernel() -> Result<KernelVersion, Refusal> {
     let system = nix::sys::utsname::uname().or_refuse(|| "ask which kernel this is")?;
     let release = system.release().to_string_lossy();
-    KernelVersion::parse(&release).ok_or_else(|| Refusal::new(format!("a kernel release that is no number: {release:?}")))
+    KernelVersion::parse(&release)
+        .ok_or_else(|| Refusal::new(format!("a kernel release that is no number: {release:?}")))
 }
 
 /// A setting by its dotted name, `None` where this kernel has none of that name.

@@ -52,8 +52,10 @@ pub fn launch(
     fields.push(("arguments", arguments(launch)));
     match (send(&Record { event, fields }), file.policy.allow.audit_required) {
         (Ok(true), _) | (Ok(false), false) => Ok(()),
-        (Ok(false), true) => Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", launch.name))
-            .mended_by(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}"))),
+        (Ok(false), true) => {
+            Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", launch.name))
+                .mended_by(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
+        }
         (Err(errno), _) => Err(Refusal::new(format!("the log does not take the record: {}", errno.desc()))),
     }
 }

@@ -50,7 +50,8 @@ pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared:
         prctl::set_no_new_privs().or_refuse(|| "set no_new_privs")?;
     }
     if policy.exec.children == Children::None {
-        seccomp::forbid_exec_without(prepared.exec_tag).or_refuse(|| "install the filter behind children = \"none\"")?;
+        seccomp::forbid_exec_without(prepared.exec_tag)
+            .or_refuse(|| "install the filter behind children = \"none\"")?;
     }
     Ok(())
 }

@@ -67,7 +67,11 @@ fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
         }
     }
     let tried: Vec<String> = rules.paths.iter().map(|path| path.display().to_string()).collect();
-    Err(Refusal::new(format!("cannot find the tool: {} does not exist", tried.join(", nor ")))
+    let said = match &tried[..] {
+        [one] => format!("{one} does not exist"),
+        several => format!("none of {} exists", several.join(", ")),
+    };
+    Err(Refusal::new(format!("cannot find the tool: {said}"))
         .with_status(NOT_FOUND)
         .mended_by("install it, or have an administrator run `capwrap enable NAME --path PATH`"))
 }
@@ -110,10 +114,14 @@ impl Candidate<'_> {
     fn gains_on_its_own(&self, deliver: Delivery, handed: CapabilitySet) -> Result<(), Refusal> {
         if Mode::from_bits_truncate(self.mode()).intersects(Mode::S_ISUID | Mode::S_ISGID) {
             return Err(self
-                .refuse(format!("it is setuid or setgid (mode {:04o}), and so would not get what is handed over", self.mode()))
+                .refuse(format!(
+                    "it is setuid or setgid (mode {:04o}), and so would not get what is handed over",
+                    self.mode()
+                ))
                 .mended_by(format!("chmod ug-s {}", self.path.display())));
         }
-        let bytes = attribute::read(&self.opened.file, ATTRIBUTE).or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
+        let bytes = attribute::read(&self.opened.file, ATTRIBUTE)
+            .or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
         match (deliver, bytes) {
             (Delivery::Ambient, None) => Ok(()),
             (Delivery::Ambient, Some(_)) => Err(self
@@ -121,10 +129,15 @@ impl Candidate<'_> {
                 .mended_by(format!("setcap -r {}", self.path.display()))),
             (Delivery::Inheritable, bytes) => {
                 let mark = format!("setcap '{handed}=ei' {}", self.path.display());
-                let attribute = bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|error| self.refuse(error))?;
+                let attribute =
+                    bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|error| self.refuse(error))?;
                 match attribute.map(|attribute| attribute.capabilities) {
-                    Some(file) if file.effective && file.permitted.is_empty() && handed.is_subset(file.inheritable) => Ok(()),
-                    Some(_) => Err(self.refuse("its file capabilities are not those of inheritable delivery").mended_by(mark)),
+                    Some(file) if file.effective && file.permitted.is_empty() && handed.is_subset(file.inheritable) => {
+                        Ok(())
+                    }
+                    Some(_) => {
+                        Err(self.refuse("its file capabilities are not those of inheritable delivery").mended_by(mark))
+                    }
                     None => Err(self.refuse("it is not marked for inheritable delivery").mended_by(mark)),
                 }
             }
@@ -134,7 +147,8 @@ impl Candidate<'_> {
     /// nosuid says that nothing on that file system may bring rights along; capwrap heeds it for
     /// both deliveries, though the kernel would let the ambient set pass.
     fn on_a_mount_without_rights(&self) -> Result<(), Refusal> {
-        let flags = fstatvfs(&self.opened.file).or_refuse(|| format!("ask how {} is mounted", self.path.display()))?.flags();
+        let flags =
+            fstatvfs(&self.opened.file).or_refuse(|| format!("ask how {} is mounted", self.path.display()))?.flags();
         for (flag, word) in [(FsFlags::ST_NOSUID, "nosuid"), (FsFlags::ST_NOEXEC, "noexec")] {
             if flags.contains(flag) {
                 return Err(self.refuse(format!("it lies on a file system mounted {word}")));

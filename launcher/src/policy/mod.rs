@@ -186,8 +186,22 @@ pub struct Resource(usize);
 /// Names of the limits, at the index that is their number in `include/uapi/asm-generic/resource.h`.
 /// (alpha, mips and sparc number some of them differently; capwrap is not built for those.)
 pub const RESOURCES: [&str; 16] = [
-    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
-    "msgqueue", "nice", "rtprio", "rttime",
+    "cpu",
+    "fsize",
+    "data",
+    "stack",
+    "core",
+    "rss",
+    "nproc",
+    "nofile",
+    "memlock",
+    "as",
+    "locks",
+    "sigpending",
+    "msgqueue",
+    "nice",
+    "rtprio",
+    "rttime",
 ];
 
 impl Resource {
@@ -299,11 +313,21 @@ mod tests {
     #[test]
     fn limits_have_the_numbers_of_the_c_library() {
         let theirs = [
-            ("cpu", libc::RLIMIT_CPU), ("fsize", libc::RLIMIT_FSIZE), ("data", libc::RLIMIT_DATA),
-            ("stack", libc::RLIMIT_STACK), ("core", libc::RLIMIT_CORE), ("rss", libc::RLIMIT_RSS),
-            ("nproc", libc::RLIMIT_NPROC), ("nofile", libc::RLIMIT_NOFILE), ("memlock", libc::RLIMIT_MEMLOCK),
-            ("as", libc::RLIMIT_AS), ("locks", libc::RLIMIT_LOCKS), ("sigpending", libc::RLIMIT_SIGPENDING),
-            ("msgqueue", libc::RLIMIT_MSGQUEUE), ("nice", libc::RLIMIT_NICE), ("rtprio", libc::RLIMIT_RTPRIO),
+            ("cpu", libc::RLIMIT_CPU),
+            ("fsize", libc::RLIMIT_FSIZE),
+            ("data", libc::RLIMIT_DATA),
+            ("stack", libc::RLIMIT_STACK),
+            ("core", libc::RLIMIT_CORE),
+            ("rss", libc::RLIMIT_RSS),
+            ("nproc", libc::RLIMIT_NPROC),
+            ("nofile", libc::RLIMIT_NOFILE),
+            ("memlock", libc::RLIMIT_MEMLOCK),
+            ("as", libc::RLIMIT_AS),
+            ("locks", libc::RLIMIT_LOCKS),
+            ("sigpending", libc::RLIMIT_SIGPENDING),
+            ("msgqueue", libc::RLIMIT_MSGQUEUE),
+            ("nice", libc::RLIMIT_NICE),
+            ("rtprio", libc::RLIMIT_RTPRIO),
             ("rttime", libc::RLIMIT_RTTIME),
         ];
         assert_eq!(theirs.len(), RESOURCES.len());

@@ -82,11 +82,13 @@ fn allow(root: &Section) -> Result<Allow, PolicyError> {
         groups: section.list("groups", identity)?,
         until: until(&section)?,
         reason: section.boolean("reason", false)?,
-        audit_required: section.one("audit", |text| match text {
-            "required" => Ok(true),
-            "optional" => Ok(false),
-            other => Err(Fault::not_one_of("value of `audit`", other, &["required", "optional"])),
-        })?.unwrap_or(false),
+        audit_required: section
+            .one("audit", |text| match text {
+                "required" => Ok(true),
+                "optional" => Ok(false),
+                other => Err(Fault::not_one_of("value of `audit`", other, &["required", "optional"])),
+            })?
+            .unwrap_or(false),
     };
     if allow.users.is_empty() && allow.groups.is_empty() {
         return Err(section.whole(nobody).mended_by(mend));
@@ -124,9 +126,8 @@ fn grants(root: &Section) -> Result<Vec<Grant>, PolicyError> {
 }
 
 fn when(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
-    let known = [
-        "kernel", "kernel_has", "kernel_lacks", "sysctl", "probe", "subcommand", "option", "value", "arg", "uid0",
-    ];
+    let known =
+        ["kernel", "kernel_has", "kernel_lacks", "sysctl", "probe", "subcommand", "option", "value", "arg", "uid0"];
     let Some(section) = grant.section("when", "when", &known)? else { return Ok(Vec::new()) };
     let mut conditions = Vec::new();
     for (key, value) in section.entries() {
@@ -139,10 +140,9 @@ fn when(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
             "subcommand" => Condition::Subcommand(section.list(key, word)?),
             "arg" => Condition::Argument(section.list(key, word)?),
             "uid0" => Condition::Uid0(section.boolean(key, true)?),
-            "option" => Condition::Option {
-                names: section.list(key, option_name)?,
-                values: section.list("value", word)?,
-            },
+            "option" => {
+                Condition::Option { names: section.list(key, option_name)?, values: section.list("value", word)? }
+            }
             "value" if section.get("option").is_some() => continue,
             "value" => return Err(section.error(value.span(), "`value` without `option`: the value of what?")),
             _ => {
@@ -189,22 +189,28 @@ fn exec(root: &Section) -> Result<Exec, PolicyError> {
     let known = ["deliver", "no_new_privs", "children", "bounding", "env", "limits"];
     let Some(section) = root.section("exec", "[exec]", &known)? else { return Ok(Exec::default()) };
     let exec = Exec {
-        deliver: section.one("deliver", |text| match text {
-            "ambient" => Ok(Delivery::Ambient),
-            "inheritable" => Ok(Delivery::Inheritable),
-            other => Err(Fault::not_one_of("delivery", other, &["ambient", "inheritable"])),
-        })?.unwrap_or(Delivery::Ambient),
+        deliver: section
+            .one("deliver", |text| match text {
+                "ambient" => Ok(Delivery::Ambient),
+                "inheritable" => Ok(Delivery::Inheritable),
+                other => Err(Fault::not_one_of("delivery", other, &["ambient", "inheritable"])),
+            })?
+            .unwrap_or(Delivery::Ambient),
         no_new_privs: section.boolean("no_new_privs", true)?,
-        children: section.one("children", |text| match text {
-            "any" => Ok(Children::Any),
-            "none" => Ok(Children::None),
-            other => Err(Fault::not_one_of("value of `children`", other, &["any", "none"])),
-        })?.unwrap_or(Children::Any),
-        bounding: section.one("bounding", |text| match text {
-            "keep" => Ok(Bounding::Keep),
-            "drop" => Ok(Bounding::Drop),
-            other => Err(Fault::not_one_of("value of `bounding`", other, &["keep", "drop"])),
-        })?.unwrap_or(Bounding::Keep),
+        children: section
+            .one("children", |text| match text {
+                "any" => Ok(Children::Any),
+                "none" => Ok(Children::None),
+                other => Err(Fault::not_one_of("value of `children`", other, &["any", "none"])),
+            })?
+            .unwrap_or(Children::Any),
+        bounding: section
+            .one("bounding", |text| match text {
+                "keep" => Ok(Bounding::Keep),
+                "drop" => Ok(Bounding::Drop),
+                other => Err(Fault::not_one_of("value of `bounding`", other, &["keep", "drop"])),
+            })?
+            .unwrap_or(Bounding::Keep),
         env: environment(&section)?,
         limits: limits(&section)?,
     };
@@ -291,8 +297,9 @@ fn word(text: &str) -> Result<String, Fault> {
 fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(text);
     if !path.is_absolute() {
-        return Err(Fault::new("a relative path would mean another file in every folder")
-            .mended_by("write the path from / on"));
+        return Err(
+            Fault::new("a relative path would mean another file in every folder").mended_by("write the path from / on")
+        );
     }
     if path.components().any(|part| part == std::path::Component::ParentDir) || path.file_name().is_none() {
         return Err(Fault::new("a path with `..`, or to no file").mended_by("write the path as `realpath` prints it"));
@@ -313,7 +320,9 @@ fn identity(text: &str) -> Result<Identity, Fault> {
             Ok(id) if id != u32::MAX && number.chars().all(|c| c.is_ascii_digit()) => Ok(Identity::Id(id)),
             _ => Err(bad()),
         },
-        None if text.is_empty() || text.contains(|c: char| c.is_control() || c.is_whitespace() || c == ':') => Err(bad()),
+        None if text.is_empty() || text.contains(|c: char| c.is_control() || c.is_whitespace() || c == ':') => {
+            Err(bad())
+        }
         None => Ok(Identity::Name(text.to_owned())),
     }
 }
@@ -326,7 +335,11 @@ fn mode_bits(text: &str) -> Result<u32, Fault> {
 }
 
 fn mode_name(text: &str) -> Result<String, Fault> {
-    if is_name(text) { Ok(text.to_owned()) } else { Err(Fault::new("no name of a mode").mended_by("letters, digits and ._+-")) }
+    if is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(Fault::new("no name of a mode").mended_by("letters, digits and ._+-"))
+    }
 }
 
 fn option_name(text: &str) -> Result<String, Fault> {
@@ -338,8 +351,9 @@ fn option_name(text: &str) -> Result<String, Fault> {
 }
 
 fn comparison(text: &str) -> Result<Comparison, Fault> {
-    Comparison::parse(text)
-        .ok_or_else(|| Fault::new("nothing to compare with").mended_by("write a value, or one of >= > <= < = != before it"))
+    Comparison::parse(text).ok_or_else(|| {
+        Fault::new("nothing to compare with").mended_by("write a value, or one of >= > <= < = != before it")
+    })
 }
 
 fn probe(text: &str) -> Result<Probe, Fault> {
@@ -347,9 +361,9 @@ fn probe(text: &str) -> Result<Probe, Fault> {
 }
 
 fn sysctl_name(text: &str) -> Result<(), Fault> {
-    let ok = text.split(['.', '/']).all(|part| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c))
-    });
+    let ok = text
+        .split(['.', '/'])
+        .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c)));
     if ok { Ok(()) } else { Err(Fault::new("no name of a sysctl").mended_by("write it as `sysctl -a` prints it")) }
 }
 

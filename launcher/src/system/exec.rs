@@ -17,7 +17,12 @@ pub enum Target<'a> {
 ///
 /// # Errors
 /// Returns only when it failed.
-pub fn become_target(target: &Target<'_>, argv: &[CString], environment: &[CString], tag: u64) -> Result<Infallible, Error> {
+pub fn become_target(
+    target: &Target<'_>,
+    argv: &[CString],
+    environment: &[CString],
+    tag: u64,
+) -> Result<Infallible, Error> {
     let (descriptor, name, flags) = match target {
         Target::Descriptor(file) => (file.as_raw_fd(), c"", libc::AT_EMPTY_PATH),
         Target::Entry { directory, name } => (directory.as_raw_fd(), *name, libc::AT_SYMLINK_NOFOLLOW),

@@ -38,9 +38,8 @@ pub fn forbid_exec_without(secret: u64) -> Result<(), Error> {
     let header = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     let no_flags: libc::c_ulong = 0;
     // SAFETY: the kernel copies `len` instructions from `filter`; both outlive the call.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, no_flags, &raw const header)
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, no_flags, &raw const header) };
     Errno::result(answer).map(drop)
 }
 
@@ -55,8 +54,8 @@ fn program(secret: u64) -> Vec<sock_filter> {
         equal(ARCHITECTURE, 1, 0),
         answer(libc::SECCOMP_RET_KILL_PROCESS),
         load(NUMBER),
-        at_least(X32, 7, 0), // to REFUSE
-        equal(libc::SYS_execve as u32, 6, 0), // to REFUSE
+        at_least(X32, 7, 0),                    // to REFUSE
+        equal(libc::SYS_execve as u32, 6, 0),   // to REFUSE
         equal(libc::SYS_execveat as u32, 0, 4), // no: to ALLOW
         load(SIXTH_LOW),
         equal(secret as u32, 0, 3), // no: to REFUSE

@@ -184,8 +184,7 @@ impl Walk {
 fn open_root(owner: u32) -> Result<OwnedFd, Fault> {
     let root = || PathBuf::from("/");
     let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let descriptor =
-        nix::fcntl::open("/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
+    let descriptor = nix::fcntl::open("/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
     let status = fstat(descriptor.as_fd()).map_err(|errno| Fault::Failed(root(), errno))?;
     check(&status, owner, root)?;
     Ok(descriptor)

@@ -84,7 +84,15 @@ fn repeat_exec() {
         // SAFETY: the strings and the array outlive the call, which the filter refuses; were it let
         // through, the process would be another program.
         unsafe {
-            libc::syscall(libc::SYS_execveat, libc::AT_FDCWD, c"/bin/true".as_ptr(), argv.as_ptr(), argv[1..].as_ptr(), 0, tag);
+            libc::syscall(
+                libc::SYS_execveat,
+                libc::AT_FDCWD,
+                c"/bin/true".as_ptr(),
+                argv.as_ptr(),
+                argv[1..].as_ptr(),
+                0,
+                tag,
+            );
         }
         last = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
     }
