@@ -94,8 +94,10 @@ impl Drop for Enabled {
 
 /// A command to run, as root or as a user.
 pub struct Call {
-    words: Vec<OsString>,
+    /// What becomes the user.
+    before: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    words: Vec<OsString>,
     directory: PathBuf,
     input: Vec<u8>,
 }
@@ -103,8 +105,9 @@ pub struct Call {
 /// As root.
 pub fn root(words: &[&str]) -> Call {
     Call {
-        words: words.iter().map(OsString::from).collect(),
+        before: Vec::new(),
         environment: vec![("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())],
+        words: words.iter().map(OsString::from).collect(),
         directory: PathBuf::from("/"),
         input: Vec::new(),
     }
@@ -112,9 +115,8 @@ pub fn root(words: &[&str]) -> Call {
 
 /// As a user, with the groups that a login would give.
 pub fn user(name: &str, words: &[&str]) -> Call {
-    let mut call = root(&["/usr/bin/setpriv", "--reuid", name, "--regid", name, "--init-groups", "--"]);
-    call.words.extend(words.iter().map(OsString::from));
-    call
+    let become_user = ["/usr/bin/setpriv", "--reuid", name, "--regid", name, "--init-groups", "--"];
+    root(words).under(&become_user)
 }
 
 /// The launcher as the member.
@@ -128,6 +130,7 @@ impl Call {
         self
     }
 
+    /// A variable of the command alone, not of what comes before it.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
@@ -143,16 +146,26 @@ impl Call {
         self
     }
 
-    /// Puts words before the command, as in `strace -f`.
+    /// Puts words before everything, run as root.
     pub fn under(mut self, words: &[&str]) -> Self {
-        self.words.splice(0..0, words.iter().map(OsString::from));
+        self.before.splice(0..0, words.iter().map(OsString::from));
         self
     }
 
-    /// The command as std has it, for tests that need more of it.
+    /// The command as std has it, for tests that need more of it. The environment is set by env(1)
+    /// last of all, so that it works on the command and not on what comes before it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.directory);
+        let mut words = self.before.clone();
+        words.extend(["/usr/bin/env", "-i"].map(OsString::from));
+        for (name, value) in &self.environment {
+            let mut variable = name.clone();
+            variable.push("=");
+            variable.push(value);
+            words.push(variable);
+        }
+        words.extend(self.words.iter().cloned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(&self.directory);
         command
     }
 

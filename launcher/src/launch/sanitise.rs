@@ -48,6 +48,9 @@ pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared:
     }
     if policy.exec.no_new_privs {
         prctl::set_no_new_privs().or_refuse(|| "set no_new_privs")?;
+        if !prctl::no_new_privs().or_refuse(|| "read no_new_privs")? {
+            return Err(Refusal::new("the kernel did not set no_new_privs, though it said so"));
+        }
     }
     if policy.exec.children == Children::None {
         seccomp::forbid_exec_without(prepared.exec_tag)

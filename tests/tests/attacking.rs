@@ -1,0 +1,533 @@
+//! What an unprivileged caller can try, one test for each known way to break a launcher.
+
+use capwrap_tests::*;
+use std::ffi::CString;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn id(user: &str, flag: &str) -> u32 {
+    root(&["id", flag, user]).run().stdout.trim().parse().unwrap()
+}
+
+/// Starts the launcher as the member with exactly these arguments, name included.
+fn with_argv(arguments: &[&str]) -> Run {
+    let (uid, gid) = (id(MEMBER, "-u"), id(MEMBER, "-g"));
+    let program = CString::new(CAPWRAP).unwrap();
+    let strings: Vec<CString> = arguments.iter().map(|argument| CString::new(*argument).unwrap()).collect();
+    let pointers: Vec<usize> = strings.iter().map(|string| string.as_ptr() as usize).chain([0]).collect();
+    let mut command = Command::new("/bin/false");
+    // SAFETY: only async-signal-safe calls, on memory that was made before the fork.
+    unsafe {
+        command.pre_exec(move || {
+            let _kept = &strings;
+            let nothing: [*const libc::c_char; 1] = [std::ptr::null()];
+            libc::setgroups(0, std::ptr::null());
+            libc::setgid(gid);
+            libc::setuid(uid);
+            libc::execve(program.as_ptr(), pointers.as_ptr().cast(), nothing.as_ptr());
+            Err(std::io::Error::last_os_error())
+        });
+    }
+    Run::of(&command.stdin(Stdio::null()).output().unwrap())
+}
+
+#[test]
+fn an_empty_argument_vector_is_refused() {
+    with_argv(&[]).refused(&["without a name of its own"]);
+    with_argv(&[""]).refused(&["without a name of its own"]);
+}
+
+#[test]
+fn the_name_that_it_was_started_by_chooses_no_policy() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_argv(&[&policy.name]).refused(&["no tool named"]);
+    let folder = Folder::new();
+    let link = folder.path(&policy.name);
+    symlink(CAPWRAP, &link).unwrap();
+    user(MEMBER, &[&link]).run().refused(&["no tool named"]);
+}
+
+#[test]
+fn a_loader_variable_does_not_reach_a_tool_that_would_heed_it() {
+    // With this variable the dynamic loader lists libraries instead of running the program.
+    let policy = Policy::tool("/usr/bin/id", "cap_net_raw", "");
+    let listing = user(MEMBER, &["env", "LD_TRACE_LOADED_OBJECTS=1", "/usr/bin/id"]).run();
+    assert!(listing.stdout.contains("libc.so"), "the loader does not heed it: {listing:?}");
+    let run = capwrap(&[&policy.name]).env("LD_TRACE_LOADED_OBJECTS", "1").run();
+    assert!(run.ok() && run.stdout.starts_with("uid="), "{run:?}");
+}
+
+#[test]
+fn a_tool_swapped_while_it_is_checked_is_never_run_in_place_of_the_pinned_one() {
+    let folder = Folder::new();
+    let (good, evil) = (folder.copy(WITNESS, "good"), folder.copy("/bin/echo", "evil"));
+    let tool = folder.path("tool");
+    symlink(&good, &tool).unwrap();
+    let policy = Policy::tool(&tool, "cap_net_raw", "");
+    assert!(root(&[CAPWRAP, "enable", &policy.name, "--pin"]).run().ok());
+    let stop = AtomicBool::new(false);
+    let (mut ran, mut refused) = (0, 0);
+    std::thread::scope(|scope| {
+        // Even root's own swapping, the fastest there is, never makes another file run.
+        scope.spawn(|| {
+            let beside = folder.path("beside");
+            while !stop.load(Ordering::Relaxed) {
+                for target in [&evil, &good] {
+                    symlink(target, &beside).unwrap();
+                    fs::rename(&beside, &tool).unwrap();
+                }
+            }
+        });
+        for _ in 0..400 {
+            let run = capwrap(&[&policy.name, "evil ran"]).run();
+            if run.ok() {
+                run.witness();
+                ran += 1;
+            } else {
+                run.refused_with(126, &["SHA-256"]);
+                refused += 1;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(ran > 0 && refused > 0, "nothing raced: {ran} ran, {refused} were refused");
+}
+
+#[test]
+fn a_policy_folder_that_others_can_write_or_own_is_refused() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let text = fs::read_to_string(&policy.path).unwrap();
+    in_own_mounts(|| {
+        cover("/etc/capwrap");
+        fs::create_dir(POLICIES).unwrap();
+        fs::write(&policy.path, text).unwrap();
+        let set = |path: &str, mode, owner| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+            std::os::unix::fs::chown(path, Some(owner), None).unwrap();
+        };
+        for folder in [POLICIES, "/etc/capwrap"] {
+            for (mode, owner, words) in [
+                (0o775, 0, "can be written by others"),
+                (0o1777, 0, "can be written by others"),
+                (0o755, 1, "not to root"),
+            ] {
+                set(folder, mode, owner);
+                capwrap(&[&policy.name]).run().refused(&[folder, words]);
+                set(folder, 0o755, 0);
+            }
+        }
+        assert!(capwrap(&[&policy.name]).run().ok());
+    });
+}
+
+#[test]
+fn no_capability_is_forgotten_up_to_the_last_one() {
+    let policy = Policy::witness("cap_chown,cap_checkpoint_restore", "");
+    assert_eq!(capwrap(&[&policy.name]).run().witness().sets(), [1 << 40 | 1; 4]);
+    // Root starts with all of them in every set, and the last one goes like the first.
+    let none = Policy::witness("", "");
+    assert_eq!(root(&[CAPWRAP, &none.name]).run().witness().sets(), [0; 4]);
+}
+
+#[test]
+fn nothing_that_the_caller_left_inheritable_or_ambient_survives() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let left =
+        ["/usr/bin/setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--init-groups", "--inh-caps", "+chown,+kill"];
+    for ambient in [&[][..], &["--ambient-caps", "+kill"]] {
+        let run = root(&[&left[..], ambient, &["--", CAPWRAP, &policy.name]].concat()).run();
+        assert_eq!(run.witness().sets(), [mask("net_raw"); 4]);
+    }
+}
+
+#[test]
+fn under_no_new_privs_of_the_caller_it_is_refused_and_the_cause_named() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let run = user(MEMBER, &["setpriv", "--no-new-privs", CAPWRAP, &policy.name]).run();
+    run.refused(&["cap_net_raw: the caller set no_new_privs", "NoNewPrivileges="]);
+}
+
+#[test]
+fn under_securebits_that_forbid_the_ambient_set_it_is_refused_and_the_cause_named() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let no_cap_ambient_raise = "--secbits=0x40";
+    let line = format!("exec {CAPWRAP} {}", policy.name);
+    let run = root(&["capsh", no_cap_ambient_raise, &format!("--user={MEMBER}"), "--", "-c", &line]).run();
+    run.refused(&["the ambient set", "no_cap_ambient_raise"]);
+}
+
+#[test]
+fn the_launchers_own_file_has_no_effective_bit_so_that_it_starts_in_any_bounding_set() {
+    let carried = root(&["getcap", CAPWRAP]).run().stdout;
+    assert!(carried.trim().ends_with("=p"), "{carried}");
+    let policy = Policy::witness("cap_net_raw", "");
+    let run = root(&[
+        "/usr/bin/setpriv",
+        "--reuid",
+        MEMBER,
+        "--regid",
+        MEMBER,
+        "--init-groups",
+        "--bounding-set",
+        "-net_raw",
+        CAPWRAP,
+        &policy.name,
+    ])
+    .run();
+    run.refused(&["bounding set"]);
+}
+
+#[test]
+fn nothing_is_effective_while_the_callers_words_and_files_are_read() {
+    // The launcher is permitted cap_dac_read_search here, and still cannot read what its caller cannot.
+    let policy = Policy::witness("cap_dac_read_search", "");
+    fs::set_permissions(&policy.path, fs::Permissions::from_mode(0o600)).unwrap();
+    capwrap(&[&policy.name]).run().refused(&["Permission denied"]);
+    fs::set_permissions(&policy.path, fs::Permissions::from_mode(0o644)).unwrap();
+    let log = format!("/tmp/capwrap-effective-{}", std::process::id());
+    let run =
+        root(&["strace", "-qq", "-e", "trace=capset,execve,openat", "-o", &log, "-u", MEMBER, CAPWRAP, &policy.name])
+            .run();
+    run.witness();
+    let calls = fs::read_to_string(&log).unwrap();
+    fs::remove_file(&log).unwrap();
+    let first_open = calls.find("openat").unwrap();
+    assert!(calls[..first_open].contains("capset"), "the effective set is cleared late: {calls}");
+    let sets: Vec<&str> = calls.lines().filter(|line| line.starts_with("capset")).collect();
+    assert!(!sets.is_empty() && sets.iter().all(|line| line.contains("effective=0")), "{sets:?}");
+}
+
+/// A witness with a grant that waits until its input ends.
+fn waiting(policy: &Policy) -> (Child, Witness) {
+    let mut command = capwrap(&[&policy.name, "wait"]).command();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    while !said.contains("\ncwd ") {
+        assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    (child, Witness::read(&said))
+}
+
+#[test]
+fn a_process_of_the_same_user_can_signal_the_tool_and_neither_trace_nor_read_it() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let (mut tool, _) = waiting(&policy);
+    let pid = tool.id().to_string();
+    let traced = user(MEMBER, &["strace", "-qq", "-p", &pid, "-o", "/dev/null"]).run();
+    assert!(!traced.ok() && traced.stderr.contains("Operation not permitted"), "{traced:?}");
+    for file in ["environ", "maps", "mem"] {
+        let read = user(MEMBER, &["head", "-c1", &format!("/proc/{pid}/{file}")]).run();
+        assert!(!read.ok() && read.stderr.contains("Permission denied"), "{file}: {read:?}");
+    }
+    assert!(user(MEMBER, &["kill", "-TERM", &pid]).run().ok());
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(tool.wait().unwrap().signal(), Some(libc::SIGTERM));
+}
+
+#[test]
+fn the_tool_of_a_running_launch_shows_exactly_the_grant_in_proc() {
+    let policy = Policy::witness("cap_net_raw,cap_bpf", "");
+    let (mut tool, _) = waiting(&policy);
+    let status = fs::read_to_string(format!("/proc/{}/status", tool.id())).unwrap();
+    drop(tool.stdin.take());
+    tool.wait().unwrap();
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert!(status.contains(&format!("{set}:\t{:016x}\n", mask("net_raw,bpf"))), "{status}");
+    }
+}
+
+#[test]
+fn whatever_limits_the_caller_sets_the_tool_runs_as_decided_or_not_at_all() {
+    let policy = Policy::witness("cap_net_raw", "[exec]\nchildren = \"none\"");
+    let decided = |run: &Run| run.ok() && run.witness().sets() == [mask("net_raw"); 4];
+    let mut refused = 0;
+    let mut cases: Vec<String> = (0..14).map(|files| format!("--nofile={files}:{files}")).collect();
+    cases.extend((4..60).map(|size| format!("--as={}:{}", size << 16, size << 16)));
+    cases.extend((1..20).map(|size| format!("--data={}:{}", size << 14, size << 14)));
+    cases.extend(
+        ["--fsize=0:0", "--nproc=1:1", "--sigpending=0:0", "--locks=0:0", "--memlock=0:0", "--stack=65536:65536"]
+            .map(String::from),
+    );
+    for limit in cases {
+        let run = capwrap(&[&policy.name]).under(&["prlimit", &limit, "--"]).run();
+        // The kernel, prlimit or setpriv may give up before the launcher begins, or after it the tool.
+        let ours = run.stderr.starts_with("capwrap: ");
+        assert!(decided(&run) || run.stdout.is_empty(), "{limit}: {run:?}");
+        if ours {
+            assert!([125, 126].contains(&run.code), "{limit}: {run:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "no limit was ever felt");
+}
+
+#[test]
+fn running_out_of_memory_is_a_refusal_in_one_line() {
+    let grants = "[[grant]]\ncaps = [\"cap_net_raw\"]\nwhy = \"one of very many of them\"\n".repeat(900);
+    let policy = Policy::witness("cap_net_raw", &grants);
+    // From too little for the C library to enough for all: on the way it is the launcher that has none.
+    let mut outs = 0;
+    for size in (40..500).step_by(10).map(|pages| pages * 4096) {
+        let run = root(&["prlimit", &format!("--data={size}:{size}"), CAPWRAP, &policy.name]).run();
+        if run.stderr.contains("out of memory") {
+            run.refused(&["capwrap: cannot start: out of memory"]);
+            outs += 1;
+        } else {
+            assert!(run.stdout.is_empty() || run.witness().sets() == [mask("net_raw"); 4], "{run:?}");
+        }
+    }
+    assert!(outs > 0, "memory never ran out");
+}
+
+#[test]
+fn a_user_namespace_gives_capabilities_that_are_worth_nothing_outside_and_says_so() {
+    let policy = Policy::witness("cap_dac_read_search,cap_sys_admin", "");
+    let as_namespace_root =
+        |line: &str| user(MEMBER, &["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", line]).run();
+    // The machine's own policy belongs to nobody that this namespace knows.
+    let run = as_namespace_root(&format!("{CAPWRAP} {}", policy.name));
+    if run.stderr.contains("unshare") {
+        println!("user namespaces are off here: {}", run.stderr);
+        return;
+    }
+    run.refused(&["not to root"]);
+    // It may bring an /etc of its own, and a tool; then it is root of nothing but itself.
+    let own = format!(
+        "mount -t tmpfs -o mode=755 none /etc && mkdir -p -m 755 /etc/capwrap/policies && echo root:x:0:0::/:/bin/sh >/etc/passwd && : >/etc/group && cp {WITNESS} /etc/witness && cp /bin/cat /etc/cat &&
+         printf 'schema = 1\\ntool = {{ path = \"/etc/cat\" }}\\nallow = {{ users = [\"root\"] }}\\n[[grant]]\\ncaps = [\"cap_dac_read_search\", \"cap_dac_override\"]\\n' >/etc/capwrap/policies/mine.toml"
+    );
+    // / belongs to nobody here, so that even this is refused unless it brings that too.
+    let run = as_namespace_root(&format!("{own} && {CAPWRAP} --explain mine"));
+    assert_ne!(run.code, 0, "{run:?}");
+    run.refused(&["/ belongs to uid", "not to root"]);
+    // With a root of its own everything is its own, and the explanation says what that is worth.
+    let whole = format!(
+        "mkdir -p /tmp/capwrap-ns && mount -t tmpfs -o mode=755 none /tmp/capwrap-ns && cd /tmp/capwrap-ns && mkdir -p -m 755 etc/capwrap/policies proc dev old &&
+         cp {CAPWRAP} capwrap && cp {WITNESS} witness && echo root:x:0:0::/:/bin/sh >etc/passwd && : >etc/group && : >dev/null &&
+         printf 'schema = 1\\ntool = {{ path = \"/witness\" }}\\nallow = {{ users = [\"root\"] }}\\n[[grant]]\\ncaps = [\"cap_dac_read_search\"]\\n' >etc/capwrap/policies/mine.toml &&
+         mount --rbind /proc proc && chroot . /capwrap --explain mine && chroot . /capwrap mine"
+    );
+    let run = as_namespace_root(&whole);
+    assert!(run.stdout.contains("a user namespace of its own: capabilities count in it alone"), "{run:?}");
+    assert!(run.stdout.contains("CapEff 0000000000000004"), "{run:?}");
+}
+
+#[test]
+fn a_launcher_on_a_nosuid_mount_is_refused_and_the_cause_named() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let folder = Folder::new();
+    let mounted = folder.0.to_str().unwrap().to_owned();
+    assert!(root(&["mount", "-t", "tmpfs", "-o", "nosuid,mode=755", "none", &mounted]).run().ok());
+    let launcher = folder.launcher("cap_net_raw=p");
+    let run = user(MEMBER, &[&launcher, &policy.name]).run();
+    assert!(root(&["umount", &mounted]).run().ok());
+    run.refused(&["capwrap lies on a file system mounted nosuid"]);
+}
+
+#[test]
+fn a_traced_launcher_gains_nothing_and_says_why() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let run = user(MEMBER, &["strace", "-qq", "-o", "/dev/null", CAPWRAP, &policy.name]).run();
+    run.refused(&["cap_net_raw: capwrap is being traced"]);
+}
+
+#[test]
+fn file_capabilities_are_only_ever_set_on_descriptors() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let log = format!("/tmp/capwrap-xattr-{}", std::process::id());
+    let run = root(&[
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=%file,fsetxattr,fremovexattr",
+        "-o",
+        &log,
+        CAPWRAP,
+        "enable",
+        &policy.name,
+    ])
+    .run();
+    let calls = fs::read_to_string(&log).unwrap();
+    fs::remove_file(&log).unwrap();
+    assert!(run.ok(), "{run:?}");
+    assert!(calls.contains(" fsetxattr("), "{calls}");
+    assert!(
+        !calls.contains(" setxattr(") && !calls.contains(" lsetxattr(") && !calls.contains(" removexattr("),
+        "{calls}"
+    );
+}
+
+#[test]
+fn no_variable_makes_the_launcher_say_or_do_more() {
+    let plain = capwrap(&["no-such-tool"]).run();
+    let mut call = capwrap(&["no-such-tool"]);
+    for (name, value) in [
+        ("RUST_BACKTRACE", "full"),
+        ("RUST_LOG", "trace"),
+        ("GLIBC_TUNABLES", "glibc.malloc.check=3:glibc.malloc.perturb=1"),
+        ("MALLOC_CHECK_", "3"),
+        ("LD_DEBUG", "all"),
+        ("LD_SHOW_AUXV", "1"),
+        ("LD_PROFILE", "x"),
+        ("CAPWRAP_DEBUG", "1"),
+        ("CAPWRAP_POLICIES", "/tmp"),
+        ("CLICOLOR_FORCE", "1"),
+        ("COLUMNS", "1"),
+        ("HOME", "/tmp"),
+        ("PATH", "/tmp"),
+    ] {
+        call = call.env(name, value);
+    }
+    let run = call.run();
+    assert_eq!((run.code, run.stdout, run.stderr), (plain.code, plain.stdout, plain.stderr));
+}
+
+#[test]
+fn no_policy_text_makes_the_launcher_panic_or_run_half_of_it() {
+    let grants =
+        "[[grant]]\ncaps = [\"cap_net_admin\"]\nwhen = { kernel_has = \"cap_bpf\" }\nwhy = \"reasons\"\n".repeat(3);
+    let whole =
+        Policy::witness("cap_net_raw", &format!("until = 2999-01-01T00:00:00Z\n{grants}[exec]\nchildren = \"none\"\n"));
+    let whole = fs::read_to_string(&whole.path).unwrap();
+    let policy = Policy::new("");
+    let (mut refused, mut ran) = (0, 0);
+    // Cut anywhere, it is refused, or it is a policy of its own that grants no more.
+    for end in 0..whole.len() {
+        fs::write(&policy.path, &whole[..end]).unwrap();
+        let run = capwrap(&[&policy.name]).run();
+        if run.ok() {
+            assert_eq!(run.witness().sets()[2] & !mask("net_raw,net_admin"), 0, "{end}");
+            ran += 1;
+        } else {
+            run.refused(&[policy.path.to_str().unwrap()]);
+            refused += 1;
+        }
+    }
+    assert!(refused > 200 && ran > 5, "{refused} refused, {ran} ran");
+    for odd in [
+        "\0",
+        "a = 1",
+        "[[[",
+        "schema = 1\ntool = 7",
+        "schema = 99999999999999999999999",
+        "schema = 1\n[[grant]]\n[[grant]]",
+        &"[".repeat(60_000),
+        &"a=[".repeat(20_000),
+        &"\"".repeat(9),
+    ] {
+        fs::write(&policy.path, odd).unwrap();
+        capwrap(&[&policy.name]).run().refused(&[policy.path.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn a_kernel_that_only_says_that_it_set_the_capabilities_is_not_believed() {
+    let policy = Policy::witness("cap_net_raw,cap_syslog", "[exec]\nbounding = \"drop\"");
+    let arguments = ["strace", "-qq", "-o", "/dev/null", "-u", MEMBER];
+    let mut refused = 0;
+    // strace answers success in the kernel's place, for each call that sets something in turn.
+    for (call, count) in [("capset", 12), ("prctl", 260)] {
+        for at in 1..=count {
+            let inject = format!("inject={call}:retval=0:when={at}");
+            let run = root(
+                &[&arguments[..], &["-e", &format!("trace={call}"), "-e", &inject, CAPWRAP, &policy.name]].concat(),
+            )
+            .run();
+            if run.ok() {
+                let said = run.witness();
+                assert_eq!(
+                    (said.sets(), said.bounding(), said.get("NoNewPrivs")),
+                    ([mask("net_raw,syslog"); 4], mask("net_raw,syslog"), "1"),
+                    "{inject}"
+                );
+            } else {
+                run.refused(&[]);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 50, "only {refused} of these lies were noticed");
+}
+
+#[test]
+fn the_launcher_carries_no_capability_that_no_policy_needs() {
+    let before = fs::read_to_string("/etc/capwrap/policies/t-everything.toml").unwrap();
+    in_own_mounts(|| {
+        // The same launcher file would be changed: this one has a place of its own.
+        let folder = Folder::new();
+        let launcher = folder.copy(CAPWRAP, "capwrap");
+        cover("/etc/capwrap");
+        fs::create_dir(POLICIES).unwrap();
+        let _policy = Policy::witness("cap_net_raw,cap_net_admin", "");
+        let advisor = "/usr/local/libexec/capwrap/capwrap-advisor";
+        assert!(root(&[advisor, "enable", "--launcher", &launcher]).run().ok());
+        // Not cap_setpcap, for one: raising the ambient set does not take it.
+        assert_eq!(
+            root(&["getcap", "-n", &launcher]).run().stdout.trim(),
+            format!("{launcher} cap_net_admin,cap_net_raw=p")
+        );
+        assert_eq!(user(MEMBER, &[&launcher, &_policy.name]).run().witness().sets(), [mask("net_raw,net_admin"); 4]);
+    });
+    assert_eq!(fs::read_to_string("/etc/capwrap/policies/t-everything.toml").unwrap(), before);
+}
+
+#[test]
+fn a_caller_whose_real_and_effective_ids_differ_is_refused() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let run = root(&["setpriv", "--ruid", MEMBER, CAPWRAP, &policy.name]).run();
+    run.refused(&["whose rights are meant"]);
+    let run = root(&["setpriv", "--keep-groups", "--rgid", MEMBER, CAPWRAP, &policy.name]).run();
+    run.refused(&["whose rights are meant"]);
+}
+
+#[test]
+fn a_user_name_that_looks_like_a_path_reads_no_other_policy() {
+    for name in [
+        "..",
+        "../../../tmp/x",
+        "a/../b",
+        "/etc/capwrap/policies/t-everything",
+        "t-everything.toml\0x",
+        ".t-everything",
+    ] {
+        let name = name.split('\0').next().unwrap();
+        let run = capwrap(&[name]).run();
+        assert_eq!(run.code, 125, "{run:?}");
+        assert!(run.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_installed_files_are_roots_and_nobody_else_can_write_them() {
+    for path in [CAPWRAP, "/usr/local/libexec/capwrap/capwrap-advisor", "/usr/local/share/capwrap/policies", POLICIES] {
+        let about = fs::metadata(path).unwrap();
+        assert_eq!((about.uid(), about.gid(), about.mode() & 0o022), (0, 0, 0), "{path}");
+    }
+    assert_eq!(fs::metadata(CAPWRAP).unwrap().mode() & 0o6000, 0, "it is setuid");
+}
+
+#[test]
+fn a_verb_runs_without_any_capability() {
+    let folder = Folder::new();
+    let launcher = folder.launcher("cap_net_raw,cap_sys_admin=p");
+    let log = folder.path("log");
+    let line = format!("exec {launcher} enable x");
+    let run =
+        root(&["strace", "-f", "-qq", "-e", "trace=capset,execveat", "-o", &log, "-u", MEMBER, "sh", "-c", &line])
+            .run();
+    assert!(run.stderr.contains("root alone"), "{run:?}");
+    let calls = fs::read_to_string(&log).unwrap();
+    let last = calls
+        .lines()
+        .take_while(|line| !line.contains("execveat"))
+        .filter(|line| line.contains("capset"))
+        .last()
+        .unwrap();
+    assert!(last.contains("effective=0, permitted=0, inheritable=0"), "{calls}");
+}
