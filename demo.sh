@@ -1,0 +1,67 @@
+#!/bin/sh
+# Shows the main job on this machine: puts the shipped tcpdump policy in force for a user who has no
+# rights, and lets that user capture packets through capwrap. Run as root; leaves the policy as it
+# was. The user is `nobody`, or the one that is named.
+set -eu
+
+user=${1:-nobody}
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf 'demo.sh: %s\n' "$*" >&2; exit 1; }
+[ "$(id -u)" -eq 0 ] || fail "needs root, to put a policy in force: sudo ./demo.sh"
+PATH=$PATH:/usr/local/bin:/usr/sbin
+
+if ! command -v tcpdump >/dev/null; then
+    say "installing tcpdump"
+    if command -v apt-get >/dev/null; then
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tcpdump >/dev/null
+    elif command -v dnf >/dev/null; then
+        dnf install -y -q tcpdump
+    elif command -v pacman >/dev/null; then
+        pacman -S --needed --noconfirm tcpdump
+    else
+        fail "install tcpdump first"
+    fi
+fi
+
+as_user() { setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"; }
+
+say "without capwrap, $user may not capture"
+as_user tcpdump -i lo -c 1 2>&1 | tail -n 2
+
+say "capwrap enable tcpdump --user $user"
+before=$(mktemp -d)
+policy=/etc/capwrap/policies/tcpdump.toml
+[ ! -e "$policy" ] || cp -p "$policy" "$before/"
+put_back() {
+    [ -z "${tcpdump:-}" ] || kill "$tcpdump" 2>/dev/null || true
+    [ -z "${traffic:-}" ] || kill "$traffic" 2>/dev/null || true
+    rm -f "$policy"
+    [ ! -e "$before/tcpdump.toml" ] || cp -p "$before/tcpdump.toml" "$policy"
+    capwrap enable >/dev/null
+    rm -rf "$before"
+}
+trap put_back EXIT
+trap 'exit 1' HUP INT TERM
+capwrap enable tcpdump --user "$user"
+
+say "as $user: capwrap --explain tcpdump"
+as_user capwrap --explain tcpdump
+
+say "as $user: capwrap tcpdump -i lo -n -c 3"
+# Spelt out, so that the process in the background is what becomes tcpdump.
+setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- \
+    capwrap tcpdump -i lo -n -c 3 > "$before/packets" 2> "$before/said" &
+tcpdump=$!
+# tcpdump says that it listens once it has its socket.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    ! grep -q listening "$before/said" || break
+    sleep 0.3
+done
+grep -E '^(Name|Uid|Cap|NoNewPrivs|Seccomp:)' "/proc/$tcpdump/status" || { cat "$before/said"; fail "tcpdump did not start"; }
+# Something to capture: datagrams from this machine to itself, at a port that nobody serves.
+(while sleep 0.2; do bash -c 'echo demo > /dev/udp/127.0.0.1/9' 2>/dev/null || true; done) &
+traffic=$!
+wait "$tcpdump" || { cat "$before/said"; fail "tcpdump failed"; }
+tcpdump=
+cat "$before/packets"
+say "done: a real capture under uid $(id -u "$user"), with exactly what its policy grants"

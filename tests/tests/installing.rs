@@ -1,0 +1,239 @@
+//! install.sh, `capwrap enable` and `capwrap disable`.
+
+use capwrap_tests::*;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+const ADVISOR: &str = "/usr/local/libexec/capwrap/capwrap-advisor";
+
+fn install(environment: &[(&str, &str)], arguments: &[&str]) -> Run {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../install.sh");
+    let mut call = root(&[&[script], arguments].concat());
+    // Where this machine keeps its Rust.
+    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
+        if let Some(value) = std::env::var_os(name) {
+            call = call.env(name, value);
+        }
+    }
+    for (name, value) in environment {
+        call = call.env(name, value);
+    }
+    call.run()
+}
+
+/// In mounts of the test's own: copies of /etc and /usr/local that may be changed at will.
+fn on_a_machine_of_its_own<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    in_own_mounts(|| {
+        for folder in ["/etc", "/usr/local"] {
+            fs::create_dir_all("/mnt").unwrap();
+            cover("/mnt");
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                assert!(root(&["cp", "-a", path.to_str().unwrap(), "/mnt/"]).run().ok(), "{path:?}");
+            }
+            assert!(root(&["mount", "--move", "/mnt", folder]).run().ok());
+        }
+        test()
+    })
+}
+
+fn carried(path: &str) -> String {
+    root(&["getcap", "-n", path]).run().stdout.trim().trim_start_matches(path).trim().to_owned()
+}
+
+#[test]
+fn installing_again_changes_nothing_and_puts_no_policy_in_force() {
+    on_a_machine_of_its_own(|| {
+        let before = carried(CAPWRAP);
+        let listing = |path: &str| root(&["ls", "-lR", "--time-style=+", path]).run().stdout;
+        let policies = listing("/etc/capwrap");
+        for _ in 0..2 {
+            let run = install(&[], &[]);
+            assert!(run.ok(), "{run:?}");
+            assert_eq!((carried(CAPWRAP), listing("/etc/capwrap")), (before.clone(), policies.clone()));
+            let left: Vec<_> =
+                fs::read_dir("/usr/local/bin").unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert!(!left.iter().any(|name| name.to_string_lossy().contains("capwrap.")), "{left:?}");
+        }
+    });
+}
+
+#[test]
+fn a_hard_link_to_the_replaced_launcher_has_no_capabilities() {
+    on_a_machine_of_its_own(|| {
+        let link = "/usr/local/bin/kept-by-somebody";
+        fs::hard_link(CAPWRAP, link).unwrap();
+        assert!(carried(link).ends_with("=p"));
+        assert!(install(&[], &[]).ok());
+        assert_eq!(carried(link), "");
+        assert!(carried(CAPWRAP).ends_with("=p"));
+        assert_ne!(fs::metadata(link).unwrap().ino(), fs::metadata(CAPWRAP).unwrap().ino());
+    });
+}
+
+#[test]
+fn uninstalling_removes_everything_but_policies_in_force_and_says_so() {
+    on_a_machine_of_its_own(|| {
+        let link = "/usr/local/bin/kept-by-somebody";
+        fs::hard_link(CAPWRAP, link).unwrap();
+        let run = install(&[], &["--uninstall"]);
+        assert!(run.ok() && run.stdout.contains("kept: /etc/capwrap"), "{run:?}");
+        assert_eq!(carried(link), "");
+        fs::remove_file(link).unwrap();
+        let found =
+            root(&["find", "/usr/local", "/etc", "-name", "*capwrap*", "-not", "-path", "*capwrap-*"]).run().stdout;
+        assert_eq!(found, "/etc/capwrap\n");
+        assert!(Path::new(POLICIES).join("t-everything.toml").exists());
+        // With no policy left, not even the folder stays.
+        assert!(install(&[], &[]).ok());
+        fs::remove_dir_all("/etc/capwrap").unwrap();
+        assert!(install(&[], &["--uninstall"]).ok());
+        assert!(!Path::new("/etc/capwrap").exists());
+    });
+}
+
+#[test]
+fn a_packager_gets_files_alone_below_destdir() {
+    let folder = Folder::new();
+    let target = folder.path("package");
+    let run = install(&[("DESTDIR", &target)], &[]);
+    assert!(run.ok(), "{run:?}");
+    let launcher = format!("{target}{CAPWRAP}");
+    assert_eq!(carried(&launcher), "", "capabilities do not survive in a package");
+    assert!(!Path::new(&format!("{target}/etc")).exists());
+    for file in [ADVISOR, "/usr/local/share/capwrap/policies/tcpdump.toml", "/usr/local/share/man/man1/capwrap.1"] {
+        assert!(Path::new(&format!("{target}{file}")).exists(), "{file}");
+    }
+}
+
+#[test]
+fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
+    let empty = Folder::new();
+    for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr"] {
+        let found = root(&["sh", "-c", &format!("command -v {program}")]).run().stdout;
+        std::os::unix::fs::symlink(found.trim(), empty.0.join(program)).unwrap();
+    }
+    let run = install(
+        &[("PATH", empty.0.to_str().unwrap()), ("HOME", "/nonexistent"), ("SUDO_USER", "nobody")],
+        &["--check"],
+    );
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("no cargo") && run.stderr.contains("no C compiler"), "{run:?}");
+    assert!(run.stderr.contains("\nmend: "), "{run:?}");
+}
+
+#[test]
+fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed() {
+    on_a_machine_of_its_own(|| {
+        for entry in fs::read_dir(POLICIES).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        let run = root(&[CAPWRAP, "enable", "tcpdump"]).run();
+        for part in [
+            "tcpdump: ",
+            "tool     /usr/bin/tcpdump",
+            "allowed  group capwrap",
+            "hands    cap_net_raw",
+            "carries cap_net_raw=p",
+        ] {
+            assert!(run.stdout.contains(part), "{part:?} is not in {}", run.stdout);
+        }
+        let policy = format!("{POLICIES}/tcpdump.toml");
+        assert_eq!(
+            fs::read_to_string(&policy).unwrap(),
+            fs::read_to_string("/usr/local/share/capwrap/policies/tcpdump.toml").unwrap()
+        );
+        assert_eq!(fs::metadata(&policy).unwrap().mode() & 0o7777, 0o644);
+
+        let more =
+            root(&[CAPWRAP, "enable", "tcpdump", "--user", STRANGER, "--path", "/usr/local/bin/t", "--path", "x"])
+                .run();
+        assert_ne!(more.code, 0, "{more:?}");
+        let added = root(&[CAPWRAP, "enable", "tcpdump", "--user", STRANGER]).run();
+        assert!(added.stdout.contains(&format!("allowed  user {STRANGER}, group capwrap")), "{added:?}");
+        assert!(root(&[CAPWRAP, "enable", "dmesg"]).run().ok());
+        assert_eq!(carried(CAPWRAP), "cap_net_raw,cap_syslog=p");
+        let off = root(&[CAPWRAP, "disable", "tcpdump"]).run();
+        assert!(
+            off.stdout.contains("kept as /etc/capwrap/disabled/tcpdump.toml")
+                && off.stdout.contains("carries cap_syslog=p"),
+            "{off:?}"
+        );
+        assert_eq!(carried(CAPWRAP), "cap_syslog=p");
+        // What was changed before is not lost.
+        let again = root(&[CAPWRAP, "enable", "tcpdump"]).run();
+        assert!(again.stdout.contains(STRANGER), "{again:?}");
+        for name in ["tcpdump", "dmesg"] {
+            assert!(root(&[CAPWRAP, "disable", name]).run().ok());
+        }
+        assert_eq!(carried(CAPWRAP), "");
+    });
+}
+
+#[test]
+fn users_named_on_a_shipped_policy_take_the_place_of_its_group() {
+    on_a_machine_of_its_own(|| {
+        let run = root(&[CAPWRAP, "enable", "dmesg", "--user", STRANGER]).run();
+        assert!(run.stdout.contains(&format!("allowed  user {STRANGER}\n")), "{run:?}");
+        let text = fs::read_to_string(format!("{POLICIES}/dmesg.toml")).unwrap();
+        assert!(!text.contains("groups ="), "{text}");
+    });
+}
+
+#[test]
+fn nothing_is_half_enabled() {
+    on_a_machine_of_its_own(|| {
+        let before = carried(CAPWRAP);
+        for (arguments, words) in [
+            (&["tcpdmup"][..], &["no policy for \"tcpdmup\"", "mend: capwrap enable tcpdump"][..]),
+            (&["../../etc/passwd"], &["no name of a policy"]),
+            (&["tcpdump", "--user", "no-such-user"], &["no user \"no-such-user\""]),
+            (&["tcpdump", "--group", "no-such-group"], &["no group \"no-such-group\"", "groupadd no-such-group"]),
+            (&["tcpdump", "--path", "relative"], &["a relative path"]),
+            (&["tcpdump", "--path", "/no/such/tcpdump", "--pin"], &["no tool of tcpdump to pin"]),
+            (&["tcpdump", "--bogus"], &["--bogus"]),
+        ] {
+            let run = root(&[&[CAPWRAP, "enable"], arguments].concat()).run();
+            assert_eq!(run.code, 125, "{run:?}");
+            for word in words {
+                assert!(run.stderr.contains(word), "{word:?} is not in {run:?}");
+            }
+        }
+        assert!(!Path::new(&format!("{POLICIES}/tcpdump.toml")).exists());
+        assert_eq!(carried(CAPWRAP), before);
+        let off = root(&[CAPWRAP, "disable", "tcpdmup"]).run();
+        assert!(off.code == 125 && off.stderr.contains("is in force"), "{off:?}");
+    });
+}
+
+#[test]
+fn a_policy_that_the_launcher_would_refuse_gives_the_launcher_nothing() {
+    on_a_machine_of_its_own(|| {
+        for entry in fs::read_dir(POLICIES).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        let broken = Policy::named("t-broken", "schema = 1\n[[grant]]\ncaps = [\"cap_sys_admin\"]\n");
+        let open = Policy::witness("cap_sys_module", "");
+        assert!(root(&["chmod", "666", open.path.to_str().unwrap()]).run().ok());
+        let run = root(&[CAPWRAP, "enable"]).run();
+        assert!(run.ok() && run.stderr.contains("policy t-broken counts for nothing"), "{run:?}");
+        assert!(run.stderr.contains(&format!("policy {} counts for nothing", open.name)), "{run:?}");
+        assert_eq!(carried(CAPWRAP), "");
+        drop(broken);
+    });
+}
+
+#[test]
+fn a_tool_that_would_be_refused_is_told_when_its_policy_is_enabled() {
+    on_a_machine_of_its_own(|| {
+        let folder = Folder::new();
+        let tool = folder.copy("/usr/bin/tcpdump", "tcpdump");
+        assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+        let run = root(&[CAPWRAP, "enable", "tcpdump", "--path", &tool]).run();
+        assert!(
+            run.stdout.contains(&format!("carries file capabilities and will be refused: setcap -r {tool}")),
+            "{run:?}"
+        );
+    });
+}
