@@ -37,7 +37,7 @@ pub fn become_tool(
     };
     let refusal = Refusal::failed(format!("execute {}", tool.path.display()), errno.desc()).with_status(NOT_EXECUTABLE);
     Err(match errno {
-        Errno::ENOENT => refusal.mended_by("its interpreter or dynamic loader is missing"),
+        Errno::ENOENT => refusal.mended_by("its interpreter or dynamic loader is missing, or /dev/fd is"),
         Errno::ENOEXEC => refusal.mended_by("it is built for another machine, or no program at all"),
         _ => refusal,
     })
