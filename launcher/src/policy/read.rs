@@ -82,13 +82,7 @@ fn allow(root: &Section) -> Result<Allow, PolicyError> {
         groups: section.list("groups", identity)?,
         until: until(&section)?,
         reason: section.boolean("reason", false)?,
-        audit_required: section
-            .one("audit", |text| match text {
-                "required" => Ok(true),
-                "optional" => Ok(false),
-                other => Err(Fault::not_one_of("value of `audit`", other, &["required", "optional"])),
-            })?
-            .unwrap_or(false),
+        audit_required: choice(&section, "audit", &[("optional", false), ("required", true)])?,
     };
     if allow.users.is_empty() && allow.groups.is_empty() {
         return Err(section.whole(nobody).mended_by(mend));
@@ -189,28 +183,14 @@ fn exec(root: &Section) -> Result<Exec, PolicyError> {
     let known = ["deliver", "no_new_privs", "children", "bounding", "env", "limits"];
     let Some(section) = root.section("exec", "[exec]", &known)? else { return Ok(Exec::default()) };
     let exec = Exec {
-        deliver: section
-            .one("deliver", |text| match text {
-                "ambient" => Ok(Delivery::Ambient),
-                "inheritable" => Ok(Delivery::Inheritable),
-                other => Err(Fault::not_one_of("delivery", other, &["ambient", "inheritable"])),
-            })?
-            .unwrap_or(Delivery::Ambient),
+        deliver: choice(
+            &section,
+            "deliver",
+            &[("ambient", Delivery::Ambient), ("inheritable", Delivery::Inheritable)],
+        )?,
         no_new_privs: section.boolean("no_new_privs", true)?,
-        children: section
-            .one("children", |text| match text {
-                "any" => Ok(Children::Any),
-                "none" => Ok(Children::None),
-                other => Err(Fault::not_one_of("value of `children`", other, &["any", "none"])),
-            })?
-            .unwrap_or(Children::Any),
-        bounding: section
-            .one("bounding", |text| match text {
-                "keep" => Ok(Bounding::Keep),
-                "drop" => Ok(Bounding::Drop),
-                other => Err(Fault::not_one_of("value of `bounding`", other, &["keep", "drop"])),
-            })?
-            .unwrap_or(Bounding::Keep),
+        children: choice(&section, "children", &[("any", Children::Any), ("none", Children::None)])?,
+        bounding: choice(&section, "bounding", &[("keep", Bounding::Keep), ("drop", Bounding::Drop)])?,
         env: environment(&section)?,
         limits: limits(&section)?,
     };
@@ -288,6 +268,16 @@ fn container(root: &Section) -> Result<Option<Container>, PolicyError> {
             })
         })
         .transpose()
+}
+
+/// One of a few words; the first is meant where there is none.
+fn choice<T: Copy>(section: &Section, key: &str, words: &[(&str, T)]) -> Result<T, PolicyError> {
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let chosen = section.one(key, |text| match words.iter().find(|(word, _)| *word == text) {
+        Some((_, meaning)) => Ok(*meaning),
+        None => Err(Fault::not_one_of(&format!("value of `{key}`"), text, &known)),
+    })?;
+    Ok(chosen.unwrap_or(words[0].1))
 }
 
 fn word(text: &str) -> Result<String, Fault> {
