@@ -26,7 +26,7 @@ impl PolicyError {
         let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             message: message.into(),
-            line: line_of(text, at),
+            line: Lines::of(text).number(at),
             column: text[start..at].chars().count() + 1,
             span,
             source_line: text[start..].lines().next().unwrap_or_default().trim().to_owned(),
@@ -68,9 +68,20 @@ impl EscapeQuoteless for char {
     }
 }
 
-/// The line that a byte of the text stands on, from 1.
-pub(super) fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+/// Where the lines of a text begin, so that the line of a byte is found without counting anew.
+pub(super) struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub fn of(text: &str) -> Self {
+        Self { ends: text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect() }
+    }
+
+    /// The line that a byte stands on, from 1.
+    pub fn number(&self, at: usize) -> usize {
+        self.ends.partition_point(|end| *end < at) + 1
+    }
 }
 
 fn floor_char_boundary(text: &str, at: usize) -> usize {

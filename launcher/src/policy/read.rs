@@ -1,5 +1,6 @@
 //! From the text of a policy file to a [`Policy`].
 
+use super::error::Lines;
 use super::section::{Fault, Section, capability};
 use super::*;
 use crate::condition::{Comparison, Condition, Probe};
@@ -18,8 +19,10 @@ impl Policy {
         let document = DeTable::parse(text).map_err(|error| {
             PolicyError::new(text, error.span().unwrap_or(0..0), format!("not TOML: {}", one_line(error.message())))
         })?;
+        let lines = Lines::of(text);
         let root = Section::new(
             text,
+            &lines,
             "the policy",
             0..0,
             document.get_ref(),

@@ -1,6 +1,7 @@
 //! One table of a policy file, read key by key with errors that point at the place.
 
 use super::PolicyError;
+use super::error::Lines;
 use crate::{Capability, CapabilitySet, nearest};
 use std::ops::Range;
 use toml::Spanned;
@@ -11,6 +12,7 @@ type Value<'d> = Spanned<DeValue<'d>>;
 /// A table, its name as a reader of the file would say it, and the text it came from.
 pub(super) struct Section<'d> {
     text: &'d str,
+    lines: &'d Lines,
     name: &'static str,
     span: Range<usize>,
     table: &'d DeTable<'d>,
@@ -20,12 +22,13 @@ impl<'d> Section<'d> {
     /// A table in which every key is one of `known`.
     pub fn new(
         text: &'d str,
+        lines: &'d Lines,
         name: &'static str,
         span: Range<usize>,
         table: &'d DeTable<'d>,
         known: &[&str],
     ) -> Result<Self, PolicyError> {
-        let section = Self { text, name, span, table };
+        let section = Self { text, lines, name, span, table };
         // The first fault of the file is the one to show; the table itself is sorted by key.
         let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
         match unknown.min_by_key(|key| key.span().start) {
@@ -55,7 +58,7 @@ impl<'d> Section<'d> {
 
     fn table_of(&self, value: &'d Value<'d>, name: &'static str, known: &[&str]) -> Result<Self, PolicyError> {
         match value.get_ref() {
-            DeValue::Table(table) => Self::new(self.text, name, value.span(), table, known),
+            DeValue::Table(table) => Self::new(self.text, self.lines, name, value.span(), table, known),
             _ => Err(self.wrong_type(value, name, "a table")),
         }
     }
@@ -73,7 +76,7 @@ impl<'d> Section<'d> {
 
     /// The line that the table starts on.
     pub fn line(&self) -> usize {
-        super::error::line_of(self.text, self.span.start)
+        self.lines.number(self.span.start)
     }
 
     pub fn string(&self, key: &str) -> Result<Option<&'d str>, PolicyError> {
