@@ -1,0 +1,182 @@
+//! The shipped policies against the tables that they were written from: for each kernel and each
+//! way of calling, the capabilities that upstream's documents name, and what is corrected in them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use capwrap::condition::Probe;
+use capwrap::decision::{Decision, Request, decide, needed_by_launcher};
+use capwrap::facts::{Answer, Facts, KernelVersion};
+use capwrap::policy::{Children, Delivery, Limit, Policy, Resource};
+use capwrap::{Capability, CapabilitySet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn policy(name: &str) -> Policy {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies").join(format!("{name}.toml"));
+    Policy::read(&std::fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{name}.toml:{error}"))
+}
+
+/// A machine with this kernel, with the capabilities that it knows, and with settings as upstream
+/// has them.
+fn machine(release: &str, last: &str, paranoid: i32) -> Facts {
+    let mut facts = Facts {
+        kernel: KernelVersion::parse(release).unwrap(),
+        last_capability: Capability::parse(last).unwrap().number(),
+        ..Facts::default()
+    };
+    facts.sysctls.insert("kernel.perf_event_paranoid".into(), Some(format!("{paranoid}\n")));
+    facts.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: false, because: String::new() });
+    facts
+}
+
+fn new() -> Facts {
+    machine("6.1.0", "cap_checkpoint_restore", 2)
+}
+
+fn old() -> Facts {
+    machine("5.4.0", "cap_audit_read", 2)
+}
+
+/// RHEL 8: an old release that knows the new capabilities.
+fn rhel_8() -> Facts {
+    machine("4.18.0", "cap_bpf", 2)
+}
+
+fn decided<'p>(policy: &'p Policy, facts: &Facts, arguments: &str, mode: Option<&str>) -> Decision<'p> {
+    let arguments: Vec<OsString> = arguments.split_whitespace().map(OsString::from).collect();
+    let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
+    decide(policy, facts, &arguments, &request).unwrap()
+}
+
+#[track_caller]
+fn grants(name: &str, facts: &Facts, arguments: &str, expected: &str) {
+    let handed = decided(&policy(name), facts, arguments, None).handed;
+    assert_eq!(handed, CapabilitySet::parse(expected).unwrap(), "{name} {arguments} on {}: {handed}", facts.kernel);
+}
+
+#[test]
+fn each_says_what_it_is_where_it_is_documented_and_why_it_grants_what_it_grants() {
+    assert_eq!(files().len(), 18);
+    for file in files() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let policy = policy(name);
+        assert!(
+            !policy.summary.is_empty() && policy.docs.as_ref().is_some_and(|docs| docs.starts_with("https://")),
+            "{name}"
+        );
+        assert!(!policy.grants.is_empty() && policy.grants.iter().all(|grant| grant.why.is_some()), "{name}");
+        assert!(policy.optional.is_none_or(|optional| optional.why.is_some()), "{name}");
+    }
+}
+
+#[test]
+fn none_is_a_way_to_other_programs_with_capabilities_unless_its_summary_says_so() {
+    for file in files() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let policy = policy(name);
+        let closed = policy.exec.children == Children::None || policy.exec.deliver == Delivery::Inheritable;
+        assert!(closed || policy.summary.contains("hands over the capability as such"), "{name}");
+    }
+}
+
+#[test]
+fn every_row_of_ecaptures_table_is_granted_with_its_corrections() {
+    // Mode, arguments; then the table's columns: kernel >= 5.8, kernel < 5.8. The correction is
+    // cap_sys_ptrace below 5.8: reading other processes' maps took it there too, as the setcap line
+    // under the table knows.
+    for (mode, arguments, with_bpf, without_bpf) in [
+        ("text", "tls", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
+        ("text", "tls -m text", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
+        ("keylog", "tls -m keylog --keylogfile=k.log", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
+        ("pcapng", "tls -m pcapng -i eth0", "bpf,perfmon,net_admin,sys_ptrace", "sys_admin,net_admin,sys_ptrace"),
+        ("pcapng", "gotls --model=pcap", "bpf,perfmon,net_admin,sys_ptrace", "sys_admin,net_admin,sys_ptrace"),
+        ("text", "bash -m pcapng", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
+    ] {
+        grants("ecapture", &new(), arguments, with_bpf);
+        grants("ecapture", &rhel_8(), arguments, with_bpf);
+        grants("ecapture", &old(), arguments, without_bpf);
+        let by_name = decided(&policy("ecapture"), &new(), "tls", Some(mode)).handed;
+        let by_arguments = decided(&policy("ecapture"), &new(), &format!("tls -m {mode}"), None).handed;
+        assert_eq!(by_name, by_arguments, "{mode}");
+    }
+}
+
+#[test]
+fn ecapture_gets_sys_admin_where_perf_uprobes_or_all_of_perf_demand_it() {
+    let mut fixed = new();
+    fixed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: true, because: String::new() });
+    grants("ecapture", &fixed, "tls", "bpf,perfmon,sys_ptrace,sys_admin");
+    grants("ecapture", &machine("6.1.0", "cap_checkpoint_restore", 3), "tls", "bpf,perfmon,sys_ptrace,sys_admin");
+}
+
+#[test]
+fn ecaptures_locked_memory_is_preset_with_a_capability_that_it_never_gets() {
+    let policy = policy("ecapture");
+    let memlock = Resource::parse("memlock").unwrap();
+    let facts = Facts { hard_limits: vec![(memlock, Limit(8 << 20))], ..new() };
+    let decision = decided(&policy, &facts, "tls", None);
+    assert!(decision.borrowed_set().contains(Capability::SYS_RESOURCE));
+    assert!(!decision.handed.contains(Capability::SYS_RESOURCE));
+    assert!(needed_by_launcher(&policy).contains(Capability::SYS_RESOURCE));
+}
+
+#[test]
+fn tracees_base_ebpf_and_event_sets_are_granted() {
+    let always = "ipc_lock,sys_resource,dac_override,sys_ptrace,syslog";
+    let with = |more: &str| format!("{always},{more}");
+    // Its code takes the two BPF capabilities below 2 only, and cap_sys_admin from 2 on.
+    let open = machine("6.1.0", "cap_checkpoint_restore", 1);
+    grants("tracee", &open, "", &with("bpf,perfmon"));
+    grants("tracee", &new(), "", &with("sys_admin"));
+    grants("tracee", &old(), "", &with("sys_admin"));
+    grants("tracee", &open, "--events net_packet_dns", &with("bpf,perfmon,net_admin"));
+    grants("tracee", &open, "-e execve", &with("bpf,perfmon"));
+    let network = decided(&policy("tracee"), &open, "", Some("network")).handed;
+    assert_eq!(network, CapabilitySet::parse(&with("bpf,perfmon,net_admin")).unwrap());
+}
+
+#[test]
+fn what_tracees_capabilities_add_gave_can_be_added_and_drop_takes_away() {
+    let policy = policy("tracee");
+    let facts = machine("6.1.0", "cap_checkpoint_restore", 1);
+    let set = |list| CapabilitySet::parse(list).unwrap();
+    let request = Request { add: set("sys_admin,net_admin"), drop: set("syslog"), mode: None };
+    let handed = decide(&policy, &facts, &[], &request).unwrap().handed;
+    assert_eq!(handed, set("ipc_lock,sys_resource,dac_override,sys_ptrace,bpf,perfmon,sys_admin,net_admin"));
+    let beyond = Request { add: set("sys_module"), ..Request::default() };
+    assert!(decide(&policy, &facts, &[], &beyond).is_err());
+}
+
+#[test]
+fn bpfman_gets_what_its_unit_lists_today() {
+    // The page that speaks of bpfd.service lists cap_dac_override and cap_perfmon besides; the unit
+    // has dropped both since.
+    grants("bpfman", &new(), "", "bpf,dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
+    grants("bpfman", &old(), "", "dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
+}
+
+#[test]
+fn captrace_gets_tracefs_and_hands_nothing_to_what_it_traces() {
+    grants("captrace", &new(), "ping 127.0.0.1", "dac_override,sys_ptrace");
+    let policy = policy("captrace");
+    assert_eq!(policy.exec.deliver, Delivery::Inheritable);
+    let marked = policy.file.unwrap();
+    assert_eq!(
+        (marked.inheritable, marked.permitted, marked.effective),
+        (needed_by_launcher(&self::policy("captrace")), CapabilitySet::EMPTY, true)
+    );
+}
+
+#[test]
+fn perf_takes_sys_admin_only_where_the_kernel_leaves_no_other_way() {
+    grants("perf", &new(), "stat -a", "perfmon");
+    grants("perf", &machine("6.1.0", "cap_checkpoint_restore", 3), "stat -a", "perfmon,sys_admin");
+    grants("perf", &old(), "stat -a", "sys_admin");
+    grants("perf", &new(), "record -a", "perfmon,syslog");
+}
