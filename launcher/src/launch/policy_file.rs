@@ -23,9 +23,10 @@ pub struct PolicyFile {
 pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     let path = Path::new(paths::POLICIES).join(format!("{name}.toml"));
     let opened = walk::open(&path, 0).map_err(|fault| unusable(name, &path, &fault))?;
-    let mut text = Vec::new();
     // One byte more than is allowed tells a file that is too large.
     let most = MAX_BYTES as u64 + 1;
+    let expected = u64::try_from(opened.status.st_size).unwrap_or(0).min(most);
+    let mut text = Vec::with_capacity(expected as usize + 1);
     opened.file.take(most).read_to_end(&mut text).or_refuse(|| format!("read {}", path.display()))?;
     if text.len() > MAX_BYTES {
         return Err(Refusal::new(format!("{} is larger than {} KiB", path.display(), MAX_BYTES / 1024)));
