@@ -49,6 +49,7 @@ as_user capwrap --explain tcpdump
 
 say "as $user: capwrap tcpdump -i lo -n -c 3"
 # Spelt out, so that the process in the background is what becomes tcpdump.
+: > "$before/said"
 setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- \
     capwrap tcpdump -i lo -n -c 3 > "$before/packets" 2> "$before/said" &
 tcpdump=$!

@@ -1,15 +1,18 @@
 /* The least that a launcher can do: raises CAPS, which its own file permits, and becomes its first argument. */
-#include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* As in linux/capability.h, which not every C library's compiler finds. */
+struct header { uint32_t version; int pid; };
+struct data { uint32_t effective, permitted, inheritable; };
+
 int main(int argc, char **argv, char **environment)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct set[2] = {
+	struct header header = { .version = 0x20080522 };
+	struct data set[2] = {
 		{ .permitted = (uint32_t)(CAPS), .inheritable = (uint32_t)(CAPS) },
 		{ .permitted = (uint64_t)(CAPS) >> 32, .inheritable = (uint64_t)(CAPS) >> 32 },
 	};

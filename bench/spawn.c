@@ -1,5 +1,6 @@
 /* Times candidates side by side: spawn ROUNDS UID GID DIRECTORY OTHER < candidates */
 #define _GNU_SOURCE
+#include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,16 +32,10 @@ static const char *directory, *other;
 static uid_t uid;
 static gid_t gid;
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static void exchange(void)
 {
 	if (renameat2(AT_FDCWD, directory, AT_FDCWD, other, RENAME_EXCHANGE) < 0)
-		die("exchange the directories");
+		err(1, "exchange %s and %s", directory, other);
 }
 
 static double micros_between(const struct timespec *from, const struct timespec *to)
@@ -49,8 +44,8 @@ static double micros_between(const struct timespec *from, const struct timespec 
 }
 
 /*
- * The clock starts in the child just before its exec: vfork(2) shares the memory, and setting the
- * user is no part of what is measured. Raw calls, because the library's would look for threads.
+ * The clock starts in the child just before its exec, because setting the user is no part of a
+ * launch; vfork(2) shares the memory. Raw calls: the library's own are not for a vfork's child.
  */
 static double run(struct candidate *c)
 {
@@ -60,7 +55,9 @@ static double run(struct candidate *c)
 	int status;
 	pid_t child;
 
-	if (c->other)
+	/* There, or there and back: what an exchange leaves behind in caches is then nobody's own. */
+	exchange();
+	if (!c->other)
 		exchange();
 	child = vfork();
 	if (child == 0) {
@@ -72,15 +69,17 @@ static double run(struct candidate *c)
 		_exit(124);
 	}
 	if (child < 0 || wait4(child, &status, 0, &usage) < 0)
-		die("start and wait");
+		err(1, "start %s", c->name);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (c->other)
 		exchange();
-	if (status != 0) {
-		fprintf(stderr, "spawn: %s: %s %d\n", c->name, WIFEXITED(status) ? "exit" : "signal",
-			WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-		exit(1);
-	}
+	if (status != 0)
+		errx(1, "%s: %s %d", c->name, WIFEXITED(status) ? "exit" : "signal",
+		     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	/*
+	 * The most that any of the process's images had: an exec keeps the peak of the one before
+	 * (exec_mmap(), fs/exec.c). This program and the tool are the smallest, so it is the launcher's.
+	 */
 	if (usage.ru_maxrss > c->peak_kib)
 		c->peak_kib = usage.ru_maxrss;
 	return micros_between(&start, &end);
@@ -97,14 +96,14 @@ static int read_candidates(int rounds)
 		c->name = strtok(NULL, "\t");
 		words = strtok(NULL, "\n");
 		if (!words)
-			die("a line without AS, NAME and COMMAND");
+			errx(1, "a line without AS, NAME and COMMAND");
 		c->as_root = !strcmp(as, "root");
 		c->other = !strcmp(as, "other");
 		for (int n = 0; n < MAX_WORDS && (c->argv[n] = strtok(n ? NULL : words, " ")); n++)
 			;
 		c->micros = calloc(rounds, sizeof *c->micros);
 		if (!c->micros)
-			die("memory");
+			err(1, "memory for %d rounds", rounds);
 	}
 	return count;
 }
@@ -132,7 +131,7 @@ int main(int argc, char **argv)
 	int order[MAX_CANDIDATES], count, rounds = argc == 6 ? atoi(argv[1]) : 0;
 
 	if (rounds < 1)
-		return fprintf(stderr, "usage: spawn ROUNDS UID GID DIRECTORY OTHER < candidates\n"), 2;
+		errx(2, "usage: spawn ROUNDS UID GID DIRECTORY OTHER < candidates");
 	uid = atoi(argv[2]);
 	gid = atoi(argv[3]);
 	directory = argv[4];

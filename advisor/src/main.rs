@@ -9,6 +9,7 @@ mod launcher_file;
 mod template;
 mod write;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -79,6 +80,10 @@ fn unusable(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         print!("{error}");
         return ExitCode::SUCCESS;
+    }
+    // Words that the launcher keeps for verbs to come, so that no tool's policy takes their names.
+    if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args().nth(1)) {
+        return print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
     }
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
