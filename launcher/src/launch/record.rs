@@ -5,7 +5,7 @@ use super::command_line::Launch;
 use super::policy_file::PolicyFile;
 use super::tool::CheckedTool;
 use crate::refusal::Refusal;
-use capwrap::CapabilitySet;
+use crate::system::descriptors::from_io;
 use capwrap::decision::Decision;
 use capwrap::printable;
 use capwrap::record::{Event, Record};
@@ -35,6 +35,38 @@ pub fn launch(
     decision: &Decision<'_>,
     tool: &CheckedTool,
 ) -> Result<(), Refusal> {
+    let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
+    match Log::open().map_err(untaken)? {
+        Some(log) => {
+            let fields = fields_of_launch(event, who, launch, file, decision, tool);
+            log.take(&Record { event, fields }).map_err(untaken)
+        }
+        None if file.policy.allow.audit_required => {
+            Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", launch.name))
+                .mended_by(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Records a refusal, as well as that can be done: nothing is run in any case.
+pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
+    let mut fields = about(who, launch);
+    fields.push(("error", refusal.message().to_owned()));
+    fields.push(("arguments", arguments(launch)));
+    if let Ok(Some(log)) = Log::open() {
+        let _ = log.take(&Record { event: Event::Refusal, fields });
+    }
+}
+
+fn fields_of_launch(
+    event: Event,
+    who: &Identified,
+    launch: &Launch,
+    file: &PolicyFile,
+    decision: &Decision<'_>,
+    tool: &CheckedTool,
+) -> Vec<(&'static str, String)> {
     let mut fields = about(who, launch);
     let handed = if event == Event::Bypass { "all".to_owned() } else { decision.handed.to_string() };
     fields.extend([
@@ -47,25 +79,10 @@ pub fn launch(
     fields.extend(tool.sha256.clone().map(|digest| ("tool_sha256", digest)));
     fields.extend(launch.request.mode.clone().map(|mode| ("mode", mode)));
     for (name, set) in [("added", decision.added), ("dropped", decision.dropped)] {
-        fields.extend((set != CapabilitySet::EMPTY).then(|| (name, set.to_string())));
+        fields.extend((!set.is_empty()).then(|| (name, set.to_string())));
     }
     fields.push(("arguments", arguments(launch)));
-    match (send(&Record { event, fields }), file.policy.allow.audit_required) {
-        (Ok(true), _) | (Ok(false), false) => Ok(()),
-        (Ok(false), true) => {
-            Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", launch.name))
-                .mended_by(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
-        }
-        (Err(errno), _) => Err(Refusal::new(format!("the log does not take the record: {}", errno.desc()))),
-    }
-}
-
-/// Records a refusal, as well as that can be done: nothing is run in any case.
-pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
-    let mut fields = about(who, launch);
-    fields.push(("error", refusal.message().to_owned()));
-    fields.push(("arguments", arguments(launch)));
-    let _ = send(&Record { event: Event::Refusal, fields });
+    fields
 }
 
 fn about(who: &Identified, launch: &Launch) -> Vec<(&'static str, String)> {
@@ -88,21 +105,34 @@ fn arguments(launch: &Launch) -> String {
     line
 }
 
-/// Whether a log took it; `false` where none listens.
-fn send(record: &Record) -> Result<bool, Errno> {
-    let socket = UnixDatagram::unbound().map_err(errno)?;
-    socket.set_write_timeout(Some(PATIENCE)).map_err(errno)?;
-    for (path, datagram) in [(JOURNAL, record.to_journal()), (SYSLOG, record.to_syslog(std::process::id()))] {
-        match socket.send_to(&datagram, path).map_err(errno) {
-            Ok(sent) if sent == datagram.len() => return Ok(true),
-            Ok(_) => return Err(Errno::EMSGSIZE),
-            Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(false)
+/// A log that listens, and the form in which it takes records.
+struct Log {
+    socket: UnixDatagram,
+    form: fn(&Record) -> Vec<u8>,
 }
 
-fn errno(error: std::io::Error) -> Errno {
-    crate::system::descriptors::from_io(error)
+impl Log {
+    /// The first log that listens; `None` where none does.
+    fn open() -> Result<Option<Self>, Errno> {
+        let socket = UnixDatagram::unbound().map_err(from_io)?;
+        socket.set_write_timeout(Some(PATIENCE)).map_err(from_io)?;
+        let forms: [(&str, fn(&Record) -> Vec<u8>); 2] =
+            [(JOURNAL, Record::to_journal), (SYSLOG, |record| record.to_syslog(std::process::id()))];
+        for (path, form) in forms {
+            match socket.connect(path).map_err(from_io) {
+                Ok(()) => return Ok(Some(Self { socket, form })),
+                Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(None)
+    }
+
+    fn take(&self, record: &Record) -> Result<(), Errno> {
+        let datagram = (self.form)(record);
+        match self.socket.send(&datagram).map_err(from_io)? {
+            sent if sent == datagram.len() => Ok(()),
+            _ => Err(Errno::EMSGSIZE),
+        }
+    }
 }

@@ -33,6 +33,9 @@ pub fn clear_effective() -> Result<(), Refusal> {
 
 /// Makes `needed` effective around one act, and nothing before or after it.
 pub fn with_effective<T>(needed: CapabilitySet, act: impl FnOnce() -> T) -> Result<T, Refusal> {
+    if needed.is_empty() {
+        return Ok(act());
+    }
     caps::set(None, CapSet::Effective, &theirs(needed)?).or_refuse(|| format!("make {needed} effective"))?;
     let outcome = act();
     clear_effective()?;
