@@ -90,7 +90,7 @@ impl Disable {
         let kept = Path::new(DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
-        println!("{}: out of force; kept as {}", self.name, kept.display());
+        say!("{}: out of force; kept as {}", self.name, kept.display());
         if let Some(policy) = policy {
             unmark_tool(&policy)?;
         }
@@ -197,31 +197,33 @@ fn digest(path: &Path) -> Result<String> {
 
 /// What is handed to whom, before anybody relies on it.
 fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
-    println!("{name}: {}", policy.summary);
+    say!("{name}: {}", policy.summary);
     match first_tool(policy) {
-        Some(tool) => println!(
+        Some(tool) => say!(
             "  tool     {}{}",
             tool.display(),
             if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" }
         ),
-        None => println!(
+        None => say!(
             "  tool     not installed: {}",
             policy.tool.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
         ),
     }
     let users = policy.allow.users.iter().map(|user| format!("user {user}"));
     let groups = policy.allow.groups.iter().map(|group| format!("group {group}"));
-    println!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
-    println!("  hands    {}", policy.grantable());
+    say!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
+    let parts =
+        [("hands  ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
+    for (label, set) in parts.into_iter().filter(|(label, set)| *label == "hands  " || !set.is_empty()) {
+        say!("  {label}  {set}");
+    }
     let from = if already { "changed in place".to_owned() } else { format!("from {}", source.display()) };
-    println!("  policy   {} ({from})", in_force::path(name).display());
+    say!("  policy   {} ({from})", in_force::path(name).display());
     if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
-        println!(
-            "  note     what {name} starts has these capabilities too: who may run it may have them in any program"
-        );
+        say!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
     }
     if let Some(obstacle) = first_tool(policy).and_then(|tool| obstacle(policy, &tool)) {
-        println!("  note     {obstacle}");
+        say!("  note     {obstacle}");
     }
 }
 
@@ -245,7 +247,7 @@ fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
 /// Inheritable delivery takes a mark on the tool's own file.
 fn mark_tool(policy: &Policy) -> Result<()> {
     if policy.exec.deliver == Delivery::Inheritable {
-        mark(policy, inheritable(policy.grantable()))?;
+        mark(policy, inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional())))?;
     }
     Ok(())
 }
@@ -262,7 +264,7 @@ fn mark(policy: &Policy, capabilities: FileCapabilities) -> Result<()> {
     let real = tool.canonicalize()?;
     let text = describe(Some(&capabilities));
     launcher_file::write(&launcher_file::open(&real)?, capabilities)?;
-    println!("  marked   {} {text}", real.display());
+    say!("  marked   {} {text}", real.display());
     Ok(())
 }
 
@@ -273,9 +275,9 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
     let (was, is) = (describe(before.as_ref()), describe(Some(&needed)));
     launcher_file::write(&file, needed)?;
     if was == is {
-        println!("launcher {} carries {is}, as before", path.display());
+        say!("launcher {} carries {is}, as before", path.display());
     } else {
-        println!("launcher {} carries {is} (was {was})", path.display());
+        say!("launcher {} carries {is} (was {was})", path.display());
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub fn needed() -> Result<CapabilitySet> {
     for name in names()? {
         match read(&path(&name)) {
             Ok(policy) => needed = needed.union(needed_by_launcher(&policy)),
-            Err(error) => eprintln!("capwrap: policy {name} counts for nothing: {error:#}"),
+            Err(error) => crate::print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
         }
     }
     Ok(needed)

@@ -3,6 +3,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+/// A line on standard output. Whoever stopped reading, as head(1) does, stops no work half-way.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
 mod enable;
 mod in_force;
 mod launcher_file;
@@ -44,7 +52,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mend = error.downcast_ref::<Mended>().map(|mended| mended.mend.as_str());
-            print_error(&format!("{error:#}"), mend)
+            print_error(&format!("{error:#}"), mend);
+            ExitCode::from(REFUSED)
         }
     }
 }
@@ -68,24 +77,26 @@ fn mended(what: impl Into<String>, mend: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Mended { what: what.into(), mend: mend.into() })
 }
 
-fn print_error(message: &str, mend: Option<&str>) -> ExitCode {
-    eprintln!("capwrap: {message}");
-    if let Some(mend) = mend {
-        eprintln!("mend: {mend}");
-    }
-    ExitCode::from(REFUSED)
+/// The voice of every error of capwrap.
+fn print_error(message: &str, mend: Option<&str>) {
+    use std::io::Write;
+    let mend = mend.map_or(String::new(), |mend| format!("mend: {mend}\n"));
+    let _ = write!(std::io::stderr(), "capwrap: {message}\n{mend}");
 }
 
 fn unusable(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        print!("{error}");
+        say!("{}", error.to_string().trim_end());
         return ExitCode::SUCCESS;
     }
     // Words that the launcher keeps for verbs to come, so that no tool's policy takes their names.
     if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args().nth(1)) {
-        return print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
+        print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
+    } else {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        print_error(message, Some("capwrap --help, or capwrap help VERB"));
     }
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    print_error(first.strip_prefix("error: ").unwrap_or(first), Some("capwrap --help, or capwrap help VERB"))
+    ExitCode::from(REFUSED)
 }

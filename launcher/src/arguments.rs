@@ -41,14 +41,16 @@ impl<'a> Arguments<'a> {
     }
 
     /// The first option before `--` that has one of these names and, where values are given, one
-    /// of these values: `-m V`, `-mV`, `-m=V`, `--model V`, `--model=V`. Answers with the argument
-    /// that names it.
-    pub fn option(&self, names: &[String], values: &[String]) -> Option<&'a OsStr> {
+    /// of these values: `-m V`, `-mV`, `-m=V`, `--model V`, `--model=V`. Answers with the words that
+    /// say so.
+    pub fn option(&self, names: &[String], values: &[String]) -> Option<Vec<&'a OsStr>> {
         let end = self.all.iter().position(|argument| argument == "--").unwrap_or(self.all.len());
         let options = &self.all[..end];
         options.iter().enumerate().find_map(|(at, argument)| {
             let next = options.get(at + 1).map(OsString::as_os_str);
-            names.iter().any(|name| matches(argument.as_bytes(), next, name, values)).then_some(argument.as_os_str())
+            let name = names.iter().find(|name| matches(argument.as_bytes(), next, name, values))?;
+            let has_value_apart = !values.is_empty() && argument == name.as_str();
+            Some(std::iter::once(argument.as_os_str()).chain(next.filter(|_| has_value_apart)).collect())
         })
     }
 }

@@ -93,8 +93,10 @@ impl Condition {
                 None => "there is no subcommand".to_owned(),
             },
             Self::Option { names, values } => match arguments.option(names, values) {
-                Some(given) if values.is_empty() => format!("the arguments have {}", printable::text(given)),
-                Some(given) => format!("the arguments have {} with {}", printable::text(given), values.join(" or ")),
+                Some(given) => {
+                    let given: Vec<String> = given.into_iter().map(printable::text).collect();
+                    format!("the arguments have {}", given.join(" "))
+                }
                 None if values.is_empty() => format!("the arguments have no {}", names.join(" or ")),
                 None => format!("the arguments have no {} {}", names.join(" or "), values.join(" or ")),
             },
@@ -188,6 +190,11 @@ impl Comparison {
             return None;
         }
         Some(Self { operator, value: value.to_owned() })
+    }
+
+    /// Reads a comparison of releases: numbers, whatever the operator.
+    pub fn parse_version(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|comparison| numbers(&comparison.value).is_some())
     }
 
     /// Compares as many numbers as are written: 5.8.12 is at most 5.8, and it is 5.8.
@@ -311,6 +318,9 @@ mod tests {
     fn an_order_of_what_is_no_number_is_no_comparison() {
         for bad in ["", ">=", ">five", "<=5.x"] {
             assert_eq!(Comparison::parse(bad), None, "{bad:?}");
+        }
+        for bad in ["5.x", "!=5.x", "six", "5."] {
+            assert_eq!(Comparison::parse_version(bad), None, "{bad:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::condition::{Condition, Probe};
 use crate::facts::{Facts, Questions};
-use crate::policy::{Bounding, Grant, Policy};
+use crate::policy::{Bounding, Grant, Limit, Policy};
 use crate::{Capability, CapabilitySet, nearest};
 use std::ffi::OsString;
 use std::fmt;
@@ -170,7 +170,7 @@ pub fn decide<'p>(
 }
 
 fn check(policy: &Policy, request: &Request) -> Result<(), RequestError> {
-    let optional = policy.optional.as_ref().map_or(CapabilitySet::EMPTY, |optional| optional.caps);
+    let optional = policy.optional();
     if !request.add.is_subset(optional) {
         return Err(RequestError::NotOptional { refused: request.add.without(optional), optional });
     }
@@ -254,8 +254,9 @@ fn borrow(policy: &Policy, facts: &Facts, root: RootConfinement) -> Vec<Borrowed
 /// allows can be met on some machine: its file capabilities are the union of this over all
 /// enabled policies.
 pub fn needed_by_launcher(policy: &Policy) -> CapabilitySet {
-    let mut needed = policy.grantable();
-    if !policy.exec.limits.is_empty() {
+    // What root alone is granted need not be on the file: root has it, or has it not.
+    let mut needed = policy.grantable().union(policy.optional());
+    if policy.exec.limits.iter().any(|(_, limit)| *limit > Limit(0)) {
         needed.insert(Capability::SYS_RESOURCE);
     }
     if policy.exec.bounding == Bounding::Drop {
@@ -272,7 +273,7 @@ fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
 mod tests {
     use super::*;
     use crate::facts::{Answer, KernelVersion};
-    use crate::policy::{Limit, Resource};
+    use crate::policy::Resource;
 
     const HEAD: &str = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";
 
@@ -409,5 +410,13 @@ mod tests {
              [optional]\ncaps = \"syslog\"\n[exec]\nbounding = \"drop\"\nlimits = { nofile = 1 }\n",
         );
         assert_eq!(needed_by_launcher(&policy), set("sys_admin,kill,syslog,setpcap,sys_resource,perfmon"));
+    }
+
+    #[test]
+    fn the_launcher_needs_nothing_for_root_alone_nor_for_a_limit_that_cannot_be_raised_to() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"setuid\"\nwhen = { uid0 = true }\n[[grant]]\ncaps = \"kill\"\nwhen = { uid0 = false }\n[exec]\nlimits = { core = 0 }\n",
+        );
+        assert_eq!(needed_by_launcher(&policy), set("kill"));
     }
 }

@@ -300,7 +300,7 @@ granted
       line 12: the kernel knows cap_bpf
       load programs
   cap_dac_override
-      line 21: the arguments have -w with -
+      line 21: the arguments have -w -
       write where root writes
 
 not granted

@@ -62,7 +62,7 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
     let tool = tool::check(policy, who, decision.handed)?;
     record::launch(Event::Launch, who, launch, &file, &decision, &tool)?;
-    let prepared = sanitise::surroundings(policy, who, &tool)?;
+    let prepared = sanitise::surroundings(policy, who, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
     hand_over::exactly(policy, &decision, &facts)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
@@ -85,7 +85,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infall
     record::launch(Event::Bypass, who, launch, file, &decision, &tool)?;
     let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
     print_error(&warning, None);
-    let prepared = sanitise::surroundings(&file.policy, who, &tool)?;
+    let prepared = sanitise::surroundings(&file.policy, who, &facts, &tool)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
 
@@ -104,6 +104,9 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         ("tool", said(tool.as_ref().map(|tool| tool.path.display().to_string()))),
         ("kernel", facts.kernel.to_string()),
     ];
+    if launch.bypass {
+        context.push(("bypass", "root would keep all it has; what follows is the policy's decision".to_owned()));
+    }
     if attainable::in_own_user_namespace() == Some(true) {
         context.push(("namespace", "a user namespace of its own: capabilities count in it alone".to_owned()));
     }

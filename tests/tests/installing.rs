@@ -134,8 +134,10 @@ fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed()
             "tcpdump: ",
             "tool     /usr/bin/tcpdump",
             "allowed  group capwrap",
-            "hands    cap_net_raw",
-            "carries cap_net_raw=p",
+            "hands    cap_net_raw\n",
+            "to root  cap_setgid,cap_setuid\n",
+            "may add  cap_net_admin\n",
+            "carries cap_net_admin,cap_net_raw=p",
         ] {
             assert!(run.stdout.contains(part), "{part:?} is not in {}", run.stdout);
         }
@@ -153,7 +155,7 @@ fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed()
         let added = root(&[CAPWRAP, "enable", "tcpdump", "--user", STRANGER]).run();
         assert!(added.stdout.contains(&format!("allowed  user {STRANGER}, group capwrap")), "{added:?}");
         assert!(root(&[CAPWRAP, "enable", "dmesg"]).run().ok());
-        assert_eq!(carried(CAPWRAP), "cap_net_raw,cap_syslog=p");
+        assert_eq!(carried(CAPWRAP), "cap_net_admin,cap_net_raw,cap_syslog=p");
         let off = root(&[CAPWRAP, "disable", "tcpdump"]).run();
         assert!(
             off.stdout.contains("kept as /etc/capwrap/disabled/tcpdump.toml")

@@ -2,7 +2,7 @@
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, prctl};
-use capwrap::decision::Decision;
+use capwrap::decision::{Borrowed, Decision};
 use capwrap::explain::Shortfall;
 use capwrap::facts::Facts;
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
@@ -42,13 +42,11 @@ pub fn shortfalls(
     let mut shortfalls: Vec<Shortfall> = lacks
         .into_iter()
         .map(|(cause, set)| {
-            let own = decision
-                .borrowed
-                .iter()
-                .filter(|one| set.contains(one.capability) && !decision.handed.contains(one.capability));
+            let is_own = |one: &&Borrowed| set.contains(one.capability) && !decision.handed.contains(one.capability);
+            let own = decision.borrowed.iter().filter(is_own);
             let own: String =
-                own.map(|one| format!(" ({} is for capwrap itself: it {})", one.capability, one.purpose)).collect();
-            Shortfall { what: set.to_string(), why: cause.why(facts) + &own, mend: cause.mend(name, set) }
+                own.map(|one| format!("; capwrap itself takes {}: it {}", one.capability, one.purpose)).collect();
+            Shortfall { what: set.to_string(), why: cause.why(set, facts) + &own, mend: cause.mend(name, set) }
         })
         .collect();
     let bits = prctl::securebits().or_refuse(|| "read the securebits")?;
@@ -91,12 +89,15 @@ enum Cause {
 }
 
 impl Cause {
-    fn why(self, facts: &Facts) -> String {
+    fn why(self, lacking: CapabilitySet, facts: &Facts) -> String {
+        let it = if lacking.iter().nth(1).is_some() { "them" } else { "it" };
         let last = Capability::from_number(facts.last_capability).map_or("unknown", Capability::name);
         match self {
-            Self::UnknownToKernel => return format!("this kernel does not know it (its last is {last})"),
-            Self::BoundingSet => "the bounding set of this process lacks it, so nothing started here can have it",
-            Self::Root => "root does not hold it here",
+            Self::UnknownToKernel => return format!("this kernel does not know {it} (its last is {last})"),
+            Self::BoundingSet => {
+                return format!("the bounding set of this process lacks {it}, so nothing started here can have {it}");
+            }
+            Self::Root => return format!("root does not hold {it} here"),
             Self::NoNewPrivs => {
                 "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing"
             }
@@ -105,8 +106,8 @@ impl Cause {
                 "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing"
             }
             Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
-            Self::NotOnFile => "capwrap's own file does not carry it",
-            Self::Unexplained => "capwrap's own file carries it, yet the kernel did not give it",
+            Self::NotOnFile => return format!("capwrap's own file does not carry {it}"),
+            Self::Unexplained => return format!("capwrap's own file carries {it}, yet the kernel did not give {it}"),
         }
         .to_owned()
     }

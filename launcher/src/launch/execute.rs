@@ -10,7 +10,7 @@ use capwrap::facts::KernelVersion;
 use nix::errno::Errno;
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
 /// The first kernel that names a process executed by descriptor after its file rather than after
@@ -43,11 +43,21 @@ pub fn become_tool(
     })
 }
 
-/// The descriptor itself. On kernels that would show its number as the process's name: its name
-/// in the directory that was checked, where nobody but root can have put another file.
-fn target(tool: &CheckedTool, kernel: KernelVersion) -> Result<Target<'_>, Refusal> {
+/// Whether the descriptor itself is executed. On kernels that would show its number as the process's
+/// name it is not, but the tool's name in the directory that was checked, where nobody but root can
+/// have put another file.
+fn is_by_descriptor(tool: &CheckedTool, kernel: KernelVersion) -> bool {
     let only_root_could_swap = tool.owner == 0;
-    if kernel >= NAMES_DESCRIPTORS || !only_root_could_swap {
+    kernel >= NAMES_DESCRIPTORS || !only_root_could_swap
+}
+
+/// The descriptor that a script's interpreter opens it by, below `/dev/fd`: it must outlive the exec.
+pub fn descriptor_of_script(tool: &CheckedTool, kernel: KernelVersion) -> BorrowedFd<'_> {
+    if is_by_descriptor(tool, kernel) { tool.opened.file.as_fd() } else { tool.opened.directory.as_fd() }
+}
+
+fn target(tool: &CheckedTool, kernel: KernelVersion) -> Result<Target<'_>, Refusal> {
+    if is_by_descriptor(tool, kernel) {
         return Ok(Target::Descriptor(tool.opened.file.as_fd()));
     }
     match walk::is_still(&tool.opened).or_refuse(|| format!("look at {} again", tool.path.display()))? {

@@ -1,6 +1,7 @@
 //! Step 10: what the tool inherits besides capabilities.
 
 use super::caller::Identified;
+use super::execute;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals};
@@ -22,7 +23,7 @@ pub struct Prepared {
 }
 
 /// The environment, umask, signals and descriptors: what holds for every launch.
-pub fn surroundings(policy: &Policy, who: &Identified, tool: &CheckedTool) -> Result<Prepared, Refusal> {
+pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &CheckedTool) -> Result<Prepared, Refusal> {
     let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let account = accounts::account(&who.local.passwd, who.caller.uid);
     let environment = environment::build(&caller, account.as_ref(), &policy.exec.env);
@@ -32,7 +33,8 @@ pub fn surroundings(policy: &Policy, who: &Identified, tool: &CheckedTool) -> Re
     signals::reset().or_refuse(|| "reset the signals")?;
     descriptors::close_others_on_exec().or_refuse(|| "close the caller's descriptors")?;
     if tool.is_script {
-        descriptors::keep_on_exec(&tool.opened.file).or_refuse(|| "keep the script open for its interpreter")?;
+        let needed = execute::descriptor_of_script(tool, facts.kernel);
+        descriptors::keep_on_exec(needed).or_refuse(|| "keep the script open for its interpreter")?;
     }
     Ok(Prepared { environment, exec_tag: exec::random_tag().or_refuse(|| "get a random number")? })
 }

@@ -106,6 +106,12 @@ pub struct Grant {
     pub why: Option<String>,
 }
 
+impl Grant {
+    fn is_for_root_alone(&self) -> bool {
+        self.when.contains(&Condition::Uid0(true))
+    }
+}
+
 /// `[optional]`: capabilities that the caller may add with `--add`.
 #[derive(Debug)]
 pub struct Optional {
@@ -268,10 +274,24 @@ pub struct Container {
 }
 
 impl Policy {
-    /// Every capability that some caller on some kernel could be handed.
+    /// What callers other than root could be handed on some kernel, without asking for more.
     pub fn grantable(&self) -> CapabilitySet {
-        let optional = self.optional.as_ref().map_or(CapabilitySet::EMPTY, |optional| optional.caps);
-        self.grants.iter().fold(optional, |all, grant| all.union(grant.caps))
+        self.union(|grant| !grant.is_for_root_alone())
+    }
+
+    /// What root alone could be handed.
+    pub fn grantable_to_root(&self) -> CapabilitySet {
+        self.union(Grant::is_for_root_alone)
+    }
+
+    /// What a caller may ask for with `--add`.
+    pub fn optional(&self) -> CapabilitySet {
+        self.optional.as_ref().map_or(CapabilitySet::EMPTY, |optional| optional.caps)
+    }
+
+    fn union(&self, wanted: impl Fn(&Grant) -> bool) -> CapabilitySet {
+        let grants = self.grants.iter().filter(|grant| wanted(grant));
+        grants.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps))
     }
 
     /// The names of all modes, each once, in the order of the file.

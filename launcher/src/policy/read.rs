@@ -130,7 +130,7 @@ fn when(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
     for (key, value) in section.entries() {
         let key = key.get_ref().as_ref();
         conditions.push(match key {
-            "kernel" => Condition::Kernel(section.list(key, comparison)?),
+            "kernel" => Condition::Kernel(section.list(key, version)?),
             "kernel_has" => Condition::KernelHas(section.list(key, capability)?),
             "kernel_lacks" => Condition::KernelLacks(section.list(key, capability)?),
             "probe" => Condition::Probe(section.list(key, probe)?),
@@ -347,6 +347,11 @@ fn comparison(text: &str) -> Result<Comparison, Fault> {
     Comparison::parse(text).ok_or_else(|| {
         Fault::new("nothing to compare with").mended_by("write a value, or one of >= > <= < = != before it")
     })
+}
+
+fn version(text: &str) -> Result<Comparison, Fault> {
+    Comparison::parse_version(text)
+        .ok_or_else(|| Fault::new("no release to compare with").mended_by("write it as in \">=5.8\""))
 }
 
 fn probe(text: &str) -> Result<Probe, Fault> {

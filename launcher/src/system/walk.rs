@@ -43,6 +43,10 @@ impl Fault {
             Self::Missing(path) => format!("{} does not exist", path.display()),
             Self::Failed(path, errno) if path == wanted_path => errno.desc().to_owned(),
             Self::Failed(path, errno) => format!("{}: {}", path.display(), errno.desc()),
+            Self::Owner { path, owner: OVERFLOW, .. } => format!(
+                "{} belongs to uid {OVERFLOW}, not to root: to nobody, or it is the machine's own, seen from a user namespace",
+                path.display()
+            ),
             Self::Owner { path, owner, wanted } if *wanted == 0 => {
                 format!("{} belongs to uid {owner}, not to root", path.display())
             }
@@ -59,12 +63,16 @@ impl Fault {
     /// The command that mends it.
     pub fn mend(&self) -> Option<String> {
         match self {
+            Self::Owner { owner: OVERFLOW, .. } => None,
             Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", path.display())),
             Self::Writable { path, .. } => Some(format!("chmod go-w {}", path.display())),
             _ => None,
         }
     }
 }
+
+/// The user id that stands for all that a user namespace does not map (user_namespaces(7)).
+const OVERFLOW: u32 = 65534;
 
 /// As many links as the kernel follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;

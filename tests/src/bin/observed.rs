@@ -33,7 +33,7 @@ fn main() -> std::io::Result<()> {
             })
         }
         _ => Box::new(|| {
-            std::os::unix::process::parent_id();
+            let _ = std::os::unix::process::parent_id();
             Ok(())
         }),
     };
