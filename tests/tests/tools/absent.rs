@@ -17,10 +17,7 @@ fn launch(words: &[&str]) -> Run {
 }
 
 fn granted_mask(name: &str, arguments: &[&str]) -> u64 {
-    let run = capwrap(&[&["--explain", name], arguments].concat()).run();
-    let section = run.stdout.lines().skip_while(|line| *line != "granted").skip(1).take_while(|line| !line.is_empty());
-    let heads = section.filter(|line| !line.starts_with("   ")).flat_map(|line| line.split([',', ' ']));
-    mask(&heads.filter(|word| word.starts_with("cap_")).collect::<Vec<_>>().join(","))
+    mask(&granted(name, arguments).join(","))
 }
 
 #[test]
@@ -47,8 +44,13 @@ fn ecapture_gets_cap_net_admin_for_packets_alone() {
     });
 }
 
+/// The lines of an explanation as one, however they were broken.
+fn explained(name: &str) -> String {
+    launch(&["--explain", name]).stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn tracee_gets_what_its_rings_take_or_the_error_names_cap_sys_resource_and_its_purpose() {
+fn tracee_gets_what_its_rings_take_or_the_error_names_cap_sys_resource() {
     with_shipped("tracee", &["--path", WITNESS], || {
         let run = launch(&["tracee"]);
         let granted = granted_mask("tracee", &[]);
@@ -57,11 +59,17 @@ fn tracee_gets_what_its_rings_take_or_the_error_names_cap_sys_resource_and_its_p
             mask("ipc_lock,sys_resource,dac_override,sys_ptrace,syslog")
         );
         assert_eq!(granted_mask("tracee", &["-e", "net_packet_dns"]), granted | mask("net_admin"));
+        let words = explained("tracee");
+        assert!(words.contains("EBPF ring: lock and raise the limit for maps and buffers"), "{words}");
         if sys_resource_is_to_be_had() {
             let said = run.witness();
             assert_eq!((said.sets(), said.bounding()), ([granted; 4], granted));
         } else {
-            run.refused(&["cap_sys_resource", "bounding set", "EBPF ring: lock and raise the limit"]);
+            assert!(words.contains("missing here cap_sys_resource"), "{words}");
+            run.refused(&["tracee", "cap_sys_resource", "bounding set", "--cap-add=SYS_RESOURCE"]);
+            let rest = launch(&["--drop", "cap_sys_resource", "tracee"]).witness();
+            let left = granted & !mask("sys_resource");
+            assert_eq!((rest.sets(), rest.bounding()), ([left; 4], left));
         }
     });
 }
@@ -71,8 +79,7 @@ fn bpfman_gets_what_its_unit_gives_it_and_the_explanation_says_what_that_amounts
     with_shipped("bpfman", &["--path", WITNESS], || {
         let unit = mask("bpf,sys_admin,net_admin,dac_read_search,sys_resource,setpcap");
         assert_eq!(granted_mask("bpfman", &[]), unit);
-        let explained = launch(&["--explain", "bpfman"]);
-        let words = explained.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = explained("bpfman");
         assert!(words.contains("cap_sys_admin amounts to root"), "{words}");
         assert!(words.contains("raise RLIMIT_MEMLOCK; bpfman ends with"), "{words}");
         let run = launch(&["bpfman"]);
@@ -80,7 +87,7 @@ fn bpfman_gets_what_its_unit_gives_it_and_the_explanation_says_what_that_amounts
             assert_eq!(run.witness().sets(), [unit; 4]);
         } else {
             assert!(words.contains("missing here cap_sys_resource"), "{words}");
-            run.refused(&["cap_sys_resource", "bounding set", "raise RLIMIT_MEMLOCK"]);
+            run.refused(&["bpfman", "cap_sys_resource", "bounding set", "--cap-add=SYS_RESOURCE"]);
             let rest = launch(&["--drop", "cap_sys_resource", "bpfman"]).witness();
             assert_eq!(rest.sets(), [unit & !mask("sys_resource"); 4]);
         }
@@ -96,8 +103,7 @@ fn captrace_alone_holds_its_grant_and_the_command_that_it_traces_nothing() {
         assert_eq!(granted_mask("captrace", &[]), grant);
         assert_eq!(launch(&["captrace"]).witness().sets(), [grant, grant, grant, 0]);
         assert_eq!(launch(&["captrace", "exec", WITNESS]).witness().sets()[1..], [0; 3]);
-        let explained = launch(&["--explain", "captrace"]).stdout;
-        let words = explained.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = explained("captrace");
         assert!(words.contains("inheritable (only the marked file gets them, its children do not)"), "{words}");
         assert!(words.contains("writes any file (-o), which amounts to root"), "{words}");
     });
@@ -105,14 +111,15 @@ fn captrace_alone_holds_its_grant_and_the_command_that_it_traces_nothing() {
 
 #[test]
 fn a_shipped_tool_that_is_not_installed_is_said_to_be_missing_with_a_mend() {
-    for name in ["ecapture", "tracee", "bpfman", "captrace"] {
+    for name in ["tracee", "bpfman", "captrace"] {
         let policy = Read::read(&shipped(name)).unwrap();
         if policy.tool.paths.iter().any(|path| path.exists()) {
+            println!("{name} is installed here");
             continue;
         }
-        // Marking it is what enabling captrace does, so that there is nothing to enable yet.
-        let call = Policy::new(&shipped(name));
-        let run = capwrap(&[&call.name]).run();
-        run.refused_with(127, &["cannot find the tool", "mend: install it"]);
+        // What nobody can have here would be said first.
+        let in_force = Policy::new(&shipped(name));
+        let run = capwrap(&["--drop", "cap_sys_resource", &in_force.name]).run();
+        run.refused_with(127, &["cannot find the tool", policy.tool.paths[0].to_str().unwrap(), "mend: install it"]);
     }
 }

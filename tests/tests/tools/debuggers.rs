@@ -39,7 +39,8 @@ fn gdb_starts_no_program() {
             assert_eq!(effective(&escaped.stdout), Some(mask("sys_ptrace,dac_override")), "{command}: {escaped:?}");
             let closed = with("gdb");
             assert_eq!(effective(&closed.stdout), None, "{command}: {closed:?}");
-            assert!(closed.stderr.contains("Operation not permitted"), "{command}: {closed:?}");
+            let said = ["Operation not permitted", "Error launching"].iter().any(|said| closed.stderr.contains(said));
+            assert!(said, "{command}: {closed:?}");
         }
         // The program to be debugged would run with gdb's capabilities as well.
         let with = |name: &str| {
@@ -63,7 +64,7 @@ fn gdb_leaves_no_bytecode_of_the_callers_where_roots_gdb_would_load_it() {
         cover("/mnt");
         assert!(root(&["cp", "-a", &format!("{modules}/."), "/mnt"]).run().ok());
         assert!(root(&["mount", "--move", "/mnt", modules]).run().ok());
-        assert!(root(&["find", modules, "-name", "*.pyc", "-delete"]).run().ok());
+        assert!(root(&["find", modules, "-depth", "-path", "*/__pycache__*", "-delete"]).run().ok());
         let left = |name: &str| {
             let run = run(capwrap(&[name, "-nx", "-batch", "-ex", "python print(6 * 7)"]));
             assert!(run.stdout.contains("42"), "{run:?}");
@@ -89,11 +90,15 @@ fn strace_shows_the_calls_of_another_users_process_with_cap_sys_ptrace_alone() {
         let arguments = ["-e", "trace=getppid", "-p", &observed.pid()];
         let done = |run: &Run| run.stdout.contains("getppid()");
         assert_eq!(takes_exactly("strace", &arguments, trace, done), ["cap_sys_ptrace"]);
-        // It lets go of it unharmed, and with cap_kill without complaint.
-        let complaint = "tkill";
-        assert!(trace(capwrap(&[&["strace"], &arguments[..]].concat())).stdout.contains(complaint));
-        let clean = trace(capwrap(&[&["--add", "cap_kill", "strace"], &arguments[..]].concat()));
-        assert!(done(&clean) && !clean.stdout.contains(complaint), "{clean:?}");
+        // Where the process runs when strace lets go of it, strace signals it, and complains without
+        // cap_kill; the process goes on in any case.
+        let complains = |options: &[&str]| {
+            let run = trace(capwrap(&[options, &["strace"], &arguments].concat()));
+            assert!(done(&run), "{run:?}");
+            run.stdout.contains("tkill")
+        };
+        assert!((0..20).any(|_| complains(&[])), "it never complains");
+        assert!((0..5).all(|_| !complains(&["--add", "cap_kill"])), "it complains with cap_kill");
         let status = fs::read_to_string(format!("/proc/{}/status", observed.pid())).unwrap();
         assert!(status.contains("TracerPid:\t0\n"), "{status}");
     });

@@ -45,7 +45,7 @@ fn dmesg_starts_no_pager() {
         for name in [&closed.name, "dmesg"] {
             let (escaped, run) = paged(name);
             assert_eq!(escaped, None);
-            assert!(!run.ok() && run.stdout.contains("failed to execute"), "{run:?}");
+            assert!(run.stdout.contains("failed to execute"), "{run:?}");
         }
     });
 }
@@ -73,7 +73,8 @@ fn both_iotops_show_what_another_users_process_writes_with_cap_net_admin_alone()
             let observed = Observed::start(&["write", &file]);
             // The first of the two rounds is all zeros.
             let arguments = ["-b", "-n", "2", "-d", "1", "-o", "-k", "-P"];
-            let granted = takes_exactly("iotop", &arguments, run, |run| shows_writing(run, &observed.pid()));
+            let pid = observed.pid();
+            let granted = takes_exactly("iotop", &arguments, run, |run| shows_writing(run, &pid));
             assert_eq!(granted, ["cap_net_admin"]);
         });
     }
@@ -152,7 +153,6 @@ fn perf_names_kernel_functions_in_mode_symbols_with_cap_syslog_besides() {
             let symbols: Vec<&str> = symbols.map(|(_, symbol)| symbol).collect();
             assert!(!symbols.is_empty(), "no samples of the kernel: {recorded:?} {report:?}");
             symbols.iter().any(|symbol| symbol.starts_with(|first: char| first.is_ascii_lowercase() || first == '_'))
-                && !symbols.iter().all(|symbol| symbol.starts_with("0x"))
         };
         assert!(granted("perf", &["record"]).contains(&"cap_syslog".to_owned()));
         assert!(named(&[]), "no names with it");
@@ -168,6 +168,7 @@ fn perf_uses_larger_buffers_when_cap_ipc_lock_is_added() {
             "perf",
             "record",
             "-q",
+            "-N",
             "-a",
             "-e",
             "cpu-clock",

@@ -102,17 +102,22 @@ fn tcpdump_captures_with_cap_net_raw_alone() {
 #[test]
 fn tcpdump_and_dumpcap_listen_to_nflog_when_cap_net_admin_is_added() {
     let scratch = Scratch::new();
+    let file = scratch.path("capture");
     for (name, arguments, listening) in [
         ("tcpdump", &["-i", "nflog:5"][..], "listening on nflog:5"),
-        ("dumpcap", &["-i", "nflog:5", "-w", &scratch.path("nflog.pcap")], "Capturing on 'nflog:5'"),
+        // dumpcap says that it captures before it tries, and opens its file after.
+        ("dumpcap", &["-i", "nflog:5", "-w", &file], "File: "),
     ] {
         with_shipped(name, &[], || {
-            let listens =
-                |options: &[&str]| Running::start(&capwrap(&[options, &[name], arguments].concat())).says(listening);
-            assert!(!listens(&[]), "{name}");
+            let listens = |call: Call| {
+                let _ = fs::remove_file(&file);
+                Running::start(&call).says(listening)
+            };
+            let with = |options: &[&str]| capwrap(&[options, &[name], arguments].concat());
+            assert!(!listens(with(&[])), "{name} does it without");
             // A kernel without nflog has it for nobody.
-            if Running::start(&root(&[&[tool(name).as_str()], arguments].concat())).says(listening) {
-                assert!(listens(&["--add", "cap_net_admin"]), "{name}");
+            if listens(root(&[&[tool(name).as_str()], arguments].concat())) {
+                assert!(listens(with(&["--add", "cap_net_admin"])), "{name}");
             }
         });
     }
@@ -187,8 +192,9 @@ fn mtr_finds_its_packet_program_by_a_script_of_one_line() {
     let (through, by_itself) =
         (script(&format!("exec {CAPWRAP} mtr-packet"), "through"), script(&format!("exec {copy}"), "by-itself"));
     with_shipped("mtr-packet", &["--path", &copy], || {
-        let mtr =
-            |packet: &str| run(user(MEMBER, &["mtr", "-n", "-r", "-c", "1", "127.0.0.1"]).env("MTR_PACKET", packet));
+        let mtr = |packet: &str| {
+            run(user(MEMBER, &["mtr", "-n", "-r", "-c", "1", "-G", "1", "127.0.0.1"]).env("MTR_PACKET", packet))
+        };
         let works = mtr(&through);
         assert!(works.ok() && works.stdout.contains("1.|-- 127.0.0.1"), "{works:?}");
         let fails = mtr(&by_itself);
@@ -282,7 +288,7 @@ fn nginx_serves_on_port_80_with_cap_net_bind_service_alone() {
                 let mut stream = TcpStream::connect("127.0.0.1:80").unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-                all_of(stream)
+                std::io::read_to_string(stream).unwrap()
             } else {
                 String::new()
             };
