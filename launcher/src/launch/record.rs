@@ -105,10 +105,13 @@ fn arguments(launch: &Launch) -> String {
     line
 }
 
+/// The datagram that a log wants.
+type Form = fn(&Record) -> Vec<u8>;
+
 /// A log that listens, and the form in which it takes records.
 struct Log {
     socket: UnixDatagram,
-    form: fn(&Record) -> Vec<u8>,
+    form: Form,
 }
 
 impl Log {
@@ -116,7 +119,7 @@ impl Log {
     fn open() -> Result<Option<Self>, Errno> {
         let socket = UnixDatagram::unbound().map_err(from_io)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(from_io)?;
-        let forms: [(&str, fn(&Record) -> Vec<u8>); 2] =
+        let forms: [(&str, Form); 2] =
             [(JOURNAL, Record::to_journal), (SYSLOG, |record| record.to_syslog(std::process::id()))];
         for (path, form) in forms {
             match socket.connect(path).map_err(from_io) {
