@@ -2,9 +2,10 @@
 
 use super::*;
 
-/// What gdb prints of the process with this number.
-fn secret_of(pid: &str) -> [String; 6] {
-    ["-nx", "-batch", "-p", pid, "-ex", "print *(int *)&OBSERVED_SECRET"].map(str::to_owned)
+/// What gdb prints of the process with this number. In C, because the language that gdb would guess
+/// depends on the compiler.
+fn secret_of(pid: &str) -> [String; 8] {
+    ["-nx", "-batch", "-p", pid, "-ex", "set language c", "-ex", "print *(int *)&OBSERVED_SECRET"].map(str::to_owned)
 }
 
 #[test]
