@@ -4,10 +4,10 @@
 //! `/proc/self/maps`, and ignore SIGPIPE for whatever is executed later. None of that is wanted
 //! here: the first call is the launcher's own, and each of its failures is a refusal.
 
-use super::memory::Arena;
+use super::last_words::OrExit;
 
 #[global_allocator]
-static ALLOCATOR: Arena = Arena::new();
+static ALLOCATOR: OrExit = OrExit;
 
 // SAFETY: this is the one `main` of the program, with the signature that the C library calls. It
 // takes the arguments as none of its own: std has had them from the C library already.

@@ -8,7 +8,6 @@ pub mod exec;
 pub mod files;
 pub mod last_words;
 pub mod limits;
-mod memory;
 pub mod perf;
 pub mod prctl;
 pub mod seccomp;
