@@ -49,7 +49,7 @@ fn run() -> Result<u8, Refusal> {
     }
 }
 
-/// The trusted path.
+/// The trusted path, from the policy on. capwrap(1) numbers the steps as the modules do.
 fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal> {
     let file = policy_file::read(&launch.name)?;
     caller::authorised(who, &file, launch)?;

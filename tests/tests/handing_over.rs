@@ -103,6 +103,22 @@ fn inheritable_delivery_gives_the_marked_tool_its_grant_and_its_children_nothing
 }
 
 #[test]
+fn inheritable_delivery_reaches_roots_tool_alone_and_drop_still_sheds() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "marked");
+    assert!(root(&["setcap", "cap_net_raw,cap_syslog=ei", &tool]).run().ok());
+    let policy = Policy::tool(&tool, "cap_net_raw,cap_syslog", "[exec]\ndeliver = \"inheritable\"\nchildren = \"any\"");
+    for call in [root(&[CAPWRAP, &policy.name]), capwrap(&[&policy.name])] {
+        assert_eq!(call.run().witness().sets()[1..], [mask("net_raw,syslog"), mask("net_raw,syslog"), 0]);
+    }
+    for call in [root(&[CAPWRAP, "--drop", "syslog", &policy.name]), capwrap(&["--drop", "syslog", &policy.name])] {
+        assert_eq!(call.run().witness().sets(), [mask("net_raw"), mask("net_raw"), mask("net_raw"), 0]);
+    }
+    let child = root(&[CAPWRAP, &policy.name, "exec", WITNESS]).run().witness();
+    assert_eq!(child.sets()[1..], [0, 0, 0], "a child of uid 0 has them");
+}
+
+#[test]
 fn inheritable_delivery_refuses_a_tool_that_is_not_marked_for_it() {
     let folder = Folder::new();
     let tool = folder.copy(WITNESS, "marked");

@@ -94,6 +94,27 @@ fn uninstalling_removes_everything_but_policies_in_force_and_says_so() {
 }
 
 #[test]
+fn the_group_is_made_once_and_goes_with_what_made_it_unless_somebody_is_in_it() {
+    on_a_machine_of_its_own(|| {
+        let group = || root(&["getent", "group", "capwrap"]).run().stdout;
+        assert!(root(&["gpasswd", "-d", MEMBER, "capwrap"]).run().ok());
+        assert!(root(&["groupdel", "capwrap"]).run().ok());
+        assert!(install(&[], &[]).ok());
+        let made = group();
+        assert!(made.starts_with("capwrap:"), "{made}");
+        assert!(install(&[], &[]).ok());
+        assert_eq!(group(), made);
+        assert!(root(&["gpasswd", "-a", MEMBER, "capwrap"]).run().ok());
+        let kept = install(&[], &["--uninstall"]);
+        assert!(kept.stdout.contains("kept: the group capwrap, which has members"), "{kept:?}");
+        assert!(root(&["gpasswd", "-d", MEMBER, "capwrap"]).run().ok());
+        assert!(root(&["groupdel", "capwrap"]).run().ok());
+        assert!(install(&[], &[]).ok() && install(&[], &["--uninstall"]).ok());
+        assert_eq!(group(), "");
+    });
+}
+
+#[test]
 fn a_packager_gets_files_alone_below_destdir() {
     let folder = Folder::new();
     let target = folder.path("package");
