@@ -60,10 +60,10 @@ Verbs:
   disable NAME      put it out of force (root)
   help VERB         what else a verb takes; a tool of that name: capwrap -- NAME
 
-Policies in force: /etc/capwrap/policies. Exit codes: the tool's own once it runs;
-125 refused or failed, 126 the tool cannot be run, 127 it was not found.
-In containers CAPWRAP_ADD, CAPWRAP_DROP and CAPWRAP_BYPASS=1 stand for the options.
-See capwrap(1), capwrap.toml(5).";
+Policies in force are in /etc/capwrap/policies. The exit code is the tool's own
+once it runs; 125: refused or failed, 126: cannot be run, 127: not found.
+In containers CAPWRAP_ADD, CAPWRAP_DROP and CAPWRAP_BYPASS=1 stand for options.
+See capwrap(1) and capwrap.toml(5).";
 
 /// Reads the process's own arguments and the three container variables.
 pub fn read() -> Result<Wish, Refusal> {
