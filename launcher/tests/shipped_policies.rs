@@ -180,3 +180,18 @@ fn perf_takes_sys_admin_only_where_the_kernel_leaves_no_other_way() {
     grants("perf", &old(), "stat -a", "sys_admin");
     grants("perf", &new(), "record -a", "perfmon,syslog");
 }
+
+#[test]
+fn no_cut_and_no_changed_byte_of_any_of_them_makes_reading_panic() {
+    for file in files() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for at in (0..text.len()).step_by(11).filter(|at| text.is_char_boundary(*at)) {
+            let _ = Policy::read(&text[..at]);
+            for changed in ["\"", "[", "=", "\0", "\n", "é"] {
+                let mut other = text.clone();
+                other.insert_str(at, changed);
+                let _ = Policy::read(&other);
+            }
+        }
+    }
+}

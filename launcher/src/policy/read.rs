@@ -388,3 +388,40 @@ fn file_capabilities(text: &str) -> Result<FileCapabilities, Fault> {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "schema = 1\ntool = { path = \"/t\" }\n";
+
+    fn allowed(users: &str) -> Result<Vec<Identity>, PolicyError> {
+        Policy::read(&format!("{HEAD}allow = {{ users = {users} }}\n")).map(|policy| policy.allow.users)
+    }
+
+    #[test]
+    fn a_number_is_digits_that_the_kernel_has_for_a_user_and_nothing_else() {
+        assert_eq!(allowed("[\"#0\", \"#4294967294\", \"alice\"]").unwrap().len(), 3);
+        // (uid_t)-1 is nobody (CVE-2019-14287), and what wraps around is refused (CVE-2018-19788).
+        for bad in ["#-1", "#4294967295", "#4294967296", "#+0", "#", "#0x0", "# 0", "#1 ", "", "a b", "a:b", "a\\n"] {
+            let error = allowed(&format!("[\"{bad}\"]")).unwrap_err();
+            assert!(error.message.contains("no name of a user"), "{bad:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_shown_on_one_line_with_its_place_whatever_the_file_holds() {
+        let error = Policy::read("schema = 1\r\n\u{1b}[2J = 1\n").unwrap_err();
+        assert_eq!(error.line, 2);
+        assert!(!error.to_string().contains(['\n', '\r', '\u{1b}']), "{error:?}");
+        let wide = Policy::read(&format!("schema = 1\n# ü\nü = {}\n", "1".repeat(500))).unwrap_err();
+        assert!((wide.line, wide.column) == (3, 1) && wide.to_string().len() < 300, "{wide}");
+    }
+
+    #[test]
+    fn what_nests_deeper_than_any_policy_is_an_error_and_no_overflow() {
+        for deep in ["a = ".to_owned() + &"[".repeat(60_000), "a.".repeat(30_000) + "a = 1", "a = {a=".repeat(8_000)] {
+            assert!(Policy::read(&deep).is_err());
+        }
+    }
+}
