@@ -18,6 +18,7 @@ use capwrap::record::Event;
 use launch::caller::{self, Identified};
 use launch::command_line::{self, Launch, Wish};
 use launch::policy_file::{self, PolicyFile};
+use launch::record::Subject;
 use launch::{attainable, execute, hand_over, machine, own_process, record, sanitise, tool, verb};
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
@@ -61,7 +62,7 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
     let decision = decision(launch, &file, &facts)?;
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
     let tool = tool::check(policy, who, decision.handed)?;
-    record::launch(Event::Launch, who, launch, &file, &decision, &tool)?;
+    record::launch(Event::Launch, &Subject { who, launch, file: &file, decision: &decision, tool: &tool })?;
     let prepared = sanitise::surroundings(policy, who, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
     hand_over::exactly(policy, &decision, &facts)?;
@@ -82,7 +83,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infall
     let facts = machine::facts(&file.policy, who)?;
     let decision = decision(launch, file, &facts)?;
     let tool = tool::check(&file.policy, who, decision.handed)?;
-    record::launch(Event::Bypass, who, launch, file, &decision, &tool)?;
+    record::launch(Event::Bypass, &Subject { who, launch, file, decision: &decision, tool: &tool })?;
     let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
     print_error(&warning, None);
     let prepared = sanitise::surroundings(&file.policy, who, &facts, &tool)?;

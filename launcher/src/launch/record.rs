@@ -22,27 +22,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Arguments beyond this are cut, so that the record fits a datagram.
 const MOST_ARGUMENTS: usize = 4096;
 
+/// Everything that a record of a launch speaks of.
+pub struct Subject<'a> {
+    pub who: &'a Identified,
+    pub launch: &'a Launch,
+    pub file: &'a PolicyFile,
+    pub decision: &'a Decision<'a>,
+    pub tool: &'a CheckedTool,
+}
+
 /// Records a launch that is about to happen.
 ///
 /// # Errors
 /// A log that is there and does not take it: the caller may have caused that. Where there is none
 /// at all, the launch goes on unless the policy says `audit = "required"`.
-pub fn launch(
-    event: Event,
-    who: &Identified,
-    launch: &Launch,
-    file: &PolicyFile,
-    decision: &Decision<'_>,
-    tool: &CheckedTool,
-) -> Result<(), Refusal> {
+pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
     let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
     match Log::open().map_err(untaken)? {
-        Some(log) => {
-            let fields = fields_of_launch(event, who, launch, file, decision, tool);
-            log.take(&Record { event, fields }).map_err(untaken)
-        }
-        None if file.policy.allow.audit_required => {
-            Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", launch.name))
+        Some(log) => log.take(&Record { event, fields: subject.fields(event) }).map_err(untaken),
+        None if subject.file.policy.allow.audit_required => {
+            Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", subject.launch.name))
                 .mended_by(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
         }
         None => Ok(()),
@@ -59,30 +58,26 @@ pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
     }
 }
 
-fn fields_of_launch(
-    event: Event,
-    who: &Identified,
-    launch: &Launch,
-    file: &PolicyFile,
-    decision: &Decision<'_>,
-    tool: &CheckedTool,
-) -> Vec<(&'static str, String)> {
-    let mut fields = about(who, launch);
-    let handed = if event == Event::Bypass { "all".to_owned() } else { decision.handed.to_string() };
-    fields.extend([
-        ("tool", tool.path.display().to_string()),
-        ("capabilities", handed),
-        ("delivery", file.policy.exec.deliver.to_string()),
-        ("policy", file.path.display().to_string()),
-        ("policy_sha256", file.sha256.clone()),
-    ]);
-    fields.extend(tool.sha256.clone().map(|digest| ("tool_sha256", digest)));
-    fields.extend(launch.request.mode.clone().map(|mode| ("mode", mode)));
-    for (name, set) in [("added", decision.added), ("dropped", decision.dropped)] {
-        fields.extend((!set.is_empty()).then(|| (name, set.to_string())));
+impl Subject<'_> {
+    fn fields(&self, event: Event) -> Vec<(&'static str, String)> {
+        let Self { who, launch, file, decision, tool } = self;
+        let mut fields = about(who, launch);
+        let handed = if event == Event::Bypass { "all".to_owned() } else { decision.handed.to_string() };
+        fields.extend([
+            ("tool", tool.path.display().to_string()),
+            ("capabilities", handed),
+            ("delivery", file.policy.exec.deliver.to_string()),
+            ("policy", file.path.display().to_string()),
+            ("policy_sha256", file.sha256.clone()),
+        ]);
+        fields.extend(tool.sha256.clone().map(|digest| ("tool_sha256", digest)));
+        fields.extend(launch.request.mode.clone().map(|mode| ("mode", mode)));
+        for (name, set) in [("added", decision.added), ("dropped", decision.dropped)] {
+            fields.extend((!set.is_empty()).then(|| (name, set.to_string())));
+        }
+        fields.push(("arguments", arguments(launch)));
+        fields
     }
-    fields.push(("arguments", arguments(launch)));
-    fields
 }
 
 fn about(who: &Identified, launch: &Launch) -> Vec<(&'static str, String)> {
