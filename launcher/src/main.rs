@@ -33,7 +33,7 @@ fn run() -> Result<u8, Refusal> {
     own_process::secure()?;
     match command_line::read()? {
         Wish::Words(words) => Ok(print(&words)),
-        Wish::Verb(words) => match verb::hand_over(words)? {},
+        Wish::Verb(words) => match verb::hand_over(&words)? {},
         Wish::Tool(launch) => {
             let who = caller::identify()?;
             if launch.explain {

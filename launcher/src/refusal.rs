@@ -32,6 +32,14 @@ impl Refusal {
         self
     }
 
+    /// With a mend where there is one.
+    pub fn perhaps_mended_by(self, mend: Option<impl Into<String>>) -> Self {
+        match mend {
+            Some(mend) => self.mended_by(mend),
+            None => self,
+        }
+    }
+
     pub const fn with_status(mut self, status: u8) -> Self {
         self.status = status;
         self

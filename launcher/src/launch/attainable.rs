@@ -67,11 +67,8 @@ pub fn shortfalls(
 pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
     let Some(first) = shortfalls.first() else { return Ok(()) };
     let parts: Vec<String> = shortfalls.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
-    let refusal = Refusal::new(format!("{name} needs what is not held here: {}", parts.join("; ")));
-    Err(match &first.mend {
-        Some(mend) => refusal.mended_by(mend),
-        None => refusal,
-    })
+    Err(Refusal::new(format!("{name} needs what is not held here: {}", parts.join("; ")))
+        .perhaps_mended_by(first.mend.as_deref()))
 }
 
 /// Why a capability is not held.

@@ -9,9 +9,8 @@ use crate::system::walk;
 use capwrap::facts::KernelVersion;
 use nix::errno::Errno;
 use std::convert::Infallible;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 
 /// The first kernel that names a process executed by descriptor after its file rather than after
 /// the descriptor's number (commit 543841d18060).
@@ -26,11 +25,8 @@ pub fn become_tool(
 ) -> Result<Infallible, Refusal> {
     let own_name = tool.path.file_name().unwrap_or(OsStr::new(&launch.name));
     let argv = std::iter::once(own_name).chain(launch.arguments.iter().map(OsString::as_os_str));
-    let argv = argv.map(|argument| c_string(argument.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-    let environment = prepared.environment.iter();
-    let environment = environment
-        .map(|(name, value)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let argv = exec::c_strings(argv).or_refuse(|| "pass the arguments on")?;
+    let environment = exec::variables(&prepared.environment).or_refuse(|| "make the environment")?;
     let errno = match exec::become_target(&target(tool, kernel)?, &argv, &environment, prepared.exec_tag) {
         Ok(never) => match never {},
         Err(errno) => errno,
@@ -64,8 +60,4 @@ fn target(tool: &CheckedTool, kernel: KernelVersion) -> Result<Target<'_>, Refus
         true => Ok(Target::Entry { directory: tool.opened.directory.as_fd(), name: &tool.opened.name }),
         false => Err(Refusal::new(format!("{} was replaced while it was checked", tool.path.display()))),
     }
-}
-
-fn c_string(bytes: &[u8]) -> Result<CString, Refusal> {
-    CString::new(bytes).map_err(|_| Refusal::new("an argument or variable holds a NUL"))
 }

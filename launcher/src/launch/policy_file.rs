@@ -33,13 +33,8 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     }
     let sha256 = hex::encode(&Sha256::digest(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
-    let policy = Policy::read(&text).map_err(|error| {
-        let refusal = Refusal::new(format!("{}:{error}", path.display()));
-        match &error.mend {
-            Some(mend) => refusal.mended_by(mend),
-            None => refusal,
-        }
-    })?;
+    let policy = Policy::read(&text)
+        .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).perhaps_mended_by(error.mend))?;
     Ok(PolicyFile { path, policy, sha256 })
 }
 
@@ -47,11 +42,8 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
     if matches!(fault, Fault::Missing(_)) {
         return missing(name);
     }
-    let refusal = Refusal::new(format!("cannot trust policy {}: {}", path.display(), fault.describe(path)));
-    match fault.mend() {
-        Some(mend) => refusal.mended_by(mend),
-        None => refusal,
-    }
+    Refusal::new(format!("cannot trust policy {}: {}", path.display(), fault.describe(path)))
+        .perhaps_mended_by(fault.mend())
 }
 
 /// A shipped policy is named with the command that puts it in force. Looking is enough: what lies

@@ -24,7 +24,7 @@ pub struct CheckedTool {
     pub opened: Opened,
     /// Its path as the policy writes it.
     pub path: PathBuf,
-    /// Its owner, where it is not root.
+    /// The owner that the policy permits it; 0 is root alone.
     pub owner: u32,
     /// Its SHA-256 in hexadecimal, where the policy pins one.
     pub sha256: Option<String>,
@@ -57,12 +57,9 @@ fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
             Ok(opened) => return Ok((path, opened)),
             Err(Fault::Missing(_) | Fault::Failed(_, Errno::ENOTDIR)) => {}
             Err(fault) => {
-                let refusal = Refusal::new(format!("cannot run {}: {}", path.display(), fault.describe(path)));
-                let refusal = refusal.with_status(NOT_EXECUTABLE);
-                return Err(match fault.mend() {
-                    Some(mend) => refusal.mended_by(mend),
-                    None => refusal,
-                });
+                return Err(Refusal::new(format!("cannot run {}: {}", path.display(), fault.describe(path)))
+                    .with_status(NOT_EXECUTABLE)
+                    .perhaps_mended_by(fault.mend()));
             }
         }
     }

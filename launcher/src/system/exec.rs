@@ -3,8 +3,9 @@
 use nix::Error;
 use nix::errno::Errno;
 use std::convert::Infallible;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What is executed: a descriptor itself, or a name in the directory of a descriptor.
 pub enum Target<'a> {
@@ -34,6 +35,23 @@ pub fn become_target(
         libc::syscall(libc::SYS_execveat, descriptor, name.as_ptr(), argv.as_ptr(), environment.as_ptr(), flags, tag)
     };
     Err(Errno::result(answer).err().unwrap_or(Errno::EIO))
+}
+
+/// Strings as the kernel wants them.
+///
+/// # Errors
+/// EINVAL for one that holds a NUL.
+pub fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Result<Vec<CString>, Error> {
+    strings.map(|string| CString::new(string.as_bytes()).map_err(|_| Errno::EINVAL)).collect()
+}
+
+/// `NAME=VALUE` for each variable; errors as above.
+pub fn variables(environment: &[(OsString, OsString)]) -> Result<Vec<CString>, Error> {
+    let lines: Vec<OsString> = environment
+        .iter()
+        .map(|(name, value)| OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat()))
+        .collect();
+    c_strings(lines.iter().map(OsString::as_os_str))
 }
 
 fn null_terminated(strings: &[CString]) -> Vec<*const libc::c_char> {
