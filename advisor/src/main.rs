@@ -14,6 +14,10 @@ macro_rules! say {
 mod enable;
 mod in_force;
 mod launcher_file;
+mod learn;
+mod observation;
+mod probe;
+mod run;
 mod template;
 mod write;
 
@@ -34,6 +38,10 @@ enum Verb {
     Enable(enable::Enable),
     /// Put a policy out of force, and take its capabilities from the launcher
     Disable(enable::Disable),
+    /// Find out which capabilities a command needs, and refine its policy
+    Learn(learn::Learn),
+    #[command(hide = true)]
+    Become(run::become_command::Become),
 }
 
 /// capwrap refused or failed.
@@ -47,6 +55,8 @@ fn main() -> ExitCode {
     let outcome = match verb {
         Verb::Enable(enable) => enable.run(),
         Verb::Disable(disable) => disable.run(),
+        Verb::Learn(learn) => return learn.run(),
+        Verb::Become(command) => return command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,6 +85,12 @@ impl std::error::Error for Mended {}
 
 fn mended(what: impl Into<String>, mend: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Mended { what: what.into(), mend: mend.into() })
+}
+
+/// What the system said, without the number behind it.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// The voice of every error of capwrap.

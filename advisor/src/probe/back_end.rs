@@ -1,0 +1,181 @@
+//! The ways to see a capability check, told apart by trying.
+
+use super::{Probe, offsets};
+use anyhow::{Context, Result, anyhow};
+use aya::programs::{BtfTracePoint, FExit};
+use aya::{Btf, Ebpf, EbpfLoader};
+use capwrap_ebpf::{Offsets, Settings};
+use std::fmt;
+use std::os::linux::fs::MetadataExt;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/probe.o");
+
+/// A way to see a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackEnd {
+    /// fexit on `cap_capable`: verdict, options and namespace.
+    Fexit,
+    /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
+    TracepointBtf,
+}
+
+/// In the order in which they are tried.
+pub const ORDER: [BackEnd; 2] = [BackEnd::Fexit, BackEnd::TracepointBtf];
+
+impl fmt::Display for BackEnd {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Fexit => "fexit",
+            Self::TracepointBtf => "tp_btf",
+        })
+    }
+}
+
+/// A back end that was tried and does not work here.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Which.
+    pub back_end: BackEnd,
+    /// Why not, in one line.
+    pub why: String,
+}
+
+/// None of them works here.
+#[derive(Debug)]
+pub struct Unavailable(pub Vec<Attempt>);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("no way to see capability checks works here: ")?;
+        for (at, attempt) in self.0.iter().enumerate() {
+            write!(out, "{}{}: {}", if at == 0 { "" } else { "; " }, attempt.back_end, attempt.why)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// Loads the probe by the first back end that works.
+pub fn open(asked: &Settings, ring_bytes: u32) -> Result<Probe> {
+    let ground = Ground::find(asked);
+    let mut before = Vec::new();
+    for back_end in ORDER {
+        match load(back_end, &ground, ring_bytes) {
+            Ok(ebpf) => return Ok(Probe { ebpf, back_end, before }),
+            Err(error) => before.push(Attempt { back_end, why: in_one_line(&error) }),
+        }
+    }
+    Err(Unavailable(before).into())
+}
+
+/// Tries every back end: what each answers.
+pub fn attempts() -> Vec<(BackEnd, Result<(), String>)> {
+    let ground = Ground::find(&Settings::default());
+    let tried = |back_end| load(back_end, &ground, 4096).map(drop).map_err(|error| in_one_line(&error));
+    ORDER.into_iter().map(|back_end| (back_end, tried(back_end))).collect()
+}
+
+/// What every back end stands on.
+struct Ground {
+    settings: Settings,
+    types: Result<Types>,
+}
+
+struct Types {
+    offsets: Offsets,
+    btf: Btf,
+}
+
+impl Ground {
+    fn find(asked: &Settings) -> Self {
+        // Without the file process ids are those of the initial namespace.
+        let namespace = std::fs::metadata("/proc/self/ns/pid").ok();
+        let settings = Settings {
+            pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
+            pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
+            own_process: std::process::id(),
+            ..*asked
+        };
+        Self { settings, types: Types::read() }
+    }
+}
+
+impl Types {
+    fn read() -> Result<Self> {
+        let path = offsets::VMLINUX;
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
+        let offsets = offsets::read(&bytes).with_context(|| format!("cannot use {path}"))?;
+        let btf = Btf::parse(&bytes, aya::Endianness::default()).with_context(|| format!("cannot use {path}"))?;
+        Ok(Self { offsets, btf })
+    }
+}
+
+fn load(back_end: BackEnd, ground: &Ground, ring_bytes: u32) -> Result<Ebpf> {
+    let Types { offsets, btf } = ground.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+    // Kernels before 5.17 lack helpers that name the call site at once. Which do is told by trying.
+    let recent = load_as(back_end, &Settings { recent: 1, ..ground.settings }, offsets, btf, ring_bytes);
+    recent.or_else(|_| load_as(back_end, &ground.settings, offsets, btf, ring_bytes))
+}
+
+fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf, ring_bytes: u32) -> Result<Ebpf> {
+    let mut ebpf = EbpfLoader::new()
+        .btf(Some(btf))
+        .override_global("SETTINGS", settings, true)
+        .override_global("OFFSETS", offsets, true)
+        .map_max_entries("EVENTS", ring_bytes)
+        .load(OBJECT)?;
+    // This one may be refused: it is loaded first, and attached last. No check of a child may come
+    // before the child is known.
+    match back_end {
+        BackEnd::Fexit => {
+            let program: &mut FExit = program(&mut ebpf, "cap_capable_exit")?.try_into()?;
+            program.load("cap_capable", btf)?;
+        }
+        BackEnd::TracepointBtf => {
+            let program: &mut BtfTracePoint = program(&mut ebpf, "cap_capable_tracepoint")?.try_into()?;
+            program.load("cap_capable", btf)?;
+        }
+    }
+    for (name, tracepoint) in [
+        ("process_fork", "sched_process_fork"),
+        ("process_exec", "sched_process_exec"),
+        ("process_exit", "sched_process_exit"),
+        ("process_free", "sched_process_free"),
+    ] {
+        let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into()?;
+        program.load(tracepoint, btf)?;
+        program.attach()?;
+    }
+    match back_end {
+        BackEnd::Fexit => {
+            let program: &mut FExit = program(&mut ebpf, "cap_capable_exit")?.try_into()?;
+            program.attach()?;
+        }
+        BackEnd::TracepointBtf => {
+            let program: &mut BtfTracePoint = program(&mut ebpf, "cap_capable_tracepoint")?.try_into()?;
+            program.attach()?;
+        }
+    }
+    Ok(ebpf)
+}
+
+fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya::programs::Program> {
+    ebpf.program_mut(name).with_context(|| format!("the probe has no program {name}"))
+}
+
+/// The causes in a row, without the verifier's log.
+fn in_one_line(error: &anyhow::Error) -> String {
+    if std::env::var_os("CAPWRAP_VERIFIER").is_some() {
+        return format!("{error:#}");
+    }
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let line = cause.lines().next().unwrap_or_default().to_owned();
+        if !text.contains(&line) {
+            text = if text.is_empty() { line } else { format!("{text}: {line}") };
+        }
+    }
+    text
+}

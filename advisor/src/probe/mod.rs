@@ -1,0 +1,60 @@
+//! The edge to the kernel: loads the probe by the first back end that works, and reads what it
+//! counted. Everything behind this is pure.
+
+mod back_end;
+mod kernel_types;
+mod offsets;
+mod reading;
+mod symbols;
+
+pub use back_end::{Attempt, BackEnd, Unavailable, attempts, open};
+pub use reading::{Losses, Tally};
+
+use anyhow::{Context, Result};
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
+use capwrap_ebpf::{Check, Start};
+
+/// A loaded probe. When it is dropped the kernel lets go of it.
+pub struct Probe {
+    ebpf: Ebpf,
+    /// The back end that loaded.
+    pub back_end: BackEnd,
+    /// Those that were tried before it, and why they do not work here.
+    pub before: Vec<Attempt>,
+}
+
+impl Probe {
+    /// Takes checks from the exec of this process on that is its `execs`th from now.
+    pub fn start_at(&mut self, process: u32, execs: u32) -> Result<()> {
+        let mut start: Array<_, Start> = Array::try_from(self.map_mut("START")?)?;
+        Ok(start.set(0, Start { process, execs }, 0)?)
+    }
+
+    /// Takes checks of these processes.
+    pub fn list(&mut self, processes: &[u32]) -> Result<()> {
+        let mut listed: HashMap<_, u32, u32> = HashMap::try_from(self.map_mut("LISTED")?)?;
+        for process in processes {
+            listed.insert(process, 1, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The ring of events.
+    pub fn ring(&mut self) -> Result<RingBuf<MapData>> {
+        let ring = self.ebpf.take_map("EVENTS").context("the probe has no ring")?;
+        Ok(RingBuf::try_from(ring)?)
+    }
+
+    fn counts(&self) -> Result<HashMap<&MapData, Check, u64>> {
+        Ok(HashMap::try_from(self.map("COUNTS")?)?)
+    }
+
+    fn map(&self, name: &str) -> Result<&Map> {
+        self.ebpf.map(name).with_context(|| format!("the probe has no map {name}"))
+    }
+
+    fn map_mut(&mut self, name: &str) -> Result<&mut Map> {
+        self.ebpf.map_mut(name).with_context(|| format!("the probe has no map {name}"))
+    }
+}

@@ -1,0 +1,248 @@
+//! From what the probe counted to observations.
+
+use super::Probe;
+use super::symbols::Symbols;
+use crate::observation::{Credentials, Observation, Options, Target, Verdict};
+use anyhow::{Context, Result};
+use aya::maps::{Array, HashMap};
+use capwrap::Capability;
+use capwrap_ebpf::{self as shared, Check, Executable, Path, Site, lost, tally};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// What the probe could not keep, by what it is. Anything but zeroes means that the counts are not whole.
+pub type Losses = BTreeMap<&'static str, u64>;
+
+/// What happened besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Processes followed.
+    pub processes: u64,
+    /// Programs that they executed, the command's own included.
+    pub execs: u64,
+    /// Whether one of them ever had another effective user than it was started with.
+    pub user_changed: bool,
+    /// The same of its group.
+    pub group_changed: bool,
+}
+
+/// The names of call sites and executables, each looked up once.
+#[derive(Default)]
+pub struct Names {
+    sites: BTreeMap<u64, CallSite>,
+    executables: BTreeMap<Executable, String>,
+    symbols: OnceCell<Symbols>,
+}
+
+/// A call site in words.
+#[derive(Clone, Debug, Default)]
+pub struct CallSite {
+    /// The functions, from the caller of `cap_capable` outwards.
+    pub functions: Vec<String>,
+    /// The system call that the stack names.
+    pub system_call: Option<String>,
+}
+
+impl Probe {
+    /// Everything that was counted so far.
+    pub fn observations(&self) -> Result<Vec<Observation>> {
+        let mut names = Names::default();
+        let own_namespace = own_user_namespace()?;
+        let mut all = Vec::new();
+        for entry in self.counts()?.iter() {
+            let (check, times) = entry.context("cannot read the counts")?;
+            if let Some(observation) = self.observation(&check, times, own_namespace, &mut names)? {
+                all.push(observation);
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// One check in words. `None` for a capability that this program does not know.
+    pub fn observation(
+        &self,
+        check: &Check,
+        times: u64,
+        own_namespace: u32,
+        names: &mut Names,
+    ) -> Result<Option<Observation>> {
+        let Some(capability) = Capability::from_number(check.capability) else { return Ok(None) };
+        let site = self.call_site(check.site, names)?;
+        Ok(Some(Observation {
+            process: check.process,
+            executable: self.executable(check.executable, names)?,
+            capability,
+            verdict: if check.denied == 0 { Verdict::Granted } else { Verdict::Denied },
+            options: (check.options & shared::OPTIONS_UNKNOWN == 0).then_some(Options {
+                audited: check.options & shared::OPTION_NO_AUDIT == 0,
+                inset_id: check.options & shared::OPTION_IN_SET_ID != 0,
+            }),
+            target: target(check, own_namespace),
+            credentials: match check.credentials {
+                shared::CREDENTIALS_OWN => Credentials::Own,
+                shared::CREDENTIALS_OVERRIDDEN => Credentials::Overridden,
+                shared::CREDENTIALS_OTHER => Credentials::Other,
+                _ => Credentials::Unknown,
+            },
+            system_call: site.system_call.or_else(|| system_call(check.system_call)),
+            call_site: site.functions,
+            times,
+        }))
+    }
+
+    fn call_site(&self, key: u64, names: &mut Names) -> Result<CallSite> {
+        if let Some(known) = names.sites.get(&key) {
+            return Ok(known.clone());
+        }
+        let sites: HashMap<_, u64, Site> = HashMap::try_from(self.map("SITES")?)?;
+        let site = match sites.get(&key, 0) {
+            Ok(site) => in_words(&site, &names.symbols),
+            // Lost, and counted as such.
+            Err(aya::maps::MapError::KeyNotFound) => CallSite::default(),
+            Err(error) => return Err(error).context("cannot read a call site"),
+        };
+        names.sites.insert(key, site.clone());
+        Ok(site)
+    }
+
+    fn executable(&self, key: Executable, names: &mut Names) -> Result<String> {
+        match names.executables.entry(key) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(new) => {
+                let paths: HashMap<_, Executable, Path> = HashMap::try_from(self.map("EXECUTABLES")?)?;
+                let path = match paths.get(&key, 0) {
+                    Ok(path) => joined(&path),
+                    Err(aya::maps::MapError::KeyNotFound) if key.inode == 0 => "[kernel]".to_owned(),
+                    Err(aya::maps::MapError::KeyNotFound) => format!("inode {}", key.inode),
+                    Err(error) => return Err(error).context("cannot read an executable's path"),
+                };
+                Ok(new.insert(path).clone())
+            }
+        }
+    }
+
+    /// What could not be kept so far.
+    pub fn losses(&self) -> Result<Losses> {
+        let counters: Array<_, u64> = Array::try_from(self.map("LOST")?)?;
+        let counted = |what| counters.get(&what, 0).context("cannot read the lost counters");
+        Ok(BTreeMap::from([
+            ("checks", counted(lost::CHECKS)?),
+            ("processes", counted(lost::PROCESSES)?),
+            ("call_sites", counted(lost::SITES)?),
+            ("executables", counted(lost::EXECUTABLES)?),
+            ("events", counted(lost::EVENTS)?),
+            ("missed_runs", self.missed_runs()?),
+        ]))
+    }
+
+    /// What happened so far.
+    pub fn tally(&self) -> Result<Tally> {
+        let counters: Array<_, u64> = Array::try_from(self.map("TALLY")?)?;
+        let counted = |what| counters.get(&what, 0).context("cannot read the tally");
+        Ok(Tally {
+            processes: counted(tally::PROCESSES)?,
+            execs: counted(tally::EXECS)?,
+            user_changed: counted(tally::USER_CHANGED)? > 0,
+            group_changed: counted(tally::GROUP_CHANGED)? > 0,
+        })
+    }
+
+    /// How often the kernel did not run a program of the probe's because it was running on that CPU
+    /// already (since 5.12 the kernel counts it; proc_pid_fdinfo(5)).
+    fn missed_runs(&self) -> Result<u64> {
+        use std::os::fd::{AsFd, AsRawFd};
+        let mut missed = 0;
+        for (_, program) in self.ebpf.programs() {
+            // A program of a back end that is not used was not loaded.
+            let Ok(descriptor) = program.fd() else { continue };
+            let path = format!("/proc/self/fdinfo/{}", descriptor.as_fd().as_raw_fd());
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+            let counter = text.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+            missed += counter.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(missed)
+    }
+}
+
+/// The inode number of the user namespace that this process is in, and the command with it.
+pub fn own_user_namespace() -> Result<u32> {
+    use std::os::linux::fs::MetadataExt;
+    let path = "/proc/self/ns/user";
+    let inode = std::fs::metadata(path).with_context(|| format!("cannot read {path}"))?.st_ino();
+    u32::try_from(inode).with_context(|| format!("{path} has an odd inode number"))
+}
+
+fn target(check: &Check, own_namespace: u32) -> Target {
+    match check.relation {
+        _ if check.target_namespace == own_namespace => Target::Own,
+        shared::RELATION_OUTER => Target::Outer,
+        shared::RELATION_SAME | shared::RELATION_INNER => Target::Inner,
+        _ => Target::Unknown,
+    }
+}
+
+/// The functions above `cap_capable`.
+fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
+    let texts: Vec<String> = site.names.iter().map(|text| until_nul(text)).collect();
+    let mut functions: Vec<String> = if texts[0].is_empty() {
+        let symbols = symbols.get_or_init(Symbols::read);
+        site.frames
+            .iter()
+            .take_while(|frame| **frame != 0)
+            .filter_map(|frame| symbols.name(*frame))
+            .map(str::to_owned)
+            .collect()
+    } else {
+        let frames = site.frames.iter().filter(|frame| **frame != 0).count();
+        texts.iter().flat_map(|text| text.lines()).take(frames).map(bare_name).collect()
+    };
+    if let Some(at) = functions.iter().rposition(|function| function == "cap_capable") {
+        functions.drain(..=at);
+    } else {
+        // fexit: the trampoline's frame takes the place of cap_capable's.
+        let ours = |function: &String| function.starts_with("bpf_") || function.starts_with("0x");
+        let outside = functions.iter().position(|function| !ours(function)).unwrap_or(functions.len());
+        functions.drain(..outside);
+    }
+    let entry = functions.iter().position(|function| entered(function).is_some());
+    let system_call = entry.and_then(|at| entered(&functions[at])).map(str::to_owned);
+    if let Some(at) = entry {
+        functions.truncate(at);
+    }
+    CallSite { functions, system_call }
+}
+
+/// `name [module]` and `name.isra.0` are `name`.
+fn bare_name(line: &str) -> String {
+    line.split([' ', '.']).next().unwrap_or_default().to_owned()
+}
+
+/// The system call whose entry this function is.
+fn entered(function: &str) -> Option<&str> {
+    ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_", "__arm64_sys_", "__riscv_sys_", "__se_sys_", "__do_sys_"]
+        .iter()
+        .find_map(|prefix| function.strip_prefix(prefix))
+}
+
+fn system_call(number: i32) -> Option<String> {
+    let number = usize::try_from(number).ok()?;
+    Some(syscalls::Sysno::new(number).map_or_else(|| format!("number {number}"), |known| known.name().to_owned()))
+}
+
+/// A path from its components, which come from the last to the first.
+fn joined(path: &Path) -> String {
+    let length = (path.length as usize).min(path.components.len());
+    let mut components: Vec<_> =
+        path.components[..length].split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    // Behind the last NUL there is nothing.
+    components.pop();
+    components.reverse();
+    format!("/{}", components.join("/"))
+}
+
+fn until_nul(text: &[u8]) -> String {
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    String::from_utf8_lossy(&text[..end]).into_owned()
+}

@@ -1,0 +1,70 @@
+//! The last step before the command: a process of its own that takes the user's ids and the
+//! capabilities, waits until the probe is ready, and becomes the command.
+
+use anyhow::{Context, Result};
+use caps::CapSet;
+use capwrap::CapabilitySet;
+use clap::Args;
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, raise};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+/// What is found is not executable.
+const CANNOT_RUN: u8 = 126;
+/// Nothing is found.
+const NOT_FOUND: u8 = 127;
+
+/// Hidden: `run` starts it, nobody else has a use for it.
+#[derive(Args)]
+pub struct Become {
+    /// User, group and supplementary groups; none of them is changed without it.
+    #[arg(long, value_name = "UID,GID,GROUPS…", value_delimiter = ',')]
+    ids: Vec<u32>,
+    /// The mask of the capabilities to hold, ambient; all are dropped without it.
+    #[arg(long, value_name = "MASK")]
+    hold: Option<String>,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    command: Vec<OsString>,
+}
+
+impl Become {
+    /// Returns only where the command did not start.
+    pub fn run(self) -> ExitCode {
+        if let Err(error) = self.prepare() {
+            crate::print_error(&format!("{error:#}"), None);
+            return ExitCode::from(crate::REFUSED);
+        }
+        let error = Command::new(&self.command[0]).args(&self.command[1..]).exec();
+        let name = self.command[0].to_string_lossy();
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        crate::print_error(&format!("cannot run {name}: {}", crate::reason(&error)), None);
+        ExitCode::from(if missing { NOT_FOUND } else { CANNOT_RUN })
+    }
+
+    fn prepare(&self) -> Result<()> {
+        // Whoever started this sees it stop, makes the probe wait for it, and lets it go on.
+        raise(Signal::SIGSTOP).context("cannot stop")?;
+        if let [user, group, groups @ ..] = self.ids.as_slice() {
+            prctl::set_keepcaps(true).context("cannot keep the capabilities over the change of user")?;
+            let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
+            setgroups(&groups).context("cannot set the groups")?;
+            let (user, group) = (Uid::from_raw(*user), Gid::from_raw(*group));
+            setresgid(group, group, group).context("cannot set the group")?;
+            setresuid(user, user, user).context("cannot set the user")?;
+        }
+        let held = match &self.hold {
+            Some(mask) => CapabilitySet::from_mask(u64::from_str_radix(mask, 16).context("not a mask")?),
+            None => CapabilitySet::EMPTY,
+        };
+        let held = held.iter().filter_map(|one| one.name().to_uppercase().parse().ok()).collect();
+        // In this order: the ambient set may hold only what the other two hold (capabilities(7)).
+        caps::clear(None, CapSet::Ambient).context("cannot clear the ambient capabilities")?;
+        caps::set(None, CapSet::Inheritable, &held).context("cannot set the inheritable capabilities")?;
+        caps::set(None, CapSet::Effective, &held).context("cannot set the effective capabilities")?;
+        caps::set(None, CapSet::Permitted, &held).context("cannot set the permitted capabilities")?;
+        caps::set(None, CapSet::Ambient, &held).context("cannot set the ambient capabilities")
+    }
+}

@@ -1,0 +1,213 @@
+//! The command's life under observation: started, stopped before its own exec, let go, and waited
+//! for together with everything it leaves behind.
+
+use super::User;
+use anyhow::{Context, Result, bail};
+use capwrap::CapabilitySet;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long each request to end is given before the next, harsher one.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the processes that the command left behind are waited for in silence.
+const SILENCE: Duration = Duration::from_secs(2);
+/// The requests to end, in their order.
+const REQUESTS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL];
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this status.
+    Exited(i32),
+    /// Killed by this signal.
+    Killed(i32),
+}
+
+/// When to end it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// After this time.
+    pub after: Option<Duration>,
+}
+
+/// The command before its own exec.
+pub struct Stopped {
+    pid: Pid,
+    signals: SignalFd,
+}
+
+/// What to start.
+pub struct Plan<'p> {
+    pub command: &'p [OsString],
+    /// `None`: as whoever runs this.
+    pub user: Option<&'p User>,
+    pub hold: CapabilitySet,
+    pub stdout: Option<Stdio>,
+}
+
+/// Starts the command and stops it before its own exec.
+pub fn start(plan: Plan<'_>) -> Result<Stopped> {
+    let signals = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+    let mask: SigSet = signals.into_iter().collect();
+    mask.thread_block().context("cannot block signals")?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .context("cannot wait for signals")?;
+    // Daemons become children of this process, so that their end is seen.
+    prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
+
+    let mut helper = Command::new("/proc/self/exe");
+    helper.arg("become");
+    if let Some(user) = plan.user {
+        let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
+        helper.arg(format!("--ids={}", ids.join(",")));
+        helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
+    }
+    helper.arg(format!("--hold={:x}", plan.hold.mask())).arg("--").args(plan.command);
+    if let Some(stdout) = plan.stdout {
+        helper.stdout(stdout);
+    }
+    let child = helper.spawn().context("cannot start a process")?;
+    let pid = Pid::from_raw(i32::try_from(child.id()).context("an odd process id")?);
+    match waitpid(pid, Some(WaitPidFlag::WUNTRACED)).context("cannot wait for the command's process")? {
+        WaitStatus::Stopped(..) => Ok(Stopped { pid, signals }),
+        status => bail!("the command's process ended before it began: {status:?}"),
+    }
+}
+
+impl Stopped {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.pid.as_raw().unsigned_abs()
+    }
+
+    /// Lets it go on, and waits until no process of it is left.
+    pub fn run(self, limits: Limits) -> Result<Ending> {
+        kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
+        let mut ending = None;
+        let mut request = Request::after(limits.after);
+        let mut told = None;
+        loop {
+            if let Some(status) = reap(self.pid)? {
+                ending = Some(status);
+                told = Some(Instant::now() + SILENCE);
+            }
+            if nobody_left() {
+                return ending.context("the command's process is gone without a word");
+            }
+            if told.is_some_and(|at| Instant::now() >= at) {
+                told = None;
+                let left = descendants().len();
+                eprintln!("capwrap: {left} of its processes still run; Ctrl-C ends them and shows the result");
+            }
+            request.make_if_due();
+            let next = [request.due, told].into_iter().flatten().min();
+            for signal in self.wait(next)? {
+                request.asked(&signal);
+            }
+        }
+    }
+
+    /// Waits for a signal, or until `deadline`.
+    fn wait(&self, deadline: Option<Instant>) -> Result<Vec<Received>> {
+        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
+            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).context("cannot wait for the command"),
+        }
+        let mut received = Vec::new();
+        while let Some(signal) = self.signals.read_signal().context("cannot read a signal")? {
+            if signal.ssi_signo != Signal::SIGCHLD as u32 {
+                received.push(Received { number: signal.ssi_signo, from_terminal: signal.ssi_code == SI_KERNEL });
+            }
+        }
+        Ok(received)
+    }
+}
+
+/// The kernel itself sent it: from the terminal, to the whole process group (sigaction(2)).
+const SI_KERNEL: i32 = 0x80;
+
+struct Received {
+    number: u32,
+    from_terminal: bool,
+}
+
+/// The request to end that is due next.
+struct Request {
+    due: Option<Instant>,
+    next: usize,
+}
+
+impl Request {
+    fn after(limit: Option<Duration>) -> Self {
+        Self { due: limit.map(|limit| Instant::now() + limit), next: 0 }
+    }
+
+    fn asked(&mut self, signal: &Received) {
+        if self.next == 0 && signal.from_terminal && signal.number != Signal::SIGHUP as u32 {
+            // Each process that reads from this terminal has had it too.
+            self.next = 1;
+            self.due = Some(Instant::now() + PATIENCE);
+        } else {
+            self.due = Some(Instant::now());
+        }
+    }
+
+    fn make_if_due(&mut self) {
+        if self.due.is_none_or(|due| Instant::now() < due) {
+            return;
+        }
+        let signal = REQUESTS[self.next.min(REQUESTS.len() - 1)];
+        for process in descendants() {
+            // One that ended meanwhile needs no request.
+            let _ = kill(process, signal);
+        }
+        self.next += 1;
+        self.due = Some(Instant::now() + PATIENCE);
+    }
+}
+
+/// Collects every child that ended; how the command did, if it is among them.
+fn reap(command: Pid) -> Result<Option<Ending>> {
+    let mut ending = None;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid == command => ending = Some(Ending::Exited(status)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => ending = Some(Ending::Killed(signal as i32)),
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(ending),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).context("cannot wait for the command"),
+        }
+    }
+}
+
+fn nobody_left() -> bool {
+    waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) == Err(Errno::ECHILD)
+}
+
+/// Every process below this one.
+fn descendants() -> Vec<Pid> {
+    let Ok(processes) = procfs::process::all_processes() else { return Vec::new() };
+    let parents: Vec<(i32, i32)> =
+        processes.filter_map(|process| process.ok()?.stat().ok()).map(|stat| (stat.pid, stat.ppid)).collect();
+    let mut found = vec![std::process::id() as i32];
+    let mut at = 0;
+    while at < found.len() {
+        let above = found[at];
+        found.extend(parents.iter().filter(|(_, parent)| *parent == above).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.into_iter().skip(1).map(Pid::from_raw).collect()
+}

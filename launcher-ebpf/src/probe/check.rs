@@ -1,0 +1,156 @@
+//! One check: is it one of those asked for, what was asked, and where it goes.
+
+use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
+use crate::maps::{COUNTS, EVENTS, LISTED, TRACKED, add_one, lose, tell};
+use crate::{executable, process, site};
+use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
+use capwrap_ebpf::{
+    CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, RELATION_INNER,
+    RELATION_OUTER, RELATION_SAME, Tracked, lost, scope, tally,
+};
+
+/// What the kernel was asked, and answered.
+pub struct Asked {
+    pub credentials: Address,
+    pub target: Address,
+    pub capability: u32,
+    pub options: u8,
+    pub denied: bool,
+}
+
+/// Takes the check if it is one of those asked for.
+#[inline(always)]
+pub fn take(context: &impl EbpfContext, asked: &Asked) {
+    let ids = bpf_get_current_pid_tgid();
+    let process = (ids >> 32) as u32;
+    if setting!(events) == 0 {
+        let Some(tracked) = TRACKED.get_ptr_mut(process) else { return };
+        // SAFETY: checked not to be null. Whoever writes it is an exec of this very process.
+        let tracked = unsafe { &*tracked };
+        note_ids(asked, tracked);
+        count(&describe(context, asked, process, tracked.executable));
+    } else if is_asked_for(process) && (setting!(denied_only) == 0 || asked.denied) {
+        let check = describe(context, asked, process, executable::current());
+        emit(check, ids as u32, asked);
+    }
+}
+
+#[inline(always)]
+fn is_asked_for(process: u32) -> bool {
+    // SAFETY: asks for a pointer alone.
+    let tracked = || TRACKED.get_ptr(process).is_some();
+    match setting!(scope) {
+        scope::ALL => process::own_id() != setting!(own_process),
+        scope::TRACKED => tracked(),
+        scope::LISTED => tracked() || LISTED.get_ptr(process::own_id()).is_some(),
+        scope::CGROUP => {
+            // SAFETY: the helper has no precondition.
+            let at_level = unsafe { generated::bpf_get_current_ancestor_cgroup_id(setting!(cgroup_level) as i32) };
+            at_level == setting!(cgroup) && process::own_id() != setting!(own_process)
+        }
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn describe(context: &impl EbpfContext, asked: &Asked, process: u32, executable: Executable) -> Check {
+    let task = current();
+    let system_call = system_call(task);
+    Check {
+        site: site::of(context, system_call, asked.capability),
+        executable,
+        process,
+        target_namespace: load(asked.target, offset!(user_namespace_inum)),
+        system_call,
+        capability: asked.capability as u8,
+        denied: u8::from(asked.denied),
+        options: asked.options,
+        relation: relation(asked),
+        credentials: credentials(task, asked.credentials),
+        zero: [0; 7],
+    }
+}
+
+/// Where the target user namespace lies, seen from that of the credentials: the kernel looks from
+/// the target outwards (cap_capable in security/commoncap.c).
+#[inline(always)]
+fn relation(asked: &Asked) -> u8 {
+    let own: Address = load(asked.credentials, offset!(cred_user_ns));
+    if own == asked.target {
+        return RELATION_SAME;
+    }
+    let level = |namespace| load::<u32>(namespace, offset!(user_namespace_level));
+    if level(asked.target) < level(own) { RELATION_OUTER } else { RELATION_INNER }
+}
+
+#[inline(always)]
+fn credentials(task: Address, asked: Address) -> u8 {
+    let subjective: Address = load_current::<usize>(task, offset!(task_cred)) as Address;
+    let objective: Address = load_current::<usize>(task, offset!(task_real_cred)) as Address;
+    if asked == objective {
+        CREDENTIALS_OWN
+    } else if asked == subjective {
+        CREDENTIALS_OVERRIDDEN
+    } else {
+        CREDENTIALS_OTHER
+    }
+}
+
+// include/linux/sched.h: none of these is in a system call of its own.
+const PF_IO_WORKER: u32 = 0x10;
+const PF_USER_WORKER: u32 = 0x4000;
+const PF_KTHREAD: u32 = 0x20_0000;
+
+/// The number of the system call that the task is in, -1 for none.
+#[inline(always)]
+fn system_call(task: Address) -> i32 {
+    if setting!(recent) == 0
+        || load::<u32>(task, offset!(task_flags)) & (PF_IO_WORKER | PF_USER_WORKER | PF_KTHREAD) != 0
+    {
+        return -1;
+    }
+    // SAFETY: the task is the running one, as bpf_get_current_task_btf gave it.
+    let registers = unsafe { generated::bpf_task_pt_regs(task.cast_mut().cast()) } as Address;
+    load::<u64>(registers, offset!(pt_regs_system_call)) as i32
+}
+
+/// setuid(2) to itself asks as setuid to another does: whether the ids ever changed tells them apart.
+#[inline(always)]
+fn note_ids(asked: &Asked, tracked: &Tracked) {
+    if load::<u32>(asked.credentials, offset!(cred_euid)) != tracked.user {
+        tell(tally::USER_CHANGED);
+    }
+    if load::<u32>(asked.credentials, offset!(cred_egid)) != tracked.group {
+        tell(tally::GROUP_CHANGED);
+    }
+}
+
+#[inline(always)]
+fn count(check: &Check) {
+    if let Some(times) = COUNTS.get_ptr_mut(check) {
+        add_one(times);
+        return;
+    }
+    // Another CPU may have put it in meanwhile: then it is there.
+    let _ = COUNTS.insert(check, 0, BPF_NOEXIST.into());
+    match COUNTS.get_ptr_mut(check) {
+        Some(times) => add_one(times),
+        None => lose(lost::CHECKS),
+    }
+}
+
+#[inline(always)]
+fn emit(check: Check, thread: u32, asked: &Asked) {
+    let Some(mut event) = EVENTS.reserve::<Event>(0) else { return lose(lost::EVENTS) };
+    event.write(Event {
+        // SAFETY: the helper has no precondition.
+        time: unsafe { bpf_ktime_get_ns() },
+        check,
+        thread,
+        user: peek(asked.credentials, offset!(cred_uid)).unwrap_or(u32::MAX),
+        name: bpf_get_current_comm().unwrap_or([0; 16]),
+    });
+    event.submit(0);
+}

@@ -1,0 +1,109 @@
+//! Reading the kernel's structures, with the offsets that user space took from BTF.
+
+use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, generated};
+use capwrap_ebpf::{Offsets, Settings};
+
+/// A structure of the kernel's.
+pub type Address = *const u8;
+
+// Set before the load and frozen by it: to the verifier these are constants.
+#[unsafe(no_mangle)]
+pub static SETTINGS: Settings = Settings {
+    cgroup: 0,
+    pid_namespace_device: 0,
+    pid_namespace_inode: 0,
+    scope: 0,
+    cgroup_level: 0,
+    own_process: 0,
+    events: 0,
+    denied_only: 0,
+    follow: 0,
+    recent: 0,
+    zero: 0,
+};
+#[unsafe(no_mangle)]
+pub static OFFSETS: Offsets = Offsets {
+    task_pid: 0,
+    task_tgid: 0,
+    task_flags: 0,
+    task_group_leader: 0,
+    task_cred: 0,
+    task_real_cred: 0,
+    task_mm: 0,
+    cred_user_ns: 0,
+    cred_uid: 0,
+    cred_euid: 0,
+    cred_egid: 0,
+    user_namespace_level: 0,
+    user_namespace_inum: 0,
+    pt_regs_system_call: 0,
+    mm_exe_file: 0,
+    file_inode: 0,
+    file_dentry: 0,
+    file_mount: 0,
+    inode_number: 0,
+    inode_super_block: 0,
+    super_block_device: 0,
+    dentry_name: 0,
+    dentry_parent: 0,
+    mount_vfsmount: 0,
+    mount_parent: 0,
+    mount_mountpoint: 0,
+    vfsmount_root: 0,
+    zero: 0,
+};
+
+/// A field of the settings or offsets. Volatile: the compiler must not believe the zeroes above.
+macro_rules! setting {
+    ($field:ident) => {
+        $crate::kernel::volatile(&$crate::kernel::SETTINGS.$field)
+    };
+}
+macro_rules! offset {
+    ($field:ident) => {
+        $crate::kernel::volatile(&$crate::kernel::OFFSETS.$field)
+    };
+}
+pub(crate) use {offset, setting};
+
+/// Reads memory that the compiler must not think it knows.
+#[inline(always)]
+pub fn volatile<T: Copy>(field: &T) -> T {
+    // SAFETY: a reference is valid.
+    unsafe { core::ptr::read_volatile(field) }
+}
+
+/// Reads a member through a pointer whose type the verifier knows: one load, which the kernel
+/// makes safe.
+#[inline(always)]
+pub fn load<T: Copy>(from: Address, offset: u32) -> T {
+    // SAFETY: the verifier refuses the program unless `from` is a kernel structure with a member
+    // of this size at this offset.
+    unsafe { core::ptr::read_volatile(from.add(offset as usize).cast::<T>()) }
+}
+
+/// Reads a member through a plain number.
+#[inline(always)]
+pub fn peek<T: Copy>(from: Address, offset: u32) -> Option<T> {
+    // SAFETY: bpf_probe_read_kernel reads any address, and answers an error for a bad one.
+    unsafe { bpf_probe_read_kernel(from.wrapping_add(offset as usize).cast::<T>()) }.ok()
+}
+
+/// The running task.
+#[inline(always)]
+pub fn current() -> Address {
+    // SAFETY: the helpers have no precondition.
+    unsafe {
+        if setting!(recent) != 0 {
+            generated::bpf_get_current_task_btf() as Address
+        } else {
+            bpf_get_current_task() as Address
+        }
+    }
+}
+
+/// Reads a member of [`current`].
+#[inline(always)]
+pub fn load_current<T: Copy + Default>(task: Address, offset: u32) -> T {
+    if setting!(recent) != 0 { load(task, offset) } else { peek(task, offset).unwrap_or_default() }
+}

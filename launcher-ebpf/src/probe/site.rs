@@ -1,0 +1,203 @@
+//! The call site of a check: the kernel stack above it.
+//!
+//! Walking the stack at every check would cost more than all the rest. But a path through the
+//! kernel that was walked once is known again without walking: its return addresses lie at the same
+//! places, seen from the program's arguments, which are on the same stack. So each walk notes where
+//! it found them, and at the next check of the same system call and capability the words at those
+//! places are compared, every one. Only where they differ, the stack is walked.
+
+use crate::kernel::{setting, volatile};
+use crate::maps::{
+    COMPARED, FIRST_WITHIN, Finding, KNOWN, KNOWN_SETS, Known, LOOKED_AT, OWN_FRAMES, SCRATCH, SITES, Scratch, WALKED,
+    WAYS, WORDS, lose,
+};
+use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::generated::{bpf_get_stack, bpf_probe_read_kernel, bpf_snprintf};
+use capwrap_ebpf::{FRAMES, FRAMES_A_TEXT, Site, TEXT_BYTES, lost};
+use core::ffi::c_void;
+
+/// A kernel stack, which is aligned to its size (THREAD_SIZE; a larger one is a multiple of this).
+const STACK_BYTES: u64 = 16 << 10;
+
+/// The bytes that there is room for: a power of two, for the verifier.
+const STACK_WINDOW: u64 = (WORDS * 8) as u64;
+
+/// The key of `SITES` for the running check; 0 where the stack could not be read.
+#[inline(always)]
+pub fn of(context: &impl EbpfContext, system_call: i32, capability: u32) -> u64 {
+    let tag = (u64::from(system_call as u32) << 8 | u64::from(capability & 0xff)) + 1;
+    let set = (system_call as u32).wrapping_mul(5).wrapping_add(capability) & (KNOWN_SETS - 1);
+    let (Some(known), Some(scratch)) = (KNOWN.get_ptr_mut(set), SCRATCH.get_ptr_mut(0)) else { return 0 };
+    // SAFETY: checked not to be null, and this CPU's alone while the program runs.
+    let site = recall(context.as_ptr(), unsafe { &*known }, unsafe { &mut *scratch }, tag);
+    if site != 0 { site } else { walk(context.as_ptr(), known, tag) }
+}
+
+/// The site whose words are on the stack now, 0 for none.
+#[inline(always)]
+fn recall(context: *const c_void, known: &Known, scratch: &mut Scratch, tag: u64) -> u64 {
+    read_stack(context, known.span, scratch);
+    for way in &known.ways {
+        // Without a branch for each word: the verifier follows every one.
+        let mut differs = way.tag ^ tag;
+        for at in 0..COMPARED {
+            differs |= scratch.words[usize::from(way.places[at])] ^ way.frames[at];
+        }
+        if differs == 0 {
+            return way.site;
+        }
+    }
+    0
+}
+
+/// Reads this many bytes of the stack, from the program's arguments outwards.
+#[inline(always)]
+fn read_stack(context: *const c_void, bytes: u64, scratch: &mut Scratch) {
+    // SAFETY: no more bytes than the array has; the helper answers an error for a bad address, and
+    // leaves zeroes.
+    unsafe {
+        let bytes = (bytes & (STACK_WINDOW - 1)) as u32;
+        bpf_probe_read_kernel((&raw mut scratch.words).cast(), bytes, context);
+    }
+}
+
+/// Walks the stack, keeps the site, and notes how to know it again.
+#[inline(never)]
+fn walk(context: *mut c_void, known: *mut Known, tag: u64) -> u64 {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return 0 };
+    // SAFETY: checked not to be null, and this CPU's alone while the program runs.
+    let scratch = unsafe { &mut *scratch };
+    for at in 0..WALKED {
+        // SAFETY: a reference to plain memory. Volatile, or the compiler makes it a call for each byte.
+        unsafe { (&raw mut scratch.walked[at]).write_volatile(0) };
+    }
+    // Not beyond the stack: behind it lies a page that cannot be read. The verifier takes no
+    // arithmetic on the context itself, but on the number that it is.
+    scratch.context = context as u64;
+    let left = STACK_BYTES - (volatile(&scratch.context) & (STACK_BYTES - 1));
+    scratch.window = if left < LOOKED_AT as u64 * 8 { left } else { LOOKED_AT as u64 * 8 };
+    read_stack(context, volatile(&scratch.window), scratch);
+    // SAFETY: as many bytes as the array has; the helper answers an error otherwise.
+    let bytes =
+        unsafe { bpf_get_stack(context, (&raw mut scratch.walked).cast(), size_of_val(&scratch.walked) as u32, 0) };
+    // The outermost frame is the entry from user space, at a place of its own in each system call
+    // (randomize_kstack_offset). It tells nothing.
+    let inner = if bytes > 8 { bytes as u64 / 8 - 1 } else { 0 };
+    scratch.finding = Finding { first: 0, found: 0, ambiguous: 0, place: 0, inner };
+    if inner > 0 {
+        find_frames(scratch);
+    }
+    if scratch.finding.found == 0 {
+        lose(lost::SITES);
+        return 0;
+    }
+    let site = keep_frames(scratch, tag);
+    let Finding { first, found, ambiguous, .. } = volatile(&scratch.finding);
+    // Only a path whose frames were all found is known again.
+    let all = found == COMPARED as u64 || first + found == inner;
+    if site != 0 && all && ambiguous == 0 {
+        // SAFETY: checked by the caller not to be null, and this CPU's alone.
+        remember(unsafe { &mut *known }, scratch, tag, site);
+    }
+    site
+}
+
+/// Finds the return addresses among the words of the stack, one after the other. The probe's own
+/// frames lie before the program's arguments, so that the first one found is the first outside it.
+///
+/// What is found is kept in memory and not in variables: to the verifier, which follows every
+/// path, each round of the loop is then the same.
+#[inline(always)]
+fn find_frames(scratch: &mut Scratch) {
+    for place in 0..FIRST_WITHIN {
+        for own in 1..OWN_FRAMES {
+            if scratch.words[place] == scratch.walked[own] && volatile(&scratch.finding.found) == 0 {
+                scratch.finding = Finding { first: own as u64, found: 1, place: place as u64, ..scratch.finding };
+                scratch.places[0] = place as u8;
+            }
+        }
+    }
+    for _ in 0..LOOKED_AT {
+        let Finding { first, found, place, inner, .. } = volatile(&scratch.finding);
+        let place = place + 1;
+        if found == 0 || found >= COMPARED as u64 || first + found >= inner || place * 8 >= volatile(&scratch.window) {
+            break;
+        }
+        scratch.finding.place = place;
+        let word = scratch.words[place as usize & (WORDS - 1)];
+        let next = (first + found) as usize;
+        if word == 0 {
+            continue;
+        }
+        if word == scratch.walked[next & (WALKED - 1)] {
+            scratch.places[found as usize & 15] = place as u8;
+            scratch.span = (place + 1) * 8;
+            scratch.finding.found = found + 1;
+        } else if word == scratch.walked[next.wrapping_sub(1) & (WALKED - 1)] {
+            // What an earlier call left behind looks the same: then only a walk is sure.
+            scratch.finding.ambiguous = 1;
+        }
+    }
+}
+
+/// Keeps the frames from the first found one on as a site; its key, or 0.
+#[inline(always)]
+fn keep_frames(scratch: &mut Scratch, tag: u64) -> u64 {
+    let mut digest = 0xcbf2_9ce4_8422_2325_u64 ^ tag;
+    let first = volatile(&scratch.finding.first);
+    for at in 0..FRAMES {
+        let address = scratch.walked[((first + at as u64) & (WALKED as u64 - 1)) as usize];
+        scratch.site.frames[at] = address;
+        digest = (digest ^ address).wrapping_mul(0x0000_0100_0000_01b3);
+        digest ^= digest >> 29;
+    }
+    let key = digest | 1;
+    if SITES.get_ptr(key).is_some() || name_and_insert(&mut scratch.site, key) { key } else { 0 }
+}
+
+/// Notes where the frames lie.
+#[inline(always)]
+fn remember(known: &mut Known, scratch: &Scratch, tag: u64, site: u64) {
+    let way = &mut known.ways[(known.next as usize) & (WAYS - 1)];
+    known.next = known.next.wrapping_add(1);
+    for at in 0..COMPARED {
+        // Behind the last one found the first is compared again.
+        let there = (at as u64) < volatile(&scratch.finding.found);
+        way.places[at] = if there { scratch.places[at] } else { scratch.places[0] };
+        way.frames[at] = if there { scratch.site.frames[at] } else { scratch.site.frames[0] };
+    }
+    if known.span < scratch.span {
+        known.span = scratch.span;
+    }
+    way.site = site;
+    way.tag = tag;
+}
+
+static NAMES: [u8; FRAMES_A_TEXT * 4] = *b"%ps\n%ps\n%ps\n%ps\n%ps\n%ps\n%ps\n%ps\n%ps\n%ps\0";
+
+/// Names the frames, if the kernel can, and keeps the site.
+#[inline(always)]
+fn name_and_insert(site: &mut Site, key: u64) -> bool {
+    site.names[0][0] = 0;
+    site.names[1][0] = 0;
+    if setting!(recent) != 0 {
+        for half in 0..2 {
+            // SAFETY: as many bytes and values as the arrays have; the format is frozen data.
+            unsafe {
+                bpf_snprintf(
+                    (&raw mut site.names[half]).cast(),
+                    TEXT_BYTES as u32,
+                    (&raw const NAMES).cast(),
+                    (&raw mut site.frames[half * FRAMES_A_TEXT]).cast(),
+                    (FRAMES_A_TEXT * 8) as u32,
+                );
+            }
+        }
+    }
+    if SITES.insert(key, &*site, BPF_NOEXIST.into()).is_err() && SITES.get_ptr(key).is_none() {
+        lose(lost::SITES);
+        return false;
+    }
+    true
+}
