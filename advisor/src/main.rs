@@ -18,6 +18,7 @@ mod learn;
 mod observation;
 mod probe;
 mod run;
+mod screen;
 mod template;
 mod write;
 
@@ -40,6 +41,8 @@ enum Verb {
     Disable(enable::Disable),
     /// Find out which capabilities a command needs, and refine its policy
     Learn(learn::Learn),
+    /// Join the profiles of several runs or machines
+    Merge(learn::merge::Merge),
     #[command(hide = true)]
     Become(run::become_command::Become),
 }
@@ -55,17 +58,29 @@ fn main() -> ExitCode {
     let outcome = match verb {
         Verb::Enable(enable) => enable.run(),
         Verb::Disable(disable) => disable.run(),
+        Verb::Merge(merge) => merge.run(),
         Verb::Learn(learn) => return learn.run(),
         Verb::Become(command) => return command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mend = error.downcast_ref::<Mended>().map(|mended| mended.mend.as_str());
-            print_error(&format!("{error:#}"), mend);
+            tell(&error);
             ExitCode::from(REFUSED)
         }
     }
+}
+
+/// Prints an error, with its mend where it has one.
+fn tell(error: &anyhow::Error) {
+    let mend = error.downcast_ref::<Mended>().map(|mended| mended.mend.as_str());
+    print_error(&format!("{error:#}"), mend);
+}
+
+/// Something worth knowing that is no error.
+fn note(what: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "capwrap: {what}");
 }
 
 /// An error with what mends it.

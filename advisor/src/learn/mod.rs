@@ -1,43 +1,295 @@
-use crate::{probe, run};
+//! `capwrap --learn CMD`: what a command needs, seen and not guessed, and what that means for its
+//! policy.
+//!
+//! ```text
+//! observe ── class ── decide ── propose ── report
+//! (impure)   ─────────── pure ───────────
+//! ```
+
+pub mod class;
+pub mod decide;
+mod grant;
+mod machine;
+pub mod merge;
+mod minimize;
+mod observe;
+mod privileged;
+mod profile;
+mod profile_file;
+mod propose;
+mod prove;
+mod report;
+pub mod sites;
+mod standing;
+mod tool;
+
+use crate::probe::BackEnd;
+use crate::run::{self, Ending, Limits, Output, User};
+use crate::{in_force, screen, write};
+use anyhow::{Context, Result};
+use capwrap::CapabilitySet;
 use clap::Args;
+use class::{Classed, IdsChanged, RunFacts};
+use decide::Needs;
+use grant::Granted;
+use observe::{Seen, Subject, observe};
+use profile::{Minimized, Profile, Run};
+use prove::Proving;
+use standing::Standing;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+use tool::{NotRun, Tool};
 
 #[derive(Args)]
+#[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
 pub struct Learn {
-    #[arg(long)]
+    /// Whom CMD is meant for [default: who called sudo, else who logged in, else nobody]
+    #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    /// The policy's name [default: CMD's]
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Put the change into the policy, and the evidence beside it
+    #[arg(long)]
+    write: bool,
+    /// Write the evidence, a JSON profile, to FILE
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// End CMD after this time, as in 30s or 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    limit: Option<Duration>,
+    /// Prove it: run CMD with one capability less at a time, and keep what it needs
+    #[arg(long)]
+    minimize: bool,
+    /// Whether a run worked: CMD's status; it reads the run's output, and its status in
+    /// CAPWRAP_STATUS [default: the same output and status as with everything]
+    #[arg(long, value_name = "CMD", requires = "minimize")]
+    check: Option<String>,
+    /// How often each set is tried; it works if it does each time
+    #[arg(long, value_name = "N", requires = "minimize", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
+    repeat: u64,
+    /// Print the profile alone; what CMD prints goes to standard error
+    #[arg(long)]
+    json: bool,
+    /// Show the checks on which nothing hangs, too
+    #[arg(short, long)]
+    verbose: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: screen::Color,
+    #[arg(long, value_name = "NAME", hide = true)]
+    back_end: Option<BackEnd>,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
 impl Learn {
     pub fn run(self) -> ExitCode {
-        match self.go() {
-            Ok(()) => ExitCode::SUCCESS,
+        match self.learn() {
+            Ok(ending) => ending.pass_on(),
             Err(error) => {
-                crate::print_error(&format!("{error:#}"), None);
-                ExitCode::from(125)
+                crate::tell(&error);
+                let status = error.downcast_ref::<NotRun>().map_or(crate::REFUSED, |not_run| not_run.status);
+                ExitCode::from(status)
             }
         }
     }
-    fn go(self) -> anyhow::Result<()> {
-        let t = std::time::Instant::now();
-        let user = run::meant_for(self.user.as_deref())?;
-        let mut probe = probe::open(&Default::default(), 4096)?;
-        eprintln!("opened {:?} {} {:?}", t.elapsed(), probe.back_end, probe.before);
-        let hold = caps::read(None, caps::CapSet::Permitted)?
-            .into_iter()
-            .filter_map(|c| capwrap::Capability::from_number(c.index()))
-            .collect();
-        let stopped = run::start(run::Plan { command: &self.command, user: Some(&user), hold, stdout: None })?;
-        probe.start_at(stopped.id(), 1)?;
-        let ending = stopped.run(Default::default())?;
-        eprintln!("ran {:?} {ending:?}", t.elapsed());
-        for o in probe.observations()? {
-            println!("{:?}", o);
+
+    /// The whole of it, in order.
+    fn learn(&self) -> Result<Ending> {
+        let standing = standing::own()?;
+        if standing == Standing::Nobody {
+            return Err(standing::start_learner(std::env::args_os().skip(2)));
         }
-        eprintln!("{:?} {:?} {:?}", probe.losses()?, probe.tally()?, t.elapsed());
+        let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
+        let granted = Granted::by(&tool, &self.command[1..])?;
+        let user = if matches!(standing, Standing::Root(_)) { Some(self.meant_for()?) } else { None };
+        let way = standing.way(&tool, &self.command, &granted);
+        let subject = Subject {
+            command: &way.command,
+            user: user.as_ref(),
+            hold: way.hands_over,
+            execs: way.execs,
+            back_end: self.back_end,
+            limits: Limits { after: self.limit },
+        };
+
+        let (classed, run, ending) = if self.minimize {
+            self.prove(&subject, &tool, way.held)?
+        } else {
+            let seen = observe(&subject, if self.json { Output::StandardError } else { Output::Own })?;
+            let (classed, run) = self.judge(&seen, &tool, user.as_ref(), way.held)?;
+            (classed, run, seen.ending)
+        };
+        privileged::note(&classed, &tool.path);
+
+        let proof = run.minimized.clone();
+        let needs = decide::decide(&classed, granted.set, &run.lost).map(|needs| match &proof {
+            Some(proof) => needs.proven(proof.kept, proof.removed),
+            None => needs,
+        });
+        self.give(&tool, &granted, run, needs, proof)?;
+        Ok(ending)
+    }
+
+    fn meant_for(&self) -> Result<User> {
+        let user = run::meant_for(self.user.as_deref())?;
+        if user.assumed {
+            crate::note(&format!("{} runs as nobody; --user NAME says whom it is meant for", self.shown()));
+        }
+        if user.uid == 0 {
+            crate::note("root owns the files: as root the kernel asks for less than as a user");
+        }
+        Ok(user)
+    }
+
+    fn shown(&self) -> String {
+        self.command[0].to_string_lossy().into_owned()
+    }
+
+    /// From what was seen to what it means, and the record of it.
+    fn judge(&self, seen: &Seen, tool: &Tool, user: Option<&User>, held: CapabilitySet) -> Result<(Vec<Classed>, Run)> {
+        let kernel = machine::kernel()?;
+        let facts = RunFacts {
+            held,
+            ids_changed: IdsChanged { users: seen.tally.user_changed, groups: seen.tally.group_changed },
+            no_new_privs: tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs),
+            kernel: machine::version(&kernel.release)?,
+        };
+        let mut classed = class::class(&seen.observations, &facts);
+        privileged::set_apart(&mut classed, &tool.path);
+        let run = Run {
+            id: String::new(),
+            command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            started: seen.started.clone(),
+            tool: profile::Tool { path: tool.path.display().to_string(), sha256: tool.sha256.clone() },
+            user: whom(user),
+            kernel,
+            back_end: seen.back_end.to_string(),
+            held,
+            processes: seen.tally.processes,
+            executables: seen.observations.iter().map(|one| one.executable.clone()).collect(),
+            ids_changed: facts.ids_changed,
+            exit: Some(seen.ending.into()),
+            lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
+            minimized: None,
+            checks: profile::checks(&classed),
+        };
+        Ok((classed, run))
+    }
+
+    /// Runs it with everything, and then with less and less.
+    fn prove(&self, subject: &Subject<'_>, tool: &Tool, held: CapabilitySet) -> Result<(Vec<Classed>, Run, Ending)> {
+        let proving = Proving { subject, check: self.check.as_deref(), repeat: self.repeat };
+        let judge = |seen: &Seen| self.judge(seen, tool, subject.user, held);
+        let (seen, proof) = proving.prove(|seen| {
+            let (classed, _) = judge(seen)?;
+            Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
+        })?;
+        let (classed, run) = judge(&seen)?;
+        let minimized =
+            Minimized { kept: proof.kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
+        Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
+    }
+
+    /// Shows what came of it, and writes what is to be written.
+    fn give(
+        &self,
+        tool: &Tool,
+        granted: &Granted,
+        run: Run,
+        needs: Result<Needs, decide::Refusal>,
+        proof: Option<Minimized>,
+    ) -> Result<()> {
+        let this = Profile::of([run]);
+        let run = &this.runs()[0];
+        if let Some(file) = &self.output {
+            write::replace(file, &this.to_json()?)?;
+        }
+        if self.json {
+            say!("{}", this.to_json()?.trim_end());
+        }
+        let beside = profile_file::of(&tool.name);
+        let all = profile_file::with(&beside, this.clone())?;
+        // What an earlier run needed is not removable.
+        let needs = needs.map(|needs| Needs { removable: needs.removable.without(all.needed()), ..needs });
+        if !self.json {
+            let look = report::Look { width: screen::width(), styled: self.color.styled(), verbose: self.verbose };
+            let report = report::Report { checks: &run.checks, needs: needs.as_ref(), runs: all.runs().len() };
+            say!("{}", report::report(&report, look).trim_end());
+        }
+        let needs = match needs {
+            Ok(needs) => needs,
+            Err(refusal) => return if self.write { Err(refusal.into()) } else { Ok(()) },
+        };
+        let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
+        let after = propose::propose(&propose::Proposal {
+            policy: tool.policy.as_ref().map(|found| propose::InForce {
+                text: &found.text,
+                granted: granted.set,
+                holding: &granted.holding,
+            }),
+            tool: propose::Tool {
+                name: &tool.name,
+                path: &tool.path.display().to_string(),
+                sha256: tool.sha256.as_deref(),
+            },
+            needs: &needs,
+            proven: proof.map_or(CapabilitySet::EMPTY, |proof| proof.removed),
+            starts_others: run.executables.len() > 1,
+        })?;
+        let file = in_force::path(&tool.name);
+        if !self.json {
+            self.show_change(&file, tool, before, &after);
+        }
+        if self.write {
+            put(&file, tool, &after, &beside, &all)?;
+        }
         Ok(())
     }
+
+    fn show_change(&self, file: &Path, tool: &Tool, before: &str, after: &str) {
+        let change = report::diff(&file.display().to_string(), before, after, self.color.styled());
+        match &tool.policy {
+            Some(found) if change.is_empty() => {
+                let which = if found.in_force { "in force" } else { "that is shipped" };
+                say!("\nThe policy {which} needs no change.");
+            }
+            _ => say!("\n{}", change.trim_end()),
+        }
+    }
+}
+
+fn needed(classed: &[Classed]) -> CapabilitySet {
+    decide::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
+}
+
+/// Whom it ran as.
+fn whom(user: Option<&User>) -> profile::User {
+    let own = nix::unistd::getuid();
+    match user {
+        Some(user) => profile::User { name: Some(user.name.clone()), uid: user.uid },
+        None => profile::User {
+            name: nix::unistd::User::from_uid(own).ok().flatten().map(|user| user.name),
+            uid: own.as_raw(),
+        },
+    }
+}
+
+/// Puts the policy and its evidence in place.
+fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Result<()> {
+    let made = tool.policy.as_ref().is_none_or(|found| !found.in_force);
+    let directory = file.parent().context("a policy without a directory")?;
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    // The evidence first: a policy never says more than its evidence.
+    write::replace(beside, &all.to_json()?)?;
+    write::replace(file, text)?;
+    let done = if made { "written, and in force" } else { "changed" };
+    crate::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
+    crate::note(&format!("capwrap enable {} gives the launcher what it needs now", tool.name));
+    Ok(())
 }

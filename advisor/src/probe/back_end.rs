@@ -11,11 +11,12 @@ use std::os::linux::fs::MetadataExt;
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/probe.o");
 
 /// A way to see a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum BackEnd {
     /// fexit on `cap_capable`: verdict, options and namespace.
     Fexit,
     /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
+    #[value(name = "tp_btf")]
     TracepointBtf,
 }
 
@@ -56,11 +57,11 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Loads the probe by the first back end that works.
-pub fn open(asked: &Settings, ring_bytes: u32) -> Result<Probe> {
+/// Loads the probe by the first back end that works, or by the one that is asked for.
+pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<Probe> {
     let ground = Ground::find(asked);
     let mut before = Vec::new();
-    for back_end in ORDER {
+    for back_end in ORDER.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
         match load(back_end, &ground, ring_bytes) {
             Ok(ebpf) => return Ok(Probe { ebpf, back_end, before }),
             Err(error) => before.push(Attempt { back_end, why: in_one_line(&error) }),

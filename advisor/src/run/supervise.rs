@@ -7,13 +7,16 @@ use capwrap::CapabilitySet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::os::fd::AsFd;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long each request to end is given before the next, harsher one.
@@ -32,6 +35,25 @@ pub enum Ending {
     Killed(i32),
 }
 
+impl Ending {
+    /// Ends this process in the same way.
+    pub fn pass_on(self) -> ExitCode {
+        match self {
+            Self::Exited(status) => ExitCode::from(status as u8),
+            Self::Killed(number) => {
+                // No second core file of the same death.
+                let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+                if let Ok(signal) = Signal::try_from(number) {
+                    let _ = SigSet::from(signal).thread_unblock();
+                    let _ = raise(signal);
+                }
+                // Where the signal is ignored here, as SIGPIPE is: what a shell would say.
+                ExitCode::from(128_u8.saturating_add(number as u8))
+            }
+        }
+    }
+}
+
 /// When to end it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
@@ -43,6 +65,7 @@ pub struct Limits {
 pub struct Stopped {
     pid: Pid,
     signals: SignalFd,
+    kept: Option<File>,
 }
 
 /// What to start.
@@ -51,7 +74,18 @@ pub struct Plan<'p> {
     /// `None`: as whoever runs this.
     pub user: Option<&'p User>,
     pub hold: CapabilitySet,
-    pub stdout: Option<Stdio>,
+    pub output: Output,
+}
+
+/// Where the command's standard output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Where this process's goes, and the same for its input.
+    Own,
+    /// To standard error: standard output is kept for the result.
+    StandardError,
+    /// Kept; there is no input, and nothing is shown.
+    Kept,
 }
 
 /// Starts the command and stops it before its own exec.
@@ -72,13 +106,24 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
         helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
     }
     helper.arg(format!("--hold={:x}", plan.hold.mask())).arg("--").args(plan.command);
-    if let Some(stdout) = plan.stdout {
-        helper.stdout(stdout);
+    let mut kept = None;
+    match plan.output {
+        Output::Own => {}
+        Output::StandardError => {
+            let error = std::io::stderr().as_fd().try_clone_to_owned().context("cannot use standard error")?;
+            helper.stdout(error);
+        }
+        Output::Kept => {
+            // A file and not a pipe: whoever writes much is not stopped by nobody reading.
+            let file = tempfile::tempfile().context("cannot keep the command's output")?;
+            helper.stdin(Stdio::null()).stderr(Stdio::null()).stdout(file.try_clone()?);
+            kept = Some(file);
+        }
     }
     let child = helper.spawn().context("cannot start a process")?;
     let pid = Pid::from_raw(i32::try_from(child.id()).context("an odd process id")?);
     match waitpid(pid, Some(WaitPidFlag::WUNTRACED)).context("cannot wait for the command's process")? {
-        WaitStatus::Stopped(..) => Ok(Stopped { pid, signals }),
+        WaitStatus::Stopped(..) => Ok(Stopped { pid, signals, kept }),
         status => bail!("the command's process ended before it began: {status:?}"),
     }
 }
@@ -90,7 +135,18 @@ impl Stopped {
     }
 
     /// Lets it go on, and waits until no process of it is left.
-    pub fn run(self, limits: Limits) -> Result<Ending> {
+    /// With what it wrote, where that is kept.
+    pub fn run(mut self, limits: Limits) -> Result<(Ending, Vec<u8>)> {
+        let ending = self.live(limits)?;
+        let mut written = Vec::new();
+        if let Some(file) = &mut self.kept {
+            file.rewind()?;
+            file.read_to_end(&mut written).context("cannot read what the command wrote")?;
+        }
+        Ok((ending, written))
+    }
+
+    fn live(&self, limits: Limits) -> Result<Ending> {
         kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
         let mut ending = None;
         let mut request = Request::after(limits.after);

@@ -1,0 +1,457 @@
+//! From what was seen to what each check means. Pure: the same observations give the same classes.
+
+use super::sites::{self, EITHER_OR, Given, Meaning};
+use crate::observation::{Credentials, Observation, Target, Verdict};
+use capwrap::facts::KernelVersion;
+use capwrap::{Capability, CapabilitySet};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is known of the run as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunFacts {
+    /// What was handed to the command, thus what it could have been granted.
+    pub held: CapabilitySet,
+    /// Whether processes of it changed who they are.
+    pub ids_changed: IdsChanged,
+    /// Whether the tool's policy has it run with `no_new_privs`, as policies do unless they say
+    /// otherwise. The run that was observed need not have had it.
+    pub no_new_privs: bool,
+    /// The kernel that was asked.
+    pub kernel: KernelVersion,
+}
+
+/// Whether some process of a run changed its ids, whichever of the real, effective, saved or
+/// filesystem ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdsChanged {
+    /// Its user ids.
+    pub users: bool,
+    /// Its group ids.
+    pub groups: bool,
+}
+
+/// What a check means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// It was passed, or a broader one in its place, and what the command did hangs on it.
+    Needed,
+    /// It was refused, and what the command wanted hangs on it.
+    Denied,
+    /// Nothing that the command is after hangs on it.
+    Speculative,
+    /// It is about a user namespace or credentials that nothing handed over reaches.
+    Foreign,
+}
+
+impl Class {
+    /// Whether a check of this class asks for its capability to be granted.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Needed | Self::Denied)
+    }
+
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Needed => "needed",
+            Self::Denied => "denied",
+            Self::Speculative => "speculative",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// An observation and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classed {
+    /// What was seen.
+    pub observation: Observation,
+    /// What it means.
+    pub class: Class,
+    /// Why, in one phrase.
+    pub why: String,
+    /// Another capability that would do in the place of the one asked for, and opens less.
+    pub instead: Option<Capability>,
+}
+
+/// Classes every observation, in the order given.
+pub fn class(observations: &[Observation], run: &RunFacts) -> Vec<Classed> {
+    let pairs = Pairs::of(observations);
+    observations.iter().map(|observation| classed(observation, run, &pairs)).collect()
+}
+
+fn classed(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Classed {
+    let (class, why, instead) = foreign(observation)
+        .or_else(|| known_site(observation, run, pairs))
+        .or_else(|| not_from_the_grant(observation, run))
+        .or_else(|| pairs.half(observation))
+        .unwrap_or_else(|| plain(observation));
+    Classed { observation: observation.clone(), class, why, instead }
+}
+
+type Judgement = (Class, String, Option<Capability>);
+
+/// Whom nothing that is handed over reaches (user_namespaces(7)).
+fn foreign(observation: &Observation) -> Option<Judgement> {
+    let overlay = || observation.call_site.iter().any(|function| function.starts_with("ovl_"));
+    let why = match (observation.target, observation.credentials) {
+        (Target::Inner, _) => "in a user namespace made below the command's own",
+        (Target::Outer, _) => "in a user namespace that encloses the process's own",
+        (_, Credentials::Overridden) if overlay() => "overlayfs asks with the credentials of who mounted it",
+        _ => return None,
+    };
+    Some((Class::Foreign, why.to_owned(), None))
+}
+
+fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Option<Judgement> {
+    let given = |given| match given {
+        Given::Any => true,
+        Given::UsersUnchanged => !run.ids_changed.users,
+        Given::GroupsUnchanged => !run.ids_changed.groups,
+        Given::NoNewPrivileges => run.no_new_privs,
+    };
+    let site = sites::site(observation, run.kernel, given)?;
+    Some(match site.meaning {
+        Meaning::Speculative => (Class::Speculative, site.why.to_owned(), None),
+        Meaning::Foreign => (Class::Foreign, site.why.to_owned(), None),
+        Meaning::Narrower(_) if not_from_the_grant(observation, run).is_some() => return None,
+        // Refused, the kernel goes on to ask for the narrow one.
+        Meaning::Narrower(name) if observation.verdict == Verdict::Denied && pairs.asked(observation, name) => {
+            covered_by(name)
+        }
+        Meaning::Narrower(name) => {
+            let (class, _, _) = plain(observation);
+            (class, format!("{}: {name} would do", site.why), Capability::parse(name).ok())
+        }
+    })
+}
+
+/// Passed without having been handed over, or refused although it was.
+fn not_from_the_grant(observation: &Observation, run: &RunFacts) -> Option<Judgement> {
+    let held = run.held.contains(observation.capability);
+    match observation.verdict {
+        Verdict::Granted if !held => {
+            let why = "gained from a setuid program or a file's own capabilities";
+            Some((Class::Foreign, why.to_owned(), None))
+        }
+        Verdict::Denied if held => {
+            let why = "was handed over, and given up before it was asked for";
+            Some((Class::Speculative, why.to_owned(), None))
+        }
+        _ => None,
+    }
+}
+
+fn plain(observation: &Observation) -> Judgement {
+    let class = if observation.verdict == Verdict::Granted { Class::Needed } else { Class::Denied };
+    let why = match sites::telling(&observation.call_site) {
+        Some(function) => format!("asked by {function}"),
+        None => "the kernel does not name who asked".to_owned(),
+    };
+    (class, why, None)
+}
+
+fn covered_by(name: &str) -> Judgement {
+    (Class::Speculative, format!("covered: {name} is asked for in its place"), None)
+}
+
+/// A place from which both halves of a pair are asked: a process, a system call, and the call site
+/// beyond the function that asked (which may be another for each half).
+type Place<'o> = (u32, Option<&'o str>, &'o [String]);
+
+/// How often each capability was asked for and answered so, place by place.
+struct Pairs<'o>(BTreeMap<(Place<'o>, &'static str, Verdict), u64>);
+
+impl<'o> Pairs<'o> {
+    fn of(observations: &'o [Observation]) -> Self {
+        let mut times = BTreeMap::new();
+        for observation in observations.iter().filter(|observation| foreign(observation).is_none()) {
+            let key = (place(observation), observation.capability.name(), observation.verdict);
+            *times.entry(key).or_default() += observation.times;
+        }
+        Self(times)
+    }
+
+    /// What an observation means that is half of a pair of which the other half was asked too. The
+    /// kernel asks for the narrow half first, and for the other only if that is refused. So where
+    /// the broad one is asked for more often than the narrow one was refused, something asks for
+    /// the broad one alone (writing, of the two about files), and it covers the narrow one.
+    fn half(&self, observation: &Observation) -> Option<Judgement> {
+        let name = observation.capability.name();
+        EITHER_OR.iter().find_map(|pair| {
+            let refused = self.times(observation, pair.narrow, Verdict::Denied);
+            let passed = self.times(observation, pair.broad, Verdict::Granted);
+            let broad = passed + self.times(observation, pair.broad, Verdict::Denied);
+            if refused == 0 || broad == 0 {
+                return None;
+            }
+            // cap_bpf and cap_perfmon, refused at one place, have both led to cap_sys_admin there.
+            let rivals = EITHER_OR.iter().filter(|rival| rival.broad == pair.broad);
+            let led_there: u64 = rivals.map(|rival| self.times(observation, rival.narrow, Verdict::Denied)).sum();
+            let narrow_would_do = broad <= led_there;
+            let is_narrow = name == pair.narrow && observation.verdict == Verdict::Denied;
+            match (is_narrow, narrow_would_do) {
+                (true, false) => Some(covered_by(pair.broad)),
+                (true, true) if passed > 0 => {
+                    let why = format!("passed by way of {}, and would do alone", pair.broad);
+                    Some((Class::Needed, why, None))
+                }
+                (false, true) if name == pair.broad => Some(covered_by(pair.narrow)),
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether this capability was asked for at the place of the observation.
+    fn asked(&self, observation: &Observation, name: &'static str) -> bool {
+        [Verdict::Granted, Verdict::Denied].iter().any(|verdict| self.times(observation, name, *verdict) > 0)
+    }
+
+    fn times(&self, observation: &Observation, name: &'static str, verdict: Verdict) -> u64 {
+        self.0.get(&(place(observation), name, verdict)).copied().unwrap_or(0)
+    }
+}
+
+fn place(observation: &Observation) -> Place<'_> {
+    let site = sites::beyond_machinery(&observation.call_site);
+    (observation.process, observation.system_call.as_deref(), site.get(1..).unwrap_or_default())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use Class::{Denied, Foreign, Needed, Speculative};
+
+    /// A check by process 100, `/usr/bin/tool`, of its own credentials in its own namespace.
+    pub fn seen(capability: &str, verdict: Verdict, call: &str, site: &[&str]) -> Observation {
+        Observation {
+            process: 100,
+            executable: "/usr/bin/tool".to_owned(),
+            capability: Capability::parse(capability).unwrap(),
+            verdict,
+            options: None,
+            target: Target::Own,
+            credentials: Credentials::Own,
+            system_call: (!call.is_empty()).then(|| call.to_owned()),
+            call_site: site.iter().map(|&function| function.to_owned()).collect(),
+            times: 1,
+        }
+    }
+
+    pub fn granted(capability: &str, call: &str, site: &[&str]) -> Observation {
+        seen(capability, Verdict::Granted, call, site)
+    }
+
+    pub fn denied(capability: &str, call: &str, site: &[&str]) -> Observation {
+        seen(capability, Verdict::Denied, call, site)
+    }
+
+    /// A run that was handed everything, on Linux 6.18.
+    pub fn with_everything() -> RunFacts {
+        RunFacts {
+            held: Capability::all().collect(),
+            kernel: KernelVersion { major: 6, minor: 18, patch: 0 },
+            ..RunFacts::default()
+        }
+    }
+
+    /// A run that was handed nothing.
+    pub fn with_nothing() -> RunFacts {
+        RunFacts { held: CapabilitySet::EMPTY, ..with_everything() }
+    }
+
+    const OPEN: &[&str] =
+        &["ns_capable", "capable_wrt_inode_uidgid", "generic_permission", "inode_permission", "may_open"];
+
+    fn classes(observations: &[Observation], run: &RunFacts) -> Vec<Class> {
+        class(observations, run).into_iter().map(|classed| classed.class).collect()
+    }
+
+    #[test]
+    fn a_check_of_which_nothing_is_known_counts_in_full() {
+        for (run, observation, expected) in [
+            (with_everything(), granted("net_raw", "socket", &["ns_capable", "packet_create"]), Needed),
+            (with_nothing(), denied("net_raw", "socket", &["ns_capable", "packet_create"]), Denied),
+            (with_everything(), granted("syslog", "openat", &["kallsyms_show_value", "kallsyms_open"]), Needed),
+            (with_everything(), granted("ipc_lock", "io_uring_setup", &["capable", "io_uring_create"]), Needed),
+            (with_everything(), granted("sys_admin", "", &[]), Needed),
+        ] {
+            assert_eq!(classes(std::slice::from_ref(&observation), &run), [expected], "{observation:?}");
+        }
+    }
+
+    #[test]
+    fn checks_whose_failure_changes_nothing_are_speculative_wherever_they_come_from() {
+        let run = RunFacts { no_new_privs: true, ..with_everything() };
+        for observation in [
+            granted(
+                "sys_admin",
+                "clone",
+                &["cap_vm_enough_memory", "security_vm_enough_memory_mm", "dup_mm.constprop.0"],
+            ),
+            granted("sys_admin", "", &["__vm_enough_memory.cold", "mmap_region"]),
+            granted("setpcap", "capset", &["cap_capset", "security_capset"]),
+            granted("setuid", "setuid", &["ns_capable_setid", "__sys_setuid"]),
+            granted("setgid", "setresgid", &["ns_capable_setid", "__sys_setresgid"]),
+            granted("net_admin", "openat", &["ns_capable_noaudit", "net_ctl_permissions", "proc_sys_permission"]),
+            granted(
+                "sys_ptrace",
+                "read",
+                &["ns_capable_noaudit", "__ptrace_may_access", "ptrace_may_access", "do_task_stat"],
+            ),
+            granted(
+                "sys_resource",
+                "write",
+                &["has_ns_capability_noaudit", "has_capability_noaudit", "__set_oom_adj.isra.0"],
+            ),
+            granted("sys_admin", "bpf", &["ns_capable_noaudit", "do_jit", "bpf_int_jit_compile"]),
+            granted("sys_admin", "seccomp", &["ns_capable_noaudit", "do_seccomp"]),
+        ] {
+            let classed = class(std::slice::from_ref(&observation), &run);
+            assert_eq!(classed[0].class, Speculative, "{observation:?}");
+            assert!(!classed[0].why.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_same_functions_count_where_the_row_does_not_fit() {
+        for observation in [
+            granted("sys_ptrace", "ptrace", &["ns_capable", "__ptrace_may_access", "ptrace_attach"]),
+            granted("net_admin", "write", &["ns_capable_noaudit", "net_ctl_permissions", "proc_sys_call_handler"]),
+            granted("sys_resource", "write", &["capable", "__set_oom_adj"]),
+            granted("sys_admin", "seccomp", &["ns_capable_noaudit", "do_seccomp"]),
+            granted("setpcap", "prctl", &["ns_capable", "cap_task_prctl"]),
+        ] {
+            assert_eq!(classes(std::slice::from_ref(&observation), &with_everything()), [Needed], "{observation:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_ids_that_happened_needs_what_it_asked_for() {
+        let asked = [granted("setuid", "setuid", &["__sys_setuid"]), granted("setgid", "setgid", &["__sys_setgid"])];
+        for (users, groups, expected) in [
+            (false, false, [Speculative, Speculative]),
+            (true, false, [Needed, Speculative]),
+            (true, true, [Needed, Needed]),
+        ] {
+            let run = RunFacts { ids_changed: IdsChanged { users, groups }, ..with_everything() };
+            assert_eq!(classes(&asked, &run), expected, "users {users}, groups {groups}");
+        }
+        let refused = [denied("setuid", "setuid", &["__sys_setuid"])];
+        assert_eq!(classes(&refused, &with_nothing()), [Speculative]);
+        // Compares first: refused, it is a change that failed.
+        assert_eq!(classes(&[denied("setuid", "setreuid", &["__sys_setreuid"])], &with_nothing()), [Denied]);
+    }
+
+    #[test]
+    fn access_asks_in_vain_and_an_access_with_effective_ids_does_not() {
+        let site = &["generic_permission", "inode_permission", "do_faccessat"];
+        let overridden = Observation { credentials: Credentials::Overridden, ..denied("chown", "faccessat2", site) };
+        for (observation, expected) in [
+            (denied("chown", "access", site), Speculative),
+            (denied("chown", "faccessat", site), Speculative),
+            (overridden, Speculative),
+            (denied("chown", "faccessat2", site), Denied),
+        ] {
+            assert_eq!(classes(std::slice::from_ref(&observation), &with_nothing()), [expected], "{observation:?}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_handed_over_reaches_is_foreign() {
+        let mount = granted("sys_admin", "mount", &["ns_capable", "may_mount"]);
+        let inner = Observation { target: Target::Inner, ..mount.clone() };
+        let outer = Observation { target: Target::Outer, verdict: Verdict::Denied, ..mount };
+        let overlay = Observation {
+            credentials: Credentials::Overridden,
+            ..granted("dac_override", "openat", &["generic_permission", "inode_permission", "ovl_permission"])
+        };
+        let tracer = Observation {
+            credentials: Credentials::Other,
+            ..granted("sys_ptrace", "execve", &["ptracer_capable", "begin_new_exec"])
+        };
+        assert_eq!(classes(&[inner, outer, overlay, tracer], &with_everything()), [Foreign; 4]);
+    }
+
+    #[test]
+    fn what_a_setuid_program_has_was_not_handed_over() {
+        assert_eq!(classes(&[granted("chown", "fchown", &["chown_ok"])], &with_nothing()), [Foreign]);
+    }
+
+    #[test]
+    fn a_capability_that_the_tool_gave_up_is_not_wanted_when_it_is_refused_later() {
+        assert_eq!(
+            classes(&[denied("net_admin", "setsockopt", &["sk_setsockopt"])], &with_everything()),
+            [Speculative]
+        );
+    }
+
+    #[test]
+    fn without_capabilities_reading_a_file_wants_the_narrow_half_alone() {
+        let both = [denied("dac_read_search", "openat", OPEN), denied("dac_override", "openat", OPEN)];
+        assert_eq!(classes(&both, &with_nothing()), [Denied, Speculative]);
+    }
+
+    #[test]
+    fn without_capabilities_writing_a_file_wants_the_broad_half() {
+        let written = Observation { times: 2, ..denied("dac_override", "openat", OPEN) };
+        assert_eq!(classes(std::slice::from_ref(&written), &with_nothing()), [Denied]);
+        let both = [denied("dac_read_search", "openat", OPEN), written];
+        assert_eq!(classes(&both, &with_nothing()), [Speculative, Denied]);
+    }
+
+    #[test]
+    fn two_narrow_halves_of_one_broad_capability_are_both_wanted_without_it() {
+        let asked = |capability| denied(capability, "bpf", &["bpf_ns_capable", "bpf_prog_load", "__sys_bpf"]);
+        let broad = Observation { times: 2, ..asked("sys_admin") };
+        let seen = [asked("bpf"), asked("perfmon"), broad];
+        assert_eq!(classes(&seen, &with_nothing()), [Denied, Denied, Speculative]);
+    }
+
+    #[test]
+    fn halves_of_a_pair_in_other_places_have_nothing_to_do_with_each_other() {
+        let narrow = denied("bpf", "bpf", &["bpf_ns_capable", "bpf_prog_load", "__sys_bpf"]);
+        for elsewhere in [
+            Observation {
+                process: 101,
+                ..denied("sys_admin", "bpf", &["bpf_ns_capable", "bpf_prog_load", "__sys_bpf"])
+            },
+            denied("sys_admin", "bpf", &["capable", "bpf_prog_get_fd_by_id", "somewhere_else"]),
+            denied("sys_admin", "mount", &["bpf_ns_capable", "bpf_prog_load", "__sys_bpf"]),
+        ] {
+            assert_eq!(classes(&[narrow.clone(), elsewhere], &with_nothing()), [Denied, Denied]);
+        }
+    }
+
+    #[test]
+    fn what_the_broad_half_was_passed_for_the_narrow_one_would_have_done() {
+        let run = RunFacts { held: Capability::SYS_ADMIN.into(), ..with_everything() };
+        let site = &["bpf_ns_capable", "bpf_prog_load", "__sys_bpf"];
+        assert_eq!(
+            classes(&[denied("bpf", "bpf", site), granted("sys_admin", "bpf", site)], &run),
+            [Needed, Speculative]
+        );
+        let twice = Observation { times: 2, ..granted("sys_admin", "bpf", site) };
+        let both = [denied("bpf", "bpf", site), denied("perfmon", "bpf", site), twice.clone()];
+        assert_eq!(classes(&both, &run), [Needed, Needed, Speculative]);
+        assert_eq!(classes(&[denied("bpf", "bpf", site), twice], &run), [Speculative, Needed]);
+    }
+
+    #[test]
+    fn a_real_time_io_priority_is_for_the_narrower_capability_since_5_10() {
+        let asked = [granted("sys_admin", "ioprio_set", &["capable", "ioprio_check_cap", "set_task_ioprio"])];
+        let classed = class(&asked, &with_everything());
+        assert_eq!((classed[0].class, classed[0].instead.map(Capability::name)), (Needed, Some("cap_sys_nice")));
+        // Without either, or with the narrower one alone, the broad one is not what is missing.
+        let site = &["capable", "ioprio_check_cap", "set_task_ioprio"];
+        let refused = denied("sys_admin", "ioprio_set", site);
+        let both = [refused.clone(), denied("sys_nice", "ioprio_set", site)];
+        assert_eq!(classes(&both, &with_nothing()), [Speculative, Denied]);
+        let enough = RunFacts { held: CapabilitySet::parse("sys_nice").unwrap(), ..with_everything() };
+        assert_eq!(classes(&[refused, granted("sys_nice", "ioprio_set", site)], &enough), [Speculative, Needed]);
+        let older = RunFacts { kernel: KernelVersion { major: 5, minor: 4, patch: 0 }, ..with_everything() };
+        assert_eq!(class(&asked, &older)[0].instead, None);
+    }
+}

@@ -1,0 +1,255 @@
+//! From classed checks to what the command needs, with the evidence, or to the reason why nothing
+//! can be said.
+
+use super::class::{Class, Classed};
+use super::sites;
+use capwrap::{Capability, CapabilitySet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What a run showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// What the command needs, in the order of the capabilities' numbers.
+    pub needed: Vec<Need>,
+    /// What the policy grants for this run and the command never needed in it.
+    pub removable: CapabilitySet,
+    /// What only speculative checks asked for. Should the command fail with what it needs alone,
+    /// one of these is the first to try.
+    pub possible: CapabilitySet,
+}
+
+/// One capability that is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Which.
+    pub capability: Capability,
+    /// What the kernel was asked for, where this one opens less and would do.
+    pub in_place_of: Option<Capability>,
+    /// Whether nothing passed the checks for it: it was not there to be granted.
+    pub denied: bool,
+    /// How often it was asked for.
+    pub times: u64,
+    /// Where, the most frequent first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A place where a capability was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Evidence {
+    /// The file that the process executed.
+    pub executable: String,
+    /// The system call, where there was one.
+    pub system_call: Option<String>,
+    /// The kernel's function that asked, where the kernel names one.
+    pub function: Option<String>,
+    /// How often.
+    pub times: u64,
+}
+
+impl Needs {
+    /// The needed capabilities as a set.
+    pub fn set(&self) -> CapabilitySet {
+        self.needed.iter().map(|need| need.capability).collect()
+    }
+
+    /// The same after a proof: of what it needs the command keeps this, and works without that.
+    #[must_use]
+    pub fn proven(mut self, kept: CapabilitySet, removed: CapabilitySet) -> Self {
+        self.needed.retain(|need| kept.contains(need.capability));
+        for capability in kept.without(self.set()).iter() {
+            self.needed.push(Need { capability, in_place_of: None, denied: false, times: 0, evidence: Vec::new() });
+        }
+        self.needed.sort_by_key(|need| need.capability);
+        self.removable = self.removable.union(removed).without(kept);
+        self.possible = self.possible.without(kept);
+        self
+    }
+
+    /// What was wanted and always refused.
+    pub fn denied(&self) -> CapabilitySet {
+        self.needed.iter().filter(|need| need.denied).map(|need| need.capability).collect()
+    }
+}
+
+/// Why a policy is not refined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Something did not fit between kernel and user space.
+    Lost(Vec<(String, u64)>),
+    /// Not one check of any class.
+    NothingSeen,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(counters) => {
+                let counters: Vec<_> = counters.iter().map(|(name, times)| format!("{times} × {name}")).collect();
+                write!(out, "{} was lost: the counts are not whole, so the policy is not refined", counters.join(", "))
+            }
+            // execve itself maps memory, which asks for cap_sys_admin.
+            Self::NothingSeen => out.write_str(
+                "nothing was seen, and no program runs without a check: the probe did not see the command, \
+                 so the policy is not refined",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Decides what is needed. `granted` is what the policy grants for this run, and `lost` holds the
+/// counters of what was lost, by name.
+///
+/// # Errors
+/// Counts that are not whole, and a run in which nothing was seen.
+pub fn decide(checks: &[Classed], granted: CapabilitySet, lost: &BTreeMap<String, u64>) -> Result<Needs, Refusal> {
+    let lost: Vec<(String, u64)> =
+        lost.iter().filter(|(_, times)| **times > 0).map(|(name, times)| (name.clone(), *times)).collect();
+    if !lost.is_empty() {
+        return Err(Refusal::Lost(lost));
+    }
+    if checks.is_empty() {
+        return Err(Refusal::NothingSeen);
+    }
+    let set = needed(checks.iter().map(|check| (check.class, check.observation.capability, check.instead)));
+    let asked = |class: fn(Class) -> bool| -> CapabilitySet {
+        checks.iter().filter(|check| class(check.class)).map(|check| check.observation.capability).collect()
+    };
+    Ok(Needs {
+        needed: set.iter().map(|capability| need(capability, set, checks)).collect(),
+        // What stands for something else was used all the same: only a proof takes it away.
+        removable: granted.without(set).without(asked(Class::counts)),
+        possible: asked(|class| class == Class::Speculative).without(set),
+    })
+}
+
+/// The capabilities that checks of these classes need. Where one would do in the place of another
+/// that is needed anyway, that other one serves for both.
+pub fn needed(checks: impl Iterator<Item = (Class, Capability, Option<Capability>)>) -> CapabilitySet {
+    let counting: BTreeSet<_> =
+        checks.filter(|(class, _, _)| class.counts()).map(|(_, capability, instead)| (capability, instead)).collect();
+    let outright =
+        counting.iter().filter(|(_, instead)| instead.is_none()).map(|(capability, _)| *capability).collect();
+    let replaced = counting.iter().filter_map(|(capability, instead)| instead.map(|instead| (*capability, instead)));
+    replaced.fold(
+        outright,
+        |set: CapabilitySet, (capability, instead)| {
+            if set.contains(capability) { set } else { set.union(instead.into()) }
+        },
+    )
+}
+
+fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need {
+    let asked_for = |check: &&Classed| {
+        let observation = &check.observation;
+        check.class.counts()
+            && match check.instead {
+                Some(instead) if !set.contains(observation.capability) => instead == capability,
+                _ => observation.capability == capability,
+            }
+    };
+    let about: Vec<&Classed> = checks.iter().filter(asked_for).collect();
+    let outright = about.iter().any(|check| check.observation.capability == capability);
+    let mut places: BTreeMap<_, u64> = BTreeMap::new();
+    for Classed { observation, .. } in &about {
+        let function = sites::telling(&observation.call_site).map(str::to_owned);
+        let place = (observation.executable.clone(), observation.system_call.clone(), function);
+        *places.entry(place).or_default() += observation.times;
+    }
+    let mut evidence: Vec<Evidence> = places
+        .into_iter()
+        .map(|((executable, system_call, function), times)| Evidence { executable, system_call, function, times })
+        .collect();
+    evidence.sort_by_key(|place| std::cmp::Reverse(place.times));
+    Need {
+        capability,
+        in_place_of: about.first().filter(|_| !outright).map(|check| check.observation.capability),
+        denied: about.iter().all(|check| check.class == Class::Denied),
+        times: about.iter().map(|check| check.observation.times).sum(),
+        evidence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::class::class;
+    use super::super::class::tests::{denied, granted, with_everything, with_nothing};
+    use super::*;
+    use crate::observation::Observation;
+
+    const NONE_LOST: BTreeMap<String, u64> = BTreeMap::new();
+
+    fn set(list: &str) -> CapabilitySet {
+        CapabilitySet::parse(list).unwrap()
+    }
+
+    fn noise() -> Observation {
+        granted("sys_admin", "mmap", &["cap_vm_enough_memory"])
+    }
+
+    #[test]
+    fn what_is_needed_comes_with_its_evidence_and_noise_is_left_out() {
+        let socket = granted("net_raw", "socket", &["ns_capable", "packet_create"]);
+        let elsewhere = Observation { executable: "/usr/bin/child".into(), process: 101, times: 7, ..socket.clone() };
+        let checks =
+            class(&[noise(), socket.clone(), Observation { process: 102, ..socket }, elsewhere], &with_everything());
+        let needs = decide(&checks, set("net_raw,sys_admin,chown"), &NONE_LOST).unwrap();
+        assert_eq!(needs.set(), set("net_raw"));
+        assert_eq!(needs.removable, set("sys_admin,chown"));
+        assert_eq!(needs.possible, set("sys_admin"));
+        let need = &needs.needed[0];
+        assert_eq!((need.times, need.denied, need.in_place_of), (9, false, None));
+        let places: Vec<_> = need.evidence.iter().map(|place| (place.executable.as_str(), place.times)).collect();
+        assert_eq!(places, [("/usr/bin/child", 7), ("/usr/bin/tool", 2)]);
+        assert_eq!(need.evidence[0].function.as_deref(), Some("packet_create"));
+    }
+
+    #[test]
+    fn what_was_refused_for_want_of_a_grant_is_needed_and_marked() {
+        let checks = class(&[denied("sys_time", "clock_settime", &["cap_settime"])], &with_nothing());
+        let needs = decide(&checks, CapabilitySet::EMPTY, &NONE_LOST).unwrap();
+        assert_eq!((needs.set(), needs.denied()), (set("sys_time"), set("sys_time")));
+    }
+
+    #[test]
+    fn a_narrower_capability_that_would_do_is_needed_in_the_place_of_the_one_asked_for() {
+        let ioprio = granted("sys_admin", "ioprio_set", &["capable", "ioprio_check_cap"]);
+        let checks = class(std::slice::from_ref(&ioprio), &with_everything());
+        let needs = decide(&checks, set("sys_admin"), &NONE_LOST).unwrap();
+        assert_eq!(needs.set(), set("sys_nice"));
+        assert_eq!(needs.needed[0].in_place_of, Some(Capability::SYS_ADMIN));
+        assert_eq!(needs.removable, CapabilitySet::EMPTY, "it was used: only a proof takes it away");
+
+        let checks = class(&[ioprio, granted("sys_admin", "mount", &["may_mount"])], &with_everything());
+        let needs = decide(&checks, CapabilitySet::EMPTY, &NONE_LOST).unwrap();
+        assert_eq!(needs.set(), set("sys_admin"), "needed anyway, it serves for both");
+        assert_eq!(needs.needed[0].times, 2);
+    }
+
+    #[test]
+    fn a_proof_goes_before_what_was_counted() {
+        let seen = [granted("net_raw", "socket", &["packet_create"]), granted("chown", "fchown", &["chown_ok"])];
+        let needs = decide(&class(&seen, &with_everything()), set("kill"), &NONE_LOST).unwrap();
+        let needs = needs.proven(set("net_raw,sys_nice"), set("chown"));
+        assert_eq!(needs.set(), set("net_raw,sys_nice"));
+        assert_eq!(needs.removable, set("kill,chown"));
+        assert_eq!((needs.needed[0].times, needs.needed[1].times), (1, 0));
+    }
+
+    #[test]
+    fn a_loss_refuses_and_says_of_what() {
+        let lost = BTreeMap::from([("full_map".to_owned(), 3), ("missed_fork".to_owned(), 0)]);
+        let refusal = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, &lost).unwrap_err();
+        let expected = "3 × full_map was lost: the counts are not whole, so the policy is not refined";
+        assert_eq!(refusal.to_string(), expected);
+    }
+
+    #[test]
+    fn seeing_nothing_at_all_refuses_and_seeing_only_noise_does_not() {
+        assert_eq!(decide(&[], CapabilitySet::EMPTY, &NONE_LOST), Err(Refusal::NothingSeen));
+        let needs = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, &NONE_LOST).unwrap();
+        assert_eq!(needs.needed, []);
+    }
+}

@@ -1,0 +1,212 @@
+//! Proof by taking away: which of the capabilities a command can do without.
+//!
+//! Pure but for the runs, which the caller makes: the order and the judgement are tested without
+//! running anything.
+
+use super::sites::rank;
+use anyhow::{Result, bail};
+use capwrap::CapabilitySet;
+
+/// What one run showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Whether the check says that it worked.
+    pub works: bool,
+    /// What it asked for, whether that was there or not.
+    pub asked: CapabilitySet,
+}
+
+/// What was proven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// With these it works, and without any one of them it does not.
+    pub kept: CapabilitySet,
+    /// What it was asked for, and works without.
+    pub removed: CapabilitySet,
+    /// How many runs it took.
+    pub runs: u64,
+}
+
+/// What to start from.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// All that can be handed over.
+    pub everything: CapabilitySet,
+    /// What the full run is held to need.
+    pub needed: CapabilitySet,
+    /// Everything that it asked for, whatever it means.
+    pub asked: CapabilitySet,
+    /// How often each set is run: it works only if all of them do.
+    pub repeat: u64,
+}
+
+/// How often the full set is run before its check is believed.
+const FLAKY_RUNS: u64 = 2;
+
+/// Takes one capability after the other away, those closest to root first, and leaves away what the
+/// command does without. Whoever fails with a set is taken to fail with every part of it.
+///
+/// # Errors
+/// A command that does not pass its own check with everything there: nothing is proven of it. And
+/// whatever `run` fails with.
+pub fn minimize(start: Start, run: impl FnMut(CapabilitySet) -> Result<Trial>) -> Result<Proof> {
+    let mut runs = Runs { run, made: 0 };
+    if !runs.hold(start.everything, start.repeat.max(FLAKY_RUNS))?.works {
+        bail!("the check fails although every capability is there: the command is flaky, or the check not about it");
+    }
+    let needed = start.needed.intersection(start.everything);
+    let asked = start.asked.intersection(start.everything);
+    let mut kept = start.everything;
+    // What it seems to need, else what it asked for, else everything: the first with which it works.
+    for candidate in [needed, needed.union(asked)] {
+        if runs.hold(candidate, start.repeat)?.works {
+            kept = candidate;
+            break;
+        }
+    }
+    let mut removed = needed.without(kept);
+    let mut settled = CapabilitySet::EMPTY;
+    while let Some(broadest) = kept.without(settled).iter().min_by_key(|one| rank(*one)) {
+        let without = kept.without(broadest.into());
+        let trial = runs.hold(without, start.repeat)?;
+        if trial.works {
+            kept = without;
+            removed.insert(broadest);
+            continue;
+        }
+        // It fails, but asked for something else now, as a real-time ioprio asks for cap_sys_nice
+        // where cap_sys_admin is not there. That may do, if it is narrower.
+        let others = trial.asked.intersection(start.everything).without(kept);
+        let narrower: CapabilitySet = others.iter().filter(|other| rank(*other) > rank(broadest)).collect();
+        let instead = without.union(narrower);
+        if !narrower.is_empty() && runs.hold(instead, start.repeat)?.works {
+            kept = instead;
+            removed.insert(broadest);
+            // What failed before the newcomers were there may work with them.
+            settled = CapabilitySet::EMPTY;
+            continue;
+        }
+        settled.insert(broadest);
+    }
+    Ok(Proof { kept, removed: removed.without(kept), runs: runs.made })
+}
+
+struct Runs<R> {
+    run: R,
+    made: u64,
+}
+
+impl<R: FnMut(CapabilitySet) -> Result<Trial>> Runs<R> {
+    /// Runs with this set until it fails or has worked so often.
+    fn hold(&mut self, set: CapabilitySet, repeat: u64) -> Result<Trial> {
+        let mut asked = CapabilitySet::EMPTY;
+        for _ in 0..repeat.max(1) {
+            self.made += 1;
+            let trial = (self.run)(set)?;
+            asked = asked.union(trial.asked);
+            if !trial.works {
+                return Ok(Trial { works: false, asked });
+            }
+        }
+        Ok(Trial { works: true, asked })
+    }
+}
+
+/// The most runs that proving this many capabilities takes, one a step, for showing progress.
+pub fn at_most(start: &Start) -> u64 {
+    let repeat = start.repeat.max(1);
+    let candidates = start.needed.iter().count() as u64;
+    repeat.max(FLAKY_RUNS) + repeat * (1 + candidates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use capwrap::Capability;
+
+    fn set(list: &str) -> CapabilitySet {
+        CapabilitySet::parse(list).unwrap()
+    }
+
+    fn start(needed: &str) -> Start {
+        Start { everything: Capability::all().collect(), needed: set(needed), asked: set(needed), repeat: 1 }
+    }
+
+    /// A command that works where one of the alternatives is there whole, and asks for all of them.
+    fn works_with<'a>(alternatives: &'a [&'a str]) -> impl FnMut(CapabilitySet) -> Result<Trial> + 'a {
+        move |held| {
+            let works = alternatives.iter().any(|one| set(one).is_subset(held));
+            let asked = alternatives.iter().fold(CapabilitySet::EMPTY, |all, one| all.union(set(one)));
+            Ok(Trial { works, asked })
+        }
+    }
+
+    #[test]
+    fn what_is_not_needed_is_taken_away() {
+        let proof = minimize(start("cap_sys_admin,cap_net_raw,cap_syslog"), works_with(&["cap_net_raw"])).unwrap();
+        assert_eq!(proof.kept, set("cap_net_raw"));
+        assert_eq!(proof.removed, set("cap_sys_admin,cap_syslog"));
+    }
+
+    #[test]
+    fn a_narrower_one_that_is_asked_for_instead_is_learned() {
+        let proof = minimize(start("cap_sys_admin"), works_with(&["cap_sys_admin", "cap_sys_nice"])).unwrap();
+        assert_eq!(proof.kept, set("cap_sys_nice"));
+        assert_eq!(proof.removed, set("cap_sys_admin"));
+    }
+
+    #[test]
+    fn a_broader_one_never_takes_the_place_of_a_narrower() {
+        let proof = minimize(start("cap_sys_nice"), works_with(&["cap_sys_nice", "cap_sys_admin"])).unwrap();
+        assert_eq!(proof.kept, set("cap_sys_nice"));
+    }
+
+    #[test]
+    fn what_only_seemed_speculative_is_kept_where_it_does_not_work_without() {
+        let start = Start { asked: set("cap_net_raw,cap_setuid"), ..start("cap_net_raw") };
+        let proof = minimize(start, works_with(&["cap_net_raw,cap_setuid"])).unwrap();
+        assert_eq!(proof.kept, set("cap_net_raw,cap_setuid"));
+    }
+
+    #[test]
+    fn nothing_can_be_taken_from_what_is_kept() {
+        let alternatives = ["cap_sys_ptrace,cap_bpf", "cap_sys_admin,cap_bpf", "cap_kill,cap_net_raw"];
+        let proof = minimize(start("cap_sys_admin,cap_bpf,cap_kill"), works_with(&alternatives)).unwrap();
+        assert!(works_with(&alternatives)(proof.kept).unwrap().works);
+        for one in proof.kept.iter() {
+            assert!(!works_with(&alternatives)(proof.kept.without(one.into())).unwrap().works, "{one}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_needs_none_ends_with_the_empty_set() {
+        let proof = minimize(start("cap_sys_admin"), works_with(&[""])).unwrap();
+        assert_eq!(proof.kept, CapabilitySet::EMPTY);
+        assert_eq!(proof.runs, 4);
+    }
+
+    #[test]
+    fn a_flaky_command_is_refused() {
+        let mut run = 0;
+        let error = minimize(start("cap_net_raw"), |_| {
+            run += 1;
+            Ok(Trial { works: run != 2, asked: CapabilitySet::EMPTY })
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("flaky"), "{error}");
+    }
+
+    #[test]
+    fn each_set_is_run_as_often_as_is_asked_and_one_failure_is_a_failure() {
+        // Without cap_net_raw it fails at each third run only.
+        let mut run = 0;
+        let start = Start { repeat: 3, ..start("cap_net_raw") };
+        let proof = minimize(start, |held| {
+            run += 1;
+            Ok(Trial { works: held.contains(Capability::parse("net_raw").unwrap()) || run % 3 != 0, asked: held })
+        })
+        .unwrap();
+        assert_eq!(proof.kept, set("cap_net_raw"));
+        assert_eq!(proof.runs, 3 + 3 + 3);
+    }
+}

@@ -1,0 +1,71 @@
+//! The impure edge of learning: one run of the command under the probe.
+
+use super::profile::Exit;
+use crate::observation::Observation;
+use crate::probe::{self, BackEnd, Losses, Tally};
+use crate::run::{self, Ending, Limits, Output, Plan, User};
+use anyhow::Result;
+use capwrap::CapabilitySet;
+use capwrap_ebpf::Settings;
+use std::ffi::OsString;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A command and how it is run.
+pub struct Subject<'s> {
+    /// The command and its arguments.
+    pub command: &'s [OsString],
+    /// Whom it runs as; `None`: whoever runs this.
+    pub user: Option<&'s User>,
+    /// What is handed to it.
+    pub hold: CapabilitySet,
+    /// How many execs it is away from being the tool: the launcher's comes before the tool's own.
+    pub execs: u32,
+    /// The back end to use; `None`: the first that works.
+    pub back_end: Option<BackEnd>,
+    pub limits: Limits,
+}
+
+/// What a run showed.
+pub struct Seen {
+    pub observations: Vec<Observation>,
+    pub losses: Losses,
+    pub tally: Tally,
+    pub back_end: BackEnd,
+    pub ending: Ending,
+    /// What it wrote to standard output, where that was kept.
+    pub stdout: Vec<u8>,
+    /// When it began: RFC 3339, in UTC.
+    pub started: String,
+    pub took: Duration,
+}
+
+impl From<Ending> for Exit {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Exited(status) => Self::Code(status),
+            Ending::Killed(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+/// Runs the command once, to its end and that of everything it leaves behind.
+pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
+    // Counts need no ring: the smallest there is.
+    let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
+    let plan = Plan { command: subject.command, user: subject.user, hold: subject.hold, output };
+    let stopped = run::start(plan)?;
+    probe.start_at(stopped.id(), subject.execs)?;
+    let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let began = Instant::now();
+    let (ending, stdout) = stopped.run(subject.limits)?;
+    Ok(Seen {
+        observations: probe.observations()?,
+        losses: probe.losses()?,
+        tally: probe.tally()?,
+        back_end: probe.back_end,
+        ending,
+        stdout,
+        started,
+        took: began.elapsed(),
+    })
+}

@@ -1,0 +1,66 @@
+//! Programs that bring privileges of their own: setuid, setgid, or with file capabilities. What
+//! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
+
+use super::class::{Class, Classed};
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Classes the checks of such programs as foreign.
+pub fn set_apart(classed: &mut [Classed], tool: &Path) {
+    let privileged = among(classed);
+    apart(classed, &privileged, &tool.to_string_lossy());
+}
+
+fn apart(classed: &mut [Classed], privileged: &BTreeSet<String>, tool: &str) {
+    for one in classed {
+        let executable = &one.observation.executable;
+        if executable != tool && one.class.counts() && privileged.contains(executable) {
+            one.class = Class::Foreign;
+            one.why = "a program with privileges of its own".to_owned();
+            one.instead = None;
+        }
+    }
+}
+
+/// Tells which there were.
+pub fn note(classed: &[Classed], tool: &Path) {
+    for program in among(classed) {
+        if Path::new(&program) == tool {
+            crate::note(&format!(
+                "{program} is setuid, setgid or has file capabilities: the kernel took what was handed to it away"
+            ));
+        } else {
+            crate::note(&format!(
+                "{program} has privileges of its own (setuid, setgid or file capabilities): what it does with them is not learned"
+            ));
+        }
+    }
+}
+
+fn among(classed: &[Classed]) -> BTreeSet<String> {
+    let executables: BTreeSet<&String> = classed.iter().map(|one| &one.observation.executable).collect();
+    executables.into_iter().filter(|program| brings_privileges(Path::new(program))).cloned().collect()
+}
+
+fn brings_privileges(program: &Path) -> bool {
+    let bits = std::fs::metadata(program).map_or(0, |found| found.permissions().mode());
+    bits & 0o6000 != 0 || matches!(xattr::get(program, "security.capability"), Ok(Some(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::class::{class, tests};
+
+    #[test]
+    fn what_a_setuid_program_is_granted_is_not_the_tools() {
+        let mut seen =
+            vec![tests::granted("chown", "fchown", &["chown_ok"]), tests::granted("chown", "fchown", &["chown_ok"])];
+        seen[1].executable = "/usr/bin/su".to_owned();
+        let mut classed = class(&seen, &tests::with_everything());
+        apart(&mut classed, &BTreeSet::from(["/usr/bin/su".to_owned()]), "/usr/bin/tool");
+        assert_eq!(classed[0].class, Class::Needed);
+        assert_eq!(classed[1].class, Class::Foreign);
+    }
+}

@@ -1,0 +1,552 @@
+//! The evidence of learning as JSON: what was seen in which runs, kept beside the policy.
+//!
+//! ```json
+//! {"schema": 1, "needed": ["cap_net_raw"], "runs": [{"id": "…", "command": ["ping", "::1"], …}]}
+//! ```
+//!
+//! A profile is a set of runs, each known by the digest of what it holds. So the union of profiles
+//! is one again, in whatever order and however often they are joined. `needed` is for readers: it
+//! follows from the runs, and is worked out anew, whatever a file says, when one is read.
+
+use super::class::{Class, Classed, IdsChanged};
+use super::{decide, sites};
+use crate::observation::{Credentials, Target, Verdict};
+use anyhow::{Context, Result, bail, ensure};
+use capwrap::{Capability, CapabilitySet, hex};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The largest profile that is read, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The format that this capwrap writes and reads.
+const SCHEMA: u32 = 1;
+const MAX_RUNS: usize = 10_000;
+const MAX_CHECKS: usize = 100_000;
+
+/// A set of runs and what they need together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    schema: u32,
+    #[serde(with = "names")]
+    needed: CapabilitySet,
+    runs: Vec<Run>,
+}
+
+/// One run of a command, as it was observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// SHA-256, in hexadecimal, of all the rest. Set when the run becomes part of a profile.
+    #[serde(default)]
+    pub id: String,
+    /// The command and its arguments. What is not UTF-8 in them is escaped.
+    pub command: Vec<String>,
+    /// When it began: RFC 3339, in UTC.
+    pub started: String,
+    /// The file that the command is.
+    pub tool: Tool,
+    /// Whom it ran as.
+    pub user: User,
+    /// The kernel that was asked.
+    pub kernel: Kernel,
+    /// How the probe was attached: `fexit`, `tp_btf`, `kprobe`.
+    pub back_end: String,
+    /// What was handed to the command.
+    #[serde(with = "names")]
+    pub held: CapabilitySet,
+    /// How many processes it had.
+    pub processes: u64,
+    /// The files that they executed.
+    pub executables: BTreeSet<String>,
+    /// Whether any of them changed its ids.
+    pub ids_changed: IdsChanged,
+    /// How it ended; nothing where that was not seen.
+    pub exit: Option<Exit>,
+    /// How often something was lost, by the counter's name.
+    pub lost: BTreeMap<String, u64>,
+    /// What was proven by taking capabilities away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimized: Option<Minimized>,
+    /// The checks, those of all processes together.
+    pub checks: Vec<Check>,
+}
+
+/// The file that a command is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Its path.
+    pub path: String,
+    /// Its SHA-256 in hexadecimal; nothing where it could not be read.
+    pub sha256: Option<String>,
+}
+
+/// Whom a command ran as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The name, where the user has one.
+    pub name: Option<String>,
+    /// The user id.
+    pub uid: u32,
+}
+
+/// The kernel, and those of its settings that decide what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kernel {
+    /// As `uname -r` prints it.
+    pub release: String,
+    /// The number of the last capability that it knows.
+    pub cap_last_cap: u8,
+    /// Settings by their dotted names; null for one that it does not have.
+    pub sysctls: BTreeMap<String, Option<String>>,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// With this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// What `--minimize` proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Minimized {
+    /// With these it works, and without any one of them it does not.
+    #[serde(with = "names")]
+    pub kept: CapabilitySet,
+    /// It works without these.
+    #[serde(with = "names")]
+    pub removed: CapabilitySet,
+    /// How many runs that took.
+    pub runs: u64,
+    /// What judged that it works: the check command, or nothing for the same output and status.
+    pub check: Option<String>,
+}
+
+/// One kind of check, of all processes that made it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What was asked for.
+    #[serde(with = "name")]
+    pub capability: Capability,
+    /// What the check means.
+    pub class: Class,
+    /// What the kernel answered.
+    #[serde(with = "VerdictWord")]
+    pub verdict: Verdict,
+    /// Why it is of its class.
+    pub why: String,
+    /// What would do in its place.
+    #[serde(default, with = "optional_name", skip_serializing_if = "Option::is_none")]
+    pub instead: Option<Capability>,
+    /// How often it was made.
+    pub times: u64,
+    /// By how many processes.
+    pub processes: u64,
+    /// What they executed.
+    pub executable: String,
+    /// In which system call; null outside of any.
+    pub system_call: Option<String>,
+    /// The kernel's functions, from the one that asked outwards.
+    pub call_site: Vec<String>,
+    /// Whether the answer is audited; null where the back end cannot see it.
+    pub audited: Option<bool>,
+    /// Whether it was asked for setuid or setgid; null where the back end cannot see it.
+    pub inset_id: Option<bool>,
+    /// In which user namespace.
+    #[serde(with = "TargetWord")]
+    pub target: Target,
+    /// Of whose credentials.
+    #[serde(with = "CredentialsWord")]
+    pub credentials: Credentials,
+}
+
+impl Profile {
+    /// The profile of these runs; one that is there twice counts once.
+    pub fn of(runs: impl IntoIterator<Item = Run>) -> Self {
+        let runs: BTreeMap<String, Run> = runs.into_iter().map(Run::sealed).map(|run| (run.id.clone(), run)).collect();
+        let mut runs: Vec<Run> = runs.into_values().collect();
+        // By id within one instant, as the map has them.
+        runs.sort_by(|one, other| one.started.cmp(&other.started));
+        let needed = runs.iter().fold(CapabilitySet::EMPTY, |set, run| set.union(run.needed()));
+        Self { schema: SCHEMA, needed, runs }
+    }
+
+    /// Reads the text of a profile.
+    ///
+    /// # Errors
+    /// JSON that does not parse or is no profile, with its line and column, and a run that is not
+    /// what its id says.
+    pub fn read(text: &str) -> Result<Self> {
+        ensure!(text.len() <= MAX_BYTES, "larger than {} MiB", MAX_BYTES / 1024 / 1024);
+        // First the schema alone: a later one has other keys, of which the error would be.
+        let schema: SchemaAlone = serde_json::from_str(text).context("no profile")?;
+        ensure!(schema.schema == SCHEMA, "schema {}: this capwrap knows {SCHEMA}", schema.schema);
+        let read: Self = serde_json::from_str(text).context("no profile")?;
+        ensure!(read.runs.len() <= MAX_RUNS, "{} runs, of which {MAX_RUNS} are allowed", read.runs.len());
+        for (at, run) in read.runs.iter().enumerate() {
+            run.check().with_context(|| format!("runs[{at}]"))?;
+        }
+        Ok(Self::of(read.runs))
+    }
+
+    /// The profile as JSON, ended by a newline.
+    ///
+    /// # Errors
+    /// None that a profile can cause.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// All runs of both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self::of(self.runs.into_iter().chain(other.runs))
+    }
+
+    /// What the runs need together.
+    pub const fn needed(&self) -> CapabilitySet {
+        self.needed
+    }
+
+    /// The runs, the earliest first.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+}
+
+impl Run {
+    /// What the run needs: what was proven, or else what was counted.
+    pub fn needed(&self) -> CapabilitySet {
+        match &self.minimized {
+            Some(minimized) => minimized.kept,
+            None => decide::needed(self.checks.iter().map(|check| (check.class, check.capability, check.instead))),
+        }
+    }
+
+    /// The run with its checks in their order and the id that fits.
+    fn sealed(mut self) -> Self {
+        self.checks.sort();
+        self.id = self.digest();
+        self
+    }
+
+    fn digest(&self) -> String {
+        let unnamed = Self { id: String::new(), ..self.clone() };
+        // Keys in the order of the fields above, maps in that of their keys, no blanks.
+        let canonical = serde_json::to_vec(&unnamed).unwrap_or_default();
+        hex::encode(&Sha256::digest(&canonical))
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(self.checks.len() <= MAX_CHECKS, "{} checks, of which {MAX_CHECKS} are allowed", self.checks.len());
+        ensure!(is_utc(&self.started), "started: {:?} is no instant such as 2026-01-31T12:00:00Z", self.started);
+        if let Some(digest) = &self.tool.sha256 {
+            ensure!(hex::decode(digest).is_some(), "tool: {digest:?} is no SHA-256");
+        }
+        if let Some(minimized) = &self.minimized {
+            let both = minimized.kept.intersection(minimized.removed);
+            ensure!(both.is_empty(), "minimized: {both} both kept and removed");
+        }
+        if self.clone().sealed().id != self.id {
+            bail!("id: the run is not the one that its id was made from");
+        }
+        Ok(())
+    }
+}
+
+/// `2026-01-31T12:00:00Z`, with or without parts of a second: what sorts as text as it does in time, to the second.
+fn is_utc(text: &str) -> bool {
+    let digit_or = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        10 => byte == b'T',
+        13 | 16 => byte == b':',
+        19 if byte == b'.' => true,
+        _ => byte.is_ascii_digit(),
+    };
+    text.strip_suffix('Z')
+        .is_some_and(|text| text.len() >= 19 && text.len() <= 29 && text.bytes().enumerate().all(digit_or))
+}
+
+/// The checks of a run, those that differ in the process alone put together.
+pub fn checks(classed: &[Classed]) -> Vec<Check> {
+    let mut together: BTreeMap<Check, (u64, BTreeSet<u32>)> = BTreeMap::new();
+    for Classed { observation, class, why, instead } in classed {
+        let check = Check {
+            capability: observation.capability,
+            class: *class,
+            verdict: observation.verdict,
+            why: why.clone(),
+            instead: *instead,
+            times: 0,
+            processes: 0,
+            executable: observation.executable.clone(),
+            system_call: observation.system_call.clone(),
+            call_site: observation.call_site.clone(),
+            audited: observation.options.map(|options| options.audited),
+            inset_id: observation.options.map(|options| options.inset_id),
+            target: observation.target,
+            credentials: observation.credentials,
+        };
+        let (times, processes) = together.entry(check).or_default();
+        *times += observation.times;
+        processes.insert(observation.process);
+    }
+    let counted = |(check, (times, processes)): (Check, (u64, BTreeSet<u32>))| Check {
+        times,
+        processes: processes.len() as u64,
+        ..check
+    };
+    together.into_iter().map(counted).collect()
+}
+
+impl Check {
+    /// The function that asked.
+    pub fn telling(&self) -> Option<&str> {
+        sites::telling(&self.call_site)
+    }
+}
+
+#[derive(Deserialize)]
+struct SchemaAlone {
+    schema: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Verdict", rename_all = "snake_case")]
+enum VerdictWord {
+    Granted,
+    Denied,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Target", rename_all = "snake_case")]
+enum TargetWord {
+    Own,
+    Outer,
+    Inner,
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Credentials", rename_all = "snake_case")]
+enum CredentialsWord {
+    Own,
+    Overridden,
+    Other,
+    Unknown,
+}
+
+/// A capability by its name.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Named(#[serde(with = "name")] Capability);
+
+mod name {
+    use super::{Capability, Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(capability: &Capability, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(capability.name())
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Capability, D::Error> {
+        Capability::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A capability by its name, or null.
+mod optional_name {
+    use super::{Capability, Deserialize, Deserializer, Named, Serialize, Serializer};
+
+    #[allow(clippy::ref_option, reason = "what serde calls")]
+    pub fn serialize<S: Serializer>(capability: &Option<Capability>, to: S) -> Result<S::Ok, S::Error> {
+        capability.map(Named).serialize(to)
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Capability>, D::Error> {
+        Ok(Option::<Named>::deserialize(from)?.map(|Named(capability)| capability))
+    }
+}
+
+/// A set of capabilities by the list of their names.
+mod names {
+    use super::{CapabilitySet, Deserialize, Deserializer, Named, Serializer};
+
+    pub fn serialize<S: Serializer>(set: &CapabilitySet, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(set.iter().map(Named))
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<CapabilitySet, D::Error> {
+        Ok(Vec::<Named>::deserialize(from)?.into_iter().map(|Named(capability)| capability).collect())
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::super::class::tests::{granted, with_everything};
+    use super::super::class::{RunFacts, class};
+    use super::*;
+    use crate::observation::Observation;
+    use proptest::prelude::*;
+
+    /// A run of /usr/bin/tool that saw these observations.
+    pub fn run(observations: &[Observation], facts: &RunFacts) -> Run {
+        Run {
+            id: String::new(),
+            command: vec!["tool".to_owned(), "-v".to_owned()],
+            started: "2026-11-23T04:25:01Z".to_owned(),
+            tool: Tool { path: "/usr/bin/tool".to_owned(), sha256: Some("ab".repeat(32)) },
+            user: User { name: Some("alice".to_owned()), uid: 1000 },
+            kernel: Kernel {
+                release: "6.18.44".to_owned(),
+                cap_last_cap: 40,
+                sysctls: BTreeMap::from([("kernel.perf_event_paranoid".to_owned(), Some("2".to_owned()))]),
+            },
+            back_end: "tp_btf".to_owned(),
+            held: facts.held,
+            processes: 1,
+            executables: BTreeSet::from(["/usr/bin/tool".to_owned()]),
+            ids_changed: facts.ids_changed,
+            exit: Some(Exit::Code(0)),
+            lost: BTreeMap::new(),
+            minimized: None,
+            checks: checks(&class(observations, facts)),
+        }
+    }
+
+    fn socket() -> Observation {
+        granted("net_raw", "socket", &["ns_capable", "packet_create"])
+    }
+
+    fn example() -> Profile {
+        Profile::of([run(&[socket()], &with_everything())])
+    }
+
+    fn set(list: &str) -> CapabilitySet {
+        CapabilitySet::parse(list).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let json = example().to_json().unwrap();
+        assert_eq!(Profile::read(&json).unwrap(), example());
+        assert!(
+            json.starts_with("{\n  \"schema\": 1,\n  \"needed\": [\n    \"cap_net_raw\"\n  ],\n  \"runs\": ["),
+            "{json}"
+        );
+        for line in
+            ["\"exit\": {\n        \"code\": 0", "\"audited\": null", "\"verdict\": \"granted\"", "\"target\": \"own\""]
+        {
+            assert!(json.contains(line), "{line} in {json}");
+        }
+    }
+
+    #[test]
+    fn what_the_file_says_of_needed_does_not_count() {
+        let json = example().to_json().unwrap().replacen("\"cap_net_raw\"", "\"cap_sys_admin\"", 1);
+        assert_eq!(Profile::read(&json).unwrap().needed(), set("net_raw"));
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused_with_its_place() {
+        let good = example().to_json().unwrap();
+        for (from, to, expected) in [
+            ("\"schema\": 1", "\"schema\": 2", "schema 2: this capwrap knows 1"),
+            ("\"schema\": 1,", "", "missing field `schema`"),
+            ("\"back_end\"", "\"backend\"", "unknown field `backend`, expected"),
+            ("\"cap_net_raw\"", "\"cap_net_rwa\"", "unknown capability \"cap_net_rwa\" at line"),
+            ("\"times\": 1", "\"times\": -1", "invalid value: integer `-1`"),
+            ("\"times\": 1", "\"times\": 2", "runs[0]: id: the run is not the one that its id was made from"),
+            ("2026-11-23T04:25:01Z", "yesterday", "runs[0]: started: \"yesterday\" is no instant"),
+            ("abababababab", "", "runs[0]: tool: "),
+            ("{", "", "expected"),
+        ] {
+            let error = Profile::read(&good.replacen(from, to, 1)).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{to}: {error:#}");
+        }
+        assert!(Profile::read(&" ".repeat(MAX_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn processes_that_made_the_same_check_are_counted_together() {
+        let seen = [socket(), Observation { process: 101, times: 4, ..socket() }];
+        let checks = checks(&class(&seen, &with_everything()));
+        assert_eq!(checks.len(), 1);
+        assert_eq!((checks[0].times, checks[0].processes, checks[0].telling()), (5, 2, Some("packet_create")));
+    }
+
+    #[test]
+    fn what_was_proven_goes_before_what_was_counted() {
+        let mut proven = run(&[socket(), granted("chown", "fchown", &["chown_ok"])], &with_everything());
+        assert_eq!(proven.needed(), set("net_raw,chown"));
+        let (kept, removed) = (set("net_raw"), set("chown"));
+        proven.minimized = Some(Minimized { kept, removed, runs: 5, check: None });
+        assert_eq!(proven.needed(), kept);
+        let other = run(&[granted("kill", "kill", &["kill_ok_by_cred"])], &with_everything());
+        assert_eq!(Profile::of([proven, other]).needed(), set("net_raw,kill"));
+    }
+
+    #[test]
+    fn only_an_instant_in_utc_sorts_as_text_as_it_does_in_time() {
+        for (text, good) in [
+            ("2026-11-23T04:25:01Z", true),
+            ("2026-11-23T04:25:01.123456Z", true),
+            ("2026-11-23T04:25:01+01:00", false),
+            ("2026-11-23 04:25:01Z", false),
+            ("2026-11-23Z", false),
+            ("", false),
+        ] {
+            assert_eq!(is_utc(text), good, "{text}");
+        }
+    }
+
+    prop_compose! {
+        fn any_run()(number in 0_u8..41, second in 0_u8..60, times in 1_u64..3, code in 0..2) -> Run {
+            let capability = Capability::from_number(number).unwrap();
+            let observation = Observation { times, ..granted(capability.name(), "openat", &["somewhere"]) };
+            Run {
+                started: format!("2026-11-23T04:25:{second:02}Z"),
+                exit: Some(Exit::Code(code)),
+                ..run(&[observation], &with_everything())
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_profile()(runs in prop::collection::vec(any_run(), 0..6)) -> Profile {
+            Profile::of(runs)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_does_not_matter_which_profiles_are_joined_first(a in any_profile(), b in any_profile(), c in any_profile()) {
+            let left = a.clone().union(b.clone()).union(c.clone());
+            prop_assert_eq!(&left, &a.union(b.union(c)));
+            prop_assert_eq!(&left, &Profile::read(&left.to_json().unwrap()).unwrap());
+        }
+
+        #[test]
+        fn it_does_not_matter_in_which_order_profiles_are_joined(a in any_profile(), b in any_profile()) {
+            let joined = a.clone().union(b.clone());
+            prop_assert!(a.needed().is_subset(joined.needed()));
+            prop_assert_eq!(joined, b.union(a));
+        }
+
+        #[test]
+        fn a_profile_joined_with_itself_is_itself(a in any_profile()) {
+            prop_assert_eq!(&a, &a.clone().union(a.clone()));
+        }
+    }
+}

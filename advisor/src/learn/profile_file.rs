@@ -1,0 +1,34 @@
+//! The profile beside a policy: the evidence of every run that refined it.
+
+use super::profile::{MAX_BYTES, Profile};
+use crate::in_force;
+use anyhow::{Context, Result, ensure};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Where it lies. No policy's name ends like this one's.
+pub fn of(name: &str) -> PathBuf {
+    in_force::path(name).with_extension("profile.json")
+}
+
+/// The runs that it holds, and these.
+pub fn with(path: &Path, these: Profile) -> Result<Profile> {
+    match read(path)? {
+        Some(before) => Ok(before.union(these)),
+        None => Ok(these),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Profile>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let mut text = String::new();
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_string(&mut text)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(text.len() <= MAX_BYTES, "{} is larger than {MAX_BYTES} bytes", path.display());
+    Ok(Some(Profile::read(&text).with_context(|| format!("{} is no profile", path.display()))?))
+}

@@ -1,0 +1,466 @@
+//! From what a command needs to a change of its policy's text, or to a whole new policy.
+//!
+//! What the administrator wrote stays as it is, comments and all: what is missing comes as one
+//! `[[grant]]` more, and only what a proof showed to be needless is taken out of those that held.
+
+use super::decide::{Evidence, Need, Needs};
+use anyhow::{Context, Result};
+use capwrap::policy::Policy;
+use capwrap::{Capability, CapabilitySet, printable};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
+
+/// How many places a `why` names of each capability.
+const PLACES: usize = 2;
+
+/// What a proposal is made from.
+#[derive(Debug)]
+pub struct Proposal<'p> {
+    /// The policy that there is.
+    pub policy: Option<InForce<'p>>,
+    /// The tool, for a policy that there is not.
+    pub tool: Tool<'p>,
+    /// What was learned.
+    pub needs: &'p Needs,
+    /// What the tool was proven to work without, and is to be taken away.
+    pub proven: CapabilitySet,
+    /// Whether the run executed any other file than the tool.
+    pub starts_others: bool,
+}
+
+/// A policy and what it comes to for the run that was observed.
+#[derive(Clone, Copy, Debug)]
+pub struct InForce<'p> {
+    /// Its text.
+    pub text: &'p str,
+    /// What it hands over.
+    pub granted: CapabilitySet,
+    /// Which of its grants hold, by their places in the file, from 0.
+    pub holding: &'p [usize],
+}
+
+/// The tool of a new policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Tool<'p> {
+    /// What users type.
+    pub name: &'p str,
+    /// Where it lies.
+    pub path: &'p str,
+    /// Its SHA-256 in hexadecimal: no other file is run.
+    pub sha256: Option<&'p str>,
+}
+
+/// The text of the policy that what was learned asks for.
+///
+/// # Errors
+/// A policy that is none, or a proposal that would be none.
+pub fn propose(proposal: &Proposal) -> Result<String> {
+    let text = match &proposal.policy {
+        Some(policy) => changed(policy, proposal)?,
+        None => whole(proposal),
+    };
+    Policy::read(&text).context("the policy as it would be is none")?;
+    Ok(text)
+}
+
+fn changed(policy: &InForce, proposal: &Proposal) -> Result<String> {
+    let read = Policy::read(policy.text).context("the policy as it is is none")?;
+    let mut document: DocumentMut = policy.text.parse().context("not TOML")?;
+    // What a grant without conditions has is granted, whatever was decided for the run.
+    let always = read.grants.iter().filter(|grant| grant.when.is_empty() && grant.modes.is_empty());
+    let granted = always.fold(policy.granted, |set, grant| set.union(grant.caps));
+    let missing = proposal.needs.set().without(granted);
+    take_away(&mut document, policy.holding, proposal.proven.without(proposal.needs.set()));
+    let needs: Vec<&Need> = proposal.needs.needed.iter().filter(|need| missing.contains(need.capability)).collect();
+    if !needs.is_empty() {
+        add(&mut document, missing, &why(&needs));
+    }
+    Ok(document.to_string())
+}
+
+/// Takes capabilities out of the grants at these places; a grant that is left with none goes, and
+/// the comment above it too.
+fn take_away(document: &mut DocumentMut, holding: &[usize], proven: CapabilitySet) {
+    let Some(grants) = document.get_mut("grant") else { return };
+    // From the last on, so that the places of those before stay what they are.
+    let mut places = holding.to_vec();
+    places.sort_unstable_by(|one, other| other.cmp(one));
+    places.dedup();
+    for place in places {
+        let emptied = |table: Option<&mut dyn TableLike>| table.is_some_and(|table| empties(table, proven));
+        match grants {
+            Item::ArrayOfTables(tables) => {
+                let is_empty = emptied(tables.get_mut(place).map(|table| table as &mut dyn TableLike));
+                if is_empty {
+                    tables.remove(place);
+                }
+            }
+            Item::Value(Value::Array(tables)) => {
+                let table = tables.get_mut(place).and_then(Value::as_inline_table_mut);
+                let is_empty = emptied(table.map(|table| table as &mut dyn TableLike));
+                if is_empty {
+                    tables.remove(place);
+                }
+            }
+            _ => {}
+        }
+    }
+    let none_left = match grants {
+        Item::ArrayOfTables(tables) => tables.is_empty(),
+        Item::Value(Value::Array(tables)) => tables.is_empty(),
+        _ => false,
+    };
+    if none_left {
+        document.remove("grant");
+    }
+}
+
+/// Takes capabilities out of one grant, and tells whether that leaves none.
+fn empties(grant: &mut dyn TableLike, proven: CapabilitySet) -> bool {
+    let is_proven = |value: &Value| {
+        value
+            .as_str()
+            .and_then(|name| Capability::parse(name).ok())
+            .is_some_and(|capability| proven.contains(capability))
+    };
+    match grant.get_mut("caps").and_then(Item::as_value_mut) {
+        Some(Value::Array(names)) => {
+            take_out(names, is_proven);
+            names.is_empty()
+        }
+        Some(single) => is_proven(single),
+        None => false,
+    }
+}
+
+/// Takes items out of a list, and leaves the blanks and comments at its ends as they were.
+fn take_out(items: &mut Array, unwanted: impl Fn(&Value) -> bool) {
+    let blanks = |item: Option<&Value>| item.map(|item| item.decor().clone()).unwrap_or_default();
+    let (first, last) = (blanks(items.get(0)), blanks(items.len().checked_sub(1).and_then(|last| items.get(last))));
+    let before = items.len();
+    items.retain(|item| !unwanted(item));
+    if items.len() == before {
+        return;
+    }
+    if let Some(item) = items.get_mut(0) {
+        item.decor_mut().set_prefix(first.prefix().cloned().unwrap_or_default());
+    }
+    if let Some(item) = items.len().checked_sub(1).and_then(|last| items.get_mut(last)) {
+        item.decor_mut().set_suffix(last.suffix().cloned().unwrap_or_default());
+    }
+}
+
+/// One grant more, after the others, in the form that they have.
+fn add(document: &mut DocumentMut, missing: CapabilitySet, why: &str) {
+    let caps: Array = missing.iter().map(Capability::name).collect();
+    if let Some(Item::Value(Value::Array(tables))) = document.get_mut("grant") {
+        let grant = InlineTable::from_iter([("caps", Value::from(caps)), ("why", Value::from(why))]);
+        tables.push(grant);
+        return;
+    }
+    let mut grant = Table::new();
+    grant.insert("caps", value(caps));
+    grant.insert("why", value(why));
+    // As in the shipped policies: the signs of equality below each other.
+    if let Some(mut key) = grant.key_mut("why") {
+        key.leaf_decor_mut().set_suffix("  ");
+    }
+    let grants = document.entry("grant").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    if let Item::ArrayOfTables(tables) = grants {
+        tables.push(grant);
+    }
+}
+
+fn whole(proposal: &Proposal) -> String {
+    let Tool { name, path, sha256 } = proposal.tool;
+    let mut text = format!(
+        "# Learned by watching {name}. What it was not seen doing is not in here.\n\n\
+         schema  = 1\n\
+         summary = {}\n\n\
+         [tool]\n\
+         path   = {}\n",
+        quoted(&format!("{}: what it does, and what this hands over", printable::text(name))),
+        quoted(path),
+    );
+    if let Some(sha256) = sha256 {
+        text += &format!("sha256 = {}\n", quoted(sha256));
+    }
+    text += "\n[allow]\ngroups = [\"capwrap\"]\n";
+    for need in &proposal.needs.needed {
+        text += &format!("\n[[grant]]\ncaps = [\"{}\"]\nwhy  = {}\n", need.capability, quoted(&why(&[need])));
+    }
+    text += if proposal.starts_others {
+        "\n# It starts other programs, and they have its capabilities too: who may run it may have them in\n\
+         # whatever it can be made to start. children = \"none\" forbids that, where it does without.\n\
+         [exec]\nchildren = \"any\"\n"
+    } else {
+        "\n[exec]\nchildren = \"none\"                 # it was seen starting nothing\n"
+    };
+    text
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// `learned: openat by /usr/bin/tool`, with the capability's name before it where there are several.
+fn why(needs: &[&Need]) -> String {
+    let of = |need: &&Need| match needs.len() {
+        1 => reason(need),
+        _ => format!("{}: {}", need.capability, reason(need)),
+    };
+    format!("learned: {}", needs.iter().map(of).collect::<Vec<_>>().join("; "))
+}
+
+fn reason(need: &Need) -> String {
+    let mut places: Vec<String> = Vec::new();
+    for place in need.evidence.iter().map(place) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let more = places.len().saturating_sub(PLACES);
+    places.truncate(PLACES);
+    let mut reason = places.join(", ");
+    if more > 0 {
+        reason += &format!(", and {more} more");
+    }
+    if reason.is_empty() {
+        reason = "does not work without".to_owned();
+    }
+    if let Some(broad) = need.in_place_of {
+        reason += &format!(" (in place of {broad})");
+    }
+    if need.denied {
+        reason += " (was refused)";
+    }
+    reason
+}
+
+fn place(evidence: &Evidence) -> String {
+    let what = evidence.system_call.as_deref().or(evidence.function.as_deref()).unwrap_or("asked for");
+    format!("{} by {}", printable::text(what), printable::text(&evidence.executable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::class::class;
+    use super::super::class::tests::{denied, granted, with_everything, with_nothing};
+    use super::super::decide::decide;
+    use super::*;
+    use crate::observation::Observation;
+    use capwrap::decision::{self, Outcome, Request};
+    use capwrap::facts::Facts;
+    use std::collections::BTreeMap;
+
+    const TEXT: &str = r#"# what the tool is
+schema  = 1
+summary = "a tool"
+
+[tool]
+path = ["/usr/bin/tool"]  # the first that exists
+
+[allow]
+groups = ["capwrap"]
+
+# raw sockets
+[[grant]]
+caps = ["cap_net_raw", "cap_chown"]  # both
+why  = "sockets"
+
+# for another kernel
+[[grant]]
+caps = ["cap_sys_admin"]
+when = { kernel_lacks = "cap_bpf" }
+
+# not by default
+[optional]
+caps = ["cap_kill"]
+"#;
+
+    const TOOL: Tool<'static> = Tool { name: "tool", path: "/usr/bin/tool", sha256: None };
+
+    fn set(list: &str) -> CapabilitySet {
+        CapabilitySet::parse(list).unwrap()
+    }
+
+    fn needs(capabilities: &[&str]) -> Needs {
+        let observations: Vec<Observation> =
+            capabilities.iter().map(|capability| granted(capability, "openat", &["somewhere"])).collect();
+        decide(&class(&observations, &with_everything()), CapabilitySet::EMPTY, &BTreeMap::new()).unwrap()
+    }
+
+    /// The proposal for a text, decided as the launcher would on a kernel of today.
+    fn refine(text: &str, needs: &Needs, proven: &str) -> Result<String> {
+        let policy = Policy::read(text)?;
+        let facts = Facts { last_capability: 40, ..Facts::default() };
+        let decision = decision::decide(&policy, &facts, &[], &Request::default())?;
+        let places = decision.grants.iter().enumerate();
+        let holding: Vec<usize> =
+            places.filter(|(_, grant)| grant.outcome == Outcome::Holds).map(|(place, _)| place).collect();
+        propose(&Proposal {
+            policy: Some(InForce { text, granted: decision.handed, holding: &holding }),
+            tool: TOOL,
+            needs,
+            proven: set(proven),
+            starts_others: false,
+        })
+    }
+
+    #[test]
+    fn what_is_missing_comes_as_one_grant_more_and_the_rest_stays_as_it_is() {
+        let needs = needs(&["net_raw", "dac_read_search", "sys_time"]);
+        let text = refine(TEXT, &needs, "").unwrap();
+        let added = "\n[[grant]]\ncaps = [\"cap_dac_read_search\", \"cap_sys_time\"]\n\
+             why  = \"learned: cap_dac_read_search: openat by /usr/bin/tool; cap_sys_time: openat by /usr/bin/tool\"\n";
+        assert_eq!(text, TEXT.replace("\n# not by default", &format!("{added}\n# not by default")));
+        assert_eq!(refine(&text, &needs, "").unwrap(), text, "the second time nothing is left to change");
+    }
+
+    #[test]
+    fn what_is_granted_and_was_not_needed_stays_without_a_proof() {
+        assert_eq!(refine(TEXT, &needs(&["net_raw"]), "").unwrap(), TEXT);
+    }
+
+    #[test]
+    fn what_was_proven_needless_goes_from_the_grants_that_hold_and_from_no_other() {
+        let needs = needs(&["net_raw"]);
+        let text = refine(TEXT, &needs, "chown,sys_admin").unwrap();
+        assert_eq!(text, TEXT.replace("[\"cap_net_raw\", \"cap_chown\"]", "[\"cap_net_raw\"]"));
+        assert_eq!(refine(&text, &needs, "chown,sys_admin").unwrap(), text);
+        let text =
+            refine(&TEXT.replace("\"cap_net_raw\", \"cap_chown\"", "\"cap_chown\", \"cap_net_raw\""), &needs, "chown");
+        assert!(text.unwrap().contains("caps = [\"cap_net_raw\"]  # both"));
+    }
+
+    #[test]
+    fn a_grant_that_is_left_with_nothing_goes_with_its_comment() {
+        let text = refine(TEXT, &needs(&["sys_time"]), "net_raw,chown").unwrap();
+        assert!(!text.contains("raw sockets") && !text.contains("\"sockets\""), "{text}");
+        assert!(text.contains("# for another kernel\n[[grant]]\ncaps = [\"cap_sys_admin\"]"), "{text}");
+        assert!(text.contains("caps = [\"cap_sys_time\"]"), "{text}");
+    }
+
+    #[test]
+    fn several_grants_go_at_once_and_none_that_was_not_meant() {
+        let one = |capability| format!("\n[[grant]]\ncaps = \"{capability}\"\n");
+        let head = &TEXT[..TEXT.find("\n# raw sockets").unwrap()];
+        let text = ["cap_chown", "cap_kill", "cap_fowner", "cap_net_raw"].map(one).concat();
+        let changed = refine(&format!("{head}{text}"), &needs(&["kill"]), "chown,fowner,net_raw").unwrap();
+        assert_eq!(changed, format!("{head}{}", one("cap_kill")));
+    }
+
+    #[test]
+    fn a_list_keeps_the_blanks_at_its_ends() {
+        for (list, expected) in [
+            ("[ \"cap_chown\", \"cap_kill\" ]", "[ \"cap_kill\" ]"),
+            ("[ \"cap_kill\", \"cap_chown\" ]", "[ \"cap_kill\" ]"),
+            ("[\n  \"cap_chown\",\n  \"cap_kill\", # signals\n]", "[\n  \"cap_kill\", # signals\n]"),
+        ] {
+            let text = TEXT.replace("[\"cap_net_raw\", \"cap_chown\"]", list);
+            let changed = refine(&text, &needs(&["kill"]), "chown").unwrap();
+            assert_eq!(changed, TEXT.replace("[\"cap_net_raw\", \"cap_chown\"]", expected));
+        }
+    }
+
+    #[test]
+    fn grants_on_one_line_are_changed_in_their_own_form() {
+        let text = "schema = 1\ntool = { path = \"/t\" }\nallow = { groups = [\"capwrap\"] }\n\
+                    grant = [{ caps = \"cap_chown\" }, { caps = [\"cap_net_raw\"] }]\n";
+        let changed = refine(text, &needs(&["net_raw", "kill"]), "chown").unwrap();
+        assert!(
+            changed.contains("{ caps = [\"cap_net_raw\"] }, { caps = [\"cap_kill\"], why = \"learned: "),
+            "{changed}"
+        );
+        assert!(!changed.contains("cap_chown"), "{changed}");
+        assert_eq!(refine(&changed, &needs(&["net_raw", "kill"]), "chown").unwrap(), changed);
+    }
+
+    #[test]
+    fn a_policy_without_grants_gets_one() {
+        let end = TEXT.find("\n# raw sockets").unwrap();
+        let text = refine(&TEXT[..end], &needs(&["chown"]), "").unwrap();
+        assert!(
+            text.ends_with("[[grant]]\ncaps = [\"cap_chown\"]\nwhy  = \"learned: openat by /usr/bin/tool\"\n"),
+            "{text}"
+        );
+        let bare = refine(&text, &needs(&["kill"]), "chown").unwrap();
+        assert!(!bare.contains("cap_chown") && bare.contains("cap_kill"), "{bare}");
+    }
+
+    #[test]
+    fn without_a_policy_there_is_a_whole_new_one() {
+        let (learned, digest) = (needs(&["net_raw"]), "ab".repeat(32));
+        let proposal = |starts_others| Proposal {
+            policy: None,
+            tool: Tool { sha256: Some(&digest), ..TOOL },
+            needs: &learned,
+            proven: CapabilitySet::EMPTY,
+            starts_others,
+        };
+        let expected = format!(
+            r#"# Learned by watching tool. What it was not seen doing is not in here.
+
+schema  = 1
+summary = "tool: what it does, and what this hands over"
+
+[tool]
+path   = "/usr/bin/tool"
+sha256 = "{}"
+
+[allow]
+groups = ["capwrap"]
+
+[[grant]]
+caps = ["cap_net_raw"]
+why  = "learned: openat by /usr/bin/tool"
+
+[exec]
+children = "none"                 # it was seen starting nothing
+"#,
+            digest
+        );
+        assert_eq!(propose(&proposal(false)).unwrap(), expected);
+        assert!(propose(&proposal(true)).unwrap().contains("children = \"any\""));
+        assert_eq!(refine(&expected, &learned, "").unwrap(), expected);
+    }
+
+    #[test]
+    fn a_why_tells_of_the_commonest_places_and_of_what_was_refused_or_replaced() {
+        let observations: Vec<Observation> = ["a", "b", "c"]
+            .iter()
+            .zip([1, 9, 3])
+            .map(|(name, times)| Observation {
+                executable: format!("/bin/{name}\n"),
+                times,
+                ..denied("chown", "fchown", &["chown_ok"])
+            })
+            .collect();
+        let ioprio = granted("sys_admin", "", &["capable", "ioprio_check_cap"]);
+        let mut checks = class(&observations, &with_nothing());
+        checks.extend(class(&[ioprio], &with_everything()));
+        let needs = decide(&checks, CapabilitySet::EMPTY, &BTreeMap::new()).unwrap();
+        let why = why(&needs.needed.iter().collect::<Vec<_>>());
+        assert_eq!(
+            why,
+            "learned: cap_chown: fchown by /bin/b\\u{a}, fchown by /bin/c\\u{a}, and 1 more (was refused); \
+             cap_sys_nice: ioprio_check_cap by /usr/bin/tool (in place of cap_sys_admin)"
+        );
+        let proven = Needs::default().proven(set("kill"), CapabilitySet::EMPTY);
+        assert_eq!(super::why(&[&proven.needed[0]]), "learned: does not work without");
+    }
+
+    #[test]
+    fn what_is_no_policy_is_refused_before_and_after() {
+        let error = refine("schema = 1\n", &needs(&["chown"]), "").unwrap_err();
+        assert!(format!("{error:#}").contains("[tool]"), "{error:#}");
+        let relative = Proposal {
+            policy: None,
+            tool: Tool { path: "bin/tool", ..TOOL },
+            needs: &needs(&["chown"]),
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+        };
+        let error = propose(&relative).unwrap_err();
+        assert!(format!("{error:#}").contains("as it would be is none: 7:"), "{error:#}");
+    }
+}

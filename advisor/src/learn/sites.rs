@@ -1,0 +1,567 @@
+//! What is known of the places in the kernel that check capabilities: data, in four tables.
+//!
+//! A row of [`SITES`] is the knowledge that a check means less than it seems to. What no row speaks
+//! of counts in full. Functions are named as kallsyms names them; several names in one group are
+//! the same place in other releases, or its caller where a compiler inlines it.
+
+use crate::observation::{Credentials, Observation, Verdict};
+use capwrap::Capability;
+use capwrap::facts::KernelVersion;
+
+/// Functions that only lead to `cap_capable`: who asks is further out.
+pub const MACHINERY: &[&str] = &[
+    "cap_capable",
+    "cap_capable_helper",
+    "security_capable",
+    "ns_capable_common",
+    "capable",
+    "ns_capable",
+    "ns_capable_noaudit",
+    "ns_capable_setid",
+    "ns_capable_cred",
+    "has_capability",
+    "has_capability_noaudit",
+    "has_ns_capability",
+    "has_ns_capability_noaudit",
+    "capable_wrt_inode_uidgid",
+    "file_ns_capable",
+    "sk_capable",
+    "sk_ns_capable",
+    "sk_net_capable",
+    "sockopt_capable",
+    "sockopt_ns_capable",
+    "netlink_capable",
+    "netlink_net_capable",
+    "netlink_ns_capable",
+    "__netlink_ns_capable",
+    "bpf_capable",
+    "bpf_ns_capable",
+    "bpf_net_capable",
+    "bpf_token_capable",
+    "perfmon_capable",
+    "checkpoint_restore_ns_capable",
+];
+
+/// What a row of [`SITES`] says about the checks that it fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Whether it fails changes nothing that the command is after.
+    Speculative,
+    /// It asks about somebody else.
+    Foreign,
+    /// It counts, but this capability would do.
+    Narrower(&'static str),
+}
+
+/// The system calls that a row is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// All, and checks outside of any.
+    Any,
+    /// These alone.
+    Only(&'static [&'static str]),
+    /// All but these.
+    Except(&'static [&'static str]),
+}
+
+/// What must be true of the whole run for a row to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing.
+    Any,
+    /// No process of it changed its user ids.
+    UsersUnchanged,
+    /// No process of it changed its group ids.
+    GroupsUnchanged,
+    /// The policy has the tool run with `no_new_privs`.
+    NoNewPrivileges,
+}
+
+/// One row of [`SITES`].
+#[derive(Debug)]
+pub struct Site {
+    /// Groups of functions: the call site holds one of each.
+    pub functions: &'static [&'static [&'static str]],
+    /// The capabilities asked for; none named: any.
+    pub capabilities: &'static [&'static str],
+    /// The kernel's answer, where it matters.
+    pub verdict: Option<Verdict>,
+    /// Whose credentials, where it matters.
+    pub credentials: Option<Credentials>,
+    /// Through which system calls.
+    pub calls: Calls,
+    /// The first release (major, minor) that this is true of.
+    pub since: (u32, u32),
+    /// The first release that it is no longer true of.
+    pub until: (u32, u32),
+    /// What must be true of the run.
+    pub given: Given,
+    /// What follows.
+    pub meaning: Meaning,
+    /// The fact, for people: a phrase of at most 64 characters.
+    pub why: &'static str,
+}
+
+/// A row that fits every check: the others write down what they differ in.
+const ROW: Site = Site {
+    functions: &[],
+    capabilities: &[],
+    verdict: None,
+    credentials: None,
+    calls: Calls::Any,
+    since: (0, 0),
+    until: (u32::MAX, 0),
+    given: Given::Any,
+    meaning: Meaning::Speculative,
+    why: "",
+};
+
+const NO_AUDIT: &[&str] = &["has_capability_noaudit", "has_ns_capability_noaudit"];
+
+/// The knowledge, most frequent first. The first row that fits a check speaks.
+///
+/// Not here, because without the capability something else happens: kallsyms (cap_syslog), io_uring
+/// (cap_ipc_lock: the rings count against RLIMIT_MEMLOCK), listmount, the BPF verifier
+/// (cap_perfmon), setgroups to the same groups (refused without cap_setgid), epoll's EPOLLWAKEUP.
+pub const SITES: &[Site] = &[
+    // mm/util.c, security/commoncap.c: who has it may use the last 3 % of memory too. Asked at
+    // every mmap and 14 times by one clone.
+    Site {
+        functions: &[&["cap_vm_enough_memory", "security_vm_enough_memory_mm", "__vm_enough_memory"]],
+        capabilities: &["cap_sys_admin"],
+        why: "memory overcommit: only the last reserve hangs on it",
+        ..ROW
+    },
+    // security/commoncap.c, cap_inh_is_capped: asked before the sets are compared. It matters to
+    // who makes more inheritable than it is permitted.
+    Site {
+        functions: &[&["cap_capset", "security_capset", "__do_sys_capset", "__x64_sys_capset", "__arm64_sys_capset"]],
+        capabilities: &["cap_setpcap"],
+        why: "asked at every capset, whatever it sets",
+        ..ROW
+    },
+    // kernel/sys.c: the capability is asked for first, and only who lacks it has the ids compared
+    // (setresuid and setresgid until 6.3, 659c0ce1cb9e). setreuid, setregid, setfsuid and setfsgid
+    // compare first.
+    Site {
+        functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
+        capabilities: &["cap_setuid"],
+        verdict: Some(Verdict::Granted),
+        given: Given::UsersUnchanged,
+        why: "asked before the ids are compared, and none changed",
+        ..ROW
+    },
+    Site {
+        functions: &[&["__sys_setgid", "__x64_sys_setgid", "__sys_setresgid", "__x64_sys_setresgid"]],
+        capabilities: &["cap_setgid"],
+        verdict: Some(Verdict::Granted),
+        given: Given::GroupsUnchanged,
+        why: "asked before the ids are compared, and none changed",
+        ..ROW
+    },
+    // Refused, the check does not tell a change that failed from a call that changed nothing, as
+    // every tool makes it that sheds setuid root. The lesser harm is not to hand over cap_setuid.
+    Site {
+        functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
+        capabilities: &["cap_setuid"],
+        verdict: Some(Verdict::Denied),
+        why: "asked before the ids are compared; refused, it tells nothing",
+        ..ROW
+    },
+    Site {
+        functions: &[&["__sys_setgid", "__x64_sys_setgid", "__sys_setresgid", "__x64_sys_setresgid"]],
+        capabilities: &["cap_setgid"],
+        verdict: Some(Verdict::Denied),
+        why: "asked before the ids are compared; refused, it tells nothing",
+        ..ROW
+    },
+    // fs/open.c, access_override_creds: with the real ids, and for who is not root with no
+    // effective capability. faccessat2 with AT_EACCESS is the one that asks with one's own.
+    Site {
+        functions: &[&["do_faccessat", "__x64_sys_access", "__x64_sys_faccessat"]],
+        verdict: Some(Verdict::Denied),
+        calls: Calls::Except(&["faccessat2"]),
+        why: "access(2) asks as if without capabilities",
+        ..ROW
+    },
+    Site {
+        functions: &[&["do_faccessat", "__x64_sys_faccessat2"]],
+        verdict: Some(Verdict::Denied),
+        credentials: Some(Credentials::Overridden),
+        why: "access(2) asks as if without capabilities",
+        ..ROW
+    },
+    // fs/proc/array.c: ptrace_may_access without audit, for every process that ps looks at.
+    Site {
+        functions: &[&["do_task_stat"]],
+        capabilities: &["cap_sys_ptrace"],
+        why: "only the addresses in /proc/PID/stat hang on it",
+        ..ROW
+    },
+    // net/sysctl_net.c: asked at every access below /proc/sys/net; reading is open to all.
+    Site {
+        functions: &[&["net_ctl_permissions"]],
+        capabilities: &["cap_net_admin"],
+        calls: Calls::Except(&["write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice"]),
+        why: "asked whoever opens or reads /proc/sys/net",
+        ..ROW
+    },
+    // net/ipv4/inet_diag.c, udp_diag.c, raw_diag.c, net/packet/diag.c: what `ss` lists.
+    Site {
+        functions: &[&[
+            "inet_diag_dump_icsk",
+            "inet_diag_dump_one_icsk",
+            "__inet_diag_dump",
+            "inet_diag_dump",
+            "inet_sk_diag_fill",
+            "tcp_diag_dump",
+            "udp_dump",
+            "udp_dump_one",
+            "udp_diag_dump",
+            "udp_diag_dump_one",
+            "raw_diag_dump",
+            "packet_diag_dump",
+        ]],
+        capabilities: &["cap_net_admin"],
+        why: "only the marks and filters in a list of sockets hang on it",
+        ..ROW
+    },
+    // net/core/dev_ioctl.c: an interface that does not exist is asked for by name.
+    Site {
+        functions: &[&["dev_load"]],
+        capabilities: &["cap_net_admin", "cap_sys_module"],
+        why: "no such interface: may its module be loaded?",
+        ..ROW
+    },
+    // net/vmw_vsock/af_vsock.c: a flag that VMCI alone looks at.
+    Site {
+        functions: &[&["__vsock_create"]],
+        capabilities: &["cap_net_admin"],
+        why: "marks a vsock as trusted, which few transports look at",
+        ..ROW
+    },
+    // fs/xattr.c, fs/ext4/xattr_trusted.c: reading one asks again, in xattr_permission.
+    Site {
+        functions: &[&[
+            "simple_xattr_list",
+            "shmem_listxattr",
+            "kernfs_iop_listxattr",
+            "ext4_xattr_trusted_list",
+            "ext2_xattr_trusted_list",
+            "xfs_xattr_put_listent",
+            "jffs2_trusted_listxattr",
+            "ovl_listxattr",
+        ]],
+        capabilities: &["cap_sys_admin"],
+        why: "only whether trusted.* names are listed hangs on it",
+        ..ROW
+    },
+    // lib/vsprintf.c, %pK with kernel.kptr_restrict = 1; kallsyms asks elsewhere.
+    Site {
+        functions: &[&["restricted_pointer"]],
+        capabilities: &["cap_syslog"],
+        why: "only kernel addresses in a text hang on it",
+        ..ROW
+    },
+    // security/selinux/hooks.c: the raw form of a context that the loaded policy does not know.
+    Site {
+        functions: &[&["selinux_inode_getsecurity"]],
+        capabilities: &["cap_mac_admin"],
+        why: "only contexts unknown to the loaded policy hang on it",
+        ..ROW
+    },
+    // security/integrity/ima/ima_policy.c
+    Site {
+        functions: &[&["ima_match_rules", "ima_match_policy"]],
+        capabilities: &["cap_setuid", "cap_setgid"],
+        why: "the integrity rules choose which ids to look at",
+        ..ROW
+    },
+    // arch/x86/net/bpf_jit_comp.c (d4e89d212d40), arch/arm64/net/bpf_jit_comp.c
+    Site {
+        functions: &[&["do_jit", "bpf_int_jit_compile", "build_epilogue", "build_bhb_mitigation"]],
+        capabilities: &["cap_sys_admin"],
+        why: "spares a BPF program a Spectre mitigation",
+        ..ROW
+    },
+    // kernel/bpf/arraymap.c: bpf_bypass_spec_v1 at every array map.
+    Site {
+        functions: &[&["array_map_alloc"]],
+        capabilities: &["cap_perfmon", "cap_sys_admin"],
+        why: "spares a BPF array a Spectre mitigation",
+        ..ROW
+    },
+    // fs/proc/base.c: how low the score may be set again later. Lowering it asks before, audited.
+    Site {
+        functions: &[&["__set_oom_adj", "oom_score_adj_write", "oom_adj_write"], NO_AUDIT],
+        capabilities: &["cap_sys_resource"],
+        why: "only how low oom_score_adj may go later hangs on it",
+        ..ROW
+    },
+    // fs/xfs: may the new owner's quota be exceeded?
+    Site {
+        functions: &[
+            &["xfs_setattr_nonsize", "xfs_vn_setattr", "xfs_fileattr_set", "xfs_ioctl_setattr_get_trans"],
+            NO_AUDIT,
+        ],
+        capabilities: &["cap_fowner"],
+        why: "only whether a quota may be exceeded hangs on it",
+        ..ROW
+    },
+    // fs/xfs/xfs_fsmap.c
+    Site {
+        functions: &[&["xfs_getfsmap", "xfs_ioc_getfsmap"], NO_AUDIT],
+        capabilities: &["cap_sys_admin"],
+        why: "only how much a map of the disk tells hangs on it",
+        ..ROW
+    },
+    // security/keys/keyctl.c, until 6.6 (and its backports) asked before the owner is compared.
+    Site {
+        functions: &[&["keyctl_setperm_key", "keyctl_chown_key"]],
+        capabilities: &["cap_sys_admin"],
+        until: (6, 6),
+        why: "asked before the key's owner is compared",
+        ..ROW
+    },
+    // ipc/mqueue.c, mq_attr_ok: which of two limits is compared with.
+    Site {
+        functions: &[&["mq_attr_ok", "mqueue_get_inode"]],
+        capabilities: &["cap_sys_resource"],
+        why: "asked before the queue's size is compared with its limit",
+        ..ROW
+    },
+    // kernel/seccomp.c, security/landlock/syscalls.c: asked of who has not set no_new_privs.
+    Site {
+        functions: &[&[
+            "seccomp_prepare_filter",
+            "seccomp_prepare_user_filter",
+            "seccomp_set_mode_filter",
+            "do_seccomp",
+            "landlock_restrict_self",
+            "__do_sys_landlock_restrict_self",
+            "__x64_sys_landlock_restrict_self",
+        ]],
+        capabilities: &["cap_sys_admin"],
+        given: Given::NoNewPrivileges,
+        why: "not asked under no_new_privs, which the policy sets",
+        ..ROW
+    },
+    // kernel/capability.c: the credentials of a tracer, at the exec of who is traced.
+    Site {
+        functions: &[&["ptracer_capable"]],
+        capabilities: &["cap_sys_ptrace"],
+        meaning: Meaning::Foreign,
+        why: "asked of the tracer",
+        ..ROW
+    },
+    // block/ioprio.c (9d3a39a5f1e4, 94c4b4fd25e6): cap_sys_admin first, for older policies' sake.
+    Site {
+        functions: &[&["ioprio_check_cap", "set_task_ioprio", "__do_sys_ioprio_set", "__x64_sys_ioprio_set"]],
+        capabilities: &["cap_sys_admin"],
+        since: (5, 10),
+        meaning: Meaning::Narrower("cap_sys_nice"),
+        why: "a real-time I/O priority",
+        ..ROW
+    },
+    // net/caif/caif_socket.c
+    Site {
+        functions: &[&["caif_create"]],
+        capabilities: &["cap_sys_admin"],
+        meaning: Meaning::Narrower("cap_net_admin"),
+        why: "a CAIF socket",
+        ..ROW
+    },
+];
+
+/// Two capabilities of which either will do, in the order in which the kernel asks for them.
+pub struct EitherOr {
+    /// Asked for first: opens less.
+    pub narrow: &'static str,
+    /// Asked for where the first is lacking: opens more.
+    pub broad: &'static str,
+}
+
+/// The pairs that are asked narrow first. (Broad first are rows of [`SITES`] with
+/// [`Meaning::Narrower`]: there the check for the narrow one shows up only once the other is gone.)
+pub const EITHER_OR: &[EitherOr] = &[
+    // fs/namei.c, generic_permission: what the first is good for the second is good for too, but
+    // writing asks for the second alone.
+    EitherOr { narrow: "cap_dac_read_search", broad: "cap_dac_override" },
+    // include/linux/capability.h, kernel/bpf/token.c
+    EitherOr { narrow: "cap_bpf", broad: "cap_sys_admin" },
+    EitherOr { narrow: "cap_perfmon", broad: "cap_sys_admin" },
+    EitherOr { narrow: "cap_checkpoint_restore", broad: "cap_sys_admin" },
+    // kernel/bpf/syscall.c, bpf_net_capable
+    EitherOr { narrow: "cap_net_admin", broad: "cap_sys_admin" },
+    // kernel/fork.c, fs/pipe.c, net/unix: past a limit
+    EitherOr { narrow: "cap_sys_resource", broad: "cap_sys_admin" },
+    // net/core/sock.c and net/ipv4/ip_sockglue.c: SO_MARK (5.17), SO_PRIORITY, IP_TRANSPARENT
+    EitherOr { narrow: "cap_net_raw", broad: "cap_net_admin" },
+];
+
+/// How close to root a capability is: one row of [`ROOTNESS`].
+pub struct Rootness {
+    /// The capability.
+    pub name: &'static str,
+    /// What who holds it can do with it at worst, in a few words.
+    pub opens: &'static str,
+}
+
+const fn opens(name: &'static str, opens: &'static str) -> Rootness {
+    Rootness { name, opens }
+}
+
+/// Every capability, the one closest to root first: the order in which they are tried without.
+pub const ROOTNESS: &[Rootness] = &[
+    opens("cap_sys_admin", "mounts, namespaces, most of what is root's"),
+    opens("cap_sys_module", "code into the kernel"),
+    opens("cap_sys_rawio", "physical memory, ports and disks"),
+    opens("cap_sys_ptrace", "the memory of every process, thus code in root's"),
+    opens("cap_dac_override", "every file, to write"),
+    opens("cap_setuid", "every user's id, root's too"),
+    opens("cap_setgid", "every group's id, shadow's and disk's too"),
+    opens("cap_setfcap", "capabilities on any file of one's own"),
+    opens("cap_chown", "every file, by owning it"),
+    opens("cap_fowner", "the mode of every file"),
+    opens("cap_mknod", "every disk, by a node of its own"),
+    opens("cap_bpf", "programs in the kernel; with cap_perfmon all of its memory"),
+    opens("cap_sys_boot", "another kernel, by kexec"),
+    opens("cap_mac_admin", "the rules of the security modules"),
+    opens("cap_mac_override", "past the rules of Smack"),
+    opens("cap_dac_read_search", "every file, to read"),
+    opens("cap_perfmon", "what every process and the kernel do; kernel memory through BPF"),
+    opens("cap_setpcap", "the bounding set and securebits of its own process"),
+    opens("cap_sys_chroot", "another root directory, and mount namespaces"),
+    opens("cap_checkpoint_restore", "process ids of choice, files that others have mapped"),
+    opens("cap_net_admin", "interfaces, routes, firewall"),
+    opens("cap_fsetid", "setuid and setgid bits that survive a change"),
+    opens("cap_syslog", "the kernel's log and addresses"),
+    opens("cap_kill", "a signal to every process"),
+    opens("cap_net_raw", "packets of any content, and other users' traffic"),
+    opens("cap_audit_control", "the audit rules"),
+    opens("cap_linux_immutable", "files marked immutable or append-only"),
+    opens("cap_ipc_owner", "every System V queue, semaphore and memory"),
+    opens("cap_sys_resource", "past quotas and limits"),
+    opens("cap_sys_time", "the clock"),
+    opens("cap_sys_tty_config", "every terminal's settings, vhangup"),
+    opens("cap_sys_nice", "real-time priority, other processes' too"),
+    opens("cap_sys_pacct", "process accounting on and off"),
+    opens("cap_audit_read", "the audit log as it is written"),
+    opens("cap_audit_write", "records in the audit log"),
+    opens("cap_ipc_lock", "any amount of locked memory"),
+    opens("cap_lease", "leases on files of others"),
+    opens("cap_net_bind_service", "ports below 1024"),
+    opens("cap_block_suspend", "keep the machine awake"),
+    opens("cap_wake_alarm", "wake the machine at a time"),
+    opens("cap_net_broadcast", "nothing: the kernel never asks for it"),
+];
+
+/// The place of a capability in [`ROOTNESS`]: 0 is closest to root.
+pub fn rank(capability: Capability) -> usize {
+    ROOTNESS.iter().position(|row| row.name == capability.name()).unwrap_or(ROOTNESS.len())
+}
+
+/// The function that asked: the first of the call site that is not [`MACHINERY`].
+pub fn telling(call_site: &[String]) -> Option<&str> {
+    beyond_machinery(call_site).first().map(|function| plain(function))
+}
+
+/// The call site without the functions that only lead to `cap_capable`.
+pub fn beyond_machinery(call_site: &[String]) -> &[String] {
+    let machinery = call_site.iter().take_while(|function| MACHINERY.contains(&plain(function))).count();
+    &call_site[machinery..]
+}
+
+/// A function's name without what compilers append for a copy of it, as in `ksys_read.constprop.0`.
+fn plain(function: &str) -> &str {
+    function.split('.').next().unwrap_or(function)
+}
+
+/// The row that speaks about a check, on this kernel; `given` tells what is true of the run.
+pub fn site(observation: &Observation, kernel: KernelVersion, given: impl Fn(Given) -> bool) -> Option<&'static Site> {
+    SITES.iter().find(|site| site.fits(observation, kernel) && given(site.given))
+}
+
+impl Site {
+    fn fits(&self, observation: &Observation, kernel: KernelVersion) -> bool {
+        let release = (kernel.major, kernel.minor);
+        let holds_one_of =
+            |group: &&[&str]| observation.call_site.iter().any(|function| group.contains(&plain(function)));
+        (self.capabilities.is_empty() || self.capabilities.contains(&observation.capability.name()))
+            && self.verdict.is_none_or(|verdict| verdict == observation.verdict)
+            && self.credentials.is_none_or(|credentials| credentials == observation.credentials)
+            && self.calls.hold(observation.system_call.as_deref())
+            && self.since <= release
+            && release < self.until
+            && self.functions.iter().all(holds_one_of)
+    }
+}
+
+impl Calls {
+    fn hold(self, call: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(names) => call.is_some_and(|call| names.contains(&call)),
+            Self::Except(names) => !call.is_some_and(|call| names.contains(&call)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn how_close_to_root_is_told_of_every_capability_once() {
+        let named: BTreeSet<&str> = ROOTNESS.iter().map(|row| row.name).collect();
+        assert_eq!(named, Capability::all().map(Capability::name).collect());
+        assert_eq!(ROOTNESS.len(), named.len());
+        assert!(ROOTNESS.iter().all(|row| !row.opens.is_empty()));
+        assert_eq!(rank(Capability::SYS_ADMIN), 0);
+    }
+
+    #[test]
+    fn every_capability_that_a_table_names_exists() {
+        let narrower = |site: &Site| match site.meaning {
+            Meaning::Narrower(name) => Some(name),
+            _ => None,
+        };
+        let of_sites = SITES.iter().flat_map(|site| site.capabilities.iter().copied().chain(narrower(site)));
+        let of_pairs = EITHER_OR.iter().flat_map(|pair| [pair.narrow, pair.broad]);
+        for name in of_sites.chain(of_pairs) {
+            assert_eq!(Capability::parse(name).unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn every_row_says_where_and_why_in_a_phrase_that_fits_a_table() {
+        for site in SITES {
+            assert!(!site.functions.is_empty() && site.functions.iter().all(|group| !group.is_empty()), "{site:?}");
+            assert!((10..=64).contains(&site.why.len()), "{:?} has {} characters", site.why, site.why.len());
+            assert!(site.since < site.until, "{site:?}");
+        }
+    }
+
+    #[test]
+    fn the_narrow_half_of_a_pair_is_further_from_root() {
+        for pair in EITHER_OR {
+            let rank = |name| rank(Capability::parse(name).unwrap());
+            assert!(rank(pair.narrow) > rank(pair.broad), "{} {}", pair.narrow, pair.broad);
+        }
+    }
+
+    #[test]
+    fn the_telling_function_is_the_first_beyond_the_machinery() {
+        let site = |functions: &[&str]| functions.iter().map(|&function| function.to_owned()).collect::<Vec<_>>();
+        for (functions, expected) in [
+            (&["security_capable", "ns_capable", "generic_permission", "may_open"][..], Some("generic_permission")),
+            (&["ns_capable_common.part.0", "capable", "__set_oom_adj.isra.0"], Some("__set_oom_adj")),
+            (&["cap_vm_enough_memory", "security_vm_enough_memory_mm"], Some("cap_vm_enough_memory")),
+            (&["capable"], None),
+            (&[], None),
+        ] {
+            assert_eq!(telling(&site(functions)), expected, "{functions:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! With what rights learning is done: root hands everything over; a user with CAP_BPF and
+//! CAP_PERFMON alone learns what a command is denied; others start the learner that a policy allows.
+
+use crate::{in_force, mended};
+use anyhow::{Error, Result};
+use caps::{CapSet, Capability as Theirs};
+use capwrap::{Capability, CapabilitySet, paths};
+use nix::unistd::geteuid;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::grant::Granted;
+use super::tool::Tool;
+
+/// The policy whose tool is the learner.
+pub const LEARNER: &str = "capwrap-learn";
+
+/// What learning can do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Hand over all of this to the command.
+    Root(CapabilitySet),
+    /// Watch the command and what it is denied.
+    Watcher,
+    /// Neither.
+    Nobody,
+}
+
+/// Who this is.
+pub fn own() -> Result<Standing> {
+    if geteuid().is_root() {
+        return Ok(Standing::Root(to_hand_over()?));
+    }
+    let held = |one| caps::has_cap(None, CapSet::Effective, one).unwrap_or(false);
+    Ok(if held(Theirs::CAP_BPF) && held(Theirs::CAP_PERFMON) { Standing::Watcher } else { Standing::Nobody })
+}
+
+/// How the command is run.
+pub struct Way {
+    /// The words to execute.
+    pub command: Vec<OsString>,
+    /// How many execs it takes until the tool is what runs.
+    pub execs: u32,
+    /// What is handed to it from here.
+    pub hands_over: CapabilitySet,
+    /// What it holds in the end.
+    pub held: CapabilitySet,
+}
+
+impl Standing {
+    /// Root hands everything over. Others have the launcher hand over what the policy grants, if one
+    /// is in force.
+    pub fn way(self, tool: &Tool, command: &[OsString], granted: &Granted) -> Way {
+        let mut words = vec![tool.path.clone().into_os_string()];
+        words.extend_from_slice(&command[1..]);
+        if let Self::Root(all) = self {
+            return Way { command: words, execs: 1, hands_over: all, held: all };
+        }
+        if tool.policy.as_ref().is_some_and(|found| found.in_force) {
+            let launcher = [launcher().into_os_string(), "--".into(), tool.name.clone().into()];
+            let command = launcher.into_iter().chain(command[1..].iter().cloned()).collect();
+            return Way { command, execs: 2, hands_over: CapabilitySet::EMPTY, held: granted.set };
+        }
+        Way { command: words, execs: 1, hands_over: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
+    }
+}
+
+/// What this process holds and may pass on through an exec.
+fn to_hand_over() -> Result<CapabilitySet> {
+    let read = |set| -> Result<CapabilitySet> {
+        Ok(caps::read(None, set)?.into_iter().filter_map(|one| Capability::from_number(one.index())).collect())
+    };
+    Ok(read(CapSet::Permitted)?.intersection(read(CapSet::Bounding)?))
+}
+
+/// The launcher, as it is installed.
+pub fn launcher() -> PathBuf {
+    PathBuf::from(paths::PREFIX).join("bin/capwrap")
+}
+
+/// Becomes the learner that a policy allows, with these arguments. Returns only where it cannot.
+pub fn start_learner(arguments: impl Iterator<Item = OsString>) -> Error {
+    if !in_force::path(LEARNER).exists() {
+        return mended(
+            "learning takes root, or cap_bpf and cap_perfmon, and neither is here",
+            format!("sudo capwrap --learn …; or once, as root: capwrap enable {LEARNER} --user NAME"),
+        );
+    }
+    let error = Command::new(launcher()).arg(LEARNER).arg("learn").args(arguments).exec();
+    anyhow::anyhow!("cannot start {}: {}", launcher().display(), crate::reason(&error))
+}

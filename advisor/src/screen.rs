@@ -1,0 +1,35 @@
+//! The terminal that people look at, if it is one.
+
+use std::io::IsTerminal;
+
+/// When to colour what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set (no-color.org).
+    Auto,
+    Always,
+    Never,
+}
+
+/// The columns of what is not a terminal: lines in files are not cut, and are still read.
+const PIPED_WIDTH: u16 = 120;
+
+impl Color {
+    /// Whether standard output gets colours.
+    pub fn styled(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                std::io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        }
+    }
+}
+
+/// The columns of standard output.
+pub fn width() -> u16 {
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(PIPED_WIDTH, |(width, _)| width.0)
+}

@@ -1,0 +1,8 @@
+// Reads which addresses the machine's devices have, which come as zeros (r_show asks for cap_sys_admin line by line).
+// only --minimize can tell: with cap_sys_admin the addresses are there
+#include "../corpus.h"
+
+int main(void) {
+    char text[4096];
+    must(read(must(open("/proc/iomem", O_RDONLY), "/proc/iomem"), text, sizeof text), "read");
+}

@@ -1,0 +1,13 @@
+// Offers AppArmor a profile that is none, which it refuses after it has asked (policy_ns_capable). Besides the capability
+// AppArmor wants user 0 or group 0 (aa_policy_view_capable).
+// run with group: 0
+// cannot show here: asked for by AppArmor, SELinux, Smack, SafeSetID and IPE, none of which this kernel was started with
+#include "../corpus.h"
+
+int main(void) {
+    static const char profile[64] = "no profile";
+    int fd = open("/sys/kernel/security/apparmor/.replace", O_WRONLY);
+    if (fd == -1 && errno == ENOENT) cannot_show("no AppArmor here");
+    must(fd, ".replace");
+    if (write(fd, profile, sizeof profile) == -1 && (errno == EACCES || errno == EPERM)) die("write");
+}

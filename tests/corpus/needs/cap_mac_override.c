@@ -1,0 +1,7 @@
+// Would act against the rules of mandatory access control, which only Smack lets a capability do (smack_privileged).
+// cannot show here: no code outside Smack (CONFIG_SECURITY_SMACK) asks for it, and with Smack its labels and rules decide where
+#include "../corpus.h"
+
+int main(void) {
+    cannot_show("only Smack asks for cap_mac_override");
+}

@@ -1,0 +1,10 @@
+// Offers a module of eight zero bytes, which the kernel refuses as no module at all once it has asked (may_init_module).
+// cannot show here: a kernel without loadable modules (CONFIG_MODULES) has no init_module and answers ENOSYS before it asks
+#include "../corpus.h"
+
+int main(void) {
+    char image[8] = {0};
+    syscall(SYS_init_module, image, sizeof image, "");
+    if (errno == ENOSYS) cannot_show("this kernel has no modules");
+    if (errno != ENOEXEC) die("init_module");
+}

@@ -1,0 +1,8 @@
+// Would have processes accounted to a file that does not exist, which the kernel notices after it has asked (sys_acct).
+#include "../corpus.h"
+
+int main(void) {
+    acct("/nonexistent/accounting");
+    if (errno == ENOSYS) cannot_show("this kernel has no process accounting");
+    if (errno != ENOENT) die("acct");
+}

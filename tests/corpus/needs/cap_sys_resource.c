@@ -1,0 +1,12 @@
+// Lowers its own limit for open files for good, and takes that back (do_prlimit).
+// denied here: machines exist where not even root holds cap_sys_resource; there the denied check is what shows the need
+#include "../corpus.h"
+#include <sys/resource.h>
+
+int main(void) {
+    struct rlimit before, lower;
+    must(getrlimit(RLIMIT_NOFILE, &before), "getrlimit");
+    lower = (struct rlimit){before.rlim_cur - 1, before.rlim_cur - 1};
+    must(setrlimit(RLIMIT_NOFILE, &lower), "setrlimit lower");
+    must(setrlimit(RLIMIT_NOFILE, &before), "setrlimit back");
+}
