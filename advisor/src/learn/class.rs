@@ -275,7 +275,8 @@ pub mod tests {
             (with_everything(), granted("net_raw", "socket", &["ns_capable", "packet_create"]), Needed),
             (with_nothing(), denied("net_raw", "socket", &["ns_capable", "packet_create"]), Denied),
             (with_everything(), granted("syslog", "openat", &["kallsyms_show_value", "kallsyms_open"]), Needed),
-            (with_everything(), granted("ipc_lock", "io_uring_setup", &["capable", "io_uring_create"]), Needed),
+            (with_everything(), granted("ipc_lock", "mlock", &["can_do_mlock", "do_mlock"]), Needed),
+            (with_everything(), granted("perfmon", "perf_event_open", &["capable", "perf_allow_kernel", "__do_sys_perf_event_open"]), Needed),
             (with_everything(), granted("sys_admin", "", &[]), Needed),
         ] {
             assert_eq!(classes(std::slice::from_ref(&observation), &run), [expected], "{observation:?}");
@@ -293,6 +294,13 @@ pub mod tests {
             ),
             granted("sys_admin", "", &["__vm_enough_memory.cold", "mmap_region"]),
             granted("setpcap", "capset", &["cap_capset", "security_capset"]),
+            granted("ipc_lock", "io_uring_setup", &["capable", "io_uring_create"]),
+            granted("ipc_lock", "mmap", &["capable", "do_mmap", "vm_mmap_pgoff"]),
+            granted("perfmon", "perf_event_open", &["capable", "__do_sys_perf_event_open"]),
+            granted("net_admin", "setsockopt", &["ns_capable", "do_tcp_setsockopt", "do_sock_setsockopt"]),
+            granted("dac_read_search", "execve", &["generic_permission", "would_dump", "begin_new_exec"]),
+            denied("sys_resource", "pipe2", &["capable", "alloc_pipe_info", "create_pipe_files"]),
+            granted("sys_admin", "pipe2", &["capable", "alloc_pipe_info", "create_pipe_files"]),
             granted("setuid", "setuid", &["ns_capable_setid", "__sys_setuid"]),
             granted("setgid", "setresgid", &["ns_capable_setid", "__sys_setresgid"]),
             granted("net_admin", "openat", &["ns_capable_noaudit", "net_ctl_permissions", "proc_sys_permission"]),
@@ -308,6 +316,7 @@ pub mod tests {
             ),
             granted("sys_admin", "bpf", &["ns_capable_noaudit", "do_jit", "bpf_int_jit_compile"]),
             granted("sys_admin", "seccomp", &["ns_capable_noaudit", "do_seccomp"]),
+            granted("sys_module", "ioctl", &["security_capable", "capable", "dev_ioctl", "sock_do_ioctl"]),
         ] {
             let classed = class(std::slice::from_ref(&observation), &run);
             assert_eq!(classed[0].class, Speculative, "{observation:?}");
@@ -323,6 +332,7 @@ pub mod tests {
             granted("sys_resource", "write", &["capable", "__set_oom_adj"]),
             granted("sys_admin", "seccomp", &["ns_capable_noaudit", "do_seccomp"]),
             granted("setpcap", "prctl", &["ns_capable", "cap_task_prctl"]),
+            granted("net_admin", "ioctl", &["security_capable", "ns_capable", "dev_ioctl", "sock_do_ioctl"]),
         ] {
             assert_eq!(classes(std::slice::from_ref(&observation), &with_everything()), [Needed], "{observation:?}");
         }

@@ -191,8 +191,9 @@ impl Learn {
             Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
         })?;
         let (classed, run) = judge(&seen)?;
-        let minimized =
-            Minimized { kept: proof.kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
+        // Nothing is proven of what was not there to be taken away: where it was refused, it stays needed.
+        let kept = proof.kept.union(needed(&classed).without(subject.hold));
+        let minimized = Minimized { kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
         Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
     }
 
@@ -239,7 +240,8 @@ impl Learn {
                 sha256: tool.sha256.as_deref(),
             },
             needs: &needs,
-            proven: proof.map_or(CapabilitySet::EMPTY, |proof| proof.removed),
+            // It works with what is kept, so all else that was granted can go.
+            proven: proof.map_or(CapabilitySet::EMPTY, |proof| granted.set.without(proof.kept)),
             starts_others: run.executables.len() > 1,
         })?;
         let file = in_force::path(&tool.name);

@@ -9,7 +9,7 @@
 //! follows from the runs, and is worked out anew, whatever a file says, when one is read.
 
 use super::class::{Class, Classed, IdsChanged};
-use super::{decide, sites};
+use super::decide;
 use crate::observation::{Credentials, Target, Verdict};
 use anyhow::{Context, Result, bail, ensure};
 use capwrap::{Capability, CapabilitySet, hex};
@@ -309,13 +309,6 @@ pub fn checks(classed: &[Classed]) -> Vec<Check> {
     together.into_iter().map(counted).collect()
 }
 
-impl Check {
-    /// The function that asked.
-    pub fn telling(&self) -> Option<&str> {
-        sites::telling(&self.call_site)
-    }
-}
-
 #[derive(Deserialize)]
 struct SchemaAlone {
     schema: u32,
@@ -481,7 +474,7 @@ pub mod tests {
         let seen = [socket(), Observation { process: 101, times: 4, ..socket() }];
         let checks = checks(&class(&seen, &with_everything()));
         assert_eq!(checks.len(), 1);
-        assert_eq!((checks[0].times, checks[0].processes, checks[0].telling()), (5, 2, Some("packet_create")));
+        assert_eq!((checks[0].times, checks[0].processes), (5, 2));
     }
 
     #[test]

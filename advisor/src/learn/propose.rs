@@ -4,6 +4,7 @@
 //! `[[grant]]` more, and only what a proof showed to be needless is taken out of those that held.
 
 use super::decide::{Evidence, Need, Needs};
+use super::sites;
 use anyhow::{Context, Result};
 use capwrap::policy::Policy;
 use capwrap::{Capability, CapabilitySet, printable};
@@ -186,7 +187,10 @@ fn whole(proposal: &Proposal) -> String {
     }
     text += "\n[allow]\ngroups = [\"capwrap\"]\n";
     for need in &proposal.needs.needed {
-        text += &format!("\n[[grant]]\ncaps = [\"{}\"]\nwhy  = {}\n", need.capability, quoted(&why(&[need])));
+        let Need { capability, .. } = need;
+        // Whoever reads it before it is put in force is to see what that means.
+        text += &format!("\n# {capability} opens: {}\n", sites::opens(*capability));
+        text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
     text += if proposal.starts_others {
         "\n# It starts other programs, and they have its capabilities too: who may run it may have them in\n\
@@ -410,6 +414,7 @@ sha256 = "{}"
 [allow]
 groups = ["capwrap"]
 
+# cap_net_raw opens: packets of any content, and other users' traffic
 [[grant]]
 caps = ["cap_net_raw"]
 why  = "learned: openat by /usr/bin/tool"

@@ -56,6 +56,10 @@ pub fn report(report: &Report, look: Look) -> String {
             for (capability, broad) in narrower {
                 line("", &format!("{capability} in place of {broad}, which was asked for"));
             }
+            let possible = worth_telling(report.checks, needs.possible);
+            if !possible.is_empty() {
+                line("possible", &format!("{possible}: asked before it is known whether it matters; --minimize tells"));
+            }
             if !needs.denied().is_empty() {
                 line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
             }
@@ -68,6 +72,15 @@ pub fn report(report: &Report, look: Look) -> String {
     }
     text
 }
+
+/// Of what only speculative checks asked for: all but what every program asks for.
+fn worth_telling(checks: &[Check], possible: CapabilitySet) -> CapabilitySet {
+    let told = checks.iter().filter(|check| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT));
+    possible.intersection(told.map(|check| check.capability).collect())
+}
+
+/// How the reason of the most frequent check of all begins.
+const OVERCOMMIT: &str = "memory overcommit";
 
 /// The change of a file as a unified diff; nothing where there is none.
 pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {

@@ -58,8 +58,6 @@ pub enum Meaning {
 pub enum Calls {
     /// All, and checks outside of any.
     Any,
-    /// These alone.
-    Only(&'static [&'static str]),
     /// All but these.
     Except(&'static [&'static str]),
 }
@@ -82,6 +80,8 @@ pub enum Given {
 pub struct Site {
     /// Groups of functions: the call site holds one of each.
     pub functions: &'static [&'static [&'static str]],
+    /// The function that asks itself; none named: any.
+    pub telling: &'static [&'static str],
     /// The capabilities asked for; none named: any.
     pub capabilities: &'static [&'static str],
     /// The kernel's answer, where it matters.
@@ -105,6 +105,7 @@ pub struct Site {
 /// A row that fits every check: the others write down what they differ in.
 const ROW: Site = Site {
     functions: &[],
+    telling: &[],
     capabilities: &[],
     verdict: None,
     credentials: None,
@@ -120,9 +121,13 @@ const NO_AUDIT: &[&str] = &["has_capability_noaudit", "has_ns_capability_noaudit
 
 /// The knowledge, most frequent first. The first row that fits a check speaks.
 ///
-/// Not here, because without the capability something else happens: kallsyms (cap_syslog), io_uring
-/// (cap_ipc_lock: the rings count against RLIMIT_MEMLOCK), listmount, the BPF verifier
-/// (cap_perfmon), setgroups to the same groups (refused without cap_setgid), epoll's EPOLLWAKEUP.
+/// Not here, because without the capability something else happens: kallsyms (cap_syslog),
+/// listmount, the BPF verifier (cap_perfmon), setgroups to the same groups (refused without
+/// cap_setgid), epoll's EPOLLWAKEUP.
+///
+/// Some are asked before what would do without is looked at: a limit, an owner, a list that is open
+/// to all. Passed, such a check does not tell whether it was needed. It is held speculative here,
+/// as most programs need it not, and named as possible; --minimize tells.
 pub const SITES: &[Site] = &[
     // mm/util.c, security/commoncap.c: who has it may use the last 3 % of memory too. Asked at
     // every mmap and 14 times by one clone.
@@ -198,12 +203,56 @@ pub const SITES: &[Site] = &[
         why: "only the addresses in /proc/PID/stat hang on it",
         ..ROW
     },
-    // net/sysctl_net.c: asked at every access below /proc/sys/net; reading is open to all.
+    // net/sysctl_net.c, kernel/ucount.c, kernel/pid_namespace.c, ipc/ipc_sysctl.c: asked at every
+    // access below /proc/sys/net, user and kernel; reading is open to all.
     Site {
-        functions: &[&["net_ctl_permissions"]],
-        capabilities: &["cap_net_admin"],
+        functions: &[&["net_ctl_permissions", "set_permissions", "pid_table_root_permissions", "ipc_permissions"]],
+        capabilities: &["cap_net_admin", "cap_sys_resource", "cap_sys_admin", "cap_checkpoint_restore"],
         calls: Calls::Except(&["write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "splice"]),
-        why: "asked whoever opens or reads /proc/sys/net",
+        why: "asked whoever opens or reads a setting",
+        ..ROW
+    },
+    // fs/exec.c: a file that cannot be read is executed all the same.
+    Site {
+        functions: &[&["would_dump"]],
+        capabilities: &["cap_dac_read_search", "cap_dac_override"],
+        why: "only whether the process may be dumped hangs on it",
+        ..ROW
+    },
+    // fs/pipe.c, alloc_pipe_info: over a soft limit a new pipe is smaller. F_SETPIPE_SZ asks elsewhere.
+    Site {
+        functions: &[&["alloc_pipe_info"]],
+        capabilities: &["cap_sys_resource", "cap_sys_admin"],
+        why: "only how large a new pipe is hangs on it",
+        ..ROW
+    },
+    // io_uring/io_uring.c: who has it is not charged for the rings' memory.
+    Site {
+        functions: &[&["io_uring_setup", "io_uring_create", "__do_sys_io_uring_setup", "__x64_sys_io_uring_setup"]],
+        capabilities: &["cap_ipc_lock"],
+        why: "only whether the rings count against memlock hangs on it",
+        ..ROW
+    },
+    // mm/mmap.c, mlock_future_ok (MAP_LOCKED, after mlockall); ipc/shm.c. mlock itself compares first.
+    Site {
+        functions: &[&["mlock_future_ok", "mlock_future_check", "do_mmap", "do_brk_flags", "shmctl_do_lock"]],
+        capabilities: &["cap_ipc_lock"],
+        why: "asked before the memlock limit is looked at",
+        ..ROW
+    },
+    // kernel/events/core.c, perf_check_permission: asked before the rights over the process are.
+    // The same function asks for whole CPUs, of who shuts the kernel out of what is counted.
+    Site {
+        telling: &["__do_sys_perf_event_open", "__x64_sys_perf_event_open", "perf_check_permission"],
+        capabilities: &["cap_perfmon", "cap_sys_admin"],
+        why: "asked before one's rights over the process are looked at",
+        ..ROW
+    },
+    // net/ipv4/tcp.c: TCP_CONGESTION asks before the algorithm is looked at, and most are open to all.
+    Site {
+        functions: &[&["do_tcp_setsockopt", "tcp_set_congestion_control"]],
+        capabilities: &["cap_net_admin"],
+        why: "asked before the congestion control is looked at",
         ..ROW
     },
     // net/ipv4/inet_diag.c, udp_diag.c, raw_diag.c, net/packet/diag.c: what `ss` lists.
@@ -226,9 +275,10 @@ pub const SITES: &[Site] = &[
         why: "only the marks and filters in a list of sockets hang on it",
         ..ROW
     },
-    // net/core/dev_ioctl.c: an interface that does not exist is asked for by name.
+    // net/core/dev_ioctl.c, dev_load: an interface that does not exist is asked for by name. What
+    // changes an interface asks by way of ns_capable.
     Site {
-        functions: &[&["dev_load"]],
+        functions: &[&["dev_load", "dev_ioctl"], &["capable"]],
         capabilities: &["cap_net_admin", "cap_sys_module"],
         why: "no such interface: may its module be loaded?",
         ..ROW
@@ -407,58 +457,63 @@ pub struct Rootness {
     pub opens: &'static str,
 }
 
-const fn opens(name: &'static str, opens: &'static str) -> Rootness {
+const fn rootness(name: &'static str, opens: &'static str) -> Rootness {
     Rootness { name, opens }
 }
 
 /// Every capability, the one closest to root first: the order in which they are tried without.
 pub const ROOTNESS: &[Rootness] = &[
-    opens("cap_sys_admin", "mounts, namespaces, most of what is root's"),
-    opens("cap_sys_module", "code into the kernel"),
-    opens("cap_sys_rawio", "physical memory, ports and disks"),
-    opens("cap_sys_ptrace", "the memory of every process, thus code in root's"),
-    opens("cap_dac_override", "every file, to write"),
-    opens("cap_setuid", "every user's id, root's too"),
-    opens("cap_setgid", "every group's id, shadow's and disk's too"),
-    opens("cap_setfcap", "capabilities on any file of one's own"),
-    opens("cap_chown", "every file, by owning it"),
-    opens("cap_fowner", "the mode of every file"),
-    opens("cap_mknod", "every disk, by a node of its own"),
-    opens("cap_bpf", "programs in the kernel; with cap_perfmon all of its memory"),
-    opens("cap_sys_boot", "another kernel, by kexec"),
-    opens("cap_mac_admin", "the rules of the security modules"),
-    opens("cap_mac_override", "past the rules of Smack"),
-    opens("cap_dac_read_search", "every file, to read"),
-    opens("cap_perfmon", "what every process and the kernel do; kernel memory through BPF"),
-    opens("cap_setpcap", "the bounding set and securebits of its own process"),
-    opens("cap_sys_chroot", "another root directory, and mount namespaces"),
-    opens("cap_checkpoint_restore", "process ids of choice, files that others have mapped"),
-    opens("cap_net_admin", "interfaces, routes, firewall"),
-    opens("cap_fsetid", "setuid and setgid bits that survive a change"),
-    opens("cap_syslog", "the kernel's log and addresses"),
-    opens("cap_kill", "a signal to every process"),
-    opens("cap_net_raw", "packets of any content, and other users' traffic"),
-    opens("cap_audit_control", "the audit rules"),
-    opens("cap_linux_immutable", "files marked immutable or append-only"),
-    opens("cap_ipc_owner", "every System V queue, semaphore and memory"),
-    opens("cap_sys_resource", "past quotas and limits"),
-    opens("cap_sys_time", "the clock"),
-    opens("cap_sys_tty_config", "every terminal's settings, vhangup"),
-    opens("cap_sys_nice", "real-time priority, other processes' too"),
-    opens("cap_sys_pacct", "process accounting on and off"),
-    opens("cap_audit_read", "the audit log as it is written"),
-    opens("cap_audit_write", "records in the audit log"),
-    opens("cap_ipc_lock", "any amount of locked memory"),
-    opens("cap_lease", "leases on files of others"),
-    opens("cap_net_bind_service", "ports below 1024"),
-    opens("cap_block_suspend", "keep the machine awake"),
-    opens("cap_wake_alarm", "wake the machine at a time"),
-    opens("cap_net_broadcast", "nothing: the kernel never asks for it"),
+    rootness("cap_sys_admin", "mounts, namespaces, most of what is root's"),
+    rootness("cap_sys_module", "code into the kernel"),
+    rootness("cap_sys_rawio", "physical memory, ports and disks"),
+    rootness("cap_sys_ptrace", "the memory of every process, thus code in root's"),
+    rootness("cap_dac_override", "every file, to write"),
+    rootness("cap_setuid", "every user's id, root's too"),
+    rootness("cap_setgid", "every group's id, shadow's and disk's too"),
+    rootness("cap_setfcap", "capabilities on any file of one's own"),
+    rootness("cap_chown", "every file, by owning it"),
+    rootness("cap_fowner", "the mode of every file"),
+    rootness("cap_mknod", "every disk, by a node of its own"),
+    rootness("cap_bpf", "programs in the kernel; with cap_perfmon all of its memory"),
+    rootness("cap_sys_boot", "another kernel, by kexec"),
+    rootness("cap_mac_admin", "the rules of the security modules"),
+    rootness("cap_mac_override", "past the rules of Smack"),
+    rootness("cap_dac_read_search", "every file, to read"),
+    rootness("cap_perfmon", "what every process and the kernel do; kernel memory through BPF"),
+    rootness("cap_setpcap", "the bounding set and securebits of its own process"),
+    rootness("cap_sys_chroot", "another root directory, and mount namespaces"),
+    rootness("cap_checkpoint_restore", "process ids of choice, files that others have mapped"),
+    rootness("cap_net_admin", "interfaces, routes, firewall"),
+    rootness("cap_fsetid", "setuid and setgid bits that survive a change"),
+    rootness("cap_syslog", "the kernel's log and addresses"),
+    rootness("cap_kill", "a signal to every process"),
+    rootness("cap_net_raw", "packets of any content, and other users' traffic"),
+    rootness("cap_audit_control", "the audit rules"),
+    rootness("cap_linux_immutable", "files marked immutable or append-only"),
+    rootness("cap_ipc_owner", "every System V queue, semaphore and memory"),
+    rootness("cap_sys_resource", "past quotas and limits"),
+    rootness("cap_sys_time", "the clock"),
+    rootness("cap_sys_tty_config", "every terminal's settings, vhangup"),
+    rootness("cap_sys_nice", "real-time priority, other processes' too"),
+    rootness("cap_sys_pacct", "process accounting on and off"),
+    rootness("cap_audit_read", "the audit log as it is written"),
+    rootness("cap_audit_write", "records in the audit log"),
+    rootness("cap_ipc_lock", "any amount of locked memory"),
+    rootness("cap_lease", "leases on files of others"),
+    rootness("cap_net_bind_service", "ports below 1024"),
+    rootness("cap_block_suspend", "keep the machine awake"),
+    rootness("cap_wake_alarm", "wake the machine at a time"),
+    rootness("cap_net_broadcast", "nothing: the kernel never asks for it"),
 ];
 
 /// The place of a capability in [`ROOTNESS`]: 0 is closest to root.
 pub fn rank(capability: Capability) -> usize {
     ROOTNESS.iter().position(|row| row.name == capability.name()).unwrap_or(ROOTNESS.len())
+}
+
+/// What who holds a capability can do with it at worst.
+pub fn opens(capability: Capability) -> &'static str {
+    ROOTNESS.iter().find(|row| row.name == capability.name()).map_or("", |row| row.opens)
 }
 
 /// The function that asked: the first of the call site that is not [`MACHINERY`].
@@ -494,6 +549,8 @@ impl Site {
             && self.since <= release
             && release < self.until
             && self.functions.iter().all(holds_one_of)
+            && (self.telling.is_empty()
+                || telling(&observation.call_site).is_some_and(|one| self.telling.contains(&plain(one))))
     }
 }
 
@@ -501,7 +558,6 @@ impl Calls {
     fn hold(self, call: Option<&str>) -> bool {
         match self {
             Self::Any => true,
-            Self::Only(names) => call.is_some_and(|call| names.contains(&call)),
             Self::Except(names) => !call.is_some_and(|call| names.contains(&call)),
         }
     }
@@ -537,7 +593,8 @@ mod tests {
     #[test]
     fn every_row_says_where_and_why_in_a_phrase_that_fits_a_table() {
         for site in SITES {
-            assert!(!site.functions.is_empty() && site.functions.iter().all(|group| !group.is_empty()), "{site:?}");
+            assert!(!site.functions.is_empty() || !site.telling.is_empty(), "{site:?}");
+            assert!(site.functions.iter().all(|group| !group.is_empty()), "{site:?}");
             assert!((10..=64).contains(&site.why.len()), "{:?} has {} characters", site.why, site.why.len());
             assert!(site.since < site.until, "{site:?}");
         }

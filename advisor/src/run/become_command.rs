@@ -6,7 +6,7 @@ use caps::CapSet;
 use capwrap::CapabilitySet;
 use clap::Args;
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -55,6 +55,8 @@ impl Become {
             setresgid(group, group, group).context("cannot set the group")?;
             setresuid(user, user, user).context("cannot set the user")?;
         }
+        // Whoever started this waits for signals instead of being interrupted by them; the command does not.
+        SigSet::empty().thread_set_mask().context("cannot reset the signal mask")?;
         let held = match &self.hold {
             Some(mask) => CapabilitySet::from_mask(u64::from_str_radix(mask, 16).context("not a mask")?),
             None => CapabilitySet::EMPTY,
