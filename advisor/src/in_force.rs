@@ -44,7 +44,8 @@ pub fn names() -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn read(path: &Path) -> Result<Policy> {
+/// Reads one that only root can have written.
+pub fn read(path: &Path) -> Result<Policy> {
     let mut text = String::new();
     launcher_file::open(&path.canonicalize()?)?.take(policy::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     Ok(Policy::read(&text)?)

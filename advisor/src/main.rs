@@ -11,6 +11,7 @@ macro_rules! say {
     }};
 }
 
+mod doctor;
 mod enable;
 mod in_force;
 mod launcher_file;
@@ -43,6 +44,8 @@ enum Verb {
     Learn(learn::Learn),
     /// Join the profiles of several runs or machines
     Merge(learn::merge::Merge),
+    /// Tell what works on this machine, what does not, and what would mend it
+    Doctor(doctor::Doctor),
     #[command(hide = true)]
     Become(run::become_command::Become),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Verb::Disable(disable) => disable.run(),
         Verb::Merge(merge) => merge.run(),
         Verb::Learn(learn) => return learn.run(),
+        Verb::Doctor(doctor) => return doctor.run(),
         Verb::Become(command) => return command.run(),
     };
     match outcome {
@@ -125,9 +129,13 @@ fn unusable(error: &clap::Error) -> ExitCode {
         print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
     } else {
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first);
-        print_error(message, Some("capwrap --help, or capwrap help VERB"));
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+        // What is missing stands in the line after.
+        let rest = if message.ends_with(':') { lines.next().unwrap_or_default() } else { "" };
+        let message = if rest.is_empty() { message } else { format!("{message} {}", rest.trim()) };
+        print_error(&message, Some("capwrap --help, or capwrap help VERB"));
     }
     ExitCode::from(REFUSED)
 }

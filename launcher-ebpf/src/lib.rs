@@ -47,9 +47,13 @@ pub struct Check {
 pub struct Executable {
     /// The inode's number; 0 for kernel threads.
     pub inode: u64,
-    /// The device, as the kernel numbers it.
+    /// The device, as the kernel numbers it, or [`DEVICE_BY_NAME`].
     pub device: u64,
 }
+
+/// In the place of a device: no file is known but the name that exec was given. It stands as it is in
+/// `EXECUTABLES`, and `inode` is a digest of it; 0 where the exec was not seen.
+pub const DEVICE_BY_NAME: u64 = u64::MAX;
 
 /// The option `CAP_OPT_NOAUDIT`: the answer is not audited.
 pub const OPTION_NO_AUDIT: u8 = 2;
@@ -92,6 +96,8 @@ pub struct Site {
 pub struct Path {
     /// How many bytes of `components` are used.
     pub length: u64,
+    /// Not 0 if the components reach to the root.
+    pub whole: u64,
     /// The components from the last to the first, each ended by NUL.
     pub components: [u8; PATH_BYTES],
 }
@@ -144,7 +150,7 @@ pub mod lost {
     pub const PROCESSES: u32 = 1;
     /// Call sites that did not fit into `SITES`, or whose stack could not be read.
     pub const SITES: u32 = 2;
-    /// Paths that did not fit into `EXECUTABLES`, or could not be read whole.
+    /// Paths that did not fit into `EXECUTABLES`.
     pub const EXECUTABLES: u32 = 3;
     /// Events that did not fit into the ring.
     pub const EVENTS: u32 = 4;
@@ -243,9 +249,58 @@ pub struct Offsets {
     pub zero: u32,
 }
 
+/// What the kprobes find where, in bytes: registers in `pt_regs`, which are those of the machine, and
+/// the tracepoints' fields, as tracefs tells them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Places {
+    /// The register of `cap_capable`'s first argument, the credentials.
+    pub credentials: u32,
+    /// That of the second, the target user namespace.
+    pub target: u32,
+    /// That of the third.
+    pub capability: u32,
+    /// That of the fourth.
+    pub options: u32,
+    /// The register of what it returns.
+    pub answer: u32,
+    /// The register that holds the address it returns to, or where that address lies.
+    pub caller: u32,
+    /// 1: the address lies on the stack, and that register is the stack's.
+    pub caller_on_stack: u32,
+    /// 1: the fourth argument is `audit`, as before Linux 5.1. 2: it may be.
+    pub audit: u32,
+    /// `pid` of task:task_newtask.
+    pub fork_process: u32,
+    /// `clone_flags` of it.
+    pub fork_flags: u32,
+    /// `filename` of sched:sched_process_exec.
+    pub exec_name: u32,
+    /// `pid` of sched:sched_process_free.
+    pub free_process: u32,
+    /// How large a kernel stack is, and what it is aligned to; 0 where the system call's number is not
+    /// found by it.
+    pub stack_bytes: u32,
+    /// Always zero.
+    pub zero: u32,
+}
+
+/// What user space asks of the kprobes and knows for them: the only value of the map `GROUND`.
+/// Read-only data, as the probe's, would take Linux 5.2.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ground {
+    /// As the probe's.
+    pub settings: Settings,
+    /// All zeroes where the kernel has no BTF.
+    pub offsets: Offsets,
+    /// See there.
+    pub places: Places,
+}
+
 #[cfg(feature = "user")]
 mod user {
-    use super::{Check, Event, Executable, Offsets, Path, Settings, Site, Start, Tracked};
+    use super::{Check, Event, Executable, Ground, Offsets, Path, Settings, Site, Start, Tracked};
 
     macro_rules! plain_old_data {
         ($($record:ty),*) => {$(
@@ -254,7 +309,7 @@ mod user {
             unsafe impl aya::Pod for $record {}
         )*};
     }
-    plain_old_data!(Check, Executable, Offsets, Path, Settings, Site, Start, Tracked);
+    plain_old_data!(Check, Executable, Ground, Offsets, Path, Settings, Site, Start, Tracked);
 
     impl Event {
         /// The event that these bytes of the ring are, if they are as many as one has.
@@ -275,4 +330,5 @@ const _: () = {
     assert!(size_of::<Event>() == 8 + size_of::<Check>() + 8 + 16);
     assert!(size_of::<Settings>() == 3 * 8 + 8 * 4);
     assert!(size_of::<Tracked>() == 32);
+    assert!(size_of::<Ground>() == size_of::<Settings>() + 28 * 4 + 14 * 4);
 };

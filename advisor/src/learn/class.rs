@@ -64,7 +64,7 @@ impl Class {
 }
 
 /// An observation and what it means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Classed {
     /// What was seen.
     pub observation: Observation,
@@ -74,6 +74,33 @@ pub struct Classed {
     pub why: String,
     /// Another capability that would do in the place of the one asked for, and opens less.
     pub instead: Option<Capability>,
+    /// In how many processes it was seen so.
+    pub processes: u64,
+}
+
+/// Classes what was seen in one process after the other, and puts together what differs in the
+/// process alone: no check of one process has a bearing on those of another.
+pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFacts) -> Vec<Classed> {
+    let mut together: BTreeMap<Classed, (u64, u64)> = BTreeMap::new();
+    for observations in processes {
+        let mut of_one: BTreeMap<Classed, u64> = BTreeMap::new();
+        for one in class(&observations, run) {
+            let times = one.observation.times;
+            let observation = Observation { process: 0, times: 0, ..one.observation };
+            *of_one.entry(Classed { observation, processes: 0, ..one }).or_default() += times;
+        }
+        for (one, times) in of_one {
+            let (all_times, all_processes) = together.entry(one).or_default();
+            *all_times += times;
+            *all_processes += 1;
+        }
+    }
+    let counted = |(one, (times, processes)): (Classed, (u64, u64))| Classed {
+        observation: Observation { times, ..one.observation },
+        processes,
+        ..one
+    };
+    together.into_iter().map(counted).collect()
 }
 
 /// Classes every observation, in the order given.
@@ -88,7 +115,7 @@ fn classed(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Classed 
         .or_else(|| not_from_the_grant(observation, run))
         .or_else(|| pairs.half(observation))
         .unwrap_or_else(|| plain(observation));
-    Classed { observation: observation.clone(), class, why, instead }
+    Classed { observation: observation.clone(), class, why, instead, processes: 1 }
 }
 
 type Judgement = (Class, String, Option<Capability>);
@@ -270,13 +297,27 @@ pub mod tests {
     }
 
     #[test]
+    fn what_differs_in_the_process_alone_is_put_together() {
+        let one = granted("net_raw", "socket", &["packet_create"]);
+        let other = Observation { process: one.process + 1, times: 3, ..one.clone() };
+        let elsewhere = Observation { executable: "/usr/bin/other".to_owned(), ..one.clone() };
+        let all = class_all([vec![one, elsewhere], vec![other]].into_iter(), &with_everything());
+        let counts: Vec<_> = all.iter().map(|one| (one.observation.times, one.processes)).collect();
+        assert_eq!(counts, [(1, 1), (4, 2)]);
+    }
+
+    #[test]
     fn a_check_of_which_nothing_is_known_counts_in_full() {
         for (run, observation, expected) in [
             (with_everything(), granted("net_raw", "socket", &["ns_capable", "packet_create"]), Needed),
             (with_nothing(), denied("net_raw", "socket", &["ns_capable", "packet_create"]), Denied),
             (with_everything(), granted("syslog", "openat", &["kallsyms_show_value", "kallsyms_open"]), Needed),
             (with_everything(), granted("ipc_lock", "mlock", &["can_do_mlock", "do_mlock"]), Needed),
-            (with_everything(), granted("perfmon", "perf_event_open", &["capable", "perf_allow_kernel", "__do_sys_perf_event_open"]), Needed),
+            (
+                with_everything(),
+                granted("perfmon", "perf_event_open", &["capable", "perf_allow_kernel", "__do_sys_perf_event_open"]),
+                Needed,
+            ),
             (with_everything(), granted("sys_admin", "", &[]), Needed),
         ] {
             assert_eq!(classes(std::slice::from_ref(&observation), &run), [expected], "{observation:?}");

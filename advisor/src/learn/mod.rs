@@ -35,6 +35,7 @@ use grant::Granted;
 use observe::{Seen, Subject, observe};
 use profile::{Minimized, Profile, Run};
 use prove::Proving;
+pub use standing::LEARNER;
 use standing::Standing;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,13 +46,14 @@ use tool::{NotRun, Tool};
 #[derive(Args)]
 #[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
 pub struct Learn {
-    /// Whom CMD is meant for [default: who called sudo, else who logged in, else nobody]
-    #[arg(long, value_name = "NAME")]
+    /// Whom CMD is meant for [default: who called sudo, else who
+    /// logged in, else nobody]
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
     user: Option<String>,
     /// The policy's name [default: CMD's]
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// Put the change into the policy, and the evidence beside it
+    /// Put the change into the policy, the evidence beside it
     #[arg(long)]
     write: bool,
     /// Write the evidence, a JSON profile, to FILE
@@ -60,19 +62,22 @@ pub struct Learn {
     /// End CMD after this time, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     limit: Option<Duration>,
-    /// Prove it: run CMD with one capability less at a time, and keep what it needs
-    #[arg(long)]
+    /// Prove it: run CMD with one capability less at a time, and
+    /// keep what it needs
+    #[arg(long, verbatim_doc_comment)]
     minimize: bool,
-    /// Whether a run worked: CMD's status; it reads the run's output, and its status in
-    /// CAPWRAP_STATUS [default: the same output and status as with everything]
-    #[arg(long, value_name = "CMD", requires = "minimize")]
+    /// Whether a run worked: CHECK's status. It reads the run's
+    /// output, and the run's status in CAPWRAP_STATUS [default:
+    /// the same output and status as with everything]
+    #[arg(long, value_name = "CHECK", requires = "minimize", verbatim_doc_comment)]
     check: Option<String>,
-    /// How often each set is tried; it works if it does each time
+    /// Runs of each set, all of which must work
     #[arg(long, value_name = "N", requires = "minimize", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
-    /// Print the profile alone; what CMD prints goes to standard error
-    #[arg(long)]
+    /// Print the profile alone; what CMD prints goes to standard
+    /// error
+    #[arg(long, verbatim_doc_comment)]
     json: bool,
     /// Show the checks on which nothing hangs, too
     #[arg(short, long)]
@@ -160,7 +165,7 @@ impl Learn {
             no_new_privs: tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs),
             kernel: machine::version(&kernel.release)?,
         };
-        let mut classed = class::class(&seen.observations, &facts);
+        let mut classed = class::class_all(seen.counted.processes(), &facts);
         privileged::set_apart(&mut classed, &tool.path);
         let run = Run {
             id: String::new(),
@@ -172,7 +177,7 @@ impl Learn {
             back_end: seen.back_end.to_string(),
             held,
             processes: seen.tally.processes,
-            executables: seen.observations.iter().map(|one| one.executable.clone()).collect(),
+            executables: classed.iter().map(|one| one.observation.executable.clone()).collect(),
             ids_changed: facts.ids_changed,
             exit: Some(seen.ending.into()),
             lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
@@ -284,14 +289,18 @@ fn whom(user: Option<&User>) -> profile::User {
 
 /// Puts the policy and its evidence in place.
 fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Result<()> {
-    let made = tool.policy.as_ref().is_none_or(|found| !found.in_force);
     let directory = file.parent().context("a policy without a directory")?;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     // The evidence first: a policy never says more than its evidence.
     write::replace(beside, &all.to_json()?)?;
+    let in_force = tool.policy.as_ref().filter(|found| found.in_force);
+    if in_force.is_some_and(|found| found.text == text) {
+        crate::note(&format!("the evidence is in {}", beside.display()));
+        return Ok(());
+    }
     write::replace(file, text)?;
-    let done = if made { "written, and in force" } else { "changed" };
+    let done = if in_force.is_some() { "changed" } else { "written, and in force" };
     crate::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
-    crate::note(&format!("capwrap enable {} gives the launcher what it needs now", tool.name));
+    crate::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));
     Ok(())
 }

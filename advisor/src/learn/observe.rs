@@ -1,8 +1,7 @@
 //! The impure edge of learning: one run of the command under the probe.
 
 use super::profile::Exit;
-use crate::observation::Observation;
-use crate::probe::{self, BackEnd, Losses, Tally};
+use crate::probe::{self, BackEnd, Counted, Losses, Tally};
 use crate::run::{self, Ending, Limits, Output, Plan, User};
 use anyhow::Result;
 use capwrap::CapabilitySet;
@@ -27,7 +26,7 @@ pub struct Subject<'s> {
 
 /// What a run showed.
 pub struct Seen {
-    pub observations: Vec<Observation>,
+    pub counted: Counted,
     pub losses: Losses,
     pub tally: Tally,
     pub back_end: BackEnd,
@@ -55,11 +54,11 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
     let plan = Plan { command: subject.command, user: subject.user, hold: subject.hold, output };
     let stopped = run::start(plan)?;
     probe.start_at(stopped.id(), subject.execs)?;
-    let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();
     let (ending, stdout) = stopped.run(subject.limits)?;
     Ok(Seen {
-        observations: probe.observations()?,
+        counted: probe.counted()?,
         losses: probe.losses()?,
         tally: probe.tally()?,
         back_end: probe.back_end,

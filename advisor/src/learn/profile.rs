@@ -279,8 +279,8 @@ fn is_utc(text: &str) -> bool {
 
 /// The checks of a run, those that differ in the process alone put together.
 pub fn checks(classed: &[Classed]) -> Vec<Check> {
-    let mut together: BTreeMap<Check, (u64, BTreeSet<u32>)> = BTreeMap::new();
-    for Classed { observation, class, why, instead } in classed {
+    let mut together: BTreeMap<Check, (u64, u64)> = BTreeMap::new();
+    for Classed { observation, class, why, instead, processes } in classed {
         let check = Check {
             capability: observation.capability,
             class: *class,
@@ -297,15 +297,11 @@ pub fn checks(classed: &[Classed]) -> Vec<Check> {
             target: observation.target,
             credentials: observation.credentials,
         };
-        let (times, processes) = together.entry(check).or_default();
-        *times += observation.times;
-        processes.insert(observation.process);
+        let (all_times, all_processes) = together.entry(check).or_default();
+        *all_times += observation.times;
+        *all_processes += processes;
     }
-    let counted = |(check, (times, processes)): (Check, (u64, BTreeSet<u32>))| Check {
-        times,
-        processes: processes.len() as u64,
-        ..check
-    };
+    let counted = |(check, (times, processes)): (Check, (u64, u64))| Check { times, processes, ..check };
     together.into_iter().map(counted).collect()
 }
 

@@ -1,10 +1,11 @@
 //! The ways to see a capability check, told apart by trying.
 
-use super::{Probe, offsets};
+use super::{Probe, kprobe, offsets, rights};
 use anyhow::{Context, Result, anyhow};
 use aya::programs::{BtfTracePoint, FExit};
 use aya::{Btf, Ebpf, EbpfLoader};
 use capwrap_ebpf::{Offsets, Settings};
+use nix::unistd::geteuid;
 use std::fmt;
 use std::os::linux::fs::MetadataExt;
 
@@ -18,16 +19,19 @@ pub enum BackEnd {
     /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
     #[value(name = "tp_btf")]
     TracepointBtf,
+    /// kprobe and kretprobe on `cap_capable`: verdict and options; namespace where there is BTF.
+    Kprobe,
 }
 
 /// In the order in which they are tried.
-pub const ORDER: [BackEnd; 2] = [BackEnd::Fexit, BackEnd::TracepointBtf];
+pub const ORDER: [BackEnd; 3] = [BackEnd::Fexit, BackEnd::TracepointBtf, BackEnd::Kprobe];
 
 impl fmt::Display for BackEnd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Fexit => "fexit",
             Self::TracepointBtf => "tp_btf",
+            Self::Kprobe => "kprobe",
         })
     }
 }
@@ -55,10 +59,31 @@ impl fmt::Display for Unavailable {
     }
 }
 
+impl Unavailable {
+    fn with_mend(&self) -> anyhow::Error {
+        if !geteuid().is_root() {
+            crate::mended(self.to_string(), "run it as root")
+        } else if locked_down() {
+            crate::mended(
+                "the kernel is locked down (lockdown=confidentiality): nobody may read its memory, nor see capability checks",
+                "boot it with lockdown=integrity, or with none",
+            )
+        } else {
+            crate::mended(self.to_string(), "capwrap doctor shows what this system lacks")
+        }
+    }
+}
+
 impl std::error::Error for Unavailable {}
+
+/// Whether the kernel keeps its memory even from root (kernel_lockdown(7)).
+fn locked_down() -> bool {
+    std::fs::read_to_string("/sys/kernel/security/lockdown").is_ok_and(|mode| mode.contains("[confidentiality]"))
+}
 
 /// Loads the probe by the first back end that works, or by the one that is asked for.
 pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<Probe> {
+    rights::check()?;
     let ground = Ground::find(asked);
     let mut before = Vec::new();
     for back_end in ORDER.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
@@ -67,7 +92,7 @@ pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<
             Err(error) => before.push(Attempt { back_end, why: in_one_line(&error) }),
         }
     }
-    Err(Unavailable(before).into())
+    Err(Unavailable(before).with_mend())
 }
 
 /// Tries every back end: what each answers.
@@ -113,6 +138,9 @@ impl Types {
 }
 
 fn load(back_end: BackEnd, ground: &Ground, ring_bytes: u32) -> Result<Ebpf> {
+    if back_end == BackEnd::Kprobe {
+        return kprobe::load(&ground.settings, ground.types.as_ref().ok().map(|types| &types.offsets));
+    }
     let Types { offsets, btf } = ground.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
     // Kernels before 5.17 lack helpers that name the call site at once. Which do is told by trying.
     let recent = load_as(back_end, &Settings { recent: 1, ..ground.settings }, offsets, btf, ring_bytes);
@@ -137,6 +165,7 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
             let program: &mut BtfTracePoint = program(&mut ebpf, "cap_capable_tracepoint")?.try_into()?;
             program.load("cap_capable", btf)?;
         }
+        BackEnd::Kprobe => {}
     }
     for (name, tracepoint) in [
         ("process_fork", "sched_process_fork"),
@@ -157,15 +186,16 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
             let program: &mut BtfTracePoint = program(&mut ebpf, "cap_capable_tracepoint")?.try_into()?;
             program.attach()?;
         }
+        BackEnd::Kprobe => {}
     }
     Ok(ebpf)
 }
 
-fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya::programs::Program> {
+pub(super) fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya::programs::Program> {
     ebpf.program_mut(name).with_context(|| format!("the probe has no program {name}"))
 }
 
-/// The causes in a row, without the verifier's log.
+/// The causes in a row, and of the verifier's log the line that says why.
 fn in_one_line(error: &anyhow::Error) -> String {
     if std::env::var_os("CAPWRAP_VERIFIER").is_some() {
         return format!("{error:#}");
@@ -173,10 +203,41 @@ fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
-        let line = cause.lines().next().unwrap_or_default().to_owned();
+        let line = without_log(&cause);
         if !text.contains(&line) {
             text = if text.is_empty() { line } else { format!("{text}: {line}") };
         }
     }
     text
+}
+
+/// How the lines behind the verifier's last word begin.
+const FIGURES: [&str; 3] = ["verification time ", "stack depth ", "processed "];
+
+fn without_log(cause: &str) -> String {
+    let Some((said, log)) = cause.split_once(" Verifier output: ") else {
+        return cause.lines().next().unwrap_or_default().to_owned();
+    };
+    let why = log
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty() && !FIGURES.iter().any(|figure| line.starts_with(figure)));
+    format!("{said} {}", why.unwrap_or_default()).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_verifiers_log_the_reason_is_kept() {
+        let cause = "the BPF_PROG_LOAD syscall returned Invalid argument (os error 22). Verifier output: 0: (bf) r7 = r1\n\
+            96: (85) call bpf_get_current_ancestor_cgroup_id#123\nunknown func bpf_get_current_ancestor_cgroup_id#123\n\
+            verification time 987134 usec\nstack depth 192+56+0\nprocessed 10341 insns (limit 1000000)\n";
+        let expected = "the BPF_PROG_LOAD syscall returned Invalid argument (os error 22). \
+            unknown func bpf_get_current_ancestor_cgroup_id#123";
+        assert_eq!(without_log(cause), expected);
+        assert_eq!(without_log("it returned EPERM. Verifier output: \n"), "it returned EPERM.");
+        assert_eq!(without_log("one\ntwo"), "one");
+    }
 }

@@ -50,18 +50,10 @@ impl<'b> KernelTypes<'b> {
         Ok(Self { bytes: types, strings, places })
     }
 
-    /// Where a member lies in its structure, in bytes; through members of members, as
-    /// `["ns", "inum"]`.
-    pub fn offset(&self, structure: &str, path: &[&str]) -> Result<u32> {
-        let mut at = self.find(structure, kind::STRUCT).with_context(|| format!("the kernel has no {structure}"))?;
-        let mut bits = 0;
-        for name in path {
-            let (place, member) =
-                self.member(at, name).with_context(|| format!("the kernel's {structure} has no {name}"))?;
-            bits += place;
-            at = member;
-        }
-        Ok(bits / 8)
+    /// A structure by its name.
+    pub fn structure(&self, name: &'static str) -> Result<Structure<'_>> {
+        let at = self.find(name, kind::STRUCT).with_context(|| format!("the kernel has no {name}"))?;
+        Ok(Structure { types: self, name, at })
     }
 
     /// The name of a function's parameter.
@@ -141,6 +133,27 @@ impl<'b> KernelTypes<'b> {
     }
 }
 
+/// A structure of the kernel's.
+pub struct Structure<'t> {
+    types: &'t KernelTypes<'t>,
+    name: &'static str,
+    at: u32,
+}
+
+impl Structure<'_> {
+    /// Where a member lies in it, in bytes; through members of members, as `["ns", "inum"]`.
+    pub fn offset(&self, path: &[&str]) -> Result<u32> {
+        let (mut at, mut bits) = (self.at, 0);
+        for name in path {
+            let found = self.types.member(at, name);
+            let (place, member) = found.with_context(|| format!("the kernel's {} has no {name}", self.name))?;
+            bits += place;
+            at = member;
+        }
+        Ok(bits / 8)
+    }
+}
+
 const fn kind_of(info: u32) -> u32 {
     (info >> 24) & 0x1f
 }
@@ -188,12 +201,12 @@ mod tests {
     fn the_running_kernels_types_are_read() {
         let Ok(bytes) = std::fs::read(VMLINUX) else { return };
         let types = KernelTypes::read(&bytes).unwrap();
-        assert_eq!(types.offset("list_head", &["prev"]).unwrap(), 8);
+        assert_eq!(types.structure("list_head").unwrap().offset(&["prev"]).unwrap(), 8);
         assert_eq!(types.parameter("cap_capable", 2).unwrap(), "cap");
         assert_eq!(types.parameter("cap_capable", 3).unwrap(), "opts");
         assert!(types.parameter("cap_capable", 4).is_err());
-        assert!(types.offset("list_head", &["none"]).is_err());
-        assert!(types.offset("no_such_structure", &["x"]).is_err());
+        assert!(types.structure("list_head").unwrap().offset(&["none"]).is_err());
+        assert!(types.structure("no_such_structure").is_err());
     }
 
     #[test]
@@ -201,19 +214,21 @@ mod tests {
         let Ok(bytes) = std::fs::read(VMLINUX) else { return };
         let types = KernelTypes::read(&bytes).unwrap();
         // struct sock { struct sock_common __sk_common; … }; in file, f_path is such a part since 6.x.
-        assert!(types.offset("file", &["f_path", "dentry"]).is_ok());
+        assert!(types.structure("file").unwrap().offset(&["f_path", "dentry"]).is_ok());
     }
 
     #[test]
     fn no_damage_makes_it_panic() {
         let Ok(bytes) = std::fs::read(VMLINUX) else { return };
         for length in (0..200).chain([1000, 5000, bytes.len() / 2]) {
-            let _ = KernelTypes::read(&bytes[..length]).map(|types| types.offset("task_struct", &["pid"]));
+            let _ = KernelTypes::read(&bytes[..length])
+                .map(|types| types.structure("task_struct").and_then(|task| task.offset(&["pid"])));
         }
         let mut bent = bytes[..4096.min(bytes.len())].to_vec();
         for at in 0..256 {
             bent[at] ^= 0xff;
-            let _ = KernelTypes::read(&bent).map(|types| types.offset("task_struct", &["pid"]));
+            let _ = KernelTypes::read(&bent)
+                .map(|types| types.structure("task_struct").and_then(|task| task.offset(&["pid"])));
             bent[at] ^= 0xff;
         }
     }

@@ -2,17 +2,21 @@
 //! counted. Everything behind this is pure.
 
 mod back_end;
+mod events;
 mod kernel_types;
+mod kprobe;
 mod offsets;
 mod reading;
+mod rights;
 mod symbols;
 
-pub use back_end::{Attempt, BackEnd, Unavailable, attempts, open};
-pub use reading::{Losses, Tally};
+pub use back_end::{Attempt, BackEnd, attempts, open};
+pub use events::Events;
+pub use reading::{Counted, Losses, Tally};
 
 use anyhow::{Context, Result};
 use aya::Ebpf;
-use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
+use aya::maps::{Array, HashMap, Map, MapData};
 use capwrap_ebpf::{Check, Start};
 
 /// A loaded probe. When it is dropped the kernel lets go of it.
@@ -38,12 +42,6 @@ impl Probe {
             listed.insert(process, 1, 0)?;
         }
         Ok(())
-    }
-
-    /// The ring of events.
-    pub fn ring(&mut self) -> Result<RingBuf<MapData>> {
-        let ring = self.ebpf.take_map("EVENTS").context("the probe has no ring")?;
-        Ok(RingBuf::try_from(ring)?)
     }
 
     fn counts(&self) -> Result<HashMap<&MapData, Check, u64>> {

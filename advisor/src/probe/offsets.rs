@@ -10,35 +10,38 @@ pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 /// Reads the offsets from the bytes of a kernel's BTF.
 pub fn read(btf: &[u8]) -> Result<Offsets> {
     let types = KernelTypes::read(btf)?;
-    let at = |structure, path: &[&str]| types.offset(structure, path);
+    let [task, cred, user_namespace, file, inode, dentry, mount] =
+        ["task_struct", "cred", "user_namespace", "file", "inode", "dentry", "mount"].map(|name| types.structure(name));
+    let (task, cred, user_namespace) = (task?, cred?, user_namespace?);
+    let (file, inode, dentry, mount) = (file?, inode?, dentry?, mount?);
     Ok(Offsets {
-        task_pid: at("task_struct", &["pid"])?,
-        task_tgid: at("task_struct", &["tgid"])?,
-        task_flags: at("task_struct", &["flags"])?,
-        task_group_leader: at("task_struct", &["group_leader"])?,
-        task_cred: at("task_struct", &["cred"])?,
-        task_real_cred: at("task_struct", &["real_cred"])?,
-        task_mm: at("task_struct", &["mm"])?,
-        cred_user_ns: at("cred", &["user_ns"])?,
-        cred_uid: at("cred", &["uid"])?,
-        cred_euid: at("cred", &["euid"])?,
-        cred_egid: at("cred", &["egid"])?,
-        user_namespace_level: at("user_namespace", &["level"])?,
-        user_namespace_inum: at("user_namespace", &["ns", "inum"])?,
+        task_pid: task.offset(&["pid"])?,
+        task_tgid: task.offset(&["tgid"])?,
+        task_flags: task.offset(&["flags"])?,
+        task_group_leader: task.offset(&["group_leader"])?,
+        task_cred: task.offset(&["cred"])?,
+        task_real_cred: task.offset(&["real_cred"])?,
+        task_mm: task.offset(&["mm"])?,
+        cred_user_ns: cred.offset(&["user_ns"])?,
+        cred_uid: cred.offset(&["uid"])?,
+        cred_euid: cred.offset(&["euid"])?,
+        cred_egid: cred.offset(&["egid"])?,
+        user_namespace_level: user_namespace.offset(&["level"])?,
+        user_namespace_inum: user_namespace.offset(&["ns", "inum"])?,
         pt_regs_system_call: system_call(&types)?,
-        mm_exe_file: at("mm_struct", &["exe_file"])?,
-        file_inode: at("file", &["f_inode"])?,
-        file_dentry: at("file", &["f_path", "dentry"])?,
-        file_mount: at("file", &["f_path", "mnt"])?,
-        inode_number: at("inode", &["i_ino"])?,
-        inode_super_block: at("inode", &["i_sb"])?,
-        super_block_device: at("super_block", &["s_dev"])?,
-        dentry_name: at("dentry", &["d_name", "name"])?,
-        dentry_parent: at("dentry", &["d_parent"])?,
-        mount_vfsmount: at("mount", &["mnt"])?,
-        mount_parent: at("mount", &["mnt_parent"])?,
-        mount_mountpoint: at("mount", &["mnt_mountpoint"])?,
-        vfsmount_root: at("vfsmount", &["mnt_root"])?,
+        mm_exe_file: types.structure("mm_struct")?.offset(&["exe_file"])?,
+        file_inode: file.offset(&["f_inode"])?,
+        file_dentry: file.offset(&["f_path", "dentry"])?,
+        file_mount: file.offset(&["f_path", "mnt"])?,
+        inode_number: inode.offset(&["i_ino"])?,
+        inode_super_block: inode.offset(&["i_sb"])?,
+        super_block_device: types.structure("super_block")?.offset(&["s_dev"])?,
+        dentry_name: dentry.offset(&["d_name", "name"])?,
+        dentry_parent: dentry.offset(&["d_parent"])?,
+        mount_vfsmount: mount.offset(&["mnt"])?,
+        mount_parent: mount.offset(&["mnt_parent"])?,
+        mount_mountpoint: mount.offset(&["mnt_mountpoint"])?,
+        vfsmount_root: types.structure("vfsmount")?.offset(&["mnt_root"])?,
         zero: 0,
     })
 }
@@ -46,9 +49,9 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
 /// The register that holds the system call's number for the kernel's own use.
 fn system_call(types: &KernelTypes) -> Result<u32> {
     match std::env::consts::ARCH {
-        "x86_64" => types.offset("pt_regs", &["orig_ax"]),
-        "aarch64" => types.offset("pt_regs", &["syscallno"]),
-        "riscv64" => types.offset("pt_regs", &["a7"]),
+        "x86_64" => types.structure("pt_regs")?.offset(&["orig_ax"]),
+        "aarch64" => types.structure("pt_regs")?.offset(&["syscallno"]),
+        "riscv64" => types.structure("pt_regs")?.offset(&["a7"]),
         other => bail!("the registers of {other} are not known"),
     }
 }

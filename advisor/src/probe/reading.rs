@@ -44,35 +44,34 @@ pub struct CallSite {
     pub system_call: Option<String>,
 }
 
-impl Probe {
-    /// Everything that was counted so far.
-    pub fn observations(&self) -> Result<Vec<Observation>> {
-        let mut names = Names::default();
-        let own_namespace = own_user_namespace()?;
-        let mut all = Vec::new();
-        for entry in self.counts()?.iter() {
-            let (check, times) = entry.context("cannot read the counts")?;
-            if let Some(observation) = self.observation(&check, times, own_namespace, &mut names)? {
-                all.push(observation);
-            }
-        }
-        all.sort();
-        Ok(all)
-    }
+/// Everything that was counted, as the kernel counts it: 56 bytes a kind of check, where an
+/// observation has hundreds. A run of many processes is read a process at a time.
+pub struct Counted {
+    /// By process.
+    checks: Vec<(Check, u64)>,
+    names: Names,
+    own_namespace: u32,
+}
 
-    /// One check in words. `None` for a capability that this program does not know.
-    pub fn observation(
-        &self,
-        check: &Check,
-        times: u64,
-        own_namespace: u32,
-        names: &mut Names,
-    ) -> Result<Option<Observation>> {
-        let Some(capability) = Capability::from_number(check.capability) else { return Ok(None) };
-        let site = self.call_site(check.site, names)?;
-        Ok(Some(Observation {
+impl Counted {
+    /// The observations of one process after the other.
+    pub fn processes(&self) -> impl Iterator<Item = Vec<Observation>> {
+        self.checks.chunk_by(|(one, _), (other, _)| one.process == other.process).map(|of_one| {
+            let words = |(check, times): &(Check, u64)| self.names.observation(check, *times, self.own_namespace);
+            of_one.iter().filter_map(words).collect()
+        })
+    }
+}
+
+impl Names {
+    /// One check in words, whose names were looked up. `None` for a capability that this program
+    /// does not know.
+    fn observation(&self, check: &Check, times: u64, own_namespace: u32) -> Option<Observation> {
+        let capability = Capability::from_number(check.capability)?;
+        let site = self.sites.get(&check.site).cloned().unwrap_or_default();
+        Some(Observation {
             process: check.process,
-            executable: self.executable(check.executable, names)?,
+            executable: self.executables.get(&check.executable).cloned().unwrap_or_default(),
             capability,
             verdict: if check.denied == 0 { Verdict::Granted } else { Verdict::Denied },
             options: (check.options & shared::OPTIONS_UNKNOWN == 0).then_some(Options {
@@ -89,12 +88,44 @@ impl Probe {
             system_call: site.system_call.or_else(|| system_call(check.system_call)),
             call_site: site.functions,
             times,
-        }))
+        })
+    }
+}
+
+impl Probe {
+    /// Everything that was counted so far.
+    pub fn counted(&self) -> Result<Counted> {
+        let mut names = Names::default();
+        let mut checks = Vec::new();
+        for entry in self.counts()?.iter() {
+            let (check, times) = entry.context("cannot read the counts")?;
+            self.look_up(&check, &mut names)?;
+            checks.push((check, times));
+        }
+        checks.sort_unstable_by_key(|(check, _)| check.process);
+        Ok(Counted { checks, names, own_namespace: own_user_namespace()? })
     }
 
-    fn call_site(&self, key: u64, names: &mut Names) -> Result<CallSite> {
-        if let Some(known) = names.sites.get(&key) {
-            return Ok(known.clone());
+    /// One check in words. `None` for a capability that this program does not know.
+    pub fn observation(
+        &self,
+        check: &Check,
+        times: u64,
+        own_namespace: u32,
+        names: &mut Names,
+    ) -> Result<Option<Observation>> {
+        self.look_up(check, names)?;
+        Ok(names.observation(check, times, own_namespace))
+    }
+
+    fn look_up(&self, check: &Check, names: &mut Names) -> Result<()> {
+        self.call_site(check.site, names)?;
+        self.executable(check.executable, names)
+    }
+
+    fn call_site(&self, key: u64, names: &mut Names) -> Result<()> {
+        if names.sites.contains_key(&key) {
+            return Ok(());
         }
         let sites: HashMap<_, u64, Site> = HashMap::try_from(self.map("SITES")?)?;
         let site = match sites.get(&key, 0) {
@@ -103,22 +134,24 @@ impl Probe {
             Err(aya::maps::MapError::KeyNotFound) => CallSite::default(),
             Err(error) => return Err(error).context("cannot read a call site"),
         };
-        names.sites.insert(key, site.clone());
-        Ok(site)
+        names.sites.insert(key, site);
+        Ok(())
     }
 
-    fn executable(&self, key: Executable, names: &mut Names) -> Result<String> {
+    fn executable(&self, key: Executable, names: &mut Names) -> Result<()> {
         match names.executables.entry(key) {
-            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Occupied(_) => Ok(()),
             Entry::Vacant(new) => {
                 let paths: HashMap<_, Executable, Path> = HashMap::try_from(self.map("EXECUTABLES")?)?;
                 let path = match paths.get(&key, 0) {
+                    Ok(path) if key.device == shared::DEVICE_BY_NAME => named(&path),
                     Ok(path) => joined(&path),
                     Err(aya::maps::MapError::KeyNotFound) if key.inode == 0 => "[kernel]".to_owned(),
                     Err(aya::maps::MapError::KeyNotFound) => format!("inode {}", key.inode),
                     Err(error) => return Err(error).context("cannot read an executable's path"),
                 };
-                Ok(new.insert(path).clone())
+                new.insert(path);
+                Ok(())
             }
         }
     }
@@ -192,7 +225,7 @@ fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
             .iter()
             .take_while(|frame| **frame != 0)
             .filter_map(|frame| symbols.name(*frame))
-            .map(str::to_owned)
+            .map(bare_name)
             .collect()
     } else {
         let frames = site.frames.iter().filter(|frame| **frame != 0).count();
@@ -208,11 +241,16 @@ fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
     }
     let entry = functions.iter().position(|function| entered(function).is_some());
     let system_call = entry.and_then(|at| entered(&functions[at])).map(str::to_owned);
-    if let Some(at) = entry {
-        functions.truncate(at);
-    }
+    // What lies outside is the same for all: do_syscall_64 and the entry from user space.
+    let outside = entry
+        .map(|at| at + 1)
+        .or_else(|| functions.iter().position(|one| OUTSIDE.iter().any(|name| one.starts_with(name))));
+    functions.truncate(outside.unwrap_or(functions.len()));
     CallSite { functions, system_call }
 }
+
+/// Where a system call comes from user space, on the machines that Linux knows.
+const OUTSIDE: [&str; 3] = ["do_syscall_", "invoke_syscall", "do_trap_ecall"];
 
 /// `name [module]` and `name.isra.0` are `name`.
 fn bare_name(line: &str) -> String {
@@ -239,7 +277,22 @@ fn joined(path: &Path) -> String {
     // Behind the last NUL there is nothing.
     components.pop();
     components.reverse();
-    format!("/{}", components.join("/"))
+    format!("{}/{}", if path.whole == 0 { "…" } else { "" }, components.join("/"))
+}
+
+/// What a process executes now: its exec was not seen.
+fn of_process(process: u32) -> String {
+    let path = std::fs::read_link(format!("/proc/{process}/exe"));
+    path.map_or_else(|_| "unknown".to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// The name that exec was given; a whole one without its symbolic links, as the kernel would say it.
+fn named(path: &Path) -> String {
+    let name = until_nul(&path.components);
+    if !name.starts_with('/') {
+        return name;
+    }
+    std::fs::canonicalize(&name).map_or(name, |path| path.to_string_lossy().into_owned())
 }
 
 fn until_nul(text: &[u8]) -> String {

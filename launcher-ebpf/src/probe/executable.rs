@@ -6,8 +6,8 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use capwrap_ebpf::{Executable, PATH_BYTES, lost};
 
-/// The components of a path that are followed.
-const COMPONENTS: usize = 24;
+/// The components and mounts that are followed; of a longer path the end is kept.
+const COMPONENTS: usize = 16;
 /// The bytes of one component, NUL included (NAME_MAX + 1).
 const COMPONENT_BYTES: u32 = 256;
 
@@ -51,9 +51,7 @@ fn keep_path(executable: &Executable, file: u64) -> u64 {
             break;
         }
     }
-    if volatile(&scratch.climbing.whole) == 0 {
-        lose(lost::EXECUTABLES);
-    }
+    scratch.path.whole = volatile(&scratch.climbing.whole);
     if EXECUTABLES.insert(executable, &scratch.path, BPF_NOEXIST.into()).is_err()
         // Another CPU's path of the same file is as good.
         && EXECUTABLES.get_ptr(executable).is_none()

@@ -61,8 +61,8 @@ pub const WORDS: usize = 256;
 pub const LOOKED_AT: usize = 160;
 /// The frames of a walk: a power of two, with room for the probe's own.
 pub const WALKED: usize = 32;
-/// The probe's own frames are fewer than this.
-pub const OWN_FRAMES: usize = 6;
+/// So many frames of a walk are the probe's own: two functions, and what called them.
+pub const OWN_FRAMES: core::ops::Range<usize> = 2..5;
 /// The first frame outside the probe lies within so many words of the program's arguments.
 pub const FIRST_WITHIN: usize = 24;
 
@@ -125,6 +125,8 @@ pub struct Finding {
     pub first: u64,
     /// How many are found from there on.
     pub found: u64,
+    /// How many are to be found.
+    pub wanted: u64,
     /// Not 0 where an address stood in two places.
     pub ambiguous: u64,
     /// The frames of the walk but for the outermost, the probe's own included.

@@ -84,7 +84,7 @@ fn walk(context: *mut c_void, known: *mut Known, tag: u64) -> u64 {
     // The outermost frame is the entry from user space, at a place of its own in each system call
     // (randomize_kstack_offset). It tells nothing.
     let inner = if bytes > 8 { bytes as u64 / 8 - 1 } else { 0 };
-    scratch.finding = Finding { first: 0, found: 0, ambiguous: 0, place: 0, inner };
+    scratch.finding = Finding { first: 0, found: 0, wanted: 0, ambiguous: 0, place: 0, inner };
     if inner > 0 {
         find_frames(scratch);
     }
@@ -93,10 +93,9 @@ fn walk(context: *mut c_void, known: *mut Known, tag: u64) -> u64 {
         return 0;
     }
     let site = keep_frames(scratch, tag);
-    let Finding { first, found, ambiguous, .. } = volatile(&scratch.finding);
+    let Finding { found, wanted, ambiguous, .. } = volatile(&scratch.finding);
     // Only a path whose frames were all found is known again.
-    let all = found == COMPARED as u64 || first + found == inner;
-    if site != 0 && all && ambiguous == 0 {
+    if site != 0 && found == wanted && ambiguous == 0 {
         // SAFETY: checked by the caller not to be null, and this CPU's alone.
         remember(unsafe { &mut *known }, scratch, tag, site);
     }
@@ -110,35 +109,41 @@ fn walk(context: *mut c_void, known: *mut Known, tag: u64) -> u64 {
 /// path, each round of the loop is then the same.
 #[inline(always)]
 fn find_frames(scratch: &mut Scratch) {
-    for place in 0..FIRST_WITHIN {
-        for own in 1..OWN_FRAMES {
-            if scratch.words[place] == scratch.walked[own] && volatile(&scratch.finding.found) == 0 {
-                scratch.finding = Finding { first: own as u64, found: 1, place: place as u64, ..scratch.finding };
-                scratch.places[0] = place as u8;
+    // From the far end, so that the nearest one stays.
+    for place in (0..FIRST_WITHIN).rev() {
+        for own in OWN_FRAMES {
+            if scratch.words[place] == scratch.walked[own] {
+                scratch.finding.first = own as u64;
+                scratch.finding.place = place as u64;
             }
         }
     }
+    let Finding { first, place, inner, .. } = volatile(&scratch.finding);
+    if first == 0 || first >= inner {
+        return;
+    }
+    scratch.places[0] = place as u8;
+    scratch.finding.found = 1;
+    scratch.finding.wanted = if inner - first < COMPARED as u64 { inner - first } else { COMPARED as u64 };
     for _ in 0..LOOKED_AT {
-        let Finding { first, found, place, inner, .. } = volatile(&scratch.finding);
+        let Finding { first, found, wanted, place, .. } = volatile(&scratch.finding);
         let place = place + 1;
-        if found == 0 || found >= COMPARED as u64 || first + found >= inner || place * 8 >= volatile(&scratch.window) {
+        if found >= wanted || place * 8 >= volatile(&scratch.window) {
             break;
         }
         scratch.finding.place = place;
         let word = scratch.words[place as usize & (WORDS - 1)];
         let next = (first + found) as usize;
-        if word == 0 {
-            continue;
-        }
         if word == scratch.walked[next & (WALKED - 1)] {
             scratch.places[found as usize & 15] = place as u8;
-            scratch.span = (place + 1) * 8;
             scratch.finding.found = found + 1;
         } else if word == scratch.walked[next.wrapping_sub(1) & (WALKED - 1)] {
             // What an earlier call left behind looks the same: then only a walk is sure.
             scratch.finding.ambiguous = 1;
         }
     }
+    // The last one looked at is the last found, or the span does not matter.
+    scratch.span = (volatile(&scratch.finding.place) + 1) * 8;
 }
 
 /// Keeps the frames from the first found one on as a site; its key, or 0.

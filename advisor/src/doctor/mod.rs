@@ -1,0 +1,59 @@
+//! `capwrap doctor`: what works here, what does not, and the mend.
+//!
+//! ```text
+//! look ── facts ── examine, works ── show
+//! (impure)         ─────── pure ───────
+//! ```
+
+mod examine;
+mod facts;
+mod finding;
+mod look;
+mod show;
+mod sysctls;
+mod works;
+
+use crate::screen;
+use clap::Args;
+use std::path::Path;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: screen::Color,
+}
+
+/// Something does not work.
+const FOUND: u8 = 1;
+/// It could not be looked.
+const COULD_NOT_LOOK: u8 = 2;
+
+impl Doctor {
+    pub fn run(&self) -> ExitCode {
+        // Everything that cannot be read is a fact like others. Without /proc there are no facts.
+        if !Path::new("/proc/self/status").exists() {
+            crate::print_error("cannot look: /proc is not mounted", Some("mount -t proc proc /proc"));
+            return ExitCode::from(COULD_NOT_LOOK);
+        }
+        let facts = look::look();
+        let findings = finding::Findings { sections: examine::examine(&facts), works: works::works(&facts) };
+        if self.json {
+            match show::json(&findings) {
+                Ok(text) => say!("{text}"),
+                Err(error) => {
+                    crate::print_error(&format!("cannot write JSON: {error}"), None);
+                    return ExitCode::from(COULD_NOT_LOOK);
+                }
+            }
+        } else {
+            let shown = show::text(&findings, usize::from(screen::width()), self.color.styled());
+            say!("{}", shown.trim_end());
+        }
+        if findings.all_works() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) }
+    }
+}

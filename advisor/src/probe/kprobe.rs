@@ -1,0 +1,243 @@
+//! The back end for kernels where a check can be seen in no other way: kprobe and kretprobe on
+//! `cap_capable`, with the kernel's types where it has BTF and without them where not.
+
+use super::back_end::program;
+use super::kernel_types::KernelTypes;
+use super::offsets::VMLINUX;
+use anyhow::{Context, Result, bail, ensure};
+use aya::maps::{Array, CgroupArray};
+use aya::programs::{KProbe, RawTracePoint, TracePoint};
+use aya::{Ebpf, EbpfLoader};
+use capwrap_ebpf::{Ground, Offsets, Places, Settings, scope};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/kprobe.o");
+
+/// Since Linux 4.17 kprobes are made through this.
+const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
+/// Before, through a file in one of these.
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+/// include/linux/proc_ns.h: PROC_PID_INIT_INO
+const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
+
+/// The programs that follow processes, by the names of their kernel tracepoints.
+const PROCESSES: [(&str, &str, &str); 4] = [
+    ("process_fork", "task", "task_newtask"),
+    ("process_exec", "sched", "sched_process_exec"),
+    ("process_exit", "sched", "sched_process_exit"),
+    ("process_free", "sched", "sched_process_free"),
+];
+
+/// Loads the kprobes: with types if `offsets` are there and the kernel takes those programs.
+pub fn load(settings: &Settings, offsets: Option<&Offsets>) -> Result<Ebpf> {
+    ensure!(
+        Path::new(KPROBES).exists() || TRACEFS.iter().any(|path| Path::new(path).join("kprobe_events").exists()),
+        "this kernel is built without kprobes"
+    );
+    let Some(offsets) = offsets else { return plain(settings) };
+    with_types(settings, offsets).or_else(|error| plain(settings).map_err(|_| error))
+}
+
+fn with_types(settings: &Settings, offsets: &Offsets) -> Result<Ebpf> {
+    let places = Places { audit: audit()?, ..registers()? };
+    let mut ebpf = prepare(&Ground { settings: *settings, offsets: *offsets, places })?;
+    load_programs(&mut ebpf, "cap_capable_types")?;
+    // By the tracepoints' arguments: no tracefs is needed, and a task is known by its address.
+    for (name, _, tracepoint) in PROCESSES {
+        let tracepoint = if name == "process_fork" { "sched_process_fork" } else { tracepoint };
+        let program: &mut RawTracePoint = program(&mut ebpf, &format!("{name}_types"))?.try_into()?;
+        program.load()?;
+        program.attach(tracepoint)?;
+    }
+    attach_programs(&mut ebpf, "cap_capable_types")?;
+    Ok(ebpf)
+}
+
+fn plain(settings: &Settings) -> Result<Ebpf> {
+    ensure!(
+        settings.pid_namespace_inode == INITIAL_PID_NAMESPACE,
+        "without BTF it takes the initial pid namespace: this one is another"
+    );
+    let formats = Formats::find()?;
+    let places = Places {
+        audit: audit()?,
+        fork_process: formats.place("task/task_newtask", "pid")?,
+        fork_flags: formats.place("task/task_newtask", "clone_flags")?,
+        exec_name: formats.place("sched/sched_process_exec", "filename")?,
+        free_process: formats.place("sched/sched_process_free", "pid")?,
+        ..registers()?
+    };
+    let mut ebpf = prepare(&Ground { settings: *settings, offsets: Offsets::default(), places })?;
+    load_programs(&mut ebpf, "cap_capable_plain")?;
+    for (name, category, tracepoint) in PROCESSES {
+        let program: &mut TracePoint = program(&mut ebpf, &format!("{name}_plain"))?.try_into()?;
+        program.load()?;
+        program.attach(category, tracepoint)?;
+    }
+    attach_programs(&mut ebpf, "cap_capable_plain")?;
+    Ok(ebpf)
+}
+
+fn prepare(ground: &Ground) -> Result<Ebpf> {
+    let mut ebpf = EbpfLoader::new().btf(None).load(OBJECT)?;
+    let map = ebpf.map_mut("GROUND").context("the probe has no map GROUND")?;
+    let mut map: Array<_, Ground> = Array::try_from(map)?;
+    map.set(0, ground, 0)?;
+    if ground.settings.scope == scope::CGROUP {
+        let map = ebpf.map_mut("CGROUPS").context("the probe has no map CGROUPS")?;
+        CgroupArray::try_from(map)?.set(0, cgroup(ground.settings.cgroup)?, 0)?;
+    }
+    Ok(ebpf)
+}
+
+/// The directory of the cgroup with this number.
+fn cgroup(number: u64) -> Result<File> {
+    let mut below: Vec<PathBuf> = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from).into();
+    while let Some(directory) = below.pop() {
+        // One that is gone by now is not it.
+        let Ok(found) = std::fs::symlink_metadata(&directory) else { continue };
+        if found.ino() == number {
+            return File::open(&directory).with_context(|| format!("cannot open {}", directory.display()));
+        }
+        let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+        below.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+        );
+    }
+    bail!("no cgroup has the number {number}")
+}
+
+/// What may be refused is loaded first. It is attached last: no check of a child may come before the
+/// child is known.
+fn load_programs(ebpf: &mut Ebpf, entry: &str) -> Result<()> {
+    for name in ["cap_capable_return", entry] {
+        let program: &mut KProbe = program(ebpf, name)?.try_into()?;
+        program.load()?;
+    }
+    Ok(())
+}
+
+/// The kretprobe first: then the kprobe runs before it, and sees the caller's address where the
+/// kretprobe puts its own. And no check is asked that is not answered.
+fn attach_programs(ebpf: &mut Ebpf, entry: &str) -> Result<()> {
+    for name in ["cap_capable_return", entry] {
+        let program: &mut KProbe = program(ebpf, name)?.try_into()?;
+        program.attach("cap_capable", 0)?;
+    }
+    Ok(())
+}
+
+/// Where a function finds its arguments: in the registers that the machine's calling convention
+/// says, and they in `struct pt_regs` (arch/*/include/…/asm/ptrace.h), which is the same in every
+/// kernel.
+fn registers() -> Result<Places> {
+    Ok(match std::env::consts::ARCH {
+        // di, si, dx, cx; ax; sp.
+        "x86_64" => Places {
+            credentials: 14 * 8,
+            target: 13 * 8,
+            capability: 12 * 8,
+            options: 11 * 8,
+            answer: 10 * 8,
+            caller: 19 * 8,
+            caller_on_stack: 1,
+            stack_bytes: 16 << 10,
+            ..Places::default()
+        },
+        // x0 to x3; x0; x30.
+        "aarch64" => Places {
+            credentials: 0,
+            target: 8,
+            capability: 2 * 8,
+            options: 3 * 8,
+            answer: 0,
+            caller: 30 * 8,
+            ..Places::default()
+        },
+        other => bail!("the registers of {other} are not known"),
+    })
+}
+
+/// What `cap_capable`'s fourth argument is, as `Places::audit` says it.
+fn audit() -> Result<u32> {
+    let named = std::fs::read(VMLINUX).ok().and_then(|bytes| {
+        let types = KernelTypes::read(&bytes).ok()?;
+        types.parameter("cap_capable", 3).ok().map(|name| u32::from(name == "audit"))
+    });
+    if let Some(named) = named {
+        return Ok(named);
+    }
+    let path = "/proc/sys/kernel/osrelease";
+    let release = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(audit_of(&release))
+}
+
+/// The same by the kernel's release.
+fn audit_of(release: &str) -> u32 {
+    let mut numbers = release.split(|other: char| !other.is_ascii_digit()).map_while(|number| number.parse().ok());
+    let release: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    match release {
+        (5, 1..) | (6.., _) => 0,
+        // Stable kernels took the change over at some time.
+        (4, 19..) | (5, 0) => 2,
+        _ => 1,
+    }
+}
+
+/// What tracefs says of the tracepoints' fields, which move between kernels.
+struct Formats(PathBuf);
+
+impl Formats {
+    fn find() -> Result<Self> {
+        let found = TRACEFS.iter().map(|path| Path::new(path).join("events")).find(|path| path.exists());
+        found.map(Self).with_context(|| format!("no tracefs at {0}: mount -t tracefs tracefs {0}", TRACEFS[0]))
+    }
+
+    fn place(&self, tracepoint: &str, field: &str) -> Result<u32> {
+        let path = self.0.join(tracepoint).join("format");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        place(&text, field).with_context(|| format!("{} has no {field}", path.display()))
+    }
+}
+
+/// `field:pid_t pid;	offset:8;	size:4;	signed:1;`
+fn place(format: &str, field: &str) -> Option<u32> {
+    format.lines().find_map(|line| {
+        let mut parts = line.trim().split(';').map(str::trim);
+        let declared = parts.next()?.strip_prefix("field:")?;
+        let name = declared.split(' ').next_back()?;
+        (name == field).then(|| parts.find_map(|part| part.strip_prefix("offset:")?.parse().ok()))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_in_a_tracepoints_format() {
+        let format = "name: sched_process_exec\nID: 365\nformat:\n\
+            \tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n\
+            \tfield:__data_loc char[] filename;\toffset:8;\tsize:4;\tsigned:0;\n\
+            \tfield:pid_t pid;\toffset:12;\tsize:4;\tsigned:1;\n\
+            \tfield:pid_t old_pid;\toffset:16;\tsize:4;\tsigned:1;\n\n\
+            print fmt: \"filename=%s pid=%d old_pid=%d\", __get_str(filename), REC->pid, REC->old_pid\n";
+        assert_eq!(place(format, "filename"), Some(8));
+        assert_eq!(place(format, "pid"), Some(12));
+        assert_eq!(place(format, "old_pid"), Some(16));
+        assert_eq!(place(format, "comm"), None);
+    }
+
+    #[test]
+    fn what_the_fourth_argument_is_follows_from_the_release() {
+        assert_eq!(audit_of("3.10.0-1160.el7.x86_64\n"), 1);
+        assert_eq!(audit_of("4.18.0-553.el8_10.x86_64\n"), 1);
+        assert_eq!(audit_of("4.19.0-27-amd64\n"), 2);
+        assert_eq!(audit_of("5.0.21\n"), 2);
+        assert_eq!(audit_of("5.1.0\n"), 0);
+        assert_eq!(audit_of("5.10.0-32-cloud-amd64\n"), 0);
+        assert_eq!(audit_of("6.18.44-fc-v595\n"), 0);
+    }
+}

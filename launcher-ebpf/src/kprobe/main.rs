@@ -1,0 +1,112 @@
+//! The probe for kernels that have neither a working fexit nor the tracepoint of `cap_capable`: a
+//! kprobe sees what is asked, a kretprobe the answer. It takes the same facts as the probe does, and
+//! leaves them in the same maps.
+//!
+//! There are two of whatever needs the kernel's types. `types` stands on BTF and shares what it can
+//! with the probe; it needs no tracefs. `plain` needs no types at all, and no helper and no feature
+//! of the verifier that Linux 4.18 lacks: no bounded loop (5.3), no read-only data (5.2). User space
+//! loads one of them.
+#![no_std]
+#![no_main]
+// Inline assembly for BPF is not stable yet: ./rebuild says how it is built all the same.
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+mod check;
+#[path = "../probe/executable.rs"]
+mod executable;
+mod kernel;
+mod maps;
+mod plain;
+#[path = "../probe/process.rs"]
+mod process;
+mod site;
+
+use aya_ebpf::macros::{kprobe, kretprobe, raw_tracepoint, tracepoint};
+use aya_ebpf::programs::{ProbeContext, RawTracePointContext, RetProbeContext, TracePointContext};
+
+#[kretprobe]
+fn cap_capable_return(context: RetProbeContext) -> u32 {
+    check::answered(&context);
+    0
+}
+
+#[kprobe]
+fn cap_capable_types(context: ProbeContext) -> u32 {
+    check::asked::<true>(&context);
+    0
+}
+
+// (struct task_struct *parent, struct task_struct *child), in the parent
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+fn process_fork_types(context: RawTracePointContext) -> i32 {
+    process::forked(context.arg(1));
+    0
+}
+
+// (struct task_struct *, pid_t old_pid, struct linux_binprm *), in the process that executes
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+fn process_exec_types(context: RawTracePointContext) -> i32 {
+    process::executed(context.arg(0));
+    0
+}
+
+// (struct task_struct *), in each thread that ends
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+fn process_exit_types(context: RawTracePointContext) -> i32 {
+    process::ended(context.arg(0));
+    check::forget();
+    0
+}
+
+// (struct task_struct *), when nothing can run in it any more
+#[raw_tracepoint(tracepoint = "sched_process_free")]
+fn process_free_types(context: RawTracePointContext) -> i32 {
+    process::freed(context.arg(0));
+    0
+}
+
+#[kprobe]
+fn cap_capable_plain(context: ProbeContext) -> u32 {
+    check::asked::<false>(&context);
+    0
+}
+
+// task:task_newtask, in the parent. Unlike sched:sched_process_fork it tells a thread from a process.
+#[tracepoint]
+fn process_fork_plain(context: TracePointContext) -> u32 {
+    plain::forked(&context);
+    0
+}
+
+// sched:sched_process_exec, in the process that executes
+#[tracepoint]
+fn process_exec_plain(context: TracePointContext) -> u32 {
+    plain::executed(&context);
+    0
+}
+
+// sched:sched_process_exit, in each thread that ends
+#[tracepoint]
+fn process_exit_plain(_: TracePointContext) -> u32 {
+    plain::ended();
+    check::forget();
+    0
+}
+
+// sched:sched_process_free, when nothing can run in it any more
+#[tracepoint]
+fn process_free_plain(context: TracePointContext) -> u32 {
+    plain::freed(&context);
+    0
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// bpf_probe_read, bpf_get_stack and bpf_perf_event_output are for programs under the GPL alone.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

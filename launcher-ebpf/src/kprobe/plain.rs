@@ -1,0 +1,174 @@
+//! Following processes without the kernel's types, by what the tracepoints themselves say. An
+//! executable is known by the name that exec was given: of a script, by the script's.
+
+use crate::kernel::{given, place, setting};
+use crate::maps::{EXECUTABLES, LISTED, SCRATCH, START, TRACKED, lose, tell};
+use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, generated};
+use capwrap_ebpf::{DEVICE_BY_NAME, Executable, Tracked, lost, tally};
+
+/// That of a process whose exec was not seen.
+pub const UNKNOWN: Executable = Executable { inode: 0, device: DEVICE_BY_NAME };
+
+/// The bytes of a name that are kept, NUL included.
+const NAME_BYTES: usize = 256;
+
+/// include/uapi/linux/sched.h
+const CLONE_THREAD: u32 = 0x10000;
+
+// `Tracked::leader` is no address here, but whether the group's leader has ended: then, and only
+// then, the process goes with it.
+const LIVES: u64 = 0;
+const ENDED: u64 = 1;
+
+/// A new task: a child of one that is followed is followed, its threads are the process itself.
+#[inline(always)]
+pub fn forked(context: &impl EbpfContext) {
+    if given::<u32>(context, place!(fork_flags)) & CLONE_THREAD != 0 {
+        return;
+    }
+    let child: u32 = given(context, place!(fork_process));
+    let parent = own_id();
+    if let Some(parent) = TRACKED.get_ptr(parent) {
+        // SAFETY: checked not to be null.
+        let parent = unsafe { &*parent };
+        track(child, Tracked { leader: LIVES, ..*parent });
+    } else if setting!(follow) != 0 && LISTED.get_ptr(parent).is_some() {
+        track(child, new(UNKNOWN));
+    } else {
+        // The number may have been that of one that ended.
+        let _ = TRACKED.remove(child);
+    }
+}
+
+/// An exec: that of the command starts it all.
+#[inline(always)]
+pub fn executed(context: &impl EbpfContext) {
+    let process = own_id();
+    if let Some(tracked) = TRACKED.get_ptr_mut(process) {
+        // SAFETY: checked not to be null; an exec ends all other threads of the process.
+        let tracked = unsafe { &mut *tracked };
+        tracked.executable = executable(context, tracked.executable);
+        // Where another thread than the leader executes, the leader ended and it took its place.
+        tracked.leader = LIVES;
+        tell(tally::EXECS);
+        return;
+    }
+    let Some(start) = START.get_ptr_mut(0) else { return };
+    // SAFETY: checked not to be null. Nobody else writes once it is set.
+    let start = unsafe { &mut *start };
+    if start.process == 0 || start.process != process {
+        return;
+    }
+    if start.execs > 1 {
+        start.execs -= 1;
+        return;
+    }
+    start.process = 0;
+    tell(tally::EXECS);
+    track(process, new(executable(context, UNKNOWN)));
+}
+
+/// A thread ends: the last look at its ids.
+#[inline(always)]
+pub fn ended() {
+    let ids = bpf_get_current_pid_tgid();
+    let process = (ids >> 32) as u32;
+    let Some(tracked) = TRACKED.get_ptr_mut(process) else { return };
+    // SAFETY: checked not to be null.
+    let tracked = unsafe { &mut *tracked };
+    if ids as u32 == process {
+        tracked.leader = ENDED;
+    }
+    let (user, group) = self::ids();
+    if user != tracked.user {
+        tell(tally::USER_CHANGED);
+    }
+    if group != tracked.group {
+        tell(tally::GROUP_CHANGED);
+    }
+}
+
+/// A task is gone. The process with it if it was the group's leader, and if the number has not been
+/// given to another by now.
+#[inline(always)]
+pub fn freed(context: &impl EbpfContext) {
+    let process: u32 = given(context, place!(free_process));
+    let Some(tracked) = TRACKED.get_ptr(process) else { return };
+    // SAFETY: checked not to be null.
+    if unsafe { (*tracked).leader } == ENDED {
+        let _ = TRACKED.remove(process);
+    }
+}
+
+/// The user and group. Those that a process really has stand for the effective ones, which no
+/// helper tells.
+#[inline(always)]
+pub fn ids() -> (u32, u32) {
+    let ids = bpf_get_current_uid_gid();
+    (ids as u32, (ids >> 32) as u32)
+}
+
+#[inline(always)]
+fn own_id() -> u32 {
+    (bpf_get_current_pid_tgid() >> 32) as u32
+}
+
+#[inline(always)]
+fn track(process: u32, tracked: Tracked) {
+    if TRACKED.insert(process, tracked, 0).is_ok() { tell(tally::PROCESSES) } else { lose(lost::PROCESSES) }
+}
+
+#[inline(always)]
+fn new(executable: Executable) -> Tracked {
+    let (user, group) = ids();
+    Tracked { leader: LIVES, executable, user, group }
+}
+
+/// `/proc/self/exe`
+const ITSELF: [u64; 2] = [u64::from_le_bytes(*b"/proc/se"), u64::from_le_bytes(*b"lf/exe\0\0")];
+
+/// The executable by the name that exec was given. `before`: the one that calls exec.
+#[inline(always)]
+fn executable(context: &impl EbpfContext, before: Executable) -> Executable {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return UNKNOWN };
+    // SAFETY: checked not to be null, and this CPU's alone while the program runs.
+    let path = unsafe { &mut (*scratch).path };
+    let words = (&raw mut path.components).cast::<u64>();
+    for at in 0..NAME_BYTES / 8 {
+        // SAFETY: within the array, which is aligned as the length before it is. Volatile, or the
+        // compiler makes it a call for each byte.
+        unsafe { words.add(at).write_volatile(0) };
+    }
+    // A __data_loc: the place in the lower half, the length in the upper.
+    let place: u32 = given(context, place!(exec_name));
+    let name = context.as_ptr().cast_const().wrapping_byte_add((place & 0xffff) as usize);
+    // SAFETY: no more bytes than the array has; the helper answers an error for a bad address.
+    let length = unsafe { generated::bpf_probe_read_str(words.cast(), NAME_BYTES as u32, name) };
+    if length <= 0 {
+        lose(lost::EXECUTABLES);
+        return UNKNOWN;
+    }
+    // SAFETY: as above.
+    if unsafe { words.read_volatile() == ITSELF[0] && words.add(1).read_volatile() == ITSELF[1] } {
+        return before;
+    }
+    let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+    for at in 0..NAME_BYTES / 8 {
+        // SAFETY: as above.
+        digest = (digest ^ unsafe { words.add(at).read_volatile() }).wrapping_mul(0x0000_0100_0000_01b3);
+        digest ^= digest >> 29;
+    }
+    path.length = length as u64;
+    path.whole = 1;
+    let executable = Executable { inode: digest | 1, device: DEVICE_BY_NAME };
+    if EXECUTABLES.get_ptr(executable).is_none()
+        && EXECUTABLES.insert(executable, &*path, BPF_NOEXIST.into()).is_err()
+        // Another CPU's is the same.
+        && EXECUTABLES.get_ptr(executable).is_none()
+    {
+        lose(lost::EXECUTABLES);
+    }
+    executable
+}

@@ -1,0 +1,361 @@
+//! `capwrap --learn`: what it sees, what it makes of it, and what it leaves as it was.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// As root, for the member.
+fn learn(words: &[&str]) -> Run {
+    root(&[&["capwrap", "--learn", "--user", MEMBER], words].concat()).run()
+}
+
+/// The profile that --json prints.
+fn profile(words: &[&str]) -> Value {
+    let run = learn(&[&["--json"], words].concat());
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+fn needed(profile: &Value) -> Vec<&str> {
+    profile["needed"].as_array().expect("a list").iter().map(|name| name.as_str().expect("a name")).collect()
+}
+
+/// A policy's name that no other test has, and nothing left of it afterwards.
+struct Name(String);
+
+impl Name {
+    fn new(of: &str) -> Self {
+        let name = Self(format!("t-learn-{of}"));
+        name.remove();
+        name
+    }
+
+    fn file(&self, ending: &str) -> String {
+        format!("{POLICIES}/{}.{ending}", self.0)
+    }
+
+    fn remove(&self) {
+        for ending in ["toml", "profile.json"] {
+            let _ = std::fs::remove_file(self.file(ending));
+        }
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+#[test]
+fn reading_a_file_of_roots_takes_cap_dac_read_search_and_nothing_else() {
+    let profile = profile(&["cat", "/etc/shadow"]);
+    assert_eq!(needed(&profile), ["cap_dac_read_search"]);
+    let run = &profile["runs"][0];
+    assert_eq!(run["user"]["name"], MEMBER);
+    assert_eq!(run["exit"]["code"], 0);
+    let check = run["checks"].as_array().unwrap().iter().find(|check| check["class"] == "needed").unwrap();
+    assert_eq!(check["executable"], "/usr/bin/cat");
+    assert_eq!(check["system_call"], "openat");
+    assert!(check["call_site"].as_array().unwrap().iter().any(|name| name == "generic_permission"), "{check}");
+    assert!(run["lost"].as_object().unwrap().values().all(|times| times == 0), "{}", run["lost"]);
+}
+
+#[test]
+fn a_command_that_needs_nothing_is_learned_to_need_nothing() {
+    assert!(needed(&profile(&["true"])).is_empty());
+}
+
+#[test]
+fn the_status_of_the_command_is_that_of_learning() {
+    assert_eq!(learn(&["sh", "-c", "exit 7"]).code, 7);
+    assert_eq!(learn(&["sh", "-c", "kill -KILL $$"]).code, 128 + 9);
+    assert_eq!(learn(&["sh", "-c", "kill -TERM $$"]).code, 128 + 15);
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_said_as_a_shell_says_it() {
+    learn(&["no-such-command"]).refused_with(127, &["no-such-command"]);
+    learn(&["/etc/passwd"]).refused_with(126, &["/etc/passwd"]);
+}
+
+#[test]
+fn with_json_the_output_of_the_command_goes_to_standard_error() {
+    let run = learn(&["--json", "echo", "of the command"]);
+    assert!(run.stderr.contains("of the command"), "{run:?}");
+    assert!(!run.stdout.contains("of the command\n"), "{run:?}");
+    assert!(serde_json::from_str::<Value>(&run.stdout).is_ok(), "{run:?}");
+}
+
+#[test]
+fn what_is_learned_and_written_is_enough_for_the_member() {
+    let name = Name::new("written");
+    let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
+    assert!(run.ok() && run.stdout.contains("+caps = [\"cap_dac_read_search\"]"), "{run:?}");
+    assert!(root(&["capwrap", "enable", &name.0]).run().ok());
+    let run = capwrap(&[&name.0, "/etc/shadow"]).run();
+    assert!(run.ok() && run.stdout.contains("root:"), "{run:?}");
+    let again = learn(&["--policy", &name.0, "cat", "/etc/shadow"]);
+    assert!(again.stdout.contains("needs no change"), "{again:?}");
+    let evidence = std::fs::read_to_string(name.file("profile.json")).unwrap();
+    assert_eq!(needed(&serde_json::from_str(&evidence).unwrap()), ["cap_dac_read_search"]);
+}
+
+#[test]
+fn a_policy_keeps_its_comments_and_shows_what_no_run_needed() {
+    let name = Name::new("refined");
+    let text = "# ours\nschema = 1\n\n[tool]\npath = \"/usr/bin/cat\" # the one\n\n[allow]\ngroups = [\"capwrap\"]\n\n\
+                # for sockets\n[[grant]]\ncaps = [\"cap_net_raw\"]\n";
+    std::fs::write(name.file("toml"), text).unwrap();
+    let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
+    assert!(run.stdout.contains("cap_net_raw: granted, and not needed in one run"), "{run:?}");
+    let written = std::fs::read_to_string(name.file("toml")).unwrap();
+    assert!(written.starts_with(text), "{written}");
+    assert!(written.contains("caps = [\"cap_dac_read_search\"]"), "{written}");
+    let again = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
+    assert!(again.stdout.contains("not needed in 2 runs"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(name.file("toml")).unwrap(), written);
+}
+
+#[test]
+fn a_proof_takes_from_the_policy_what_is_needless() {
+    let name = Name::new("proven");
+    let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n\n\
+                [[grant]]\ncaps = [\"cap_net_raw\", \"cap_dac_read_search\"]\n";
+    std::fs::write(name.file("toml"), text).unwrap();
+    let run = learn(&["--write", "--minimize", "--policy", &name.0, "cat", "/etc/shadow"]);
+    assert!(run.ok(), "{run:?}");
+    let written = std::fs::read_to_string(name.file("toml")).unwrap();
+    assert!(written.contains("caps = [\"cap_dac_read_search\"]") && !written.contains("net_raw"), "{written}");
+}
+
+#[test]
+fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
+    let name = Name::new("unwritable");
+    in_own_mounts(|| {
+        let on = |words: &[&str]| assert!(root(words).run().ok(), "{words:?}");
+        on(&["mount", "--bind", POLICIES, POLICIES]);
+        on(&["mount", "-o", "remount,bind,ro", POLICIES]);
+        let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
+        assert_eq!(run.code, 125, "{run:?}");
+        assert!(run.stdout.contains("+caps = [\"cap_dac_read_search\"]"), "{run:?}");
+        assert!(run.stderr.contains("cannot write") && run.stderr.contains("Read-only"), "{run:?}");
+        let ours = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().contains(&name.0);
+        let left: Vec<_> = std::fs::read_dir(POLICIES).unwrap().map(Result::unwrap).filter(ours).collect();
+        assert!(left.is_empty(), "{left:?}");
+    });
+}
+
+#[test]
+fn a_damaged_profile_beside_the_policy_is_told_and_kept() {
+    let name = Name::new("damaged");
+    std::fs::write(name.file("profile.json"), "{\"schema\": 1, ").unwrap();
+    let run = learn(&["--write", "--policy", &name.0, "true"]);
+    assert_eq!(run.code, 125, "{run:?}");
+    assert!(run.stderr.contains("is no profile"), "{run:?}");
+    assert_eq!(std::fs::read_to_string(name.file("profile.json")).unwrap(), "{\"schema\": 1, ");
+}
+
+#[test]
+fn minimizing_ends_with_a_set_from_which_nothing_can_be_taken() {
+    // The shell is handed a file that it need not read, and one that it must.
+    let script = "cat /etc/gshadow >/dev/null 2>&1; cat /etc/shadow >/dev/null && echo read";
+    let plain = profile(&["sh", "-c", script]);
+    assert_eq!(needed(&plain), ["cap_dac_read_search"]);
+    let proven = profile(&["--minimize", "sh", "-c", script]);
+    assert_eq!(needed(&proven), ["cap_dac_read_search"]);
+    let proven = profile(&["--minimize", "sh", "-c", "cat /etc/shadow >/dev/null 2>&1; echo done"]);
+    assert!(needed(&proven).is_empty(), "{proven}");
+    assert_eq!(proven["runs"][0]["minimized"]["removed"], serde_json::json!(["cap_dac_read_search"]));
+}
+
+#[test]
+fn minimizing_learns_what_is_asked_for_instead() {
+    // ionice asks for cap_sys_admin first, and cap_sys_nice does as well (block/ioprio.c).
+    let proven = profile(&["--minimize", "ionice", "-c", "realtime", "true"]);
+    assert_eq!(needed(&proven), ["cap_sys_nice"]);
+}
+
+#[test]
+fn a_check_of_ones_own_judges_each_run() {
+    let judged = |check: &str| profile(&["--minimize", "--check", check, "cat", "/etc/shadow", "/etc/passwd"]);
+    // It prints /etc/passwd all the same, whose first line begins alike.
+    assert!(needed(&judged("grep -q ^root:x:")).is_empty());
+    assert_eq!(needed(&judged("test \"$CAPWRAP_STATUS\" = 0")), ["cap_dac_read_search"]);
+}
+
+#[test]
+fn a_flaky_command_is_refused() {
+    let run = learn(&["--minimize", "sh", "-c", "cat /proc/sys/kernel/random/uuid"]);
+    run.refused(&["flaky"]);
+    let run = learn(&["--minimize", "--check", "false", "true"]);
+    run.refused(&["the check fails"]);
+}
+
+#[test]
+fn a_daemon_left_behind_is_learned_from_too() {
+    let script = "(setsid sh -c 'sleep 0.5; cat /etc/shadow >/dev/null' &) ; exit 3";
+    let run = learn(&["--json", "sh", "-c", script]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert_eq!(needed(&serde_json::from_str(&run.stdout).unwrap()), ["cap_dac_read_search"]);
+}
+
+#[test]
+fn every_process_of_a_fork_storm_is_counted() {
+    let script = "i=0; while [ $i -lt 1000 ]; do (:) ; i=$((i+1)); done";
+    let profile = profile(&["sh", "-c", script]);
+    assert_eq!(profile["runs"][0]["processes"], 1001);
+}
+
+#[test]
+fn two_runs_at_once_do_not_disturb_each_other() {
+    let one = std::thread::spawn(|| needed(&profile(&["sh", "-c", "sleep 0.3; cat /etc/shadow; sleep 0.3"])).len());
+    let two = std::thread::spawn(|| needed(&profile(&["sh", "-c", "sleep 0.3; cat /etc/passwd; sleep 0.3"])).len());
+    assert_eq!((one.join().unwrap(), two.join().unwrap()), (1, 0));
+}
+
+#[test]
+fn what_a_setuid_program_does_with_its_privileges_is_not_learned() {
+    let folder = Folder::new();
+    let file = folder.path("file");
+    std::fs::write(&file, "").unwrap();
+    let chown = folder.copy("/usr/bin/chown", "setuid-chown");
+    assert!(root(&["chmod", "4755", &chown]).run().ok());
+    let run = learn(&["--json", "sh", "-c", &format!("{chown} {MEMBER} {file}")]);
+    assert!(run.ok() && run.stderr.contains("has privileges of its own"), "{run:?}");
+    assert!(needed(&serde_json::from_str(&run.stdout).unwrap()).is_empty(), "{run:?}");
+    let plain = folder.copy("/usr/bin/chown", "chown");
+    assert_eq!(needed(&profile(&["sh", "-c", &format!("{plain} root {file}")])), ["cap_chown"]);
+}
+
+#[test]
+fn after_the_given_time_the_command_is_ended_and_the_result_shown() {
+    let began = Instant::now();
+    let run = learn(&["--json", "--for", "1s", "sleep", "60"]);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert_eq!(run.code, 128 + 2, "{run:?}");
+    assert!(serde_json::from_str::<Value>(&run.stdout).is_ok(), "{run:?}");
+    // One that will not end is asked three times.
+    let run = learn(&["--json", "--for", "1s", "sh", "-c", "trap '' INT TERM; while :; do sleep 1; done"]);
+    assert_eq!(run.code, 128 + 9, "{run:?}");
+}
+
+#[test]
+fn an_interrupt_ends_the_command_and_the_result_is_shown() {
+    let learner = root(&["capwrap", "--learn", "--json", "--user", MEMBER, "sh", "-c"])
+        .arg("trap 'cat /etc/shadow; exit 4' INT; echo ready; while :; do sleep 0.1; done");
+    let child =
+        learner.command().stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(root(&["kill", "-INT", &child.id().to_string()]).run().ok());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(4),
+        "{:?} {}",
+        output.status.signal(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(needed(&serde_json::from_slice(&output.stdout).unwrap()), ["cap_dac_read_search"]);
+}
+
+/// One test at a time puts the learner's policy in force.
+static LEARNER: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+#[test]
+fn a_member_of_the_learners_policy_learns_what_is_denied() {
+    let _alone = LEARNER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let refused = user(MEMBER, &["capwrap", "--learn", "true"]).run();
+    refused.refused(&["takes root", "capwrap enable capwrap-learn"]);
+    let _learner = enable("capwrap-learn", &["--user", MEMBER]);
+    let run = user(MEMBER, &["capwrap", "--learn", "--json", "cat", "/etc/shadow"]).run();
+    assert_eq!(run.code, 1, "{run:?}");
+    let profile: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    // Both halves were refused, and the narrow one is enough.
+    assert_eq!(needed(&profile), ["cap_dac_read_search"]);
+    assert!(profile["runs"][0]["held"].as_array().unwrap().is_empty());
+    user(STRANGER, &["capwrap", "--learn", "true"]).run().refused(&["may not run capwrap-learn"]);
+}
+
+#[test]
+fn a_member_learns_with_what_the_commands_policy_grants() {
+    let _alone = LEARNER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _learner = enable("capwrap-learn", &["--user", MEMBER]);
+    let policy = Policy::tool("/usr/bin/cat", "cap_dac_read_search", "");
+    let run = user(MEMBER, &["capwrap", "--learn", "--json", "--policy", &policy.name, "cat", "/etc/shadow"]).run();
+    assert!(run.ok() && run.stderr.contains("root:"), "{}", run.stderr);
+    let profile: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(needed(&profile), ["cap_dac_read_search"]);
+    assert_eq!(profile["runs"][0]["held"], serde_json::json!(["cap_dac_read_search"]));
+    // The launcher's own set-up is not the command's.
+    let executables = profile["runs"][0]["executables"].as_array().unwrap();
+    assert_eq!(executables, &[serde_json::json!("/usr/bin/cat")]);
+}
+
+#[test]
+fn without_the_rights_for_the_probe_it_says_which_are_missing() {
+    let run = root(&["setpriv", "--bounding-set", "-bpf,-perfmon,-sys_admin", "--inh-caps", "-all"]);
+    let run = run.arg("capwrap").arg("--learn").arg("--user").arg(MEMBER).arg("true").run();
+    run.refused(&["cap_bpf and cap_perfmon", "not held here"]);
+    let run = root(&["unshare", "-Ur", "capwrap", "--learn", "--user", "root", "true"]).run();
+    assert!(run.code == 125 && run.stderr.contains("cannot be loaded in a user namespace"), "{run:?}");
+}
+
+#[test]
+fn a_back_end_that_this_kernel_refuses_is_named_with_the_reason() {
+    let run = learn(&["--back-end", "fexit", "true"]);
+    if !run.ok() {
+        run.refused(&["fexit"]);
+    }
+}
+
+#[test]
+fn profiles_are_joined_whatever_their_order() {
+    let folder = Folder::new();
+    let (one, two) = (folder.path("one.json"), folder.path("two.json"));
+    assert!(learn(&["--output", &one, "cat", "/etc/shadow"]).ok());
+    assert!(learn(&["--output", &two, "true"]).ok());
+    let merge = |files: &[&str]| {
+        let run = root(&[&["capwrap", "merge"], files].concat()).run();
+        assert!(run.ok(), "{run:?}");
+        run.stdout
+    };
+    assert_eq!(merge(&[&one, &two]), merge(&[&two, &one, &one]));
+    assert_eq!(merge(&[&one, &one]), merge(&[&one]));
+    let both: Value = serde_json::from_str(&merge(&[&one, &two])).unwrap();
+    assert_eq!(needed(&both), ["cap_dac_read_search"]);
+    assert_eq!(both["runs"].as_array().unwrap().len(), 2);
+    root(&["capwrap", "merge", "/etc/passwd"]).run().refused(&["/etc/passwd"]);
+}
+
+#[test]
+fn the_tables_fit_narrow_and_wide_terminals_and_are_plain_when_piped() {
+    let run = learn(&["-v", "cat", "/etc/shadow"]);
+    assert!(!run.stdout.contains('\x1b'), "{run:?}");
+    for width in ["80", "120"] {
+        let script = format!("stty rows 24 cols {width}; capwrap --learn -v --user {MEMBER} cat /etc/hostname");
+        let run = root(&["script", "-qec", &script, "/dev/null"]).run();
+        let widest = run.stdout.lines().map(|line| without_colour(line).chars().count()).max().unwrap_or(0);
+        let limit: usize = width.parse().unwrap();
+        // The policy's text in the diff is as wide as it is.
+        assert!(widest <= limit.max(90), "{widest} of {width}: {run:?}");
+        assert!(run.stdout.contains('\x1b'), "{run:?}");
+    }
+}
+
+fn without_colour(line: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('\x1b') {
+        plain += &rest[..at];
+        rest = rest[at..].split_once('m').map_or("", |(_, rest)| rest);
+    }
+    plain + rest.trim_end()
+}
+
+#[test]
+fn every_program_that_ships_is_where_the_learner_looks() {
+    assert!(Path::new("/usr/local/libexec/capwrap/capwrap-advisor").exists());
+    assert!(Path::new("/usr/local/share/capwrap/policies/capwrap-learn.toml").exists());
+}
