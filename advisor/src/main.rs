@@ -21,6 +21,7 @@ mod probe;
 mod run;
 mod screen;
 mod template;
+mod watch;
 mod write;
 
 use clap::error::ErrorKind;
@@ -42,6 +43,8 @@ enum Verb {
     Disable(enable::Disable),
     /// Find out which capabilities a command needs, and refine its policy
     Learn(learn::Learn),
+    /// Show capability checks as they happen
+    Trace(watch::Trace),
     /// Join the profiles of several runs or machines
     Merge(learn::merge::Merge),
     /// Tell what works on this machine, what does not, and what would mend it
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Disable(disable) => disable.run(),
         Verb::Merge(merge) => merge.run(),
         Verb::Learn(learn) => return learn.run(),
+        Verb::Trace(trace) => return trace.run(),
         Verb::Doctor(doctor) => return doctor.run(),
         Verb::Become(command) => return command.run(),
     };

@@ -162,14 +162,12 @@ pub mod lost {
 pub mod tally {
     /// Processes followed.
     pub const PROCESSES: u32 = 0;
-    /// Programs executed by them, the first included.
-    pub const EXECS: u32 = 1;
     /// Times that a process was seen with another effective user than it was started with.
-    pub const USER_CHANGED: u32 = 2;
+    pub const USER_CHANGED: u32 = 1;
     /// The same of its group.
-    pub const GROUP_CHANGED: u32 = 3;
+    pub const GROUP_CHANGED: u32 = 2;
     /// How many there are.
-    pub const COUNTERS: u32 = 4;
+    pub const COUNTERS: u32 = 3;
 }
 
 /// Which checks are taken.

@@ -81,6 +81,15 @@ fn a_command_that_cannot_be_run_is_said_as_a_shell_says_it() {
 }
 
 #[test]
+fn a_program_that_looks_at_its_name_finds_it() {
+    let folder = Folder::new();
+    let link = folder.path("name-of-a-link");
+    std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+    let run = learn(&[&link, "-c", "echo $0"]);
+    assert!(run.stdout.starts_with(&link), "{run:?}");
+}
+
+#[test]
 fn with_json_the_output_of_the_command_goes_to_standard_error() {
     let run = learn(&["--json", "echo", "of the command"]);
     assert!(run.stderr.contains("of the command"), "{run:?}");

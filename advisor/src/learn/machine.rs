@@ -48,7 +48,8 @@ pub fn version(release: &str) -> Result<KernelVersion> {
     KernelVersion::parse(release).with_context(|| format!("a kernel release that is no number: {release:?}"))
 }
 
-fn release() -> Result<String> {
+/// The release, as `uname -r` prints it.
+pub fn release() -> Result<String> {
     read("/proc/sys/kernel/osrelease")
 }
 

@@ -9,7 +9,7 @@
 pub mod class;
 pub mod decide;
 mod grant;
-mod machine;
+pub mod machine;
 pub mod merge;
 mod minimize;
 mod observe;
@@ -20,7 +20,7 @@ mod propose;
 mod prove;
 mod report;
 pub mod sites;
-mod standing;
+pub mod standing;
 mod tool;
 
 use crate::probe::BackEnd;
@@ -108,13 +108,14 @@ impl Learn {
     fn learn(&self) -> Result<Ending> {
         let standing = standing::own()?;
         if standing == Standing::Nobody {
-            return Err(standing::start_learner(std::env::args_os().skip(2)));
+            return Err(standing::start_learner("learn", std::env::args_os().skip(2)));
         }
         let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
         let granted = Granted::by(&tool, &self.command[1..])?;
         let user = if matches!(standing, Standing::Root(_)) { Some(self.meant_for()?) } else { None };
         let way = standing.way(&tool, &self.command, &granted);
         let subject = Subject {
+            file: way.file.as_deref(),
             command: &way.command,
             user: user.as_ref(),
             hold: way.hands_over,

@@ -7,10 +7,13 @@ use anyhow::Result;
 use capwrap::CapabilitySet;
 use capwrap_ebpf::Settings;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A command and how it is run.
 pub struct Subject<'s> {
+    /// The file to execute, where it is not the command's first word.
+    pub file: Option<&'s Path>,
     /// The command and its arguments.
     pub command: &'s [OsString],
     /// Whom it runs as; `None`: whoever runs this.
@@ -51,7 +54,7 @@ impl From<Ending> for Exit {
 pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
     // Counts need no ring: the smallest there is.
     let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
-    let plan = Plan { command: subject.command, user: subject.user, hold: subject.hold, output };
+    let plan = Plan { file: subject.file, command: subject.command, user: subject.user, hold: subject.hold, output };
     let stopped = run::start(plan)?;
     probe.start_at(stopped.id(), subject.execs)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();

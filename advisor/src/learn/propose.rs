@@ -179,7 +179,7 @@ fn whole(proposal: &Proposal) -> String {
          summary = {}\n\n\
          [tool]\n\
          path   = {}\n",
-        quoted(&format!("{}: what it does, and what this hands over", printable::text(name))),
+        quoted(&format!("{}, as far as it was seen at work", printable::text(name))),
         quoted(path),
     );
     if let Some(sha256) = sha256 {
@@ -193,8 +193,9 @@ fn whole(proposal: &Proposal) -> String {
         text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
     text += if proposal.starts_others {
-        "\n# It starts other programs, and they have its capabilities too: who may run it may have them in\n\
-         # whatever it can be made to start. children = \"none\" forbids that, where it does without.\n\
+        "\n# It starts other programs, and they have its capabilities too: who may run\n\
+         # it may have them in whatever it can be made to start. children = \"none\"\n\
+         # forbids that, where it does without.\n\
          [exec]\nchildren = \"any\"\n"
     } else {
         "\n[exec]\nchildren = \"none\"                 # it was seen starting nothing\n"
@@ -405,7 +406,7 @@ caps = ["cap_kill"]
             r#"# Learned by watching tool. What it was not seen doing is not in here.
 
 schema  = 1
-summary = "tool: what it does, and what this hands over"
+summary = "tool, as far as it was seen at work"
 
 [tool]
 path   = "/usr/bin/tool"

@@ -39,7 +39,9 @@ pub fn own() -> Result<Standing> {
 
 /// How the command is run.
 pub struct Way {
-    /// The words to execute.
+    /// The file to execute, where it is not the first word.
+    pub file: Option<PathBuf>,
+    /// The command and its arguments.
     pub command: Vec<OsString>,
     /// How many execs it takes until the tool is what runs.
     pub execs: u32,
@@ -53,17 +55,16 @@ impl Standing {
     /// Root hands everything over. Others have the launcher hand over what the policy grants, if one
     /// is in force.
     pub fn way(self, tool: &Tool, command: &[OsString], granted: &Granted) -> Way {
-        let mut words = vec![tool.path.clone().into_os_string()];
-        words.extend_from_slice(&command[1..]);
+        let (file, words) = (Some(tool.found.clone()), command.to_vec());
         if let Self::Root(all) = self {
-            return Way { command: words, execs: 1, hands_over: all, held: all };
+            return Way { file, command: words, execs: 1, hands_over: all, held: all };
         }
         if tool.policy.as_ref().is_some_and(|found| found.in_force) {
             let launcher = [launcher().into_os_string(), "--".into(), tool.name.clone().into()];
             let command = launcher.into_iter().chain(command[1..].iter().cloned()).collect();
-            return Way { command, execs: 2, hands_over: CapabilitySet::EMPTY, held: granted.set };
+            return Way { file: None, command, execs: 2, hands_over: CapabilitySet::EMPTY, held: granted.set };
         }
-        Way { command: words, execs: 1, hands_over: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
+        Way { file, command: words, execs: 1, hands_over: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
     }
 }
 
@@ -80,14 +81,14 @@ pub fn launcher() -> PathBuf {
     PathBuf::from(paths::PREFIX).join("bin/capwrap")
 }
 
-/// Becomes the learner that a policy allows, with these arguments. Returns only where it cannot.
-pub fn start_learner(arguments: impl Iterator<Item = OsString>) -> Error {
+/// Becomes the learner that a policy allows, with this verb. Returns only where it cannot.
+pub fn start_learner(verb: &str, arguments: impl Iterator<Item = OsString>) -> Error {
     if !in_force::path(LEARNER).exists() {
         return mended(
-            "learning takes root, or cap_bpf and cap_perfmon, and neither is here",
-            format!("sudo capwrap --learn …; or once, as root: capwrap enable {LEARNER} --user NAME"),
+            format!("{verb} takes root, or cap_bpf and cap_perfmon, and neither is here"),
+            format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
         );
     }
-    let error = Command::new(launcher()).arg(LEARNER).arg("learn").args(arguments).exec();
+    let error = Command::new(launcher()).arg(LEARNER).arg(verb).args(arguments).exec();
     anyhow::anyhow!("cannot start {}: {}", launcher().display(), crate::reason(&error))
 }

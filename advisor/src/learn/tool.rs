@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// The command's file and the policy that is to be refined.
 pub struct Tool {
+    /// Where it was found: perhaps a symbolic link, whose name tells programs what to do.
+    pub found: PathBuf,
     /// The file, absolute and without symbolic links.
     pub path: PathBuf,
     /// Its SHA-256 in hexadecimal; `None` where it cannot be read.
@@ -33,7 +35,8 @@ pub struct Found {
 impl Tool {
     /// Finds the command as a shell would, and its policy by name.
     pub fn find(command: &OsStr, policy_name: Option<&str>, search: Option<OsString>) -> Result<Self> {
-        let path = locate(command, search)?;
+        let found = locate(command, search)?;
+        let path = found.canonicalize().with_context(|| format!("cannot find {}", found.display()))?;
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let typed = Path::new(command).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = match policy_name {
@@ -42,7 +45,7 @@ impl Tool {
             None => [typed, file_name].into_iter().find(|name| policy::is_name(name)).unwrap_or_else(|| "tool".into()),
         };
         let policy = policy_of(&name)?;
-        Ok(Self { sha256: digest(&path).ok(), path, name, policy })
+        Ok(Self { sha256: digest(&path).ok(), found, path, name, policy })
     }
 }
 
@@ -75,7 +78,7 @@ fn locate(command: &OsStr, search: Option<OsString>) -> Result<PathBuf> {
             cannot = Some(candidate);
             continue;
         }
-        return candidate.canonicalize().with_context(|| format!("cannot find {shown}"));
+        return Ok(candidate);
     }
     match cannot {
         Some(file) => {
@@ -114,7 +117,7 @@ mod tests {
     #[test]
     fn a_command_is_found_as_a_shell_finds_it() {
         let found = |command: &str| locate(OsStr::new(command), Some("/nowhere:/bin:/usr/bin".into()));
-        assert!(found("sh").unwrap().is_absolute());
+        assert_eq!(found("sh").unwrap(), Path::new("/bin/sh"));
         assert!(found("/bin/sh").is_ok());
         let error = found("no-such-command").unwrap_err();
         assert_eq!(error.downcast_ref::<NotRun>().unwrap().status, 127);

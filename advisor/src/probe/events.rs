@@ -7,7 +7,6 @@ use aya::maps::perf::{PerfEvent, PerfEventArrayBuffer};
 use aya::maps::{Map, MapData, PerfEventArray, RingBuf};
 use aya::util::online_cpus;
 use capwrap_ebpf::Event;
-use std::os::fd::{AsFd, BorrowedFd};
 
 /// A buffer's pages: not fewer than this, so that a burst on one CPU fits.
 const LEAST_PAGES: usize = 16;
@@ -40,14 +39,6 @@ impl Probe {
 }
 
 impl Events {
-    /// What to wait for: one of these can be read when there are events.
-    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        match &self.0 {
-            Source::Ring(ring) => vec![ring.as_fd()],
-            Source::Buffers { buffers, .. } => buffers.iter().map(AsFd::as_fd).collect(),
-        }
-    }
-
     /// Takes all that are there. What did not fit is counted by the probe.
     pub fn take(&mut self, mut each: impl FnMut(&Event)) {
         match &mut self.0 {

@@ -202,7 +202,7 @@ impl Formats {
     }
 }
 
-/// `field:pid_t pid;	offset:8;	size:4;	signed:1;`
+/// Of the line that declares it: its type and name, then its offset, size and sign.
 fn place(format: &str, field: &str) -> Option<u32> {
     format.lines().find_map(|line| {
         let mut parts = line.trim().split(';').map(str::trim);

@@ -10,9 +10,9 @@ mod reading;
 mod rights;
 mod symbols;
 
-pub use back_end::{Attempt, BackEnd, attempts, open};
+pub use back_end::{BackEnd, attempts, open};
 pub use events::Events;
-pub use reading::{Counted, Losses, Tally};
+pub use reading::{Counted, Losses, Names, Tally, own_user_namespace};
 
 use anyhow::{Context, Result};
 use aya::Ebpf;
@@ -24,8 +24,6 @@ pub struct Probe {
     ebpf: Ebpf,
     /// The back end that loaded.
     pub back_end: BackEnd,
-    /// Those that were tried before it, and why they do not work here.
-    pub before: Vec<Attempt>,
 }
 
 impl Probe {

@@ -19,8 +19,6 @@ pub type Losses = BTreeMap<&'static str, u64>;
 pub struct Tally {
     /// Processes followed.
     pub processes: u64,
-    /// Programs that they executed, the command's own included.
-    pub execs: u64,
     /// Whether one of them ever had another effective user than it was started with.
     pub user_changed: bool,
     /// The same of its group.
@@ -176,7 +174,6 @@ impl Probe {
         let counted = |what| counters.get(&what, 0).context("cannot read the tally");
         Ok(Tally {
             processes: counted(tally::PROCESSES)?,
-            execs: counted(tally::EXECS)?,
             user_changed: counted(tally::USER_CHANGED)? > 0,
             group_changed: counted(tally::GROUP_CHANGED)? > 0,
         })
@@ -278,12 +275,6 @@ fn joined(path: &Path) -> String {
     components.pop();
     components.reverse();
     format!("{}/{}", if path.whole == 0 { "…" } else { "" }, components.join("/"))
-}
-
-/// What a process executes now: its exec was not seen.
-fn of_process(process: u32) -> String {
-    let path = std::fs::read_link(format!("/proc/{process}/exe"));
-    path.map_or_else(|_| "unknown".to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 /// The name that exec was given; a whole one without its symbolic links, as the kernel would say it.

@@ -10,6 +10,7 @@ use nix::sys::signal::{SigSet, Signal, raise};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// What is found is not executable.
@@ -26,6 +27,9 @@ pub struct Become {
     /// The mask of the capabilities to hold, ambient; all are dropped without it.
     #[arg(long, value_name = "MASK")]
     hold: Option<String>,
+    /// The file to execute, where it is not the command's first word.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     command: Vec<OsString>,
 }
@@ -37,7 +41,8 @@ impl Become {
             crate::print_error(&format!("{error:#}"), None);
             return ExitCode::from(crate::REFUSED);
         }
-        let error = Command::new(&self.command[0]).args(&self.command[1..]).exec();
+        let file = self.file.as_deref().unwrap_or(Path::new(&self.command[0]));
+        let error = Command::new(file).arg0(&self.command[0]).args(&self.command[1..]).exec();
         let name = self.command[0].to_string_lossy();
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         crate::print_error(&format!("cannot run {name}: {}", crate::reason(&error)), None);

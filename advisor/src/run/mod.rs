@@ -5,5 +5,5 @@ pub mod become_command;
 mod supervise;
 mod user;
 
-pub use supervise::{Ending, Limits, Output, Plan, Stopped, start};
+pub use supervise::{Ending, Limits, Output, Plan, Waiting, start};
 pub use user::{User, meant_for};

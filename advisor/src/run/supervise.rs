@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,8 @@ pub struct Stopped {
 
 /// What to start.
 pub struct Plan<'p> {
+    /// The file to execute, where it is not the command's first word.
+    pub file: Option<&'p Path>,
     pub command: &'p [OsString],
     /// `None`: as whoever runs this.
     pub user: Option<&'p User>,
@@ -88,13 +91,41 @@ pub enum Output {
     Kept,
 }
 
-/// Starts the command and stops it before its own exec.
-pub fn start(plan: Plan<'_>) -> Result<Stopped> {
+/// Signals that are waited for instead of being interrupted by them.
+fn wait_for_signals() -> Result<SignalFd> {
     let signals = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
     let mask: SigSet = signals.into_iter().collect();
     mask.thread_block().context("cannot block signals")?;
-    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-        .context("cannot wait for signals")?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")
+}
+
+/// Waiting for nothing but the word to end.
+pub struct Waiting {
+    signals: SignalFd,
+}
+
+impl Waiting {
+    /// From here on signals only end the waiting, in every thread that is started.
+    pub fn new() -> Result<Self> {
+        Ok(Self { signals: wait_for_signals()? })
+    }
+
+    /// Until a signal asks for the end, the time is over, or `done` says so.
+    pub fn until_asked(self, limits: Limits, done: impl Fn() -> bool) -> Result<()> {
+        let end = limits.after.map(|limit| Instant::now() + limit);
+        while !done() && end.is_none_or(|end| Instant::now() < end) {
+            let look = Instant::now() + Duration::from_millis(200);
+            if !wait(&self.signals, Some(end.map_or(look, |end| end.min(look))))?.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Starts the command and stops it before its own exec.
+pub fn start(plan: Plan<'_>) -> Result<Stopped> {
+    let signals = wait_for_signals()?;
     // Daemons become children of this process, so that their end is seen.
     prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
 
@@ -103,7 +134,13 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
     if let Some(user) = plan.user {
         let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
         helper.arg(format!("--ids={}", ids.join(",")));
+        // The PATH that a launch gives: through the caller's own, which may lead into folders that
+        // are root's alone, cap_dac_read_search would be asked for that the tool does not need.
+        helper.env("PATH", capwrap::environment::PATH);
         helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
+    }
+    if let Some(file) = plan.file {
+        helper.arg("--file").arg(file);
     }
     helper.arg(format!("--hold={:x}", plan.hold.mask())).arg("--").args(plan.command);
     let mut kept = None;
@@ -166,30 +203,30 @@ impl Stopped {
             }
             request.make_if_due();
             let next = [request.due, told].into_iter().flatten().min();
-            for signal in self.wait(next)? {
+            for signal in wait(&self.signals, next)? {
                 request.asked(&signal);
             }
         }
     }
+}
 
-    /// Waits for a signal, or until `deadline`.
-    fn wait(&self, deadline: Option<Instant>) -> Result<Vec<Received>> {
-        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
-            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
-        match poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error).context("cannot wait for the command"),
-        }
-        let mut received = Vec::new();
-        while let Some(signal) = self.signals.read_signal().context("cannot read a signal")? {
-            if signal.ssi_signo != Signal::SIGCHLD as u32 {
-                received.push(Received { number: signal.ssi_signo, from_terminal: signal.ssi_code == SI_KERNEL });
-            }
-        }
-        Ok(received)
+/// Waits for a signal, or until `deadline`.
+fn wait(signals: &SignalFd, deadline: Option<Instant>) -> Result<Vec<Received>> {
+    let timeout = deadline.map_or(PollTimeout::NONE, |at| {
+        let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    });
+    match poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error).context("cannot wait for the command"),
     }
+    let mut received = Vec::new();
+    while let Some(signal) = signals.read_signal().context("cannot read a signal")? {
+        if signal.ssi_signo != Signal::SIGCHLD as u32 {
+            received.push(Received { number: signal.ssi_signo, from_terminal: signal.ssi_code == SI_KERNEL });
+        }
+    }
+    Ok(received)
 }
 
 /// The kernel itself sent it: from the terminal, to the whole process group (sigaction(2)).

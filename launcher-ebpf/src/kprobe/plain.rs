@@ -52,7 +52,6 @@ pub fn executed(context: &impl EbpfContext) {
         tracked.executable = executable(context, tracked.executable);
         // Where another thread than the leader executes, the leader ended and it took its place.
         tracked.leader = LIVES;
-        tell(tally::EXECS);
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };
@@ -66,7 +65,6 @@ pub fn executed(context: &impl EbpfContext) {
         return;
     }
     start.process = 0;
-    tell(tally::EXECS);
     track(process, new(executable(context, UNKNOWN)));
 }
 

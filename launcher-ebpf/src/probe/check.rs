@@ -4,7 +4,7 @@ use crate::kernel::{Address, current, load, load_current, offset, peek, setting}
 use crate::maps::{COUNTS, EVENTS, LISTED, TRACKED, add_one, lose, tell};
 use crate::{executable, process, site};
 use aya_ebpf::EbpfContext;
-use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
 use capwrap_ebpf::{
     CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, RELATION_INNER,
@@ -152,5 +152,6 @@ fn emit(check: Check, thread: u32, asked: &Asked) {
         user: peek(asked.credentials, offset!(cred_uid)).unwrap_or(u32::MAX),
         name: bpf_get_current_comm().unwrap_or([0; 16]),
     });
-    event.submit(0);
+    // Whoever reads looks every few milliseconds by itself.
+    event.submit(BPF_RB_NO_WAKEUP.into());
 }

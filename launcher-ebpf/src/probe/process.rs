@@ -51,7 +51,6 @@ pub fn executed(task: Address) {
     if let Some(tracked) = TRACKED.get_ptr_mut(process) {
         // SAFETY: checked not to be null; an exec ends all other threads of the process.
         unsafe { (*tracked).executable = executable::current() };
-        tell(tally::EXECS);
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };
@@ -65,7 +64,6 @@ pub fn executed(task: Address) {
         return;
     }
     start.process = 0;
-    tell(tally::EXECS);
     track(process, Tracked { leader, ..new(task) });
 }
 

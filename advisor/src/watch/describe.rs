@@ -1,0 +1,78 @@
+//! What does not change from one check to the next of its kind is looked up once.
+
+use super::options;
+use crate::learn::machine;
+use crate::learn::sites::{self, Given, Meaning};
+use crate::observation::{Observation, Options};
+use crate::probe::{self, Names, Probe};
+use anyhow::Result;
+use capwrap::facts::KernelVersion;
+use capwrap_ebpf::{Check, Event};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A kind of check, in words.
+pub struct Described {
+    /// What was seen.
+    pub observation: Observation,
+    /// How it was asked: said by the back end, or told by the call site.
+    pub options: Option<Options>,
+    /// The inode number of the target user namespace.
+    pub target_namespace: u32,
+    /// Whether nothing hangs on it.
+    pub speculative: bool,
+    /// What is known of this place.
+    pub why: Option<&'static str>,
+}
+
+/// The kinds that were met.
+pub struct Describer {
+    known: HashMap<Check, Rc<Described>>,
+    names: Names,
+    own_namespace: u32,
+    kernel: KernelVersion,
+}
+
+/// More kinds than this are begun anew: a system has some thousands.
+const KINDS: usize = 1 << 16;
+
+impl Describer {
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            known: HashMap::new(),
+            names: Names::default(),
+            own_namespace: probe::own_user_namespace()?,
+            kernel: machine::version(&machine::release()?)?,
+        })
+    }
+
+    /// The check in words. `None` for a capability that this program does not know.
+    pub fn describe(&mut self, probe: &Probe, event: &Event) -> Result<Option<Rc<Described>>> {
+        // Of which process does not matter to it.
+        let kind = Check { process: 0, ..event.check };
+        if let Some(known) = self.known.get(&kind) {
+            return Ok(Some(Rc::clone(known)));
+        }
+        if self.known.len() >= KINDS {
+            self.known.clear();
+        }
+        let Some(observation) = probe.observation(&kind, 1, self.own_namespace, &mut self.names)? else {
+            return Ok(None);
+        };
+        let described = Rc::new(self.judged(observation, kind.target_namespace));
+        self.known.insert(kind, Rc::clone(&described));
+        Ok(Some(described))
+    }
+
+    fn judged(&self, observation: Observation, target_namespace: u32) -> Described {
+        // What depends on the whole run is not known while it goes on.
+        let site = sites::site(&observation, self.kernel, |given| given == Given::Any);
+        Described {
+            options: observation.options.or_else(|| options::told_by(&observation.call_site)),
+            target_namespace,
+            speculative: site.is_some_and(|site| matches!(site.meaning, Meaning::Speculative)),
+            why: site.map(|site| site.why),
+            observation,
+        }
+    }
+}

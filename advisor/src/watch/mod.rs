@@ -1,0 +1,280 @@
+//! `capwrap trace`: every capability check as it happens.
+//!
+//! ```text
+//! events ── described (once for each kind of check) ── lines, JSON, or a summary
+//! ```
+
+mod cgroup;
+mod clock;
+mod describe;
+mod json;
+mod lines;
+mod options;
+mod scope;
+mod summary;
+
+use crate::learn::standing::{self, Standing};
+use crate::probe::{self, BackEnd, Events, Probe};
+use crate::run::{self, Ending, Limits, Output, Plan};
+use crate::screen;
+use anyhow::{Context, Result};
+use capwrap::{Capability, CapabilitySet};
+use clap::Args;
+use clock::Clock;
+use describe::{Described, Describer};
+use nix::time::{ClockId, clock_gettime};
+use scope::Scope;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use summary::Summary;
+
+#[derive(Args)]
+#[command(override_usage = "capwrap trace [OPTIONS] [CMD [ARGS…]]")]
+pub struct Trace {
+    /// Processes (several: repeat it, or commas between)
+    #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',', group = "scope")]
+    pids: Vec<u32>,
+    /// With -p: what they start from now on, too
+    #[arg(short, long, requires = "pids")]
+    follow: bool,
+    /// A cgroup and what is below it
+    #[arg(long, value_name = "PATH", group = "scope")]
+    cgroup: Option<PathBuf>,
+    /// A container of docker, podman or containerd, by its id
+    #[arg(long, value_name = "ID", group = "scope")]
+    container: Option<String>,
+    /// Denied checks alone
+    #[arg(long)]
+    denied: bool,
+    /// These capabilities alone
+    #[arg(short, long = "capability", value_name = "CAP", value_delimiter = ',', value_parser = capability)]
+    capabilities: Vec<Capability>,
+    /// Speculative checks too: those on which nothing hangs
+    #[arg(short, long)]
+    verbose: bool,
+    /// The kernel's functions that led to each check
+    #[arg(short, long)]
+    stack: bool,
+    /// Each check once for a program and a place, and at the end
+    /// how often
+    #[arg(short, long, conflicts_with = "summary", verbatim_doc_comment)]
+    unique: bool,
+    /// No checks, but a table of them at the end
+    #[arg(long)]
+    summary: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// End after this time, as in 30s or 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    limit: Option<Duration>,
+    /// Room for checks that are not shown yet, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
+    ring: u32,
+    /// Who runs CMD [default: who runs this]
+    #[arg(long, value_name = "NAME", requires = "command")]
+    user: Option<String>,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: screen::Color,
+    #[arg(long, value_name = "NAME", hide = true)]
+    back_end: Option<BackEnd>,
+    /// A command, from its very start to the end of all it starts
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD", group = "scope")]
+    command: Vec<OsString>,
+}
+
+fn capability(text: &str) -> Result<Capability, String> {
+    Capability::parse(text).map_err(|error| match error.nearest {
+        Some(near) => format!("{error}; {near} is one"),
+        None => error.to_string(),
+    })
+}
+
+/// How long is slept between two looks at what came. Longer, and a burst needs a larger ring.
+const REST: Duration = Duration::from_millis(20);
+/// How often what was lost is looked up.
+const LOSSES: Duration = Duration::from_secs(1);
+
+impl Trace {
+    pub fn run(self) -> ExitCode {
+        match self.trace() {
+            Ok(ending) => ending.pass_on(),
+            Err(error) => {
+                crate::tell(&error);
+                ExitCode::from(crate::REFUSED)
+            }
+        }
+    }
+
+    /// The whole of it, in order.
+    fn trace(&self) -> Result<Ending> {
+        if standing::own()? == Standing::Nobody {
+            return Err(standing::start_learner("trace", std::env::args_os().skip(2)));
+        }
+        let scope = Scope::of(self)?;
+        let bytes = (self.ring << 20).next_power_of_two();
+        let mut probe = probe::open(&scope.settings(self.denied), bytes, self.back_end)?;
+        let events = probe.events(bytes)?;
+        probe.list(&scope.processes)?;
+        let started = if self.command.is_empty() {
+            None
+        } else {
+            let user = self.user.as_deref().map(|name| run::meant_for(Some(name))).transpose()?;
+            let plan = Plan {
+                file: None,
+                command: &self.command,
+                user: user.as_ref(),
+                hold: CapabilitySet::EMPTY,
+                output: if self.json { Output::StandardError } else { Output::Own },
+            };
+            let stopped = run::start(plan)?;
+            probe.start_at(stopped.id(), 1)?;
+            Some(stopped)
+        };
+        let limits = Limits { after: self.limit };
+        let waiting = if started.is_none() { Some(run::Waiting::new()?) } else { None };
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| self.read(&probe, events, &over));
+            let ending = match (started, waiting) {
+                (Some(command), _) => command.run(limits).map(|(ending, _)| ending),
+                (None, Some(waiting)) => {
+                    waiting.until_asked(limits, || reader.is_finished()).map(|()| Ending::Exited(0))
+                }
+                (None, None) => Ok(Ending::Exited(0)),
+            };
+            over.store(true, Ordering::Release);
+            reader.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the reader of the events ended")))?;
+            ending
+        })
+    }
+
+    /// Reads the events until it is over, and shows them.
+    fn read(&self, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
+        let mut show = Show::new(self)?;
+        let mut describer = Describer::new()?;
+        let mut looked = Instant::now();
+        let mut told = 0;
+        loop {
+            // Looked at before the events: what came until then is still taken.
+            let last = over.load(Ordering::Acquire);
+            let mut failed = None;
+            events.take(|event| {
+                if failed.is_none() {
+                    let shown = describer.describe(probe, event);
+                    failed = shown.and_then(|one| one.map_or(Ok(()), |one| show.event(event, &one))).err();
+                }
+            });
+            match failed.map_or_else(|| show.flush(), Err) {
+                Ok(()) => {}
+                // Whoever reads has had enough.
+                Err(error) if is_closed_pipe(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            if last || looked.elapsed() >= LOSSES {
+                looked = Instant::now();
+                told = tell_losses(probe, told, last)?;
+                show.clock.adjust(now(ClockId::CLOCK_MONOTONIC)?, now(ClockId::CLOCK_REALTIME)?);
+            }
+            if last {
+                return show.end();
+            }
+            std::thread::sleep(REST);
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Says how much was lost, where that is more than was said before.
+fn tell_losses(probe: &Probe, told: u64, last: bool) -> Result<u64> {
+    let losses: BTreeMap<_, _> = probe.losses()?.into_iter().filter(|(_, times)| *times > 0).collect();
+    let all = losses.values().sum();
+    if all > told || (last && all > 0) {
+        let each: Vec<String> = losses.iter().map(|(name, times)| format!("{times} {name}")).collect();
+        crate::note(&format!("lost{}: {}", if last { "" } else { " so far" }, each.join(", ")));
+    }
+    Ok(all)
+}
+
+/// A clock's nanoseconds.
+fn now(clock: ClockId) -> Result<i64> {
+    let time = clock_gettime(clock).context("cannot read the clock")?;
+    Ok(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+}
+
+/// Where the events go.
+struct Show<'t> {
+    asked: &'t Trace,
+    out: BufWriter<StdoutLock<'static>>,
+    clock: Clock,
+    look: lines::Look,
+    summary: Summary,
+}
+
+impl<'t> Show<'t> {
+    fn new(asked: &'t Trace) -> Result<Self> {
+        let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
+        let width = std::io::stdout().is_terminal().then(screen::width);
+        let look = lines::Look { width, styled: asked.color.styled() };
+        if !asked.json && !asked.summary {
+            lines::write_head(&mut out, look)?;
+            out.flush()?;
+        }
+        let zone = jiff::tz::TimeZone::system();
+        let clock = Clock::new(zone, now(ClockId::CLOCK_MONOTONIC)?, now(ClockId::CLOCK_REALTIME)?);
+        Ok(Self { asked, out, clock, look, summary: Summary::default() })
+    }
+
+    fn event(&mut self, event: &capwrap_ebpf::Event, one: &Described) -> Result<()> {
+        let wanted =
+            self.asked.capabilities.is_empty() || self.asked.capabilities.contains(&one.observation.capability);
+        if !wanted || (one.speculative && !self.asked.verbose) {
+            return Ok(());
+        }
+        let first = if self.asked.unique || self.asked.summary { self.summary.count(one) } else { true };
+        if self.asked.summary || (self.asked.unique && !first) {
+            return Ok(());
+        }
+        if self.asked.json {
+            json::write(&mut self.out, &mut self.clock, event, one, self.asked.stack)?;
+        } else {
+            lines::write(&mut self.out, &mut self.clock, event, one, self.look)?;
+            if self.asked.stack {
+                lines::write_stack(&mut self.out, one)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(self.out.flush()?)
+    }
+
+    fn end(mut self) -> Result<()> {
+        if self.asked.unique || self.asked.summary {
+            if self.asked.json {
+                self.summary.write_json(&mut self.out)?;
+            } else {
+                let text = self.summary.table(self.look);
+                if self.asked.unique {
+                    writeln!(self.out)?;
+                }
+                self.out.write_all(text.as_bytes())?;
+            }
+        }
+        match self.out.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}
