@@ -53,6 +53,28 @@ enum Verb {
     Become(run::become_command::Become),
 }
 
+impl Verb {
+    /// Whether it loads the probe, with capabilities that a policy may have handed to it.
+    const fn takes_rights(&self) -> bool {
+        matches!(self, Self::Learn(_) | Self::Trace(_) | Self::Doctor(_))
+    }
+}
+
+/// What a policy handed over is for the probe alone: nothing that is started from here has it. Root
+/// keeps its own, because root asked.
+fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
+    use anyhow::Context;
+    use caps::CapSet;
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let kept: &[CapSet] = if rights { &[] } else { &[CapSet::Effective, CapSet::Permitted] };
+    for set in [CapSet::Ambient, CapSet::Inheritable].iter().chain(kept) {
+        caps::clear(None, *set).context("cannot give up capabilities")?;
+    }
+    Ok(())
+}
+
 /// capwrap refused or failed.
 const REFUSED: u8 = 125;
 
@@ -61,6 +83,10 @@ fn main() -> ExitCode {
         Ok(command_line) => command_line.verb,
         Err(error) => return unusable(&error),
     };
+    if let Err(error) = keep_no_more_than(verb.takes_rights()) {
+        tell(&error);
+        return ExitCode::from(REFUSED);
+    }
     let outcome = match verb {
         Verb::Enable(enable) => enable.run(),
         Verb::Disable(disable) => disable.run(),
@@ -110,17 +136,24 @@ fn mended(what: impl Into<String>, mend: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Mended { what: what.into(), mend: mend.into() })
 }
 
-/// What the system said, without the number behind it.
+/// What the system said, in the middle of a sentence.
 fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+    without_numbers(&error.to_string()).to_lowercase()
 }
 
 /// The voice of every error of capwrap.
 fn print_error(message: &str, mend: Option<&str>) {
     use std::io::Write;
     let mend = mend.map_or(String::new(), |mend| format!("mend: {mend}\n"));
+    let message = without_numbers(message);
     let _ = write!(std::io::stderr(), "capwrap: {message}\n{mend}");
+}
+
+/// A message without the numbers that the library puts behind the system's words.
+fn without_numbers(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
 fn unusable(error: &clap::Error) -> ExitCode {

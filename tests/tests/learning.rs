@@ -162,7 +162,8 @@ fn a_damaged_profile_beside_the_policy_is_told_and_kept() {
     std::fs::write(name.file("profile.json"), "{\"schema\": 1, ").unwrap();
     let run = learn(&["--write", "--policy", &name.0, "true"]);
     assert_eq!(run.code, 125, "{run:?}");
-    assert!(run.stderr.contains("is no profile"), "{run:?}");
+    assert!(run.stderr.contains("profile.json: no profile"), "{run:?}");
+    assert!(run.stdout.is_empty(), "{run:?}");
     assert_eq!(std::fs::read_to_string(name.file("profile.json")).unwrap(), "{\"schema\": 1, ");
 }
 
@@ -285,6 +286,39 @@ fn a_member_of_the_learners_policy_learns_what_is_denied() {
     assert_eq!(needed(&profile), ["cap_dac_read_search"]);
     assert!(profile["runs"][0]["held"].as_array().unwrap().is_empty());
     user(STRANGER, &["capwrap", "--learn", "true"]).run().refused(&["may not run capwrap-learn"]);
+}
+
+#[test]
+fn what_the_learner_holds_reaches_nothing_that_it_starts() {
+    let _alone = LEARNER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _learner = enable("capwrap-learn", &["--user", MEMBER]);
+    let status = ["grep", "-E", "^Cap(Inh|Prm|Eff|Amb)", "/proc/self/status"];
+    let nothing = |run: &Run, out: &str| {
+        let sets: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("Cap")?.split_whitespace().nth(1)).collect();
+        assert!(sets.len() == 4 && sets.iter().all(|set| *set == "0000000000000000"), "{run:?}");
+    };
+    for verb in [&["--learn"][..], &["trace"]] {
+        let run = user(MEMBER, &[&["capwrap"], verb, &status].concat()).run();
+        nothing(&run, &run.stdout);
+    }
+    // The verbs that are not for users, and those that take no rights, hold none.
+    let helper = ["capwrap", "capwrap-learn", "become", "--hold=c000000000", "--"];
+    let script = format!("{} & sleep 1; kill -CONT $!; wait $!", [&helper[..], &status].concat().join(" "));
+    let run = user(MEMBER, &["sh", "-c", &script]).run();
+    assert!(!run.stdout.contains("c000000000"), "{run:?}");
+    let refused = user(MEMBER, &["capwrap", "--learn", "--minimize", "--check", "true", "true"]).run();
+    refused.refused(&["only root can use --minimize"]);
+    user(MEMBER, &["capwrap", "--learn", "--write", "true"]).run().refused(&["only root can use --write"]);
+}
+
+#[test]
+fn a_setuid_tool_gets_no_policy() {
+    let folder = Folder::new();
+    let tool = folder.copy("/usr/bin/true", "setuid-true");
+    assert!(root(&["chmod", "4755", &tool]).run().ok());
+    let name = Name::new("setuid");
+    learn(&["--write", "--policy", &name.0, &tool]).refused(&["setuid"]);
+    assert!(!Path::new(&name.file("toml")).exists());
 }
 
 #[test]

@@ -25,7 +25,7 @@ mod tool;
 
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
-use crate::{in_force, screen, write};
+use crate::{in_force, mended, screen, write};
 use anyhow::{Context, Result};
 use capwrap::CapabilitySet;
 use clap::Args;
@@ -110,8 +110,14 @@ impl Learn {
         if standing == Standing::Nobody {
             return Err(standing::start_learner("learn", std::env::args_os().skip(2)));
         }
+        self.check_rights(standing)?;
         let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
+        if self.write {
+            privileged::refuse_setuid(&tool.path)?;
+        }
         let granted = Granted::by(&tool, &self.command[1..])?;
+        // Before the run: what it takes long to see is not to be lost over a damaged file.
+        let earlier = profile_file::read(&profile_file::of(&tool.name))?;
         let user = if matches!(standing, Standing::Root(_)) { Some(self.meant_for()?) } else { None };
         let way = standing.way(&tool, &self.command, &granted);
         let subject = Subject {
@@ -138,8 +144,23 @@ impl Learn {
             Some(proof) => needs.proven(proof.kept, proof.removed),
             None => needs,
         });
-        self.give(&tool, &granted, run, needs, proof)?;
+        self.give(&tool, &granted, run, needs, proof, earlier)?;
         Ok(ending)
+    }
+
+    /// What only root can do.
+    fn check_rights(&self, standing: Standing) -> Result<()> {
+        let asked = [
+            (self.user.is_some(), "--user: the command runs as who learns"),
+            (self.minimize, "--minimize: it hands capabilities over to take them away"),
+            (self.write, "--write: it changes what others may do"),
+        ];
+        match asked.into_iter().find(|(asked, _)| *asked) {
+            Some((_, what)) if standing == Standing::Watcher => {
+                Err(mended(format!("only root can use {what}"), "sudo capwrap --learn …"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn meant_for(&self) -> Result<User> {
@@ -211,6 +232,7 @@ impl Learn {
         run: Run,
         needs: Result<Needs, decide::Refusal>,
         proof: Option<Minimized>,
+        earlier: Option<Profile>,
     ) -> Result<()> {
         let this = Profile::of([run]);
         let run = &this.runs()[0];
@@ -221,12 +243,18 @@ impl Learn {
             say!("{}", this.to_json()?.trim_end());
         }
         let beside = profile_file::of(&tool.name);
-        let all = profile_file::with(&beside, this.clone())?;
-        // What an earlier run needed is not removable.
-        let needs = needs.map(|needs| Needs { removable: needs.removable.without(all.needed()), ..needs });
+        let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
+        // What was not granted, or what an earlier run needed, is not removable.
+        let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
+        let needs = needs.map(|needs| Needs { removable: removable(&needs), ..needs });
         if !self.json {
             let look = report::Look { width: screen::width(), styled: self.color.styled(), verbose: self.verbose };
-            let report = report::Report { checks: &run.checks, needs: needs.as_ref(), runs: all.runs().len() };
+            let report = report::Report {
+                checks: &run.checks,
+                needs: needs.as_ref(),
+                runs: all.runs().len(),
+                proof: proof.as_ref(),
+            };
             say!("{}", report::report(&report, look).trim_end());
         }
         let needs = match needs {
@@ -247,7 +275,7 @@ impl Learn {
             },
             needs: &needs,
             // It works with what is kept, so all else that was granted can go.
-            proven: proof.map_or(CapabilitySet::EMPTY, |proof| granted.set.without(proof.kept)),
+            proven: proof.as_ref().map_or(CapabilitySet::EMPTY, |proof| granted.set.without(proof.kept)),
             starts_others: run.executables.len() > 1,
         })?;
         let file = in_force::path(&tool.name);
@@ -263,11 +291,16 @@ impl Learn {
     fn show_change(&self, file: &Path, tool: &Tool, before: &str, after: &str) {
         let change = report::diff(&file.display().to_string(), before, after, self.color.styled());
         match &tool.policy {
-            Some(found) if change.is_empty() => {
-                let which = if found.in_force { "in force" } else { "that is shipped" };
-                say!("\nThe policy {which} needs no change.");
+            Some(found) if change.is_empty() && found.in_force => say!("\nThe policy in force needs no change."),
+            Some(_) if change.is_empty() => {
+                say!("\nThe shipped policy needs no change: capwrap enable {}", tool.name);
             }
-            _ => say!("\n{}", change.trim_end()),
+            _ => {
+                say!("\n{}", change.trim_end());
+                if !self.write {
+                    crate::note("nothing is written; --write puts the change in place");
+                }
+            }
         }
     }
 }

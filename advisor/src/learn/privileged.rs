@@ -2,6 +2,8 @@
 //! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
 
 use super::class::{Class, Classed};
+use crate::mended;
+use anyhow::Result;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -26,16 +28,27 @@ fn apart(classed: &mut [Classed], privileged: &BTreeSet<String>, tool: &str) {
 /// Tells which there were.
 pub fn note(classed: &[Classed], tool: &Path) {
     for program in among(classed) {
-        if Path::new(&program) == tool {
-            crate::note(&format!(
-                "{program} is setuid, setgid or has file capabilities: the kernel took what was handed to it away"
-            ));
+        crate::note(&if Path::new(&program) == tool {
+            format!(
+                "{program} has privileges of its own (setuid, setgid, file capabilities) instead of what it is handed"
+            )
         } else {
-            crate::note(&format!(
-                "{program} has privileges of its own (setuid, setgid or file capabilities): what it does with them is not learned"
-            ));
-        }
+            format!("{program} has privileges of its own, and what it does with them is not learned")
+        });
     }
+}
+
+/// # Errors
+/// A setuid or setgid tool: no policy runs it.
+pub fn refuse_setuid(tool: &Path) -> Result<()> {
+    let bits = std::fs::metadata(tool).map_or(0, |found| found.permissions().mode());
+    if bits & 0o6000 == 0 {
+        return Ok(());
+    }
+    Err(mended(
+        format!("{} is setuid or setgid, and capwrap runs no such tool: no policy is written for it", tool.display()),
+        format!("chmod ug-s {}, or learn from a copy without the bit", tool.display()),
+    ))
 }
 
 fn among(classed: &[Classed]) -> BTreeSet<String> {

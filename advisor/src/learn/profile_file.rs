@@ -11,15 +11,8 @@ pub fn of(name: &str) -> PathBuf {
     in_force::path(name).with_extension("profile.json")
 }
 
-/// The runs that it holds, and these.
-pub fn with(path: &Path, these: Profile) -> Result<Profile> {
-    match read(path)? {
-        Some(before) => Ok(before.union(these)),
-        None => Ok(these),
-    }
-}
-
-fn read(path: &Path) -> Result<Option<Profile>> {
+/// What it holds, if it is there.
+pub fn read(path: &Path) -> Result<Option<Profile>> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -30,5 +23,5 @@ fn read(path: &Path) -> Result<Option<Profile>> {
         .read_to_string(&mut text)
         .with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(text.len() <= MAX_BYTES, "{} is larger than {MAX_BYTES} bytes", path.display());
-    Ok(Some(Profile::read(&text).with_context(|| format!("{} is no profile", path.display()))?))
+    Ok(Some(Profile::read(&text).with_context(|| path.display().to_string())?))
 }

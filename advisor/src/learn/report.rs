@@ -2,7 +2,7 @@
 
 use super::class::Class;
 use super::decide::{Needs, Refusal};
-use super::profile::Check;
+use super::profile::{Check, Minimized};
 use crate::observation::Verdict;
 use capwrap::{Capability, CapabilitySet, printable};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
@@ -29,6 +29,8 @@ pub struct Report<'r> {
     pub needs: Result<&'r Needs, &'r Refusal>,
     /// How many runs it rests on.
     pub runs: usize,
+    /// What was proven by taking away.
+    pub proof: Option<&'r Minimized>,
 }
 
 /// Below this width a program is named by its file's name alone, and why a check was made stands in
@@ -58,7 +60,12 @@ pub fn report(report: &Report, look: Look) -> String {
             }
             let possible = worth_telling(report.checks, needs.possible);
             if !possible.is_empty() {
-                line("possible", &format!("{possible}: asked before it is known whether it matters; --minimize tells"));
+                line("possible", &format!("{possible}: asked before it matters; --minimize tells"));
+            }
+            if let Some(proof) = report.proof {
+                let without =
+                    if proof.removed.is_empty() { String::new() } else { format!(", and not {}", proof.removed) };
+                line("proven", &format!("in {} runs: it takes {}{without}", proof.runs, proof.kept));
             }
             if !needs.denied().is_empty() {
                 line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
@@ -272,7 +279,7 @@ mod tests {
         let classed = class(&seen(), &run);
         let granted = CapabilitySet::parse("net_raw,net_admin").unwrap();
         let needs = decide(&classed, granted, &BTreeMap::new()).unwrap();
-        report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3 }, look)
+        report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3, proof: None }, look)
     }
 
     /// `cargo test -- --nocapture` shows what is to be pasted here.
@@ -374,7 +381,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     fn a_refusal_stands_where_the_needs_would() {
         let lost = BTreeMap::from([("full_map".to_owned(), 3)]);
         let refusal = decide(&[], CapabilitySet::EMPTY, &lost).unwrap_err();
-        let shown = report(&Report { checks: &[], needs: Err(&refusal), runs: 1 }, NARROW);
+        let shown = report(&Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None }, NARROW);
         let expected =
             "needed     not known: 3 × full_map was lost: the counts are not whole, so the policy is not refined\n";
         assert_eq!(shown, expected);
@@ -398,7 +405,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
         let classed = class(&[evil], &with_everything());
         let needs = decide(&classed, CapabilitySet::EMPTY, &BTreeMap::new()).unwrap();
         let checks = checks(&classed);
-        let shown = report(&Report { checks: &checks, needs: Ok(&needs), runs: 1 }, NARROW);
+        let shown = report(&Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None }, NARROW);
         assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}[2J\\u{a}"), "{shown}");
     }
 

@@ -58,6 +58,10 @@ const AFTER_HELP: &str = "\
 Verbs:
   enable [NAME]     put a shipped policy in force (root)
   disable NAME      put it out of force (root)
+  --learn CMD       find out what CMD needs, and refine its policy
+  trace [CMD]       show capability checks as they happen
+  doctor            what works here, what does not, and the mend
+  merge FILE…       join what was learned in several runs
   help VERB         what else a verb takes; a tool of that name: capwrap -- NAME
 
 Policies in force are in /etc/capwrap/policies. The exit code is the tool's own
