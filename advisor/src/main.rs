@@ -21,7 +21,7 @@ mod probe;
 mod run;
 mod screen;
 mod template;
-mod watch;
+mod trace;
 mod write;
 
 use clap::error::ErrorKind;
@@ -44,7 +44,7 @@ enum Verb {
     /// Find out which capabilities a command needs, and refine its policy
     Learn(learn::Learn),
     /// Show capability checks as they happen
-    Trace(watch::Trace),
+    Trace(trace::Trace),
     /// Join the profiles of several runs or machines
     Merge(learn::merge::Merge),
     /// Tell what works on this machine, what does not, and what would mend it

@@ -62,7 +62,7 @@ fn grants(name: &str, facts: &Facts, arguments: &str, expected: &str) {
 
 #[test]
 fn each_says_what_it_is_where_it_is_documented_and_why_it_grants_what_it_grants() {
-    assert_eq!(files().len(), 18);
+    assert_eq!(files().len(), 19);
     for file in files() {
         let name = file.file_stem().unwrap().to_str().unwrap();
         let policy = policy(name);

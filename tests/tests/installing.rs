@@ -156,7 +156,7 @@ fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed()
             "tool     /usr/bin/tcpdump",
             "allowed  group capwrap",
             "hands    cap_net_raw\n",
-            "to root  cap_setgid,cap_setuid\n",
+            "to root  cap_chown,cap_setgid,cap_setuid\n",
             "may add  cap_net_admin\n",
             "carries cap_net_admin,cap_net_raw=p",
         ] {

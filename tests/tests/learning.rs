@@ -196,6 +196,20 @@ fn a_check_of_ones_own_judges_each_run() {
 }
 
 #[test]
+fn root_too_has_only_what_is_left_to_it_while_it_is_minimized() {
+    let words = ["capwrap", "--learn", "--json", "--user", "root", "--minimize"];
+    let script = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)";
+    let run = root(&[&words[..], &["python3", "-c", script]].concat()).run();
+    let profile: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    assert_eq!(needed(&profile), ["cap_net_raw"]);
+}
+
+#[test]
+fn a_misspelt_option_is_no_command() {
+    learn(&["--wirte", "true"]).refused(&["--wirte"]);
+}
+
+#[test]
 fn a_flaky_command_is_refused() {
     let run = learn(&["--minimize", "sh", "-c", "cat /proc/sys/kernel/random/uuid"]);
     run.refused(&["flaky"]);
@@ -294,7 +308,8 @@ fn what_the_learner_holds_reaches_nothing_that_it_starts() {
     let _learner = enable("capwrap-learn", &["--user", MEMBER]);
     let status = ["grep", "-E", "^Cap(Inh|Prm|Eff|Amb)", "/proc/self/status"];
     let nothing = |run: &Run, out: &str| {
-        let sets: Vec<&str> = out.lines().filter_map(|line| line.strip_prefix("Cap")?.split_whitespace().nth(1)).collect();
+        let sets: Vec<&str> =
+            out.lines().filter_map(|line| line.strip_prefix("Cap")?.split_whitespace().nth(1)).collect();
         assert!(sets.len() == 4 && sets.iter().all(|set| *set == "0000000000000000"), "{run:?}");
     };
     for verb in [&["--learn"][..], &["trace"]] {

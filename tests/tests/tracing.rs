@@ -185,6 +185,20 @@ fn the_status_of_the_command_is_that_of_the_trace() {
 }
 
 #[test]
+fn a_misspelt_option_is_no_command() {
+    root(&["capwrap", "trace", "--dennied"]).run().refused(&["--dennied"]);
+}
+
+#[test]
+fn a_trace_of_processes_ends_with_them() {
+    let began = Instant::now();
+    // Nobody's child, so that it is gone when it ends.
+    let script = "capwrap trace --for 60s -p $(sh -c 'sleep 4 >/dev/null & echo $!')";
+    assert!(root(&["sh", "-c", script]).run().ok());
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
 fn a_reader_that_has_had_enough_ends_it() {
     let script = "capwrap trace -v --for 60s | head -n 1 >/dev/null; echo ${PIPESTATUS:-done}";
     let began = Instant::now();
@@ -220,7 +234,8 @@ fn lines_are_as_wide_as_the_terminal_and_have_no_colours_in_a_file() {
     let piped = root(&["capwrap", "trace", "--user", MEMBER, "cat", "/etc/shadow"]).run();
     assert!(!piped.stdout.contains('\x1b') && piped.stdout.contains("/usr/bin/cat"), "{piped:?}");
     for width in ["80", "120"] {
-        let script = format!("stty rows 24 cols {width}; capwrap trace --color never --user {MEMBER} cat /etc/shadow");
+        let read = "sh -c 'cat /etc/shadow 2>/dev/null'";
+        let script = format!("stty rows 24 cols {width}; capwrap trace --color never --user {MEMBER} {read}");
         let run = root(&["script", "-qec", &script, "/dev/null"]).run();
         let limit: usize = width.parse().unwrap();
         assert!(run.stdout.lines().all(|line| line.trim_end().chars().count() <= limit), "{run:?}");

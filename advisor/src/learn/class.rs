@@ -113,7 +113,7 @@ fn classed(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Classed 
     let (class, why, instead) = foreign(observation)
         .or_else(|| known_site(observation, run, pairs))
         .or_else(|| not_from_the_grant(observation, run))
-        .or_else(|| pairs.half(observation))
+        .or_else(|| pairs.half(observation, run))
         .unwrap_or_else(|| plain(observation));
     Classed { observation: observation.clone(), class, why, instead, processes: 1 }
 }
@@ -205,9 +205,13 @@ impl<'o> Pairs<'o> {
     /// kernel asks for the narrow half first, and for the other only if that is refused. So where
     /// the broad one is asked for more often than the narrow one was refused, something asks for
     /// the broad one alone (writing, of the two about files), and it covers the narrow one.
-    fn half(&self, observation: &Observation) -> Option<Judgement> {
+    fn half(&self, observation: &Observation, run: &RunFacts) -> Option<Judgement> {
         let name = observation.capability.name();
         EITHER_OR.iter().find_map(|pair| {
+            // What was handed over and refused all the same, the tool gave up: it goes on with the other.
+            if Capability::parse(pair.narrow).is_ok_and(|narrow| run.held.contains(narrow)) {
+                return None;
+            }
             let refused = self.times(observation, pair.narrow, Verdict::Denied);
             let passed = self.times(observation, pair.broad, Verdict::Granted);
             let broad = passed + self.times(observation, pair.broad, Verdict::Denied);
@@ -294,6 +298,16 @@ pub mod tests {
 
     fn classes(observations: &[Observation], run: &RunFacts) -> Vec<Class> {
         class(observations, run).into_iter().map(|classed| classed.class).collect()
+    }
+
+    #[test]
+    fn who_gave_the_narrow_half_up_needs_the_broad_one() {
+        // ping -m: it keeps cap_net_admin alone before it sets the mark.
+        let seen = [
+            denied("net_raw", "setsockopt", &["sk_setsockopt"]),
+            granted("net_admin", "setsockopt", &["sk_setsockopt"]),
+        ];
+        assert_eq!(classes(&seen, &with_everything()), [Speculative, Needed]);
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub struct Learn {
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
     /// The command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
+    #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -218,8 +218,10 @@ impl Learn {
             Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
         })?;
         let (classed, run) = judge(&seen)?;
-        // Nothing is proven of what was not there to be taken away: where it was refused, it stays needed.
-        let kept = proof.kept.union(needed(&classed).without(subject.hold));
+        // Of what was not there to be taken away nothing is proven: where it was refused, it stays
+        // needed, unless the user's own check says that the command worked without.
+        let absent = needed(&classed).without(subject.hold);
+        let kept = if self.check.is_some() { proof.kept } else { proof.kept.union(absent) };
         let minimized = Minimized { kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
         Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
     }

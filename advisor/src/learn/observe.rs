@@ -54,7 +54,15 @@ impl From<Ending> for Exit {
 pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
     // Counts need no ring: the smallest there is.
     let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
-    let plan = Plan { file: subject.file, command: subject.command, user: subject.user, hold: subject.hold, output };
+    let plan = Plan {
+        file: subject.file,
+        command: subject.command,
+        user: subject.user,
+        hold: subject.hold,
+        // As under the launcher: root gets the decision, and no more.
+        confine: true,
+        output,
+    };
     let stopped = run::start(plan)?;
     probe.start_at(stopped.id(), subject.execs)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();

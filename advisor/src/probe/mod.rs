@@ -12,7 +12,7 @@ mod symbols;
 
 pub use back_end::{BackEnd, attempts, open};
 pub use events::Events;
-pub use reading::{Counted, Losses, Names, Tally, own_user_namespace};
+pub use reading::{Counted, Losses, Names, Tally};
 
 use anyhow::{Context, Result};
 use aya::Ebpf;

@@ -7,7 +7,8 @@ use capwrap::CapabilitySet;
 use clap::Args;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, raise};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
+use rustix::thread::{CapabilitiesSecureBits, set_capabilities_secure_bits};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ pub struct Become {
     /// The mask of the capabilities to hold, ambient; all are dropped without it.
     #[arg(long, value_name = "MASK")]
     hold: Option<String>,
+    /// Keep uid 0 from gaining more than that at its exec.
+    #[arg(long)]
+    confine: bool,
     /// The file to execute, where it is not the command's first word.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -59,6 +63,10 @@ impl Become {
             let (user, group) = (Uid::from_raw(*user), Gid::from_raw(*group));
             setresgid(group, group, group).context("cannot set the group")?;
             setresuid(user, user, user).context("cannot set the user")?;
+        }
+        if self.confine && geteuid().is_root() {
+            let noroot = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
+            set_capabilities_secure_bits(noroot).context("cannot keep root from having everything")?;
         }
         // Whoever started this waits for signals instead of being interrupted by them; the command does not.
         SigSet::empty().thread_set_mask().context("cannot reset the signal mask")?;

@@ -77,6 +77,8 @@ pub struct Plan<'p> {
     /// `None`: as whoever runs this.
     pub user: Option<&'p User>,
     pub hold: CapabilitySet,
+    /// Whether uid 0 is to hold no more than that.
+    pub confine: bool,
     pub output: Output,
 }
 
@@ -138,6 +140,9 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
         // are root's alone, cap_dac_read_search would be asked for that the tool does not need.
         helper.env("PATH", capwrap::environment::PATH);
         helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
+    }
+    if plan.confine {
+        helper.arg("--confine");
     }
     if let Some(file) = plan.file {
         helper.arg("--file").arg(file);

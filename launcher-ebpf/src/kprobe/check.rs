@@ -1,8 +1,9 @@
 //! One check: what is asked is kept until it is answered.
 
+use crate::counting::{count, lose, tell};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
-use crate::maps::{ASKED, CGROUPS, COUNTS, EVENTS, LISTED, TRACKED, add_one, lose, tell};
-use crate::{executable, plain, process, site};
+use crate::maps::{ASKED, CGROUPS, EVENTS, LISTED, TRACKED};
+use crate::{executable, plain, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{BPF_F_CURRENT_CPU, BPF_NOEXIST};
 use aya_ebpf::helpers::{
@@ -11,7 +12,7 @@ use aya_ebpf::helpers::{
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use capwrap_ebpf::{
     CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, CREDENTIALS_UNKNOWN, Check, Event, OPTION_NO_AUDIT,
-    OPTIONS_UNKNOWN, RELATION_INNER, RELATION_OUTER, RELATION_SAME, RELATION_UNKNOWN, Tracked, lost, scope, tally,
+    OPTIONS_UNKNOWN, RELATION_UNKNOWN, Tracked, lost, scope, tally,
 };
 
 // int cap_capable(const struct cred *, struct user_namespace *, int cap, unsigned int opts)
@@ -50,7 +51,7 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
         capability: given::<u32>(context, place!(capability)) as u8,
         denied: 0,
         options: options(given(context, place!(options))),
-        relation: if TYPES { relation(credentials, target) } else { RELATION_UNKNOWN },
+        relation: if TYPES { relation::of(credentials, target) } else { RELATION_UNKNOWN },
         credentials: if TYPES { whose(credentials) } else { CREDENTIALS_UNKNOWN },
         zero: [0; 7],
     };
@@ -146,18 +147,6 @@ fn options(argument: u32) -> u8 {
     }
 }
 
-/// Where the target user namespace lies, seen from that of the credentials: the kernel looks from
-/// the target outwards (cap_capable in security/commoncap.c).
-#[inline(always)]
-fn relation(credentials: Address, target: Address) -> u8 {
-    let own = load::<usize>(credentials, offset!(cred_user_ns)) as Address;
-    if own == target {
-        return RELATION_SAME;
-    }
-    let level = |namespace| load::<u32>(namespace, offset!(user_namespace_level));
-    if level(target) < level(own) { RELATION_OUTER } else { RELATION_INNER }
-}
-
 #[inline(always)]
 fn whose(asked: Address) -> u8 {
     let task = current();
@@ -183,20 +172,6 @@ fn note_ids<const TYPES: bool>(credentials: Address, tracked: &Tracked) {
     }
     if group != tracked.group {
         tell(tally::GROUP_CHANGED);
-    }
-}
-
-#[inline(always)]
-fn count(check: &Check) {
-    if let Some(times) = COUNTS.get_ptr_mut(check) {
-        add_one(times);
-        return;
-    }
-    // Another CPU may have put it in meanwhile: then it is there.
-    let _ = COUNTS.insert(check, 0, BPF_NOEXIST.into());
-    match COUNTS.get_ptr_mut(check) {
-        Some(times) => add_one(times),
-        None => lose(lost::CHECKS),
     }
 }
 

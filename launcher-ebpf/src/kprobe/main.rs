@@ -12,6 +12,8 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
+#[path = "../probe/counting.rs"]
+mod counting;
 #[path = "../probe/executable.rs"]
 mod executable;
 mod kernel;
@@ -19,6 +21,8 @@ mod maps;
 mod plain;
 #[path = "../probe/process.rs"]
 mod process;
+#[path = "../probe/relation.rs"]
+mod relation;
 mod site;
 
 use aya_ebpf::macros::{kprobe, kretprobe, raw_tracepoint, tracepoint};

@@ -1,8 +1,9 @@
 //! Following processes without the kernel's types, by what the tracepoints themselves say. An
 //! executable is known by the name that exec was given: of a script, by the script's.
 
+use crate::counting::{lose, tell};
 use crate::kernel::{given, place, setting};
-use crate::maps::{EXECUTABLES, LISTED, SCRATCH, START, TRACKED, lose, tell};
+use crate::maps::{EXECUTABLES, LISTED, SCRATCH, START, TRACKED};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, generated};

@@ -1,7 +1,8 @@
 //! The call site of a check: the kernel stack above it, walked at each check.
 
+use crate::counting::lose;
 use crate::kernel::{given, load, place};
-use crate::maps::{SCRATCH, SITES, lose};
+use crate::maps::{SCRATCH, SITES};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_get_stack;

@@ -1,14 +1,14 @@
 //! One check: is it one of those asked for, what was asked, and where it goes.
 
+use crate::counting::{count, lose, tell};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
-use crate::maps::{COUNTS, EVENTS, LISTED, TRACKED, add_one, lose, tell};
-use crate::{executable, process, site};
+use crate::maps::{EVENTS, LISTED, TRACKED};
+use crate::{executable, process, relation, site};
 use aya_ebpf::EbpfContext;
-use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_NO_WAKEUP};
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
 use capwrap_ebpf::{
-    CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, RELATION_INNER,
-    RELATION_OUTER, RELATION_SAME, Tracked, lost, scope, tally,
+    CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, Tracked, lost, scope, tally,
 };
 
 /// What the kernel was asked, and answered.
@@ -67,22 +67,10 @@ fn describe(context: &impl EbpfContext, asked: &Asked, process: u32, executable:
         capability: asked.capability as u8,
         denied: u8::from(asked.denied),
         options: asked.options,
-        relation: relation(asked),
+        relation: relation::of(asked.credentials, asked.target),
         credentials: credentials(task, asked.credentials),
         zero: [0; 7],
     }
-}
-
-/// Where the target user namespace lies, seen from that of the credentials: the kernel looks from
-/// the target outwards (cap_capable in security/commoncap.c).
-#[inline(always)]
-fn relation(asked: &Asked) -> u8 {
-    let own: Address = load(asked.credentials, offset!(cred_user_ns));
-    if own == asked.target {
-        return RELATION_SAME;
-    }
-    let level = |namespace| load::<u32>(namespace, offset!(user_namespace_level));
-    if level(asked.target) < level(own) { RELATION_OUTER } else { RELATION_INNER }
 }
 
 #[inline(always)]
@@ -124,20 +112,6 @@ fn note_ids(asked: &Asked, tracked: &Tracked) {
     }
     if load::<u32>(asked.credentials, offset!(cred_egid)) != tracked.group {
         tell(tally::GROUP_CHANGED);
-    }
-}
-
-#[inline(always)]
-fn count(check: &Check) {
-    if let Some(times) = COUNTS.get_ptr_mut(check) {
-        add_one(times);
-        return;
-    }
-    // Another CPU may have put it in meanwhile: then it is there.
-    let _ = COUNTS.insert(check, 0, BPF_NOEXIST.into());
-    match COUNTS.get_ptr_mut(check) {
-        Some(times) => add_one(times),
-        None => lose(lost::CHECKS),
     }
 }
 

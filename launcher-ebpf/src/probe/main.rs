@@ -7,10 +7,12 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
+mod counting;
 mod executable;
 mod kernel;
 mod maps;
 mod process;
+mod relation;
 mod site;
 
 use aya_ebpf::macros::{btf_tracepoint, fexit};

@@ -1,5 +1,6 @@
 //! What the probe keeps. User space sets the sizes that depend on what is asked.
 
+use crate::executable::Climbing;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
@@ -133,40 +134,4 @@ pub struct Finding {
     pub inner: u64,
     /// The word looked at last.
     pub place: u64,
-}
-
-/// How far the way up from a file has come.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Climbing {
-    /// The directory entry.
-    pub entry: u64,
-    /// The mount that it is in.
-    pub vfsmount: u64,
-    /// Not 0 at the root of all mounts.
-    pub whole: u64,
-}
-
-/// Adds one to a counter. Another CPU may do the same at the same time: the BPF target has no
-/// fetch_add, so that it is written out.
-#[inline(always)]
-pub fn add_one(counter: *mut u64) {
-    // SAFETY: the pointer is a map's value, checked not to be null, and eight bytes large.
-    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) 1_u64) };
-}
-
-/// Counts a loss.
-#[inline(always)]
-pub fn lose(what: u32) {
-    if let Some(counter) = LOST.get_ptr_mut(what) {
-        add_one(counter);
-    }
-}
-
-/// Counts what happened.
-#[inline(always)]
-pub fn tell(what: u32) {
-    if let Some(counter) = TALLY.get_ptr_mut(what) {
-        add_one(counter);
-    }
 }

@@ -1,8 +1,9 @@
 //! Which processes are followed: from the command's own exec through every fork.
 
+use crate::counting::{lose, tell};
 use crate::executable;
 use crate::kernel::{Address, load, offset, peek, setting};
-use crate::maps::{LISTED, START, TRACKED, lose, tell};
+use crate::maps::{LISTED, START, TRACKED};
 use aya_ebpf::bindings::bpf_pidns_info;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated};
 use capwrap_ebpf::{Tracked, lost, tally};

@@ -6,10 +6,11 @@
 //! it found them, and at the next check of the same system call and capability the words at those
 //! places are compared, every one. Only where they differ, the stack is walked.
 
+use crate::counting::lose;
 use crate::kernel::{setting, volatile};
 use crate::maps::{
     COMPARED, FIRST_WITHIN, Finding, KNOWN, KNOWN_SETS, Known, LOOKED_AT, OWN_FRAMES, SCRATCH, SITES, Scratch, WALKED,
-    WAYS, WORDS, lose,
+    WAYS, WORDS,
 };
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;

@@ -31,18 +31,18 @@ const fn column(name: &'static str, width: usize, from: u16) -> Column {
 
 /// In the order in which they stand. The last one takes the room that is left.
 const COLUMNS: [Column; 12] = [
-    column("TIME", 12, 90),
+    column("TIME", 12, 80),
     column("PID", 7, 0),
-    column("TID", 7, 115),
-    column("UID", 5, 70),
-    column("COMM", 13, 0),
+    column("TID", 7, 108),
+    column("UID", 5, 60),
+    column("COMM", 13, 94),
     column("CAPABILITY", 19, 0),
     column("VERDICT", 7, 0),
     column("AUD", 3, 100),
-    column("SET", 3, 115),
-    column("USERNS", 6, 110),
-    column("SYSCALL", 14, 80),
-    column("EXE", 12, 119),
+    column("SET", 3, 112),
+    column("USERNS", 6, 118),
+    column("SYSCALL", 11, 66),
+    column("EXE", 12, 80),
 ];
 
 impl Look {
@@ -196,7 +196,7 @@ pub mod tests {
 
     #[test]
     fn no_terminal_gets_longer_lines_than_it_has_columns() {
-        for width in [60, 70, 80, 90, 100, 110, 118, 120, 200] {
+        for width in [60, 66, 80, 94, 100, 108, 112, 118, 120, 200] {
             for line in line(Some(width), false).lines() {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
             }
@@ -216,7 +216,7 @@ pub mod tests {
     fn eighty_columns_keep_the_most_telling_ones() {
         let text = line(Some(80), false);
         let second = text.lines().nth(1).unwrap();
-        for word in ["42", "1000", "cap_dac_read_search", "denied", "newfstatat"] {
+        for word in ["00:00:00.001", "42", "1000", "cap_dac_read_search", "denied", "newfstatat", "bin/tool"] {
             assert!(second.contains(word), "{word}: {second}");
         }
     }

@@ -1,7 +1,7 @@
 //! Which checks are asked for: of everything, of processes, of a cgroup, of a command.
 
 use super::{Trace, cgroup};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use capwrap_ebpf::{Settings, scope};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,15 +19,11 @@ pub struct Scope {
 impl Scope {
     /// Looks up what the options name.
     pub fn of(asked: &Trace) -> Result<Self> {
-        let mut found =
-            Self { kind: scope::ALL, cgroup: 0, level: 0, follow: asked.follow, processes: asked.pids.clone() };
+        let mut found = Self { kind: scope::ALL, cgroup: 0, level: 0, follow: asked.follow, processes: Vec::new() };
         if !asked.command.is_empty() {
             found.kind = scope::TRACKED;
         } else if !asked.pids.is_empty() {
-            for process in &asked.pids {
-                let there = Path::new("/proc").join(process.to_string()).exists();
-                ensure!(there, "there is no process {process}");
-            }
+            found.processes = asked.pids.iter().map(|id| process_of(*id)).collect::<Result<_>>()?;
             found.kind = scope::LISTED;
         } else if asked.cgroup.is_some() || asked.container.is_some() {
             let mount = mount_point()?;
@@ -47,6 +43,11 @@ impl Scope {
         Ok(found)
     }
 
+    /// Whether processes were named, and none of them is there any more.
+    pub fn is_gone(&self) -> bool {
+        self.kind == scope::LISTED && !self.follow && !self.processes.iter().any(|id| directory_of(*id).exists())
+    }
+
     /// The same as the probe takes it.
     pub fn settings(&self, denied: bool) -> Settings {
         Settings {
@@ -59,6 +60,17 @@ impl Scope {
             ..Settings::default()
         }
     }
+}
+
+fn directory_of(process: u32) -> PathBuf {
+    Path::new("/proc").join(process.to_string())
+}
+
+/// The process that a process's or a thread's id means.
+fn process_of(id: u32) -> Result<u32> {
+    let status = std::fs::read_to_string(directory_of(id).join("status"));
+    let group = status.iter().flat_map(|text| text.lines()).find_map(|line| line.strip_prefix("Tgid:"));
+    group.and_then(|group| group.trim().parse().ok()).with_context(|| format!("there is no process {id}"))
 }
 
 fn mount_point() -> Result<PathBuf> {

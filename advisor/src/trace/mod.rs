@@ -86,7 +86,7 @@ pub struct Trace {
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
     /// A command, from its very start to the end of all it starts
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD", group = "scope")]
+    #[arg(trailing_var_arg = true, value_name = "CMD", group = "scope")]
     command: Vec<OsString>,
 }
 
@@ -132,6 +132,7 @@ impl Trace {
                 command: &self.command,
                 user: user.as_ref(),
                 hold: CapabilitySet::EMPTY,
+                confine: false,
                 output: if self.json { Output::StandardError } else { Output::Own },
             };
             let stopped = run::start(plan)?;
@@ -141,13 +142,14 @@ impl Trace {
         let limits = Limits { after: self.limit };
         let waiting = if started.is_none() { Some(run::Waiting::new()?) } else { None };
         let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(|| self.read(&probe, events, &over));
+        let watched = &scope;
+        std::thread::scope(|threads| {
+            let reader = threads.spawn(|| self.read(&probe, events, &over));
             let ending = match (started, waiting) {
                 (Some(command), _) => command.run(limits).map(|(ending, _)| ending),
-                (None, Some(waiting)) => {
-                    waiting.until_asked(limits, || reader.is_finished()).map(|()| Ending::Exited(0))
-                }
+                (None, Some(waiting)) => waiting
+                    .until_asked(limits, || reader.is_finished() || watched.is_gone())
+                    .map(|()| Ending::Exited(0)),
                 (None, None) => Ok(Ending::Exited(0)),
             };
             over.store(true, Ordering::Release);

@@ -4,10 +4,10 @@ use super::options;
 use crate::learn::machine;
 use crate::learn::sites::{self, Given, Meaning};
 use crate::observation::{Observation, Options};
-use crate::probe::{self, Names, Probe};
+use crate::probe::{Names, Probe};
 use anyhow::Result;
 use capwrap::facts::KernelVersion;
-use capwrap_ebpf::{Check, Event};
+use capwrap_ebpf::{Check, Event, RELATION_SAME};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -29,7 +29,6 @@ pub struct Described {
 pub struct Describer {
     known: HashMap<Check, Rc<Described>>,
     names: Names,
-    own_namespace: u32,
     kernel: KernelVersion,
 }
 
@@ -38,12 +37,7 @@ const KINDS: usize = 1 << 16;
 
 impl Describer {
     pub fn new() -> Result<Self> {
-        Ok(Self {
-            known: HashMap::new(),
-            names: Names::default(),
-            own_namespace: probe::own_user_namespace()?,
-            kernel: machine::version(&machine::release()?)?,
-        })
+        Ok(Self { known: HashMap::new(), names: Names::default(), kernel: machine::version(&machine::release()?)? })
     }
 
     /// The check in words. `None` for a capability that this program does not know.
@@ -56,7 +50,9 @@ impl Describer {
         if self.known.len() >= KINDS {
             self.known.clear();
         }
-        let Some(observation) = probe.observation(&kind, 1, self.own_namespace, &mut self.names)? else {
+        // Here "own" is that of who is asked: in a container's user namespace that is not this program's.
+        let own = if kind.relation == RELATION_SAME { kind.target_namespace } else { 0 };
+        let Some(observation) = probe.observation(&kind, 1, own, &mut self.names)? else {
             return Ok(None);
         };
         let described = Rc::new(self.judged(observation, kind.target_namespace));

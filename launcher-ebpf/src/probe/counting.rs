@@ -1,0 +1,44 @@
+//! Counting: checks by what they are, losses, and what happened.
+
+use crate::maps::{COUNTS, LOST, TALLY};
+use aya_ebpf::bindings::BPF_NOEXIST;
+use capwrap_ebpf::{Check, lost};
+
+/// Counts a check.
+#[inline(always)]
+pub fn count(check: &Check) {
+    if let Some(times) = COUNTS.get_ptr_mut(check) {
+        add_one(times);
+        return;
+    }
+    // Another CPU may have put it in meanwhile: then it is there.
+    let _ = COUNTS.insert(check, 0, BPF_NOEXIST.into());
+    match COUNTS.get_ptr_mut(check) {
+        Some(times) => add_one(times),
+        None => lose(lost::CHECKS),
+    }
+}
+
+/// Adds one to a counter. Another CPU may do the same at the same time: the BPF target has no
+/// fetch_add, so that it is written out.
+#[inline(always)]
+fn add_one(counter: *mut u64) {
+    // SAFETY: the pointer is a map's value, checked not to be null, and eight bytes large.
+    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) 1_u64) };
+}
+
+/// Counts a loss.
+#[inline(always)]
+pub fn lose(what: u32) {
+    if let Some(counter) = LOST.get_ptr_mut(what) {
+        add_one(counter);
+    }
+}
+
+/// Counts what happened.
+#[inline(always)]
+pub fn tell(what: u32) {
+    if let Some(counter) = TALLY.get_ptr_mut(what) {
+        add_one(counter);
+    }
+}
