@@ -144,7 +144,17 @@ fn load(back_end: BackEnd, ground: &Ground, ring_bytes: u32) -> Result<Ebpf> {
     let Types { offsets, btf } = ground.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
     // Kernels before 5.17 lack helpers that name the call site at once. Which do is told by trying.
     let recent = load_as(back_end, &Settings { recent: 1, ..ground.settings }, offsets, btf, ring_bytes);
-    recent.or_else(|_| load_as(back_end, &ground.settings, offsets, btf, ring_bytes))
+    recent.or_else(|error| {
+        if is_forbidden(&error) { Err(error) } else { load_as(back_end, &ground.settings, offsets, btf, ring_bytes) }
+    })
+}
+
+/// Whether the kernel refuses it whatever it does: an unknown helper is another error.
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    let forbidden = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(|error| forbidden(error) && error.raw_os_error() == Some(1)))
 }
 
 fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf, ring_bytes: u32) -> Result<Ebpf> {

@@ -54,8 +54,11 @@ impl Become {
     }
 
     fn prepare(&self) -> Result<()> {
-        // Whoever started this sees it stop, makes the probe wait for it, and lets it go on.
+        // Whoever started this sees it stop, makes the probe wait for it, and lets it go on. Should that
+        // one die, nobody would.
+        prctl::set_pdeathsig(Some(Signal::SIGKILL)).context("cannot ask to end with the learner")?;
         raise(Signal::SIGSTOP).context("cannot stop")?;
+        prctl::set_pdeathsig(None).context("cannot go on without the learner")?;
         if let [user, group, groups @ ..] = self.ids.as_slice() {
             prctl::set_keepcaps(true).context("cannot keep the capabilities over the change of user")?;
             let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();

@@ -60,8 +60,8 @@ pub struct Trace {
     /// The kernel's functions that led to each check
     #[arg(short, long)]
     stack: bool,
-    /// Each check once for a program and a place, and at the end
-    /// how often
+    /// Each check once for a program and a place, and at the
+    /// end how often
     #[arg(short, long, conflicts_with = "summary", verbatim_doc_comment)]
     unique: bool,
     /// No checks, but a table of them at the end
@@ -73,7 +73,7 @@ pub struct Trace {
     /// End after this time, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     limit: Option<Duration>,
-    /// Room for checks that are not shown yet, in MiB
+    /// Room for what is not shown yet, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
     ring: u32,
