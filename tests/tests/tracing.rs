@@ -226,7 +226,7 @@ fn two_hundred_thousand_checks_lose_none() {
 
 #[test]
 fn without_root_the_learners_policy_allows_it() {
-    user(STRANGER, &["capwrap", "trace", "true"]).run().refused(&["trace takes root"]);
+    user(STRANGER, &["capwrap", "trace", "true"]).run().refused(&["tracing takes root"]);
 }
 
 #[test]

@@ -84,8 +84,9 @@ pub fn launcher() -> PathBuf {
 /// Becomes the learner that a policy allows, with this verb. Returns only where it cannot.
 pub fn start_learner(verb: &str, arguments: impl Iterator<Item = OsString>) -> Error {
     if !in_force::path(LEARNER).exists() {
+        let doing = if verb == "trace" { "tracing" } else { "learning" };
         return mended(
-            format!("{verb} takes root, or cap_bpf and cap_perfmon, and neither is here"),
+            format!("{doing} takes root, or cap_bpf and cap_perfmon, and neither is here"),
             format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
         );
     }
