@@ -207,9 +207,6 @@ pub(super) fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya:
 
 /// The causes in a row, and of the verifier's log the line that says why.
 fn in_one_line(error: &anyhow::Error) -> String {
-    if std::env::var_os("CAPWRAP_VERIFIER").is_some() {
-        return format!("{error:#}");
-    }
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
