@@ -33,3 +33,30 @@ impl Color {
 pub fn width() -> u16 {
     terminal_size::terminal_size_of(std::io::stdout()).map_or(PIPED_WIDTH, |(width, _)| width.0)
 }
+
+/// How a part of a text looks on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Plain,
+    Bold,
+    Red,
+    Green,
+    Yellow,
+    Cyan,
+}
+
+impl Style {
+    /// The text in this style, or as it is where nothing is `styled`.
+    pub fn paint(self, text: &str, styled: bool) -> String {
+        // ECMA-48, Select Graphic Rendition.
+        let code = match self {
+            Self::Plain => return text.to_owned(),
+            Self::Bold => "1",
+            Self::Red => "31",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Cyan => "36",
+        };
+        if styled { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,6 +1,7 @@
 //! How it looks, for people and for programs.
 
 use super::finding::{Findings, Judgement, Line, Section, State, Work};
+use crate::screen::Style;
 use capwrap::printable;
 use serde::Serialize;
 
@@ -64,15 +65,6 @@ struct Page {
     text: String,
     width: usize,
     styled: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Plain,
-    Bold,
-    Red,
-    Green,
-    Yellow,
 }
 
 /// What is said of something, in one or several lines.
@@ -194,17 +186,7 @@ impl Page {
 
     fn line(&mut self, parts: &[(&str, Style)]) {
         for (part, style) in parts {
-            let code = match style {
-                Style::Plain => None,
-                Style::Bold => Some("1"),
-                Style::Red => Some("31"),
-                Style::Green => Some("32"),
-                Style::Yellow => Some("33"),
-            };
-            match code.filter(|_| self.styled && !part.trim().is_empty()) {
-                Some(code) => self.text += &format!("\x1b[{code}m{part}\x1b[0m"),
-                None => self.text += part,
-            }
+            self.text += &style.paint(part, self.styled && !part.trim().is_empty());
         }
         self.text.truncate(self.text.trim_end_matches(' ').len());
         self.text.push('\n');

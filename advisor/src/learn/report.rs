@@ -4,6 +4,7 @@ use super::class::Class;
 use super::decide::{Needs, Refusal};
 use super::profile::{Check, Minimized};
 use crate::observation::Verdict;
+use crate::screen::Style;
 use capwrap::{Capability, CapabilitySet, printable};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use similar::TextDiff;
@@ -44,7 +45,7 @@ pub fn report(report: &Report, look: Look) -> String {
         text.push('\n');
     }
     let mut line = |label: &str, words: &str| {
-        text += &format!("{} {words}\n", painted(&format!("{label:<10}"), Style::Bold, look));
+        text += &format!("{} {words}\n", Style::Bold.paint(&format!("{label:<10}"), look.styled));
     };
     if !look.verbose {
         for (at, words) in left_out(report.checks).iter().enumerate() {
@@ -91,7 +92,6 @@ const OVERCOMMIT: &str = "memory overcommit";
 
 /// The change of a file as a unified diff; nothing where there is none.
 pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
-    let look = Look { width: u16::MAX, styled, verbose: false };
     let changes = TextDiff::from_lines(before, after);
     let name = printable::text(file);
     let unified = changes.unified_diff().context_radius(3).header(&name, &name).to_string();
@@ -103,7 +103,7 @@ pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
             [b'@', ..] => Style::Cyan,
             _ => Style::Plain,
         };
-        painted(line, style, look) + "\n"
+        style.paint(line, styled) + "\n"
     };
     unified.lines().map(line).collect()
 }
@@ -173,7 +173,7 @@ fn table(checks: &[Check], look: Look) -> String {
         lines.push((if is_heading { Style::Bold } else { Style::Plain }, line.to_owned()));
     }
     lines.extend(below);
-    lines.iter().map(|(style, line)| painted(line, *style, look) + "\n").collect()
+    lines.iter().map(|(style, line)| style.paint(line, look.styled) + "\n").collect()
 }
 
 fn row(check: &Check) -> Row<'_> {
@@ -224,27 +224,6 @@ fn left_out(checks: &[Check]) -> Vec<String> {
         *last += ": -v shows them";
     }
     lines
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Plain,
-    Bold,
-    Red,
-    Green,
-    Cyan,
-}
-
-fn painted(text: &str, style: Style, look: Look) -> String {
-    // ECMA-48, Select Graphic Rendition.
-    let code = match style {
-        Style::Plain => return text.to_owned(),
-        Style::Bold => "1",
-        Style::Red => "31",
-        Style::Green => "32",
-        Style::Cyan => "36",
-    };
-    if look.styled { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 #[cfg(test)]
