@@ -2,9 +2,9 @@
 
 use crate::launcher_file::{self, inheritable, permitted};
 use crate::template::{self, Change};
-use crate::{in_force, mended, write};
+use crate::{in_force, mended, policy_source, write};
 use anyhow::{Context, Result};
-use capwrap::policy::{self, Children, Delivery, FileCapabilities, Policy};
+use capwrap::policy::{Children, Delivery, FileCapabilities, Policy};
 use capwrap::{CapabilitySet, accounts, hex, nearest, paths};
 use clap::Args;
 use nix::fcntl::{Flock, FlockArg};
@@ -13,9 +13,6 @@ use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-
-/// Where a policy goes that is put out of force.
-const DISABLED: &str = "/etc/capwrap/disabled";
 
 #[derive(Args)]
 pub struct Enable {
@@ -49,8 +46,8 @@ impl Enable {
         let _alone = alone("enable")?;
         let launcher = self.launcher.unwrap_or_else(launcher_file::installed);
         let Some(name) = self.name else { return give_what_is_needed(&launcher) };
-        let source = source(&name)?;
-        let text = std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        let source = policy_source::find(&name)?;
+        let text = policy_source::text(&source)?;
         let already = source == in_force::path(&name);
         let mut change = Change {
             users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
@@ -61,11 +58,12 @@ impl Enable {
         };
         let mut text = template::apply(&text, &change)?;
         if self.pin {
-            let tool = first_tool(&read(&text, &source)?).with_context(|| format!("no tool of {name} to pin"))?;
+            let tool = first_tool(&policy_source::read(&text, &source)?)
+                .with_context(|| format!("no tool of {name} to pin"))?;
             change = Change { sha256: Some(digest(&tool)?), ..Change::default() };
             text = template::apply(&text, &change)?;
         }
-        let policy = read(&text, &source)?;
+        let policy = policy_source::read(&text, &source)?;
         write::replace(&in_force::path(&name), &text)?;
         show(&name, &policy, &source, already);
         mark_tool(&policy)?;
@@ -76,7 +74,7 @@ impl Enable {
 impl Disable {
     pub fn run(self) -> Result<()> {
         let _alone = alone("disable")?;
-        let path = in_force::path(checked(&self.name)?);
+        let path = in_force::path(policy_source::checked(&self.name)?);
         if !path.exists() {
             let names = in_force::names()?;
             let near = nearest::name(&self.name, names.iter().map(String::as_str));
@@ -86,8 +84,8 @@ impl Disable {
             ));
         }
         let policy = std::fs::read_to_string(&path).ok().and_then(|text| Policy::read(&text).ok());
-        make_directory(Path::new(DISABLED))?;
-        let kept = Path::new(DISABLED).join(format!("{}.toml", self.name));
+        make_directory(Path::new(policy_source::DISABLED))?;
+        let kept = Path::new(policy_source::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: out of force; kept as {}", self.name, kept.display());
@@ -119,45 +117,6 @@ fn make_directory(path: &Path) -> Result<()> {
         .mode(0o755)
         .create(path)
         .with_context(|| format!("cannot make {}", path.display()))
-}
-
-fn checked(name: &str) -> Result<&str> {
-    if policy::is_name(name) {
-        return Ok(name);
-    }
-    Err(mended(format!("{name:?} is no name of a policy"), "letters, digits and ._+-, as in mtr-packet"))
-}
-
-/// The policy in force, else the one that was disabled, else the shipped one.
-fn source(name: &str) -> Result<PathBuf> {
-    let file = format!("{}.toml", checked(name)?);
-    let templates = Path::new(paths::PREFIX).join(paths::TEMPLATES);
-    let places = [in_force::path(name), Path::new(DISABLED).join(&file), templates.join(&file)];
-    if let Some(found) = places.into_iter().find(|place| place.exists()) {
-        return Ok(found);
-    }
-    let shipped: Vec<String> = std::fs::read_dir(&templates)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
-        .collect();
-    let near = nearest::name(name, shipped.iter().map(String::as_str));
-    Err(mended(
-        format!("no policy for {name:?}: not in {}, nor shipped in {}", paths::POLICIES, templates.display()),
-        near.map_or(format!("write one, capwrap.toml(5), or find out with `capwrap --learn {name}`"), |near| {
-            format!("capwrap enable {near}")
-        }),
-    ))
-}
-
-fn read(text: &str, source: &Path) -> Result<Policy> {
-    Policy::read(text).map_err(|error| {
-        let what = format!("{}:{error}", source.display());
-        match error.mend {
-            Some(mend) => mended(what, mend),
-            None => anyhow::anyhow!(what),
-        }
-    })
 }
 
 /// A name that the local file has stays a name; one that only a directory server knows becomes a
@@ -284,14 +243,10 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
 
 /// setcap's notation, `nothing` for nothing.
 fn describe(capabilities: Option<&FileCapabilities>) -> String {
-    let Some(file) = capabilities else { return "nothing".to_owned() };
-    let all = file.permitted.union(file.inheritable);
-    if all.is_empty() {
-        return "nothing".to_owned();
+    match capabilities {
+        Some(file) if !file.permitted.union(file.inheritable).is_empty() => file.to_string(),
+        _ => "nothing".to_owned(),
     }
-    let flags = [(file.effective, 'e'), (!file.inheritable.is_empty(), 'i'), (!file.permitted.is_empty(), 'p')];
-    let flags: String = flags.into_iter().filter_map(|(set, flag)| set.then_some(flag)).collect();
-    format!("{all}={flags}")
 }
 
 fn one_line(items: &[String]) -> String {

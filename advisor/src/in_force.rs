@@ -28,7 +28,11 @@ pub fn needed() -> Result<CapabilitySet> {
 
 /// The names of all policies in force, sorted.
 pub fn names() -> Result<Vec<String>> {
-    let directory = Path::new(paths::POLICIES);
+    names_in(Path::new(paths::POLICIES))
+}
+
+/// The names of the policies in a directory, sorted. A directory that is not there has none.
+pub fn names_in(directory: &Path) -> Result<Vec<String>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }

@@ -11,17 +11,33 @@ macro_rules! say {
     }};
 }
 
+mod caps;
+mod completions;
+mod diff;
 mod doctor;
 mod enable;
+mod explain;
+mod export;
+mod finding;
 mod in_force;
 mod launcher_file;
 mod learn;
+mod lint;
+mod list;
+mod looked;
+mod meaning;
 mod observation;
+mod page;
+mod place;
+mod policy_source;
 mod probe;
+mod process;
 mod run;
 mod screen;
+mod table;
 mod template;
 mod trace;
+mod verify;
 mod write;
 
 use clap::error::ErrorKind;
@@ -47,6 +63,22 @@ enum Verb {
     Trace(trace::Trace),
     /// Join the profiles of several runs or machines
     Merge(learn::merge::Merge),
+    /// Tell whether what is installed is what the policies say
+    Verify(verify::Verify),
+    /// Tell what a launch would hand over, and why
+    Explain(explain::Explain),
+    /// List the tools that the caller may run
+    List(list::List),
+    /// Tell what each capability opens, and who holds which
+    Caps(caps::Caps),
+    /// Tell what one grant has and another lacks
+    Diff(diff::Diff),
+    /// Write a policy's grant in the words of another launcher
+    Export(export::Export),
+    /// Find errors and dangers in policy files
+    Lint(lint::Lint),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
     /// Tell what works on this machine, what does not, and what would mend it
     Doctor(doctor::Doctor),
     #[command(hide = true)]
@@ -63,14 +95,14 @@ impl Verb {
 /// What a policy handed over is for the probe alone: nothing that is started from here has it. Root
 /// keeps its own, because root asked.
 fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
+    use ::caps::CapSet;
     use anyhow::Context;
-    use caps::CapSet;
     if nix::unistd::geteuid().is_root() {
         return Ok(());
     }
     let kept: &[CapSet] = if rights { &[] } else { &[CapSet::Effective, CapSet::Permitted] };
     for set in [CapSet::Ambient, CapSet::Inheritable].iter().chain(kept) {
-        caps::clear(None, *set).context("cannot give up capabilities")?;
+        ::caps::clear(None, *set).context("cannot give up capabilities")?;
     }
     Ok(())
 }
@@ -91,6 +123,14 @@ fn main() -> ExitCode {
         Verb::Enable(enable) => enable.run(),
         Verb::Disable(disable) => disable.run(),
         Verb::Merge(merge) => merge.run(),
+        Verb::List(list) => list.run(),
+        Verb::Caps(caps) => return caps.run(),
+        Verb::Export(export) => export.run(),
+        Verb::Completions(completions) => completions.run(),
+        Verb::Explain(explain) => return explain.run(),
+        Verb::Verify(verify) => return verify.run(),
+        Verb::Diff(diff) => return diff.run(),
+        Verb::Lint(lint) => return lint.run(),
         Verb::Learn(learn) => return learn.run(),
         Verb::Trace(trace) => return trace.run(),
         Verb::Doctor(doctor) => return doctor.run(),

@@ -23,6 +23,19 @@ pub struct Attribute {
     pub root_id: Option<u32>,
 }
 
+/// The notation of setcap(8) and getcap(8), as in `cap_net_raw,cap_bpf=ep`; `=` for nothing at all.
+impl fmt::Display for FileCapabilities {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.permitted.union(self.inheritable);
+        if all.is_empty() {
+            return out.write_str("=");
+        }
+        let flags = [(self.effective, 'e'), (!self.inheritable.is_empty(), 'i'), (!self.permitted.is_empty(), 'p')];
+        let flags: String = flags.into_iter().filter_map(|(set, flag)| set.then_some(flag)).collect();
+        write!(out, "{all}={flags}")
+    }
+}
+
 /// Bytes that are no such attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {

@@ -76,20 +76,16 @@ fn shows_addresses() -> Reading<bool> {
 }
 
 fn rights() -> Rights {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| status.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()));
-    let set = |name| {
-        CapabilitySet::from_mask(field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default())
-    };
+    let own = crate::process::rights(Path::new("/proc/self")).unwrap_or_default();
     let uid = nix::unistd::geteuid();
     Rights {
         uid: uid.as_raw(),
         user: nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name),
-        effective: set("CapEff"),
-        permitted: set("CapPrm"),
-        bounding: set("CapBnd"),
-        no_new_privs: field("NoNewPrivs") == Some("1"),
-        seccomp: field("Seccomp").and_then(|mode| mode.parse().ok()),
+        effective: own.effective,
+        permitted: own.permitted,
+        bounding: own.bounding,
+        no_new_privs: own.no_new_privs == Some(true),
+        seccomp: own.seccomp,
         securebits: reading(rustix::thread::capabilities_secure_bits().map_err(io::Error::from))
             .map(|bits| bits.bits()),
         initial_namespace: reading(std::fs::metadata("/proc/self/ns/user"))

@@ -13,6 +13,7 @@ mod show;
 mod sysctls;
 mod works;
 
+use crate::looked::Looked;
 use crate::screen;
 use clap::Args;
 use std::path::Path;
@@ -28,17 +29,12 @@ pub struct Doctor {
     color: screen::Color,
 }
 
-/// Something does not work.
-const FOUND: u8 = 1;
-/// It could not be looked.
-const COULD_NOT_LOOK: u8 = 2;
-
 impl Doctor {
     pub fn run(&self) -> ExitCode {
         // Everything that cannot be read is a fact like others. Without /proc there are no facts.
         if !Path::new("/proc/self/status").exists() {
             crate::print_error("cannot look: /proc is not mounted", Some("mount -t proc proc /proc"));
-            return ExitCode::from(COULD_NOT_LOOK);
+            return Looked::NotAll.into();
         }
         let facts = look::look();
         let findings = finding::Findings { sections: examine::examine(&facts), works: works::works(&facts) };
@@ -47,13 +43,13 @@ impl Doctor {
                 Ok(text) => say!("{text}"),
                 Err(error) => {
                     crate::print_error(&format!("cannot write JSON: {error}"), None);
-                    return ExitCode::from(COULD_NOT_LOOK);
+                    return Looked::NotAll.into();
                 }
             }
         } else {
             let shown = show::text(&findings, usize::from(screen::width()), self.color.styled());
             say!("{}", shown.trim_end());
         }
-        if findings.all_works() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) }
+        if findings.all_works() { Looked::Clean.into() } else { Looked::Found.into() }
     }
 }

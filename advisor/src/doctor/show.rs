@@ -1,23 +1,14 @@
 //! How it looks, for people and for programs.
 
-use super::finding::{Findings, Judgement, Line, Section, State, Work};
+use super::finding::{Findings, State, Work};
+use crate::finding::{Judgement, Line};
+use crate::page::{Entry, Page, counted, entry};
 use crate::screen::Style;
 use capwrap::printable;
 use serde::Serialize;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
 const SCHEMA: u32 = 1;
-
-/// The blanks before a name; the first of them is the mark's.
-const MARGIN: usize = 2;
-/// The blanks behind it.
-const GAP: usize = 2;
-/// Fewer columns are not left to what is said, however narrow the screen is.
-const LEAST: usize = 30;
-/// The blanks before what has no room behind its name.
-const NARROW: usize = 6;
-/// Longer names stand in a line of their own.
-const LONGEST_NAME: usize = 36;
 
 #[derive(Serialize)]
 struct Object<'f> {
@@ -50,202 +41,66 @@ pub fn json(findings: &Findings) -> Result<String, serde_json::Error> {
 
 /// What people read, on a screen of so many columns.
 pub fn text(findings: &Findings, width: usize, styled: bool) -> String {
-    let mut page = Page { text: String::new(), width, styled };
+    let mut page = Page::new(width, styled);
     for section in &findings.sections {
         page.heading(section.name);
-        page.section(section);
+        match section.name {
+            "sysctls" => settings(&mut page, &section.lines),
+            _ => page.entries(&section.lines.iter().map(entry).collect::<Vec<_>>()),
+        }
     }
     page.heading("works here");
-    page.works(&findings.works);
-    page.sum(findings);
+    page.entries(&findings.works.iter().map(work).collect::<Vec<_>>());
+    sum(&mut page, findings);
     page.text
 }
 
-struct Page {
-    text: String,
-    width: usize,
-    styled: bool,
+/// Those that say nothing but that they are not here, or cannot be read, are told together.
+fn settings(page: &mut Page, lines: &[Line]) {
+    let (read, rest): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.value.is_some());
+    page.entries(&read.into_iter().map(entry).collect::<Vec<_>>());
+    let mut together: Vec<(&Line, Vec<&str>)> = Vec::new();
+    for line in rest {
+        match together.iter_mut().find(|(first, _)| first.means == line.means) {
+            Some((_, names)) => names.push(&line.name),
+            None => together.push((line, vec![&line.name])),
+        }
+    }
+    let entries = together.iter().map(|(first, names)| match first.judgement {
+        Judgement::Ok => Entry { name: "not here", said: names.join(", "), ..entry(first) },
+        _ => Entry { name: "not read", said: format!("{} ({})", names.join(", "), first.means), ..entry(first) },
+    });
+    page.entries(&entries.collect::<Vec<_>>());
 }
 
-/// What is said of something, in one or several lines.
-struct Entry<'e> {
-    mark: (char, Style),
-    name: &'e str,
-    said: String,
-    mend: Option<&'e str>,
-}
-
-impl Page {
-    fn heading(&mut self, name: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        self.line(&[(name, Style::Bold)]);
-    }
-
-    fn section(&mut self, section: &Section) {
-        if section.name == "sysctls" {
-            return self.settings(&section.lines);
-        }
-        self.entries(&section.lines.iter().map(entry).collect::<Vec<_>>());
-    }
-
-    /// Those that say nothing but that they are not here, or cannot be read, are told together.
-    fn settings(&mut self, lines: &[Line]) {
-        let (read, rest): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.value.is_some());
-        self.entries(&read.into_iter().map(entry).collect::<Vec<_>>());
-        let mut together: Vec<(&Line, Vec<&str>)> = Vec::new();
-        for line in rest {
-            match together.iter_mut().find(|(first, _)| first.means == line.means) {
-                Some((_, names)) => names.push(&line.name),
-                None => together.push((line, vec![&line.name])),
-            }
-        }
-        let entries = together.iter().map(|(first, names)| match first.judgement {
-            Judgement::Ok => Entry { name: "not here", said: names.join(", "), ..entry(first) },
-            _ => Entry { name: "not read", said: format!("{} ({})", names.join(", "), first.means), ..entry(first) },
-        });
-        self.entries(&entries.collect::<Vec<_>>());
-    }
-
-    fn works(&mut self, works: &[Work]) {
-        let entries = works.iter().map(|work| {
-            let (mark, word) = match work.works {
-                State::Yes => ((' ', Style::Plain), "yes"),
-                State::No => (('✗', Style::Red), "no"),
-                State::Off => (('-', Style::Plain), "not set up"),
-                State::Unknown => (('?', Style::Yellow), "not known"),
-            };
-            let said = format!("{word}: {}", printable::text(&work.why));
-            Entry { mark, name: work.name, said, mend: work.mend.as_deref() }
-        });
-        self.entries(&entries.collect::<Vec<_>>());
-    }
-
-    fn entries(&mut self, entries: &[Entry]) {
-        let lengths = entries.iter().map(|entry| entry.name.chars().count());
-        let mut names = lengths.filter(|length| *length <= LONGEST_NAME).max().unwrap_or(0);
-        let mut indent = MARGIN + names + GAP;
-        if self.width < indent + LEAST {
-            (names, indent) = (0, NARROW);
-        }
-        let room = self.width.saturating_sub(indent).max(LEAST);
-        for Entry { mark: (mark, style), name, said, mend } in entries {
-            let mut lines = wrapped(said, room).into_iter();
-            let margin = format!("{mark:<MARGIN$}");
-            let is_long = name.chars().count() > names;
-            let first = if is_long { String::new() } else { lines.next().unwrap_or_default() };
-            let shown =
-                if is_long || first.is_empty() { (*name).to_owned() } else { format!("{name:<names$}{:GAP$}", "") };
-            self.line(&[(&margin, *style), (&shown, Style::Plain), (&first, Style::Plain)]);
-            for line in lines {
-                self.indented(indent, &line);
-            }
-            if let Some(mend) = mend {
-                self.mend(indent, &format!("mend: {}", printable::text(mend)));
-            }
-        }
-    }
-
-    /// In one line if it can be: it is there to be copied.
-    fn mend(&mut self, indent: usize, mend: &str) {
-        let fits = |indent: usize| indent + mend.chars().count() <= self.width;
-        let indent = if !fits(indent) && fits(NARROW) { NARROW } else { indent };
-        for line in wrapped(mend, self.width.saturating_sub(indent).max(LEAST)) {
-            self.indented(indent, &line);
-        }
-    }
-
-    fn indented(&mut self, indent: usize, line: &str) {
-        let indented = format!("{:indent$}{line}", "");
-        self.line(&[(&indented, Style::Plain)]);
-    }
-
-    /// How many there are of what was marked: this line explains the marks.
-    fn sum(&mut self, findings: &Findings) {
-        let lines = || findings.sections.iter().flat_map(|section| &section.lines);
-        let of = |judgement| lines().filter(|line| line.judgement == judgement).count();
-        let failing = findings.works.iter().filter(|work| work.works == State::No).count();
-        let works = match failing {
-            0 if findings.works.iter().all(|work| work.works == State::Yes) => "everything works here".to_owned(),
-            0 if findings.works.iter().all(|work| work.works != State::Unknown) => {
-                "everything that is set up works here".to_owned()
-            }
-            0 => "nothing is known not to work here".to_owned(),
-            1 => "one thing does not work here".to_owned(),
-            many => format!("{many} things do not work here"),
-        };
-        let (problems, notes) = (of(Judgement::Problem), of(Judgement::Note));
-        let words = format!("{works}; ✗ {}, ! {}", counted(problems, "problem"), counted(notes, "note"));
-        self.text.push('\n');
-        let style = if findings.all_works() { Style::Green } else { Style::Red };
-        for line in wrapped(&words, self.width) {
-            self.line(&[(&line, style)]);
-        }
-    }
-
-    fn line(&mut self, parts: &[(&str, Style)]) {
-        for (part, style) in parts {
-            self.text += &style.paint(part, self.styled && !part.trim().is_empty());
-        }
-        self.text.truncate(self.text.trim_end_matches(' ').len());
-        self.text.push('\n');
-    }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-fn entry(line: &Line) -> Entry<'_> {
-    let mark = match line.judgement {
-        Judgement::Ok => (' ', Style::Plain),
-        Judgement::Note => ('!', Style::Yellow),
-        Judgement::Problem => ('✗', Style::Red),
+fn work(work: &Work) -> Entry<'_> {
+    let (mark, word) = match work.works {
+        State::Yes => ((' ', Style::Plain), "yes"),
+        State::No => (('✗', Style::Red), "no"),
+        State::Off => (('-', Style::Plain), "not set up"),
+        State::Unknown => (('?', Style::Yellow), "not known"),
     };
-    let value = line.value.as_deref().map(printable::text).unwrap_or_default();
-    let means = printable::text(&line.means);
-    let said = match (value.is_empty(), means.is_empty()) {
-        (false, false) => format!("{value}: {means}"),
-        _ => value + &means,
+    let said = format!("{word}: {}", printable::text(&work.why));
+    Entry { mark, name: work.name, said, mend: work.mend.as_deref() }
+}
+
+/// How many there are of what was marked: this line explains the marks.
+fn sum(page: &mut Page, findings: &Findings) {
+    let lines = || findings.sections.iter().flat_map(|section| &section.lines);
+    let of = |judgement| lines().filter(|line| line.judgement == judgement).count();
+    let failing = findings.works.iter().filter(|work| work.works == State::No).count();
+    let works = match failing {
+        0 if findings.works.iter().all(|work| work.works == State::Yes) => "everything works here".to_owned(),
+        0 if findings.works.iter().all(|work| work.works != State::Unknown) => {
+            "everything that is set up works here".to_owned()
+        }
+        0 => "nothing is known not to work here".to_owned(),
+        1 => "one thing does not work here".to_owned(),
+        many => format!("{many} things do not work here"),
     };
-    Entry { mark, name: &line.name, said, mend: line.mend.as_deref() }
-}
-
-/// The words in lines of at most so many columns. What is too long for one, as a list of
-/// capabilities is, is cut behind a comma, or where the line ends.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let length = |text: &str| text.chars().count();
-    for word in text.split(' ').flat_map(|word| pieces(word, room)) {
-        let Some(line) = lines.last_mut() else { break };
-        let (piece, joins) = word;
-        let blank = if line.is_empty() || joins { "" } else { " " };
-        if length(line) + length(blank) + length(piece) <= room {
-            *line += blank;
-            *line += piece;
-        } else {
-            lines.push(piece.to_owned());
-        }
-    }
-    lines
-}
-
-/// A word, or its parts, each with whether it belongs to what is before it.
-fn pieces(word: &str, room: usize) -> Vec<(&str, bool)> {
-    if word.chars().count() <= room {
-        return vec![(word, false)];
-    }
-    let mut pieces = Vec::new();
-    for part in word.split_inclusive(',') {
-        let mut rest = part;
-        while let Some((at, _)) = rest.char_indices().nth(room) {
-            pieces.push((&rest[..at], !pieces.is_empty()));
-            rest = &rest[at..];
-        }
-        pieces.push((rest, !pieces.is_empty()));
-    }
-    pieces
+    let (problems, notes) = (of(Judgement::Problem), of(Judgement::Note));
+    let words = format!("{works}; ✗ {}, ! {}", counted(problems, "problem"), counted(notes, "note"));
+    page.closing(&words, if findings.all_works() { Style::Green } else { Style::Red });
 }
 
 #[cfg(test)]
@@ -321,12 +176,5 @@ mod tests {
         assert!(absent["value"].is_null());
         assert_eq!(object["works"][0]["name"], "launching");
         assert_eq!(object["works"][0]["works"], "no");
-    }
-
-    #[test]
-    fn what_is_too_long_for_a_line_is_cut_behind_a_comma() {
-        assert_eq!(wrapped("has cap_a,cap_b,cap_c here", 12), ["has cap_a,", "cap_b,cap_c", "here"]);
-        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
-        assert_eq!(wrapped("", 3), [""]);
     }
 }

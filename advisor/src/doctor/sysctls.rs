@@ -5,7 +5,7 @@
 //! or a distribution's patch.
 
 use super::facts::{Facts, Reading};
-use super::finding::{Judgement, Line};
+use crate::finding::{Judgement, Line};
 use capwrap::Capability;
 
 /// A setting.

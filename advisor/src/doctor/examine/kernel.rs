@@ -2,7 +2,7 @@
 
 use super::unreadable;
 use crate::doctor::facts::{Facts, Reading};
-use crate::doctor::finding::{Judgement, Line};
+use crate::finding::{Judgement, Line};
 use capwrap::TABLE;
 use capwrap::facts::KernelVersion;
 

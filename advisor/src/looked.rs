@@ -1,0 +1,32 @@
+//! What came of looking: the exit codes of `verify`, `lint` and `diff`.
+
+use std::process::ExitCode;
+
+/// What came of looking at one thing, or at many; the worst of them counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Looked {
+    /// Nothing to report: exit code 0.
+    Clean,
+    /// Something was found: 1.
+    Found,
+    /// Something could not be looked at, whatever else was found: 2.
+    NotAll,
+}
+
+impl Looked {
+    /// Of two things looked at.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+impl From<Looked> for ExitCode {
+    fn from(looked: Looked) -> Self {
+        Self::from(match looked {
+            Looked::Clean => 0,
+            Looked::Found => 1,
+            Looked::NotAll => 2,
+        })
+    }
+}

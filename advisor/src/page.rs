@@ -1,0 +1,171 @@
+//! A page of entries with marks and mends, for people, on a screen of any width.
+
+use crate::finding::{Judgement, Line};
+use crate::screen::Style;
+use capwrap::printable;
+
+/// The blanks before a name; the first of them is the mark's.
+const MARGIN: usize = 2;
+/// The blanks behind it.
+const GAP: usize = 2;
+/// Fewer columns are not left to what is said, however narrow the screen is.
+const LEAST: usize = 30;
+/// The blanks before what has no room behind its name.
+const NARROW: usize = 6;
+/// Longer names stand in a line of their own.
+const LONGEST_NAME: usize = 36;
+
+/// The page, as far as it is written.
+pub struct Page {
+    pub text: String,
+    width: usize,
+    styled: bool,
+}
+
+/// What is said of something, in one or several lines.
+pub struct Entry<'e> {
+    pub mark: (char, Style),
+    pub name: &'e str,
+    pub said: String,
+    pub mend: Option<&'e str>,
+}
+
+impl Page {
+    /// An empty one, for so many columns.
+    pub const fn new(width: usize, styled: bool) -> Self {
+        Self { text: String::new(), width, styled }
+    }
+
+    /// A heading, with a blank line before it where something is before it.
+    pub fn heading(&mut self, name: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.line(&[(name, Style::Bold)]);
+    }
+
+    /// Names, what is said of them behind, and the mend below.
+    pub fn entries(&mut self, entries: &[Entry]) {
+        let lengths = entries.iter().map(|entry| entry.name.chars().count());
+        let mut names = lengths.filter(|length| *length <= LONGEST_NAME).max().unwrap_or(0);
+        let mut indent = MARGIN + names + GAP;
+        if self.width < indent + LEAST {
+            (names, indent) = (0, NARROW);
+        }
+        let room = self.width.saturating_sub(indent).max(LEAST);
+        for Entry { mark: (mark, style), name, said, mend } in entries {
+            let mut lines = wrapped(said, room).into_iter();
+            let margin = format!("{mark:<MARGIN$}");
+            let is_long = name.chars().count() > names;
+            let first = if is_long { String::new() } else { lines.next().unwrap_or_default() };
+            let shown =
+                if is_long || first.is_empty() { (*name).to_owned() } else { format!("{name:<names$}{:GAP$}", "") };
+            self.line(&[(&margin, *style), (&shown, Style::Plain), (&first, Style::Plain)]);
+            for line in lines {
+                self.indented(indent, &line);
+            }
+            if let Some(mend) = mend {
+                self.mend(indent, &format!("mend: {}", printable::text(mend)));
+            }
+        }
+    }
+
+    /// In one line if it can be: it is there to be copied.
+    fn mend(&mut self, indent: usize, mend: &str) {
+        let fits = |indent: usize| indent + mend.chars().count() <= self.width;
+        let indent = if !fits(indent) && fits(NARROW) { NARROW } else { indent };
+        for line in wrapped(mend, self.width.saturating_sub(indent).max(LEAST)) {
+            self.indented(indent, &line);
+        }
+    }
+
+    fn indented(&mut self, indent: usize, line: &str) {
+        let indented = format!("{:indent$}{line}", "");
+        self.line(&[(&indented, Style::Plain)]);
+    }
+
+    /// The last words, with a blank line before them.
+    pub fn closing(&mut self, words: &str, style: Style) {
+        self.text.push('\n');
+        for line in wrapped(words, self.width) {
+            self.line(&[(&line, style)]);
+        }
+    }
+
+    fn line(&mut self, parts: &[(&str, Style)]) {
+        for (part, style) in parts {
+            self.text += &style.paint(part, self.styled && !part.trim().is_empty());
+        }
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.text.push('\n');
+    }
+}
+
+/// `1 note`, `2 notes`.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// How a judged fact is entered.
+pub fn entry(line: &Line) -> Entry<'_> {
+    let mark = match line.judgement {
+        Judgement::Ok => (' ', Style::Plain),
+        Judgement::Note => ('!', Style::Yellow),
+        Judgement::Problem => ('✗', Style::Red),
+    };
+    let value = line.value.as_deref().map(printable::text).unwrap_or_default();
+    let means = printable::text(&line.means);
+    let said = match (value.is_empty(), means.is_empty()) {
+        (false, false) => format!("{value}: {means}"),
+        _ => value + &means,
+    };
+    Entry { mark, name: &line.name, said, mend: line.mend.as_deref() }
+}
+
+/// The words in lines of at most so many columns. What is too long for one, as a list of
+/// capabilities is, is cut behind a comma, or where the line ends.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let length = |text: &str| text.chars().count();
+    for word in text.split(' ').flat_map(|word| pieces(word, room)) {
+        let Some(line) = lines.last_mut() else { break };
+        let (piece, joins) = word;
+        let blank = if line.is_empty() || joins { "" } else { " " };
+        if length(line) + length(blank) + length(piece) <= room {
+            *line += blank;
+            *line += piece;
+        } else {
+            lines.push(piece.to_owned());
+        }
+    }
+    lines
+}
+
+/// A word, or its parts, each with whether it belongs to what is before it.
+fn pieces(word: &str, room: usize) -> Vec<(&str, bool)> {
+    if word.chars().count() <= room {
+        return vec![(word, false)];
+    }
+    let mut pieces = Vec::new();
+    for part in word.split_inclusive(',') {
+        let mut rest = part;
+        while let Some((at, _)) = rest.char_indices().nth(room) {
+            pieces.push((&rest[..at], !pieces.is_empty()));
+            rest = &rest[at..];
+        }
+        pieces.push((rest, !pieces.is_empty()));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_for_a_line_is_cut_behind_a_comma() {
+        assert_eq!(wrapped("has cap_a,cap_b,cap_c here", 12), ["has cap_a,", "cap_b,cap_c", "here"]);
+        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+}

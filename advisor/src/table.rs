@@ -1,0 +1,89 @@
+//! Tables for people: columns aligned, no lines drawn, cut to the screen where there is one.
+
+use crate::screen::Style;
+use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, presets};
+
+/// A table in the making.
+pub struct Table {
+    inner: comfy_table::Table,
+    styled: bool,
+}
+
+impl Table {
+    /// One with these headings, for a screen of so many columns; `styled` where it may have colours.
+    pub fn new(headings: &[&str], width: u16, styled: bool) -> Self {
+        let mut inner = comfy_table::Table::new();
+        inner.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        // The blanks behind the last column are cut off again.
+        inner.set_width(width.saturating_add(2));
+        if styled {
+            inner.enforce_styling();
+        } else {
+            inner.force_no_tty();
+        }
+        let mut table = Self { inner, styled };
+        let headings = headings.iter().map(|heading| table.cell((*heading).to_owned(), Style::Bold));
+        let headings: Vec<Cell> = headings.collect();
+        table.inner.set_header(headings);
+        table
+    }
+
+    /// Adds a row; each cell with how it looks.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
+        let cells: Vec<Cell> = cells.into_iter().map(|(text, style)| self.cell(text, style)).collect();
+        self.inner.add_row(cells);
+    }
+
+    fn cell(&self, text: String, style: Style) -> Cell {
+        let cell = Cell::new(text);
+        if !self.styled {
+            return cell;
+        }
+        match style {
+            Style::Plain => cell,
+            Style::Bold => cell.add_attribute(comfy_table::Attribute::Bold),
+            Style::Red => cell.fg(Color::DarkRed),
+            Style::Green => cell.fg(Color::DarkGreen),
+            Style::Yellow => cell.fg(Color::DarkYellow),
+            Style::Cyan => cell.fg(Color::DarkCyan),
+        }
+    }
+
+    /// The lines. Columns in `whole` are never broken, those in `right` hold numbers.
+    pub fn render(mut self, whole: &[usize], right: &[usize]) -> String {
+        for (at, column) in self.inner.column_iter_mut().enumerate() {
+            // Blanks between the columns alone, so that lines begin and end where the text does.
+            column.set_padding((0, 2));
+            if whole.contains(&at) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+            if right.contains(&at) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.inner.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(width: u16, styled: bool) -> String {
+        let mut table = Table::new(&["number", "what"], width, styled);
+        table.row([("7".to_owned(), Style::Plain), ("a long text in several words".to_owned(), Style::Red)]);
+        table.render(&[0], &[0])
+    }
+
+    #[test]
+    fn a_table_has_no_more_columns_than_the_screen_and_no_blanks_around() {
+        assert_eq!(rendered(20, false), "number  what\n     7  a long text\n        in several\n        words\n");
+        assert_eq!(rendered(80, false), "number  what\n     7  a long text in several words\n");
+    }
+
+    #[test]
+    fn colours_are_there_only_where_they_were_asked_for() {
+        assert!(!rendered(80, false).contains('\x1b'));
+        assert!(rendered(80, true).contains('\x1b'));
+    }
+}
