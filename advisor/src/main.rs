@@ -15,6 +15,7 @@ mod caps;
 mod completions;
 mod diff;
 mod doctor;
+mod elsewhere;
 mod enable;
 mod explain;
 mod export;

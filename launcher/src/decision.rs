@@ -201,6 +201,20 @@ fn weigh<'p>(grant: &'p Grant, facts: &Facts, arguments: &Arguments<'_>, mode: O
         .map_or(Outcome::Holds, Outcome::Fails)
 }
 
+/// What the policy grants on a machine, whatever the arguments are: all that its conditions on the
+/// machine and the caller let through, of the named mode or of every mode. For launchers that hand
+/// over one set for all calls, as a service manager does.
+pub fn for_any_arguments(policy: &Policy, facts: &Facts, mode: Option<&str>) -> CapabilitySet {
+    let none = Arguments::new(&[], &[]);
+    let serves =
+        |grant: &&Grant| mode.is_none_or(|mode| grant.modes.is_empty() || grant.modes.iter().any(|own| own == mode));
+    let holds = |grant: &&Grant| {
+        grant.when.iter().all(|condition| condition.is_about_arguments() || condition.holds(facts, &none))
+    };
+    let granted = policy.grants.iter().filter(serves).filter(holds);
+    granted.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps))
+}
+
 /// The options of which the policy knows that they take a value.
 pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
     let conditions = policy.grants.iter().flat_map(|grant| &grant.when);
@@ -301,6 +315,18 @@ mod tests {
              [[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel = \"<5\" }\n",
         );
         assert_eq!(handed(&policy, &facts(), &[]), "cap_chown,cap_kill");
+    }
+
+    #[test]
+    fn whatever_the_arguments_are_what_the_machine_lets_through_is_granted() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"chown\"\nwhen = { subcommand = \"run\" }\n\
+             [[grant]]\ncaps = \"kill\"\nmode = \"m\"\nwhen = { arg = \"-m\" }\n\
+             [[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel = \"<5\", arg = \"-a\" }\n",
+        );
+        assert_eq!(for_any_arguments(&policy, &facts(), None).to_string(), "cap_chown,cap_kill");
+        assert_eq!(for_any_arguments(&policy, &facts(), Some("m")).to_string(), "cap_chown,cap_kill");
+        assert_eq!(for_any_arguments(&policy, &facts(), Some("other")).to_string(), "cap_chown");
     }
 
     #[test]
