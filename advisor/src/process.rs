@@ -1,7 +1,8 @@
 //! The rights of a process or thread, as `/proc` shows them.
 
 use capwrap::CapabilitySet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -33,7 +34,15 @@ pub struct Rights {
 /// # Errors
 /// NotFound and ESRCH where the process has ended.
 pub fn rights(folder: &Path) -> io::Result<Rights> {
-    Ok(of_status(&std::fs::read_to_string(folder.join("status"))?))
+    // The kernel writes it in one go, and it is less than a page but for who is in hundreds of groups.
+    let mut file = File::open(folder.join("status"))?;
+    let mut bytes = vec![0; 4096];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    if length == 4096 {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(of_status(&String::from_utf8_lossy(&bytes)))
 }
 
 /// The same from the text of the file. What is not in it is empty.

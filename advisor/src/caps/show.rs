@@ -182,9 +182,13 @@ fn heading(one: &Holder) -> String {
 }
 
 /// The effective user, by name where there is one.
-pub fn user(one: &Holder) -> String {
-    let Some(uid) = one.rights.uids.get(1) else { return "uid ?".to_owned() };
-    match User::from_uid(Uid::from_raw(*uid)) {
+fn user(one: &Holder) -> String {
+    one.rights.uids.get(1).map_or_else(|| "uid ?".to_owned(), |uid| user_name(*uid))
+}
+
+/// A user's name, where there is one.
+pub fn user_name(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => printable::text(&user.name),
         _ => format!("uid {uid}"),
     }

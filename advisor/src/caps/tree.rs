@@ -71,13 +71,17 @@ fn text(holders: &BTreeMap<i32, Node>, width: u16, styled: bool) -> String {
         let parent = holders.get(pid).map_or(0, |node| node.process.rights.parent);
         children.entry(if shown.contains(&parent) { parent } else { 0 }).or_default().push(*pid);
     }
+    // Asking for a name reads a file, or a directory server: once for each.
+    let mut users: BTreeMap<u32, String> = BTreeMap::new();
     let mut table = Table::new(&["pid", "user", "process", "effective", ""], width, styled);
     // (process, the lines that lead to it)
     let mut ahead: Vec<(i32, String)> = Vec::new();
     push_children(&mut ahead, &children, 0, "");
     while let Some((pid, lines)) = ahead.pop() {
         let Some(node) = holders.get(&pid) else { continue };
-        row(&mut table, node, &lines, known);
+        let uid = node.process.rights.uids.get(1).copied().unwrap_or(u32::MAX);
+        let user = users.entry(uid).or_insert_with(|| show::user_name(uid));
+        row(&mut table, node, user, &lines, known);
         push_children(&mut ahead, &children, pid, &lines);
     }
     let rendered = table.render(&[0, 1, 2], &[0]);
@@ -112,7 +116,7 @@ fn push_children(ahead: &mut Vec<(i32, String)>, children: &BTreeMap<i32, Vec<i3
     }
 }
 
-fn row(table: &mut Table, node: &Node, lines: &str, known: CapabilitySet) {
+fn row(table: &mut Table, node: &Node, user: &str, lines: &str, known: CapabilitySet) {
     let Node { process, differ } = node;
     let rights = &process.rights;
     let held = rights.effective.union(rights.permitted);
@@ -140,7 +144,7 @@ fn row(table: &mut Table, node: &Node, lines: &str, known: CapabilitySet) {
     }
     table.row([
         (process.id.to_string(), Style::Plain),
-        (show::user(process), Style::Plain),
+        (user.to_owned(), Style::Plain),
         (format!("{lines}{}", printable::text(&rights.name)), Style::Plain),
         (brief(rights.effective, known).replace(',', " "), style),
         (notes.join("; ").replace(',', " "), Style::Plain),
