@@ -1,0 +1,207 @@
+//! `capwrap verify --scan`, beside getcap, setcap and filecap on the same files.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// Numbers that look random and are the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// An attribute of one of the versions, as `struct vfs_cap_data` lays it out.
+fn attribute(chance: &mut Chance) -> Vec<u8> {
+    let version = 1 + chance.below(3) as u32;
+    let known = (1_u64 << 41) - 1;
+    let mut mask = || match chance.below(8) {
+        0 => known,
+        1 => known & !(1 << chance.below(41)),
+        2 => chance.next(),
+        3 => 0,
+        _ => 1 << chance.below(41) | 1 << chance.below(41),
+    };
+    let (permitted, inheritable) = (mask(), mask());
+    let effective = chance.below(2) as u32;
+    let mut words = vec![version << 24 | effective, permitted as u32, inheritable as u32];
+    if version > 1 {
+        words.extend([(permitted >> 32) as u32, (inheritable >> 32) as u32]);
+    }
+    if version == 3 {
+        words.push(1 + chance.below(100_000) as u32);
+    }
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+const ODD: [&[u8]; 6] = [b"plain", b"with blank", b"new\nline", b"\xff\xfe", b".hidden", b"quote'\"\\"];
+
+/// Some thousands of files, a third of them with capabilities.
+fn generated(root: &Path) -> usize {
+    let mut chance = Chance(0x5EED_CA9B_1234_5678);
+    let (mut made, mut carrying) = (0, 0);
+    for directory in 0..60 {
+        let mut folder = root.to_owned();
+        for _ in 0..chance.below(6) {
+            folder.push(format!("d{}", chance.below(5)));
+        }
+        folder.push(format!("leaf{directory}"));
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..60 {
+            let mut name = ODD[chance.below(6) as usize].to_vec();
+            name.extend(format!("-{number}").bytes());
+            let file = folder.join(OsString::from_vec(name));
+            fs::write(&file, "").unwrap();
+            made += 1;
+            if chance.below(3) == 0 {
+                // What the kernel refuses to store nobody finds.
+                carrying += usize::from(xattr::set(&file, "security.capability", &attribute(&mut chance)).is_ok());
+            }
+        }
+        symlink(root, folder.join("loop")).unwrap();
+        symlink("/usr/bin/ping", folder.join("link")).unwrap();
+    }
+    assert!(carrying > 700, "{carrying} of {made} carry something");
+    made
+}
+
+/// What the scan found: path and notation.
+fn scanned(root_path: &str) -> (BTreeMap<String, String>, u64) {
+    let run = root(&[CAPWRAP, "verify", "--scan", root_path, "--json"]).run();
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let object: Value = serde_json::from_str(&run.stdout).unwrap();
+    let subject = |subject: &Value| {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&subject["name"]), text(&subject["lines"][0]["value"]))
+    };
+    let found = object["subjects"].as_array().unwrap().iter().map(subject).collect();
+    (found, object["files_scanned"].as_u64().unwrap())
+}
+
+/// What getcap prints of one file, with the root id.
+fn getcap(path: &Path) -> Option<String> {
+    let output = std::process::Command::new("getcap").arg("-n").arg(path).output().unwrap();
+    let line = output.stdout.strip_prefix(path.as_os_str().as_bytes())?.strip_prefix(b" ")?;
+    Some(String::from_utf8_lossy(line).trim_end().to_owned())
+}
+
+fn every_file(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => every_file(&entry.path(), into),
+            kind if kind.is_file() => into.push(entry.path()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_scan_finds_what_getcap_finds_and_prints_it_as_getcap_does() {
+    let folder = Folder::new();
+    let made = generated(&folder.0);
+    let (found, files) = scanned(folder.0.to_str().unwrap());
+    assert_eq!(files as usize, made);
+    let mut all = Vec::new();
+    every_file(&folder.0, &mut all);
+    let theirs: BTreeMap<String, String> =
+        all.iter().filter_map(|path| Some((capwrap::printable::text(path), getcap(path)?))).collect();
+    assert!(theirs.len() > 700);
+    let differing: Vec<_> = theirs.iter().filter(|(path, text)| found.get(*path) != Some(*text)).take(5).collect();
+    let of_them: Vec<_> = differing.iter().map(|(path, _)| found.get(*path)).collect();
+    assert!(differing.is_empty(), "getcap: {differing:?}, capwrap: {of_them:?}");
+    assert_eq!(found.len(), theirs.len(), "capwrap finds more than getcap");
+    // setcap reads what is printed, and says that it is what the file carries.
+    let plain = |text: &&String| !text.contains("rootid");
+    for path in all.iter().step_by(7) {
+        let Some(text) = found.get(&capwrap::printable::text(path)).filter(plain) else { continue };
+        let run = root(&["setcap", "-v", text]).arg(path).run();
+        // `=` with the effective bit alone, which setcap's own notation cannot say, and version 1 are
+        // the same to the kernel; setcap compares flags.
+        assert!(run.ok() || text == "=", "{text}: {run:?}");
+    }
+}
+
+#[test]
+fn a_scan_finds_every_file_that_filecap_finds() {
+    let folder = Folder::new();
+    generated(&folder.0);
+    let (found, _) = scanned(folder.0.to_str().unwrap());
+    let theirs = root(&["filecap", folder.0.to_str().unwrap()]).run();
+    // filecap shows permitted capabilities alone, and breaks the lines of odd names.
+    let named: BTreeSet<&str> = theirs
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
+        .filter(|path| path.contains("plain-"))
+        .collect();
+    assert!(named.len() > 50, "{theirs:?}");
+    let missed: Vec<_> = named.iter().filter(|path| !found.contains_key(**path)).collect();
+    assert!(missed.is_empty(), "filecap finds {missed:?} too");
+}
+
+#[test]
+fn what_a_policy_accounts_for_is_not_told() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "tool");
+    assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
+    let scan = || root(&[CAPWRAP, "verify", "--scan", folder.0.to_str().unwrap()]).run();
+    let run = scan();
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.contains("no policy accounts for it"), "{run:?}");
+    let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
+    assert_eq!(scan().code, 0, "{:?}", scan());
+    assert!(root(&["setcap", "cap_net_raw,cap_setuid=ei", &tool]).run().ok());
+    assert!(scan().stdout.contains("it is to carry cap_net_raw=ei, as its policy says"), "{:?}", scan());
+    drop(policy);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
+    let folder = Folder::new();
+    for name in ["closed", "open"] {
+        fs::create_dir(folder.path(name)).unwrap();
+        let tool = folder.copy(WITNESS, &format!("{name}/tool"));
+        assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+    }
+    fs::set_permissions(folder.path("closed"), PermissionsExt::from_mode(0o700)).unwrap();
+    let run = user(STRANGER, &[CAPWRAP, "verify", "--scan", folder.0.to_str().unwrap()]).run();
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(
+        run.stdout.contains("open/tool") && run.stdout.contains("cannot be looked at: permission denied"),
+        "{run:?}"
+    );
+    let run = root(&[CAPWRAP, "verify", "--scan", "/no/such/folder"]).run();
+    assert_eq!(run.code, 2, "{run:?}");
+}
+
+#[test]
+fn another_file_system_is_scanned_unless_it_is_to_be_left_out() {
+    in_own_mounts(|| {
+        let folder = Folder::new();
+        let mounted = folder.path("mounted");
+        fs::create_dir(&mounted).unwrap();
+        cover(&mounted);
+        let tool = folder.copy(WITNESS, "mounted/tool");
+        assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+        let scan = |more: &[&str]| {
+            root(&[&[CAPWRAP, "verify", "--scan", folder.0.to_str().unwrap()], more].concat()).run().code
+        };
+        assert_eq!(scan(&[]), 1);
+        assert_eq!(scan(&["--one-file-system"]), 0);
+        assert!(root(&["umount", &mounted]).run().ok());
+    });
+}

@@ -1,0 +1,246 @@
+//! `capwrap verify`.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+fn verify(arguments: &[&str]) -> Run {
+    root(&[&[CAPWRAP, "verify"], arguments].concat()).run()
+}
+
+/// The lines of the first subject, by name and judgement.
+fn lines(run: &Run) -> Vec<(String, String, String)> {
+    let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    assert_eq!(object["schema"], 1);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let lines = object["subjects"][0]["lines"].as_array().unwrap().iter();
+    lines
+        .map(|line| {
+            (text(&line["name"]), text(&line["judgement"]), text(&line["value"]) + ": " + &text(&line["means"]))
+        })
+        .collect()
+}
+
+fn problems(run: &Run) -> Vec<(String, String)> {
+    lines(run)
+        .into_iter()
+        .filter(|(_, judgement, _)| judgement == "problem")
+        .map(|(name, _, said)| (name, said))
+        .collect()
+}
+
+/// A problem of this name that says this.
+#[track_caller]
+fn has_problem(run: &Run, name: &str, said: &str) {
+    let problems = problems(run);
+    assert!(problems.iter().any(|(own, words)| own == name && words.contains(said)), "no {name}: {said}: {problems:?}");
+}
+
+#[test]
+fn what_is_as_its_policy_says_is_told_in_a_line_and_ends_with_0() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "net_raw", "");
+    let run = verify(&[&policy.name]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert!(run.stdout.contains(&format!("{}  {tool}", policy.name)), "{run:?}");
+    assert!(run.stdout.ends_with("all is as it should be; ✗ 0 problems, ! 0 notes\n"), "{run:?}");
+}
+
+#[test]
+fn what_a_launch_would_be_refused_for_is_told_with_its_mend() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "net_raw", "");
+    let check = |name: &str, said: &str, spoil: &str, mend: &str| {
+        assert!(root(&["/bin/sh", "-c", &spoil.replace('@', &tool)]).run().ok());
+        let run = verify(&[&tool, "--json"]);
+        assert_eq!(run.code, 1, "{run:?}");
+        has_problem(&run, name, said);
+        // What it says agrees with what the launcher does.
+        let launch = capwrap(&[&policy.name]).run();
+        assert!(matches!(launch.code, 125 | 126), "{spoil}: {launch:?}");
+        assert!(root(&["/bin/sh", "-c", &mend.replace('@', &tool)]).run().ok());
+        assert_eq!(verify(&[&tool]).code, 0);
+    };
+    check("capabilities", "cap_net_raw=ep: it is to carry nothing", "setcap cap_net_raw=ep @", "setcap -r @");
+    check("mode", "4755: it is setuid or setgid", "chmod 4755 @", "chmod 0755 @");
+    check("mode", "0775: others than its owner can write it", "chmod 0775 @", "chmod 0755 @");
+    check("owner", "uid 1: the policy says root", "chown 1 @", "chown 0 @");
+    check("place", "everybody can write", "chmod 0777 $(dirname @)", "chmod 0755 $(dirname @)");
+    check("script", "begins with #!", "cp @ @.real; printf '#!/bin/sh\\n' > @", "mv @.real @");
+}
+
+#[test]
+fn a_digest_that_is_not_the_pinned_one_is_told() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::new(&format!(
+        "schema = 1\ntool = {{ path = \"{tool}\", sha256 = \"{}\" }}\nallow = {{ groups = [\"capwrap\"] }}\n",
+        "0".repeat(64)
+    ));
+    has_problem(&verify(&[&policy.name, "--json"]), "sha256", "the policy pins 000");
+}
+
+#[test]
+fn the_mark_of_inheritable_delivery_and_file_capabilities_of_a_policys_own_are_compared() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
+    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "none: it is to carry cap_net_raw=ei");
+    assert!(root(&["setcap", "cap_net_raw,cap_bpf=ei", &tool]).run().ok());
+    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "cap_net_raw,cap_bpf=ei: it is to carry");
+    assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
+    assert_eq!(verify(&[&policy.name]).code, 0);
+    drop(policy);
+    let policy = Policy::tool(&tool, "", "[file]\ncaps = \"cap_net_raw=ep cap_net_admin+ei\"\n");
+    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "cap_net_raw=ei: it is to carry");
+    assert!(root(&["setcap", "cap_net_raw=ep cap_net_admin+ei", &tool]).run().ok());
+    assert_eq!(verify(&[&policy.name]).code, 0);
+}
+
+#[test]
+fn a_policy_that_has_ended_or_names_nobody_is_told() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::new(&format!(
+        "schema = 1\ntool = {{ path = \"{tool}\" }}\n[allow]\ngroups = [\"no-such-group\"]\nusers = [\"root\"]\nuntil = 2020-01-01T00:00:00Z\n"
+    ));
+    let run = verify(&[&policy.name, "--json"]);
+    has_problem(&run, "allow", "group no-such-group: there is none of that name");
+    has_problem(&run, "until", "2020-01-01T00:00:00Z: has passed");
+}
+
+#[test]
+fn a_policy_file_that_counts_for_nothing_is_told_with_its_line() {
+    let policy = Policy::new("schema = 1\nnonsense = 2\n");
+    has_problem(&verify(&[&policy.name, "--json"]), "policy", "line 2:1: unknown key `nonsense`");
+    let policy = Policy::witness("net_raw", "");
+    fs::set_permissions(&policy.path, PermissionsExt::from_mode(0o666)).unwrap();
+    has_problem(&verify(&[&policy.name, "--json"]), "policy", "mode 0666: others can write it");
+    fs::set_permissions(&policy.path, PermissionsExt::from_mode(0o600)).unwrap();
+    has_problem(&verify(&[&policy.name, "--json"]), "policy", "not everybody can read it");
+}
+
+#[test]
+fn a_copy_that_keeps_its_rights_is_told() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let old = room.copy(WITNESS, "tool.old");
+    let policy = Policy::tool(&tool, "net_raw", "");
+    assert_eq!(verify(&[&policy.name]).code, 0, "a copy without rights is nobody's business");
+    assert!(root(&["setcap", "cap_net_raw=ep", &old]).run().ok());
+    has_problem(&verify(&[&policy.name, "--json"]), "copy", "another version of the file keeps its rights");
+}
+
+#[test]
+fn a_file_that_no_policy_speaks_of_is_shown_as_getcap_shows_it_and_judged() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "odd\nname");
+    assert!(root(&["setcap", "cap_setuid,cap_net_raw=ep cap_bpf+ei", &tool]).run().ok());
+    let run = verify(&[&tool]);
+    assert_eq!(run.code, 1);
+    for part in ["odd\\u{a}name\n", "cap_bpf=ei cap_setuid,cap_net_raw+ep: ", "can become root: cap_setuid"] {
+        assert!(run.stdout.contains(part), "{part}: {run:?}");
+    }
+    assert_eq!(verify(&[&room.copy(WITNESS, "plain")]).code, 0);
+}
+
+#[test]
+fn a_link_to_a_tool_is_verified_as_the_tool() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let link = room.path("link");
+    symlink(&tool, &link).unwrap();
+    let policy = Policy::tool(&link, "net_raw", "");
+    for path in [&tool, &link] {
+        let run = verify(&[path]);
+        assert!(run.ok() && run.stdout.contains(&policy.name), "{run:?}");
+    }
+}
+
+#[test]
+fn fix_sets_right_what_it_can_and_says_each_change() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
+    chown(&tool, Some(1), Some(1)).unwrap();
+    fs::set_permissions(&tool, PermissionsExt::from_mode(0o4775)).unwrap();
+    fs::set_permissions(&policy.path, PermissionsExt::from_mode(0o666)).unwrap();
+    let run = verify(&[&policy.name, "--fix"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for part in ["owner 0 (was 1:1)", "mode 0755 (was 4775)", "cap_net_raw=ei (was none)", "mode 0644 (was 0666)"] {
+        assert!(run.stdout.contains(part), "{part}: {run:?}");
+    }
+    assert!(capwrap(&[&policy.name]).run().ok());
+    assert!(!verify(&[&policy.name, "--fix"]).stdout.contains("fixed"), "nothing is left to set right");
+}
+
+#[test]
+fn fix_changes_nothing_where_others_can_put_another_file() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "net_raw", "");
+    assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+    let folder = std::path::Path::new(&tool).parent().unwrap();
+    fs::set_permissions(folder, PermissionsExt::from_mode(0o777)).unwrap();
+    let run = verify(&[&policy.name, "--fix"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("left as it is: others can put another file in its place"), "{run:?}");
+    assert!(root(&["getcap", &tool]).run().stdout.contains("cap_net_raw=ep"));
+}
+
+#[test]
+fn fix_is_for_root_alone_and_looking_is_for_everybody() {
+    let run = user(STRANGER, &[CAPWRAP, "verify", "--fix"]).run();
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("mend: sudo capwrap verify --fix"), "{run:?}");
+    let policy = Policy::witness("net_raw", "");
+    let run = user(STRANGER, &[CAPWRAP, "verify", &policy.name]).run();
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_told_and_ends_with_2() {
+    let room = Folder::new();
+    let hidden = room.copy(WITNESS, "hidden");
+    fs::set_permissions(std::path::Path::new(&hidden).parent().unwrap(), PermissionsExt::from_mode(0o700)).unwrap();
+    let run = user(STRANGER, &[CAPWRAP, "verify", &hidden]).run();
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stdout.contains("cannot be looked at: permission denied"), "{run:?}");
+    let run = verify(&["/no/such/file"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    let run = verify(&["no-such-policy"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("no policy for \"no-such-policy\" is in force\nmend: "), "{run:?}");
+}
+
+#[test]
+fn the_metrics_are_in_the_format_of_node_exporter() {
+    let room = Folder::new();
+    let file = room.path("capwrap.prom");
+    let policy = Policy::witness("net_raw", "");
+    assert!(verify(&[&policy.name, "--prometheus", &file]).ok());
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        text.contains(&format!("capwrap_verify_problems{{kind=\"policy\",name=\"{}\"}} 0\n", policy.name)),
+        "{text}"
+    );
+    assert!(text.contains("\ncapwrap_verify_complete 1\n"), "{text}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
+fn a_tool_on_a_nosuid_mount_is_told() {
+    in_own_mounts(|| {
+        let room = Folder::new();
+        let tool = room.copy(WITNESS, "tool");
+        let folder = std::path::Path::new(&tool).parent().unwrap().to_str().unwrap().to_owned();
+        assert!(root(&["mount", "--bind", &folder, &folder]).run().ok());
+        assert!(root(&["mount", "-o", "remount,bind,nosuid", &folder]).run().ok());
+        let policy = Policy::tool(&tool, "net_raw", "");
+        has_problem(&verify(&[&policy.name, "--json"]), "mount", "nosuid");
+        assert!(root(&["umount", &folder]).run().ok());
+    });
+}
