@@ -1,13 +1,141 @@
-//! `capwrap lint`.
+//! `capwrap lint`: errors and dangers in policy files, with the line shown.
+//!
+//! ```text
+//! text ─┬─ Policy::read ──┬── checks (pure) ──┐
+//!       └─ places (spans) ┘── system (impure) ┴── allowed by comments ── show
+//! ```
 
+mod allowed;
+mod checks;
+mod escapes;
+mod found;
+mod places;
+mod schema;
+mod show;
+mod system;
+
+use crate::looked::Looked;
+use crate::{in_force, mended, policy_source, reason, screen};
+use anyhow::Result;
+use capwrap::policy::{MAX_BYTES, Policy};
+use capwrap::printable;
 use clap::Args;
+use found::{Found, Severity};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
-pub struct Lint {}
+#[command(after_help = "\
+A comment `# lint: allow CODE: REASON` in the file turns the warnings of that
+code into notes, which change no exit code. Where a policy's summary says that
+it hands over the capability `as such`, that allows amounts-to-root and
+starts-programs.")]
+pub struct Lint {
+    /// Policy files, or policies by name; - reads standard input; without any, the policies in force
+    #[arg(value_name = "FILE|NAME")]
+    words: Vec<String>,
+    /// Look at the text alone, for a file from another machine
+    #[arg(long)]
+    text_only: bool,
+    /// Print the JSON schema of policy files, for editors
+    #[arg(long, exclusive = true)]
+    schema: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: screen::Color,
+}
+
+/// A file that was looked at.
+pub struct Linted {
+    /// As it is shown.
+    pub name: String,
+    /// Its text, or why there is none.
+    pub text: Result<String, String>,
+    pub found: Vec<Found>,
+}
 
 impl Lint {
     pub fn run(&self) -> ExitCode {
-        ExitCode::SUCCESS
+        self.lint()
+            .unwrap_or_else(|error| {
+                crate::tell(&error);
+                Looked::NotAll
+            })
+            .into()
     }
+
+    fn lint(&self) -> Result<Looked> {
+        if self.schema {
+            say!("{}", schema::text()?);
+            return Ok(Looked::Clean);
+        }
+        let words = if self.words.is_empty() { in_force::names()? } else { self.words.clone() };
+        if words.is_empty() {
+            return Err(mended("no policy is in force", "name a file: capwrap lint FILE"));
+        }
+        let linted = words.iter().map(|word| self.file(word)).collect::<Result<Vec<_>>>()?;
+        if self.json {
+            say!("{}", show::json(&linted)?);
+        } else {
+            say!("{}", show::text(&linted, usize::from(screen::width()), self.color.styled()).trim_end());
+        }
+        Ok(linted.iter().map(Linted::looked).fold(Looked::Clean, Looked::and))
+    }
+
+    fn file(&self, word: &str) -> Result<Linted> {
+        let path = match word {
+            "-" => PathBuf::from("/dev/stdin"),
+            word if policy_source::is_path(word) => PathBuf::from(word),
+            word => policy_source::find(word)?,
+        };
+        let name = if word == "-" { "standard input".to_owned() } else { printable::text(&path) };
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Linted { name, text: Err(reason(&error)), found: Vec::new() }),
+        };
+        let Ok(text) = String::from_utf8(bytes) else {
+            let found = vec![Found::new(Severity::Error, "syntax", 0..0, "is not UTF-8")];
+            return Ok(Linted { name, text: Ok(String::new()), found });
+        };
+        let mut found = if self.text_only { Vec::new() } else { system::file(&path) };
+        found.extend(self.text(&text));
+        Ok(Linted { name, text: Ok(text), found })
+    }
+
+    fn text(&self, text: &str) -> Vec<Found> {
+        let policy = match Policy::read(text) {
+            Ok(policy) => policy,
+            Err(error) => return vec![Found::from(error)],
+        };
+        let places = places::Places::of(text);
+        let mut found = checks::all(&policy, &places);
+        if !self.text_only {
+            found.extend(system::all(&policy, &places));
+        }
+        let mut found = allowed::apply(found, &policy, text);
+        found.sort_by_key(|one| one.span.start);
+        found
+    }
+}
+
+impl Linted {
+    fn looked(&self) -> Looked {
+        match &self.text {
+            Err(_) => Looked::NotAll,
+            Ok(_) if self.found.iter().any(|one| one.severity != Severity::Note) => Looked::Found,
+            Ok(_) => Looked::Clean,
+        }
+    }
+}
+
+/// No more than the launcher would read, and a byte that tells of more.
+fn read(path: &PathBuf) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -11,7 +11,7 @@ mod fix;
 mod installed;
 mod judged;
 mod launcher;
-mod names;
+pub mod names;
 mod policy;
 mod prometheus;
 mod scan;

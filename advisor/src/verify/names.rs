@@ -3,8 +3,8 @@
 //! The launcher asks the local files alone. Here NSS may be asked: a name that only a directory
 //! server knows is told with the number to write.
 
-use capwrap::accounts;
 use capwrap::policy::Identity;
+use capwrap::{accounts, nearest};
 use nix::unistd::{Group, User};
 
 /// The local files, read once.
@@ -77,5 +77,12 @@ impl Names {
             Known::Local(id) => Some(id),
             _ => None,
         }
+    }
+
+    /// The local name that is closest to one that nobody knows.
+    pub fn nearest(&self, of: Of, identity: &Identity) -> Option<String> {
+        let Identity::Name(name) = identity else { return None };
+        let text = if of == Of::User { &self.passwd } else { &self.group };
+        nearest::name(name, text.lines().filter_map(|line| line.split(':').next())).map(str::to_owned)
     }
 }

@@ -1,0 +1,121 @@
+//! Tools that can be made to start other programs or to run their caller's code, and how.
+//!
+//! Sources: the tools' man pages, and the public list GTFOBins.
+
+/// A tool by the name of its file, and what it does.
+pub struct Escape {
+    pub tool: &'static str,
+    pub how: &'static str,
+    /// Whether it runs the caller's code itself, which no filter on exec reaches.
+    pub within: bool,
+}
+
+const fn starts(tool: &'static str, how: &'static str) -> Escape {
+    Escape { tool, how, within: false }
+}
+
+const fn runs(tool: &'static str, how: &'static str) -> Escape {
+    Escape { tool, how, within: true }
+}
+
+/// In the order of their names.
+pub const ESCAPES: [Escape; 72] = [
+    runs("awk", "a program of the caller's, with system()"),
+    runs("bash", "a shell"),
+    starts("bpfman", "bpfman-ns"),
+    runs("bpftrace", "a program of the caller's; with --unsafe system()"),
+    runs("busybox", "a shell, and most other tools"),
+    starts("capsh", "-- starts a shell"),
+    starts("chroot", "starts a program"),
+    runs("dash", "a shell"),
+    starts("dmesg", "-H starts a pager, and that a shell"),
+    starts("docker", "starts containers with the host's files"),
+    runs("ed", "!COMMAND"),
+    runs("emacs", "M-! and Lisp"),
+    starts("env", "starts a program"),
+    starts("find", "-exec"),
+    starts("flock", "starts a program"),
+    runs("gawk", "a program of the caller's, with system()"),
+    runs("gdb", "shell, !, run, and Python"),
+    starts("git", "-p starts a pager; hooks; !COMMAND in aliases"),
+    starts("ionice", "starts a program"),
+    starts("ip", "netns exec, vrf exec"),
+    runs("irb", "Ruby of the caller's"),
+    starts("journalctl", "starts a pager, and that a shell"),
+    runs("ksh", "a shell"),
+    starts("less", "!COMMAND, v"),
+    starts("logrotate", "postrotate scripts of a configuration of the caller's"),
+    starts("ltrace", "starts a program"),
+    runs("lua", "Lua of the caller's"),
+    starts("man", "starts a pager, and that a shell"),
+    runs("mawk", "a program of the caller's, with system()"),
+    starts("more", "!COMMAND, v"),
+    starts("mount", "helpers, mount.TYPE"),
+    runs("mysql", "\\! COMMAND"),
+    starts("nano", "^R^X, and spell checkers"),
+    runs("nc.traditional", "-e"),
+    starts("ncat", "-e, -c"),
+    runs("nginx", "modules and Perl of a configuration of the caller's"),
+    starts("nice", "starts a program"),
+    runs("nmap", "--script runs Lua of the caller's"),
+    runs("node", "JavaScript of the caller's"),
+    starts("nohup", "starts a program"),
+    starts("nsenter", "starts a program"),
+    runs("openssl", "engines and providers: libraries of the caller's"),
+    runs("perf", "record CMD, scripts, --dlfilter: libraries of the caller's"),
+    runs("perl", "Perl of the caller's"),
+    runs("php", "PHP of the caller's"),
+    starts("podman", "starts containers"),
+    runs("psql", "\\! COMMAND"),
+    runs("python3", "Python of the caller's"),
+    starts("rsync", "-e COMMAND"),
+    runs("ruby", "Ruby of the caller's"),
+    starts("run-parts", "starts programs"),
+    runs("scapy", "Python of the caller's"),
+    starts("screen", "starts a shell"),
+    starts("script", "starts a shell"),
+    runs("sed", "e, w, and -i"),
+    starts("setpriv", "starts a program"),
+    runs("sh", "a shell"),
+    starts("socat", "EXEC:, SYSTEM:"),
+    starts("ssh", "-o ProxyCommand"),
+    starts("strace", "starts a program; -o '|COMMAND'"),
+    starts("systemctl", "starts a pager, and that a shell"),
+    starts("tar", "--checkpoint-action=exec=, -I"),
+    starts("taskset", "starts a program"),
+    starts("tcpdump", "-z COMMAND"),
+    starts("time", "starts a program"),
+    starts("timeout", "starts a program"),
+    starts("tmux", "starts a shell"),
+    starts("unshare", "starts a program"),
+    runs("vim", ":!COMMAND, and scripts"),
+    starts("watch", "starts a program"),
+    starts("xargs", "starts a program"),
+    runs("zsh", "a shell"),
+];
+
+/// The row of a tool, if its name is known; `python3.11` is `python3`.
+pub fn of(tool: &str) -> Option<&'static Escape> {
+    let bare = tool.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let find = |name: &str| ESCAPES.iter().find(|escape| escape.tool == name);
+    find(tool).or_else(|| find(bare)).or_else(|| tool.starts_with("python3").then(|| find("python3")).flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tools_are_sorted_each_once_and_say_how() {
+        assert!(ESCAPES.windows(2).all(|pair| pair[0].tool < pair[1].tool));
+        assert!(ESCAPES.iter().all(|escape| !escape.how.is_empty()));
+    }
+
+    #[test]
+    fn a_version_in_the_name_hides_no_tool() {
+        for name in ["python3", "python3.11", "perl5.36", "vim"] {
+            assert!(of(name).is_some(), "{name}");
+        }
+        assert!(of("ping").is_none());
+    }
+}

@@ -1,0 +1,290 @@
+//! The JSON schema of policy files, for editors that complete and check TOML.
+//!
+//! It says what the format says as far as a schema can: what contradicts itself is `lint`'s to find.
+
+use capwrap::TABLE;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The schema as text.
+pub fn text() -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&schema_for!(Policy))
+}
+
+/// A capwrap policy: which capabilities a tool is handed, and who may run it. See capwrap.toml(5).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Policy {
+    /// The format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    schema: u32,
+    /// What the tool is, for people; and, where it matters, what the policy hands over.
+    summary: Option<String>,
+    /// Where the tool's own documentation speaks of privileges.
+    docs: Option<String>,
+    tool: Tool,
+    allow: Allow,
+    /// Capabilities, each with its condition: the union of those that hold is handed over.
+    grant: Option<Vec<Grant>>,
+    optional: Option<Optional>,
+    exec: Option<Exec>,
+    file: Option<FileCapabilities>,
+    container: Option<Container>,
+}
+
+/// Which file is run, and what must be true of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Tool {
+    /// Absolute paths; the first that exists is run.
+    path: OneOrMany<AbsolutePath>,
+    /// The SHA-256 of its content.
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
+    sha256: Option<String>,
+    /// Its owner: a name, or a number as in #1001. Root unless named.
+    owner: Option<String>,
+    /// Its group.
+    group: Option<String>,
+    /// The most permissive mode that it may have, in octal.
+    #[schemars(regex(pattern = "^[0-7]{1,5}$"))]
+    mode: Option<String>,
+    /// Whether it may be a #! script.
+    script: Option<bool>,
+}
+
+/// Who may run the tool, until when, and what is demanded of them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Allow {
+    /// Users: local names, or numbers as in #1001.
+    users: Option<OneOrMany<String>>,
+    /// Groups whose members may.
+    groups: Option<OneOrMany<String>>,
+    /// After this instant nobody may: a date and time with an offset.
+    until: Option<Instant>,
+    /// Whether --reason is demanded.
+    reason: Option<bool>,
+    /// Whether a launch that cannot be recorded is refused.
+    audit: Option<Audit>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum Audit {
+    Optional,
+    Required,
+}
+
+/// Capabilities that are granted when every condition holds.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Grant {
+    caps: OneOrMany<CapabilityName>,
+    /// Modes that it serves: chosen with --mode, or by the conditions on arguments.
+    mode: Option<OneOrMany<String>>,
+    when: Option<When>,
+    /// What the tool needs them for.
+    why: Option<String>,
+}
+
+/// All that are given must hold; of a list one is enough.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct When {
+    /// The kernel's release, as in >=5.11.
+    kernel: Option<OneOrMany<String>>,
+    /// The kernel knows the capability.
+    kernel_has: Option<OneOrMany<CapabilityName>>,
+    /// The kernel does not know it.
+    kernel_lacks: Option<OneOrMany<CapabilityName>>,
+    /// Settings by their dotted names, as in kernel.perf_event_paranoid = ">2".
+    sysctl: Option<BTreeMap<String, OneOrMany<String>>>,
+    /// What the kernel answers when it is tried.
+    probe: Option<OneOrMany<Probe>>,
+    /// The first argument that is no option.
+    subcommand: Option<OneOrMany<String>>,
+    /// An option, dashes included.
+    option: Option<OneOrMany<String>>,
+    /// With `option`: its values that count.
+    value: Option<OneOrMany<String>>,
+    /// Any argument, whole.
+    arg: Option<OneOrMany<String>>,
+    /// Whether the caller is uid 0.
+    uid0: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum Probe {
+    PerfUprobeNeedsSysAdmin,
+}
+
+/// What the caller may add with --add.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Optional {
+    caps: OneOrMany<CapabilityName>,
+    /// What they are good for.
+    why: Option<String>,
+}
+
+/// How the tool is run.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Exec {
+    /// ambient: any tool, and all that it starts. inheritable: only the tool's marked file.
+    deliver: Option<Deliver>,
+    /// Whether no_new_privs is set; true unless said.
+    no_new_privs: Option<bool>,
+    /// none: the tool may start no other program.
+    children: Option<Children>,
+    /// drop: only the grant survives in the bounding set.
+    bounding: Option<Bounding>,
+    env: Option<Environment>,
+    limits: Option<Limits>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum Deliver {
+    Ambient,
+    Inheritable,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum Children {
+    Any,
+    None,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum Bounding {
+    Keep,
+    Drop,
+}
+
+/// What reaches the tool's environment besides what always does.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Environment {
+    /// Variables of the caller that pass.
+    keep: Option<OneOrMany<String>>,
+    /// Variables with values of the policy's own.
+    set: Option<BTreeMap<String, String>>,
+}
+
+/// Capabilities that the tool's own file carries, for those who use setcap alone.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct FileCapabilities {
+    /// In setcap's notation, as in cap_bpf,cap_perfmon=eip.
+    caps: String,
+}
+
+/// What a container needs besides the capabilities.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Container {
+    /// The image.
+    image: Option<String>,
+    /// As SOURCE:TARGET[:OPTIONS].
+    mounts: Option<OneOrMany<String>>,
+    /// The process namespace, as in host.
+    pid: Option<String>,
+    /// The network namespace, as in host.
+    net: Option<String>,
+}
+
+/// One value, or a list of them.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+/// A path from / on.
+struct AbsolutePath;
+
+impl JsonSchema for AbsolutePath {
+    fn schema_name() -> Cow<'static, str> {
+        "AbsolutePath".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^/", "description": "A path from / on." })
+    }
+}
+
+/// A date and time with an offset. TOML has a type for it, which editors take for a string.
+struct Instant;
+
+impl JsonSchema for Instant {
+    fn schema_name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+/// A capability: offered as `cap_bpf`, read in any case and without the prefix.
+struct CapabilityName;
+
+impl JsonSchema for CapabilityName {
+    fn schema_name() -> Cow<'static, str> {
+        "Capability".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
+        let bare: Vec<&str> = names.iter().map(|name| &name[4..]).collect();
+        let pattern =
+            format!("^([cC][aA][pP]_)?({})$", bare.iter().map(|name| any_case(name)).collect::<Vec<_>>().join("|"));
+        json_schema!({
+            "anyOf": [{ "enum": names }, { "type": "string", "pattern": pattern }],
+            "description": "A capability, as in cap_bpf.",
+        })
+    }
+}
+
+/// A pattern that matches a name in any case: JSON schemas know no flags.
+fn any_case(name: &str) -> String {
+    name.chars().map(|c| if c == '_' { "_".to_owned() } else { format!("[{c}{}]", c.to_ascii_uppercase()) }).collect()
+}
+
+/// Limits by the kernel's names in lower case: a number, or unlimited.
+struct Limits;
+
+impl JsonSchema for Limits {
+    fn schema_name() -> Cow<'static, str> {
+        "Limits".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let limit = serde_json::json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }] });
+        let properties: serde_json::Map<_, _> =
+            capwrap::policy::RESOURCES.iter().map(|name| ((*name).to_owned(), limit.clone())).collect();
+        json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
+    }
+}
