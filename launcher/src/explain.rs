@@ -142,7 +142,7 @@ impl Explanation<'_> {
     pub fn unknown(&self) -> Vec<Reason> {
         let grants = self.decision.grants.iter().map(|weighed| {
             let conditions = self.undecided(weighed).into_iter();
-            let met = conditions.map(|one| Met { condition: Some(one.to_string()), fact: None }).collect();
+            let met = conditions.map(|one| Met { condition: Some(shown(one)), fact: None }).collect();
             let why = weighed.grant.why.as_deref().map(printable::text);
             // What the grant would give, of what the caller did not shed.
             let more = weighed.grant.caps.without(self.decision.handed).without(self.dropped);
@@ -201,9 +201,12 @@ impl Explanation<'_> {
         let with_value = options_with_value(self.policy);
         let arguments = Arguments::new(self.arguments, &with_value);
         let met =
-            |one: &Condition| Met { condition: Some(one.to_string()), fact: Some(one.fact(self.facts, &arguments)) };
+            |one: &Condition| Met { condition: Some(shown(one)), fact: Some(shown(one.fact(self.facts, &arguments))) };
         match weighed.outcome {
-            Outcome::Fails(condition) => vec![met(condition)],
+            Outcome::Fails(first) => {
+                let mut failing = self.counting(weighed).filter(|one| !one.holds(self.facts, &arguments));
+                vec![met(failing.find(|one| !self.is_unknown(one)).unwrap_or(first))]
+            }
             Outcome::OtherMode => {
                 let asked = self.decision.mode.as_deref().unwrap_or_default();
                 let condition = format!("mode {}", weighed.grant.modes.join(" or "));
@@ -257,6 +260,13 @@ pub struct Met {
     pub condition: Option<String>,
     /// `None` where it is not known.
     pub fact: Option<String>,
+}
+
+/// Words of the policy, safe to show; what is safe already stays as it is.
+fn shown(words: impl Display) -> String {
+    let words = words.to_string();
+    let escaped = printable::text(&words);
+    if escaped.replace("\\\\", "\\") == words { words } else { escaped }
 }
 
 impl Met {
@@ -446,6 +456,52 @@ used by capwrap itself, not handed over
   cap_sys_resource
       raises the memlock limit from 65536 to unlimited
 "
+        );
+    }
+
+    #[test]
+    fn a_grant_that_hangs_on_what_nobody_asked_is_apart_and_one_that_fails_anyway_is_not() {
+        let grant = |caps: &str, when: &str| format!("[[grant]]\ncaps = \"{caps}\"\nwhen = {{ {when} }}\n");
+        let probe = "probe = \"perf_uprobe_needs_sys_admin\"";
+        let setting = "sysctl = { \"kernel.x\" = \">2\" }";
+        let head = "schema = 1\nsummary = \"t\"\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";
+        let grants =
+            [grant("sys_admin", probe), grant("kill", setting), grant("chown", &format!("{setting}, arg = \"-x\""))];
+        let policy = Policy::read(&format!("{head}{}[exec]\nlimits = {{ memlock = 1 }}\n", grants.concat())).unwrap();
+        let page = |facts: &Facts| {
+            let decision = decide(&policy, facts, &[], &Request::default()).unwrap();
+            let (file, missing, dropped) = (Path::new("/p"), MISSING_THERE, CapabilitySet::EMPTY);
+            let (decision, shortfalls, context) = (&decision, &[], &[]);
+            let policy = &policy;
+            Explanation {
+                name: "t",
+                file,
+                policy,
+                facts,
+                arguments: &[],
+                decision,
+                shortfalls,
+                missing,
+                dropped,
+                context,
+            }
+            .render()
+        };
+        let unknown = page(&Facts::default());
+        assert!(
+            unknown.contains(
+                "\ngranted\n  nothing\n\nnot granted\n  cap_chown\n      line 11: arg -x: no argument is -x\n\n\
+                 not known\n  cap_sys_admin\n      line 5: hangs on probe perf_uprobe_needs_sys_admin\n  \
+                 cap_kill\n      line 8: hangs on sysctl kernel.x >2\n  \
+                 cap_sys_resource\n      hangs on a memlock limit below 1\n"
+            ),
+            "{unknown}"
+        );
+        let sysctls = [("kernel.x".to_owned(), None)].into();
+        let known = page(&Facts { sysctls, ..Facts::default() });
+        assert!(
+            known.contains("\n  cap_kill\n      line 8: sysctl kernel.x >2: the kernel has no kernel.x\n"),
+            "{known}"
         );
     }
 
