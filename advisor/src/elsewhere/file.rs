@@ -11,12 +11,14 @@
 //! ```
 
 use super::{Machine, last_capability_of};
-use crate::mended;
+use crate::{mended, reason};
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap::condition::Probe;
 use capwrap::facts::KernelVersion;
 use capwrap::{CapabilitySet, TABLE, nearest, printable};
 use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use toml_edit::{Document, Item};
 
@@ -29,24 +31,21 @@ const MAX_BYTES: usize = 1 << 20;
 /// What is neither TOML nor JSON, a key that means nothing, a fact that cannot be.
 pub fn read(path: &Path) -> Result<Machine> {
     let shown = printable::text(path);
-    let text = text(path).with_context(|| format!("cannot read the facts in {shown}"))?;
-    let machine = of_text(&text).map_err(|error| {
-        mended(
-            format!("no facts of a machine in {shown}: {error:#}"),
-            "`capwrap doctor --json > FILE` there writes them",
-        )
-    })?;
+    let mend = "`capwrap doctor --json > FILE` on that machine writes them";
+    let text = text(path).map_err(|why| mended(format!("cannot read the facts in {shown}: {why}"), mend))?;
+    let machine =
+        of_text(&text).map_err(|error| mended(format!("no facts of a machine in {shown}: {error:#}"), mend))?;
     Ok(Machine { file: Some(path.to_owned()), ..machine })
 }
 
-fn text(path: &Path) -> Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
-    if text.len() > MAX_BYTES {
-        bail!("it is larger than {} KiB", MAX_BYTES / 1024);
+fn text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| reason(&error))?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("it is larger than {} KiB", MAX_BYTES / 1024));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 /// What the text says. JSON begins with a brace, TOML cannot.
