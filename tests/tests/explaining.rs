@@ -162,6 +162,35 @@ fn a_fleet_is_told_one_machine_after_the_other_and_one_that_lacks_something_fail
 }
 
 #[test]
+fn a_session_without_new_privileges_is_told_so_in_the_same_words_for_people_and_programs() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let call = |words: &[&str]| {
+        user(MEMBER, &[&[CAPWRAP, "explain"], words, &[policy.name.as_str()]].concat()).under(&[
+            "/usr/bin/setpriv",
+            "--no-new-privs",
+            "--",
+        ])
+    };
+    let run = call(&[]).run();
+    assert_eq!(run.code, 125);
+    let page = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = json(call(&["--json"]));
+    assert_eq!(told["missing"][0]["capabilities"], serde_json::json!(["cap_net_raw"]));
+    for words in [told["missing"][0]["why"].as_str().unwrap(), told["missing"][0]["mend"].as_str().unwrap()] {
+        assert!(words.contains("no_new_privs") || words.contains("NoNewPrivileges="), "{words}");
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+#[test]
+fn what_follows_the_tool_is_the_tools() {
+    let policy = policy();
+    let told = json(capwrap(&["explain", "--json", &policy.name, "-w", "--", "--kernel", "-h", ""]));
+    assert_eq!(told["arguments"], serde_json::json!(["-w", "--", "--kernel", "-h", ""]));
+    assert_eq!(told["machine"], "this");
+}
+
+#[test]
 fn a_policy_that_is_not_in_force_is_explained_as_if_it_were() {
     let name = "tcpdump";
     in_own_mounts(|| {

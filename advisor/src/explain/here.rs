@@ -21,7 +21,7 @@ pub fn facts(policy: &Policy) -> Result<Facts> {
     let hard = |(name, _): &(Resource, Limit)| Some((*name, hard_limit(&limits, *name)?));
     // What is there and cannot be read is not known; what is not there is.
     let readable = |name: &String| {
-        let error = std::fs::read(Path::new("/proc/sys").join(name.replace('.', "/"))).err();
+        let error = std::fs::read(machine::setting(name)).err();
         error.is_none_or(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
     Ok(Facts {
