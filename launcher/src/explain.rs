@@ -3,10 +3,12 @@
 
 use crate::arguments::Arguments;
 use crate::capability_set::CapabilitySet;
-use crate::decision::{Decision, Outcome, Weighed, options_with_value};
+use crate::cause::Cause;
+use crate::condition::Condition;
+use crate::decision::{Borrowed, Decision, Outcome, Weighed, options_with_value};
 use crate::facts::Facts;
-use crate::policy::{Bounding, Children, Delivery, Policy};
-use crate::printable;
+use crate::policy::{Bounding, Children, Delivery, Limit, Policy};
+use crate::{Capability, printable};
 use std::ffi::OsString;
 use std::fmt::{Display, Write};
 use std::path::Path;
@@ -20,6 +22,17 @@ pub struct Shortfall {
     pub why: String,
     /// The command or the change that gives it, where there is one.
     pub mend: Option<String>,
+}
+
+impl Shortfall {
+    /// These capabilities are not held, for this cause. The launcher's own needs are told apart.
+    pub fn new(cause: Cause, lacking: CapabilitySet, name: &str, decision: &Decision<'_>, facts: &Facts) -> Self {
+        let is_own = |one: &&Borrowed| lacking.contains(one.capability) && !decision.handed.contains(one.capability);
+        let own = decision.borrowed.iter().filter(is_own);
+        let own: String =
+            own.map(|one| format!("; capwrap itself takes {}: it {}", one.capability, one.purpose)).collect();
+        Self { what: lacking.to_string(), why: cause.why(lacking, facts) + &own, mend: cause.mend(name, lacking) }
+    }
 }
 
 /// Everything that an explanation speaks of.
@@ -38,9 +51,24 @@ pub struct Explanation<'a> {
     pub decision: &'a Decision<'a>,
     /// What is missing; empty: the launch can be met.
     pub shortfalls: &'a [Shortfall],
+    /// The heading of what is missing: [`MISSING_HERE`] or [`MISSING_THERE`].
+    pub missing: &'static str,
+    /// What the caller asked not to be handed.
+    pub dropped: CapabilitySet,
     /// Lines about the caller, the tool and the circumstances: label and text.
     pub context: &'a [(&'static str, String)],
 }
+
+/// The headings of the sections on what the policy names.
+pub const GRANTED: &str = "granted";
+/// What it does not grant here, or for these arguments.
+pub const NOT_GRANTED: &str = "not granted";
+/// What it may grant: nobody knows what that hangs on.
+pub const NOT_KNOWN: &str = "not known";
+/// What the decision needs and this machine does not give.
+pub const MISSING_HERE: &str = "missing here";
+/// The same of another machine.
+pub const MISSING_THERE: &str = "missing there";
 
 /// As wide as the narrowest terminal that people use.
 const WIDTH: usize = 80;
@@ -57,9 +85,11 @@ impl Explanation<'_> {
         for (label, text) in context {
             page.labelled(label, &text);
         }
-        let granted = self.granted();
-        page.section("granted", if granted.is_empty() { &nothing } else { &granted });
-        page.section("not granted", &self.withheld());
+        let items = |reasons: Vec<Reason>| reasons.iter().map(Reason::item).collect::<Vec<_>>();
+        let granted = items(self.granted());
+        page.section(GRANTED, if granted.is_empty() { &nothing } else { &granted });
+        page.section(NOT_GRANTED, &items(self.withheld()));
+        page.section(NOT_KNOWN, &items(self.unknown()));
         let borrowed = self.decision.borrowed.iter();
         let borrowed: Vec<Item> = borrowed.map(|one| Item::new(one.capability, [one.purpose.clone()])).collect();
         page.section("used by capwrap itself, not handed over", &borrowed);
@@ -67,71 +97,124 @@ impl Explanation<'_> {
             let mend = one.mend.as_ref().map(|mend| format!("mend: {mend}"));
             Item::new(&one.what, [one.why.clone()].into_iter().chain(mend))
         });
-        page.section("missing here", &missing.collect::<Vec<_>>());
+        page.section(self.missing, &missing.collect::<Vec<_>>());
         page.text
     }
 
-    /// One item for each grant that holds: its capabilities, its line and the fact that it was held
-    /// against, its reason.
-    fn granted(&self) -> Vec<Item> {
+    /// One for each grant that holds, one for what `--add` added.
+    pub fn granted(&self) -> Vec<Reason> {
         let holding = self.decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
-        let mut items: Vec<Item> = holding
-            .map(|weighed| self.item(weighed.grant.caps.intersection(self.decision.handed), weighed))
-            .filter(|item| item.is_about_something)
+        let mut reasons: Vec<Reason> = holding
+            .map(|weighed| self.reason(weighed.grant.caps.intersection(self.decision.handed), weighed))
             .collect();
-        if let Some(optional) = self.policy.optional.as_ref().filter(|_| !self.decision.added.is_empty()) {
-            let source = format!("line {}: asked for with --add", optional.line);
+        if let Some(optional) = &self.policy.optional {
             let why = optional.why.as_deref().map(printable::text);
-            items.push(Item::new(self.decision.added, [source].into_iter().chain(why)));
+            let met = vec![Met::fact("asked for with --add")];
+            reasons.push(Reason { capabilities: self.decision.added, line: Some(optional.line), met, why });
         }
-        items
+        reasons.retain(Reason::is_about_something);
+        reasons
     }
 
-    /// One item for each grant that does not hold, one for what was dropped, one for what could be
+    /// One for each grant that does not hold, one for what was dropped, one for what could be
     /// added.
-    fn withheld(&self) -> Vec<Item> {
+    pub fn withheld(&self) -> Vec<Reason> {
         let failed = self.decision.grants.iter().filter(|weighed| weighed.outcome != Outcome::Holds);
-        let mut items: Vec<Item> = failed
-            .map(|weighed| self.item(weighed.grant.caps.without(self.decision.handed), weighed))
-            .filter(|item| item.is_about_something)
+        let mut reasons: Vec<Reason> = failed
+            .filter(|weighed| self.undecided(weighed).is_empty())
+            .map(|weighed| self.reason(weighed.grant.caps.without(self.decision.handed), weighed))
             .collect();
-        if !self.decision.dropped.is_empty() {
-            items.push(Item::new(self.decision.dropped, ["dropped by the caller with --drop".to_owned()]));
-        }
+        let met = vec![Met::fact("dropped by the caller with --drop")];
+        reasons.push(Reason { capabilities: self.decision.dropped, line: None, met, why: None });
         if let Some(optional) = &self.policy.optional {
             let left = optional.caps.without(self.decision.handed).without(self.decision.dropped);
-            if !left.is_empty() {
-                let how = format!("line {}: not asked for with --add", optional.line);
-                items.push(Item::new(left, [how].into_iter().chain(optional.why.as_deref().map(printable::text))));
-            }
+            let why = optional.why.as_deref().map(printable::text);
+            let met = vec![Met::fact("not asked for with --add")];
+            reasons.push(Reason { capabilities: left, line: Some(optional.line), met, why });
         }
-        items
+        reasons.retain(Reason::is_about_something);
+        reasons
     }
 
-    fn item(&self, capabilities: CapabilitySet, weighed: &Weighed<'_>) -> Item {
-        let fact = format!("line {}: {}", weighed.grant.line, self.fact(weighed));
-        let why = weighed.grant.why.as_deref().map(printable::text);
-        let mut item = Item::new(capabilities, [fact].into_iter().chain(why));
-        item.is_about_something = !capabilities.is_empty();
-        item
+    /// One for each grant that nothing known speaks against and something not known could, one for
+    /// what the launcher itself takes where a limit is not known. Empty where every question of the
+    /// policy was asked, as the launcher does.
+    pub fn unknown(&self) -> Vec<Reason> {
+        let grants = self.decision.grants.iter().map(|weighed| {
+            let conditions = self.undecided(weighed).into_iter();
+            let met = conditions.map(|one| Met { condition: Some(shown(one)), fact: None }).collect();
+            let why = weighed.grant.why.as_deref().map(printable::text);
+            // What the grant would give, of what the caller did not shed.
+            let more = weighed.grant.caps.without(self.decision.handed).without(self.dropped);
+            Reason { capabilities: more, line: Some(weighed.grant.line), met, why }
+        });
+        let grants = grants.filter(|reason| !reason.met.is_empty());
+        let limits = self.policy.exec.limits.iter();
+        let limits = limits.filter(|(name, limit)| *limit > Limit(0) && self.facts.hard_limit(*name).is_none());
+        let limits = limits.map(|(name, limit)| Reason {
+            capabilities: Capability::SYS_RESOURCE.into(),
+            line: None,
+            met: vec![Met { condition: Some(format!("a {} limit below {limit}", name.name())), fact: None }],
+            why: Some("capwrap itself then raises it, and does not hand this over".to_owned()),
+        });
+        grants.chain(limits).filter(Reason::is_about_something).collect()
     }
 
-    fn fact(&self, weighed: &Weighed<'_>) -> String {
+    /// The conditions of a grant whose answers are not known, where no answer that is known speaks
+    /// against it.
+    fn undecided<'w>(&self, weighed: &Weighed<'w>) -> Vec<&'w Condition> {
+        if !matches!(weighed.outcome, Outcome::Fails(_)) {
+            return Vec::new();
+        }
         let with_value = options_with_value(self.policy);
         let arguments = Arguments::new(self.arguments, &with_value);
+        let failing = self.counting(weighed).filter(|one| !one.holds(self.facts, &arguments));
+        let (unknown, failing): (Vec<&Condition>, Vec<&Condition>) = failing.partition(|one| self.is_unknown(one));
+        if failing.is_empty() { unknown } else { Vec::new() }
+    }
+
+    /// Whether nobody asked what it is about, and nothing that was asked answers it.
+    fn is_unknown(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Sysctl { name, .. } => !self.facts.sysctls.contains_key(name),
+            Condition::Probe(any) => any.iter().any(|probe| self.facts.probe(*probe).is_none()),
+            _ => false,
+        }
+    }
+
+    /// The conditions of a grant that count: those on arguments do not where --mode stands for them.
+    fn counting<'w>(&self, weighed: &Weighed<'w>) -> impl Iterator<Item = &'w Condition> {
+        let by_mode = self.mode_of(weighed).is_some();
+        weighed.grant.when.iter().filter(move |one| !(by_mode && one.is_about_arguments()))
+    }
+
+    fn mode_of(&self, weighed: &Weighed<'_>) -> Option<&String> {
+        self.decision.mode.as_ref().filter(|mode| weighed.grant.modes.contains(mode))
+    }
+
+    fn reason(&self, capabilities: CapabilitySet, weighed: &Weighed<'_>) -> Reason {
+        let why = weighed.grant.why.as_deref().map(printable::text);
+        Reason { capabilities, line: Some(weighed.grant.line), met: self.met(weighed), why }
+    }
+
+    fn met(&self, weighed: &Weighed<'_>) -> Vec<Met> {
+        let with_value = options_with_value(self.policy);
+        let arguments = Arguments::new(self.arguments, &with_value);
+        let met =
+            |one: &Condition| Met { condition: Some(shown(one)), fact: Some(shown(one.fact(self.facts, &arguments))) };
         match weighed.outcome {
-            Outcome::Fails(condition) => format!("{condition}: {}", condition.fact(self.facts, &arguments)),
+            Outcome::Fails(first) => {
+                let mut failing = self.counting(weighed).filter(|one| !one.holds(self.facts, &arguments));
+                vec![met(failing.find(|one| !self.is_unknown(one)).unwrap_or(first))]
+            }
             Outcome::OtherMode => {
                 let asked = self.decision.mode.as_deref().unwrap_or_default();
-                format!("mode {}: --mode is {asked}", weighed.grant.modes.join(" or "))
+                let condition = format!("mode {}", weighed.grant.modes.join(" or "));
+                vec![Met { condition: Some(condition), fact: Some(format!("--mode is {asked}")) }]
             }
-            Outcome::Holds if weighed.grant.when.is_empty() => "always".to_owned(),
             Outcome::Holds => {
-                let mode = self.decision.mode.as_ref().filter(|mode| weighed.grant.modes.contains(mode));
-                let by_mode = mode.map(|mode| format!("--mode {mode}"));
-                let conditions = weighed.grant.when.iter().filter(|one| mode.is_none() || !one.is_about_arguments());
-                let facts = conditions.map(|one| one.fact(self.facts, &arguments));
-                by_mode.into_iter().chain(facts).collect::<Vec<_>>().join(", ")
+                let by_mode = self.mode_of(weighed).map(|mode| Met::fact(format!("--mode {mode}")));
+                by_mode.into_iter().chain(self.counting(weighed).map(met)).collect()
             }
         }
     }
@@ -157,16 +240,73 @@ impl Explanation<'_> {
     }
 }
 
+/// Why capabilities are granted, are not, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Which.
+    pub capabilities: CapabilitySet,
+    /// The line of the policy that speaks of them, from 1; `None` where none does.
+    pub line: Option<usize>,
+    /// What it rests on; empty where the policy grants them always.
+    pub met: Vec<Met>,
+    /// The policy's own reason, printable.
+    pub why: Option<String>,
+}
+
+/// A condition and the fact that it was held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// In the words of a policy file; `None` where the caller's own options decide.
+    pub condition: Option<String>,
+    /// `None` where it is not known.
+    pub fact: Option<String>,
+}
+
+/// Words of the policy, safe to show; what is safe already stays as it is.
+fn shown(words: impl Display) -> String {
+    let words = words.to_string();
+    let escaped = printable::text(&words);
+    if escaped.replace("\\\\", "\\") == words { words } else { escaped }
+}
+
+impl Met {
+    fn fact(fact: impl Into<String>) -> Self {
+        Self { condition: None, fact: Some(fact.into()) }
+    }
+}
+
+impl Display for Met {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.condition, &self.fact) {
+            (Some(condition), Some(fact)) => write!(out, "{condition}: {fact}"),
+            (Some(condition), None) => write!(out, "hangs on {condition}"),
+            (None, fact) => out.write_str(fact.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+impl Reason {
+    fn is_about_something(&self) -> bool {
+        !self.capabilities.is_empty()
+    }
+
+    fn item(&self) -> Item {
+        let met: Vec<String> = self.met.iter().map(Met::to_string).collect();
+        let met = if met.is_empty() { "always".to_owned() } else { met.join("; ") };
+        let line = self.line.map_or(String::new(), |line| format!("line {line}: "));
+        Item::new(self.capabilities, [line + &met].into_iter().chain(self.why.clone()))
+    }
+}
+
 /// A line that names something, and lines about it.
 struct Item {
     head: String,
     about: Vec<String>,
-    is_about_something: bool,
 }
 
 impl Item {
     fn new(head: impl Display, about: impl IntoIterator<Item = String>) -> Self {
-        Self { head: head.to_string().replace(',', ", "), about: about.into_iter().collect(), is_about_something: true }
+        Self { head: head.to_string().replace(',', ", "), about: about.into_iter().collect() }
     }
 }
 
@@ -277,6 +417,8 @@ limits = { memlock = "unlimited" }
             arguments: &arguments,
             decision: &decision,
             shortfalls,
+            missing: MISSING_HERE,
+            dropped: request.drop,
             context: &[("caller", "alice, as group capwrap".to_owned())],
         }
         .render()
@@ -297,10 +439,10 @@ granted
       line 8: always
       open packet sockets
   cap_perfmon, cap_bpf
-      line 12: the kernel knows cap_bpf
+      line 12: kernel_has cap_bpf: the kernel knows cap_bpf
       load programs
   cap_dac_override
-      line 21: the arguments have -w -
+      line 21: option -w or --write with value -: the arguments have -w -
       write where root writes
 
 not granted
@@ -314,6 +456,52 @@ used by capwrap itself, not handed over
   cap_sys_resource
       raises the memlock limit from 65536 to unlimited
 "
+        );
+    }
+
+    #[test]
+    fn a_grant_that_hangs_on_what_nobody_asked_is_apart_and_one_that_fails_anyway_is_not() {
+        let grant = |caps: &str, when: &str| format!("[[grant]]\ncaps = \"{caps}\"\nwhen = {{ {when} }}\n");
+        let probe = "probe = \"perf_uprobe_needs_sys_admin\"";
+        let setting = "sysctl = { \"kernel.x\" = \">2\" }";
+        let head = "schema = 1\nsummary = \"t\"\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";
+        let grants =
+            [grant("sys_admin", probe), grant("kill", setting), grant("chown", &format!("{setting}, arg = \"-x\""))];
+        let policy = Policy::read(&format!("{head}{}[exec]\nlimits = {{ memlock = 1 }}\n", grants.concat())).unwrap();
+        let page = |facts: &Facts| {
+            let decision = decide(&policy, facts, &[], &Request::default()).unwrap();
+            let (file, missing, dropped) = (Path::new("/p"), MISSING_THERE, CapabilitySet::EMPTY);
+            let (decision, shortfalls, context) = (&decision, &[], &[]);
+            let policy = &policy;
+            Explanation {
+                name: "t",
+                file,
+                policy,
+                facts,
+                arguments: &[],
+                decision,
+                shortfalls,
+                missing,
+                dropped,
+                context,
+            }
+            .render()
+        };
+        let unknown = page(&Facts::default());
+        assert!(
+            unknown.contains(
+                "\ngranted\n  nothing\n\nnot granted\n  cap_chown\n      line 11: arg -x: no argument is -x\n\n\
+                 not known\n  cap_sys_admin\n      line 5: hangs on probe perf_uprobe_needs_sys_admin\n  \
+                 cap_kill\n      line 8: hangs on sysctl kernel.x >2\n  \
+                 cap_sys_resource\n      hangs on a memlock limit below 1\n"
+            ),
+            "{unknown}"
+        );
+        let sysctls = [("kernel.x".to_owned(), None)].into();
+        let known = page(&Facts { sysctls, ..Facts::default() });
+        assert!(
+            known.contains("\n  cap_kill\n      line 8: sysctl kernel.x >2: the kernel has no kernel.x\n"),
+            "{known}"
         );
     }
 

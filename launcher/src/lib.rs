@@ -32,6 +32,7 @@ mod arguments;
 pub mod authorise;
 mod capability;
 mod capability_set;
+pub mod cause;
 pub mod condition;
 pub mod decision;
 pub mod environment;

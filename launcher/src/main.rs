@@ -12,7 +12,7 @@ mod refusal;
 mod system;
 
 use capwrap::decision::{Decision, decide};
-use capwrap::explain::Explanation;
+use capwrap::explain::{Explanation, MISSING_HERE};
 use capwrap::facts::Facts;
 use capwrap::record::Event;
 use launch::caller::{self, Identified};
@@ -119,6 +119,8 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         arguments: &launch.arguments,
         decision: &decision,
         shortfalls: &shortfalls,
+        missing: MISSING_HERE,
+        dropped: launch.request.drop,
         context: &context,
     };
     let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty();

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
 use capwrap::policy::Policy;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The settings that decide which capabilities the kernel asks for.
 pub const SYSCTLS: [&str; 9] = [
@@ -60,10 +60,38 @@ fn last_capability() -> Result<u8> {
 
 /// A setting by its dotted name, `None` where it is not there or not to be read.
 pub fn sysctl(name: &str) -> Option<String> {
-    read(&Path::new("/proc/sys").join(name.replace('.', "/")).to_string_lossy()).ok()
+    read(&setting(name).to_string_lossy()).ok()
+}
+
+/// The file of a setting. As sysctl(8) and the launcher read its name: where `.` separates, a `/`
+/// stands for a dot in a part, as in the name of an interface.
+pub fn setting(name: &str) -> PathBuf {
+    let swapped = name.chars().map(|c| match c {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    });
+    let dots_separate = name.find(['.', '/']).is_none_or(|at| name.as_bytes()[at] == b'.');
+    Path::new("/proc/sys").join(if dots_separate { swapped.collect() } else { name.to_owned() })
 }
 
 fn read(path: &str) -> Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_of_an_interface_with_a_dot_has_a_file() {
+        for (name, file) in [
+            ("kernel.perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid"),
+            ("net.ipv4.conf.eth0/7.forwarding", "/proc/sys/net/ipv4/conf/eth0.7/forwarding"),
+            ("net/ipv4/conf/eth0.7/forwarding", "/proc/sys/net/ipv4/conf/eth0.7/forwarding"),
+        ] {
+            assert_eq!(setting(name), Path::new(file));
+        }
+    }
 }

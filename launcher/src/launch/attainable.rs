@@ -2,7 +2,8 @@
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, prctl};
-use capwrap::decision::{Borrowed, Decision};
+use capwrap::cause::Cause;
+use capwrap::decision::Decision;
 use capwrap::explain::Shortfall;
 use capwrap::facts::Facts;
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
@@ -39,16 +40,8 @@ pub fn shortfalls(
             }
         }
     }
-    let mut shortfalls: Vec<Shortfall> = lacks
-        .into_iter()
-        .map(|(cause, set)| {
-            let is_own = |one: &&Borrowed| set.contains(one.capability) && !decision.handed.contains(one.capability);
-            let own = decision.borrowed.iter().filter(is_own);
-            let own: String =
-                own.map(|one| format!("; capwrap itself takes {}: it {}", one.capability, one.purpose)).collect();
-            Shortfall { what: set.to_string(), why: cause.why(set, facts) + &own, mend: cause.mend(name, set) }
-        })
-        .collect();
+    let mut shortfalls: Vec<Shortfall> =
+        lacks.into_iter().map(|(cause, set)| Shortfall::new(cause, set, name, decision, facts)).collect();
     let bits = prctl::securebits().or_refuse(|| "read the securebits")?;
     if policy.exec.deliver == Delivery::Ambient
         && !decision.handed.is_empty()
@@ -69,66 +62,6 @@ pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
     let parts: Vec<String> = shortfalls.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
     Err(Refusal::new(format!("{name} needs what is not held here: {}", parts.join("; ")))
         .perhaps_mended_by(first.mend.as_deref()))
-}
-
-/// Why a capability is not held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    UnknownToKernel,
-    BoundingSet,
-    Root,
-    NoNewPrivs,
-    UserNamespace,
-    NosuidMount,
-    Traced,
-    NotOnFile,
-    Unexplained,
-}
-
-impl Cause {
-    fn why(self, lacking: CapabilitySet, facts: &Facts) -> String {
-        let it = if lacking.iter().nth(1).is_some() { "them" } else { "it" };
-        let last = Capability::from_number(facts.last_capability).map_or("unknown", Capability::name);
-        match self {
-            Self::UnknownToKernel => return format!("this kernel does not know {it} (its last is {last})"),
-            Self::BoundingSet => {
-                return format!("the bounding set of this process lacks {it}, so nothing started here can have {it}");
-            }
-            Self::Root => return format!("root does not hold {it} here"),
-            Self::NoNewPrivs => {
-                "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing"
-            }
-            Self::UserNamespace => "in this user namespace capwrap's own file capabilities count for nothing",
-            Self::NosuidMount => {
-                "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing"
-            }
-            Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
-            Self::NotOnFile => return format!("capwrap's own file does not carry {it}"),
-            Self::Unexplained => return format!("capwrap's own file carries {it}, yet the kernel did not give {it}"),
-        }
-        .to_owned()
-    }
-
-    fn mend(self, name: &str, lacking: CapabilitySet) -> Option<String> {
-        Some(match self {
-            Self::UnknownToKernel => {
-                let one = lacking.iter().next()?;
-                format!("give its grant `when = {{ kernel_has = \"{one}\" }}`")
-            }
-            Self::BoundingSet => {
-                let add = lacking.iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase()));
-                format!("in a container {}; in a unit CapabilityBoundingSet=", add.collect::<Vec<_>>().join(" "))
-            }
-            Self::NoNewPrivs => {
-                "start capwrap from a session without it (sandboxes and NoNewPrivileges= set it)".to_owned()
-            }
-            Self::NosuidMount => "install capwrap elsewhere, or remount that file system suid".to_owned(),
-            Self::NotOnFile => {
-                format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need")
-            }
-            Self::Root | Self::UserNamespace | Self::Traced | Self::Unexplained => return None,
-        })
-    }
 }
 
 /// The most likely cause, asked for in the order in which each would hide the next.

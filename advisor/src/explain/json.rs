@@ -1,0 +1,155 @@
+//! An explanation for programs.
+
+use crate::elsewhere::Machine;
+use anyhow::Result;
+use capwrap::Capability;
+use capwrap::explain::{Explanation, Reason};
+use capwrap::{CapabilitySet, printable};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// What an explanation itself does not tell.
+pub struct About<'m> {
+    /// `None` for this one.
+    pub machine: Option<&'m Machine>,
+    /// Whether the policy is in force on this one.
+    pub is_in_force: bool,
+    /// Whether nothing is known that would keep it from running.
+    pub would_run: bool,
+}
+
+#[derive(Serialize)]
+struct Object<'o> {
+    schema: u32,
+    #[serde(flatten)]
+    machine: &'o Told,
+}
+
+#[derive(Serialize)]
+struct Objects<'o> {
+    schema: u32,
+    machines: &'o [Told],
+}
+
+/// What is told of one machine.
+#[derive(Serialize)]
+pub struct Told {
+    policy: Policy,
+    /// `this`, the file that told of it, or nothing where a release alone was given.
+    machine: Option<String>,
+    kernel: String,
+    last_capability: Option<&'static str>,
+    arguments: Vec<String>,
+    mode: Option<String>,
+    /// The lines about the circumstances, by their labels.
+    about: BTreeMap<String, String>,
+    would_run: bool,
+    handed: Vec<&'static str>,
+    granted: Vec<Because>,
+    not_granted: Vec<Because>,
+    not_known: Vec<Because>,
+    borrowed: Vec<Borrowed>,
+    missing: Vec<Missing>,
+}
+
+#[derive(Serialize)]
+struct Policy {
+    name: String,
+    path: String,
+    summary: String,
+    in_force: bool,
+}
+
+#[derive(Serialize)]
+struct Because {
+    capabilities: Vec<&'static str>,
+    line: Option<usize>,
+    conditions: Vec<Condition>,
+    why: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Condition {
+    /// In the words of a policy file.
+    condition: Option<String>,
+    /// Nothing where it is not known.
+    fact: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Borrowed {
+    capability: &'static str,
+    purpose: String,
+}
+
+#[derive(Serialize)]
+struct Missing {
+    capabilities: Vec<String>,
+    why: String,
+    mend: Option<String>,
+}
+
+/// One object, without a newline behind it: a machine's own, or those of several in a list.
+pub fn text(machines: &[Told]) -> Result<String> {
+    Ok(match machines {
+        [machine] => serde_json::to_string_pretty(&Object { schema: SCHEMA, machine })?,
+        machines => serde_json::to_string_pretty(&Objects { schema: SCHEMA, machines })?,
+    })
+}
+
+/// What an explanation tells of a machine.
+pub fn told(explanation: &Explanation<'_>, about: &About<'_>) -> Told {
+    let Explanation { policy, facts, decision, .. } = explanation;
+    let list = |reasons: Vec<Reason>| reasons.into_iter().map(because).collect();
+    let borrowed = decision.borrowed.iter();
+    let missing = explanation.shortfalls.iter();
+    Told {
+        policy: Policy {
+            name: explanation.name.to_owned(),
+            path: printable::text(explanation.file),
+            summary: printable::text(&policy.summary),
+            in_force: about.is_in_force,
+        },
+        machine: match about.machine {
+            None => Some("this".to_owned()),
+            Some(machine) => machine.file.as_ref().map(printable::text),
+        },
+        kernel: facts.kernel.to_string(),
+        last_capability: Capability::from_number(facts.last_capability).map(Capability::name),
+        arguments: explanation.arguments.iter().map(printable::text).collect(),
+        mode: decision.mode.clone(),
+        about: explanation.context.iter().map(|(label, text)| (label.replace(' ', "_"), text.clone())).collect(),
+        would_run: about.would_run,
+        handed: names(decision.handed),
+        granted: list(explanation.granted()),
+        not_granted: list(explanation.withheld()),
+        not_known: list(explanation.unknown()),
+        borrowed: borrowed
+            .map(|one| Borrowed { capability: one.capability.name(), purpose: one.purpose.clone() })
+            .collect(),
+        missing: missing
+            .map(|one| Missing {
+                capabilities: one.what.split(',').map(str::to_owned).collect(),
+                why: one.why.clone(),
+                mend: one.mend.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn because(reason: Reason) -> Because {
+    let conditions = reason.met.into_iter();
+    Because {
+        capabilities: names(reason.capabilities),
+        line: reason.line,
+        conditions: conditions.map(|met| Condition { condition: met.condition, fact: met.fact }).collect(),
+        why: reason.why,
+    }
+}
+
+fn names(set: CapabilitySet) -> Vec<&'static str> {
+    set.iter().map(Capability::name).collect()
+}

@@ -1,0 +1,67 @@
+//! Who asks, and what the local files call them.
+
+use anyhow::{Context, Result};
+use capwrap::accounts;
+use capwrap::authorise::{Caller, Denial, Ground, LocalAccounts, authorise};
+use capwrap::policy::Allow;
+use nix::unistd::{getgid, getgroups, getuid};
+
+/// The caller as the launcher sees them.
+pub struct Asking {
+    pub caller: Caller,
+    local: LocalAccounts,
+    /// Seconds since 1970.
+    now: i64,
+}
+
+impl Asking {
+    /// Asks the kernel and the local files.
+    pub fn now() -> Result<Self> {
+        let local = |path: &str| {
+            std::fs::read(path)
+                .map(|text| String::from_utf8_lossy(&text).into_owned())
+                .with_context(|| format!("cannot read {path}"))
+        };
+        Ok(Self {
+            caller: Caller {
+                uid: getuid().as_raw(),
+                gid: getgid().as_raw(),
+                groups: getgroups()
+                    .context("cannot read the groups of the caller")?
+                    .iter()
+                    .map(|g| g.as_raw())
+                    .collect(),
+            },
+            local: LocalAccounts { passwd: local("/etc/passwd")?, group: local("/etc/group")? },
+            now: jiff::Timestamp::now().as_second(),
+        })
+    }
+
+    /// The caller's name, or the number where the local files have none.
+    pub fn name(&self) -> String {
+        accounts::account(&self.local.passwd, self.caller.uid)
+            .map_or_else(|| format!("#{}", self.caller.uid), |account| account.name.to_owned())
+    }
+
+    pub const fn is_root(&self) -> bool {
+        self.caller.uid == 0
+    }
+
+    /// Whether this policy allows them, now.
+    pub fn authorised(&self, allow: &Allow, reason: Option<&str>) -> Result<Ground, Denial> {
+        authorise(allow, &self.caller, &self.local, self.now, reason)
+    }
+}
+
+/// Whom a policy allows, in words.
+pub fn allowed(allow: &Allow) -> String {
+    let users = allow.users.iter().map(|user| format!("user {user}"));
+    let groups = allow.groups.iter().map(|group| format!("group {group}"));
+    let all = users.chain(groups).collect::<Vec<_>>();
+    if all.is_empty() { "root alone".to_owned() } else { all.join(", ") }
+}
+
+/// The last instant of a policy, in words; the number where no calendar has it.
+pub fn until(allow: &Allow) -> Option<String> {
+    allow.until.map(|until| jiff::Timestamp::from_second(until).map_or_else(|_| until.to_string(), |at| at.to_string()))
+}

@@ -1,0 +1,75 @@
+//! Why the launcher does not hold what a decision needs, and the mend.
+
+use crate::facts::Facts;
+use crate::{Capability, CapabilitySet};
+
+/// Why a capability is not held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The kernel is older than it.
+    UnknownToKernel,
+    /// The bounding set lacks it.
+    BoundingSet,
+    /// Root itself does not have it.
+    Root,
+    /// The caller set no_new_privs.
+    NoNewPrivs,
+    /// File capabilities of another namespace.
+    UserNamespace,
+    /// The launcher lies on a file system mounted nosuid.
+    NosuidMount,
+    /// The launcher is being traced.
+    Traced,
+    /// The launcher's own file does not carry it.
+    NotOnFile,
+    /// None of these.
+    Unexplained,
+}
+
+impl Cause {
+    /// In words.
+    pub fn why(self, lacking: CapabilitySet, facts: &Facts) -> String {
+        let it = if lacking.iter().nth(1).is_some() { "them" } else { "it" };
+        let last = Capability::from_number(facts.last_capability).map_or("unknown", Capability::name);
+        match self {
+            Self::UnknownToKernel => return format!("this kernel does not know {it} (its last is {last})"),
+            Self::BoundingSet => {
+                return format!("the bounding set of this process lacks {it}, so nothing started here can have {it}");
+            }
+            Self::Root => return format!("root does not hold {it} here"),
+            Self::NoNewPrivs => {
+                "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing"
+            }
+            Self::UserNamespace => "in this user namespace capwrap's own file capabilities count for nothing",
+            Self::NosuidMount => {
+                "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing"
+            }
+            Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
+            Self::NotOnFile => return format!("capwrap's own file does not carry {it}"),
+            Self::Unexplained => return format!("capwrap's own file carries {it}, yet the kernel did not give {it}"),
+        }
+        .to_owned()
+    }
+
+    /// What gives it, where something does.
+    pub fn mend(self, name: &str, lacking: CapabilitySet) -> Option<String> {
+        Some(match self {
+            Self::UnknownToKernel => {
+                let one = lacking.iter().next()?;
+                format!("give its grant `when = {{ kernel_has = \"{one}\" }}`")
+            }
+            Self::BoundingSet => {
+                let add = lacking.iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase()));
+                format!("in a container {}; in a unit CapabilityBoundingSet=", add.collect::<Vec<_>>().join(" "))
+            }
+            Self::NoNewPrivs => {
+                "start capwrap from a session without it (sandboxes and NoNewPrivileges= set it)".to_owned()
+            }
+            Self::NosuidMount => "install capwrap elsewhere, or remount that file system suid".to_owned(),
+            Self::NotOnFile => {
+                format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need")
+            }
+            Self::Root | Self::UserNamespace | Self::Traced | Self::Unexplained => return None,
+        })
+    }
+}

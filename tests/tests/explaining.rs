@@ -1,0 +1,244 @@
+//! `capwrap explain`: one decision and one format, for this machine and for others.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+
+/// Conditions of every kind that a file of facts can answer, one of each that it cannot.
+const GRANTS: &str = r#"[[grant]]
+caps = ["cap_bpf"]
+when = { kernel_has = "cap_bpf" }
+why = "load programs"
+
+[[grant]]
+caps = ["cap_sys_admin"]
+when = { kernel_lacks = "cap_bpf" }
+
+[[grant]]
+caps = ["cap_syslog"]
+when = { sysctl = { "kernel.dmesg_restrict" = ">=0" } }
+
+[[grant]]
+caps = ["cap_chown"]
+when = { sysctl = { "kernel.nothing" = "1" } }
+
+[[grant]]
+mode = "write"
+caps = ["cap_fowner"]
+when = { option = "-w", value = "-" }
+
+[optional]
+caps = ["cap_kill"]
+"#;
+
+fn policy() -> Policy {
+    Policy::witness("cap_net_raw", GRANTS)
+}
+
+/// A file that is gone when dropped.
+struct File(String);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = format!("/tmp/capwrap-{}-{name}", std::process::id());
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn json(call: Call) -> Value {
+    let run = call.run();
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+/// What is told of capabilities, without the lines about the machine.
+fn sections(page: &str) -> &str {
+    let from = page.find("\ngranted\n").unwrap_or_else(|| panic!("{page}"));
+    &page[from..]
+}
+
+#[test]
+fn the_verb_and_the_option_print_the_same_and_end_the_same() {
+    let policy = policy();
+    let name = policy.name.as_str();
+    for options in [&[][..], &["--mode", "write"], &["--drop", "net_raw"], &["--add", "kill", "--drop", "cap_bpf"]] {
+        for arguments in [&[][..], &["-w", "-"], &["--", "-w"], &["--json", "--kernel", "5.4"]] {
+            for who in [MEMBER, STRANGER] {
+                let verb = user(who, &[&[CAPWRAP, "explain"], options, &[name], arguments].concat()).run();
+                let option = user(who, &[&[CAPWRAP, "--explain"], options, &[name], arguments].concat()).run();
+                assert!(option.stdout.contains("\ngranted\n"), "{option:?}");
+                assert_eq!(verb.stdout, option.stdout, "{options:?} {arguments:?}");
+                assert_eq!((verb.code, verb.stderr), (option.code, option.stderr));
+                assert_eq!(verb.code, if who == MEMBER { 0 } else { 125 });
+            }
+        }
+    }
+}
+
+#[test]
+fn the_doctors_facts_of_this_machine_give_the_launchers_decision() {
+    let policy = policy();
+    let facts = File::new("doctor", &user(MEMBER, &[CAPWRAP, "doctor", "--json"]).run().stdout);
+    // The doctor does not tell of a setting that no shipped policy asks for.
+    let setting = |page: &str| page.replace("kernel.nothing 1: the kernel has no kernel.nothing", "…");
+    for arguments in [&[][..], &["-w", "-"], &["-w"]] {
+        let here = capwrap(&[&["explain", &policy.name], arguments].concat()).run();
+        let there = capwrap(&[&["explain", "--facts", &facts.0, &policy.name], arguments].concat()).run();
+        assert_eq!((here.code, there.code), (0, 0), "{there:?}");
+        let here = setting(sections(&here.stdout));
+        let withheld = "  cap_chown\n      line 24: sysctl …\n";
+        assert!(here.contains(withheld), "{here}");
+        let unknown = "\nnot known\n  cap_chown\n      line 24: hangs on sysctl kernel.nothing 1\n";
+        assert_eq!(format!("{}{unknown}", here.replace(withheld, "")), sections(&there.stdout));
+    }
+}
+
+#[test]
+fn json_here_says_what_the_launcher_says() {
+    let policy = policy();
+    for arguments in [&[][..], &["-w", "-"]] {
+        let told = json(capwrap(&[&["explain", "--json", "--add", "kill", &policy.name], arguments].concat()));
+        let said = capwrap(&[&["--add", "kill", &policy.name], arguments].concat()).run().witness();
+        let handed: Vec<&str> = told["handed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        assert_eq!(mask(&handed.join(",")), said.sets()[2], "{told}");
+        assert_eq!((&told["schema"], &told["would_run"], &told["machine"]), (&1.into(), &true.into(), &"this".into()));
+        let bpf = told["granted"].as_array().unwrap().iter().find(|one| one["capabilities"][0] == "cap_bpf").unwrap();
+        assert_eq!(bpf["conditions"][0]["condition"], "kernel_has cap_bpf");
+        assert_eq!(bpf["conditions"][0]["fact"], "the kernel knows cap_bpf");
+        assert_eq!((bpf["line"].as_u64(), bpf["why"].as_str()), (Some(11), Some("load programs")));
+    }
+    let refused = user(STRANGER, &[CAPWRAP, "explain", "--json", &policy.name]).run();
+    assert_eq!(refused.code, 125);
+    assert!(refused.stdout.contains("\"would_run\": false"), "{refused:?}");
+}
+
+#[test]
+fn an_older_kernel_is_granted_what_it_was_written_for() {
+    let policy = policy();
+    let handed = |kernel: &str| {
+        let told = json(capwrap(&["explain", "--kernel", kernel, "--json", &policy.name]));
+        told["handed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(handed("5.4"), ["cap_net_raw", "cap_sys_admin"]);
+    assert_eq!(handed("5.8"), ["cap_net_raw", "cap_bpf"]);
+    let page = capwrap(&["explain", "--kernel", "5.4", &policy.name]).run().stdout;
+    for words in ["last capability is cap_audit_read", "hangs on sysctl kernel.dmesg_restrict >=0", "not known"] {
+        assert!(page.contains(words), "{page}");
+    }
+}
+
+#[test]
+fn a_backported_capability_is_known_where_the_file_says_so() {
+    let policy = policy();
+    let facts = File::new("rhel8.toml", "kernel = \"4.18.0-553.el8\"\nlast_capability = 39\n");
+    let told = json(capwrap(&["explain", "--json", "--facts", &facts.0, &policy.name]));
+    assert_eq!(told["last_capability"], "cap_bpf");
+    assert_eq!(told["handed"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
+}
+
+#[test]
+fn a_fleet_is_told_one_machine_after_the_other_and_one_that_lacks_something_fails_it() {
+    let policy = Policy::witness("cap_net_raw,cap_bpf", "");
+    let old = File::new("old.toml", "kernel = \"5.4\"\n");
+    let new = File::new("new.json", "{\"kernel\": \"6.1\"}");
+    let call = |more: &[&str]| {
+        capwrap(&[&["explain", "--facts", &new.0, "--facts", &old.0], more, &[policy.name.as_str()]].concat())
+    };
+    let run = call(&[]).run();
+    assert_eq!(run.code, 125);
+    assert!(run.stdout.contains(&new.0) && run.stdout.contains(&old.0), "{run:?}");
+    assert!(run.stdout.contains("missing there\n  cap_bpf\n      this kernel does not know it"), "{run:?}");
+    let told = json(call(&["--json"]));
+    let machines: Vec<bool> =
+        told["machines"].as_array().unwrap().iter().map(|one| one["would_run"].as_bool().unwrap()).collect();
+    assert_eq!(machines, [true, false]);
+    assert_eq!(told["schema"], 1);
+}
+
+#[test]
+fn a_session_without_new_privileges_is_told_so_in_the_same_words_for_people_and_programs() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let call = |words: &[&str]| {
+        user(MEMBER, &[&[CAPWRAP, "explain"], words, &[policy.name.as_str()]].concat()).under(&[
+            "/usr/bin/setpriv",
+            "--no-new-privs",
+            "--",
+        ])
+    };
+    let run = call(&[]).run();
+    assert_eq!(run.code, 125);
+    let page = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = json(call(&["--json"]));
+    assert_eq!(told["missing"][0]["capabilities"], serde_json::json!(["cap_net_raw"]));
+    for words in [told["missing"][0]["why"].as_str().unwrap(), told["missing"][0]["mend"].as_str().unwrap()] {
+        assert!(words.contains("no_new_privs") || words.contains("NoNewPrivileges="), "{words}");
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+#[test]
+fn what_follows_the_tool_is_the_tools() {
+    let policy = policy();
+    let told = json(capwrap(&["explain", "--json", &policy.name, "-w", "--", "--kernel", "-h", ""]));
+    assert_eq!(told["arguments"], serde_json::json!(["-w", "--", "--kernel", "-h", ""]));
+    assert_eq!(told["machine"], "this");
+}
+
+#[test]
+fn a_policy_that_is_not_in_force_is_explained_as_if_it_were() {
+    let name = "tcpdump";
+    in_own_mounts(|| {
+        cover("/etc/capwrap");
+        let run = capwrap(&["explain", name]).run();
+        assert!(run.stdout.contains("in force  no; explained as if it were"), "{run:?}");
+        let path = format!("/usr/local/share/capwrap/policies/{name}.toml");
+        let by_path = capwrap(&["explain", &path]).run();
+        assert_eq!((by_path.code, by_path.stdout), (run.code, run.stdout));
+    });
+}
+
+#[test]
+fn what_cannot_be_read_or_meant_is_one_line_and_a_mend() {
+    let policy = policy();
+    let name = policy.name.as_str();
+    let broken = File::new("broken.toml", "kernel 5\n");
+    let strange = File::new("strange.toml", "kernal = \"5.4\"\n");
+    for (words, said) in [
+        (&["no-such-tool"][..], &["no policy for", "mend:"][..]),
+        (&["tcpdmp"], &["no policy for", "mend:", "capwrap enable tcpdump"]),
+        (&["--kernel", "six", name], &["no release of a kernel", "--kernel 5.4"]),
+        (&["--facts", "/nowhere", name], &["cannot read the facts in /nowhere", "no such file"]),
+        (&["--facts", "/etc", name], &["cannot read the facts in /etc"]),
+        (&["--facts", &broken.0, name], &["neither JSON nor TOML: line 1", "doctor --json"]),
+        (&["--facts", &strange.0, name], &["\"kernal\" means nothing, kernel does"]),
+        (&["--kernel", "5.4", "--mode", "wirte", name], &["no such mode", "--mode write"]),
+        (&["--kernel", "5.4", "--add", "bpf", name], &["cannot add cap_bpf", "--add cap_kill"]),
+        (&["--drop", "cap_nonsense", name], &["--drop", "cap_nonsense"]),
+        (&["--kernel", "5.4", "a\nb"], &["no name"]),
+        (&[], &["TOOL"]),
+    ] {
+        capwrap(&[&["explain"], words].concat()).run().refused(said);
+    }
+}
+
+#[test]
+fn colours_change_no_word() {
+    let policy = policy();
+    for options in [&[][..], &["--kernel", "5.4"]] {
+        let run =
+            |color: &str| capwrap(&[&["explain", "--color", color], options, &[policy.name.as_str()]].concat()).run();
+        let (plain, painted) = (run("never"), run("always"));
+        assert!(painted.stdout.contains("\x1b[1mgranted\x1b[0m") && !plain.stdout.contains('\x1b'), "{painted:?}");
+        let mut words = painted.stdout;
+        for code in ["0", "1", "31", "32", "33"] {
+            words = words.replace(&format!("\x1b[{code}m"), "");
+        }
+        assert_eq!(words, plain.stdout);
+    }
+}

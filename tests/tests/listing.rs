@@ -1,0 +1,83 @@
+//! `capwrap list`: who may run what.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+
+fn names(call: Call) -> Vec<String> {
+    let run = call.arg("--names").run();
+    assert!(run.ok(), "{run:?}");
+    run.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_member_sees_what_the_group_may_run_and_a_stranger_does_not() {
+    let policy = Policy::witness("cap_net_raw", "");
+    assert!(names(capwrap(&["list"])).contains(&policy.name));
+    assert!(!names(user(STRANGER, &[CAPWRAP, "list"])).contains(&policy.name));
+    assert!(names(user(STRANGER, &[CAPWRAP, "list", "--all"])).contains(&policy.name));
+    assert!(names(root(&[CAPWRAP, "list"])).contains(&policy.name));
+}
+
+#[test]
+fn what_is_listed_can_be_run_and_what_has_expired_is_not_listed() {
+    let reason = Policy::witness("cap_net_raw", "reason = true");
+    let expired = Policy::witness("cap_net_raw", "until = 2020-01-01T00:00:00Z");
+    let listed = names(capwrap(&["list"]));
+    assert!(listed.contains(&reason.name) && !listed.contains(&expired.name), "{listed:?}");
+    assert!(capwrap(&["--reason", "a test", &reason.name]).run().ok());
+    capwrap(&[&expired.name]).run().refused(&["expired"]);
+    let page = capwrap(&["list", "--all"]).run().stdout;
+    assert!(page.contains("allows group capwrap, until 2020-01-01T00:00:00Z: expired"), "{page}");
+    assert!(page.contains("allows group capwrap, with --reason"), "{page}");
+}
+
+#[test]
+fn json_tells_what_a_launch_is_handed() {
+    let policy = Policy::witness(
+        "cap_net_raw",
+        "[[grant]]\ncaps = [\"cap_bpf\"]\nwhen = { arg = \"-b\" }\n[optional]\ncaps = [\"cap_kill\"]",
+    );
+    let run = capwrap(&["list", "--json"]).run();
+    let object: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&object["schema"], &object["caller"]["name"]), (&1.into(), &MEMBER.into()));
+    let tool = object["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == policy.name.as_str()).unwrap();
+    assert_eq!(tool["path"], WITNESS);
+    assert_eq!(tool["ground"], "group capwrap");
+    assert_eq!(tool["always"], serde_json::json!(["cap_net_raw"]));
+    assert_eq!(tool["grants"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
+    assert_eq!(tool["optional"], serde_json::json!(["cap_kill"]));
+    assert_eq!(capwrap(&[&policy.name]).run().witness().sets()[2], mask("net_raw"));
+}
+
+#[test]
+fn a_broken_policy_is_told_and_hides_no_other() {
+    let broken = Policy::new("schema = 1\nnonsense\n");
+    let good = Policy::tool("/nowhere/tool", "cap_net_raw", "");
+    let run = capwrap(&["list"]).run();
+    assert!(run.ok() && run.stderr.contains(&format!("policy {} counts for nothing", broken.name)), "{run:?}");
+    assert!(run.stdout.contains(&format!("! {}", good.name)) && run.stdout.contains("not installed"), "{run:?}");
+    assert!(!run.stdout.contains(&broken.name), "{run:?}");
+}
+
+#[test]
+fn a_shipped_policy_is_available_until_it_is_in_force() {
+    in_own_mounts(|| {
+        cover("/etc/capwrap");
+        fs::create_dir(POLICIES).unwrap();
+        assert!(names(capwrap(&["list", "--available"])).contains(&"tcpdump".to_owned()));
+        let page = capwrap(&["list", "--available"]).run().stdout;
+        assert!(page.contains("sudo capwrap enable tcpdump"), "{page}");
+        assert!(capwrap(&["list"]).run().stdout.contains("No policy in force lets capwrap-member run anything."));
+        let text = fs::read_to_string("/usr/local/share/capwrap/policies/tcpdump.toml").unwrap();
+        let _policy = Policy::named("tcpdump", &text);
+        assert!(!names(capwrap(&["list", "--available"])).contains(&"tcpdump".to_owned()));
+        assert_eq!(names(capwrap(&["list", "--all"])), ["tcpdump"]);
+    });
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    capwrap(&["list", "--all", "--available"]).run().refused(&["cannot be used with"]);
+    capwrap(&["list", "--names", "--json"]).run().refused(&["cannot be used with"]);
+}
