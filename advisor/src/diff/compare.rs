@@ -13,11 +13,21 @@ pub struct Difference {
     pub only_in_b: CapabilitySet,
     /// What both could use.
     pub in_both: CapabilitySet,
+    /// Other sets that both state, and differently.
+    pub sets: Vec<StatedSet>,
     /// What else both state, and differently.
     pub stated: Vec<Stated>,
 }
 
-/// Something that both sides state.
+/// A set that both sides state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatedSet {
+    pub name: &'static str,
+    pub a: CapabilitySet,
+    pub b: CapabilitySet,
+}
+
+/// Something else that both sides state.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Stated {
     pub name: String,
@@ -33,7 +43,10 @@ impl Difference {
             .filter(|(_, a, b)| a != b)
             .map(|(name, a, b)| Stated { name: name.clone(), a: a.clone(), b: b.clone() })
             .collect();
+        let both = a.sets.iter().filter_map(|(name, set)| Some(StatedSet { name, a: *set, b: *b.sets.get(name)? }));
+        let sets = both.filter(|set| set.a != set.b).collect();
         Self {
+            sets,
             only_in_a: a.grant.without(b.grant),
             only_in_b: b.grant.without(a.grant),
             in_both: a.grant.intersection(b.grant),
@@ -45,7 +58,7 @@ impl Difference {
 
     /// Whether there is none.
     pub const fn is_none(&self) -> bool {
-        self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.stated.is_empty()
+        self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.sets.is_empty() && self.stated.is_empty()
     }
 }
 
@@ -67,6 +80,15 @@ mod tests {
         assert!(difference.is_none());
         let difference = Difference::of(side("bpf", &[("pid", "host")]), side("bpf", &[("pid", "own")]));
         assert!(!difference.is_none());
+    }
+
+    #[test]
+    fn a_bounding_set_that_differs_is_a_difference() {
+        let (mut one, mut other) = (side("bpf", &[]), side("bpf", &[]));
+        one.state_bounding(CapabilitySet::parse("bpf").unwrap());
+        assert!(Difference::of(one.clone(), other.clone()).is_none());
+        other.state_bounding(CapabilitySet::parse("bpf,kill").unwrap());
+        assert!(!Difference::of(one, other).is_none());
     }
 
     #[test]

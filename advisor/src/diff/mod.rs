@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 pub struct Diff {
-    /// A policy, profile, unit, pid:N, mask, list, or file of another launcher (`FILE#NAME` for one of several); - reads standard input
+    /// A policy, profile, unit, pid:N, mask, list or file of another launcher; - for standard input, FILE#NAME for one of several
     #[arg(value_name = "A")]
     a: String,
     /// What to compare it with

@@ -123,8 +123,7 @@ fn of_process(id: &str) -> Result<Side> {
 fn of_rights(rights: &process::Rights) -> Side {
     let mut side =
         Side::new("process", rights.permitted, format!("the permitted set of {}", printable::text(&rights.name)));
-    side.state("effective", Some(shown(rights.effective)));
-    side.state("ambient", Some(shown(rights.ambient)));
+    side.sets.extend([("effective", rights.effective), ("ambient", rights.ambient)]);
     side.state_bounding(rights.bounding);
     side.state_no_new_privs(rights.no_new_privs);
     if rights.effective != rights.permitted {
@@ -209,7 +208,11 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
             mended(format!("{shown} has no \"{}\"", printable::text(picked.unwrap_or_default())), mend)
         })
     };
-    let said = match form(text, name) {
+    let form = form(text, name);
+    if let (Some(name), Form::Policy | Form::Unit | Form::Status) = (picked, form) {
+        return Err(mended(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
+    }
+    let said = match form {
         Form::Policy => Some(of_policy(&policy_source::read(text, Path::new(name))?, asked)?),
         Form::Unit => Some(unit::side(&unit::assignments(text, name)?, "systemd unit")),
         Form::Json => {

@@ -1,17 +1,18 @@
 //! A difference as a page for people, and as JSON for programs.
 
 use super::compare::{Difference, Stated};
-use super::side::Side;
+use super::side::{Side, shown};
 use crate::meaning::{self, Closeness};
 use crate::screen::Style;
 use crate::table::Table;
 use anyhow::{Context, Result};
 use capwrap::{Capability, CapabilitySet, printable};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The page.
 pub fn text(difference: &Difference, width: u16, styled: bool, verbose: bool) -> String {
-    let Difference { a, b, only_in_a, only_in_b, in_both, stated } = difference;
+    let Difference { a, b, only_in_a, only_in_b, in_both, .. } = difference;
     let mut page = String::new();
     for (mark, side) in [("A", a), ("B", b)] {
         page += &heading(mark, side, width, styled);
@@ -21,14 +22,7 @@ pub fn text(difference: &Difference, width: u16, styled: bool, verbose: bool) ->
     if verbose {
         page += &section("in both", *in_both, width, styled);
     }
-    if !stated.is_empty() {
-        let mut table = Table::new(&["  stated", "A", "B"], width, styled);
-        for Stated { name, a, b } in stated {
-            let cells = [&format!("  {name}"), a, b].map(|text| (printable::text(text), Style::Plain));
-            table.row(cells);
-        }
-        page += &format!("\n{}", table.render(&[0], &[]));
-    }
+    page += &stated(difference, width, styled);
     page.push('\n');
     page += &closing(difference, width, styled);
     page
@@ -37,11 +31,32 @@ pub fn text(difference: &Difference, width: u16, styled: bool, verbose: bool) ->
 fn heading(mark: &str, side: &Side, width: u16, styled: bool) -> String {
     let mark = Style::Bold.paint(mark, styled);
     let mut text = format!("{mark}  {}  ({})\n", Style::Bold.paint(&printable::text(&side.label), styled), side.kind);
-    let how_many = (0..64).filter(|bit| side.grant.mask() >> bit & 1 != 0).count();
-    for line in std::iter::once(&format!("{how_many} of {}", side.decided)).chain(&side.notes) {
+    for line in std::iter::once(&format!("{}: {}", counted(side.grant), side.decided)).chain(&side.notes) {
         text += &wrapped(line, width, "   ");
     }
     text
+}
+
+/// What else both state. Of sets what each has more; of one that differs as the grants do nothing is said again.
+fn stated(difference: &Difference, width: u16, styled: bool) -> String {
+    let more = |set: CapabilitySet| match set.is_empty() {
+        true => "-".to_owned(),
+        false => format!("+ {}", shown(set).replace(',', ", ")),
+    };
+    let sets = difference.sets.iter().map(|set| (set.name, set.a.without(set.b), set.b.without(set.a)));
+    let sets = sets.filter(|(_, a, b)| (*a, *b) != (difference.only_in_a, difference.only_in_b));
+    let sets = sets.map(|(name, a, b)| [name.to_owned(), more(a), more(b)]);
+    let others = difference.stated.iter().map(|Stated { name, a, b }| [name.clone(), a.clone(), b.clone()]);
+    let rows: Vec<[String; 3]> = sets.chain(others).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["    ", "stated", "A", "B"], width, styled);
+    for row in rows {
+        let cells = std::iter::once(String::new()).chain(row.map(printable::text));
+        table.row(cells.map(|text| (text, Style::Plain)));
+    }
+    format!("\n{}", table.render(&[0, 1], &[]))
 }
 
 fn section(name: &str, set: CapabilitySet, width: u16, styled: bool) -> String {
@@ -82,7 +97,8 @@ fn closing(difference: &Difference, width: u16, styled: bool) -> String {
             let roots = meaning::root_alone(set);
             let is_root = match roots.iter().count() {
                 0 => String::new(),
-                1 => format!(", and {roots} is root by itself"),
+                _ if roots == set && set.iter().count() == 1 => ", and it is root by itself".to_owned(),
+                1 => format!(", of which {roots} is root by itself"),
                 many => format!(", of which {many} are root by themselves"),
             };
             sentences.push(format!("{one} has {} that {other} lacks{is_root}.", counted(set)));
@@ -158,8 +174,8 @@ struct Object<'d> {
     only_in_a: Vec<Row>,
     only_in_b: Vec<Row>,
     in_both: Vec<String>,
-    /// What else both state, and differently.
-    stated: &'d [Stated],
+    /// What else both state, and differently: sets and others.
+    stated: Vec<Stated>,
     different: bool,
 }
 
@@ -171,7 +187,7 @@ struct SideObject<'d> {
     mask: String,
     capabilities: Vec<String>,
     decided: &'d str,
-    stated: &'d std::collections::BTreeMap<String, String>,
+    stated: BTreeMap<&'d str, String>,
     notes: &'d [String],
 }
 
@@ -180,6 +196,8 @@ struct SideObject<'d> {
 /// # Errors
 /// None that a difference can cause.
 pub fn json(difference: &Difference) -> Result<String> {
+    let sets = difference.sets.iter();
+    let sets = sets.map(|set| Stated { name: set.name.to_owned(), a: shown(set.a), b: shown(set.b) });
     let object = Object {
         schema: 1,
         a: side_object(&difference.a),
@@ -187,20 +205,22 @@ pub fn json(difference: &Difference) -> Result<String> {
         only_in_a: rows(difference.only_in_a),
         only_in_b: rows(difference.only_in_b),
         in_both: rows(difference.in_both).into_iter().map(|row| row.name).collect(),
-        stated: &difference.stated,
+        stated: sets.chain(difference.stated.iter().cloned()).collect(),
         different: !difference.is_none(),
     };
     serde_json::to_string_pretty(&object).context("cannot write JSON")
 }
 
 fn side_object(side: &Side) -> SideObject<'_> {
+    let sets = side.sets.iter().map(|(name, set)| (*name, shown(*set)));
+    let others = side.stated.iter().map(|(name, value)| (name.as_str(), value.clone()));
     SideObject {
         label: printable::text(&side.label),
         kind: side.kind,
         mask: format!("{:016x}", side.grant.mask()),
         capabilities: rows(side.grant).into_iter().map(|row| row.name).collect(),
         decided: &side.decided,
-        stated: &side.stated,
+        stated: sets.chain(others).collect(),
         notes: &side.notes,
     }
 }

@@ -14,7 +14,9 @@ pub struct Side {
     pub grant: CapabilitySet,
     /// Which of its sets that is, and why.
     pub decided: String,
-    /// What else it states, by name. Compared where both sides state it.
+    /// Other sets that it states, by name. Compared where both sides state them.
+    pub sets: BTreeMap<&'static str, CapabilitySet>,
+    /// What else it states, by name. Compared likewise.
     pub stated: BTreeMap<String, String>,
     /// What the reader of a comparison should know.
     pub notes: Vec<String>,
@@ -37,7 +39,7 @@ impl Side {
 
     /// Adds its bounding set.
     pub fn state_bounding(&mut self, set: CapabilitySet) {
-        self.state("bounding", Some(shown(set)));
+        self.sets.insert("bounding", set);
     }
 
     /// Adds whether the process and its children gain nothing at exec.
@@ -74,6 +76,7 @@ impl Side {
             first.grant = first.grant.union(other.grant);
             // What they do not agree on is nothing that they state together.
             first.stated.retain(|name, value| other.stated.get(name) == Some(value));
+            first.sets.retain(|name, set| other.sets.get(name) == Some(set));
             first.notes.extend(other.notes);
         }
         if several {
