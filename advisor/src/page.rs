@@ -101,9 +101,14 @@ impl Page {
     }
 }
 
-/// `1 note`, `2 notes`.
+/// `1 note`, `2 notes`, `2 processes`.
 pub fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    let ending = match what {
+        _ if number == 1 => "",
+        what if what.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{number} {what}{ending}")
 }
 
 /// How a judged fact is entered.

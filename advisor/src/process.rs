@@ -1,7 +1,9 @@
 //! The rights of a process or thread, as `/proc` shows them.
 
 use capwrap::CapabilitySet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What `/proc/PID/status` says of a process, or of a thread under its `task` folder.
@@ -13,6 +15,8 @@ pub struct Rights {
     pub parent: i32,
     /// Real, effective, saved and file-system user id.
     pub uids: Vec<u32>,
+    /// How many threads its process has.
+    pub threads: u32,
     pub inheritable: CapabilitySet,
     pub permitted: CapabilitySet,
     pub effective: CapabilitySet,
@@ -30,28 +34,64 @@ pub struct Rights {
 /// # Errors
 /// NotFound and ESRCH where the process has ended.
 pub fn rights(folder: &Path) -> io::Result<Rights> {
-    Ok(of_status(&std::fs::read_to_string(folder.join("status"))?))
+    // The kernel writes it in one go, and it is less than a page but for who is in hundreds of groups.
+    let mut file = File::open(folder.join("status"))?;
+    let mut bytes = vec![0; 4096];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    if length == 4096 {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(of_status(&String::from_utf8_lossy(&bytes)))
 }
 
 /// The same from the text of the file. What is not in it is empty.
 pub fn of_status(status: &str) -> Rights {
-    let field = |name: &str| status.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()));
-    let set = |name| {
-        let mask = field(name).and_then(|mask| u64::from_str_radix(mask, 16).ok());
-        CapabilitySet::from_mask(mask.unwrap_or_default())
-    };
-    let ids = field("Uid").unwrap_or_default().split_whitespace();
-    Rights {
-        name: field("Name").unwrap_or_default().to_owned(),
-        parent: field("PPid").and_then(|id| id.parse().ok()).unwrap_or_default(),
-        uids: ids.filter_map(|id| id.parse().ok()).collect(),
-        inheritable: set("CapInh"),
-        permitted: set("CapPrm"),
-        effective: set("CapEff"),
-        bounding: set("CapBnd"),
-        ambient: set("CapAmb"),
-        no_new_privs: field("NoNewPrivs").map(|bit| bit == "1"),
-        seccomp: field("Seccomp").and_then(|mode| mode.parse().ok()),
+    let mut rights = Rights::default();
+    let set = |mask| CapabilitySet::from_mask(u64::from_str_radix(mask, 16).unwrap_or_default());
+    for (name, value) in status.lines().filter_map(|line| line.split_once(":\t")) {
+        match name {
+            "Name" => rights.name = value.to_owned(),
+            "PPid" => rights.parent = value.parse().unwrap_or_default(),
+            "Uid" => rights.uids = value.split_whitespace().filter_map(|id| id.parse().ok()).collect(),
+            "Threads" => rights.threads = value.parse().unwrap_or_default(),
+            "CapInh" => rights.inheritable = set(value),
+            "CapPrm" => rights.permitted = set(value),
+            "CapEff" => rights.effective = set(value),
+            "CapBnd" => rights.bounding = set(value),
+            "CapAmb" => rights.ambient = set(value),
+            "NoNewPrivs" => rights.no_new_privs = Some(value == "1"),
+            "Seccomp" => rights.seccomp = value.parse().ok(),
+            _ => {}
+        }
+    }
+    rights
+}
+
+/// The inode number of the initial user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
+const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// A user namespace, by the inode number of its file under `/proc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserNamespace(u64);
+
+impl UserNamespace {
+    /// That of a process or thread, by its folder.
+    ///
+    /// # Errors
+    /// EACCES for a process of others, which takes CAP_SYS_PTRACE.
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        Ok(Self(std::fs::metadata(folder.join("ns/user"))?.ino()))
+    }
+
+    /// Whether it is the one that the system began with.
+    pub const fn is_initial(self) -> bool {
+        self.0 == INITIAL_USER_NAMESPACE
+    }
+
+    /// Its inode number.
+    pub const fn number(self) -> u64 {
+        self.0
     }
 }
 

@@ -1,13 +1,91 @@
-//! `capwrap caps`.
+//! `capwrap caps`: what each capability opens, masks in both directions, and who holds which.
 
-use clap::Args;
+mod describe;
+mod holders;
+mod mask;
+mod show;
+mod table;
+mod tree;
+
+use crate::looked::Looked;
+use crate::{mended, screen};
+use anyhow::Result;
+use capwrap::{Capability, UnknownCapability};
+use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
 #[derive(Args)]
-pub struct Caps {}
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Caps {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Capabilities to tell of in full; without any, a table of all
+    #[arg(value_name = "CAPABILITY")]
+    names: Vec<String>,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The names of the capabilities in a mask, as /proc/PID/status shows it
+    Decode {
+        /// Hexadecimal, with or without 0x
+        #[arg(required = true, value_name = "MASK")]
+        masks: Vec<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// The mask of a list of capabilities
+    Encode {
+        /// As in cap_bpf,perfmon
+        #[arg(required = true, value_name = "LIST")]
+        lists: Vec<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// The sets of a process and of its threads, or of all processes that hold any
+    Show(show::Show),
+}
+
+/// How it is printed.
+#[derive(Args, Clone, Copy)]
+pub struct Form {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: screen::Color,
+}
 
 impl Caps {
     pub fn run(&self) -> ExitCode {
-        ExitCode::SUCCESS
+        let outcome = match &self.what {
+            None if self.names.is_empty() => table::print(self.form),
+            None => describe::print(&self.names, self.form),
+            Some(What::Decode { masks, form }) => mask::decode(masks, *form),
+            Some(What::Encode { lists, form }) => mask::encode(lists, *form),
+            Some(What::Show(show)) => return show.run(),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                crate::tell(&error);
+                Looked::NotAll.into()
+            }
+        }
     }
 }
+
+fn named(name: &str) -> Result<Capability> {
+    Capability::parse(name).map_err(|error| unknown(&error))
+}
+
+fn unknown(error: &UnknownCapability) -> anyhow::Error {
+    let mend = error.nearest.map_or("capwrap caps lists them all".to_owned(), |near| format!("write {near}"));
+    mended(error.to_string(), mend)
+}
+
+/// The version of the JSON objects. It changes when something in them changes its meaning or goes.
+const SCHEMA: u32 = 1;

@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried};
 use super::sysctls;
+use crate::process::UserNamespace;
 use crate::{in_force, launcher_file, probe, reason};
 use capwrap::authorise::{Caller, LocalAccounts, authorise};
 use capwrap::decision::{Request, decide, needed_by_launcher};
@@ -19,9 +20,6 @@ use std::os::linux::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The inode number of the initial user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
-const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// What the probe asks of a kernel that is to name its own functions, as the kernel's BTF spells it.
 const NAMING_HELPERS: [&str; 3] = ["BPF_FUNC_snprintf", "BPF_FUNC_task_pt_regs", "BPF_FUNC_get_current_task_btf"];
@@ -88,8 +86,7 @@ fn rights() -> Rights {
         seccomp: own.seccomp,
         securebits: reading(rustix::thread::capabilities_secure_bits().map_err(io::Error::from))
             .map(|bits| bits.bits()),
-        initial_namespace: reading(std::fs::metadata("/proc/self/ns/user"))
-            .map(|namespace| namespace.st_ino() == INITIAL_USER_NAMESPACE),
+        initial_namespace: reading(UserNamespace::of(Path::new("/proc/self"))).map(UserNamespace::is_initial),
         container: container(),
     }
 }
