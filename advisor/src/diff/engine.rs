@@ -75,8 +75,9 @@ impl Asked {
         }
         if let Some(user) = self.user.as_deref().filter(|user| !is_root(user)) {
             side.notes.push(format!(
-                "it runs as user {user}: engines set no ambient capabilities, so that it has none of these \
-                 unless a file that it executes carries them"
+                "it runs as user {}: engines set no ambient capabilities, so that it has none of these \
+                 unless a file that it executes carries them",
+                printable::text(user)
             ));
         }
         Ok(side)
@@ -198,7 +199,9 @@ mod tests {
 
     #[test]
     fn engines_differ_in_what_they_give_unasked_and_in_who_wins() {
+        // What CapBnd says in a container of each.
         assert_eq!(Engine::Docker.default_set().mask(), 0x0000_0000_a804_25fb);
+        assert_eq!(Engine::Podman.default_set().mask(), 0x0000_0000_8004_05fb);
         assert!(!granted(Engine::Podman, &[], &[]).contains("net_raw"));
         assert!(granted(Engine::Docker, &["KILL"], &["KILL"]).contains("cap_kill"));
         assert!(!granted(Engine::Kubernetes, &["KILL"], &["KILL"]).contains("cap_kill"));

@@ -216,15 +216,17 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
         Form::Policy => Some(of_policy(&policy_source::read(text, Path::new(name))?, asked)?),
         Form::Unit => Some(unit::side(&unit::assignments(text, name)?, "systemd unit")),
         Form::Json => {
-            let value: serde_json::Value = serde_json::from_str(text).with_context(|| format!("{shown}: no JSON"))?;
+            let value: serde_json::Value = serde_json::from_str(text)
+                .map_err(|error| foreign(&error.into()))
+                .with_context(|| format!("{shown}: no JSON"))?;
             if value.get("runs").is_some() && value.get("needed").is_some() {
-                Some(of_profile(text).with_context(|| shown.clone())?)
+                Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
             } else {
                 of_several(manifest::containers(&[value]).with_context(|| shown.clone())?)?
             }
         }
         Form::Yaml => {
-            let documents = manifest::yaml(text).with_context(|| shown.clone())?;
+            let documents = manifest::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
             of_several(manifest::containers(&documents)?)?
         }
         Form::Nixos => of_several(nixos::read(text)?)?,
@@ -246,6 +248,11 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
             "a policy, profile, unit, docker or podman command or inspect, OCI, Compose, Kubernetes, setcap, NixOS",
         )
     })
+}
+
+/// The error of a parser, which may quote what it read.
+fn foreign(error: &anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!(printable::text(format!("{error:#}")))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,6 +364,20 @@ mod tests {
             ("Name: x\nCapPrm: 0\n", Form::Status),
         ] {
             assert_eq!(form(text, "f"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_parser_quotes_stays_in_its_line() {
+        for (text, name) in [
+            ("{\"schema\": 1, \"needed\": [], \"runs\": [], \"a\\nb\": 1}", "f.json"),
+            ("a: &x\u{1b} [*y\u{1b}]", "f.yaml"),
+            ("services: {t: {cap_add: [\"a\\nb\"]}}", "f.yaml"),
+            ("[Service]\nwhat\u{1b}\n", "f.conf"),
+            ("/x cap_\u{1b}=ep", "f"),
+        ] {
+            let error = format!("{:#}", of(text, name).unwrap_err());
+            assert!(!error.contains(char::is_control), "{error:?}");
         }
     }
 

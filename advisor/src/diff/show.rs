@@ -51,12 +51,11 @@ fn stated(difference: &Difference, width: u16, styled: bool) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(&["    ", "stated", "A", "B"], width, styled);
+    let mut table = Table::new(&["stated", "A", "B"], width, styled);
     for row in rows {
-        let cells = std::iter::once(String::new()).chain(row.map(printable::text));
-        table.row(cells.map(|text| (text, Style::Plain)));
+        table.row(row.map(|text| (printable::text(text), Style::Plain)));
     }
-    format!("\n{}", table.render(&[0, 1], &[]))
+    format!("\n{}", table.render(&[0], &[]))
 }
 
 fn section(name: &str, set: CapabilitySet, width: u16, styled: bool) -> String {
@@ -64,7 +63,7 @@ fn section(name: &str, set: CapabilitySet, width: u16, styled: bool) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(&["   #", name, "closeness", "opens"], width, styled);
+    let mut table = Table::new(&["#", name, "closeness", "opens"], width, styled);
     for row in &rows {
         let style = row.closeness.map_or(Style::Plain, colour);
         table.row([
@@ -222,5 +221,50 @@ fn side_object(side: &Side) -> SideObject<'_> {
         decided: &side.decided,
         stated: sets.chain(others).collect(),
         notes: &side.notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference() -> Difference {
+        let side = |list: &str| Side::new("list", CapabilitySet::parse(list).unwrap(), "the list itself");
+        let (mut a, mut b) = (side("bpf,sys_admin,kill"), side("kill"));
+        (a.label, b.label) = ("first".to_owned(), "second".to_owned());
+        a.state("pid", Some("host".to_owned()));
+        b.state("pid", Some("own".to_owned()));
+        b.notes.push(
+            "a note that is longer than a line of a narrow screen, so that it has to be broken somewhere".to_owned(),
+        );
+        Difference::of(a, b)
+    }
+
+    #[test]
+    fn the_page_says_what_each_has_what_it_opens_and_what_follows() {
+        assert_eq!(
+            text(&difference(), 80, false, false),
+            "A  first  (list)\n   3 capabilities: the list itself\nB  second  (list)\n   1 capability: the list itself\n   \
+             a note that is longer than a line of a narrow screen, so that it has to be\n   broken somewhere\n\n \
+             #  only in A      closeness  opens\n21  cap_sys_admin  root       mount, quotas, namespaces, and most of what has no\n                              \
+             capability of its own\n39  cap_bpf        wide       load BPF programs and maps\n\nstated  A     B\npid     host  own\n\n\
+             A has 2 capabilities that B lacks, of which cap_sys_admin is root by itself.\nBoth have 1 capability.\n"
+        );
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_screen() {
+        for width in [60, 80, 120] {
+            let page = text(&difference(), width, false, true);
+            assert!(page.lines().all(|line| line.chars().count() <= usize::from(width)), "{page}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_file_moves_no_cursor() {
+        let mut difference = difference();
+        difference.a.label = "a\x1b[2J".to_owned();
+        difference.stated[0].a = "b\x1b".to_owned();
+        assert!(!text(&difference, 80, false, true).contains('\x1b'));
     }
 }

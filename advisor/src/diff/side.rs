@@ -1,6 +1,6 @@
 //! One side of a comparison: what a process that is started so could use, and what else is said.
 
-use capwrap::{Capability, CapabilitySet};
+use capwrap::{Capability, CapabilitySet, printable};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was read of one side.
@@ -80,7 +80,8 @@ impl Side {
             first.notes.extend(other.notes);
         }
         if several {
-            first.notes.push(format!("{}: all of them together; FILE#NAME picks one", names.join(", ")));
+            let names: Vec<String> = names.iter().map(printable::text).collect();
+            first.decided = format!("what {} have together; FILE#NAME picks one", names.join(", "));
         }
         Ok(Some(first))
     }
