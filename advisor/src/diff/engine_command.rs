@@ -39,7 +39,12 @@ pub fn read(text: &str) -> Vec<(String, Engine, Asked)> {
 
 fn command(words: &[String]) -> Option<(String, Engine, Asked)> {
     let engine_at = words.iter().position(|word| ["docker", "podman", "nerdctl"].contains(&base(word)))?;
-    let engine = if base(&words[engine_at]) == "podman" { Engine::Podman } else { Engine::Docker };
+    let engine = match base(&words[engine_at]) {
+        "podman" => Engine::Podman,
+        // containerd's own: what is dropped wins, as with Kubernetes.
+        "nerdctl" => Engine::Kubernetes,
+        _ => Engine::Docker,
+    };
     let run = words[engine_at..].iter().position(|word| ["run", "create"].contains(&word.as_str()))?;
     let mut rest = words[engine_at + run + 1..].iter();
     let mut asked = Asked::default();

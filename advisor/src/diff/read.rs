@@ -232,7 +232,11 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
         Form::Nixos => of_several(nixos::read(text)?)?,
         Form::Command => {
             let asked = engine_command::read(text).into_iter();
-            let kind = |engine| if engine == engine::Engine::Podman { "podman command" } else { "docker command" };
+            let kind = |engine| match engine {
+                engine::Engine::Docker => "docker command",
+                engine::Engine::Podman => "podman command",
+                engine::Engine::Kubernetes => "nerdctl command",
+            };
             let sides = asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?)));
             of_several(sides.collect::<Result<_>>()?)?
         }
