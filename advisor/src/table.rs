@@ -61,7 +61,20 @@ impl Table {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        self.inner.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        self.inner.lines().map(|line| without_blanks_behind(&line) + "\n").collect()
+    }
+}
+
+/// What ends a style that the last cell of a line has: everything, or the colour.
+const ENDS: [&str; 2] = ["\x1b[0m", "\x1b[39m"];
+
+/// The line without the blanks that fill its last column before the end of its style: with them it is longer than
+/// the screen.
+fn without_blanks_behind(line: &str) -> String {
+    let line = line.trim_end();
+    match ENDS.iter().find_map(|end| Some((line.strip_suffix(end)?, end))) {
+        Some((styled, end)) => format!("{}{end}", styled.trim_end()),
+        None => line.to_owned(),
     }
 }
 
@@ -79,6 +92,14 @@ mod tests {
     fn a_table_has_no_more_columns_than_the_screen_and_no_blanks_around() {
         assert_eq!(rendered(20, false), "number  what\n     7  a long text\n        in several\n        words\n");
         assert_eq!(rendered(80, false), "number  what\n     7  a long text in several words\n");
+    }
+
+    #[test]
+    fn a_styled_table_has_no_blanks_before_the_end_of_a_line() {
+        let mut table = Table::new(&["what", "how"], 20, true);
+        table.row([("one".to_owned(), Style::Plain), ("a long text in several".to_owned(), Style::Red)]);
+        let shown = table.render(&[0], &[]);
+        assert!(!shown.contains(" \x1b[0m\n") && !shown.contains(" \x1b[39m\n"), "{shown:?}");
     }
 
     #[test]

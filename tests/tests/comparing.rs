@@ -1,0 +1,160 @@
+//! `capwrap diff`: what one side has and the other lacks.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+
+fn diff(a: &str, b: &str) -> (i32, Value) {
+    let run = capwrap(&["diff", "--json", a, b]).run();
+    assert!(run.stderr.is_empty(), "{run:?}");
+    (run.code, serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}")))
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect()
+}
+
+/// A file that everyone may read, until it is dropped.
+struct File(String);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = format!("/tmp/comparing-{}-{name}", std::process::id());
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The unit and the mask of bpfd's guide; the unit lacks one.
+const UNIT: &str = "[Service]\nUser=bpfd\n\
+    AmbientCapabilities=CAP_BPF CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_NET_ADMIN CAP_PERFMON CAP_SETPCAP CAP_SYS_ADMIN\n";
+const MASK: &str = "mask:000000c001201106";
+
+#[test]
+fn the_delta_of_bpfds_guide_is_one_command() {
+    let unit = File::new("bpfd.service", UNIT);
+    let (code, object) = diff(MASK, &unit.0);
+    assert_eq!(code, 1);
+    assert_eq!((names(&object["only_in_a"]), names(&object["only_in_b"])), (vec!["cap_sys_resource"], vec![]));
+    let run = capwrap(&["diff", MASK, &unit.0]).run();
+    assert!(run.stdout.contains("raise resource limits"), "{run:?}");
+    assert!(run.stdout.contains("A has 1 capability that B lacks. Both have 7 capabilities."), "{run:?}");
+}
+
+#[test]
+fn a_policy_has_no_difference_from_a_drop_in_with_its_grant() {
+    let policy = Policy::witness("cap_net_raw,cap_kill", "");
+    let unit = File::new(
+        "x.conf",
+        "[Service]\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL CAP_NET_RAW\nNoNewPrivileges=yes\n",
+    );
+    let (code, object) = diff(&policy.name, &unit.0);
+    assert_eq!((code, &object["different"]), (0, &Value::Bool(false)), "{object}");
+    assert_eq!(object["a"]["kind"], "policy");
+}
+
+#[test]
+fn a_process_is_compared_with_what_it_was_to_have() {
+    let (code, object) = diff(&format!("pid:{}", std::process::id()), "none");
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let permitted = status.lines().find_map(|line| line.strip_prefix("CapPrm:\t")).unwrap();
+    assert_eq!(object["a"]["mask"], permitted);
+    assert_eq!(code, i32::from(permitted != "0000000000000000"));
+}
+
+#[test]
+fn the_exports_of_a_policy_read_back_have_no_difference() {
+    let policy = Policy::witness("cap_net_raw,cap_bpf", "");
+    for launcher in ["systemd", "docker", "podman", "compose", "kubernetes", "oci", "setcap", "nixos"] {
+        let run = capwrap(&["export", &policy.name, "--to", launcher]).run();
+        assert!(run.ok(), "{run:?}");
+        let file = File::new(launcher, &run.stdout);
+        let (code, object) = diff(&policy.name, &file.0);
+        assert_eq!(code, 0, "{launcher}: {object}");
+    }
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_one_clear_line_and_two() {
+    let unit = File::new("bad.service", "[Service]\nthis is no setting\n");
+    let json = File::new("bad.json", "{\"process\": ");
+    let caps = File::new("bad.yaml", "services: {t: {cap_add: [CAP_BFP]}}\n");
+    for bad in ["mask:xyz", "pid:none", "pid:4194304", "no-such.service", "/nowhere", &unit.0, &json.0, &caps.0] {
+        let run = capwrap(&["diff", bad, "none"]).run();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+        let lines: Vec<&str> = run.stderr.lines().collect();
+        assert!(lines[0].starts_with("capwrap: "), "{run:?}");
+        assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("mend: "), "{run:?}");
+    }
+}
+
+/// systemd itself says of a unit which capabilities are in its bounding set, and whether any is ambient.
+#[test]
+fn units_are_read_as_systemd_reads_them() {
+    let words = [
+        "CAP_BPF",
+        "cap_kill",
+        "CAP_SYS_PACCT",
+        "CAP_NET_ADMIN",
+        "CAP_SYSLOG",
+        "Cap_Lease",
+        "16",
+        "CAP_NONE",
+        "KILL",
+        "\"CAP_SYS_BOOT\"",
+    ];
+    let mut seed: u64 = 11;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let (mut compared, mut ambient) = (0, [0, 0]);
+    for number in 0..40 {
+        let mut text = "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\nUser=nobody\n".to_owned();
+        for _ in 0..random(5) {
+            // The ambient set is told where the bounding set is whole: in every other unit.
+            let key = if number % 2 == 0 { "CapabilityBoundingSet" } else { "AmbientCapabilities" };
+            let tilde = ["", "", "~"][random(3)];
+            let separator = [" ", "  ", " \\\n  ", " \\\n# between\n ; too\n"][random(4)];
+            let list: Vec<&str> = (0..random(4)).map(|_| words[random(words.len())]).collect();
+            text += &format!("{key}={tilde}{}\n", list.join(separator));
+        }
+        if number % 2 == 0 {
+            text += ["", "PrivateDevices=yes\n", "ProtectKernelLogs=on\n", "ProtectClock=1\n"][random(4)];
+        }
+        let unit = File::new(&format!("{number}.service"), &text);
+        let run = root(&["systemd-analyze", "security", "--offline=yes", "--json=short", "--no-pager", &unit.0]).run();
+        let start = run.stdout.find('[').unwrap_or_else(|| panic!("{run:?}"));
+        let rows: Value =
+            serde_json::from_str(run.stdout[start..].trim()).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+        let (_, object) = diff(&unit.0, "none");
+        let bounding = object["a"]["stated"]["bounding"].as_str().unwrap_or("all").to_owned();
+        // `all`, `all but X,Y`, or names.
+        let holds = |name: &str| match bounding.strip_prefix("all") {
+            Some(but) => !but.split([' ', ',']).any(|word| word == name),
+            None => bounding.split(',').any(|word| word == name),
+        };
+        for row in rows.as_array().unwrap() {
+            let field = row["json_field"].as_str().unwrap();
+            let set = row["set"].as_bool();
+            if let Some(name) = field.strip_prefix("CapabilityBoundingSet_").map(str::to_lowercase) {
+                // Rows of several capabilities have names of their own.
+                if capwrap::Capability::parse(&name).is_ok() && name != "cap_audit" {
+                    assert_eq!(set, Some(!holds(&name)), "{name} of\n{text}{object}");
+                    compared += 1;
+                }
+            } else if field == "AmbientCapabilities" && bounding == "all" {
+                let has = object["a"]["mask"] != "0000000000000000";
+                assert_eq!(set, Some(!has), "ambient of\n{text}{object}");
+                ambient[usize::from(has)] += 1;
+            }
+        }
+    }
+    assert!(compared > 400 && ambient.iter().all(|seen| *seen > 0), "{compared} {ambient:?}");
+}
