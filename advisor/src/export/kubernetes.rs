@@ -77,6 +77,7 @@ struct Variable {
 struct VolumeMount {
     name: String,
     mount_path: String,
+    #[serde(skip_serializing_if = "is_false")]
     read_only: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     mount_propagation: Option<&'static str>,

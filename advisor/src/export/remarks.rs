@@ -233,7 +233,9 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
                 .to_owned(),
         ),
         Target::Podman => mind.push(
-            "Run it as root: without root, capabilities count in the container's user namespace alone.".to_owned(),
+            "Run it as root: without root, capabilities count in the container's user namespace alone. With --user, \
+             that user has them in the ambient set."
+                .to_owned(),
         ),
         _ => mind
             .push("They are for uid 0 of the container: with another user set, the tool has none of them.".to_owned()),
