@@ -265,7 +265,8 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
     }
     if target == Target::Kubernetes && names("cap_sys_admin") && launch.policy.exec.no_new_privs {
         mind.push(
-            "With CAP_SYS_ADMIN, Kubernetes always allows privilege escalation, so that no_new_privs is not set."
+            "no_new_privs is not set: Kubernetes always allows privilege escalation with CAP_SYS_ADMIN. (That it takes \
+             allowPrivilegeEscalation: false beside SYS_ADMIN is its issue 119568.)"
                 .to_owned(),
         );
     }
