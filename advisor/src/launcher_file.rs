@@ -7,7 +7,7 @@
 
 use anyhow::{Context, Result, bail};
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
-use capwrap::policy::FileCapabilities;
+use capwrap::policy::{Delivery, FileCapabilities, Policy};
 use capwrap::{CapabilitySet, paths};
 use nix::fcntl::OFlag;
 use std::fs::File;
@@ -54,6 +54,18 @@ pub fn write(file: &File, capabilities: FileCapabilities) -> Result<()> {
         Ok(())
     };
     done.context("cannot set file capabilities (it takes cap_setfcap)")
+}
+
+/// What the file of a policy's tool is to carry: what the policy's `[file]` says, the mark of
+/// inheritable delivery, or nothing.
+pub fn wanted_of_tool(policy: &Policy) -> Option<FileCapabilities> {
+    match (&policy.file, policy.exec.deliver) {
+        (Some(file), _) => Some(*file),
+        (None, Delivery::Inheritable) => {
+            Some(inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional())))
+        }
+        (None, Delivery::Ambient) => None,
+    }
 }
 
 /// `=p` of a set.

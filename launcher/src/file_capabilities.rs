@@ -23,19 +23,6 @@ pub struct Attribute {
     pub root_id: Option<u32>,
 }
 
-/// The notation of setcap(8) and getcap(8), as in `cap_net_raw,cap_bpf=ep`; `=` for nothing at all.
-impl fmt::Display for FileCapabilities {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.permitted.union(self.inheritable);
-        if all.is_empty() {
-            return out.write_str("=");
-        }
-        let flags = [(self.effective, 'e'), (!self.inheritable.is_empty(), 'i'), (!self.permitted.is_empty(), 'p')];
-        let flags: String = flags.into_iter().filter_map(|(set, flag)| set.then_some(flag)).collect();
-        write!(out, "{all}={flags}")
-    }
-}
-
 /// Bytes that are no such attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
@@ -43,6 +30,8 @@ pub enum Malformed {
     Length(usize),
     /// A version that is none of 1, 2 and 3.
     Version(u8),
+    /// Words in big-endian order, which no kernel reads, as another machine's backup may have them.
+    BigEndian,
 }
 
 impl fmt::Display for Malformed {
@@ -50,6 +39,7 @@ impl fmt::Display for Malformed {
         match self {
             Self::Length(length) => write!(out, "{ATTRIBUTE} of {length} bytes"),
             Self::Version(version) => write!(out, "{ATTRIBUTE} of the unknown version {version}"),
+            Self::BigEndian => write!(out, "{ATTRIBUTE} in big-endian order, which no kernel reads"),
         }
     }
 }
@@ -65,6 +55,9 @@ impl Attribute {
         let word = |at: usize| -> Option<u32> {
             bytes.get(at * 4..at * 4 + 4).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes)
         };
+        if is_big_endian(bytes) {
+            return Err(Malformed::BigEndian);
+        }
         let length = Malformed::Length(bytes.len());
         let magic = word(0).ok_or(length)?;
         let (words, has_root) = match (magic & REVISION) >> 24 {
@@ -101,6 +94,13 @@ impl Attribute {
     }
 }
 
+/// A first word that is one of a version with this length, read from its other end. (The same bytes
+/// in the right order would be version 0 or 1 with another length.)
+fn is_big_endian(bytes: &[u8]) -> bool {
+    matches!((bytes, bytes.len()), ([1, 0, 0, 0 | 1, ..], 12) | ([2, 0, 0, 0 | 1, ..], 20) | ([3, 0, 0, 0 | 1, ..], 24))
+        && !matches!((bytes, bytes.len()), ([_, _, _, 1, ..], 12))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +132,10 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Attribute::decode(&bytes[..length]).is_err(), "{length}");
         }
+        assert_eq!(
+            Attribute::decode(&crate::hex_bytes("0200000100002000000000000000000000000000")),
+            Err(Malformed::BigEndian)
+        );
         assert_eq!(Attribute::decode(&[0, 0, 0, 9]), Err(Malformed::Version(9)));
         assert_eq!(Attribute::decode(&[0; 64]), Err(Malformed::Version(0)));
     }

@@ -40,6 +40,7 @@ pub mod facts;
 pub mod file_capabilities;
 pub mod hex;
 pub mod nearest;
+pub mod notation;
 pub mod paths;
 pub mod policy;
 pub mod printable;

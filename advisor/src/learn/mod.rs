@@ -14,7 +14,7 @@ pub mod merge;
 mod minimize;
 mod observe;
 mod privileged;
-mod profile;
+pub mod profile;
 mod profile_file;
 mod propose;
 mod prove;

@@ -1,13 +1,190 @@
-//! `capwrap verify`.
+//! `capwrap verify`: is what is installed what the policies say?
+//!
+//! ```text
+//! subjects: policies in force, the launcher, other files
+//!     └─ look (installed) ── judge (policy, tool, launcher, file) ── show, prometheus
+//!                                             └─ fix, and again
+//! ```
 
+mod file;
+mod fix;
+mod installed;
+mod judged;
+mod launcher;
+mod names;
+mod policy;
+mod prometheus;
+mod scan;
+mod show;
+mod tool;
+
+use crate::looked::Looked;
+use crate::{in_force, launcher_file, mended, screen};
+use anyhow::Result;
+use capwrap::nearest;
 use clap::Args;
+use installed::Installed;
+use judged::{Judged, Kind, Subject};
+use names::Names;
+use nix::unistd::geteuid;
+use scan::{Accounted, Reach};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Args)]
-pub struct Verify {}
+pub struct Verify {
+    /// Policies in force by name, or files by path; without any, everything
+    #[arg(value_name = "NAME|PATH")]
+    words: Vec<String>,
+    /// Every policy in force, and capwrap itself
+    #[arg(long, conflicts_with = "words")]
+    all: bool,
+    /// Every file below this directory that carries what no policy accounts for (several: repeat it)
+    #[arg(long = "scan", value_name = "DIR")]
+    scans: Vec<PathBuf>,
+    /// Scan no other file systems than those of the directories
+    #[arg(long, requires = "scans")]
+    one_file_system: bool,
+    /// Set right what is wrong with files, and show each change (root)
+    #[arg(long)]
+    fix: bool,
+    /// Show what is as it should be, too
+    #[arg(long, short)]
+    verbose: bool,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "fix")]
+    json: bool,
+    /// Write metrics for node_exporter's textfile collector to this file, too
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: screen::Color,
+}
 
 impl Verify {
     pub fn run(&self) -> ExitCode {
-        ExitCode::SUCCESS
+        self.verify()
+            .unwrap_or_else(|error| {
+                crate::tell(&error);
+                Looked::NotAll
+            })
+            .into()
     }
+
+    fn verify(&self) -> Result<Looked> {
+        if self.fix && !geteuid().is_root() {
+            return Err(mended("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
+        }
+        let (mut subjects, files) = self.subjects()?;
+        let mut looked = Looked::Clean;
+        if self.fix {
+            looked = fix::all(&subjects);
+            (subjects, _) = self.subjects()?;
+        }
+        looked = subjects.iter().map(Subject::looked).fold(looked, Looked::and);
+        if self.json {
+            say!("{}", show::json(&subjects, looked, files)?);
+        } else {
+            let (width, styled) = (usize::from(screen::width()), self.color.styled());
+            let look = show::Look { width, styled, verbose: self.verbose, files };
+            say!("{}", show::text(&subjects, looked, &look).trim_end());
+        }
+        if let Some(file) = &self.prometheus {
+            crate::write::replace(file, &prometheus::text(&subjects, looked, now()))?;
+        }
+        Ok(looked)
+    }
+
+    /// What was asked for, looked at and judged; and how many files were, where trees are walked.
+    fn subjects(&self) -> Result<(Vec<Subject>, Option<u64>)> {
+        let named =
+            if self.scans.is_empty() || self.all || !self.words.is_empty() { self.named()? } else { Vec::new() };
+        if self.scans.is_empty() {
+            return Ok((named, None));
+        }
+        let reach = Reach {
+            one_file_system: self.one_file_system,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let scan = scan::scan(&self.scans, reach, &Accounted::read());
+        Ok((named.into_iter().chain(scan.subjects).collect(), Some(scan.files)))
+    }
+
+    /// The policies and files that were named.
+    fn named(&self) -> Result<Vec<Subject>> {
+        let (names, now) = (Names::read(), now());
+        let in_force = in_force::names()?;
+        if self.words.is_empty() {
+            let policies = in_force.iter().map(|name| policy::subject(name, &names, now));
+            return Ok(policies.chain([launcher_itself()]).collect());
+        }
+        let mut subjects = Vec::new();
+        for word in &self.words {
+            if word.contains('/') {
+                subjects.extend(of_path(Path::new(word), &in_force, &names, now)?);
+            } else if in_force.contains(word) {
+                subjects.push(policy::subject(word, &names, now));
+            } else {
+                return Err(not_in_force(word, &in_force));
+            }
+        }
+        Ok(subjects)
+    }
+}
+
+fn not_in_force(word: &str, in_force: &[String]) -> anyhow::Error {
+    let mend = if let Some(near) = nearest::name(word, in_force.iter().map(String::as_str)) {
+        format!("capwrap verify {near}")
+    } else if Path::new(word).exists() {
+        format!("for the file here: capwrap verify ./{word}")
+    } else {
+        "capwrap list --all shows those that are".to_owned()
+    };
+    mended(format!("no policy for {:?} is in force", capwrap::printable::text(word)), mend)
+}
+
+fn launcher_itself() -> Subject {
+    launcher::subject(&launcher_file::installed(), in_force::needed().unwrap_or_default())
+}
+
+/// The policies whose tool this is, capwrap itself, or a file that no policy speaks of.
+fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<Vec<Subject>> {
+    let absolute = std::path::absolute(path)?;
+    let found = match Installed::look(&absolute) {
+        Ok(found) => found,
+        Err(error) => {
+            let line = Judged::unread("file", file::shown(path), &crate::reason(&error));
+            return Ok(vec![Subject {
+                kind: Kind::File,
+                name: file::shown(path),
+                path: Some(absolute),
+                lines: vec![line],
+            }]);
+        }
+    };
+    if Installed::look(&launcher_file::installed()).is_ok_and(|launcher| launcher.identity == found.identity) {
+        return Ok(vec![launcher_itself()]);
+    }
+    let speaks = |name: &&String| {
+        let Ok(policy) = in_force::read(&in_force::path(name)) else { return false };
+        policy
+            .tool
+            .paths
+            .iter()
+            .any(|path| *path == absolute || path.canonicalize().is_ok_and(|real| real == found.real))
+    };
+    let mut subjects: Vec<Subject> =
+        in_force.iter().filter(speaks).map(|name| policy::subject(name, names, now)).collect();
+    if subjects.is_empty() {
+        let mut lines = vec![file::unaccounted(&found)];
+        lines.extend(file::copies(&found));
+        subjects.push(Subject { kind: Kind::File, name: file::shown(path), path: Some(found.path), lines });
+    }
+    Ok(subjects)
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

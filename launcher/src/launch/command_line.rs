@@ -58,10 +58,18 @@ const AFTER_HELP: &str = "\
 Verbs:
   enable [NAME]     put a shipped policy in force (root)
   disable NAME      put it out of force (root)
+  list              the tools that you may run
+  explain TOOL      what it would be handed and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy
   trace [CMD]       show capability checks as they happen
-  doctor            what works here, what does not, and the mend
   merge FILE…       join what was learned in several runs
+  verify [NAME]     is what is installed what the policies say?
+  lint [FILE…]      errors and dangers in policy files
+  diff A B          what one grant has and another lacks
+  export NAME       the grant in the words of systemd, docker and others
+  caps              what each capability opens, and who holds which
+  doctor            what works here, what does not, and the mend
+  completions SHELL a script for bash, zsh or fish
   help VERB         what else a verb takes; a tool of that name: capwrap -- NAME
 
 Policies in force are in /etc/capwrap/policies. The exit code is the tool's own

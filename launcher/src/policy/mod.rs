@@ -250,7 +250,7 @@ impl fmt::Display for Limit {
 }
 
 /// `[file]`: capabilities that the tool's file is to carry, in setcap's notation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileCapabilities {
     /// The effective bit: all that is gained becomes effective at exec.
     pub effective: bool,

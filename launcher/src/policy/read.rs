@@ -1,9 +1,10 @@
 //! From the text of a policy file to a [`Policy`].
 
 use super::error::Lines;
-use super::section::{Fault, Section, capability};
+use super::section::{Fault, Section, capability, unknown_capability};
 use super::*;
 use crate::condition::{Comparison, Condition, Probe};
+use crate::notation::NotationError;
 use toml::de::{DeTable, DeValue};
 
 impl Policy {
@@ -373,16 +374,11 @@ fn variable(text: &str) -> Result<String, Fault> {
 
 /// setcap's notation with one clause, such as `cap_bpf,cap_perfmon=eip`.
 fn file_capabilities(text: &str) -> Result<FileCapabilities, Fault> {
-    let mend = "write it as for setcap, as in \"cap_bpf,cap_perfmon=eip\"";
-    let Some((names, flags)) = text.split_once('=') else {
-        return Err(Fault::new("no capabilities of a file").mended_by(mend));
-    };
-    if names.is_empty() || flags.is_empty() || flags.chars().any(|flag| !"eip".contains(flag)) {
-        return Err(Fault::new("no capabilities of a file").mended_by(mend));
-    }
-    let set = names.split(',').map(capability).collect::<Result<CapabilitySet, Fault>>()?;
-    let when = |flag| if flags.contains(flag) { set } else { CapabilitySet::EMPTY };
-    Ok(FileCapabilities { effective: flags.contains('e'), permitted: when('p'), inheritable: when('i') })
+    FileCapabilities::parse(text).map_err(|error| match error {
+        NotationError::Unknown(unknown) => unknown_capability(&unknown),
+        other => Fault::new(format!("no capabilities of a file: {other}"))
+            .mended_by("write it as for setcap, as in \"cap_bpf,cap_perfmon=eip\""),
+    })
 }
 
 fn one_line(text: &str) -> String {

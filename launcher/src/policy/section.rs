@@ -2,7 +2,7 @@
 
 use super::PolicyError;
 use super::error::Lines;
-use crate::{Capability, CapabilitySet, nearest};
+use crate::{Capability, CapabilitySet, UnknownCapability, nearest};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -193,13 +193,16 @@ impl Fault {
 
 /// Reads the name of a capability.
 pub(super) fn capability(text: &str) -> Result<Capability, Fault> {
-    Capability::parse(text).map_err(|error| {
-        let fault = Fault::new(error.to_string());
-        match error.nearest {
-            Some(near) => fault.mended_by(format!("write \"{near}\"")),
-            None => fault.mended_by("capabilities(7) lists them all"),
-        }
-    })
+    Capability::parse(text).map_err(|error| unknown_capability(&error))
+}
+
+/// What to say to a name that no capability has.
+pub(super) fn unknown_capability(error: &UnknownCapability) -> Fault {
+    let fault = Fault::new(error.to_string());
+    match error.nearest {
+        Some(near) => fault.mended_by(format!("write \"{near}\"")),
+        None => fault.mended_by("capabilities(7) lists them all"),
+    }
 }
 
 fn article(noun: &str) -> &'static str {

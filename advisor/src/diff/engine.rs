@@ -1,0 +1,206 @@
+//! What container engines make of the capabilities that are added and dropped.
+
+use super::side::{Side, all};
+use crate::mended;
+use anyhow::Result;
+use capwrap::{Capability, CapabilitySet, printable};
+use std::collections::BTreeSet;
+
+/// Whose rules count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Docker,
+    Podman,
+    Kubernetes,
+}
+
+/// What Docker and containerd give without being asked (moby, oci/caps/defaults.go; containerd, oci/spec.go).
+const DOCKER: [&str; 14] = [
+    "chown",
+    "dac_override",
+    "fsetid",
+    "fowner",
+    "mknod",
+    "net_raw",
+    "setgid",
+    "setuid",
+    "setfcap",
+    "setpcap",
+    "net_bind_service",
+    "sys_chroot",
+    "kill",
+    "audit_write",
+];
+
+/// What of that Podman does not give (containers-common, containers.conf(5), default_capabilities).
+const NOT_PODMAN: [&str; 3] = ["mknod", "net_raw", "audit_write"];
+
+/// A container as it is asked for, by whatever file or command.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    pub add: Vec<String>,
+    pub drop: Vec<String>,
+    pub privileged: bool,
+    pub no_new_privs: Option<bool>,
+    pub user: Option<String>,
+    pub pid: Option<String>,
+    pub net: Option<String>,
+    /// By the resource's name; `None` is unlimited.
+    pub limits: Vec<(String, Option<u64>)>,
+    pub mounts: BTreeSet<String>,
+}
+
+impl Asked {
+    /// What the engine gives.
+    ///
+    /// # Errors
+    /// A name that no capability has.
+    pub fn side(&self, engine: Engine, kind: &'static str) -> Result<Side> {
+        let (add, drop) = (Names::read(&self.add)?, Names::read(&self.drop)?);
+        let grant = if self.privileged { all() } else { given(engine, &add, &drop) };
+        let decided = match (self.privileged, drop.all) {
+            (true, _) => "privileged: every capability".to_owned(),
+            (false, true) => "what is added after all are dropped".to_owned(),
+            (false, false) => format!("{}'s default set with what is added and dropped", engine.name()),
+        };
+        let mut side = Side::new(kind, grant, decided);
+        side.state_bounding(grant);
+        side.state_no_new_privs(self.no_new_privs);
+        let said = |word: &Option<String>| word.clone().filter(|word| !word.is_empty() && word != "default");
+        side.state("pid", said(&self.pid));
+        side.state("net", said(&self.net));
+        side.state_mounts(&self.mounts);
+        for (resource, limit) in &self.limits {
+            side.state_limit(resource, *limit);
+        }
+        if let Some(user) = self.user.as_deref().filter(|user| !is_root(user)) {
+            side.notes.push(format!(
+                "it runs as user {user}: engines set no ambient capabilities, so that it has none of these \
+                 unless a file that it executes carries them"
+            ));
+        }
+        Ok(side)
+    }
+}
+
+impl Engine {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "Docker",
+            Self::Podman => "Podman",
+            Self::Kubernetes => "containerd",
+        }
+    }
+
+    fn default_set(self) -> CapabilitySet {
+        let lacking: &[&str] = if self == Self::Podman { &NOT_PODMAN } else { &[] };
+        let names = DOCKER.iter().filter(|name| !lacking.contains(name));
+        names.filter_map(|name| Capability::parse(name).ok()).collect()
+    }
+}
+
+/// The rules: moby's `TweakCapabilities` (what is added wins), Podman's `MergeCapabilities` (which refuses the same
+/// name on both lists), containerd's `WithCapabilities` for Kubernetes (what is dropped wins).
+fn given(engine: Engine, add: &Names, drop: &Names) -> CapabilitySet {
+    if engine == Engine::Kubernetes {
+        let base = if add.all { all() } else { engine.default_set() };
+        let base = if drop.all { CapabilitySet::EMPTY } else { base };
+        return base.union(add.set).without(drop.set);
+    }
+    if add.all {
+        return all().without(drop.set);
+    }
+    let base = if drop.all { CapabilitySet::EMPTY } else { engine.default_set().without(drop.set) };
+    base.union(add.set)
+}
+
+/// A list that may hold the word ALL.
+struct Names {
+    all: bool,
+    set: CapabilitySet,
+}
+
+impl Names {
+    fn read(names: &[String]) -> Result<Self> {
+        let is_all = |name: &&String| ["all", "cap_all"].contains(&name.trim().to_ascii_lowercase().as_str());
+        let named = names.iter().filter(|name| !is_all(name));
+        let set = named.map(|name| capability(name)).collect::<Result<CapabilitySet>>()?;
+        Ok(Self { all: names.iter().any(|name| is_all(&name)), set })
+    }
+}
+
+/// The capability of that name.
+///
+/// # Errors
+/// With the nearest name as the mend.
+pub fn capability(name: &str) -> Result<Capability> {
+    Capability::parse(name).map_err(|unknown| {
+        let what = format!("unknown capability \"{}\"", printable::text(name));
+        match unknown.nearest {
+            Some(near) => mended(what, format!("write {near}")),
+            None => mended(what, "capwrap caps lists them"),
+        }
+    })
+}
+
+fn is_root(user: &str) -> bool {
+    ["", "0", "root"].contains(&user.split(':').next().unwrap_or_default())
+}
+
+/// A bind mount in one spelling, however its options are written.
+pub fn mount(source: &str, target: &str, read_only: bool) -> String {
+    format!("{source}:{target}{}", if read_only { ":ro" } else { "" })
+}
+
+/// The same from `SOURCE:TARGET[:OPTIONS]`; nothing for a named or anonymous volume, which is not the host's.
+pub fn volume(text: &str) -> Option<String> {
+    let mut parts = text.splitn(3, ':');
+    let (source, target) = (parts.next()?, parts.next()?);
+    let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
+    source.starts_with(['/', '.', '~']).then(|| mount(source, target, read_only))
+}
+
+/// `no-new-privileges`, `no-new-privileges:true`, `no-new-privileges=false`; nothing for another option.
+pub fn no_new_privs(option: &str) -> Option<bool> {
+    let rest = option.strip_prefix("no-new-privileges")?;
+    match rest.trim_start_matches([':', '=']) {
+        "" | "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The hard limit of `SOFT:HARD`, `BOTH`, `unlimited`, `-1`; outside `None` for what is none.
+#[expect(clippy::option_option, reason = "no limit is a limit")]
+pub fn limit(text: &str) -> Option<Option<u64>> {
+    match text.rsplit(':').next()?.trim() {
+        "-1" | "unlimited" | "infinity" => Some(None),
+        number => number.parse().ok().map(|number: u64| (number != u64::MAX).then_some(number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(engine: Engine, add: &[&str], drop: &[&str]) -> String {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        let asked = Asked { add: words(add), drop: words(drop), ..Asked::default() };
+        asked.side(engine, "x").unwrap().grant.to_string()
+    }
+
+    #[test]
+    fn dropping_all_leaves_what_is_added() {
+        for engine in [Engine::Docker, Engine::Podman, Engine::Kubernetes] {
+            assert_eq!(granted(engine, &["BPF", "CAP_PERFMON"], &["ALL"]), "cap_perfmon,cap_bpf");
+        }
+    }
+
+    #[test]
+    fn engines_differ_in_what_they_give_unasked_and_in_who_wins() {
+        assert_eq!(Engine::Docker.default_set().mask(), 0x0000_0000_a804_25fb);
+        assert!(!granted(Engine::Podman, &[], &[]).contains("net_raw"));
+        assert!(granted(Engine::Docker, &["KILL"], &["KILL"]).contains("cap_kill"));
+        assert!(!granted(Engine::Kubernetes, &["KILL"], &["KILL"]).contains("cap_kill"));
+    }
+}

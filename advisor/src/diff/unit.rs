@@ -1,0 +1,246 @@
+//! What systemd makes of a unit's settings (systemd.exec(5), systemd.syntax(7)).
+
+use super::side::{Side, all};
+use anyhow::{Result, bail};
+use capwrap::{Capability, CapabilitySet, printable};
+
+/// Sections whose settings are those of processes (systemd.exec(5)).
+const SECTIONS: [&str; 4] = ["Service", "Socket", "Mount", "Swap"];
+
+/// Settings that take capabilities from the bounding set (systemd, unit_patch_contexts).
+const TAKERS: [(&str, &[&str]); 4] = [
+    ("PrivateDevices", &["mknod", "sys_rawio"]),
+    ("ProtectKernelModules", &["sys_module"]),
+    ("ProtectKernelLogs", &["syslog"]),
+    ("ProtectClock", &["sys_time", "wake_alarm"]),
+];
+
+/// An assignment, in the order in which systemd reads them.
+pub type Assignment = (String, String);
+
+/// The assignments of a unit file or drop-in.
+///
+/// # Errors
+/// A line that is neither a section nor an assignment, with its number.
+pub fn assignments(text: &str, source: &str) -> Result<Vec<Assignment>> {
+    let mut found = Vec::new();
+    let mut in_section = false;
+    for (number, line) in logical_lines(text) {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let place = || format!("{}:{number}", printable::text(source));
+        if let Some(rest) = line.strip_prefix('[') {
+            let Some(section) = rest.strip_suffix(']') else {
+                bail!("{}: no end of the section's name: {}", place(), printable::text(line));
+            };
+            in_section = SECTIONS.contains(&section);
+        } else if let Some((key, value)) = line.split_once('=') {
+            if in_section {
+                found.push((key.trim().to_owned(), value.trim().to_owned()));
+            }
+        } else {
+            bail!("{}: no section and no setting: {}", place(), printable::text(shortened(line)));
+        }
+    }
+    Ok(found)
+}
+
+fn shortened(line: &str) -> &str {
+    line.char_indices().nth(60).map_or(line, |(end, _)| &line[..end])
+}
+
+/// Lines with those that a backslash continues, each with the number of its first. Comments are left
+/// out, between continued lines too.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        if line.trim_start().starts_with(['#', ';']) {
+            continue;
+        }
+        let (number, mut whole) = open.take().unwrap_or((at + 1, String::new()));
+        // As systemd does: a backslash that is escaped itself continues nothing.
+        let backslashes = line.len() - line.trim_end_matches('\\').len();
+        if backslashes % 2 == 1 {
+            whole.push_str(&line[..line.len() - 1]);
+            whole.push(' ');
+            open = Some((number, whole));
+        } else {
+            whole.push_str(line);
+            lines.push((number, whole));
+        }
+    }
+    lines.extend(open);
+    lines
+}
+
+/// What a process of the unit could use.
+pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
+    let mut notes = Vec::new();
+    let ambient = merged(assignments, "AmbientCapabilities", CapabilitySet::EMPTY, &mut notes);
+    let bounding = merged(assignments, "CapabilityBoundingSet", all(), &mut notes);
+    let says = |key: &str| assignments.iter().any(|(own, _)| own == key);
+    let last = |key: &str| assignments.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value.as_str());
+    let is_on = |key: &str| last(key).and_then(boolean);
+    let mut taken = CapabilitySet::EMPTY;
+    for (setting, names) in TAKERS.iter().filter(|(setting, _)| is_on(setting) == Some(true)) {
+        let set: CapabilitySet = names.iter().filter_map(|name| Capability::parse(name).ok()).collect();
+        notes.push(format!("{setting}=yes takes {set} from the bounding set"));
+        taken = taken.union(set);
+    }
+    let bounding = bounding.without(taken);
+    let user = last("User").filter(|user| !user.is_empty());
+    let other = if is_on("DynamicUser") == Some(true) { user.or(Some("of its own")) } else { user };
+    let (grant, decided) = match other.filter(|user| !["root", "0"].contains(user)) {
+        Some(user) => {
+            let user = printable::text(user);
+            (ambient.intersection(bounding), format!("the ambient set within the bounding set: it runs as user {user}"))
+        }
+        None => (bounding, "the bounding set: it runs as root".to_owned()),
+    };
+    let mut side = Side::new(kind, grant, decided);
+    if says("CapabilityBoundingSet") || !taken.is_empty() {
+        side.state_bounding(bounding);
+    }
+    side.state_no_new_privs(is_on("NoNewPrivileges"));
+    for resource in capwrap::policy::RESOURCES {
+        if let Some(limit) = last(&format!("Limit{}", resource.to_ascii_uppercase())).and_then(limit) {
+            side.state_limit(resource, limit);
+        }
+    }
+    if says("ExecStart") && assignments.iter().any(|(key, value)| key == "ExecStart" && is_privileged(value)) {
+        side.notes.push("a command of ExecStart= begins with + or !: systemd runs it with more than this".to_owned());
+    }
+    side.notes.append(&mut notes);
+    side
+}
+
+/// The prefixes that lift restrictions (systemd.service(5)).
+fn is_privileged(command: &str) -> bool {
+    command.chars().take_while(|letter| "@-:+!|".contains(*letter)).any(|letter| "+!".contains(letter))
+}
+
+/// A list over all its assignments, as systemd's config_parse_capability_set merges them: where the
+/// list so far is the initial one, or nothing is named, it is replaced; else added to or, after `~`,
+/// taken from.
+fn merged(assignments: &[Assignment], key: &str, initial: CapabilitySet, notes: &mut Vec<String>) -> CapabilitySet {
+    let values = assignments.iter().filter(|(own, _)| own == key).map(|(_, value)| value.as_str());
+    values.fold(initial, |set, value| {
+        let (inverted, list) = value.strip_prefix('~').map_or((false, value), |list| (true, list));
+        let sum = named(list, key, notes);
+        match (sum.is_empty() || set == initial, inverted) {
+            (true, false) => sum,
+            (true, true) => all().without(sum),
+            (false, false) => set.union(sum),
+            (false, true) => set.without(sum),
+        }
+    })
+}
+
+/// The capabilities of a list. Those that systemd does not know are left out, as it does.
+fn named(list: &str, key: &str, notes: &mut Vec<String>) -> CapabilitySet {
+    let mut set = CapabilitySet::EMPTY;
+    for word in list.split_whitespace().map(|word| word.trim_matches(['"', '\''])).filter(|word| !word.is_empty()) {
+        match known(word) {
+            Some(capability) => set.insert(capability),
+            None => notes.push(format!("{key}= names \"{}\", which systemd ignores", printable::text(word))),
+        }
+    }
+    set
+}
+
+/// A name with its prefix, in any case, or a number: what systemd's capability_from_name takes.
+fn known(word: &str) -> Option<Capability> {
+    if let Ok(number) = word.parse::<u8>() {
+        return Capability::from_number(number);
+    }
+    let is_whole = word.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("cap_"));
+    is_whole.then(|| Capability::parse(word).ok())?
+}
+
+/// systemd's parse_boolean.
+fn boolean(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
+        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The hard limit of `SOFT:HARD` or `BOTH`, with suffixes to the base of 1024.
+#[expect(clippy::option_option, reason = "no limit is a limit")]
+fn limit(text: &str) -> Option<Option<u64>> {
+    let hard = text.rsplit(':').next()?.trim();
+    if hard == "infinity" {
+        return Some(None);
+    }
+    let digits = hard.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let power = match &hard[digits.len()..] {
+        "" | "B" => 0,
+        "K" => 1,
+        "M" => 2,
+        "G" => 3,
+        "T" => 4,
+        _ => return None,
+    };
+    let number: u64 = digits.parse().ok()?;
+    number.checked_mul(1 << (10 * power)).map(|number| (number != u64::MAX).then_some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lines: &str) -> Side {
+        side(&assignments(&format!("[Service]\n{lines}"), "x.service").unwrap(), "systemd unit")
+    }
+
+    fn ambient(lines: &str) -> String {
+        super::super::side::shown(of(&format!("User=nobody\n{lines}")).grant)
+    }
+
+    #[test]
+    fn lists_add_up_and_an_empty_one_resets() {
+        assert_eq!(
+            ambient("AmbientCapabilities=CAP_KILL\nAmbientCapabilities=cap_bpf 12"),
+            "cap_kill,cap_net_admin,cap_bpf"
+        );
+        assert_eq!(
+            ambient("AmbientCapabilities=CAP_KILL\nAmbientCapabilities=\nAmbientCapabilities=CAP_BPF"),
+            "cap_bpf"
+        );
+        assert_eq!(ambient("AmbientCapabilities=CAP_KILL\nAmbientCapabilities="), "none");
+    }
+
+    #[test]
+    fn a_tilde_takes_away_or_is_all_but() {
+        assert_eq!(ambient("AmbientCapabilities=CAP_KILL CAP_BPF\nAmbientCapabilities=~CAP_BPF"), "cap_kill");
+        assert_eq!(ambient("AmbientCapabilities=~"), "all");
+        assert_eq!(ambient("AmbientCapabilities=~CAP_BPF CAP_KILL"), "all but cap_kill,cap_bpf");
+        assert_eq!(ambient("AmbientCapabilities=~\nCapabilityBoundingSet=CAP_BPF"), "cap_bpf");
+    }
+
+    #[test]
+    fn a_service_of_root_has_its_bounding_set() {
+        let unit = of(
+            "AmbientCapabilities=CAP_KILL\nCapabilityBoundingSet=CAP_KILL \\\n# between\n  CAP_BPF\nLimitMEMLOCK=64M",
+        );
+        assert_eq!(unit.grant.to_string(), "cap_kill,cap_bpf");
+        assert_eq!(unit.stated["limit memlock"], "67108864");
+        assert!(unit.decided.contains("root"));
+    }
+
+    #[test]
+    fn a_name_that_systemd_ignores_is_told() {
+        let unit = of("CapabilityBoundingSet=BPF CAP_KILL");
+        assert_eq!((unit.grant.to_string().as_str(), unit.notes.len()), ("cap_kill", 1));
+    }
+
+    #[test]
+    fn a_line_that_is_no_setting_is_an_error_with_its_number() {
+        let error = assignments("[Service]\nUser=x\nwhat is this\n", "x.service").unwrap_err();
+        assert_eq!(error.to_string(), "x.service:3: no section and no setting: what is this");
+    }
+}

@@ -1,0 +1,84 @@
+//! Setting right what is wrong, on the descriptors that were looked at.
+
+use super::installed::{Installed, carried};
+use super::judged::{Fix, Subject};
+use crate::launcher_file;
+use crate::looked::Looked;
+use anyhow::{Context, Result, bail};
+use capwrap::file_capabilities::Attribute;
+use capwrap::policy::FileCapabilities;
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, fchown};
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Sets right what can be, and says each change. What could not be set right is told, and the rest
+/// goes on.
+pub fn all(subjects: &[Subject]) -> Looked {
+    let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
+    for (path, fix) in subjects.iter().flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
+        of_files.entry(path).or_default().push(fix);
+    }
+    let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes) {
+        Ok(()) => Looked::Clean,
+        Err(error) => {
+            crate::tell(&error);
+            Looked::NotAll
+        }
+    });
+    outcomes.fold(Looked::Clean, Looked::and)
+}
+
+/// Applies the fixes of one file.
+///
+/// # Errors
+/// The file could be replaced by others meanwhile, or the system refuses a change.
+fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
+    let found = Installed::look(path).with_context(|| format!("cannot look at {}", path.display()))?;
+    if found.openings.as_ref().is_ok_and(|openings| !openings.is_empty()) || !found.is_regular {
+        bail!("{}: left as it is: others can put another file in its place", found.path.display());
+    }
+    let shown = capwrap::printable::text(&found.real);
+    let file = found.reopen().with_context(|| format!("cannot open {shown}"))?;
+    // chown(2) takes capabilities and setuid bits away, chmod(2) nothing: so in this order.
+    let before = found.carries.as_ref().ok().and_then(Option::as_ref);
+    let mut capabilities: Option<Option<&FileCapabilities>> = None;
+    let mut changes_owner = false;
+    for fix in fixes {
+        if let Fix::Owner { uid, gid } = fix {
+            fchown(&file, *uid, *gid).with_context(|| format!("cannot change the owner of {shown}"))?;
+            let part = |id: Option<u32>, word| id.map(|id| format!("{word} {id}"));
+            let parts: Vec<String> = [part(*uid, "owner"), part(*gid, "group")].into_iter().flatten().collect();
+            say!("fixed: {shown}: {} (was {}:{})", parts.join(", "), found.uid, found.gid);
+            changes_owner = true;
+        }
+    }
+    for fix in fixes {
+        match fix {
+            Fix::Mode(mode) => {
+                let mode_now = std::fs::Permissions::from_mode(*mode);
+                file.set_permissions(mode_now).with_context(|| format!("cannot change the mode of {shown}"))?;
+                say!("fixed: {shown}: mode {mode:04o} (was {:04o})", found.mode);
+            }
+            Fix::Capabilities(wanted) => capabilities = Some(wanted.as_ref()),
+            Fix::Owner { .. } => {}
+        }
+    }
+    match (capabilities, before) {
+        (Some(wanted), _) => {
+            set(&file, wanted)?;
+            let was = super::file::notation(before);
+            say!("fixed: {shown}: {} (was {was})", super::file::notation(carried(&file).ok().flatten().as_ref()));
+        }
+        // The change of owner took away what was right.
+        (None, Some(Attribute { capabilities, root_id: None })) if changes_owner => set(&file, Some(capabilities))?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn set(file: &std::fs::File, wanted: Option<&FileCapabilities>) -> Result<()> {
+    let nothing = launcher_file::permitted(capwrap::CapabilitySet::EMPTY);
+    let wanted = wanted.copied().unwrap_or(nothing);
+    launcher_file::write(file, wanted)
+}

@@ -1,0 +1,118 @@
+//! A file as it is installed: everything that is judged, read from one descriptor.
+
+use crate::place::{self, Opening};
+use crate::reason;
+use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
+use nix::fcntl::OFlag;
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What was found at a path.
+#[derive(Debug)]
+pub struct Installed {
+    /// The path that was asked for.
+    pub path: PathBuf,
+    /// Where it leads, all links followed.
+    pub real: PathBuf,
+    /// What was opened there (O_PATH): what a fix changes.
+    pub file: File,
+    pub is_regular: bool,
+    pub uid: u32,
+    pub gid: u32,
+    /// Permission bits, with setuid, setgid and sticky.
+    pub mode: u32,
+    /// How many names it has.
+    pub links: u64,
+    /// Device and inode.
+    pub identity: (u64, u64),
+    /// What it carries; or why that is not known.
+    pub carries: Result<Option<Attribute>, Unread>,
+    /// Directories on the way in which others can put another file in its place.
+    pub openings: io::Result<Vec<Opening>>,
+    /// Whether its mount is nosuid.
+    pub nosuid: bool,
+    /// Whether its mount is noexec.
+    pub noexec: bool,
+}
+
+/// Why the file capabilities are not known.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// They are malformed: the kernel takes no notice of them.
+    Malformed(String),
+    /// They could not be read.
+    Failed(String),
+}
+
+impl Installed {
+    /// Looks at a path.
+    ///
+    /// # Errors
+    /// Nothing is there, or it cannot be looked at.
+    pub fn look(path: &Path) -> io::Result<Self> {
+        let real = path.canonicalize()?;
+        // O_PATH takes no right to read it, and waits for no pipe or device.
+        let how = (OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits();
+        let file = File::options().read(true).custom_flags(how).open(&real)?;
+        let about = file.metadata()?;
+        let mount = fstatvfs(&file).map(|file_system| file_system.flags()).unwrap_or(FsFlags::empty());
+        Ok(Self {
+            path: path.to_owned(),
+            openings: place::openings(path),
+            real,
+            is_regular: about.is_file(),
+            uid: about.uid(),
+            gid: about.gid(),
+            mode: about.mode() & 0o7777,
+            links: about.nlink(),
+            identity: (about.dev(), about.ino()),
+            carries: carried(&file),
+            nosuid: mount.contains(FsFlags::ST_NOSUID),
+            noexec: mount.contains(FsFlags::ST_NOEXEC),
+            file,
+        })
+    }
+
+    /// The same file, opened to be read.
+    pub fn reopen(&self) -> io::Result<File> {
+        File::open(by_descriptor(&self.file))
+    }
+
+    /// The SHA-256 of its content.
+    pub fn sha256(&self) -> io::Result<[u8; 32]> {
+        let (mut file, mut hash) = (self.reopen()?, Sha256::new());
+        io::copy(&mut file, &mut hash)?;
+        Ok(hash.finalize().into())
+    }
+
+    /// Whether it begins as a script does.
+    pub fn is_script(&self) -> io::Result<bool> {
+        let mut beginning = Vec::new();
+        self.reopen()?.take(2).read_to_end(&mut beginning)?;
+        Ok(beginning == b"#!")
+    }
+
+    /// Whether only root can change it or put another in its place.
+    pub fn is_roots_alone(&self) -> bool {
+        self.uid == 0 && self.mode & 0o022 == 0 && self.openings.as_ref().is_ok_and(Vec::is_empty)
+    }
+}
+
+/// The attribute of what a descriptor means, which may be one of O_PATH.
+pub fn carried(file: &File) -> Result<Option<Attribute>, Unread> {
+    let bytes = xattr::get_deref(by_descriptor(file), ATTRIBUTE).map_err(|error| Unread::Failed(reason(&error)))?;
+    bytes
+        .map(|bytes| Attribute::decode(&bytes))
+        .transpose()
+        .map_err(|malformed| Unread::Malformed(malformed.to_string()))
+}
+
+/// proc(5): opening it opens the file itself, whatever its name means by now.
+fn by_descriptor(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}

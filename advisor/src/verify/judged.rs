@@ -1,0 +1,86 @@
+//! What verify says: judged lines about subjects, some with what would set them right.
+
+use super::installed::Installed;
+use crate::finding::{Judgement, Line};
+use crate::looked::Looked;
+use capwrap::policy::FileCapabilities;
+use std::path::PathBuf;
+
+/// One thing that was verified.
+#[derive(Debug)]
+pub struct Subject {
+    pub kind: Kind,
+    /// The policy's name, or the path where there is none.
+    pub name: String,
+    /// The file that it is about, where there is one.
+    pub path: Option<PathBuf>,
+    pub lines: Vec<Judged>,
+}
+
+/// What a subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A policy in force and its tool.
+    Policy,
+    /// capwrap itself.
+    Launcher,
+    /// A file that no policy in force speaks of.
+    File,
+}
+
+/// A line, and what would set right what it tells.
+#[derive(Debug)]
+pub struct Judged {
+    pub line: Line,
+    pub fix: Option<(PathBuf, Fix)>,
+    /// Whether it tells that something could not be looked at.
+    pub unread: bool,
+}
+
+/// What sets something right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// Give it to this user, this group, or both.
+    Owner { uid: Option<u32>, gid: Option<u32> },
+    /// Set these permission bits.
+    Mode(u32),
+    /// Let it carry this, or nothing.
+    Capabilities(Option<FileCapabilities>),
+}
+
+impl From<Line> for Judged {
+    fn from(line: Line) -> Self {
+        Self { line, fix: None, unread: false }
+    }
+}
+
+impl Judged {
+    /// With what would set this file right.
+    pub fn fixed_by(line: Line, found: &Installed, fix: Fix) -> Self {
+        Self { line, fix: Some((found.path.clone(), fix)), unread: false }
+    }
+
+    /// Something that could not be looked at.
+    pub fn unread(name: &str, what: impl Into<String>, why: &str) -> Self {
+        Self { line: Line::problem(name, what).means(format!("cannot be looked at: {why}")), fix: None, unread: true }
+    }
+}
+
+impl Subject {
+    /// How many lines are judged so.
+    pub fn count(&self, judgement: Judgement) -> usize {
+        self.lines.iter().filter(|judged| judged.line.judgement == judgement).count()
+    }
+
+    /// What came of looking at it.
+    pub fn looked(&self) -> Looked {
+        if self.lines.iter().any(|judged| judged.unread) {
+            Looked::NotAll
+        } else if self.count(Judgement::Problem) > 0 {
+            Looked::Found
+        } else {
+            Looked::Clean
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Lines about capwrap itself.
+
+use super::file::{self, shown};
+use super::installed::Installed;
+use super::judged::{Fix, Judged, Kind, Subject};
+use crate::finding::Line;
+use crate::{launcher_file, reason};
+use capwrap::{CapabilitySet, paths};
+use std::path::Path;
+
+/// The launcher, with what the policies in force need of it, and the program behind the verbs.
+pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
+    let mut lines = Vec::new();
+    match Installed::look(path) {
+        Ok(found) => {
+            lines.push(owner(&found, "launcher"));
+            lines.extend(file::place(&found));
+            let wanted = launcher_file::permitted(needed);
+            let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
+            lines.push(file::carries(&found, wanted, ": what the policies in force need together"));
+            if found.links > 1 {
+                lines.push(
+                    Line::problem("links", found.links.to_string())
+                        .means("another name keeps this version and its rights, whatever is installed over it")
+                        .mend(format!("find / -xdev -samefile {}", shown(&found.real)))
+                        .into(),
+                );
+            }
+            lines.extend(file::copies(&found));
+        }
+        Err(error) => lines.push(Judged::unread("launcher", shown(path), &reason(&error))),
+    }
+    let advisor = Path::new(paths::PREFIX).join(paths::ADVISOR);
+    match Installed::look(&advisor) {
+        Ok(found) => {
+            lines.push(owner(&found, "advisor"));
+            lines.extend(file::place(&found));
+        }
+        Err(error) => lines.push(Judged::unread("advisor", shown(&advisor), &reason(&error))),
+    }
+    Subject { kind: Kind::Launcher, name: "capwrap".to_owned(), path: Some(path.to_owned()), lines }
+}
+
+/// Root's, started by everybody, changed by nobody else, and without setuid or setgid.
+fn owner(found: &Installed, name: &str) -> Judged {
+    let path = shown(&found.real);
+    let is = format!("belongs to {}:{}, mode {:04o}", found.uid, found.gid, found.mode);
+    if (found.uid, found.gid) != (0, 0) {
+        let line = Line::problem(name, &path)
+            .means(format!("{is}: it is to be root's"))
+            .mend(format!("chown root:root {path}; capwrap enable"));
+        return Judged::fixed_by(line, found, Fix::Owner { uid: Some(0), gid: Some(0) });
+    }
+    if found.mode != 0o755 {
+        let line =
+            Line::problem(name, &path).means(format!("{is}: it is to be 0755")).mend(format!("chmod 0755 {path}"));
+        return Judged::fixed_by(line, found, Fix::Mode(0o755));
+    }
+    Line::ok(name, path).means("root's, mode 0755").into()
+}

@@ -1,0 +1,347 @@
+//! Walking trees in parallel, with memory that does not grow with what they hold.
+//!
+//! Walkers of the library kind keep what they have read of a directory until it is their turn: a
+//! million files in one directory took `ignore` 226 MiB. Here each thread reads a directory as it
+//! goes down, holds one block of it a level, and gives a subdirectory away only while another thread
+//! has nothing to do. And it stands in the directory that it reads: a file is asked for by its name
+//! and not by its path, which saves the kernel the way there.
+
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::fchdir;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, fstat, openat, statat};
+use rustix::io::Errno;
+use std::ffi::{CStr, OsStr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Where the walk goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// Whether it stays on the file systems that the directories lie on.
+    pub one_file_system: bool,
+    /// How many threads walk.
+    pub threads: usize,
+}
+
+/// A regular file that was met.
+pub struct Met<'w> {
+    directory: &'w Path,
+    name: &'w CStr,
+    stands_there: bool,
+}
+
+impl Met<'_> {
+    /// Its path: as the tree was named, and then on.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(OsStr::from_bytes(self.name.to_bytes()))
+    }
+
+    /// Asks something of the file by the shortest way to it.
+    pub fn ask<T>(&self, question: impl FnOnce(&Path) -> T) -> T {
+        if self.stands_there {
+            question(Path::new(OsStr::from_bytes(self.name.to_bytes())))
+        } else {
+            question(&self.path())
+        }
+    }
+}
+
+/// What to do with what is met.
+pub trait Visitor: Sync {
+    /// A regular file.
+    fn file(&self, met: &Met);
+    /// A directory that cannot be read.
+    fn unread(&self, path: &Path, errno: Errno);
+}
+
+/// The bytes of a directory that are read at once.
+const BLOCK: usize = 32 * 1024;
+/// As many directories are held open on the way down, by each thread.
+const DEEPEST: usize = 128;
+
+/// Walks the trees. Links are not followed.
+pub fn walk(roots: &[PathBuf], reach: Reach, visitor: &impl Visitor) {
+    let threads = reach.threads.max(1);
+    let queue = Queue::new(roots.iter().map(|root| Job { path: root.clone(), file_system: None }).collect(), threads);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                // Where a sandbox forbids it the whole process would stand elsewhere: paths, then.
+                let stands_there = unshare(CloneFlags::CLONE_FS).is_ok();
+                let mut walker = Walker { queue: &queue, visitor, reach, stands_there, deep: Vec::new() };
+                while let Some(job) = walker.deep.pop().or_else(|| queue.take()) {
+                    walker.begin(job);
+                }
+            });
+        }
+    });
+}
+
+/// A directory that is to be read.
+struct Job {
+    path: PathBuf,
+    /// The device of the tree that it belongs to; `None` at the root of one.
+    file_system: Option<u64>,
+}
+
+struct Walker<'w, V> {
+    queue: &'w Queue,
+    visitor: &'w V,
+    reach: Reach,
+    /// Whether this thread has a working directory of its own.
+    stands_there: bool,
+    /// Directories that lie too deep to be held open on the way.
+    deep: Vec<Job>,
+}
+
+impl<V: Visitor> Walker<'_, V> {
+    fn begin(&mut self, job: Job) {
+        let opened = openat(CWD, &job.path, how(), Mode::empty());
+        let mut path = job.path;
+        match opened {
+            Ok(directory) => self.descend(&directory, &mut path, job.file_system, 0),
+            // The root of a walk may be a file.
+            Err(Errno::NOTDIR) if job.file_system.is_none() => self.root_file(&path),
+            Err(errno) => self.failed(&path, errno, job.file_system.is_none()),
+        }
+    }
+
+    fn root_file(&self, path: &Path) {
+        let name = path.file_name().and_then(|name| std::ffi::CString::new(name.as_bytes()).ok());
+        match (statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW), name) {
+            (Ok(about), Some(name)) if FileType::from_raw_mode(about.st_mode) == FileType::RegularFile => {
+                let directory = path.parent().unwrap_or(Path::new(""));
+                self.visitor.file(&Met { directory, name: &name, stands_there: false });
+            }
+            _ => self.visitor.unread(path, Errno::NOTDIR),
+        }
+    }
+
+    fn descend(&mut self, directory: &OwnedFd, path: &mut PathBuf, file_system: Option<u64>, depth: usize) {
+        let file_system = match (file_system, self.reach.one_file_system) {
+            (known, false) => Some(known.unwrap_or_default()),
+            (known, true) => match fstat(directory) {
+                Ok(about) if known.is_none_or(|known| known == about.st_dev) => Some(about.st_dev),
+                Ok(_) => return,
+                Err(errno) => return self.visitor.unread(path, errno),
+            },
+        };
+        let mut block: Vec<u8> = Vec::with_capacity(BLOCK);
+        let mut stands_here = self.stand(directory);
+        let mut entries = RawDir::new(directory, block.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(errno) => return self.visitor.unread(path, errno),
+            };
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not tell.
+                FileType::Unknown => match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(about) => FileType::from_raw_mode(about.st_mode),
+                    Err(_) => continue,
+                },
+                kind => kind,
+            };
+            match kind {
+                FileType::RegularFile => {
+                    self.visitor.file(&Met { directory: path, name, stands_there: stands_here });
+                }
+                FileType::Directory => {
+                    path.push(OsStr::from_bytes(name.to_bytes()));
+                    let goes_down = self.subdirectory(directory, name, path, file_system, depth);
+                    path.pop();
+                    if goes_down {
+                        stands_here = self.stand(directory);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether it went down, and so stands elsewhere now.
+    fn subdirectory(
+        &mut self,
+        parent: &OwnedFd,
+        name: &CStr,
+        path: &mut PathBuf,
+        file_system: Option<u64>,
+        depth: usize,
+    ) -> bool {
+        let job = || Job { path: path.clone(), file_system };
+        if self.queue.is_hungry() {
+            self.queue.give(job());
+            return false;
+        }
+        if depth >= DEEPEST {
+            self.deep.push(job());
+            return false;
+        }
+        match openat(parent, name, how(), Mode::empty()) {
+            Ok(directory) => {
+                self.descend(&directory, path, file_system, depth + 1);
+                true
+            }
+            Err(errno) => {
+                self.failed(path, errno, false);
+                false
+            }
+        }
+    }
+
+    /// What went away meanwhile, or is a link by now, is nothing to tell.
+    fn failed(&self, path: &Path, errno: Errno, is_root: bool) {
+        if is_root || !matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP) {
+            self.visitor.unread(path, errno);
+        }
+    }
+
+    fn stand(&self, directory: &OwnedFd) -> bool {
+        self.stands_there && fchdir(directory.as_fd()).is_ok()
+    }
+}
+
+fn how() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+}
+
+/// Directories that wait for a thread, and threads that wait for a directory.
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// How many more directories the waiting threads could take: read without the lock.
+    hunger: AtomicUsize,
+    threads: usize,
+}
+
+struct State {
+    jobs: Vec<Job>,
+    waiting: usize,
+}
+
+impl Queue {
+    fn new(jobs: Vec<Job>, threads: usize) -> Self {
+        Self {
+            state: Mutex::new(State { jobs, waiting: 0 }),
+            changed: Condvar::new(),
+            hunger: AtomicUsize::new(0),
+            threads,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked left a list that is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_hungry(&self) -> bool {
+        self.hunger.load(Ordering::Relaxed) > 0
+    }
+
+    fn give(&self, job: Job) {
+        let mut state = self.state();
+        state.jobs.push(job);
+        self.tell_hunger(&state);
+        self.changed.notify_one();
+    }
+
+    /// The next directory; `None` once every thread waits.
+    fn take(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(job) = state.jobs.pop() {
+                self.tell_hunger(&state);
+                return Some(job);
+            }
+            state.waiting += 1;
+            if state.waiting == self.threads {
+                self.changed.notify_all();
+                return None;
+            }
+            self.tell_hunger(&state);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if state.waiting == self.threads {
+                return None;
+            }
+            state.waiting -= 1;
+        }
+    }
+
+    /// A waiting thread takes a few, so that it does not wait again at once.
+    fn tell_hunger(&self, state: &State) {
+        let wanted = state.waiting * 4;
+        self.hunger.store(wanted.saturating_sub(state.jobs.len()), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::symlink;
+
+    #[derive(Default)]
+    struct Collected {
+        files: Mutex<Vec<PathBuf>>,
+        unread: Mutex<Vec<(PathBuf, Errno)>>,
+    }
+
+    impl Visitor for Collected {
+        fn file(&self, met: &Met) {
+            assert!(met.ask(|path| path.symlink_metadata().unwrap().is_file()));
+            self.files.lock().unwrap().push(met.path());
+        }
+
+        fn unread(&self, path: &Path, errno: Errno) {
+            self.unread.lock().unwrap().push((path.to_owned(), errno));
+        }
+    }
+
+    fn walked(root: &Path, threads: usize) -> (BTreeSet<PathBuf>, Vec<(PathBuf, Errno)>) {
+        let collected = Collected::default();
+        walk(&[root.to_owned()], Reach { one_file_system: false, threads }, &collected);
+        let files = collected.files.into_inner().unwrap();
+        let once: BTreeSet<PathBuf> = files.iter().cloned().collect();
+        assert_eq!(once.len(), files.len(), "a file was met twice");
+        (once, collected.unread.into_inner().unwrap())
+    }
+
+    #[test]
+    fn every_file_is_met_once_however_many_threads_walk_and_however_deep_it_lies() {
+        let root = tempfile::tempdir().unwrap();
+        let mut expected = BTreeSet::new();
+        let mut deep = root.path().to_owned();
+        for level in 0..DEEPEST + 40 {
+            deep.push("d");
+            std::fs::create_dir(&deep).unwrap();
+            for name in [".hidden", "a\nb", "plain"] {
+                let file = deep.join(format!("{name}{level}"));
+                std::fs::write(&file, "").unwrap();
+                expected.insert(file);
+            }
+        }
+        let odd = root.path().join(OsStr::from_bytes(b"\xff\xfe"));
+        std::fs::write(&odd, "").unwrap();
+        expected.insert(odd);
+        symlink(root.path(), deep.join("loop")).unwrap();
+        symlink("/etc/passwd", deep.join("link")).unwrap();
+        for threads in [1, 2, 7] {
+            assert_eq!(walked(root.path(), threads), (expected.clone(), vec![]), "{threads}");
+        }
+    }
+
+    #[test]
+    fn a_root_that_is_not_there_is_told_and_one_that_is_a_file_is_met() {
+        let (files, unread) = walked(Path::new("/nowhere/at/all"), 2);
+        assert_eq!((files.len(), unread), (0, vec![(PathBuf::from("/nowhere/at/all"), Errno::NOENT)]));
+        let (files, unread) = walked(Path::new("/etc/passwd"), 2);
+        assert_eq!((files.len(), unread.len()), (1, 0));
+    }
+}
