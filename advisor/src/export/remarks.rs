@@ -3,7 +3,7 @@
 
 use super::launch::Launch;
 use super::quote;
-use super::target::{Delivered, Target};
+use super::target::Target;
 use crate::meaning::{self, Closeness};
 use capwrap::condition::Condition;
 use capwrap::decision::grants_for_any_arguments;
@@ -43,16 +43,12 @@ fn heading(launch: &Launch<'_>) -> Vec<String> {
     let probes = facts.probes.iter().map(|(probe, answer)| {
         format!("probe {probe}: {} ({})", if answer.yes { "yes" } else { "no" }, printable::text(&answer.because))
     });
-    let machine: Vec<String> =
-        std::iter::once(format!("Linux {}", facts.kernel)).chain(sysctls).chain(probes).collect();
+    let calls = launch.mode.map_or("any arguments".to_owned(), |mode| format!("mode {}", printable::text(mode)));
+    let decided = format!("Decided for Linux {} and {calls}", facts.kernel);
     vec![
         format!("{}: {}", launch.name, printable::text(&launch.policy.summary)),
         format!("Written by capwrap export from {}", printable::text(launch.file)),
-        format!("Decided for {}", machine.join("; ")),
-        match launch.mode {
-            Some(mode) => format!("and for mode {}", printable::text(mode)),
-            None => "and for any arguments".to_owned(),
-        },
+        std::iter::once(decided).chain(sysctls).chain(probes).collect::<Vec<_>>().join("; "),
     ]
 }
 
@@ -104,7 +100,7 @@ fn unsaid(launch: &Launch<'_>, target: Target) -> Vec<String> {
     say(policy.exec.children == Children::None, format!("children = \"none\": {}.", words.children));
     let inheritable = policy.exec.deliver == Delivery::Inheritable;
     say(
-        inheritable && words.delivered == Delivered::Ambient,
+        inheritable && target == Target::Systemd,
         format!(
             "deliver = \"inheritable\": it raises the ambient set. The tool's file must carry {}=ei: then the kernel \
              clears the ambient set at exec, and what the tool starts has nothing.",
@@ -112,7 +108,12 @@ fn unsaid(launch: &Launch<'_>, target: Target) -> Vec<String> {
         ),
     );
     say(
-        inheritable && words.delivered == Delivered::ByRoot,
+        inheritable && target == Target::Nixos,
+        "deliver = \"inheritable\": the wrapper raises the ambient set, and all that the tool starts has it."
+            .to_owned(),
+    );
+    say(
+        inheritable && words.by_root,
         "deliver = \"inheritable\": uid 0 of the container has them, and so has all that it starts.".to_owned(),
     );
     say(
@@ -179,11 +180,8 @@ fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {
                 .to_owned(),
         ],
         Target::Setcap => {
-            let mut mind = vec![
-                "A new version of the file comes without them: run this again after each update.".to_owned(),
-                "With capabilities on the file, capwrap refuses to run it (they clear the ambient set at exec)."
-                    .to_owned(),
-            ];
+            let mut mind =
+                vec!["A new version of the file comes without them: run this again after each update.".to_owned()];
             if launch.policy.tool.script {
                 mind.push("On a #! script they count for nothing.".to_owned());
             }
@@ -192,6 +190,9 @@ fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {
                     "Only who has them in the inheritable set gains them: through capwrap, or pam_cap(8).".to_owned(),
                 );
             } else {
+                mind.push(
+                    "With these on the file, capwrap refuses to run it: they clear the ambient set at exec.".to_owned(),
+                );
                 mind.push(everyone(launch));
             }
             mind

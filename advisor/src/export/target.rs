@@ -1,7 +1,5 @@
 //! The launchers that a policy is exported for, and what each has words for.
 
-use Delivered::{Ambient, ByRoot, Whole};
-
 /// In whose words a policy is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {
@@ -23,25 +21,14 @@ pub enum Target {
     Nixos,
 }
 
-/// How the capabilities reach the tool there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivered {
-    /// In the ambient set, so that what the tool starts has them too.
-    Ambient,
-    /// To uid 0 of a container, through its bounding set.
-    ByRoot,
-    /// As the policy says: ambient or inheritable alone.
-    Whole,
-}
-
 /// What a launcher has words for.
 pub struct Words {
     /// Whom it lets run the tool, as the end of a sentence.
     pub who: &'static str,
     /// What comes closest to `children = "none"`.
     pub children: &'static str,
-    /// How the capabilities reach the tool.
-    pub delivered: Delivered,
+    /// Whether they are handed to uid 0 of a container, through its bounding set.
+    pub by_root: bool,
     /// Whether it sets `no_new_privs`.
     pub no_new_privs: bool,
     /// Whether it sets variables.
@@ -66,7 +53,7 @@ impl Target {
         let container = Words {
             who: "whoever may start containers, which is as good as root",
             children: NO_CHILDREN_IN_A_CONTAINER,
-            delivered: ByRoot,
+            by_root: true,
             no_new_privs: true,
             sets_env: true,
             keeps_env: true,
@@ -77,7 +64,7 @@ impl Target {
                 who: "whoever may start the unit (systemctl, polkit)",
                 children: "SystemCallFilter=~execve would refuse the tool's own start too; closest are \
                            NoExecPaths=/ with ExecPaths= for the tool and its libraries (systemd 248)",
-                delivered: Ambient,
+                by_root: false,
                 no_new_privs: true,
                 sets_env: true,
                 keeps_env: true,
@@ -92,7 +79,7 @@ impl Target {
             },
             Self::Oci => Words {
                 who: "whoever may start containers, which is as good as root",
-                delivered: Whole,
+                by_root: false,
                 keeps_env: false,
                 lacks_limits: &[],
                 ..container
@@ -101,7 +88,7 @@ impl Target {
                 who: "everyone who may execute the file; its owner, group and mode say who",
                 children: "nothing stops it; yet what the tool starts does not have the capabilities, unless the tool \
                            makes them inheritable itself",
-                delivered: Whole,
+                by_root: false,
                 no_new_privs: false,
                 sets_env: false,
                 keeps_env: false,
@@ -111,7 +98,7 @@ impl Target {
                 who: "everyone who may execute the wrapper; its group and permissions say who",
                 children: "nothing stops it, and the wrapper raises the ambient set: what the tool starts has the \
                            capabilities too",
-                delivered: Ambient,
+                by_root: false,
                 no_new_privs: false,
                 sets_env: false,
                 keeps_env: false,
