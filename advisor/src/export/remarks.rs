@@ -7,6 +7,7 @@ use super::target::Target;
 use crate::meaning::{self, Closeness};
 use capwrap::condition::Condition;
 use capwrap::decision::grants_for_any_arguments;
+use capwrap::facts::Questions;
 use capwrap::policy::{Bounding, Children, Delivery, Grant, Identity};
 use capwrap::{Capability, CapabilitySet, printable};
 
@@ -40,6 +41,9 @@ fn heading(launch: &Launch<'_>) -> Vec<String> {
         Some(value) => format!("{} = {}", printable::text(name), printable::text(value)),
         None => format!("no {}", printable::text(name)),
     });
+    // What is not known of another machine is left out of its facts, and no condition on it holds.
+    let unknown = Questions::of(launch.policy).sysctls.into_iter().filter(|name| !facts.sysctls.contains_key(name));
+    let unknown = unknown.map(|name| format!("{} not known, and nothing granted for it", printable::text(name)));
     let probes = facts.probes.iter().map(|(probe, answer)| {
         format!("probe {probe}: {} ({})", if answer.yes { "yes" } else { "no" }, printable::text(&answer.because))
     });
@@ -48,7 +52,7 @@ fn heading(launch: &Launch<'_>) -> Vec<String> {
     vec![
         format!("{}: {}", launch.name, printable::text(&launch.policy.summary)),
         format!("Written by capwrap export from {}", printable::text(launch.file)),
-        std::iter::once(decided).chain(sysctls).chain(probes).collect::<Vec<_>>().join("; "),
+        std::iter::once(decided).chain(sysctls).chain(unknown).chain(probes).collect::<Vec<_>>().join("; "),
     ]
 }
 
@@ -153,8 +157,25 @@ fn mind(launch: &Launch<'_>, target: Target) -> Vec<String> {
     if target.is_container() {
         mind.extend(in_a_container(launch, target));
     }
+    mind.extend(assumed(launch));
     mind.extend(dangers(launch.caps));
     mind
+}
+
+/// What is in it only because a probe that nobody tried is taken to say yes.
+fn assumed(launch: &Launch<'_>) -> Option<String> {
+    let of_probes = |grant: &Grant| grant.when.iter().any(|condition| matches!(condition, Condition::Probe(_)));
+    let certain = grants(launch).filter(|grant| !of_probes(grant));
+    let certain = certain.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps));
+    let assumed = launch.caps.without(certain);
+    let untried = launch.facts.probes.values().any(|answer| answer.yes && answer.because == "not tried");
+    (untried && !assumed.is_empty()).then(|| {
+        format!(
+            "{assumed} is in it because a probe was not tried and is taken to say yes: leave it out where \
+             `capwrap explain {}` on that machine does.",
+            launch.name
+        )
+    })
 }
 
 /// Those that come close to root, and how.
@@ -290,4 +311,45 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
         mind.push("It shares namespaces of the host: it sees the host's processes or network, not its own.".to_owned());
     }
     mind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::launch::tests::{facts, policy};
+    use super::*;
+    use capwrap::facts::Answer;
+
+    fn remarks(more: &str, because: &str) -> Remarks {
+        let (source, mut facts) = (policy(more), facts());
+        for probe in Questions::of(&source.policy).probes {
+            facts.probes.insert(probe, Answer { yes: true, because: because.to_owned() });
+        }
+        let launch = Launch::of(&source, &facts, None).unwrap();
+        Remarks::of(&launch, Target::Docker)
+    }
+
+    #[test]
+    fn what_rests_on_a_probe_that_was_not_tried_is_told() {
+        let grant = "[[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n";
+        let told = |because| remarks(grant, because).mind.iter().any(|text| text.starts_with("cap_sys_admin is in it"));
+        assert!(told("not tried"));
+        assert!(!told("perf_event_open said EACCES"));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_known_is_told() {
+        let grant = "[[grant]]\ncaps = [\"cap_syslog\"]\nwhen = { sysctl = { \"kernel.dmesg_restrict\" = \"1\" } }\n";
+        let remarks = remarks(grant, "");
+        assert!(
+            remarks.heading.iter().any(|text| text.contains("kernel.dmesg_restrict not known")),
+            "{:?}",
+            remarks.heading
+        );
+    }
+
+    #[test]
+    fn texts_of_the_policy_stay_within_their_line() {
+        let remarks = remarks("why = \"a\\nrm -rf / \\u001b[2J\"\n", "");
+        assert_eq!(remarks.capabilities[0].1, "a\\u{a}rm -rf / \\u{1b}[2J");
+    }
 }
