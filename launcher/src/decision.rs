@@ -205,14 +205,23 @@ fn weigh<'p>(grant: &'p Grant, facts: &Facts, arguments: &Arguments<'_>, mode: O
 /// machine and the caller let through, of the named mode or of every mode. For launchers that hand
 /// over one set for all calls, as a service manager does.
 pub fn for_any_arguments(policy: &Policy, facts: &Facts, mode: Option<&str>) -> CapabilitySet {
+    grants_for_any_arguments(policy, facts, mode).fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps))
+}
+
+/// The grants that [`for_any_arguments`] is the union of, in the order of the file.
+pub fn grants_for_any_arguments<'p>(
+    policy: &'p Policy,
+    facts: &Facts,
+    mode: Option<&str>,
+) -> impl Iterator<Item = &'p Grant> {
     let none = Arguments::new(&[], &[]);
-    let serves =
-        |grant: &&Grant| mode.is_none_or(|mode| grant.modes.is_empty() || grant.modes.iter().any(|own| own == mode));
-    let holds = |grant: &&Grant| {
+    let serves = move |grant: &Grant| {
+        mode.is_none_or(|mode| grant.modes.is_empty() || grant.modes.iter().any(|own| own == mode))
+    };
+    let holds = move |grant: &Grant| {
         grant.when.iter().all(|condition| condition.is_about_arguments() || condition.holds(facts, &none))
     };
-    let granted = policy.grants.iter().filter(serves).filter(holds);
-    granted.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps))
+    policy.grants.iter().filter(move |grant| serves(grant) && holds(grant))
 }
 
 /// The options of which the policy knows that they take a value.

@@ -1,0 +1,212 @@
+//! What is exported: one set of capabilities for all calls, and how the tool is run.
+
+use super::mount::Mount;
+use crate::mended;
+use crate::policy_source::Source;
+use anyhow::Result;
+use capwrap::decision::{RequestError, for_any_arguments};
+use capwrap::facts::Facts;
+use capwrap::policy::{Container, Limit, Policy, Resource};
+use capwrap::{CapabilitySet, printable};
+use std::path::Path;
+
+/// A policy's grant on one machine, for launchers that hand over one set for all calls.
+pub struct Launch<'p> {
+    /// The policy's name.
+    pub name: &'p str,
+    /// Its file.
+    pub file: &'p Path,
+    /// What it says.
+    pub policy: &'p Policy,
+    /// The mode that is exported; `None`: all of them together.
+    pub mode: Option<&'p str>,
+    /// The machine that it was decided for.
+    pub facts: &'p Facts,
+    /// What is handed over. Never empty.
+    pub caps: CapabilitySet,
+    /// The tool's path.
+    pub tool: String,
+    /// What the container sees of the host.
+    pub mounts: Vec<Mount>,
+}
+
+impl<'p> Launch<'p> {
+    /// What is exported of a policy.
+    ///
+    /// # Errors
+    /// A mode that the policy does not have, nothing to hand over, or words that no launcher takes.
+    pub fn of(source: &'p Source, facts: &'p Facts, mode: Option<&'p str>) -> Result<Self> {
+        let policy = &source.policy;
+        check_mode(policy, mode)?;
+        let caps = for_any_arguments(policy, facts, mode);
+        if caps.is_empty() {
+            return Err(mended(
+                format!("nothing to export: the policy {} grants no capability on Linux {}", source.name, facts.kernel),
+                format!("capwrap explain {}", source.name),
+            ));
+        }
+        check_words(policy)?;
+        Ok(Self {
+            name: &source.name,
+            file: &source.path,
+            policy,
+            mode,
+            facts,
+            caps,
+            tool: tool(policy),
+            mounts: container(policy).map_or(Ok(Vec::new()), |container| Mount::read_all(&container.mounts))?,
+        })
+    }
+
+    /// The `[container]` table.
+    pub const fn container(&self) -> Option<&Container> {
+        self.policy.container.as_ref()
+    }
+
+    /// The image that the policy names.
+    pub fn image(&self) -> Option<&str> {
+        self.container()?.image.as_deref()
+    }
+
+    /// The process namespace that the policy names.
+    pub fn pid(&self) -> Option<&str> {
+        self.container()?.pid.as_deref()
+    }
+
+    /// The network namespace that the policy names.
+    pub fn net(&self) -> Option<&str> {
+        self.container()?.net.as_deref()
+    }
+
+    /// The limits of a launch: the policy's, and no core dumps where it does not speak of them.
+    pub fn limits(&self) -> Vec<(Resource, Limit)> {
+        let own = &self.policy.exec.limits;
+        let core = (!own.iter().any(|(resource, _)| *resource == Resource::CORE)).then_some((Resource::CORE, Limit(0)));
+        own.iter().copied().chain(core).collect()
+    }
+
+    /// The capabilities as the kernel's headers write them: `CAP_BPF`.
+    pub fn upper(&self) -> Vec<String> {
+        self.caps.iter().map(|capability| capability.name().to_uppercase()).collect()
+    }
+
+    /// The same without their common beginning, as container engines write them: `BPF`.
+    pub fn bare(&self) -> Vec<String> {
+        self.upper().iter().map(|name| name.trim_start_matches("CAP_").to_owned()).collect()
+    }
+
+    /// The policy's name where only letters, digits and `-` may stand (RFC 1123, 63 at most), in
+    /// lower case.
+    pub fn label(&self) -> String {
+        let safe = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let label: String = self.name.chars().map(safe).take(63).collect();
+        match label.trim_matches('-') {
+            "" => "tool".to_owned(),
+            label => label.to_owned(),
+        }
+    }
+}
+
+fn container(policy: &Policy) -> Option<&Container> {
+    policy.container.as_ref()
+}
+
+fn check_mode(policy: &Policy, mode: Option<&str>) -> Result<()> {
+    let known: Vec<String> = policy.modes().into_iter().map(str::to_owned).collect();
+    match mode.filter(|mode| !known.iter().any(|own| own == mode)) {
+        None => Ok(()),
+        Some(given) => {
+            let error = RequestError::UnknownMode { given: given.to_owned(), known };
+            Err(mended(error.to_string(), error.mend()))
+        }
+    }
+}
+
+/// The first path that is there, as a launch would take it; else the first one.
+fn tool(policy: &Policy) -> String {
+    let paths = &policy.tool.paths;
+    let there = paths.iter().find(|path| path.exists()).or_else(|| paths.first());
+    // Read from TOML, which is UTF-8.
+    there.map_or_else(String::new, |path| path.to_string_lossy().into_owned())
+}
+
+/// Words that would mean something else to a launcher than what the policy means.
+fn check_words(policy: &Policy) -> Result<()> {
+    let container = container(policy);
+    let words = container.into_iter().flat_map(|container| {
+        [("image", &container.image), ("pid", &container.pid), ("net", &container.net)]
+            .into_iter()
+            .filter_map(|(key, word)| word.as_deref().map(|word| (key, word)))
+    });
+    for (key, word) in words {
+        if word.is_empty() || word.starts_with('-') {
+            return Err(mended(
+                format!("cannot export the policy's [container]: {key} = \"{}\" is none", printable::text(word)),
+                format!("correct {key} in the policy"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use capwrap::facts::KernelVersion;
+
+    /// A policy's text under a name, as if from a file.
+    pub fn source(name: &str, text: &str) -> Source {
+        let policy = Policy::read(text).unwrap();
+        Source { name: name.to_owned(), path: format!("/p/{name}.toml").into(), text: text.to_owned(), policy }
+    }
+
+    /// A kernel that knows every capability.
+    pub fn facts() -> Facts {
+        Facts { kernel: KernelVersion { major: 6, minor: 1, patch: 0 }, last_capability: 40, ..Facts::default() }
+    }
+
+    /// A policy for a tool with one grant and these tables.
+    pub fn policy(more: &str) -> Source {
+        source(
+            "t",
+            &format!(
+                "schema = 1\nsummary = \"s\"\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n\
+                 [[grant]]\ncaps = [\"cap_net_raw\", \"cap_bpf\"]\n{more}"
+            ),
+        )
+    }
+
+    #[test]
+    fn a_mode_that_is_none_is_refused_with_the_nearest_one() {
+        let source = policy("mode = \"text\"\n");
+        let facts = facts();
+        let error = Launch::of(&source, &facts, Some("txt")).err().unwrap();
+        assert_eq!(error.downcast_ref::<crate::Mended>().unwrap().mend, "--mode text");
+    }
+
+    #[test]
+    fn a_grant_of_nothing_is_refused() {
+        let source = policy("when = { kernel = \"<5.0\" }\n");
+        let error = Launch::of(&source, &facts(), None).err().unwrap();
+        assert!(error.to_string().contains("grants no capability on Linux 6.1.0"), "{error}");
+    }
+
+    #[test]
+    fn a_word_that_would_be_an_option_is_refused() {
+        for word in ["image = \"--privileged\"", "pid = \"\"", "net = \"-\""] {
+            let source = policy(&format!("[container]\n{word}\n"));
+            assert!(Launch::of(&source, &facts(), None).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn cores_are_off_unless_the_policy_speaks_of_them() {
+        let shown = |more: &str| {
+            let (source, facts) = (policy(more), facts());
+            let limits = Launch::of(&source, &facts, None).unwrap().limits();
+            limits.iter().map(|(resource, limit)| format!("{}={limit}", resource.name())).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(""), ["core=0"]);
+        assert_eq!(shown("[exec]\nlimits = { core = 9, memlock = \"unlimited\" }\n"), ["core=9", "memlock=unlimited"]);
+    }
+}

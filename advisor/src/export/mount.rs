@@ -1,0 +1,103 @@
+//! What a container sees of the host: `SOURCE:TARGET[:OPTIONS]`.
+
+use crate::mended;
+use anyhow::Result;
+use capwrap::printable;
+
+/// One bind mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The host's path, absolute.
+    pub source: String,
+    /// The container's path, absolute.
+    pub target: String,
+    /// What stands behind the second colon: `ro`, `rslave`.
+    pub options: Vec<String>,
+}
+
+/// Options that say how mounts under it spread, by what the kernel calls them, and what Kubernetes does.
+pub const PROPAGATIONS: [(&str, Option<&str>); 6] = [
+    ("private", None),
+    ("rprivate", None),
+    ("slave", Some("HostToContainer")),
+    ("rslave", Some("HostToContainer")),
+    ("shared", Some("Bidirectional")),
+    ("rshared", Some("Bidirectional")),
+];
+
+impl Mount {
+    /// Reads the mounts of a policy.
+    ///
+    /// # Errors
+    /// One that has no two absolute paths.
+    pub fn read_all(texts: &[String]) -> Result<Vec<Self>> {
+        texts.iter().map(|text| Self::read(text)).collect()
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        let mut parts = text.split(':');
+        let (source, target, options) = (parts.next(), parts.next(), parts.next());
+        match (source, target, parts.next()) {
+            (Some(source), Some(target), None) if source.starts_with('/') && target.starts_with('/') => {
+                let options = options.unwrap_or_default().split(',').filter(|option| !option.is_empty());
+                Ok(Self {
+                    source: source.to_owned(),
+                    target: target.to_owned(),
+                    options: options.map(str::to_owned).collect(),
+                })
+            }
+            _ => Err(mended(
+                format!("cannot export the mount \"{}\"", printable::text(text)),
+                "write it as /SOURCE:/TARGET or /SOURCE:/TARGET:ro in the policy's [container]",
+            )),
+        }
+    }
+
+    /// As Docker, Podman and Compose take it.
+    pub fn volume(&self) -> String {
+        match self.options.join(",") {
+            options if options.is_empty() => format!("{}:{}", self.source, self.target),
+            options => format!("{}:{}:{options}", self.source, self.target),
+        }
+    }
+
+    /// Whether it is read-only.
+    pub fn read_only(&self) -> bool {
+        self.options.iter().any(|option| option == "ro")
+    }
+
+    /// How mounts under it spread, if it says.
+    pub fn propagation(&self) -> Option<&'static (&'static str, Option<&'static str>)> {
+        PROPAGATIONS.iter().find(|(name, _)| self.options.iter().any(|option| option == name))
+    }
+
+    /// Options that only Docker and Podman know, such as the labels `z` and `Z`.
+    pub fn engine_options(&self) -> impl Iterator<Item = &str> {
+        let general =
+            |option: &str| ["ro", "rw"].contains(&option) || PROPAGATIONS.iter().any(|(name, _)| *name == option);
+        self.options.iter().map(String::as_str).filter(move |option| !general(option))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_read_and_written_as_it_was() {
+        for text in ["/a:/b", "/a:/b:ro", "/a b:/c'd:ro,rslave,z"] {
+            assert_eq!(Mount::read(text).unwrap().volume(), text);
+        }
+        let mount = Mount::read("/a:/b:ro,rslave,z").unwrap();
+        assert!(mount.read_only());
+        assert_eq!(mount.propagation().unwrap().1, Some("HostToContainer"));
+        assert_eq!(mount.engine_options().collect::<Vec<_>>(), ["z"]);
+    }
+
+    #[test]
+    fn what_is_no_pair_of_absolute_paths_is_refused() {
+        for text in ["", "/a", "a:/b", "/a:b", "/a:/b:ro:x"] {
+            assert!(Mount::read(text).is_err(), "{text:?}");
+        }
+    }
+}

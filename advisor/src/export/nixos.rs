@@ -1,0 +1,56 @@
+//! A NixOS module with a security wrapper (`security.wrappers` in NixOS's options).
+
+use super::launch::Launch;
+use super::remarks::Remarks;
+use super::{comment, quote};
+use capwrap::policy::Identity;
+
+/// The module's text.
+pub fn module(launch: &Launch<'_>, remarks: &Remarks) -> String {
+    let program = launch.tool.rsplit('/').next().unwrap_or_default();
+    let (name, package) = (quote::nix(launch.name), format!("pkgs.{}", quote::nix(launch.name)));
+    // Nothing is granted to everyone: where the policy names no group, root's must be replaced.
+    let group = match launch.policy.allow.groups.first() {
+        Some(Identity::Name(name)) => name.clone(),
+        Some(Identity::Id(id)) => id.to_string(),
+        None => "root".to_owned(),
+    };
+    let source = format!("\"${{{package}}}/bin/{}", &quote::nix(program)[1..]);
+    format!(
+        "{}\n{{ pkgs, ... }}:\n{{\n  security.wrappers.{name} = {{\n    source = {source};\n    owner = \"root\";\n    \
+         group = {};\n    permissions = \"u+rx,g+x\";\n    capabilities = {};\n  }};\n}}\n",
+        comment::lines(remarks),
+        quote::nix(&group),
+        quote::nix(&format!("{}+ep", launch.caps)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::launch::tests::{facts, policy};
+    use super::super::target::Target;
+    use super::*;
+
+    #[test]
+    fn the_wrapper_is_for_the_policys_group_alone() {
+        let (source, facts) = (policy(""), facts());
+        let launch = Launch::of(&source, &facts, None).unwrap();
+        let text = module(&launch, &Remarks::of(&launch, Target::Nixos));
+        let code: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert_eq!(
+            code,
+            [
+                "{ pkgs, ... }:",
+                "{",
+                "  security.wrappers.\"t\" = {",
+                "    source = \"${pkgs.\"t\"}/bin/t\";",
+                "    owner = \"root\";",
+                "    group = \"g\";",
+                "    permissions = \"u+rx,g+x\";",
+                "    capabilities = \"cap_net_raw,cap_bpf+ep\";",
+                "  };",
+                "}",
+            ]
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! One word, written so that its reader takes it for one word and for nothing else.
+
+/// For a POSIX shell.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// For a systemd setting that splits and unquotes its value (systemd.syntax(7), "Quoting"), with
+/// specifiers.
+pub fn systemd(word: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in word.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '%' => quoted.push_str("%%"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// For Nix, as a string.
+pub fn nix(word: &str) -> String {
+    let escaped = word
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace("${", "\\${")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
+        .replace('\t', "\\t");
+    format!("\"{escaped}\"")
+}
+
+/// For Compose, which replaces `$NAME` in every value, and for the commands and variables of
+/// Kubernetes, which replaces `$(NAME)`: in both `$$` is a dollar.
+pub fn dollars(word: &str) -> String {
+    word.replace('$', "$$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Words that mean something else to somebody.
+    pub const NASTY: [&str; 12] = [
+        "",
+        "a b",
+        "it's",
+        "\"quoted\"",
+        "back\\slash",
+        "$(touch /tmp/x) `id` ${HOME} $HOME $$",
+        "two\nlines",
+        "tab\tand\rreturn",
+        "50% %n %%",
+        "# no comment",
+        "a: [b, {c}] & *d !e",
+        "ü ✗ -- ; | > <",
+    ];
+
+    #[test]
+    fn a_shell_takes_every_word_for_itself() {
+        for word in NASTY {
+            let script = format!("printf %s {}", shell(word));
+            let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
+        }
+    }
+
+    #[test]
+    fn systemd_sees_no_specifier_and_no_end_of_the_line() {
+        assert_eq!(systemd("50% \"a\" \\ \n\t\u{1}"), r#""50%% \"a\" \\ \n\t\x01""#);
+    }
+
+    #[test]
+    fn nix_sees_no_interpolation() {
+        assert_eq!(nix("${x} $x \"a\" \\ \n"), r#""\${x} $x \"a\" \\ \n""#);
+        // `$${` is no interpolation in Nix: the second dollar must be escaped by itself.
+        assert_eq!(nix("$${x}"), r#""$\${x}""#);
+    }
+
+    #[test]
+    fn variables_of_compose_and_kubernetes_stay_words() {
+        assert_eq!(dollars("$A ${B} $(C) $$"), "$$A $${B} $$(C) $$$$");
+    }
+}

@@ -1,0 +1,81 @@
+//! File capabilities on the tool itself, set by a script (setcap(8)).
+
+use super::launch::Launch;
+use super::remarks::Remarks;
+use super::{comment, quote};
+use capwrap::CapabilitySet;
+use capwrap::policy::{Delivery, FileCapabilities, Identity};
+
+/// The script's text.
+pub fn script(launch: &Launch<'_>, remarks: &Remarks) -> String {
+    let tool = &launch.policy.tool;
+    let path = quote::shell(&launch.tool);
+    let mut lines = Vec::new();
+    if let Some(group) = &tool.group {
+        lines.push(format!("chown {} {path}", quote::shell(&format!("{}:{}", number(&tool.owner), number(group)))));
+    }
+    if let Some(mode) = tool.mode {
+        lines.push(format!("chmod {mode:04o} {path}"));
+    }
+    // Last: a change of the owner takes capabilities from the file.
+    lines.push(format!("setcap {} {path}", carried(launch)));
+    format!("#!/bin/sh\n{}\nset -e\n{}\n", comment::lines(remarks), lines.join("\n"))
+}
+
+/// What the file is to carry. Inheritable ones count for who has them in the inheritable set; the
+/// effective bit makes them effective for tools that know nothing of capabilities.
+fn carried(launch: &Launch<'_>) -> FileCapabilities {
+    match launch.policy.exec.deliver {
+        Delivery::Ambient => {
+            FileCapabilities { effective: true, permitted: launch.caps, inheritable: CapabilitySet::EMPTY }
+        }
+        Delivery::Inheritable => {
+            FileCapabilities { effective: true, permitted: CapabilitySet::EMPTY, inheritable: launch.caps }
+        }
+    }
+}
+
+/// A user or group as chown takes it.
+fn number(identity: &Identity) -> String {
+    match identity {
+        Identity::Name(name) => name.clone(),
+        Identity::Id(id) => id.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::launch::tests::{facts, source};
+    use super::super::target::Target;
+    use super::*;
+
+    fn exported(tool: &str, more: &str) -> Vec<String> {
+        let text = format!(
+            "schema = 1\nsummary = \"s\"\n[tool]\n{tool}\n[allow]\ngroups = [\"g\"]\n[[grant]]\ncaps = [\"cap_bpf\"]\n{more}"
+        );
+        let (source, facts) = (source("t", &text), facts());
+        let launch = Launch::of(&source, &facts, None).unwrap();
+        let text = script(&launch, &Remarks::of(&launch, Target::Setcap));
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn capabilities_come_after_the_change_of_owner_that_would_take_them() {
+        let lines = exported("path = \"/opt/it's/t\"\ngroup = \"#7\"\nmode = \"0750\"", "");
+        assert_eq!(
+            lines,
+            [
+                "set -e",
+                r"chown 0:7 '/opt/it'\''s/t'",
+                r"chmod 0750 '/opt/it'\''s/t'",
+                r"setcap cap_bpf=ep '/opt/it'\''s/t'",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_inheritable_delivery_needs_inheritable_file_capabilities() {
+        let lines = exported("path = \"/usr/bin/t\"", "[exec]\ndeliver = \"inheritable\"\n");
+        assert_eq!(lines, ["set -e", "setcap cap_bpf=ei /usr/bin/t"]);
+    }
+}

@@ -1,0 +1,374 @@
+//! What `capwrap export` writes is taken by those it is written for, and hands over what the policy
+//! grants. Each is asked itself: systemd, runc, Podman, Compose, kubectl, the OCI's schema, setcap,
+//! Nix, and a shell's linter.
+
+use capwrap::decision::for_any_arguments;
+use capwrap::facts::{Facts, KernelVersion};
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+const TARGETS: [&str; 8] = ["systemd", "docker", "podman", "compose", "kubernetes", "oci", "setcap", "nixos"];
+const GRANTED: &str = "cap_kill,cap_net_raw";
+/// A variable that means something else to every launcher that does not see it quoted.
+const WORD: &str = "it's $HOME $(id) 50% \"x\" \\ y";
+
+/// The policies that capwrap ships.
+fn shipped() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<String> = files.map(|path| path.to_str().unwrap().to_owned()).collect();
+    paths.retain(|path| path.ends_with(".toml"));
+    paths.sort();
+    assert!(paths.len() > 10, "{paths:?}");
+    paths
+}
+
+fn modes(path: &str) -> Vec<String> {
+    let policy = capwrap::policy::Policy::read(&fs::read_to_string(path).unwrap()).unwrap();
+    policy.modes().into_iter().map(str::to_owned).collect()
+}
+
+fn export(policy: &str, target: &str) -> String {
+    exported(&[CAPWRAP, "export", policy, "--to", target])
+}
+
+fn exported(words: &[&str]) -> String {
+    let run = root(words).run();
+    assert!(run.ok() && run.stderr.is_empty(), "{run:?}");
+    run.stdout
+}
+
+/// What a program says of an export, which it must take without a word on standard error.
+#[track_caller]
+fn taken(words: &[&str]) -> String {
+    let run = root(words).run();
+    assert!(run.ok(), "{words:?}: {run:?}");
+    run.stdout
+}
+
+fn write(path: &str, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+fn yaml(path: &str) -> Value {
+    let script = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
+    serde_json::from_str(&taken(&["/usr/bin/python3", "-c", script, path])).unwrap()
+}
+
+/// A policy of the witness that grants [`GRANTED`], with more than capabilities.
+fn witness() -> Policy {
+    let word = WORD.replace('\\', "\\\\").replace('"', "\\\"");
+    let env = format!("env = {{ set = {{ WORD = \"{word}\" }} }}");
+    Policy::witness(GRANTED, &format!("[exec]\n{env}\nlimits = {{ nofile = 512, nproc = 300 }}\n"))
+}
+
+/// Asserts that the witness had nothing but what the policy grants.
+#[track_caller]
+fn had_the_grant(witness: &Witness) {
+    assert_eq!(witness.sets()[1..3], [mask(GRANTED); 2]);
+    assert_eq!(witness.bounding(), mask(GRANTED));
+    assert_eq!(witness.get("NoNewPrivs"), "1");
+    // The witness escapes what it says.
+    assert_eq!(witness.env("WORD"), Some(WORD.escape_default().to_string().as_str()));
+    assert_eq!(witness.limits["nofile"], "512 512");
+    assert_eq!(witness.limits["core"], "0 0");
+}
+
+#[test]
+fn a_real_systemd_hands_over_the_grant_and_no_more() {
+    let (policy, folder) = (witness(), Folder::new());
+    let drop_ins = folder.path("witness.service.d");
+    fs::create_dir(&drop_ins).unwrap();
+    write(&folder.path("start.target"), "[Unit]\nDefaultDependencies=no\nWants=witness.service\n");
+    // The unit's own sets are wider: the drop-in must take their place.
+    write(
+        &folder.path("witness.service"),
+        &format!(
+            "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\nFailureAction=exit-force\n[Service]\n\
+             Type=oneshot\nUser={MEMBER}\nExecStart={WITNESS}\nAmbientCapabilities=CAP_SYS_ADMIN\n\
+             StandardOutput=file:{}\n",
+            folder.path("said")
+        ),
+    );
+    write(&folder.path("witness.service.d/capwrap.conf"), &export(&policy.name, "systemd"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporting/with-systemd");
+    let run = root(&["timeout", "60", script.to_str().unwrap(), folder.0.to_str().unwrap()]).run();
+    let said = fs::read_to_string(folder.path("said")).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    let witness = Witness::read(&said);
+    assert_eq!(witness.sets(), [mask(GRANTED); 4]);
+    had_the_grant(&witness);
+}
+
+#[test]
+fn systemd_verifies_the_drop_in_of_every_shipped_policy() {
+    for policy in shipped() {
+        let folder = Folder::new();
+        fs::create_dir(folder.path("t.service.d")).unwrap();
+        write(&folder.path("t.service"), &format!("[Service]\nExecStart=/bin/true\nUser={MEMBER}\n"));
+        write(&folder.path("t.service.d/capwrap.conf"), &export(&policy, "systemd"));
+        let run = root(&["systemd-analyze", "verify", &folder.path("t.service")]).run();
+        assert!(run.ok() && !run.stderr.contains(folder.0.to_str().unwrap()), "{policy}: {run:?}");
+        let unit_path = format!("{}:", folder.0.to_str().unwrap());
+        let security = root(&["systemd-analyze", "security", "--offline=yes", "--no-pager", "t.service"]);
+        let said = security.env("SYSTEMD_UNIT_PATH", unit_path).run().stdout;
+        assert!(said.contains("✓ CapabilityBoundingSet=~CAP_SYS_RAWIO"), "{policy}: {said}");
+    }
+}
+
+#[test]
+fn a_shell_linter_finds_nothing_in_any_script() {
+    let folder = Folder::new();
+    let mut files = Vec::new();
+    for (at, policy) in shipped().iter().enumerate() {
+        for target in ["docker", "podman", "setcap"] {
+            files.push(folder.path(&format!("{at}.{target}")));
+            write(files.last().unwrap(), &export(policy, target));
+        }
+    }
+    let words: Vec<&str> = std::iter::once("shellcheck").chain(files.iter().map(String::as_str)).collect();
+    taken(&words);
+}
+
+#[test]
+fn compose_takes_the_services_of_all_shipped_policies_as_they_are() {
+    let folder = Folder::new();
+    // Files given together are one: one call, for Compose takes seconds to start.
+    let (mut words, mut given) = (vec!["/usr/bin/docker-compose".to_owned()], Vec::new());
+    for (at, policy) in shipped().iter().enumerate() {
+        let file = folder.path(&format!("{at}.yml"));
+        write(&file, &export(policy, "compose"));
+        given.push(yaml(&file));
+        words.extend(["-f".to_owned(), file]);
+    }
+    words.push("config".to_owned());
+    let run = root(&words.iter().map(String::as_str).collect::<Vec<_>>()).env("IMAGE", "named").run();
+    assert!(run.ok(), "{run:?}");
+    write(&folder.path("read.yml"), &run.stdout);
+    let read = yaml(&folder.path("read.yml"));
+    for (name, service) in given.iter().flat_map(|given| given["services"].as_object().unwrap()) {
+        for key in ["cap_add", "cap_drop", "pid", "network_mode", "security_opt"] {
+            assert_eq!(sorted(&service[key]), sorted(&read["services"][name][key]), "{name}: {key}");
+        }
+    }
+    assert_eq!(read["services"].as_object().unwrap().len(), given.len());
+}
+
+/// Compose prints lists in an order of its own.
+fn sorted(value: &Value) -> Vec<String> {
+    let mut items: Vec<String> =
+        value.as_array().map_or(vec![value.to_string()], |items| items.iter().map(Value::to_string).collect());
+    items.sort();
+    items
+}
+
+/// Whether all that `given` has is in `read`, too.
+fn kept(given: &Value, read: &Value) -> bool {
+    match (given, read) {
+        (Value::Object(given), Value::Object(read)) => {
+            given.iter().all(|(key, value)| read.get(key).is_some_and(|read| kept(value, read)))
+        }
+        (Value::Array(given), Value::Array(read)) => {
+            given.len() == read.len() && given.iter().zip(read).all(|(given, read)| kept(given, read))
+        }
+        _ => given == read,
+    }
+}
+
+#[test]
+fn kubernetes_own_types_keep_every_field_of_every_pod() {
+    for policy in shipped() {
+        let folder = Folder::new();
+        let file = folder.path("pod.yml");
+        write(&file, &export(&policy, "kubernetes"));
+        let mut given = yaml(&file);
+        // kubectl reads the manifest into its own types, which have no place for an unknown field,
+        // and prints nothing where nothing is changed: the image is.
+        let image = format!("{}=changed", given["spec"]["containers"][0]["name"].as_str().unwrap());
+        given["spec"]["containers"][0]["image"] = "changed".into();
+        let read = taken(&["kubectl", "set", "image", "--local", "-f", &file, &image, "-o", "json"]);
+        let read: Value = serde_json::from_str(&read).unwrap();
+        assert!(kept(&given, &read), "{policy}: {given:#} {read:#}");
+    }
+}
+
+#[test]
+fn the_ocis_schema_takes_the_configuration_of_every_shipped_policy() {
+    let schema = "/usr/share/gocode/src/github.com/opencontainers/runtime-spec/schema/config-schema.json";
+    let script = "import json, sys, jsonschema\n\
+        schema = json.load(open(sys.argv[1]))\n\
+        resolver = jsonschema.RefResolver('file://' + sys.argv[1], schema)\n\
+        validator = jsonschema.Draft4Validator(schema, resolver=resolver)\n\
+        for path in sys.argv[2:]: validator.validate(json.load(open(path)))\n";
+    let folder = Folder::new();
+    let mut words = vec!["/usr/bin/python3".to_owned(), "-c".to_owned(), script.to_owned(), schema.to_owned()];
+    for (at, policy) in shipped().iter().enumerate() {
+        words.push(folder.path(&format!("{at}.json")));
+        write(words.last().unwrap(), &export(policy, "oci"));
+    }
+    taken(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    // The validator does look: a set that is no list is refused.
+    let wrong =
+        fs::read_to_string(words.last().unwrap()).unwrap().replace("\"ambient\": [", "\"ambient\": 1, \"x\": [");
+    write(words.last().unwrap(), &wrong);
+    assert!(!root(&words.iter().map(String::as_str).collect::<Vec<_>>()).run().ok());
+}
+
+/// A folder of files in which the witness can run by itself.
+fn files_of_the_witness(folder: &Folder) -> PathBuf {
+    let files = folder.0.join("rootfs");
+    for part in ["proc", "dev", "sys", "tmp", "etc", TOOLS.trim_start_matches('/')] {
+        fs::create_dir_all(files.join(part)).unwrap();
+    }
+    // A program that is linked dynamically takes its libraries along.
+    let libraries = root(&["ldd", WITNESS]).run().stdout;
+    let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
+    for path in libraries.chain([WITNESS]) {
+        let path = path.trim_end_matches(':');
+        let copy = files.join(&path[1..]);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(path, &copy).unwrap();
+    }
+    files
+}
+
+#[test]
+fn runc_hands_over_the_grant_and_no_more() {
+    let (policy, folder) = (witness(), Folder::new());
+    files_of_the_witness(&folder);
+    write(&folder.path("config.json"), &export(&policy.name, "oci"));
+    let name = format!("capwrap-{}", std::process::id());
+    let run = root(&["runc", "run", &name]).dir(&folder.0).run();
+    root(&["runc", "delete", "--force", &name]).run();
+    let witness = run.witness();
+    assert_eq!(witness.sets(), [mask(GRANTED); 4]);
+    had_the_grant(&witness);
+}
+
+#[test]
+fn podman_hands_over_the_grant_and_no_more() {
+    let (policy, folder) = (witness(), Folder::new());
+    let files = files_of_the_witness(&folder);
+    // Images and containers of its own; runc, because crun takes no machine with both kinds of control groups.
+    write(
+        &folder.path("containers.conf"),
+        "[containers]\ndefault_ulimits = []\nnetns = \"host\"\n[engine]\nruntime = \"runc\"\n\
+         cgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n",
+    );
+    let podman = format!(
+        "CONTAINERS_CONF={0}/containers.conf exec /usr/bin/podman --root {0}/root --runroot {0}/run --storage-driver vfs",
+        folder.0.to_str().unwrap()
+    );
+    write(&folder.path("podman"), &format!("#!/bin/sh\n{podman} \"$@\"\n"));
+    fs::set_permissions(folder.path("podman"), fs::Permissions::from_mode(0o755)).unwrap();
+    let import = format!("tar -C {} -c . | {podman} import - localhost/witness", files.to_str().unwrap());
+    taken(&["sh", "-c", &import]);
+    write(&folder.path("exported"), &export(&policy.name, "podman"));
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder.0.to_str().unwrap());
+    let run = root(&["sh", &folder.path("exported")]).env("PATH", path).env("IMAGE", "localhost/witness").run();
+    root(&[&folder.path("podman"), "rm", "--all", "--force"]).run();
+    // Podman leaves its empty parent of control groups behind; one that another uses stays.
+    root(&["sh", "-c", "find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} +"]).run();
+    // The terminal that `-it` asks for ends lines with a carriage return.
+    assert!(run.ok(), "{run:?}");
+    had_the_grant(&Witness::read(&run.stdout.replace('\r', "")));
+}
+
+#[test]
+fn setcap_gives_the_grant_to_who_may_execute_the_file() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "it's a tool");
+    let policy = Policy::tool(&tool, GRANTED, "");
+    write(&folder.path("script"), &export(&policy.name, "setcap"));
+    taken(&["sh", &folder.path("script")]);
+    let witness = user(STRANGER, &[&tool]).run().witness();
+    assert_eq!(witness.sets(), [0, mask(GRANTED), mask(GRANTED), 0]);
+}
+
+#[test]
+fn nix_evaluates_the_module_of_every_shipped_policy() {
+    for policy in shipped() {
+        let folder = Folder::new();
+        let (file, name) =
+            (folder.path("module.nix"), Path::new(&policy).file_stem().unwrap().to_str().unwrap().to_owned());
+        write(&file, &export(&policy, "nixos"));
+        let expression = format!("(import {file}) {{ pkgs.\"{name}\" = \"/nix/store/x\"; }}");
+        let said = root(&["nix-instantiate", "--eval", "--strict", "--json", "-E", &expression])
+            .env("NIX_STORE_DIR", folder.path("store"))
+            .env("NIX_STATE_DIR", folder.path("state"))
+            .env("NIX_LOG_DIR", folder.path("log"))
+            .env("HOME", folder.path("home"))
+            .run();
+        assert!(said.ok(), "{policy}: {said:?}");
+        let read: Value = serde_json::from_str(&said.stdout).unwrap();
+        let wrapper = &read["security"]["wrappers"][&name];
+        let caps = wrapper["capabilities"].as_str().unwrap().strip_suffix("+ep").unwrap();
+        assert!(mask(caps) != 0);
+        assert_eq!(wrapper["owner"], "root");
+        assert_ne!(wrapper["permissions"], "u+rx,g+x,o+x");
+    }
+}
+
+#[test]
+fn each_export_read_back_has_no_difference() {
+    let folder = Folder::new();
+    for policy in shipped() {
+        let named = modes(&policy);
+        let modes = std::iter::once(None).chain(named.iter().map(|mode| Some(mode.as_str())));
+        for mode in modes {
+            let mode: Vec<&str> = mode.map_or(Vec::new(), |mode| vec!["--mode", mode]);
+            for target in TARGETS {
+                let file = folder.path(target);
+                let to = [CAPWRAP, "export", &policy, "--to", target, "--output", &file];
+                assert_eq!(exported(&[&to[..], &mode].concat()), "");
+                let run = root(&[&[CAPWRAP, "diff", &policy, &file][..], &mode].concat()).run();
+                assert!(run.ok() && run.stderr.is_empty(), "{policy} {mode:?} {target}: {run:?}");
+            }
+        }
+    }
+    // A difference is seen: the comparison is not blind.
+    let wider = fs::read_to_string(folder.path("systemd")).unwrap() + "AmbientCapabilities=CAP_SYS_BOOT\n";
+    write(
+        &folder.path("systemd"),
+        &wider.replace("CapabilityBoundingSet=CAP", "CapabilityBoundingSet=CAP_SYS_BOOT CAP"),
+    );
+    let run = root(&[CAPWRAP, "diff", shipped().last().unwrap(), &folder.path("systemd")]).run();
+    assert_eq!(run.code, 1, "{run:?}");
+}
+
+#[test]
+fn the_kernel_that_is_named_decides_what_is_exported() {
+    let ecapture = shipped().into_iter().find(|path| path.ends_with("/ecapture.toml")).unwrap();
+    let old = exported(&[CAPWRAP, "export", &ecapture, "--to", "docker", "--mode", "text", "--kernel", "4.19"]);
+    assert!(old.contains("--cap-add=SYS_ADMIN") && !old.contains("--cap-add=BPF"), "{old}");
+    assert!(old.contains("Decided for Linux 4.19.0"), "{old}");
+    let policy = capwrap::policy::Policy::read(&fs::read_to_string(&ecapture).unwrap()).unwrap();
+    let kernel = KernelVersion { major: 4, minor: 19, patch: 0 };
+    let facts = Facts { kernel, last_capability: 37, ..Facts::default() };
+    let expected = for_any_arguments(&policy, &facts, Some("text")).iter().count();
+    assert_eq!(old.matches("--cap-add=").count(), expected);
+}
+
+#[test]
+fn what_cannot_be_exported_is_refused_in_one_line() {
+    let export = |words: &[&str]| root(&[&[CAPWRAP, "export"], words].concat()).run();
+    export(&["ecaptur", "--to", "docker"]).refused(&["no policy", "ecapture"]);
+    let nothing = Policy::witness("", "[optional]\ncaps = [\"cap_kill\"]\n");
+    export(&[&nothing.name, "--to", "docker"]).refused(&["nothing to export", "capwrap explain"]);
+    let some = Policy::witness("cap_kill", "");
+    export(&[&some.name, "--to", "docker", "--mode", "x"]).refused(&["mode"]);
+    export(&[&some.name, "--to", "dokcer"]).refused(&["dokcer"]);
+    let odd = Policy::witness("cap_kill", "[container]\nmounts = [\"relative:/x\"]\n");
+    export(&[&odd.name, "--to", "docker"]).refused(&["cannot export the mount", "relative:/x"]);
+}
+
+#[test]
+fn an_export_that_cannot_be_written_leaves_nothing() {
+    let (policy, folder) = (witness(), Folder::new());
+    let file = folder.path("none/there");
+    let run = root(&[CAPWRAP, "export", &policy.name, "--to", "oci", "--output", &file]).run();
+    run.refused(&["cannot write", "none/there"]);
+    assert!(!Path::new(&file).exists());
+}
