@@ -129,7 +129,7 @@ pub fn entry(line: &Line) -> Entry<'_> {
 
 /// The words in lines of at most so many columns. What is too long for one, as a list of
 /// capabilities is, is cut behind a comma, or where the line ends.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
+pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let length = |text: &str| text.chars().count();
     for word in text.split(' ').flat_map(|word| pieces(word, room)) {

@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 /// Where a policy goes that is put out of force.
 pub const DISABLED: &str = "/etc/capwrap/disabled";
 
-/// A policy and the text that it was read from.
+/// A policy and where it was read from.
 pub struct Source {
     /// What users type: the file's name without `.toml`.
     pub name: String,
     /// The file.
     pub path: PathBuf,
-    /// Its text.
-    pub text: String,
     /// What it says.
     pub policy: Policy,
 }
@@ -27,7 +25,7 @@ pub fn load(word: &str) -> Result<Source> {
     let text = text(&path)?;
     let policy = read(&text, &path)?;
     let name = path.file_stem().map_or_else(|| word.to_owned(), |stem| stem.to_string_lossy().into_owned());
-    Ok(Source { name, path, text, policy })
+    Ok(Source { name, path, policy })
 }
 
 /// Whether a word means a file and not a policy's name.

@@ -157,7 +157,7 @@ pub mod tests {
     /// A policy's text under a name, as if from a file.
     pub fn source(name: &str, text: &str) -> Source {
         let policy = Policy::read(text).unwrap();
-        Source { name: name.to_owned(), path: format!("/p/{name}.toml").into(), text: text.to_owned(), policy }
+        Source { name: name.to_owned(), path: format!("/p/{name}.toml").into(), policy }
     }
 
     /// A kernel that knows every capability.

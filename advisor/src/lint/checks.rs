@@ -76,12 +76,15 @@ fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec
 fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
     let root = meaning::root_alone(caps);
     let first = root.iter().next()?;
-    let how = meaning::of(first).escalation;
-    let more = if root.iter().count() > 1 { "each of them" } else { "it" };
-    Some(
-        Found::warning("amounts-to-root", span, format!("{root} amounts to root: {how}"))
-            .help(format!("whoever may make the tool use {more} as they like is root; say so in the summary (\"… as such: …\"), or why not: # lint: allow amounts-to-root: REASON")),
-    )
+    let message = if root.iter().count() > 1 {
+        format!("{root} amount to root, each by itself")
+    } else {
+        format!("{root} amounts to root: {}", meaning::of(first).escalation)
+    };
+    Some(Found::warning("amounts-to-root", span, message).help(
+        "whoever can make the tool use it as they like is root: say so in the summary (\"hands over … as such\"), \
+         or why nobody can: # lint: allow amounts-to-root: REASON",
+    ))
 }
 
 fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
@@ -120,7 +123,7 @@ fn kernel_version(number: usize, grant: &Grant, places: &Places) -> Vec<Found> {
         // Before it, this was the older capability's business.
         let relates =
             came.iter().any(|one| grant.caps.contains(one)) || lacks && grant.caps.contains(Capability::SYS_ADMIN);
-        relates.then(|| (meant, if lacks { "kernel_lacks" } else { "kernel_has" }))
+        relates.then_some((meant, if lacks { "kernel_lacks" } else { "kernel_has" }))
     };
     let found = places.strings(&steps).into_iter().filter_map(|(text, span)| {
         let (meant, key) = compared(&text)?;
@@ -172,7 +175,7 @@ mod tests {
 
     fn codes(head: &str, rest: &str) -> Vec<(&'static str, String)> {
         let text = format!("{head}{rest}");
-        let policy = Policy::read(&text).unwrap_or_else(|error| panic!("{error}"));
+        let policy = Policy::read(&text).unwrap();
         let found = all(&policy, &Places::of(&text));
         found.into_iter().map(|one| (one.code, text[one.span].to_owned())).collect()
     }

@@ -89,12 +89,12 @@ impl Lint {
 
     fn file(&self, word: &str) -> Result<Linted> {
         let path = match word {
-            "-" => PathBuf::from("/dev/stdin"),
+            "-" => PathBuf::from("-"),
             word if policy_source::is_path(word) => PathBuf::from(word),
             word => policy_source::find(word)?,
         };
         let name = if word == "-" { "standard input".to_owned() } else { printable::text(&path) };
-        let bytes = match read(&path) {
+        let bytes = match if word == "-" { read(io::stdin()) } else { File::open(&path).and_then(read) } {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Linted { name, text: Err(reason(&error)), found: Vec::new() }),
         };
@@ -134,8 +134,8 @@ impl Linted {
 }
 
 /// No more than the launcher would read, and a byte that tells of more.
-fn read(path: &PathBuf) -> io::Result<Vec<u8>> {
+fn read(file: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -2,7 +2,7 @@
 
 use super::Linted;
 use super::found::{Found, Severity};
-use crate::page::counted;
+use crate::page::{counted, wrapped};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use capwrap::printable;
 use serde_json::{Value, json};
@@ -47,14 +47,16 @@ pub fn text(linted: &[Linted], width: usize, styled: bool) -> String {
             }
         };
         for found in &file.found {
-            shown += &renderer.render(&[group(found, &file.name, &text)]);
+            shown += &renderer.render(&[group(found, &file.name, &text, width)]);
             shown += "\n\n";
         }
     }
     shown + &sum(linted) + "\n"
 }
 
-fn group<'a>(found: &'a Found, name: &'a str, text: &'a str) -> Group<'a> {
+fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Group<'a> {
+    // The renderer breaks no line of its own accord; it indents those that it is given by these.
+    let wrapped = |words: &str| wrapped(&printable::text(words), width.saturating_sub(12).max(30)).join("\n");
     let level = match found.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -62,9 +64,9 @@ fn group<'a>(found: &'a Found, name: &'a str, text: &'a str) -> Group<'a> {
     };
     let span = found.span.start.min(text.len())..found.span.end.min(text.len());
     let snippet = Snippet::source(text).path(name).annotation(AnnotationKind::Primary.span(span));
-    let group = level.primary_title(format!("{} [{}]", printable::text(&found.message), found.code)).element(snippet);
+    let group = level.primary_title(wrapped(&format!("{} [{}]", found.message, found.code))).element(snippet);
     match &found.help {
-        Some(help) => group.element(Level::HELP.message(printable::text(help))),
+        Some(help) => group.element(Level::HELP.message(wrapped(help))),
         None => group,
     }
 }
@@ -72,12 +74,11 @@ fn group<'a>(found: &'a Found, name: &'a str, text: &'a str) -> Group<'a> {
 /// The text with all that would move a cursor or hide something replaced, byte for byte, so that
 /// places in it stay what they were.
 fn harmless(text: &str) -> String {
+    let is_plain = |c: char| matches!(c, '\n' | '\t' | '\\') || printable::text(c.to_string()) == c.to_string();
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        let is_plain =
-            c == '\n' || c == '\t' || c != '\\' && printable::text(c.to_string()) == c.to_string() || c == '\\';
         match c {
             '\r' => shown.push(' '),
-            c if is_plain => shown.push(c),
+            c if is_plain(c) => shown.push(c),
             c => shown.extend(std::iter::repeat_n('?', c.len_utf8())),
         }
         shown

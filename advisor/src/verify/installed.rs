@@ -96,11 +96,6 @@ impl Installed {
         self.reopen()?.take(2).read_to_end(&mut beginning)?;
         Ok(beginning == b"#!")
     }
-
-    /// Whether only root can change it or put another in its place.
-    pub fn is_roots_alone(&self) -> bool {
-        self.uid == 0 && self.mode & 0o022 == 0 && self.openings.as_ref().is_ok_and(Vec::is_empty)
-    }
 }
 
 /// The attribute of what a descriptor means, which may be one of O_PATH.

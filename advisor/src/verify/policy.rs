@@ -27,7 +27,7 @@ pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
     let mut lines = file(&found);
     let mut tool_path = None;
     match read(&found) {
-        Err(judged) => lines.push(judged),
+        Err(judged) => lines.push(*judged),
         Ok(policy) => {
             lines.extend(allowed(&policy, names));
             lines.extend(time(&policy, now));
@@ -67,17 +67,17 @@ fn file(found: &Installed) -> Vec<Judged> {
 }
 
 /// What it says, or the line that tells why that is nothing.
-fn read(found: &Installed) -> Result<Policy, Judged> {
+fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let path = shown(&found.real);
     let bytes = found.reopen().and_then(|file| {
         let mut bytes = Vec::new();
         file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     });
-    let bytes = bytes.map_err(|error| Judged::unread("policy", &path, &reason(&error)))?;
+    let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
     let faulty = |means: String, mend: Option<String>| {
         let line = Line::problem("policy", &path).means(means);
-        Judged::from(if let Some(mend) = mend { line.mend(mend) } else { line })
+        Box::new(Judged::from(if let Some(mend) = mend { line.mend(mend) } else { line }))
     };
     let text = String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8: it counts for nothing".to_owned(), None))?;
     Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.mend.clone()))

@@ -11,7 +11,7 @@ use crate::{launcher_file, reason};
 use capwrap::hex;
 use capwrap::policy::{Delivery, Policy};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The tool that would run, and what is to be said of it.
 pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec<Judged>) {
@@ -164,7 +164,7 @@ fn content(found: &Installed, name: &str, policy: &Policy) -> Vec<Judged> {
 }
 
 /// Another path of the policy, which is not what runs as long as the first one is there.
-fn other(path: &PathBuf, runs: &Installed) -> Option<Judged> {
+fn other(path: &Path, runs: &Installed) -> Option<Judged> {
     let found = Installed::look(path).ok().filter(|found| found.identity != runs.identity)?;
     Some(
         file::copy(path).unwrap_or_else(|| {
