@@ -28,9 +28,9 @@ fn offered(shell: &str, words: &str) -> Vec<String> {
             "zmodload zsh/zpty; zpty z zsh -f -i
              zpty -w z 'PS1=; autoload -Uz compinit; compinit -u -D; . {path}
                compadd() {{ local -a found; builtin compadd -O found \"$@\"; print -rl -- ${{found/#/OFFERED:}} >> {path}.out; builtin compadd \"$@\" }}
-               bindkey \"^I\" complete-word; unsetopt beep; print READY'
-             while zpty -r z line; do [[ $line == *READY[^\\']# ]] && break; done
-             zpty -w -n z '{words}'$'\\t'; sleep 2; zpty -d z; sed -n 's/^OFFERED://p' {path}.out"
+               bindkey \"^I\" complete-word; unsetopt beep'
+             sleep 1; while zpty -rt z line; do :; done
+             zpty -w -n z '{words}'$'\\t'; sleep 1; zpty -d z; sed -n 's/^OFFERED://p' {path}.out"
         ),
     };
     let run = root(&[shell, "-c", &program]).env("HOME", folder.0.as_os_str()).env("TERM", "dumb").run();
