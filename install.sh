@@ -18,6 +18,7 @@ bin=$DESTDIR$PREFIX/bin
 libexec=$DESTDIR$PREFIX/libexec/capwrap
 share=$DESTDIR$PREFIX/share/capwrap
 man=$DESTDIR$PREFIX/share/man
+completions="bash:bash-completion/completions/capwrap zsh:zsh/site-functions/_capwrap fish:fish/vendor_completions.d/capwrap.fish"
 policies=/etc/capwrap/policies
 
 say() { printf '%s\n' "$*"; }
@@ -124,6 +125,11 @@ install_all() {
     for page in man/*.[0-9]; do
         place 0644 "$page" "$man/man${page##*.}/${page##*/}"
     done
+    # Made by the program itself, so that they are those of its own options.
+    for completion in $completions; do
+        target/release/capwrap-advisor completions "${completion%%:*}" > "target/completion.${completion%%:*}"
+        place 0644 "target/completion.${completion%%:*}" "$DESTDIR$PREFIX/share/${completion#*:}"
+    done
     if [ -n "$DESTDIR" ]; then
         replace_launcher
         say "capwrap is below $DESTDIR$PREFIX; the package makes the group capwrap and runs 'capwrap enable'"
@@ -149,6 +155,9 @@ uninstall() {
     rm -rf "$libexec"
     for page in man/*.[0-9]; do
         rm -f "$man/man${page##*.}/${page##*/}"
+    done
+    for completion in $completions; do
+        rm -f "$DESTDIR$PREFIX/share/${completion#*:}"
     done
     if [ -e "$share/group-made-here" ]; then
         if [ -n "$(getent group capwrap | cut -d: -f4)" ]; then

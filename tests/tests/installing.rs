@@ -123,7 +123,14 @@ fn a_packager_gets_files_alone_below_destdir() {
     let launcher = format!("{target}{CAPWRAP}");
     assert_eq!(carried(&launcher), "", "capabilities do not survive in a package");
     assert!(!Path::new(&format!("{target}/etc")).exists());
-    for file in [ADVISOR, "/usr/local/share/capwrap/policies/tcpdump.toml", "/usr/local/share/man/man1/capwrap.1"] {
+    for file in [
+        ADVISOR,
+        "/usr/local/share/capwrap/policies/tcpdump.toml",
+        "/usr/local/share/man/man1/capwrap.1",
+        "/usr/local/share/bash-completion/completions/capwrap",
+        "/usr/local/share/zsh/site-functions/_capwrap",
+        "/usr/local/share/fish/vendor_completions.d/capwrap.fish",
+    ] {
         assert!(Path::new(&format!("{target}{file}")).exists(), "{file}");
     }
 }

@@ -1,0 +1,103 @@
+//! `capwrap completions`, in the shells themselves.
+
+use capwrap_tests::*;
+
+const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+
+fn script(folder: &Folder, shell: &str) -> String {
+    let run = root(&[CAPWRAP, "completions", shell]).run();
+    assert!(run.ok(), "{run:?}");
+    let path = folder.path(shell);
+    std::fs::write(&path, run.stdout).unwrap();
+    path
+}
+
+/// What is offered for the last of these words, one a line.
+fn offered(shell: &str, words: &str) -> Vec<String> {
+    let folder = Folder::new();
+    let path = script(&folder, shell);
+    let program = match shell {
+        "bash" => format!(
+            ". /usr/share/bash-completion/bash_completion; . {path}; COMP_LINE='{words}'; COMP_POINT=${{#COMP_LINE}}
+             IFS=' ' read -ra COMP_WORDS <<< '{words}'; [[ '{words}' != *' ' ]] || COMP_WORDS+=('')
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _capwrap 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        ),
+        "fish" => format!("source {path}; complete -C '{words}'"),
+        // What would be added is caught where every way of completing ends.
+        _ => format!(
+            "zmodload zsh/zpty; zpty z zsh -f -i
+             zpty -w z 'PS1=; autoload -Uz compinit; compinit -u -D; . {path}
+               compadd() {{ local -a found; builtin compadd -O found \"$@\"; print -rl -- ${{found/#/OFFERED:}} >> {path}.out; builtin compadd \"$@\" }}
+               bindkey \"^I\" complete-word; unsetopt beep'
+             sleep 1; while zpty -rt z line; do :; done
+             zpty -w -n z '{words}'$'\\t'; sleep 1; zpty -d z; sed -n 's/^OFFERED://p' {path}.out"
+        ),
+    };
+    let run = root(&[shell, "-c", &program]).env("HOME", folder.0.as_os_str()).env("TERM", "dumb").run();
+    run.stdout.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn each_script_is_accepted_by_its_shell() {
+    let folder = Folder::new();
+    for shell in SHELLS {
+        let path = script(&folder, shell);
+        let run = root(&[shell, "-n", &path]).run();
+        assert!(run.ok() && run.stderr.is_empty(), "{run:?}");
+    }
+    let run = root(&["shellcheck", &folder.path("bash")]).run();
+    assert!(run.ok(), "{run:?}");
+}
+
+#[test]
+fn verbs_options_policies_and_capabilities_are_offered() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let beginning = format!("capwrap {}", &policy.name[..policy.name.len() - 1]);
+    for shell in SHELLS {
+        for (words, wanted) in [
+            ("capwrap dis", "disable"),
+            (beginning.as_str(), policy.name.as_str()),
+            ("capwrap enable tcpd", "tcpdump"),
+            ("capwrap doctor --js", "--json"),
+            ("capwrap learn --user capwrap-m", MEMBER),
+            ("capwrap completions z", "zsh"),
+            ("capwrap caps encode cap_sysl", "cap_syslog"),
+        ] {
+            let offered = offered(shell, words);
+            assert!(offered.iter().any(|one| one.trim() == wanted), "{shell}: {words}: {offered:?}");
+        }
+        let after_a_comma = offered(shell, "capwrap --drop cap_bpf,cap_sysl");
+        assert!(after_a_comma.iter().any(|one| one.ends_with("cap_syslog")), "{shell}: {after_a_comma:?}");
+    }
+}
+
+#[test]
+fn after_the_tool_its_own_completion_goes_on() {
+    for shell in SHELLS {
+        let offered = offered(shell, "capwrap ls --colo");
+        assert!(offered.iter().any(|one| one.starts_with("--color")), "{shell}: {offered:?}");
+        assert!(!offered.iter().any(|one| one == "--mode"), "{shell}: {offered:?}");
+    }
+}
+
+#[test]
+fn every_option_of_the_launcher_is_offered() {
+    let help = root(&[CAPWRAP, "--help"]).run().stdout;
+    let mut of_help: Vec<&str> = help
+        .split("\nOptions:")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"))
+        .collect();
+    // Not an option of a launch: it begins a verb.
+    of_help.push("--learn");
+    of_help.sort_unstable();
+    of_help.dedup();
+    let mut of_script = offered("bash", "capwrap --");
+    of_script.sort();
+    assert_eq!(of_script, of_help);
+}
