@@ -17,19 +17,40 @@ fn the_units_are_ones_that_systemd_takes_and_that_may_do_little() {
 }
 
 #[test]
-fn a_service_fails_where_something_is_not_as_it_should_be() {
-    let command = fs::read_to_string(format!("{PACKAGING}/systemd/capwrap-verify.service")).unwrap();
-    let line = command.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
-    let words: Vec<&str> = line.split(' ').collect();
-    // As the unit confines it: root with one capability.
-    let confined = ["setpriv", "--bounding-set", "-all,+dac_read_search", "--no-new-privs", "--"];
+fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_should_be() {
     let policy = Policy::witness("net_raw", "");
-    let told = |run: &Run| run.stdout.contains("✗ policy");
-    let run = root(&words).under(&confined).run();
-    assert!(!told(&run), "{run:?}");
-    fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
-    let run = root(&words).under(&confined).run();
-    assert!(run.code == 1 && told(&run), "{run:?}");
+    let ended = |spoil: bool| {
+        let mode = if spoil { 0o666 } else { 0o644 };
+        fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let folder = Folder::new();
+        let unit = fs::read_to_string(format!("{PACKAGING}/systemd/capwrap-verify.service")).unwrap();
+        // The one policy, whatever other tests have in force; and its words where this test reads them.
+        let unit = unit
+            .replace("--all", &policy.name)
+            .replace("[Service]\n", &format!("[Service]\nStandardOutput=file:{}\n", folder.path("said")));
+        fs::write(folder.path("capwrap-verify.service"), unit).unwrap();
+        fs::write(folder.path("start.target"), "[Unit]\nWants=tell.service\nAfter=tell.service\n").unwrap();
+        let tell = format!(
+            "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\n[Service]\nType=oneshot\n\
+             ExecStart=/bin/sh -c 'systemctl start capwrap-verify.service; \
+             systemctl show -P Result -P ExecMainStatus capwrap-verify.service > {}'\n",
+            folder.path("result")
+        );
+        fs::write(folder.path("tell.service"), tell).unwrap();
+        for target in ["sysinit.target", "basic.target", "shutdown.target"] {
+            fs::write(folder.path(target), "[Unit]\nDefaultDependencies=no\n").unwrap();
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporting/with-systemd");
+        let run = root(&["timeout", "60", script.to_str().unwrap(), folder.0.to_str().unwrap()]).run();
+        let read =
+            |name: &str| fs::read_to_string(folder.path(name)).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+        (read("result"), read("said"))
+    };
+    let (result, said) = ended(false);
+    assert!(result.starts_with("success\n0"), "{result}{said}");
+    let (result, said) = ended(true);
+    assert!(result.starts_with("exit-code\n1"), "{result}{said}");
+    assert!(said.contains("✗ policy"), "{said}");
 }
 
 /// A package with the triggers and the script of capwrap's own, installed by dpkg below a folder.
@@ -88,4 +109,43 @@ fn a_package_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
     fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     let said = dpkg(&build("some-tool", &[("usr/bin/some-tool", "")]));
     assert!(said.contains("✗ policy") && said.contains("capwrap: not all that is installed"), "{said}");
+}
+
+/// The same with rpm: built by rpmbuild, installed by rpm below a folder. Scripts run there, in a
+/// chroot, so that the folder has a shell and a launcher that tells that it was called.
+#[test]
+fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
+    let folder = Folder::new();
+    let tree = folder.path("root");
+    for program in ["/bin/sh", "/usr/bin/tee"] {
+        let libraries = root(&["ldd", program]).run().stdout;
+        let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned);
+        for file in libraries.chain([program.to_owned()]) {
+            let target = format!("{tree}{file}");
+            fs::create_dir_all(Path::new(&target).parent().unwrap()).unwrap();
+            fs::copy(&file, &target).unwrap();
+        }
+    }
+    let include = fs::read_to_string(format!("{PACKAGING}/rpm/verify.spec.inc")).unwrap();
+    let build = |name: &str, path: &str, text: &str, more: &str| -> String {
+        let spec = format!(
+            "Name: {name}\nVersion: 1\nRelease: 1\nSummary: a test\nLicense: MIT\nBuildArch: noarch\nAutoReqProv: no\n\
+             %description\na test\n%install\nmkdir -p %{{buildroot}}$(dirname {path})\n\
+             cat > %{{buildroot}}{path} <<'END'\n{text}\nEND\nchmod 0755 %{{buildroot}}{path}\n%files\n{path}\n{more}\n"
+        );
+        let file = folder.path(&format!("{name}.spec"));
+        fs::write(&file, spec).unwrap();
+        let top = format!("_topdir {}", folder.path("build"));
+        let run = root(&["rpmbuild", "--quiet", "--define", &top, "--define", "_bindir /usr/bin", "-bb", &file]).run();
+        assert!(run.ok(), "{run:?}");
+        folder.path(&format!("build/RPMS/noarch/{name}-1-1.noarch.rpm"))
+    };
+    let install = |package: &str| {
+        let run = root(&["rpm", "--root", &tree, "--nodeps", "--install", package]).run();
+        assert!(run.ok(), "{run:?}");
+        run.stdout + &run.stderr
+    };
+    install(&build("capwrap", "/usr/bin/capwrap", "#!/bin/sh\necho \"called: $*\"; exit 1", &include));
+    let said = install(&build("some-tool", "/usr/bin/some-tool", "", ""));
+    assert!(said.contains("called: verify --all") && said.contains("capwrap: not all that is installed"), "{said}");
 }
