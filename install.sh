@@ -127,9 +127,12 @@ install_all() {
     done
     # Made by the program itself, so that they are those of its own options.
     for completion in $completions; do
-        target/release/capwrap-advisor completions "${completion%%:*}" > "target/completion.${completion%%:*}"
-        place 0644 "target/completion.${completion%%:*}" "$DESTDIR$PREFIX/share/${completion#*:}"
+        script=$(mktemp)
+        target/release/capwrap-advisor completions "${completion%%:*}" > "$script"
+        place 0644 "$script" "$DESTDIR$PREFIX/share/${completion#*:}"
+        rm -f "$script"
     done
+    place 0644 policies/capwrap-policy.schema.json "$share/capwrap-policy.schema.json"
     if [ -n "$DESTDIR" ]; then
         replace_launcher
         say "capwrap is below $DESTDIR$PREFIX; the package makes the group capwrap and runs 'capwrap enable'"

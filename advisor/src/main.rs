@@ -29,6 +29,8 @@ mod looked;
 mod meaning;
 mod observation;
 mod page;
+#[cfg(test)]
+mod pages;
 mod place;
 mod policy_source;
 mod probe;

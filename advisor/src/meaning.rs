@@ -113,7 +113,7 @@ pub const MEANINGS: [Meaning; 41] = [
     means(
         "turn process accounting on and off",
         Wide,
-        "acct(2) onto a file of its choosing appends records there as root",
+        "writes what every user runs into a file of its own, or ends the record",
     ),
     means(
         "mount, quotas, namespaces, and most of what has no capability of its own",
@@ -129,13 +129,13 @@ pub const MEANINGS: [Meaning; 41] = [
     means(
         "raise resource limits, use reserved disk blocks, override quotas",
         Wide,
-        "uses up what is reserved for root; changes the limits of processes of others with the same ids",
+        "uses up what is reserved for root; sets the limits of any process, so that it fails",
     ),
     means("set the clocks", Wide, "expired certificates and tickets are valid again; logs have false times"),
     means(
         "vhangup, and configure virtual terminals",
         Near,
-        "keyboard macros and input pushed into a terminal are typed by whoever uses it next (TIOCSTI since 6.5)",
+        "changes the console's keys (KDSKBSENT): an administrator's keystrokes type another command",
     ),
     means(
         "make device files",
@@ -162,24 +162,74 @@ pub const MEANINGS: [Meaning; 41] = [
     means("read the audit log by netlink", Wide, "reads what all others do, with their arguments"),
     means(
         "perf events and tracing, of the kernel and of all processes",
-        Wide,
+        Near,
         "reads registers, stacks and, with cap_bpf, any memory of any process and of the kernel: passwords, keys",
     ),
     means(
         "load BPF programs and maps",
-        Wide,
+        Near,
         "with cap_perfmon reads all memory, with cap_net_admin changes traffic; the verifier has had holes to root",
     ),
     means(
-        "checkpoint and restore: choose pids, write /proc/PID/map_files links, read others' map_files",
+        "checkpoint and restore: choose pids, open what others have mapped (/proc/PID/map_files)",
         Wide,
-        "takes the pid that another process is about to have; opens files that processes have mapped",
+        "takes the pid that another process is about to have, and so its place with who trusts pids",
     ),
 ];
 
 /// What this capability means.
 pub fn of(capability: Capability) -> &'static Meaning {
     &MEANINGS[usize::from(capability.number())]
+}
+
+/// Every capability, the one closest to root first: the order in which learning tries to do without.
+const CLOSEST_FIRST: [&str; 41] = [
+    "cap_sys_admin",
+    "cap_sys_module",
+    "cap_sys_rawio",
+    "cap_sys_ptrace",
+    "cap_dac_override",
+    "cap_setuid",
+    "cap_setgid",
+    "cap_setfcap",
+    "cap_chown",
+    "cap_fowner",
+    "cap_mknod",
+    "cap_sys_boot",
+    "cap_mac_admin",
+    "cap_mac_override",
+    "cap_dac_read_search",
+    "cap_setpcap",
+    "cap_sys_chroot",
+    "cap_sys_tty_config",
+    "cap_bpf",
+    "cap_perfmon",
+    "cap_checkpoint_restore",
+    "cap_net_admin",
+    "cap_syslog",
+    "cap_kill",
+    "cap_net_raw",
+    "cap_audit_control",
+    "cap_linux_immutable",
+    "cap_ipc_owner",
+    "cap_sys_resource",
+    "cap_sys_time",
+    "cap_sys_nice",
+    "cap_sys_pacct",
+    "cap_audit_read",
+    "cap_audit_write",
+    "cap_fsetid",
+    "cap_ipc_lock",
+    "cap_lease",
+    "cap_net_bind_service",
+    "cap_block_suspend",
+    "cap_wake_alarm",
+    "cap_net_broadcast",
+];
+
+/// The place of a capability among all: 0 is closest to root.
+pub fn rank(capability: Capability) -> usize {
+    CLOSEST_FIRST.iter().position(|name| *name == capability.name()).unwrap_or(CLOSEST_FIRST.len())
 }
 
 /// Those of a set that are root, each by itself.
@@ -190,6 +240,15 @@ pub fn root_alone(set: CapabilitySet) -> CapabilitySet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_capability_has_a_rank_that_its_closeness_agrees_with() {
+        let mut ranked: Vec<Capability> = Capability::all().collect();
+        ranked.sort_by_key(|one| rank(*one));
+        assert_eq!(rank(ranked[40]), 40, "one has no rank, or two have one");
+        assert!(ranked.windows(2).all(|pair| of(pair[0]).closeness >= of(pair[1]).closeness));
+        assert_eq!(rank(Capability::SYS_ADMIN), 0);
+    }
 
     #[test]
     fn what_leads_to_root_says_how() {

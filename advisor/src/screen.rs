@@ -7,7 +7,9 @@ use std::io::IsTerminal;
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set (no-color.org).
     Auto,
+    /// Even into files and pipes.
     Always,
+    /// Not even on a terminal.
     Never,
 }
 

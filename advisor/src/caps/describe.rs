@@ -39,7 +39,7 @@ fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
     let here = if last.is_some_and(|last| one.number() > last) { ", and this kernel has it not" } else { "" };
     let mut said = vec![
         ("opens", meaning.opens.to_owned(), Style::Plain),
-        ("reach", meaning.closeness.name().to_owned(), style(meaning.closeness)),
+        ("closeness", meaning.closeness.name().to_owned(), style(meaning.closeness)),
     ];
     if !meaning.escalation.is_empty() {
         said.push(("follows", meaning.escalation.to_owned(), Style::Plain));

@@ -53,8 +53,11 @@ pub const fn style(closeness: Closeness) -> Style {
 }
 
 fn text(last: Option<u8>, width: u16, styled: bool) -> String {
-    let mut table =
-        Table::new(&["nr", "capability", "since", "reach", "what it opens, and what follows from that"], width, styled);
+    let mut table = Table::new(
+        &["nr", "capability", "since", "closeness", "what it opens, and what follows from that"],
+        width,
+        styled,
+    );
     for one in Capability::all() {
         let (meaning, row) = (meaning::of(one), &TABLE[usize::from(one.number())]);
         let unknown = last.is_some_and(|last| one.number() > last);

@@ -247,7 +247,7 @@ mod tests {
             "A  first  (list)\n   3 capabilities: the list itself\nB  second  (list)\n   1 capability: the list itself\n   \
              a note that is longer than a line of a narrow screen, so that it has to be\n   broken somewhere\n\n \
              #  only in A      closeness  opens\n21  cap_sys_admin  root       mount, quotas, namespaces, and most of what has no\n                              \
-             capability of its own\n39  cap_bpf        wide       load BPF programs and maps\n\nstated  A     B\npid     host  own\n\n\
+             capability of its own\n39  cap_bpf        near root  load BPF programs and maps\n\nstated  A     B\npid     host  own\n\n\
              A has 2 capabilities that B lacks, of which cap_sys_admin is root by itself.\nBoth have 1 capability.\n"
         );
     }

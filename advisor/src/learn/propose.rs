@@ -4,7 +4,7 @@
 //! `[[grant]]` more, and only what a proof showed to be needless is taken out of those that held.
 
 use super::decide::{Evidence, Need, Needs};
-use super::sites;
+use crate::meaning;
 use anyhow::{Context, Result};
 use capwrap::policy::Policy;
 use capwrap::{Capability, CapabilitySet, printable};
@@ -189,7 +189,7 @@ fn whole(proposal: &Proposal) -> String {
     for need in &proposal.needs.needed {
         let Need { capability, .. } = need;
         // Whoever reads it before it is put in force is to see what that means.
-        text += &format!("\n# {capability} opens: {}\n", sites::opens(*capability));
+        text += &format!("\n# {capability} opens: {}\n", meaning::of(*capability).opens);
         text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
     text += if proposal.starts_others {
@@ -415,7 +415,7 @@ sha256 = "{}"
 [allow]
 groups = ["capwrap"]
 
-# cap_net_raw opens: packets of any content, and other users' traffic
+# cap_net_raw opens: raw and packet sockets: see and forge traffic
 [[grant]]
 caps = ["cap_net_raw"]
 why  = "learned: openat by /usr/bin/tool"

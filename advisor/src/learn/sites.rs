@@ -449,73 +449,6 @@ pub const EITHER_OR: &[EitherOr] = &[
     EitherOr { narrow: "cap_net_raw", broad: "cap_net_admin" },
 ];
 
-/// How close to root a capability is: one row of [`ROOTNESS`].
-pub struct Rootness {
-    /// The capability.
-    pub name: &'static str,
-    /// What who holds it can do with it at worst, in a few words.
-    pub opens: &'static str,
-}
-
-const fn rootness(name: &'static str, opens: &'static str) -> Rootness {
-    Rootness { name, opens }
-}
-
-/// Every capability, the one closest to root first: the order in which they are tried without.
-pub const ROOTNESS: &[Rootness] = &[
-    rootness("cap_sys_admin", "mounts, namespaces, most of what is root's"),
-    rootness("cap_sys_module", "code into the kernel"),
-    rootness("cap_sys_rawio", "physical memory, ports and disks"),
-    rootness("cap_sys_ptrace", "the memory of every process, thus code in root's"),
-    rootness("cap_dac_override", "every file, to write"),
-    rootness("cap_setuid", "every user's id, root's too"),
-    rootness("cap_setgid", "every group's id, shadow's and disk's too"),
-    rootness("cap_setfcap", "capabilities on any file of one's own"),
-    rootness("cap_chown", "every file, by owning it"),
-    rootness("cap_fowner", "the mode of every file"),
-    rootness("cap_mknod", "every disk, by a node of its own"),
-    rootness("cap_bpf", "programs in the kernel; with cap_perfmon all of its memory"),
-    rootness("cap_sys_boot", "another kernel, by kexec"),
-    rootness("cap_mac_admin", "the rules of the security modules"),
-    rootness("cap_mac_override", "past the rules of Smack"),
-    rootness("cap_dac_read_search", "every file, to read"),
-    rootness("cap_perfmon", "what every process and the kernel do; kernel memory through BPF"),
-    rootness("cap_setpcap", "the bounding set and securebits of its own process"),
-    rootness("cap_sys_chroot", "another root directory, and mount namespaces"),
-    rootness("cap_checkpoint_restore", "process ids of choice, files that others have mapped"),
-    rootness("cap_net_admin", "interfaces, routes, firewall"),
-    rootness("cap_fsetid", "setuid and setgid bits that survive a change"),
-    rootness("cap_syslog", "the kernel's log and addresses"),
-    rootness("cap_kill", "a signal to every process"),
-    rootness("cap_net_raw", "packets of any content, and other users' traffic"),
-    rootness("cap_audit_control", "the audit rules"),
-    rootness("cap_linux_immutable", "files marked immutable or append-only"),
-    rootness("cap_ipc_owner", "every System V queue, semaphore and memory"),
-    rootness("cap_sys_resource", "past quotas and limits"),
-    rootness("cap_sys_time", "the clock"),
-    rootness("cap_sys_tty_config", "every terminal's settings, vhangup"),
-    rootness("cap_sys_nice", "real-time priority, other processes' too"),
-    rootness("cap_sys_pacct", "process accounting on and off"),
-    rootness("cap_audit_read", "the audit log as it is written"),
-    rootness("cap_audit_write", "records in the audit log"),
-    rootness("cap_ipc_lock", "any amount of locked memory"),
-    rootness("cap_lease", "leases on files of others"),
-    rootness("cap_net_bind_service", "ports below 1024"),
-    rootness("cap_block_suspend", "keep the machine awake"),
-    rootness("cap_wake_alarm", "wake the machine at a time"),
-    rootness("cap_net_broadcast", "nothing: the kernel never asks for it"),
-];
-
-/// The place of a capability in [`ROOTNESS`]: 0 is closest to root.
-pub fn rank(capability: Capability) -> usize {
-    ROOTNESS.iter().position(|row| row.name == capability.name()).unwrap_or(ROOTNESS.len())
-}
-
-/// What who holds a capability can do with it at worst.
-pub fn opens(capability: Capability) -> &'static str {
-    ROOTNESS.iter().find(|row| row.name == capability.name()).map_or("", |row| row.opens)
-}
-
 /// The function that asked: the first of the call site that is not [`MACHINERY`].
 pub fn telling(call_site: &[String]) -> Option<&str> {
     beyond_machinery(call_site).first().map(|function| plain(function))
@@ -566,16 +499,6 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn how_close_to_root_is_told_of_every_capability_once() {
-        let named: BTreeSet<&str> = ROOTNESS.iter().map(|row| row.name).collect();
-        assert_eq!(named, Capability::all().map(Capability::name).collect());
-        assert_eq!(ROOTNESS.len(), named.len());
-        assert!(ROOTNESS.iter().all(|row| !row.opens.is_empty()));
-        assert_eq!(rank(Capability::SYS_ADMIN), 0);
-    }
 
     #[test]
     fn every_capability_that_a_table_names_exists() {
@@ -603,7 +526,7 @@ mod tests {
     #[test]
     fn the_narrow_half_of_a_pair_is_further_from_root() {
         for pair in EITHER_OR {
-            let rank = |name| rank(Capability::parse(name).unwrap());
+            let rank = |name| crate::meaning::rank(Capability::parse(name).unwrap());
             assert!(rank(pair.narrow) > rank(pair.broad), "{} {}", pair.narrow, pair.broad);
         }
     }

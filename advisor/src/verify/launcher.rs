@@ -4,7 +4,7 @@ use super::file::{self, shown};
 use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
 use crate::finding::Line;
-use crate::{launcher_file, reason};
+use crate::{launcher_file, process, reason};
 use capwrap::{CapabilitySet, paths};
 use std::path::Path;
 
@@ -29,6 +29,10 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
             lines.extend(file::copies(&found));
         }
         Err(error) => lines.push(Judged::unread("launcher", shown(path), &reason(&error))),
+    }
+    if process::UserNamespace::of(Path::new("/proc/self")).is_ok_and(|namespace| !namespace.is_initial()) {
+        let means = "a user namespace of its own: file capabilities count in it alone, and on its mounts not outside";
+        lines.push(Line::note("namespace", "not the initial one").means(means).into());
     }
     let advisor = Path::new(paths::PREFIX).join(paths::ADVISOR);
     match Installed::look(&advisor) {
