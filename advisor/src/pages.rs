@@ -153,8 +153,9 @@ fn the_man_pages_of_the_verbs_are_what_their_definitions_say() {
     for verb in verbs {
         let name = format!("capwrap-{}", verb.get_name());
         let sections = man().join("sections").join(format!("{name}.roff"));
-        let text = std::fs::read_to_string(&sections).unwrap_or_else(|error| panic!("{}: {error}", sections.display()));
-        let made = page(verb, Fragment::read(&text));
+        let text = std::fs::read_to_string(&sections);
+        assert!(text.is_ok(), "{}: {text:?}", sections.display());
+        let made = page(verb, Fragment::read(&text.unwrap()));
         let file = man().join(format!("{name}.1"));
         if std::env::var_os(BLESS).is_some() {
             std::fs::write(&file, &made).unwrap();

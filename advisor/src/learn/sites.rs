@@ -1,11 +1,10 @@
-//! What is known of the places in the kernel that check capabilities: data, in four tables.
+//! What is known of the places in the kernel that check capabilities: data, in three tables.
 //!
 //! A row of [`SITES`] is the knowledge that a check means less than it seems to. What no row speaks
 //! of counts in full. Functions are named as kallsyms names them; several names in one group are
 //! the same place in other releases, or its caller where a compiler inlines it.
 
 use crate::observation::{Credentials, Observation, Verdict};
-use capwrap::Capability;
 use capwrap::facts::KernelVersion;
 
 /// Functions that only lead to `cap_capable`: who asks is further out.
@@ -499,6 +498,7 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use capwrap::Capability;
 
     #[test]
     fn every_capability_that_a_table_names_exists() {
