@@ -205,3 +205,51 @@ fn another_file_system_is_scanned_unless_it_is_to_be_left_out() {
         assert!(root(&["umount", &mounted]).run().ok());
     });
 }
+
+/// The kernel stores no such attribute: they are written into a file system's image.
+#[test]
+fn attributes_that_the_kernel_does_not_show_are_told_in_a_line_each() {
+    in_own_mounts(|| {
+        let folder = Folder::new();
+        let image = folder.path("image");
+        fs::File::create(&image).unwrap().set_len(4 << 20).unwrap();
+        assert!(root(&["mkfs.ext4", "-q", &image]).run().ok());
+        let malformed: [&[u8]; 4] = [
+            b"\x01\0\0\x02\0\x20",
+            b"\0\0\0\x09\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x01\0\0\x01\0\x20\0\0\0\0\0\0",
+            b"\x02\0\0\0\0\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ];
+        for (number, bytes) in malformed.iter().enumerate() {
+            let (file, attribute) = (folder.path("file"), folder.path("attribute"));
+            fs::write(&file, "").unwrap();
+            fs::write(&attribute, bytes).unwrap();
+            for command in
+                [format!("write {file} f{number}"), format!("ea_set -f {attribute} f{number} security.capability")]
+            {
+                assert!(root(&["debugfs", "-w", "-R", &command, &image]).run().ok());
+            }
+        }
+        let mounted = folder.path("mounted");
+        fs::create_dir(&mounted).unwrap();
+        assert!(root(&["mount", "-o", "loop", &image, &mounted]).run().ok());
+        let run = root(&[CAPWRAP, "verify", "--scan", &mounted]).run();
+        assert!(root(&["umount", &mounted]).run().ok());
+        assert_eq!(run.code, 1, "{run:?}");
+        let told = run.stdout.matches("✗ capabilities  security.capability that the kernel does not show").count();
+        assert_eq!(told, malformed.len(), "{run:?}");
+    });
+}
+
+#[test]
+fn a_relative_tree_and_one_that_is_a_link_are_scanned_wherever_threads_stand() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path("tree/deep/deeper")).unwrap();
+    let tool = folder.copy(WITNESS, "tree/deep/deeper/tool");
+    assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+    symlink("tree", folder.path("link")).unwrap();
+    for name in ["tree", "link", "./tree/deep", "tree/../tree"] {
+        let run = root(&[CAPWRAP, "verify", "--scan", name, "--scan", name]).dir(&folder.0).run();
+        assert_eq!((run.code, run.stdout.matches(&tool).count()), (1, 1), "{name}: {run:?}");
+    }
+}

@@ -95,6 +95,9 @@ fn the_mark_of_inheritable_delivery_and_file_capabilities_of_a_policys_own_are_c
     assert_eq!(verify(&[&policy.name]).code, 0);
     drop(policy);
     let policy = Policy::tool(&tool, "", "[file]\ncaps = \"cap_net_raw=ep cap_net_admin+ei\"\n");
+    assert!(root(&["setcap", "-r", &tool]).run().ok());
+    assert_eq!(verify(&[&policy.name]).code, 0, "what a launch takes is right, too");
+    assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
     has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "cap_net_raw=ei: it is to carry");
     assert!(root(&["setcap", "cap_net_raw=ep cap_net_admin+ei", &tool]).run().ok());
     assert_eq!(verify(&[&policy.name]).code, 0);

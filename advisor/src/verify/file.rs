@@ -11,6 +11,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// Version 1 (before Linux 2.6.25) is one that is not shown, and that counts when the file is executed.
+const MALFORMED: &str = "truncated, of another byte order or an unknown version, or of version 1";
+
 /// Directories on the way, and the mount.
 pub fn place(found: &Installed) -> Vec<Judged> {
     let mut lines = Vec::new();
@@ -49,7 +52,7 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -
     let attribute = match &found.carries {
         Err(Unread::Failed(why)) => return Judged::unread(name, path, why),
         Err(Unread::Malformed(why)) => {
-            let means = format!("malformed: the kernel refuses to execute the file; it is to carry {to_carry}{of}");
+            let means = format!("{MALFORMED}; it is to carry {to_carry}{of}");
             return Judged::fixed_by(Line::problem(name, why).means(means).mend(mend), found, fix);
         }
         Ok(attribute) => attribute.as_ref(),
@@ -69,13 +72,11 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -
 }
 
 /// What getcap would print of it, and what that means, where no policy speaks of the file.
-pub fn unaccounted(found: &Installed) -> Judged {
+pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>) -> Judged {
     let name = "capabilities";
-    match &found.carries {
-        Err(Unread::Failed(why)) => Judged::unread(name, shown(&found.path), why),
-        Err(Unread::Malformed(why)) => {
-            Line::problem(name, why).means("malformed: the kernel refuses to execute the file").into()
-        }
+    match carries {
+        Err(Unread::Failed(why)) => Judged::unread(name, shown(path), why),
+        Err(Unread::Malformed(why)) => Line::problem(name, why).means(MALFORMED).into(),
         Ok(None) => Line::ok(name, "none").means("and no policy in force speaks of it").into(),
         Ok(Some(attribute)) => Line::problem(name, notation(Some(attribute)))
             .means(format!("{}; no policy accounts for it", judged(attribute)))

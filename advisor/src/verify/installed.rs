@@ -4,6 +4,7 @@ use crate::place::{self, Opening};
 use crate::reason;
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
 use nix::fcntl::OFlag;
+use nix::libc::EINVAL;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -100,8 +101,21 @@ impl Installed {
 
 /// The attribute of what a descriptor means, which may be one of O_PATH.
 pub fn carried(file: &File) -> Result<Option<Attribute>, Unread> {
-    let bytes = xattr::get_deref(by_descriptor(file), ATTRIBUTE).map_err(|error| Unread::Failed(reason(&error)))?;
+    decoded(xattr::get_deref(by_descriptor(file), ATTRIBUTE))
+}
+
+/// The attribute of what a path means, no link followed.
+pub fn carried_at(path: &Path) -> Result<Option<Attribute>, Unread> {
+    decoded(xattr::get(path, ATTRIBUTE))
+}
+
+fn decoded(bytes: io::Result<Option<Vec<u8>>>) -> Result<Option<Attribute>, Unread> {
     bytes
+        .map_err(|error| match error.raw_os_error() {
+            // What `cap_inode_getsecurity` says of every attribute that it cannot show.
+            Some(EINVAL) => Unread::Malformed(format!("{ATTRIBUTE} that the kernel does not show")),
+            _ => Unread::Failed(reason(&error)),
+        })?
         .map(|bytes| Attribute::decode(&bytes))
         .transpose()
         .map_err(|malformed| Unread::Malformed(malformed.to_string()))

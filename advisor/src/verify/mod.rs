@@ -178,7 +178,7 @@ fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<
     let mut subjects: Vec<Subject> =
         in_force.iter().filter(speaks).map(|name| policy::subject(name, names, now)).collect();
     if subjects.is_empty() {
-        let mut lines = vec![file::unaccounted(&found)];
+        let mut lines = vec![file::unaccounted(&found.path, &found.carries)];
         lines.extend(file::copies(&found));
         subjects.push(Subject { kind: Kind::File, name: file::shown(path), path: Some(found.path), lines });
     }

@@ -8,6 +8,7 @@ use super::names::{Names, Of};
 use super::policy::unknown;
 use crate::finding::Line;
 use crate::{launcher_file, reason};
+use capwrap::file_capabilities::Attribute;
 use capwrap::hex;
 use capwrap::policy::{Delivery, Policy};
 use std::io::ErrorKind;
@@ -127,6 +128,18 @@ fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
 
 fn capabilities(found: &Installed, policy: &Policy) -> Judged {
     let wanted = launcher_file::wanted_of_tool(policy);
+    if policy.file.is_some() && policy.exec.deliver == Delivery::Ambient {
+        // The policy serves both: those who launch the tool, and those who use setcap alone.
+        match &found.carries {
+            Ok(None) => return Line::ok("capabilities", "none").into(),
+            Ok(Some(Attribute { capabilities, root_id: None })) if Some(*capabilities) == wanted => {
+                return Line::note("capabilities", capabilities.to_string())
+                    .means("as the policy's [file] says; capwrap launches it only without")
+                    .into();
+            }
+            _ => {}
+        }
+    }
     let of = match (policy.file.is_some(), policy.exec.deliver) {
         (true, _) => ", as the policy's [file] says",
         (false, Delivery::Ambient) => " for ambient delivery: a launch is refused",

@@ -3,7 +3,7 @@
 mod walk;
 
 use super::file;
-use super::installed::{Installed, Unread};
+use super::installed::{self, Installed, Unread};
 use super::judged::{Judged, Kind, Subject};
 use crate::{in_force, launcher_file};
 use capwrap::file_capabilities::ATTRIBUTE;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use walk::{Met, Visitor};
+use walk::{Met, Visitor, is_gone};
 
 pub use walk::Reach;
 
@@ -59,6 +59,8 @@ pub fn scan(roots: &[PathBuf], reach: Reach, accounted: &Accounted) -> Scan {
     looker.progress.finish_and_clear();
     let mut subjects = looker.subjects.into_inner().unwrap_or_default();
     subjects.sort_by(|one, other| one.path.cmp(&other.path));
+    // One tree may lie in another.
+    subjects.dedup_by(|one, other| one.path == other.path);
     Scan { subjects, files: looker.files.into_inner() }
 }
 
@@ -87,9 +89,10 @@ impl Visitor for Looker<'_> {
         // Nearly all carry nothing, which one system call tells.
         match met.ask(|path| rustix::fs::lgetxattr(path, ATTRIBUTE, &mut [0; 64])) {
             // Without extended attributes, or gone meanwhile.
-            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOENT | Errno::NOTDIR) => {}
+            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOTDIR) => {}
+            Err(errno) if is_gone(errno) => {}
             Ok(_) | Err(_) => {
-                if let Some(subject) = look(&met.path(), self.accounted) {
+                if let Some(subject) = look(met, self.accounted) {
                     self.tell(subject);
                 }
             }
@@ -103,18 +106,27 @@ impl Visitor for Looker<'_> {
 }
 
 /// One that carries something.
-fn look(path: &Path, accounted: &Accounted) -> Option<Subject> {
+fn look(met: &Met, accounted: &Accounted) -> Option<Subject> {
+    let path = &met.path();
     let found = match Installed::look(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return beyond_paths(met),
         Err(error) => return Some(subject(path, Judged::unread("file", file::shown(path), &crate::reason(&error)))),
     };
     let judged = match (accounted.0.get(&found.identity), &found.carries) {
         (Some(wanted), _) => file::carries(&found, Some(wanted), ", as its policy says"),
         (None, Ok(None)) => return None,
-        (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => file::unaccounted(&found),
+        (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => file::unaccounted(path, &found.carries),
     };
     (judged.line.judgement != crate::finding::Judgement::Ok).then(|| subject(path, judged))
+}
+
+/// One whose path is longer than the kernel takes. No policy can name it.
+fn beyond_paths(met: &Met) -> Option<Subject> {
+    let path = &met.path();
+    let carries = met.ask(installed::carried_at);
+    (carries != Ok(None)).then(|| subject(path, file::unaccounted(path, &carries)))
 }
 
 fn subject(path: &Path, judged: Judged) -> Subject {

@@ -8,12 +8,12 @@
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::fchdir;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, fstat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, RawDir, fstat, openat, statat, statfs};
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -34,7 +34,7 @@ pub struct Met<'w> {
 }
 
 impl Met<'_> {
-    /// Its path: as the tree was named, and then on.
+    /// Its path, with the root's links followed.
     pub fn path(&self) -> PathBuf {
         self.directory.join(OsStr::from_bytes(self.name.to_bytes()))
     }
@@ -53,7 +53,7 @@ impl Met<'_> {
 pub trait Visitor: Sync {
     /// A regular file.
     fn file(&self, met: &Met);
-    /// A directory that cannot be read.
+    /// A directory that cannot be read, or something in one of which not even the kind is told.
     fn unread(&self, path: &Path, errno: Errno);
 }
 
@@ -61,11 +61,13 @@ pub trait Visitor: Sync {
 const BLOCK: usize = 32 * 1024;
 /// As many directories are held open on the way down, by each thread.
 const DEEPEST: usize = 128;
+/// The bytes of a path after which a long one is opened as far as that.
+const STEP: usize = 2048;
 
-/// Walks the trees. Links are not followed.
+/// Walks the trees. Links below their roots are not followed.
 pub fn walk(roots: &[PathBuf], reach: Reach, visitor: &impl Visitor) {
     let threads = reach.threads.max(1);
-    let queue = Queue::new(roots.iter().map(|root| Job { path: root.clone(), file_system: None }).collect(), threads);
+    let queue = Queue::new(roots.iter().filter_map(|root| begins_at(root, visitor)).collect(), threads);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -78,6 +80,18 @@ pub fn walk(roots: &[PathBuf], reach: Reach, visitor: &impl Visitor) {
             });
         }
     });
+}
+
+/// The root of a walk by its real path: it may be a link, as /bin is, and a relative one would mean
+/// something else in each directory that a thread stands in.
+fn begins_at(root: &Path, visitor: &impl Visitor) -> Option<Job> {
+    match root.canonicalize() {
+        Ok(path) => Some(Job { path, file_system: None }),
+        Err(error) => {
+            visitor.unread(root, Errno::from_io_error(&error).unwrap_or(Errno::IO));
+            None
+        }
+    }
 }
 
 /// A directory that is to be read.
@@ -99,7 +113,7 @@ struct Walker<'w, V> {
 
 impl<V: Visitor> Walker<'_, V> {
     fn begin(&mut self, job: Job) {
-        let opened = openat(CWD, &job.path, how(), Mode::empty());
+        let opened = open(&job.path);
         let mut path = job.path;
         match opened {
             Ok(directory) => self.descend(&directory, &mut path, job.file_system, 0),
@@ -135,7 +149,7 @@ impl<V: Visitor> Walker<'_, V> {
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(errno) => return self.visitor.unread(path, errno),
+                Err(errno) => return self.failed(path, errno, false),
             };
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
@@ -145,7 +159,10 @@ impl<V: Visitor> Walker<'_, V> {
                 // Some file systems do not tell.
                 FileType::Unknown => match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(about) => FileType::from_raw_mode(about.st_mode),
-                    Err(_) => continue,
+                    Err(errno) => {
+                        self.failed(&path.join(OsStr::from_bytes(name.to_bytes())), errno, false);
+                        continue;
+                    }
                 },
                 kind => kind,
             };
@@ -198,7 +215,7 @@ impl<V: Visitor> Walker<'_, V> {
 
     /// What went away meanwhile, or is a link by now, is nothing to tell.
     fn failed(&self, path: &Path, errno: Errno, is_root: bool) {
-        if is_root || !matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP) {
+        if is_root || !(matches!(errno, Errno::NOTDIR | Errno::LOOP) || is_gone(errno) || is_of_proc(path)) {
             self.visitor.unread(path, errno);
         }
     }
@@ -206,6 +223,40 @@ impl<V: Visitor> Walker<'_, V> {
     fn stand(&self, directory: &OwnedFd) -> bool {
         self.stands_there && fchdir(directory.as_fd()).is_ok()
     }
+}
+
+/// Whether this error tells that something was there and is not any more.
+pub fn is_gone(errno: Errno) -> bool {
+    // proc(5) says ESRCH of what belonged to a process that ended.
+    matches!(errno, Errno::NOENT | Errno::SRCH)
+}
+
+/// Whether it lies in proc(5), where no file has extended attributes, and where even root may not
+/// read everything.
+fn is_of_proc(path: &Path) -> bool {
+    statfs(path).is_ok_and(|about| about.f_type == PROC_SUPER_MAGIC)
+}
+
+/// Opens a directory however long its path is: the kernel takes no more than 4,096 bytes (PATH_MAX) at once.
+fn open(path: &Path) -> Result<OwnedFd, Errno> {
+    match openat(CWD, path, how(), Mode::empty()) {
+        Err(Errno::NAMETOOLONG) => open_by_steps(path),
+        opened => opened,
+    }
+}
+
+fn open_by_steps(path: &Path) -> Result<OwnedFd, Errno> {
+    let mut directory = openat(CWD, "/", how(), Mode::empty())?;
+    let mut step = PathBuf::new();
+    for component in path.components().filter(|component| matches!(component, Component::Normal(_))) {
+        // A name has 255 bytes at most (NAME_MAX).
+        if step.as_os_str().len() > STEP {
+            directory = openat(&directory, &step, how(), Mode::empty())?;
+            step.clear();
+        }
+        step.push(component);
+    }
+    openat(&directory, &step, how(), Mode::empty())
 }
 
 fn how() -> OFlags {
