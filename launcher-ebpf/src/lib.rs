@@ -62,6 +62,9 @@ pub const OPTION_IN_SET_ID: u8 = 4;
 /// The tracepoint does not carry the options.
 pub const OPTIONS_UNKNOWN: u8 = 0x80;
 
+/// In what the program `securebits` returns: they were read, and are the bits below.
+pub const SECUREBITS_KNOWN: u32 = 1 << 31;
+
 /// The credentials' own user namespace.
 pub const RELATION_SAME: u8 = 0;
 /// One that encloses it.

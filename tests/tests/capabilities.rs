@@ -149,17 +149,43 @@ fn threads_that_differ_from_their_process_are_marked() {
 }
 
 #[test]
+fn the_securebits_of_processes_and_threads_are_told_to_root() {
+    let locked = ["capsh", "--secbits=0x2f", "--", "-c", "echo ready; sleep 60 & wait"];
+    let plain = ["/bin/sh", "-c", "echo ready; sleep 60 & wait"];
+    let (locked, plain) = (Running::new(&locked), Running::new(&plain));
+    let run = root(&[CAPWRAP, "caps", "show", &locked.pid(), &plain.pid(), "--json"]).run();
+    let processes = json(&run)["processes"].clone();
+    assert_eq!((&processes[0]["securebits"], &processes[1]["securebits"]), (&0x2f.into(), &0.into()), "{run:?}");
+    let text = root(&[CAPWRAP, "caps", "show", &locked.pid()]).run().stdout;
+    assert!(
+        text.contains("noroot, noroot_locked, no_setuid_fixup, no_setuid_fixup_locked, keep_caps_locked"),
+        "{text}"
+    );
+    let unknown = caps(&["show", &plain.pid(), "--json"]);
+    assert!(json(&unknown)["processes"][0]["securebits"].is_null(), "{unknown:?}");
+    // A thread of its own mind: prctl(PR_SET_SECUREBITS, keep_caps), as python's ctypes calls it.
+    let script = "import ctypes, threading\n\
+        def thread():\n    ctypes.CDLL(None).prctl(28, 0x10, 0, 0, 0); print('ready', flush=True); threading.Event().wait()\n\
+        threading.Thread(target=thread, daemon=True).start(); threading.Event().wait()\n";
+    let running = Running::new(&["/usr/bin/python3", "-c", script]);
+    let object = json(&root(&[CAPWRAP, "caps", "show", &running.pid(), "--threads", "--json"]).run());
+    let threads = &object["processes"][0]["threads"];
+    assert_eq!((&threads[0]["securebits"], &threads[1]["securebits"]), (&0.into(), &0x10.into()));
+    assert_eq!(threads[1]["differs"], true);
+}
+
+#[test]
 fn all_that_hold_a_capability_are_those_that_pscap_finds() {
     let running = Running::new(&["/bin/sh", "-c", "echo ready; sleep 60 & wait"]);
+    // Processes come and go meanwhile: those that pscap found first and that are still there were there between.
+    let theirs = root(&["pscap", "-a"]).run();
     let object = json(&root(&[CAPWRAP, "caps", "show", "--all", "--json"]).run());
     let own: Vec<u64> = object["processes"].as_array().unwrap().iter().filter_map(|one| one["id"].as_u64()).collect();
-    let theirs = root(&["pscap", "-a"]).run();
     let theirs: Vec<u64> = theirs
         .stdout
         .lines()
         .skip(1)
         .filter_map(|line| line.split_whitespace().nth(1)?.parse().ok())
-        // Processes come and go between the two.
         .filter(|pid| std::fs::metadata(format!("/proc/{pid}")).is_ok())
         .collect();
     assert!(theirs.contains(&u64::from(running.0.id())), "pscap shows {theirs:?}");

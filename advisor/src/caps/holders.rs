@@ -13,7 +13,7 @@ pub struct Holder {
     pub rights: Rights,
     /// Its user namespace, where who asks may know.
     pub namespace: Option<UserNamespace>,
-    /// Its securebits: known of the calling thread alone, for the kernel shows nobody else's.
+    /// Its securebits, where they were asked for and could be read: the kernel shows them in no file.
     pub securebits: Option<u32>,
 }
 
@@ -24,22 +24,14 @@ impl Holder {
     /// There is none (any more).
     pub fn read(id: i32, folder: &Path) -> io::Result<Self> {
         let rights = process::rights(folder)?;
-        let is_own = id == std::process::id() as i32;
-        Ok(Self {
-            id,
-            rights,
-            namespace: UserNamespace::of(folder).ok(),
-            securebits: is_own
-                .then(|| rustix::thread::capabilities_secure_bits().ok().map(|bits| bits.bits()))
-                .flatten(),
-        })
+        Ok(Self { id, rights, namespace: UserNamespace::of(folder).ok(), securebits: None })
     }
 
     /// Whether two have the same rights, whatever their names are.
     pub fn is_like(&self, other: &Self) -> bool {
         let of = |one: &Self| {
             let Rights { inheritable, permitted, effective, bounding, ambient, no_new_privs, seccomp, .. } = one.rights;
-            (inheritable, permitted, effective, bounding, ambient, no_new_privs, seccomp, one.namespace)
+            (inheritable, permitted, effective, bounding, ambient, no_new_privs, seccomp, one.namespace, one.securebits)
         };
         of(self) == of(other)
     }

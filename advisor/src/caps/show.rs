@@ -5,6 +5,7 @@ use super::{Form, SCHEMA, mask, tree};
 use crate::looked::Looked;
 use crate::meaning;
 use crate::page::{Entry, Page};
+use crate::probe::securebits::Securebits;
 use crate::screen::{self, Style};
 use crate::{mended, reason};
 use anyhow::Result;
@@ -46,8 +47,10 @@ impl Show {
         let words = if self.pids.is_empty() { &own[..] } else { &self.pids[..] };
         let pids = words.iter().map(|word| pid(word)).collect::<Result<Vec<_>>>()?;
         let (mut shown, mut looked) = (Vec::new(), Looked::Clean);
+        // It takes rights and a kernel that not everybody has; what it would tell is then not known.
+        let mut securebits = Securebits::load().ok();
         for pid in pids {
-            match process(pid, self.threads) {
+            match process(pid, self.threads, securebits.as_mut()) {
                 Ok(process) => shown.push(process),
                 Err(error) => {
                     crate::print_error(&format!("cannot show process {pid}: {}", reason(&error)), None);
@@ -72,12 +75,19 @@ struct Process {
     others: Vec<Holder>,
 }
 
-fn process(pid: i32, with_threads: bool) -> std::io::Result<Process> {
-    let first = Holder::read(pid, &holders::folder(pid)).map_err(|error| match error.raw_os_error() {
+fn process(pid: i32, with_threads: bool, securebits: Option<&mut Securebits>) -> std::io::Result<Process> {
+    let mut first = Holder::read(pid, &holders::folder(pid)).map_err(|error| match error.raw_os_error() {
         Some(ENOENT | ESRCH) => std::io::Error::other("there is no such process"),
         _ => error,
     })?;
-    let others = if with_threads { holders::threads(pid)? } else { Vec::new() };
+    let mut others = if with_threads { holders::threads(pid)? } else { Vec::new() };
+    if let Some(securebits) = securebits {
+        let folder = holders::folder(pid);
+        first.securebits = securebits.of(&folder);
+        for thread in &mut others {
+            thread.securebits = securebits.of(&folder.join("task").join(thread.id.to_string()));
+        }
+    }
     Ok(Process { first, others })
 }
 
@@ -208,7 +218,7 @@ fn entries(one: &Holder, known: CapabilitySet) -> Vec<Entry<'static>> {
         _ => "not shown",
     };
     let securebits =
-        one.securebits.map_or_else(|| "not shown by the kernel, but to the process itself".to_owned(), bits);
+        one.securebits.map_or_else(|| "not known: it takes root to read them (Linux 5.10, with BTF)".to_owned(), bits);
     let said = [
         ("no_new_privs", rights.no_new_privs.map_or("not shown", |set| if set { "yes" } else { "no" }).to_owned()),
         ("seccomp", seccomp.to_owned()),
@@ -244,7 +254,7 @@ fn differences(one: &Holder, other: &Holder) -> Vec<bool> {
     let rest = [
         own.no_new_privs != others.no_new_privs,
         own.seccomp != others.seccomp,
-        false,
+        one.securebits != other.securebits,
         one.namespace != other.namespace,
     ];
     sets.chain(rest).collect()

@@ -8,6 +8,7 @@ mod kprobe;
 mod offsets;
 mod reading;
 mod rights;
+pub mod securebits;
 mod symbols;
 
 pub use back_end::{BackEnd, attempts, open};

@@ -197,7 +197,7 @@ impl Probe {
 }
 
 /// The inode number of the user namespace that this process is in, and the command with it.
-pub fn own_user_namespace() -> Result<u32> {
+fn own_user_namespace() -> Result<u32> {
     use std::os::linux::fs::MetadataExt;
     let path = "/proc/self/ns/user";
     let inode = std::fs::metadata(path).with_context(|| format!("cannot read {path}"))?.st_ino();

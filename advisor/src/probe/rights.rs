@@ -1,16 +1,15 @@
 //! What loading the probe takes, told before the kernel only says that it is not permitted.
 
 use crate::mended;
+use crate::process::UserNamespace;
 use anyhow::Result;
 use caps::{CapSet, Capability};
-
-/// The inode number of the initial user namespace (include/linux/proc_ns.h: PROC_USER_INIT_INO).
-const INITIAL_USER_NAMESPACE: u32 = 0xEFFF_FFFD;
+use std::path::Path;
 
 /// # Errors
 /// What is missing, and what gives it.
 pub fn check() -> Result<()> {
-    if super::reading::own_user_namespace().is_ok_and(|own| own != INITIAL_USER_NAMESPACE) {
+    if UserNamespace::of(Path::new("/proc/self")).is_ok_and(|own| !own.is_initial()) {
         return Err(mended(
             "the probe cannot be loaded in a user namespace: cap_bpf counts in the initial one alone",
             "run it outside, or in a container without a user namespace of its own",

@@ -1,0 +1,68 @@
+//! The securebits of any process or thread. The kernel shows them in no file; a BPF program that is
+//! run once for each reads them (launcher-ebpf/src/securebits).
+
+use super::kernel_types::KernelTypes;
+use super::offsets::VMLINUX;
+use super::rights;
+use anyhow::{Context, Result};
+use aya::programs::RawTracePoint;
+use aya::{Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun};
+use capwrap_ebpf::SECUREBITS_KNOWN;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/securebits.o");
+
+/// The loaded program, and where the members that it follows lie.
+pub struct Securebits {
+    ebpf: Ebpf,
+    offsets: [u64; 9],
+}
+
+impl Securebits {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// Missing rights, a kernel without BTF or older than 5.10.
+    pub fn load() -> Result<Self> {
+        rights::check()?;
+        let btf = std::fs::read(VMLINUX).with_context(|| format!("cannot read {VMLINUX}"))?;
+        let offsets = offsets(&KernelTypes::read(&btf)?)?;
+        let mut ebpf = EbpfLoader::new().btf(None).load(OBJECT)?;
+        program(&mut ebpf)?.load()?;
+        Ok(Self { ebpf, offsets })
+    }
+
+    /// Those of a process or thread, by its folder under `/proc`. `None` where it has ended, or the
+    /// kernel does not run such programs.
+    pub fn of(&mut self, folder: &Path) -> Option<u32> {
+        let folder = File::open(folder).ok()?;
+        let mut options = RawTracePointRunOptions::new();
+        options.args[0] = u64::try_from(folder.as_raw_fd()).ok()?;
+        options.args[1..10].copy_from_slice(&self.offsets);
+        let answer = program(&mut self.ebpf).ok()?.test_run(options).ok()?.return_value;
+        (answer & SECUREBITS_KNOWN != 0).then_some(answer & !SECUREBITS_KNOWN)
+    }
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint> {
+    Ok(ebpf.program_mut("securebits").context("the object has no program securebits")?.try_into()?)
+}
+
+/// In the order in which the program follows them.
+fn offsets(types: &KernelTypes) -> Result<[u64; 9]> {
+    let member = |name: &'static str, member: &'static str| types.structure(name)?.offset(&[member]).map(u64::from);
+    let inode = member("proc_inode", "vfs_inode")?;
+    Ok([
+        member("task_struct", "files")?,
+        member("files_struct", "fdt")?,
+        member("fdtable", "fd")?,
+        member("file", "f_inode")?,
+        member("proc_inode", "pid")?.wrapping_sub(inode),
+        member("pid", "tasks")?,
+        member("task_struct", "pid_links")?,
+        member("task_struct", "real_cred")?,
+        member("cred", "securebits")?,
+    ])
+}
