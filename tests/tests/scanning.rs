@@ -253,3 +253,55 @@ fn a_relative_tree_and_one_that_is_a_link_are_scanned_wherever_threads_stand() {
         assert_eq!((run.code, run.stdout.matches(&tool).count()), (1, 1), "{name}: {run:?}");
     }
 }
+
+/// The names that a scan from this directory tells of, and how it ended.
+fn told_from(directory: &Path, roots: &[&str]) -> (BTreeSet<String>, i32) {
+    let roots = roots.iter().flat_map(|root| ["--scan", root]);
+    let words: Vec<&str> = [CAPWRAP, "verify", "--json"].into_iter().chain(roots).collect();
+    let output = std::process::Command::new(words[0]).args(&words[1..]).current_dir(directory).output().unwrap();
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let subjects = object["subjects"].as_array().unwrap();
+    let names: BTreeSet<String> = subjects.iter().map(|subject| subject["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names.len(), subjects.len(), "something is told twice: {object}");
+    (names, output.status.code().unwrap())
+}
+
+#[test]
+fn a_file_beyond_the_longest_path_is_found_and_told() {
+    use nix::fcntl::{OFlag, openat};
+    use nix::sys::stat::{Mode, mkdirat};
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "tool");
+    assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+    let name = "d".repeat(250);
+    let mut directory = fs::File::open(&folder.0).unwrap();
+    for _ in 0..20 {
+        mkdirat(&directory, name.as_str(), Mode::from_bits_truncate(0o755)).unwrap();
+        directory = openat(&directory, name.as_str(), OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
+    }
+    nix::unistd::linkat(nix::fcntl::AT_FDCWD, tool.as_str(), &directory, "deep", nix::fcntl::AtFlags::empty()).unwrap();
+    let (told, code) = told_from(Path::new("/"), &[folder.0.to_str().unwrap()]);
+    assert_eq!(code, 1, "{told:?}");
+    assert!(told.iter().any(|path| path.ends_with("/deep") && path.len() > 5000), "{told:?}");
+    assert!(told.len() == 2 && told.contains(&tool), "{told:?}");
+}
+
+#[test]
+fn files_that_come_and_go_are_no_fault_of_the_scan() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = Folder::new();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let coming = folder.0.join("comes/and/goes");
+                fs::create_dir_all(&coming).unwrap();
+                (0..20).for_each(|number| fs::write(coming.join(number.to_string()), "").unwrap());
+                fs::remove_dir_all(folder.0.join("comes")).unwrap();
+            }
+        });
+        let codes: Vec<i32> = (0..100).map(|_| told_from(Path::new("/"), &[folder.0.to_str().unwrap()]).1).collect();
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(codes, vec![0; 100]);
+    });
+}
