@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// Writes beside the file and renames over it, so that no reader ever sees half of it. The new
 /// file belongs to root and only root can write it.
@@ -16,6 +17,9 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
         file.write_all(text.as_bytes())?;
+        // Changed later than modified is how the launcher tells what was put in place whole from what an
+        // editor is writing; the clock of a file system may stand still for ten milliseconds.
+        file.set_modified(SystemTime::now() - Duration::from_millis(20))?;
         file.sync_all()?;
         std::fs::rename(&beside, path)?;
         File::open(directory)?.sync_all()

@@ -5,6 +5,8 @@
 //! puts a policy in force that gives the launcher every capability, so that each test may grant
 //! what it likes.
 
+pub mod versions;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -43,8 +45,7 @@ impl Policy {
 
     pub fn named(name: &str, text: &str) -> Self {
         let path = Path::new(POLICIES).join(format!("{name}.toml"));
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        put(&path, text);
         Self { name: name.to_owned(), path }
     }
 
@@ -70,6 +71,15 @@ impl Drop for Policy {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Puts a whole file in place, as capwrap's own writer does: launches wait for one that is written there.
+pub fn put(path: &Path, text: impl AsRef<[u8]>) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, text).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::File::options().append(true).open(&beside).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    fs::rename(&beside, path).unwrap();
 }
 
 fn quoted(list: &str) -> String {

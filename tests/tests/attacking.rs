@@ -104,7 +104,7 @@ fn a_policy_folder_that_others_can_write_or_own_is_refused() {
     in_own_mounts(|| {
         cover("/etc/capwrap");
         fs::create_dir(POLICIES).unwrap();
-        fs::write(&policy.path, text).unwrap();
+        put(&policy.path, text);
         let set = |path: &str, mode, owner| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
             std::os::unix::fs::chown(path, Some(owner), None).unwrap();
@@ -399,7 +399,7 @@ fn no_policy_text_makes_the_launcher_panic_or_run_half_of_it() {
     let (mut refused, mut ran) = (0, 0);
     // Cut anywhere, it is refused, or it is a policy of its own that grants no more.
     for end in 0..whole.len() {
-        fs::write(&policy.path, &whole[..end]).unwrap();
+        put(&policy.path, &whole[..end]);
         let run = capwrap(&[&policy.name]).run();
         if run.ok() {
             assert_eq!(run.witness().sets()[2] & !mask("net_raw,net_admin"), 0, "{end}");
@@ -421,7 +421,7 @@ fn no_policy_text_makes_the_launcher_panic_or_run_half_of_it() {
         &"a=[".repeat(20_000),
         &"\"".repeat(9),
     ] {
-        fs::write(&policy.path, odd).unwrap();
+        put(&policy.path, odd);
         capwrap(&[&policy.name]).run().refused(&[policy.path.to_str().unwrap()]);
     }
 }

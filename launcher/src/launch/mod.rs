@@ -10,5 +10,6 @@ pub mod own_process;
 pub mod policy_file;
 pub mod record;
 pub mod sanitise;
+pub mod saving;
 pub mod tool;
 pub mod verb;

@@ -1,9 +1,11 @@
 //! Step 3: the policy, found by the tool's name and nothing else.
 
+use crate::launch::saving::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::walk::{self, Fault};
 use capwrap::policy::{MAX_BYTES, Policy};
 use capwrap::{hex, paths};
+use nix::sys::stat::fstat;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,20 +24,36 @@ pub struct PolicyFile {
 /// Opens, checks and reads the policy of the tool.
 pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     let path = Path::new(paths::POLICIES).join(format!("{name}.toml"));
-    let opened = walk::open(&path, 0).map_err(|fault| unusable(name, &path, &fault))?;
-    // One byte more than is allowed tells a file that is too large.
-    let most = MAX_BYTES as u64 + 1;
-    let expected = u64::try_from(opened.status.st_size).unwrap_or(0).min(most);
-    let mut text = Vec::with_capacity(expected as usize + 1);
-    opened.file.take(most).read_to_end(&mut text).or_refuse(|| format!("read {}", path.display()))?;
-    if text.len() > MAX_BYTES {
-        return Err(Refusal::new(format!("{} is larger than {} KiB", path.display(), MAX_BYTES / 1024)));
-    }
+    let text = read_whole(name, &path)?;
     let sha256 = hex::encode(&Sha256::digest(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
     let policy = Policy::read(&text)
         .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).perhaps_mended_by(error.mend))?;
     Ok(PolicyFile { path, policy, sha256 })
+}
+
+/// The text of the file, once nobody is about to write more of it.
+fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
+    let mut watch = Watch::default();
+    for _ in 0..saving::LOOKS {
+        let mut opened = walk::open(path, 0).map_err(|fault| unusable(name, path, &fault))?;
+        let before = Stamp::of(&opened.status);
+        // One byte more than is allowed tells a file that is too large.
+        let most = MAX_BYTES as u64 + 1;
+        let expected = u64::try_from(opened.status.st_size).unwrap_or(0).min(most);
+        let mut text = Vec::with_capacity(expected as usize + 1);
+        let read = || format!("read {}", path.display());
+        opened.file.by_ref().take(most).read_to_end(&mut text).or_refuse(read)?;
+        let after = Stamp::of(&fstat(&opened.file).or_refuse(read)?);
+        if watch.is_whole(before, after) {
+            if text.len() > MAX_BYTES {
+                return Err(Refusal::new(format!("{} is larger than {} KiB", path.display(), MAX_BYTES / 1024)));
+            }
+            return Ok(text);
+        }
+        std::thread::sleep(saving::BETWEEN_LOOKS);
+    }
+    Err(Refusal::new(format!("{} is being written", path.display())).mended_by("run it again once it is saved"))
 }
 
 fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {

@@ -4,8 +4,10 @@
 //!   witness wait                 say it, then wait until standard input ends
 //!   witness exec PROGRAM ARGS…   become another program, or say `exec ERRNO`
 //!   witness spawn PROGRAM ARGS…  start one and wait for it, or say `spawn ERRNO`
+//!   witness version POLICY       end with 0 if all that was given is of one version of that policy
 //!   witness repeat-exec          call execveat as the launcher does, without knowing its number
 
+use capwrap_tests::versions;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -23,6 +25,7 @@ fn main() {
             Ok(status) => println!("spawn ended {status}"),
             Err(error) => println!("spawn {}", error.raw_os_error().unwrap_or(0)),
         },
+        Some("version") => std::process::exit(version(&arguments[1].to_string_lossy()).into()),
         Some("repeat-exec") => repeat_exec(),
         Some("wait") => {
             say();
@@ -67,13 +70,33 @@ fn say() {
         println!("fd {number} {target}");
     }
     for (number, name) in capwrap::policy::RESOURCES.iter().enumerate() {
-        let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: getrlimit writes one rlimit64 to `limit`.
-        unsafe { libc::getrlimit64(number as _, &raw mut limit) };
-        println!("limit {name} {} {}", limit.rlim_cur, limit.rlim_max);
+        let (soft, hard) = limit(number as _);
+        println!("limit {name} {soft} {hard}");
     }
     println!("exe {}", fs::read_link("/proc/self/exe").unwrap_or_default().display());
     println!("cwd {}", std::env::current_dir().unwrap_or_default().display());
+}
+
+/// Whether what the process has is all of one version of this policy.
+fn version(policy: &str) -> u8 {
+    let version = std::env::var(versions::VARIABLE).ok().and_then(|version| version.parse().ok()).unwrap_or(0);
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = |name| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(name)?.trim(), 16).ok());
+    let sets = ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].map(|name| set(name).unwrap_or(u64::MAX));
+    let (files, _) = limit(libc::RLIMIT_NOFILE);
+    if versions::is_one(policy, version, sets, files) {
+        return 0;
+    }
+    eprintln!("{policy} in version {version}: sets {sets:x?}, {files} files");
+    versions::MIXED
+}
+
+/// The soft and the hard limit of a resource.
+fn limit(number: libc::__rlimit_resource_t) -> (u64, u64) {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes one rlimit64 to `limit`.
+    unsafe { libc::getrlimit64(number, &raw mut limit) };
+    (limit.rlim_cur, limit.rlim_max)
 }
 
 /// The shape of the launcher's own exec, with one wrong number after the other.

@@ -1,0 +1,189 @@
+//! Launches while policies change: many at once, and beside an editor.
+
+use capwrap_tests::*;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// As many launches as are wanted: `CAPWRAP_LAUNCHES`.
+fn launches() -> String {
+    std::env::var("CAPWRAP_LAUNCHES").unwrap_or_else(|_| "200000".to_owned())
+}
+
+/// Saves a file as editors do, piece by piece with a pause after each.
+fn save(path: &Path, text: &str, way: Way, pause: Duration) {
+    let pieces = text.as_bytes().chunks(text.len().div_ceil(way.pieces()));
+    let mut file = match way {
+        // nano, and `cat >`: the same file, emptied.
+        Way::Emptied(_) => File::create(path).unwrap(),
+        // One that writes over what was there.
+        Way::Over(_) => File::options().write(true).open(path).unwrap(),
+        // vim: the old one is renamed, and a new one is written under its name.
+        Way::New(_) => {
+            fs::rename(path, path.with_extension("toml~")).unwrap();
+            File::create(path).unwrap()
+        }
+    };
+    for piece in pieces {
+        std::thread::sleep(pause);
+        file.write_all(piece).unwrap();
+    }
+    if let Way::Over(_) = way {
+        std::thread::sleep(pause);
+        file.set_len(text.len() as u64).unwrap();
+    }
+}
+
+/// How, and in how many pieces.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Emptied(usize),
+    Over(usize),
+    New(usize),
+}
+
+impl Way {
+    const fn pieces(self) -> usize {
+        match self {
+            Self::Emptied(pieces) | Self::Over(pieces) | Self::New(pieces) => pieces,
+        }
+    }
+}
+
+#[test]
+fn a_policy_that_an_editor_is_saving_is_launched_whole_or_not_at_all() {
+    let name = "t-edited";
+    let policy = Policy::named(name, &versions::text(name, MEMBER, versions::LAST));
+    let member = |wanted: &str| {
+        let run = capwrap(&[name, "version", name]).run();
+        if run.code == 125 {
+            run.refused(&[]);
+        } else {
+            assert!(run.ok(), "{wanted}: {run:?}");
+        }
+        run.ok()
+    };
+    assert!(member("as it was put"));
+    for (number, way) in
+        [Way::Emptied(2), Way::Emptied(9), Way::Over(2), Way::Over(9), Way::New(2), Way::New(9)].into_iter().enumerate()
+    {
+        // Now short and now long.
+        let version = if number % 2 == 0 { 1 } else { versions::LAST };
+        let saved = AtomicBool::new(false);
+        let mut during = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Never as long as a launch waits for.
+                let pause = Duration::from_millis(1_600 / way.pieces() as u64);
+                save(&policy.path, &versions::text(name, MEMBER, version), way, pause);
+                saved.store(true, Ordering::Relaxed);
+            });
+            std::thread::sleep(Duration::from_millis(20));
+            while !saved.load(Ordering::Relaxed) {
+                scope.spawn(|| member(&format!("{way:?}")));
+                during += 1;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        assert!(during > 5, "{way:?}: {during} launches");
+        assert!(member(&format!("after {way:?}")));
+    }
+    fs::remove_file(policy.path.with_extension("toml~")).unwrap();
+}
+
+#[test]
+fn a_policy_that_is_written_without_end_is_refused() {
+    let name = "t-endless";
+    let policy = Policy::named(name, &versions::text(name, MEMBER, 1));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                fs::write(&policy.path, versions::text(name, MEMBER, 1)).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        let run = capwrap(&[name, "version", name]).run();
+        over.store(true, Ordering::Relaxed);
+        run.refused(&["is being written", "mend: run it again once it is saved"]);
+    });
+}
+
+/// Everything that the changes below touch is this test's own: policies, and the launcher's file.
+#[test]
+fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
+    let replaced = ["replaced-0", "replaced-1", "replaced-2", "replaced-3"];
+    let launcher = fs::read(CAPWRAP).unwrap();
+    in_own_mounts(|| {
+        cover("/etc/capwrap");
+        fs::create_dir(POLICIES).unwrap();
+        cover("/usr/local/bin");
+        fs::write(CAPWRAP, launcher).unwrap();
+        fs::set_permissions(CAPWRAP, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let write = |name: &str, version| put(&versions::path(name), versions::text(name, MEMBER, version));
+        for name in replaced.iter().chain(&["on-and-off", "edited"]) {
+            write(name, 1);
+        }
+        assert!(root(&[CAPWRAP, "enable"]).run().ok());
+        let over = AtomicBool::new(false);
+        // Versions in an order of no order, each of them in turn.
+        let version = |turn: u64| 1 + turn * 389 % versions::LAST;
+        let until_over = |change: &dyn Fn(u64)| {
+            (0..).take_while(|_| !over.load(Ordering::Relaxed)).inspect(|turn| change(*turn)).count()
+        };
+        let launches = launches();
+        let said = std::thread::scope(|scope| {
+            let replacing = scope.spawn(|| {
+                until_over(&|turn| {
+                    write(replaced[turn as usize % replaced.len()], version(turn));
+                    std::thread::sleep(Duration::from_millis(1));
+                })
+            });
+            let switching = scope.spawn(|| {
+                until_over(&|turn| {
+                    let verb = if turn % 2 == 0 { "disable" } else { "enable" };
+                    let run = root(&[CAPWRAP, verb, "on-and-off"]).run();
+                    assert!(run.ok(), "{run:?}");
+                })
+            });
+            let editing = scope.spawn(|| {
+                until_over(&|turn| {
+                    let way = [Way::Emptied(5), Way::Over(5), Way::New(5)][turn as usize % 3];
+                    let text = versions::text("edited", MEMBER, version(turn));
+                    save(&versions::path("edited"), &text, way, Duration::from_millis(5));
+                    std::thread::sleep(Duration::from_secs(3));
+                })
+            });
+            // A launch of the one that is edited may wait, so there are fewer of them.
+            let mut policies: Vec<&str> = replaced.into_iter().cycle().take(180).collect();
+            policies.extend(["on-and-off"; 18]);
+            policies.extend(["edited"; 2]);
+            let callers = [&[env!("CARGO_BIN_EXE_callers"), &launches, "64"], &policies[..]].concat();
+            let said = user(MEMBER, &callers).run();
+            over.store(true, Ordering::Relaxed);
+            println!("{said:?}");
+            for (what, turns) in [("replaced", replacing), ("switched", switching), ("edited", editing)] {
+                let turns = turns.join().unwrap();
+                println!("{what} {turns} times");
+                assert!(turns > 2, "{what} {turns} times");
+            }
+            said
+        });
+        assert!(said.ok(), "{said:?}");
+        // Each kind of refusal is one that a change can cause.
+        for line in said.stdout.lines().filter(|line| line.contains(" refused: ")) {
+            let known = ["no policy for", "cap_sys_time"];
+            assert!(known.iter().any(|words| line.contains(words)), "{line}");
+        }
+        // Nothing is left of any of it.
+        let left = root(&["pgrep", "-x", "capwrap|witness"]).run();
+        assert_eq!(left.stdout, "");
+        let mut names: Vec<String> =
+            fs::read_dir(POLICIES).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| !name.ends_with(".toml") && name != "edited.toml~");
+        assert_eq!(names, Vec::<String>::new());
+    });
+}
