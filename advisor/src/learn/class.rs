@@ -353,6 +353,7 @@ pub mod tests {
             granted("ipc_lock", "mmap", &["capable", "do_mmap", "vm_mmap_pgoff"]),
             granted("perfmon", "perf_event_open", &["capable", "__do_sys_perf_event_open"]),
             granted("net_admin", "setsockopt", &["ns_capable", "do_tcp_setsockopt", "do_sock_setsockopt"]),
+            granted("net_admin", "setsockopt", &["ns_capable", "tcp_setsockopt", "__sys_setsockopt"]),
             granted("dac_read_search", "execve", &["generic_permission", "would_dump", "begin_new_exec"]),
             denied("sys_resource", "pipe2", &["capable", "alloc_pipe_info", "create_pipe_files"]),
             granted("sys_admin", "pipe2", &["capable", "alloc_pipe_info", "create_pipe_files"]),
@@ -518,5 +519,13 @@ pub mod tests {
         assert_eq!(classes(&[refused, granted("sys_nice", "ioprio_set", site)], &enough), [Speculative, Needed]);
         let older = RunFacts { kernel: KernelVersion { major: 5, minor: 4, patch: 0 }, ..with_everything() };
         assert_eq!(class(&asked, &older)[0].instead, None);
+    }
+
+    #[test]
+    fn giving_way_to_others_asked_for_a_capability_before_linux_6() {
+        let asked = [granted("sys_nice", "sched_setscheduler", &["capable", "__sched_setscheduler"])];
+        assert_eq!(classes(&asked, &with_everything()), [Needed]);
+        let older = RunFacts { kernel: KernelVersion { major: 5, minor: 10, patch: 0 }, ..with_everything() };
+        assert_eq!(classes(&asked, &older), [Speculative]);
     }
 }

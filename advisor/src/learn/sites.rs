@@ -247,9 +247,19 @@ pub const SITES: &[Site] = &[
         why: "asked before one's rights over the process are looked at",
         ..ROW
     },
-    // net/ipv4/tcp.c: TCP_CONGESTION asks before the algorithm is looked at, and most are open to all.
+    // kernel/sched/core.c: asked of every user before it was looked at whether more is wanted (Linux 5.10);
+    // since "sched: only perform capability check on privileged operation" it is asked last (Linux 6.1).
     Site {
-        functions: &[&["do_tcp_setsockopt", "tcp_set_congestion_control"]],
+        telling: &["__sched_setscheduler"],
+        capabilities: &["cap_sys_nice"],
+        until: (6, 0),
+        why: "asked before it is looked at whether more is wanted",
+        ..ROW
+    },
+    // net/ipv4/tcp.c: TCP_CONGESTION asks before the algorithm is looked at, and most are open to all.
+    // On 5.10 the function is inlined in tcp_setsockopt.
+    Site {
+        functions: &[&["do_tcp_setsockopt", "tcp_setsockopt", "tcp_set_congestion_control"]],
         capabilities: &["cap_net_admin"],
         why: "asked before the congestion control is looked at",
         ..ROW
