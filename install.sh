@@ -6,18 +6,21 @@
 #   ./install.sh --check            say what is missing, and the command for it
 #   ./install.sh --uninstall        remove what was installed; policies in force stay
 #
-# PREFIX (default /usr/local) and DESTDIR (for packagers: no group, no capabilities) are honoured.
+# PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities) and CARGO_TARGET_DIR
+# are honoured.
 set -eu
 cd "$(dirname "$0")"
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
+built=${CARGO_TARGET_DIR:-target}/release
 oldest_rust=1.87
 
 bin=$DESTDIR$PREFIX/bin
 libexec=$DESTDIR$PREFIX/libexec/capwrap
 share=$DESTDIR$PREFIX/share/capwrap
 man=$DESTDIR$PREFIX/share/man
+units=$DESTDIR$PREFIX/lib/systemd/system
 completions="bash:bash-completion/completions/capwrap zsh:zsh/site-functions/_capwrap fish:fish/vendor_completions.d/capwrap.fish"
 policies=/etc/capwrap/policies
 
@@ -89,6 +92,14 @@ place() { # MODE SOURCE TARGET
     mv -f "$3.new" "$3"
 }
 
+# The same for a text that names where capwrap lies.
+place_text() { # MODE SOURCE TARGET
+    told=$(mktemp)
+    sed -E "s#/usr/local/(bin/capwrap|libexec/capwrap|share/(capwrap|bash|zsh|fish)|lib/systemd)#$PREFIX/\\1#g" "$2" > "$told"
+    place "$1" "$told" "$3"
+    rm -f "$told"
+}
+
 prepare() {
     mkdir -p "$(dirname "$3")"
     rm -f "$3.new"
@@ -100,7 +111,7 @@ prepare() {
 # them: a hard link to it (fs.protected_hardlinks forbids those by default) would keep it alive
 # with whatever faults it had. Changing the owner, even to the same, is what takes them (chown(2)).
 replace_launcher() {
-    prepare 0755 target/release/capwrap "$bin/capwrap"
+    prepare 0755 "$built/capwrap" "$bin/capwrap"
     if [ -n "$DESTDIR" ]; then
         mv -f "$bin/capwrap.new" "$bin/capwrap"
         return
@@ -118,17 +129,21 @@ replace_launcher() {
 
 install_all() {
     [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ] || fail "installing below $PREFIX takes root" "sudo ./install.sh"
-    place 0755 target/release/capwrap-advisor "$libexec/capwrap-advisor"
+    place 0755 "$built/capwrap-advisor" "$libexec/capwrap-advisor"
     for policy in policies/*.toml; do
         place 0644 "$policy" "$share/$policy"
     done
     for page in man/*.[0-9]; do
-        place 0644 "$page" "$man/man${page##*.}/${page##*/}"
+        place_text 0644 "$page" "$man/man${page##*.}/${page##*/}"
+    done
+    # Nothing starts by itself: systemctl enable --now capwrap-verify.timer
+    for unit in packaging/systemd/*; do
+        place_text 0644 "$unit" "$units/${unit##*/}"
     done
     # Made by the program itself, so that they are those of its own options.
     for completion in $completions; do
         script=$(mktemp)
-        target/release/capwrap-advisor completions "${completion%%:*}" > "$script"
+        "$built/capwrap-advisor" completions "${completion%%:*}" > "$script"
         place 0644 "$script" "$DESTDIR$PREFIX/share/${completion#*:}"
         rm -f "$script"
     done
@@ -158,6 +173,9 @@ uninstall() {
     rm -rf "$libexec"
     for page in man/*.[0-9]; do
         rm -f "$man/man${page##*.}/${page##*/}"
+    done
+    for unit in packaging/systemd/*; do
+        rm -f "$units/${unit##*/}"
     done
     for completion in $completions; do
         rm -f "$DESTDIR$PREFIX/share/${completion#*:}"

@@ -5,6 +5,7 @@
 //! puts a policy in force that gives the launcher every capability, so that each test may grant
 //! what it likes.
 
+pub mod machine;
 pub mod versions;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,47 @@
+//! A machine of a test's own: a clean Debian in a folder, in which packages are installed and used.
+
+use crate::{Folder, Run, root};
+
+/// The folder, gone when dropped.
+pub struct Machine(Folder);
+
+impl Machine {
+    /// A new one, with nothing of capwrap in it.
+    pub fn new() -> Self {
+        let machine = Self(Folder::new());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/chroot");
+        let run = root(&[script, &machine.root()]).run();
+        assert!(run.ok(), "{run:?}");
+        machine
+    }
+
+    /// Where its root lies.
+    pub fn root(&self) -> String {
+        self.0.path("root")
+    }
+
+    /// Puts a file of this machine's there.
+    pub fn put(&self, source: &str, target: &str) {
+        std::fs::copy(source, self.root() + target).unwrap();
+    }
+
+    /// Runs a script of sh here, with `$root` as a mount that has /proc and /dev, as every machine has.
+    pub fn beside(&self, script: &str) -> Run {
+        let mounted = "set -e; mount --bind \"$root\" \"$root\"; mount -t proc proc \"$root/proc\"; \
+                       mount --rbind /dev \"$root/dev\"; ip link set lo up;";
+        root(&["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c"])
+            .arg(format!("root={}; {mounted}\n{script}", self.root()))
+            .run()
+    }
+
+    /// Runs a script of sh as its root.
+    pub fn run(&self, script: &str) -> Run {
+        self.beside(&format!("exec chroot \"$root\" /bin/sh -c '{}'", script.replace('\'', "'\\''")))
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}

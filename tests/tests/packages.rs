@@ -1,0 +1,123 @@
+//! The packages, built, installed, used, upgraded and removed as an administrator does it, each on a
+//! clean machine.
+
+use capwrap_tests::machine::Machine;
+use capwrap_tests::*;
+use std::sync::OnceLock;
+
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Captures a packet as a user who may do nothing else.
+const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
+    until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
+    bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
+
+/// Two versions of each package: `(.deb, .rpm)`.
+fn built() -> &'static [(String, String); 2] {
+    static BUILT: OnceLock<[(String, String); 2]> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        ["1.0.0", "2.0.0"].map(|version| {
+            let mut call = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]);
+            // Where this machine keeps its Rust.
+            for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
+                if let Some(value) = std::env::var_os(name) {
+                    call = call.env(name, value);
+                }
+            }
+            let run = call.run();
+            assert!(run.ok(), "{run:?}");
+            let file = |end: &str| {
+                let line = run.stdout.lines().find(|line| line.ends_with(end) && line.contains(version));
+                let line = line.unwrap_or_else(|| panic!("{run:?}"));
+                let kept = format!("{PROJECT}/target/packages/of-tests/{version}{end}");
+                std::fs::create_dir_all(format!("{PROJECT}/target/packages/of-tests")).unwrap();
+                std::fs::copy(line, &kept).unwrap();
+                kept
+            };
+            (file(".deb"), file(".rpm"))
+        })
+    })
+}
+
+#[track_caller]
+fn done(run: &Run) -> &str {
+    assert!(run.ok(), "{run:?}");
+    &run.stdout
+}
+
+/// From the first version to nothing; the two ways differ in the commands alone.
+fn a_whole_life(machine: &Machine, install: impl Fn(usize) -> Run, remove: impl Fn() -> Run) {
+    done(&install(0));
+    let said =
+        machine.run("getent group capwrap; capwrap list --all; getcap -n /usr/bin/capwrap; ls /etc/capwrap/policies");
+    let said = done(&said);
+    assert!(said.starts_with("capwrap:") && !said.contains("=p") && !said.contains(".toml"), "{said}");
+    // As a new user would.
+    done(&machine.run("useradd --create-home alice; capwrap enable tcpdump --user alice"));
+    let said = machine.run(CAPTURE);
+    assert!(done(&said).contains("1 packet captured"), "{said:?}");
+    done(&machine.run("capwrap verify --all"));
+    done(&machine.run("man=/usr/share/man/man1/capwrap.1.gz; zcat $man | grep -q /usr/libexec/capwrap; ! zcat $man | grep -q /usr/local/libexec"));
+    // A link that somebody made to the first version.
+    done(&machine.run("ln /usr/bin/capwrap /usr/bin/kept; getcap /usr/bin/kept | grep -q cap_net_raw"));
+    done(&install(1));
+    let said = machine.run("capwrap --version; getcap -n /usr/bin/kept; getcap /usr/bin/capwrap");
+    let lines: Vec<&str> = done(&said).lines().collect();
+    assert_eq!(lines.len(), 2, "the link has capabilities: {lines:?}");
+    assert!(lines[1].contains("/usr/bin/capwrap cap_net_admin,cap_net_raw=p"), "{lines:?}");
+    let said = machine.run(CAPTURE);
+    assert!(done(&said).contains("1 packet captured"), "{said:?}");
+    done(&machine.run("rm /usr/bin/kept; ln /usr/bin/capwrap /usr/bin/kept"));
+    done(&remove());
+    // deb-systemd-helper(1p) keeps what it did in /etc/systemd until the package is purged.
+    let said = machine.run(
+        "getcap /usr/bin/kept; rm /usr/bin/kept; ls /etc/capwrap/policies; \
+         find /usr /etc -name '*capwrap*' ! -path '/etc/capwrap*' ! -path '*/dpkg/*' ! -path '/etc/systemd/*'",
+    );
+    assert_eq!(done(&said), "tcpdump.toml\n", "the policy alone stays");
+}
+
+#[test]
+fn the_deb_is_installed_used_upgraded_and_removed() {
+    let machine = Machine::new();
+    for (number, (deb, _)) in built().iter().enumerate() {
+        machine.put(deb, &format!("/tmp/{number}.deb"));
+    }
+    // What it depends on is there, so that dpkg has nothing to ask for.
+    let install = |number| machine.run(&format!("dpkg --install /tmp/{number}.deb"));
+    a_whole_life(&machine, install, || machine.run("dpkg --remove capwrap"));
+    done(
+        &machine.run("dpkg --install /tmp/1.deb; getcap /usr/bin/capwrap | grep -q cap_net_raw; dpkg --verify capwrap"),
+    );
+    done(&machine.run("dpkg --purge capwrap; ! [ -e /etc/capwrap ] && ! find /etc -name '*capwrap*' | grep ."));
+}
+
+#[test]
+fn the_rpm_is_installed_used_upgraded_and_removed() {
+    let machine = Machine::new();
+    // Debian's libraries are none that rpm knows of.
+    let install = |number: usize| {
+        let package = &built()[number].1;
+        machine.beside(&format!("rpm --root \"$root\" --nodeps --upgrade {package}"))
+    };
+    a_whole_life(&machine, install, || machine.beside("rpm --root \"$root\" --erase capwrap"));
+}
+
+#[test]
+fn debians_own_linter_finds_nothing_wrong_in_the_deb() {
+    let (deb, _) = &built()[0];
+    let run = root(&["lintian", "--fail-on", "error,warning", "--suppress-tags", &UNFIT.join(","), deb]).run();
+    assert!(run.ok(), "{run:?}");
+}
+
+/// What lintian asks of packages of Debian's own: its bug numbers, a maintainer who can be written to. The
+/// launcher is static because no loader may run in it (capwrap(1)), and what a trigger starts is not to
+/// be waited for, which deb-systemd-invoke(1p) has no word for.
+const UNFIT: [&str; 7] = [
+    "initial-upload-closes-no-bugs",
+    "bogus-mail-host",
+    "bogus-mail-host-in-debian-changelog",
+    "statically-linked-binary",
+    "shared-library-lacks-prerequisites",
+    "embedded-library",
+    "maintainer-script-calls-systemctl",
+];
