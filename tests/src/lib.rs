@@ -6,6 +6,7 @@
 //! what it likes.
 
 pub mod machine;
+pub mod podman;
 pub mod versions;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 
 use capwrap::decision::for_any_arguments;
 use capwrap::facts::{Facts, KernelVersion};
+use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
@@ -251,26 +252,11 @@ fn runc_hands_over_the_grant_and_no_more() {
 fn podman_hands_over_the_grant_and_no_more() {
     let (policy, folder) = (witness(), Folder::new());
     let files = files_of_the_witness(&folder);
-    // Images and containers of its own; runc, because crun takes no machine with both kinds of control groups.
-    write(
-        &folder.path("containers.conf"),
-        "[containers]\ndefault_ulimits = []\nnetns = \"host\"\n[engine]\nruntime = \"runc\"\n\
-         cgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n",
-    );
-    let podman = format!(
-        "CONTAINERS_CONF={0}/containers.conf exec /usr/bin/podman --root {0}/root --runroot {0}/run --storage-driver vfs",
-        folder.0.to_str().unwrap()
-    );
-    write(&folder.path("podman"), &format!("#!/bin/sh\n{podman} \"$@\"\n"));
-    fs::set_permissions(folder.path("podman"), fs::Permissions::from_mode(0o755)).unwrap();
-    let import = format!("tar -C {} -c . | {podman} import - localhost/witness", files.to_str().unwrap());
-    taken(&["sh", "-c", &import]);
+    let podman = Podman::new();
+    podman.import(files.to_str().unwrap(), "localhost/witness");
     write(&folder.path("exported"), &export(&policy.name, "podman"));
-    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder.0.to_str().unwrap());
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
     let run = root(&["sh", &folder.path("exported")]).env("PATH", path).env("IMAGE", "localhost/witness").run();
-    root(&[&folder.path("podman"), "rm", "--all", "--force"]).run();
-    // Podman leaves its empty parent of control groups behind; one that another uses stays.
-    root(&["sh", "-c", "find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} +"]).run();
     // The terminal that `-it` asks for ends lines with a carriage return.
     assert!(run.ok(), "{run:?}");
     had_the_grant(&Witness::read(&run.stdout.replace('\r', "")));

@@ -2,8 +2,10 @@
 //! clean machine.
 
 use capwrap_tests::machine::Machine;
+use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Captures a packet as a user who may do nothing else.
@@ -100,6 +102,42 @@ fn the_rpm_is_installed_used_upgraded_and_removed() {
         machine.beside(&format!("rpm --root \"$root\" --nodeps --upgrade {package}"))
     };
     a_whole_life(&machine, install, || machine.beside("rpm --root \"$root\" --erase capwrap"));
+}
+
+/// From a clean Debian in place of the one that the recipe names: there is no registry here.
+#[test]
+fn an_image_made_by_the_recipe_gives_its_tool_exactly_what_is_added() {
+    let (machine, podman, context) = (Machine::new(), Podman::new(), Folder::new());
+    podman.import(&machine.root(), "localhost/base");
+    std::fs::copy(&built()[0].0, context.path("capwrap_1.0.0-1_amd64.deb")).unwrap();
+    let recipe = format!("{PROJECT}/packaging/oci/Containerfile");
+    let build = ["build", "-q", "--build-arg", "BASE=localhost/base", "-t", "localhost/tool", "-f", &recipe];
+    done(&podman.run(&[&build, &[context.0.to_str().unwrap()][..]].concat()));
+    let run = |options: &[&str], words: &[&str]| {
+        podman.run(&[&["run", "--rm", "--cap-drop=ALL"], options, &["localhost/tool"], words].concat())
+    };
+    let capture = ["tcpdump", "-i", "lo", "-n", "-c", "1", "--immediate-mode"];
+    // As root tcpdump becomes its own user, and its policy grants that.
+    for options in [&["--cap-add=NET_RAW"][..], &["--cap-add=NET_RAW,SETUID,SETGID", "--user=root"]] {
+        let over = AtomicBool::new(false);
+        let said = std::thread::scope(|scope| {
+            // Something to capture, on the network that the container shares.
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+                    let _ = socket.send_to(b"x", "127.0.0.1:9");
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+            });
+            let said = run(options, &capture);
+            over.store(true, Ordering::Relaxed);
+            said
+        });
+        assert!(said.ok() && said.stderr.contains("1 packet captured"), "{options:?}: {said:?}");
+    }
+    let refused = run(&[], &capture);
+    assert_eq!(refused.code, 125, "{refused:?}");
+    assert!(refused.stderr.contains("cap_net_raw") && refused.stderr.contains("bounding set"), "{refused:?}");
 }
 
 #[test]
