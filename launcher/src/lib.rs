@@ -28,7 +28,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod accounts;
-mod arguments;
+pub mod arguments;
 pub mod authorise;
 mod capability;
 mod capability_set;

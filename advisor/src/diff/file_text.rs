@@ -59,10 +59,10 @@ fn file(line: &str) -> Option<(String, String)> {
         .then(|| (unquoted(path), unquoted(caps)))
 }
 
-/// `cap_x,cap_y=ep`, `all+ep`, `=`.
+/// `cap_x,cap_y=ep`, `all+ep`, `=`, and after another clause `cap_x-ep`.
 fn is_clause(word: &str) -> bool {
     let word = word.trim_matches(['\'', '"']);
-    let Some(at) = word.find(['=', '+']) else { return false };
+    let Some(at) = word.find(['=', '+', '-']) else { return false };
     let names = &word[..at];
     let flags = word[at + 1..].bytes().all(|byte| b"eip=+-".contains(&byte));
     let is_name = |name: &str| name.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("cap_"));
@@ -107,6 +107,16 @@ mod tests {
             );
         }
         assert!(files("hello world\na=b\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn all_but_a_few_is_read_as_getcap_says_it() {
+        for text in ["setcap '=ep cap_chown-ep' /usr/bin/t\n", "/usr/bin/t =ep cap_chown-ep\n"] {
+            let files = files(text).unwrap();
+            assert_eq!(files[0].0, "/usr/bin/t");
+            let chown = CapabilitySet::parse("cap_chown").unwrap();
+            assert_eq!(files[0].1.grant, CapabilitySet::from_mask((1 << 41) - 1).without(chown), "{text}");
+        }
     }
 
     #[test]

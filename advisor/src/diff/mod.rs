@@ -7,14 +7,14 @@
 
 mod compare;
 mod engine;
-mod engine_command;
-mod file_text;
-mod manifest;
-mod nixos;
+pub mod engine_command;
+pub mod file_text;
+pub mod manifest;
+pub mod nixos;
 mod read;
 mod show;
 mod side;
-mod unit;
+pub mod unit;
 mod unit_files;
 
 use crate::elsewhere::Elsewhere;

@@ -315,7 +315,9 @@ fn form(text: &str, name: &str) -> Form {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compare::Difference;
     use super::*;
+    use capwrap::Capability;
     use proptest::prelude::*;
 
     fn of(text: &str, name: &str) -> Result<Side> {
@@ -404,6 +406,36 @@ mod tests {
             at in 0..NAMES.len(),
         ) {
             let _ = of(&parts.concat(), NAMES[at]);
+        }
+
+        #[test]
+        fn what_is_exported_is_read_back_without_difference(
+            caps in (1_u64..1 << 41).prop_map(CapabilitySet::from_mask),
+            more in (0_u64..1 << 41).prop_map(CapabilitySet::from_mask),
+            exec in proptest::sample::subsequence(vec![
+                "children = \"none\"", "env = { keep = [\"TERM\"], set = { LANG = \"C'\\\"$x\" } }", "bounding = \"drop\"",
+                "limits = { memlock = \"unlimited\", nofile = 4096 }",
+            ], 0..=4),
+            container in proptest::sample::subsequence(vec![
+                "image = \"docker.io/gojue/ecapture\"", "pid = \"host\"", "net = \"host\"",
+                "mounts = [\"/sys/kernel/debug:/sys/kernel/debug\", \"/lib/modules:/lib/modules:ro\"]",
+            ], 0..=4),
+        ) {
+            let policy = format!(
+                "schema = 1\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n[[grant]]\ncaps = {caps:?}\n\
+                 [[grant]]\ncaps = \"{more}\"\nmode = \"m\"\n[exec]\n{}\n[container]\n{}\n",
+                exec.join("\n"), container.join("\n"), caps = caps.to_string().split(',').collect::<Vec<_>>(),
+                more = more.union(caps).iter().next().map_or("cap_chown", Capability::name),
+            );
+            for (target, text) in crate::export::tests::everywhere(&policy) {
+                let (named, exported) = (of(&policy, "t.toml").unwrap(), of(&text, "export").unwrap());
+                let difference = Difference::of(named, exported);
+                prop_assert!(
+                    difference.is_none(),
+                    "{target}: {} {} {:?} {:?}\n{policy}\n{text}",
+                    difference.only_in_a, difference.only_in_b, difference.sets, difference.stated
+                );
+            }
         }
 
         #[test]

@@ -73,3 +73,17 @@ fn text(launch: &Launch<'_>, target: Target) -> Result<String> {
         Target::Nixos => Ok(nixos::module(launch, &remarks)),
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use clap::ValueEnum;
+
+    /// A policy's text in every target's words, under the target's name.
+    pub fn everywhere(policy: &str) -> Vec<(String, String)> {
+        let (source, facts) = (launch::tests::source("t", policy), launch::tests::facts());
+        let launch = Launch::of(&source, &facts, None).unwrap();
+        let written = |target: &Target| (format!("{target:?}"), text(&launch, *target).unwrap());
+        Target::value_variants().iter().map(written).collect()
+    }
+}

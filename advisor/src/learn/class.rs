@@ -1,5 +1,6 @@
 //! From what was seen to what each check means. Pure: the same observations give the same classes.
 
+use super::count;
 use super::sites::{self, EITHER_OR, Given, Meaning};
 use crate::observation::{Credentials, Observation, Target, Verdict};
 use capwrap::facts::KernelVersion;
@@ -87,11 +88,11 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
         for one in class(&observations, run) {
             let times = one.observation.times;
             let observation = Observation { process: 0, times: 0, ..one.observation };
-            *of_one.entry(Classed { observation, processes: 0, ..one }).or_default() += times;
+            count(of_one.entry(Classed { observation, processes: 0, ..one }).or_default(), times);
         }
         for (one, times) in of_one {
             let (all_times, all_processes) = together.entry(one).or_default();
-            *all_times += times;
+            count(all_times, times);
             *all_processes += 1;
         }
     }
@@ -196,7 +197,7 @@ impl<'o> Pairs<'o> {
         let mut times = BTreeMap::new();
         for observation in observations.iter().filter(|observation| foreign(observation).is_none()) {
             let key = (place(observation), observation.capability.name(), observation.verdict);
-            *times.entry(key).or_default() += observation.times;
+            count(times.entry(key).or_default(), observation.times);
         }
         Self(times)
     }
@@ -214,13 +215,14 @@ impl<'o> Pairs<'o> {
             }
             let refused = self.times(observation, pair.narrow, Verdict::Denied);
             let passed = self.times(observation, pair.broad, Verdict::Granted);
-            let broad = passed + self.times(observation, pair.broad, Verdict::Denied);
+            let broad = passed.saturating_add(self.times(observation, pair.broad, Verdict::Denied));
             if refused == 0 || broad == 0 {
                 return None;
             }
             // cap_bpf and cap_perfmon, refused at one place, have both led to cap_sys_admin there.
             let rivals = EITHER_OR.iter().filter(|rival| rival.broad == pair.broad);
-            let led_there: u64 = rivals.map(|rival| self.times(observation, rival.narrow, Verdict::Denied)).sum();
+            let led_there =
+                rivals.map(|rival| self.times(observation, rival.narrow, Verdict::Denied)).fold(0, u64::saturating_add);
             let narrow_would_do = broad <= led_there;
             let is_narrow = name == pair.narrow && observation.verdict == Verdict::Denied;
             match (is_narrow, narrow_would_do) {

@@ -2,7 +2,7 @@
 //! can be said.
 
 use super::class::{Class, Classed};
-use super::sites;
+use super::{count, sites};
 use capwrap::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -156,7 +156,7 @@ fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need 
     for Classed { observation, .. } in &about {
         let function = sites::telling(&observation.call_site).map(str::to_owned);
         let place = (observation.executable.clone(), observation.system_call.clone(), function);
-        *places.entry(place).or_default() += observation.times;
+        count(places.entry(place).or_default(), observation.times);
     }
     let mut evidence: Vec<Evidence> = places
         .into_iter()
@@ -167,7 +167,7 @@ fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need 
         capability,
         in_place_of: about.first().filter(|_| !outright).map(|check| check.observation.capability),
         denied: about.iter().all(|check| check.class == Class::Denied),
-        times: about.iter().map(|check| check.observation.times).sum(),
+        times: about.iter().map(|check| check.observation.times).fold(0, u64::saturating_add),
         evidence,
     }
 }

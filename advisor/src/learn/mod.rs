@@ -307,6 +307,11 @@ impl Learn {
     }
 }
 
+/// Adds to a count, which stops at the most there is: a profile may come from anywhere.
+fn count(all: &mut u64, times: u64) {
+    *all = all.saturating_add(times);
+}
+
 fn needed(classed: &[Classed]) -> CapabilitySet {
     decide::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
 }

@@ -9,7 +9,7 @@
 //! follows from the runs, and is worked out anew, whatever a file says, when one is read.
 
 use super::class::{Class, Classed, IdsChanged};
-use super::decide;
+use super::{count, decide};
 use crate::observation::{Credentials, Target, Verdict};
 use anyhow::{Context, Result, bail, ensure};
 use capwrap::{Capability, CapabilitySet, hex};
@@ -298,8 +298,8 @@ pub fn checks(classed: &[Classed]) -> Vec<Check> {
             credentials: observation.credentials,
         };
         let (all_times, all_processes) = together.entry(check).or_default();
-        *all_times += observation.times;
-        *all_processes += processes;
+        count(all_times, observation.times);
+        count(all_processes, *processes);
     }
     let counted = |(check, (times, processes)): (Check, (u64, u64))| Check { times, processes, ..check };
     together.into_iter().map(counted).collect()
@@ -471,6 +471,12 @@ pub mod tests {
         let checks = checks(&class(&seen, &with_everything()));
         assert_eq!(checks.len(), 1);
         assert_eq!((checks[0].times, checks[0].processes), (5, 2));
+    }
+
+    #[test]
+    fn no_count_is_so_large_that_it_starts_again_from_nothing() {
+        let seen = [Observation { times: u64::MAX, ..socket() }, Observation { process: 101, ..socket() }];
+        assert_eq!(checks(&class(&seen, &with_everything()))[0].times, u64::MAX);
     }
 
     #[test]

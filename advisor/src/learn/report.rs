@@ -1,6 +1,7 @@
 //! What people see of a run: what was asked, what is needed, and how the policy would change.
 
 use super::class::Class;
+use super::count;
 use super::decide::{Needs, Refusal};
 use super::profile::{Check, Minimized};
 use crate::observation::Verdict;
@@ -124,7 +125,7 @@ struct Row<'c> {
 fn table(checks: &[Check], look: Look) -> String {
     let mut rows: BTreeMap<Row, u64> = BTreeMap::new();
     for check in checks.iter().filter(|check| look.verbose || check.class.counts()) {
-        *rows.entry(row(check)).or_default() += check.times;
+        count(rows.entry(row(check)).or_default(), check.times);
     }
     if rows.is_empty() {
         return String::new();
@@ -214,7 +215,7 @@ fn left_out(checks: &[Check]) -> Vec<String> {
     let of = |class: Class| {
         let (mut times, mut asked) = (0, CapabilitySet::EMPTY);
         for check in checks.iter().filter(|check| check.class == class) {
-            times += check.times;
+            count(&mut times, check.times);
             asked.insert(check.capability);
         }
         (times > 0).then(|| format!("{times} {} ({asked})", class.name()))

@@ -6,7 +6,7 @@ mod events;
 mod kernel_types;
 mod kprobe;
 mod offsets;
-mod reading;
+pub mod reading;
 mod rights;
 pub mod securebits;
 mod symbols;

@@ -290,3 +290,29 @@ fn until_nul(text: &[u8]) -> String {
     let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
     String::from_utf8_lossy(&text[..end]).into_owned()
 }
+
+/// What the records in these bytes say: an event, its call site, its executable's path; as far as they
+/// reach.
+#[cfg(fuzzing)]
+pub fn of_bytes(bytes: &[u8]) -> Option<Vec<Observation>> {
+    let event = shared::Event::from_bytes(bytes)?;
+    let mut rest = bytes[size_of::<shared::Event>()..].iter().copied();
+    let mut site = Site { frames: [0; shared::FRAMES], names: [[0; shared::TEXT_BYTES]; 2] };
+    let mut path = Path { length: event.time, whole: u64::from(event.user), components: [0; shared::PATH_BYTES] };
+    site.frames.fill_with(|| rest.next().unwrap_or(0).into());
+    for byte in site.names.as_flattened_mut().iter_mut().chain(&mut path.components) {
+        *byte = rest.next().unwrap_or(0);
+    }
+    let names = Names { symbols: Symbols::default().into(), ..Names::default() };
+    let call_site = in_words(&site, &names.symbols);
+    let counted = Counted {
+        checks: vec![(event.check, event.time), (event.check, 1)],
+        names: Names {
+            sites: BTreeMap::from([(event.check.site, call_site)]),
+            executables: BTreeMap::from([(event.check.executable, joined(&path))]),
+            ..names
+        },
+        own_namespace: 1,
+    };
+    Some(counted.processes().flatten().collect())
+}

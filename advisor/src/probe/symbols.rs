@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 /// The kernel's functions by address, sorted. Empty where the kernel hides its addresses.
+#[derive(Default)]
 pub struct Symbols(Vec<(u64, String)>);
 
 impl Symbols {

@@ -1,0 +1,73 @@
+//! What fuzzing calls: each reader of text or bytes that somebody else wrote, with nothing taken from
+//! this machine. A property that does not hold is a panic.
+
+use crate::diff::{engine_command, file_text, manifest, nixos, unit};
+use crate::learn::class::{IdsChanged, RunFacts, class};
+use crate::learn::profile::Profile;
+use crate::probe::reading;
+use capwrap::CapabilitySet;
+use capwrap::facts::KernelVersion;
+
+/// A systemd unit.
+pub fn unit(text: &str) {
+    if let Ok(assignments) = unit::assignments(text, "unit") {
+        unit::side(&assignments, "unit");
+    }
+}
+
+/// Containers in JSON or YAML.
+pub fn containers(text: &str) {
+    if let Ok(documents) = manifest::yaml(text) {
+        let _ = manifest::containers(&documents);
+    }
+    if let Ok(document) = serde_json::from_str(text) {
+        let _ = manifest::containers(&[document]);
+    }
+}
+
+/// Command lines of engines, NixOS modules, and what getcap, setcap and bcc's capable print.
+pub fn commands(text: &str) {
+    for (_, engine, asked) in engine_command::read(text) {
+        let _ = asked.side(engine, "command");
+    }
+    let _ = nixos::read(text);
+    let _ = file_text::files(text);
+    let _ = file_text::capable(text);
+}
+
+/// A profile, or three, a line each: reading what was written gives the same, and merging is a
+/// semilattice.
+pub fn profiles(text: &str) {
+    let _ = Profile::read(text);
+    // Ids are made anew: no input would guess them.
+    let read = |line| serde_json::from_str::<Profile>(line).ok().map(|read| Profile::of(read.runs().to_vec()));
+    let profiles: Vec<Profile> = text.lines().take(3).filter_map(read).collect();
+    let json = |profile: &Profile| profile.to_json().unwrap_or_default();
+    for one in &profiles {
+        // What a run may not say, no profile has; but what reads once reads the same again.
+        if let Ok(again) = Profile::read(&json(one)) {
+            assert_eq!(json(&again), json(one));
+        }
+        assert_eq!(json(&one.clone().union(one.clone())), json(one));
+        for other in &profiles {
+            let both = one.clone().union(other.clone());
+            assert_eq!(json(&both), json(&other.clone().union(one.clone())));
+            assert_eq!(both.needed(), one.needed().union(other.needed()));
+            for third in &profiles {
+                let left = both.clone().union(third.clone());
+                assert_eq!(json(&left), json(&one.clone().union(other.clone().union(third.clone()))));
+            }
+        }
+    }
+}
+
+/// Records of the probe, as bytes: what they say is classed.
+pub fn records(bytes: &[u8]) {
+    let Some(observations) = reading::of_bytes(bytes) else { return };
+    for held in [CapabilitySet::EMPTY, CapabilitySet::from_mask(u64::MAX >> 23)] {
+        let kernel = KernelVersion { major: 6, minor: 1, patch: 0 };
+        let run = RunFacts { held, ids_changed: IdsChanged::default(), no_new_privs: true, kernel };
+        let classed = class(&observations, &run);
+        assert_eq!(classed.len(), observations.len());
+    }
+}

@@ -1,0 +1,225 @@
+//! The verbs of capwrap. The launcher starts their program, `main.rs`, after it has given up every
+//! capability, so that nothing here can do more than its caller; as root it keeps root's, because root
+//! asked. They are a library so that fuzzing can reach their readers; nothing else is for others.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+/// A line on standard output. Whoever stopped reading, as head(1) does, stops no work half-way.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
+mod caps;
+mod completions;
+mod diff;
+mod doctor;
+mod elsewhere;
+mod enable;
+mod explain;
+mod export;
+mod finding;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod in_force;
+mod launcher_file;
+mod learn;
+mod lint;
+mod list;
+mod looked;
+mod meaning;
+mod observation;
+mod page;
+#[cfg(test)]
+mod pages;
+mod place;
+mod policy_source;
+mod probe;
+mod process;
+mod run;
+mod screen;
+mod table;
+mod template;
+mod trace;
+mod verify;
+mod write;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "capwrap", disable_help_subcommand = false)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Put a policy in force, and give the launcher the capabilities that all of them need
+    Enable(enable::Enable),
+    /// Put a policy out of force, and take its capabilities from the launcher
+    Disable(enable::Disable),
+    /// Find out which capabilities a command needs, and refine its policy
+    Learn(learn::Learn),
+    /// Show capability checks as they happen
+    Trace(trace::Trace),
+    /// Join the profiles of several runs or machines
+    Merge(learn::merge::Merge),
+    /// Tell whether what is installed is what the policies say
+    Verify(verify::Verify),
+    /// Tell what a launch would hand over, and why
+    Explain(explain::Explain),
+    /// List the tools that the caller may run
+    List(list::List),
+    /// Tell what each capability opens, and who holds which
+    Caps(caps::Caps),
+    /// Tell what one grant has and another lacks
+    Diff(diff::Diff),
+    /// Write a policy's grant in the words of another launcher
+    Export(export::Export),
+    /// Find errors and dangers in policy files
+    Lint(lint::Lint),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Tell what works on this machine, what does not, and what would mend it
+    Doctor(doctor::Doctor),
+    #[command(hide = true)]
+    Become(run::become_command::Become),
+}
+
+impl Verb {
+    /// Whether it loads the probe, with capabilities that a policy may have handed to it.
+    const fn takes_rights(&self) -> bool {
+        matches!(self, Self::Learn(_) | Self::Trace(_) | Self::Doctor(_))
+    }
+}
+
+/// What a policy handed over is for the probe alone: nothing that is started from here has it. Root
+/// keeps its own, because root asked.
+fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
+    use ::caps::CapSet;
+    use anyhow::Context;
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let kept: &[CapSet] = if rights { &[] } else { &[CapSet::Effective, CapSet::Permitted] };
+    for set in [CapSet::Ambient, CapSet::Inheritable].iter().chain(kept) {
+        ::caps::clear(None, *set).context("cannot give up capabilities")?;
+    }
+    Ok(())
+}
+
+/// capwrap refused or failed.
+const REFUSED: u8 = 125;
+
+/// What the program does: reads its arguments, does the verb, and says how it ended.
+pub fn run() -> ExitCode {
+    let verb = match CommandLine::try_parse() {
+        Ok(command_line) => command_line.verb,
+        Err(error) => return unusable(&error),
+    };
+    if let Err(error) = keep_no_more_than(verb.takes_rights()) {
+        tell(&error);
+        return ExitCode::from(REFUSED);
+    }
+    let outcome = match verb {
+        Verb::Enable(enable) => enable.run(),
+        Verb::Disable(disable) => disable.run(),
+        Verb::Merge(merge) => merge.run(),
+        Verb::List(list) => list.run(),
+        Verb::Caps(caps) => return caps.run(),
+        Verb::Export(export) => export.run(),
+        Verb::Completions(completions) => completions.run(),
+        Verb::Explain(explain) => return explain.run(),
+        Verb::Verify(verify) => return verify.run(),
+        Verb::Diff(diff) => return diff.run(),
+        Verb::Lint(lint) => return lint.run(),
+        Verb::Learn(learn) => return learn.run(),
+        Verb::Trace(trace) => return trace.run(),
+        Verb::Doctor(doctor) => return doctor.run(),
+        Verb::Become(command) => return command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// Prints an error, with its mend where it has one.
+fn tell(error: &anyhow::Error) {
+    let mend = error.downcast_ref::<Mended>().map(|mended| mended.mend.as_str());
+    print_error(&format!("{error:#}"), mend);
+}
+
+/// Something worth knowing that is no error.
+fn note(what: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "capwrap: {what}");
+}
+
+/// An error with what mends it.
+#[derive(Debug)]
+struct Mended {
+    what: String,
+    mend: String,
+}
+
+impl std::fmt::Display for Mended {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Mended {}
+
+fn mended(what: impl Into<String>, mend: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Mended { what: what.into(), mend: mend.into() })
+}
+
+/// What the system said, in the middle of a sentence.
+fn reason(error: &std::io::Error) -> String {
+    without_numbers(&error.to_string()).to_lowercase()
+}
+
+/// The voice of every error of capwrap.
+fn print_error(message: &str, mend: Option<&str>) {
+    use std::io::Write;
+    let mend = mend.map_or(String::new(), |mend| format!("mend: {mend}\n"));
+    let message = without_numbers(message);
+    let _ = write!(std::io::stderr(), "capwrap: {message}\n{mend}");
+}
+
+/// A message without the numbers that the library puts behind the system's words.
+fn without_numbers(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
+fn unusable(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        say!("{}", error.to_string().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    // Words that the launcher keeps for verbs to come, so that no tool's policy takes their names.
+    if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args().nth(1)) {
+        print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
+    } else {
+        let text = error.to_string();
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+        // What is missing stands in the line after.
+        let rest = if message.ends_with(':') { lines.next().unwrap_or_default() } else { "" };
+        let message = if rest.is_empty() { message } else { format!("{message} {}", rest.trim()) };
+        print_error(&message, Some("capwrap --help, or capwrap help VERB"));
+    }
+    ExitCode::from(REFUSED)
+}

@@ -1,0 +1,44 @@
+//! The matching of arguments, against what it means said in another way.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use capwrap::arguments::Arguments;
+use libfuzzer_sys::fuzz_target;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    given: Vec<Vec<u8>>,
+    names: Vec<String>,
+    values: Vec<String>,
+    with_value: Vec<String>,
+}
+
+fuzz_target!(|input: Input| {
+    let given: Vec<OsString> = input.given.iter().take(32).cloned().map(OsString::from_vec).collect();
+    let with_value: Vec<&str> = input.with_value.iter().map(String::as_str).collect();
+    let arguments = Arguments::new(&given, &with_value);
+
+    let options = given.iter().position(|word| word == "--").unwrap_or(given.len());
+    if let Some(subcommand) = arguments.subcommand() {
+        let at = given.iter().position(|word| word == subcommand).expect("a subcommand that was not given");
+        let is_option = subcommand.as_bytes().starts_with(b"-") && subcommand != "-";
+        assert!(!is_option || at > options || given[..].iter().any(|word| word == "--"));
+    }
+    for word in &input.values {
+        assert_eq!(arguments.contains(word), given.iter().any(|one| one.as_bytes() == word.as_bytes()));
+    }
+    let found = arguments.option(&input.names, &input.values);
+    if let Some(words) = &found {
+        // The words were given one after the other before `--`, the first begins with a name, and a value
+        // that was wanted is in them.
+        assert!(given[..options].windows(words.len()).any(|window| window.iter().eq(words.iter())));
+        assert!(input.names.iter().any(|name| words[0].as_bytes().starts_with(name.as_bytes())));
+        let last = words[words.len() - 1].as_bytes();
+        assert!(input.values.is_empty() || input.values.iter().any(|value| last.ends_with(value.as_bytes())));
+    }
+    // More names and no fewer words find no less.
+    let more: Vec<String> = input.names.iter().cloned().chain(["--more".to_owned()]).collect();
+    assert!(found.is_none() || arguments.option(&more, &input.values).is_some());
+});

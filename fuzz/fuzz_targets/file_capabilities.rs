@@ -1,0 +1,31 @@
+//! The bytes of security.capability, and the notation of getcap and setcap.
+#![no_main]
+
+use capwrap::file_capabilities::Attribute;
+use capwrap::policy::FileCapabilities;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(attribute) = Attribute::decode(bytes) {
+        // A version 1 is written as 2; what was read is read again.
+        let again = attribute.encode();
+        assert!(bytes.len() == 12 || again.len() == bytes.len());
+        assert_eq!(Attribute::decode(&again).as_ref(), Ok(&attribute));
+        said(&attribute.capabilities);
+    }
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(read) = FileCapabilities::parse(text)
+    {
+        said(&read);
+    }
+});
+
+/// What is said in words is what was meant, but for effective of nothing, which opens nothing
+/// and for which the notation has no words.
+fn said(capabilities: &FileCapabilities) {
+    if capabilities.effective && capabilities.permitted.union(capabilities.inheritable).is_empty() {
+        return;
+    }
+    let words = capabilities.to_string();
+    assert_eq!(FileCapabilities::parse(&words).as_ref(), Ok(capabilities), "{words}");
+}

@@ -1,0 +1,67 @@
+//! Policy text to decision. The first bytes choose the machine and the request, the rest is the text.
+#![no_main]
+
+use capwrap::CapabilitySet;
+use capwrap::condition::Probe;
+use capwrap::decision::{Request, decide, needed_by_launcher};
+use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap::policy::Policy;
+use libfuzzer_sys::fuzz_target;
+use std::ffi::OsString;
+
+/// A grant that no kernel has met.
+const NEVER: &str = "\n[[grant]]\ncaps = [\"cap_sys_boot\"]\nwhen = { kernel = \"<1.0\" }\n";
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((chosen, text)) = bytes.split_at_checked(6) else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Ok(policy) = Policy::read(text) else { return };
+    let facts = facts(chosen, &policy);
+    let arguments: Vec<OsString> = ["run", "-m", "pcapng", "--x=1"][..usize::from(chosen[2] % 5)].iter().map(OsString::from).collect();
+    let mode = policy.modes().get(usize::from(chosen[3])).map(|mode| (*mode).to_owned());
+    let add = if chosen[4] & 1 == 1 { policy.optional() } else { CapabilitySet::EMPTY };
+    let request = |drop| Request { mode: mode.clone(), drop, add };
+    let Ok(all) = decide(&policy, &facts, &arguments, &request(CapabilitySet::EMPTY)) else { return };
+
+    // No more than the grants name, and what was added of the optional.
+    let granted = policy.grants.iter().fold(add, |set, grant| set.union(grant.caps));
+    assert!(all.handed.without(granted).is_empty(), "{} of {granted}", all.handed);
+    // The launcher carries what it can be asked for, but what root alone is granted.
+    if !facts.uid0 {
+        assert!(all.handed.without(needed_by_launcher(&policy)).is_empty());
+    }
+    // Dropping takes away what was named, and nothing else.
+    let dropped = CapabilitySet::from_mask(u64::from(chosen[5]).wrapping_mul(0x0001_0405_1011_4145) & (u64::MAX >> 23));
+    if let Ok(less) = decide(&policy, &facts, &arguments, &request(dropped)) {
+        assert_eq!(less.handed, all.handed.without(dropped));
+    }
+    // A grant that does not hold changes nothing.
+    if let Ok(longer) = Policy::read(&format!("{text}{NEVER}")) {
+        let same = decide(&longer, &facts, &arguments, &request(CapabilitySet::EMPTY)).map(|decision| decision.handed);
+        assert_eq!(same.ok(), Some(all.handed));
+    }
+});
+
+fn facts(chosen: &[u8], policy: &Policy) -> Facts {
+    let questions = Questions::of(policy);
+    let (one, other) = (chosen[0], chosen[1]);
+    Facts {
+        kernel: KernelVersion { major: 1 + u32::from(one % 8), minor: u32::from(other % 32), patch: 0 },
+        last_capability: 34 + one % 8,
+        sysctls: questions
+            .sysctls
+            .into_iter()
+            .enumerate()
+            .map(|(at, name)| (name, (other >> (at % 8) & 1 == 1).then(|| (one % 5).to_string())))
+            .collect(),
+        probes: questions
+            .probes
+            .into_iter()
+            .map(|probe: Probe| (probe, Answer { yes: one & 8 != 0, because: String::new() }))
+            .collect(),
+        uid0: one & 16 != 0,
+        root_is_confined: one & 32 != 0,
+        bounding: CapabilitySet::from_mask(u64::MAX >> 23),
+        hard_limits: Vec::new(),
+    }
+}

@@ -1,0 +1,203 @@
+//! What holds of every policy, machine and request.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use capwrap::condition::Probe;
+use capwrap::decision::{Decision, Outcome, Request, decide};
+use capwrap::facts::{Answer, Facts, KernelVersion};
+use capwrap::file_capabilities::Attribute;
+use capwrap::policy::{FileCapabilities, Policy};
+use capwrap::{Capability, CapabilitySet};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use std::ffi::OsString;
+
+/// Conditions of every kind, each of which some machine or call meets and another does not.
+const CONDITIONS: [&str; 10] = [
+    "kernel = \">=5.8\"",
+    "kernel_has = \"cap_bpf\"",
+    "kernel_lacks = \"cap_checkpoint_restore\"",
+    "sysctl = { \"kernel.perf_event_paranoid\" = \">1\", \"kernel.unprivileged_bpf_disabled\" = \"!=0\" }",
+    "probe = \"perf_uprobe_needs_sys_admin\"",
+    "uid0 = true",
+    "uid0 = false",
+    "subcommand = \"run\"",
+    "arg = \"-p\"",
+    "option = [\"-m\", \"--mode\"], value = [\"text\", \"pcap\"]",
+];
+/// Two that no machine of this test meets.
+const FALSE: [&str; 2] = ["kernel = \"<2.6\"", "sysctl = { \"kernel.never\" = \"1\" }"];
+const ARGUMENTS: [&str; 7] = ["run", "-p", "-m", "text", "--mode=pcap", "--", "stop"];
+
+fn any_set() -> impl Strategy<Value = CapabilitySet> {
+    (0_u64..1 << 41).prop_map(CapabilitySet::from_mask)
+}
+
+/// A few: what one grant names.
+fn few() -> impl Strategy<Value = CapabilitySet> {
+    vec(0_u8..41, 1..4)
+        .prop_map(|numbers| numbers.iter().fold(0, |mask, number| mask | 1 << number))
+        .prop_map(CapabilitySet::from_mask)
+}
+
+#[derive(Clone, Debug)]
+struct Grant {
+    caps: CapabilitySet,
+    when: Vec<&'static str>,
+    mode: Option<&'static str>,
+}
+
+fn any_grant() -> impl Strategy<Value = Grant> {
+    let mode = prop_oneof![Just(None), select(vec!["a", "b"]).prop_map(Some)];
+    // Both of uid0 in one table would be one key twice.
+    let when = subsequence(CONDITIONS.to_vec(), 0..4)
+        .prop_filter("one key twice", |when| when.iter().filter(|condition| condition.starts_with("uid0")).count() < 2);
+    (few(), when, mode).prop_map(|(caps, when, mode)| Grant { caps, when, mode })
+}
+
+fn text(grants: &[Grant], optional: CapabilitySet) -> String {
+    let mut text = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n".to_owned();
+    let list = |set: CapabilitySet| set.iter().map(|one| format!("{:?}", one.name())).collect::<Vec<_>>().join(", ");
+    for Grant { caps, when, mode } in grants {
+        text += &format!("[[grant]]\ncaps = [{}]\nwhen = {{ {} }}\n", list(*caps), when.join(", "));
+        text += &mode.map_or(String::new(), |mode| format!("mode = \"{mode}\"\n"));
+    }
+    if !optional.is_empty() {
+        text += &format!("[optional]\ncaps = [{}]\n", list(optional));
+    }
+    text
+}
+
+prop_compose! {
+    fn any_facts()(
+        minor in 0_u32..20, major in 4_u32..8, last in 37_u8..=40, paranoid in 0_u8..4, bpf in 0_u8..3, yes: bool, uid0: bool, confined: bool,
+        bounding in any_set(),
+    ) -> Facts {
+        Facts {
+            kernel: KernelVersion { major, minor, patch: 0 },
+            last_capability: last,
+            sysctls: [("kernel.perf_event_paranoid", paranoid), ("kernel.unprivileged_bpf_disabled", bpf)]
+                .map(|(name, value)| (name.to_owned(), Some(value.to_string())))
+                .into(),
+            probes: [(Probe::PerfUprobeNeedsSysAdmin, Answer { yes, because: String::new() })].into(),
+            uid0,
+            root_is_confined: confined,
+            bounding,
+            hard_limits: Vec::new(),
+        }
+    }
+}
+
+/// A policy's grants and `[optional]`, a machine, a call.
+fn any_case() -> impl Strategy<Value = (Vec<Grant>, CapabilitySet, Facts, Vec<&'static str>, Option<&'static str>)> {
+    let mode = prop_oneof![Just(None), select(vec!["a", "b"]).prop_map(Some)];
+    (vec(any_grant(), 0..6), few(), any_facts(), subsequence(ARGUMENTS.to_vec(), 0..5), mode)
+        .prop_filter("a mode that is there", |(grants, .., mode)| {
+            mode.is_none() || grants.iter().any(|grant| grant.mode == *mode)
+        })
+}
+
+fn decided<T>(
+    text: &str,
+    facts: &Facts,
+    words: &[&str],
+    request: &Request,
+    then: impl FnOnce(&Decision<'_>) -> T,
+) -> T {
+    let policy = Policy::read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+    then(&decide(&policy, facts, &arguments, request).unwrap_or_else(|error| panic!("{error}\n{text}")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn a_decision_holds_no_capability_that_no_grant_names(
+        (grants, optional, facts, words, mode) in any_case(), add in any_set(), drop in any_set(),
+    ) {
+        let add = add.intersection(optional);
+        let request = Request { mode: mode.map(str::to_owned), drop, add };
+        decided(&text(&grants, optional), &facts, &words, &request, |decision| {
+            let named = grants.iter().fold(add, |all, grant| all.union(grant.caps));
+            prop_assert!(decision.handed.is_subset(named));
+            // And it is just what the grants that hold name, and what was added, without what was dropped.
+            let hold = decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
+            let granted = hold.fold(add, |all, weighed| all.union(weighed.grant.caps));
+            prop_assert_eq!(decision.handed, granted.without(drop));
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn dropping_more_leaves_less(
+        (grants, optional, facts, words, mode) in any_case(), some in any_set(), others in any_set(),
+    ) {
+        let text = text(&grants, optional);
+        let handed = |drop| {
+            let request = Request { mode: mode.map(str::to_owned), drop, add: optional };
+            decided(&text, &facts, &words, &request, |decision| decision.handed)
+        };
+        prop_assert!(handed(some.union(others)).is_subset(handed(some)));
+        prop_assert_eq!(handed(some.union(others)), handed(some).without(others));
+        prop_assert!(handed(some).intersection(some).is_empty());
+    }
+
+    #[test]
+    fn a_grant_under_a_false_condition_changes_nothing(
+        (mut grants, optional, facts, words, mode) in any_case(), more in any_grant(), false_one in select(FALSE.to_vec()), at: prop::sample::Index,
+    ) {
+        let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
+        let handed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.handed);
+        let before = handed(&grants);
+        let key = false_one.split(' ').next().unwrap_or_default();
+        let when = more.when.into_iter().filter(|own| !own.starts_with(key)).chain([false_one]).collect();
+        grants.insert(at.index(grants.len() + 1), Grant { when, ..more });
+        prop_assert_eq!(handed(&grants), before);
+    }
+
+    #[test]
+    fn another_condition_never_grants_more(
+        (mut grants, optional, facts, words, mode) in any_case(), condition in select(CONDITIONS.to_vec()), at: prop::sample::Index,
+    ) {
+        prop_assume!(!grants.is_empty());
+        // A condition on arguments is what a mode's name stands in for, and is nothing without the name.
+        let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
+        let handed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.handed);
+        let before = handed(&grants);
+        let narrowed = at.index(grants.len());
+        let key = condition.split(' ').next();
+        prop_assume!(grants[narrowed].when.iter().all(|own| own.split(' ').next() != key));
+        grants[narrowed].when.push(condition);
+        prop_assert!(handed(&grants).is_subset(before));
+    }
+
+    #[test]
+    fn the_attribute_of_a_file_is_read_as_it_was_written(
+        effective: bool, permitted: u64, inheritable: u64, root_id: Option<u32>,
+    ) {
+        let (permitted, inheritable) = (CapabilitySet::from_mask(permitted), CapabilitySet::from_mask(inheritable));
+        let attribute = Attribute { capabilities: FileCapabilities { effective, permitted, inheritable }, root_id };
+        prop_assert_eq!(Attribute::decode(&attribute.encode()), Ok(attribute));
+    }
+
+    #[test]
+    fn the_bytes_of_an_attribute_are_written_as_they_were_read(
+        effective: bool, version in 2_u8..=3, rest in vec(any::<u8>(), 20),
+    ) {
+        let length = if version == 2 { 20 } else { 24 };
+        let bytes = [&[u8::from(effective), 0, 0, version], &rest[..]].concat();
+        prop_assert_eq!(Attribute::decode(&bytes[..length]).unwrap().encode(), &bytes[..length]);
+    }
+
+    #[test]
+    fn capabilities_are_read_as_they_are_said(effective: bool, permitted in any_set(), inheritable in any_set()) {
+        // Effective of nothing has no words, and opens nothing.
+        let effective = effective && !permitted.union(inheritable).is_empty();
+        let all = FileCapabilities { effective, permitted, inheritable };
+        prop_assert_eq!(FileCapabilities::parse(&all.to_string()), Ok(all));
+        let names: Vec<&str> = permitted.iter().map(Capability::name).collect();
+        prop_assume!(!names.is_empty());
+        prop_assert_eq!(CapabilitySet::parse(&names.join(",")), Ok(permitted));
+    }
+}
