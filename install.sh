@@ -82,8 +82,12 @@ check() {
 build() {
     # The launcher is static: no loader, no NSS modules, nothing to preload in a process that holds
     # capabilities, and half the time to start.
-    as_builder env CAPWRAP_PREFIX="$PREFIX" cargo rustc --locked --release -p capwrap --bin capwrap -- -C target-feature=+crt-static
-    as_builder env CAPWRAP_PREFIX="$PREFIX" cargo build --locked --release -p capwrap-advisor
+    # The builder's home is kept out of it: the same sources give the same bytes wherever they are built.
+    registry=${CARGO_HOME:-$builder_home/.cargo}
+    flags="${RUSTFLAGS:-} --remap-path-prefix=$registry=/cargo"
+    as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" \
+        cargo rustc --locked --release -p capwrap --bin capwrap -- -C target-feature=+crt-static
+    as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --release -p capwrap-advisor
 }
 
 # Puts a file in place of another in one step, so that nobody ever runs half of it.

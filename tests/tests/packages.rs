@@ -104,6 +104,41 @@ fn the_rpm_is_installed_used_upgraded_and_removed() {
     a_whole_life(&machine, install, || machine.beside("rpm --root \"$root\" --erase capwrap"));
 }
 
+#[test]
+fn both_packages_list_the_crates_that_are_linked_and_no_others() {
+    let listed = |program: &str| {
+        let (folder, (deb, rpm)) = (Folder::new(), &built()[0]);
+        let path = format!("./usr/share/doc/capwrap/{program}.cdx.json");
+        done(&root(&["dpkg-deb", "--extract", deb, &folder.path("deb")]).run());
+        done(
+            &root(&["sh", "-c", &format!("cd {} && rpm2cpio {rpm} | cpio -id --quiet {path}", folder.path(""))]).run(),
+        );
+        let [of_deb, of_rpm] =
+            ["deb/", ""].map(|below| std::fs::read_to_string(folder.path(&format!("{below}{path}"))).unwrap());
+        assert_eq!(of_deb, of_rpm);
+        assert!(!of_deb.contains(PROJECT), "it names the folder that it was built in");
+        let said: serde_json::Value = serde_json::from_str(&of_deb).unwrap();
+        assert_eq!((said["bomFormat"].as_str(), said["specVersion"].as_str()), (Some("CycloneDX"), Some("1.5")));
+        let word = |of: &serde_json::Value, key| of[key].as_str().unwrap().to_owned();
+        let name = |component| (word(component, "name"), word(component, "version"));
+        let mut all: Vec<_> = said["components"].as_array().unwrap().iter().map(name).collect();
+        all.push(name(&said["metadata"]["component"]));
+        all.into_iter().collect::<std::collections::BTreeSet<_>>()
+    };
+    for program in ["capwrap", "capwrap-advisor"] {
+        let tree =
+            root(&["cargo", "tree", "--locked", "-p", program, "-e", "normal,no-proc-macro", "--prefix", "none"])
+                .env("PATH", std::env::var_os("PATH").unwrap())
+                .env("HOME", std::env::var_os("HOME").unwrap())
+                .run();
+        let pair = |line: &str| {
+            line.split(' ').next().map(str::to_owned).zip(line.split(" v").nth(1)?.split(' ').next().map(str::to_owned))
+        };
+        let linked = done(&tree).lines().filter_map(pair).collect();
+        assert_eq!(listed(program), linked);
+    }
+}
+
 /// From a clean Debian in place of the one that the recipe names: there is no registry here.
 #[test]
 fn an_image_made_by_the_recipe_gives_its_tool_exactly_what_is_added() {
