@@ -5,7 +5,10 @@
 //! puts a policy in force that gives the launcher every capability, so that each test may grant
 //! what it likes.
 
+pub mod book;
+pub mod fleet;
 pub mod machine;
+pub mod packages;
 pub mod podman;
 pub mod versions;
 

@@ -27,17 +27,30 @@ impl Machine {
 
     /// Runs a script of sh here, with `$root` as a mount that has /proc and /dev, as every machine has.
     pub fn beside(&self, script: &str) -> Run {
+        let words = self.script(script);
+        root(&words.iter().map(String::as_str).collect::<Vec<_>>()).run()
+    }
+
+    /// The command that does.
+    pub fn script(&self, script: &str) -> Vec<String> {
         let mounted = "set -e; mount --bind \"$root\" \"$root\"; mount -t proc proc \"$root/proc\"; \
                        mount --rbind /dev \"$root/dev\"; ip link set lo up;";
-        root(&["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c"])
-            .arg(format!("root={}; {mounted}\n{script}", self.root()))
-            .run()
+        let script = format!("root={}; {mounted}\n{script}", self.root());
+        let words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", &script];
+        words.map(str::to_owned).to_vec()
     }
 
     /// Runs a script of sh as its root.
     pub fn run(&self, script: &str) -> Run {
-        self.beside(&format!("exec chroot \"$root\" /bin/sh -c '{}'", script.replace('\'', "'\\''")))
+        self.beside(&inside(script))
     }
+}
+
+/// The words of `beside` that run a script there, with nothing outside in sight: paths are those that the kernel
+/// tells too.
+pub fn inside(script: &str) -> String {
+    let script = format!("umount -l /.outside; rmdir /.outside; {script}").replace('\'', "'\\''");
+    format!("cd \"$root\"; mkdir .outside; pivot_root . .outside; exec chroot . /bin/sh -c '{script}'")
 }
 
 impl Default for Machine {

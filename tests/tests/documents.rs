@@ -23,7 +23,7 @@ fn every_test_that_a_document_names_exists() {
     }
     let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let mut named = 0;
-    for document in ["docs/prior-cves.md", "docs/threat-model.md"] {
+    for document in ["docs/src/explanation/prior-cves.md", "docs/src/explanation/threat-model.md"] {
         let text = fs::read_to_string(top.join(document)).unwrap();
         // A sentence of at least four words between backticks is a test's name.
         for name in text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3) {

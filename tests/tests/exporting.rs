@@ -8,7 +8,6 @@ use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const TARGETS: [&str; 8] = ["systemd", "docker", "podman", "compose", "kubernetes", "oci", "setcap", "nixos"];

@@ -2,42 +2,21 @@
 //! clean machine.
 
 use capwrap_tests::machine::Machine;
+use capwrap_tests::packages::{PROJECT, Packages};
 use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Captures a packet as a user who may do nothing else.
 const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
     until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
     bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
 
-/// Two versions of each package: `(.deb, .rpm)`.
-fn built() -> &'static [(String, String); 2] {
-    static BUILT: OnceLock<[(String, String); 2]> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        ["1.0.0", "2.0.0"].map(|version| {
-            let mut call = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]);
-            // Where this machine keeps its Rust.
-            for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
-                if let Some(value) = std::env::var_os(name) {
-                    call = call.env(name, value);
-                }
-            }
-            let run = call.run();
-            assert!(run.ok(), "{run:?}");
-            let file = |end: &str| {
-                let line = run.stdout.lines().find(|line| line.ends_with(end) && line.contains(version));
-                let line = line.unwrap_or_else(|| panic!("{run:?}"));
-                let kept = format!("{PROJECT}/target/packages/of-tests/{version}{end}");
-                std::fs::create_dir_all(format!("{PROJECT}/target/packages/of-tests")).unwrap();
-                std::fs::copy(line, &kept).unwrap();
-                kept
-            };
-            (file(".deb"), file(".rpm"))
-        })
-    })
+/// Two versions of each package.
+fn built() -> &'static [Packages; 2] {
+    static BUILT: OnceLock<[Packages; 2]> = OnceLock::new();
+    BUILT.get_or_init(|| ["1.0.0", "2.0.0"].map(Packages::build))
 }
 
 #[track_caller]
@@ -81,8 +60,8 @@ fn a_whole_life(machine: &Machine, install: impl Fn(usize) -> Run, remove: impl 
 #[test]
 fn the_deb_is_installed_used_upgraded_and_removed() {
     let machine = Machine::new();
-    for (number, (deb, _)) in built().iter().enumerate() {
-        machine.put(deb, &format!("/tmp/{number}.deb"));
+    for (number, packages) in built().iter().enumerate() {
+        machine.put(&packages.deb, &format!("/tmp/{number}.deb"));
     }
     // What it depends on is there, so that dpkg has nothing to ask for.
     let install = |number| machine.run(&format!("dpkg --install /tmp/{number}.deb"));
@@ -98,7 +77,7 @@ fn the_rpm_is_installed_used_upgraded_and_removed() {
     let machine = Machine::new();
     // Debian's libraries are none that rpm knows of.
     let install = |number: usize| {
-        let package = &built()[number].1;
+        let package = &built()[number].rpm;
         machine.beside(&format!("rpm --root \"$root\" --nodeps --upgrade {package}"))
     };
     a_whole_life(&machine, install, || machine.beside("rpm --root \"$root\" --erase capwrap"));
@@ -107,7 +86,7 @@ fn the_rpm_is_installed_used_upgraded_and_removed() {
 #[test]
 fn both_packages_list_the_crates_that_are_linked_and_no_others() {
     let listed = |program: &str| {
-        let (folder, (deb, rpm)) = (Folder::new(), &built()[0]);
+        let (folder, Packages { deb, rpm }) = (Folder::new(), &built()[0]);
         let path = format!("./usr/share/doc/capwrap/{program}.cdx.json");
         done(&root(&["dpkg-deb", "--extract", deb, &folder.path("deb")]).run());
         done(
@@ -144,7 +123,7 @@ fn both_packages_list_the_crates_that_are_linked_and_no_others() {
 fn an_image_made_by_the_recipe_gives_its_tool_exactly_what_is_added() {
     let (machine, podman, context) = (Machine::new(), Podman::new(), Folder::new());
     podman.import(&machine.root(), "localhost/base");
-    std::fs::copy(&built()[0].0, context.path("capwrap_1.0.0-1_amd64.deb")).unwrap();
+    std::fs::copy(&built()[0].deb, context.path("capwrap_1.0.0-1_amd64.deb")).unwrap();
     let recipe = format!("{PROJECT}/packaging/oci/Containerfile");
     let build = ["build", "-q", "--build-arg", "BASE=localhost/base", "-t", "localhost/tool", "-f", &recipe];
     done(&podman.run(&[&build, &[context.0.to_str().unwrap()][..]].concat()));
@@ -177,7 +156,7 @@ fn an_image_made_by_the_recipe_gives_its_tool_exactly_what_is_added() {
 
 #[test]
 fn debians_own_linter_finds_nothing_wrong_in_the_deb() {
-    let (deb, _) = &built()[0];
+    let Packages { deb, .. } = &built()[0];
     let run = root(&["lintian", "--fail-on", "error,warning", "--suppress-tags", &UNFIT.join(","), deb]).run();
     assert!(run.ok(), "{run:?}");
 }

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 
 /// Sets right what can be, and says each change. What could not be set right is told, and the rest
 /// goes on.
-pub fn all(subjects: &[Subject]) -> Looked {
+pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Looked {
     let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
-    for (path, fix) in subjects.iter().flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
+    for (path, fix) in subjects.flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
         of_files.entry(path).or_default().push(fix);
     }
     let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes) {

@@ -1,0 +1,241 @@
+//! The book: every command in it is run as it stands, and every link in it leads somewhere.
+
+use capwrap_tests::book::{Page, Step};
+use capwrap_tests::machine::{Machine, inside};
+use capwrap_tests::packages::{PROJECT, Packages};
+use capwrap_tests::podman::Podman;
+use capwrap_tests::*;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+fn deb() -> &'static str {
+    static BUILT: OnceLock<Packages> = OnceLock::new();
+    &BUILT.get_or_init(|| Packages::build("1.0.0")).deb
+}
+
+/// A clean machine with its user alice; the package is at hand.
+fn machine() -> Machine {
+    let machine = Machine::new();
+    machine.put(deb(), "/root/capwrap_1.0.0-1_amd64.deb");
+    let run = machine.run("useradd --create-home --shell /bin/bash alice; rm -f /var/log/lastlog");
+    assert!(run.ok(), "{run:?}");
+    machine
+}
+
+/// With capwrap installed.
+fn installed() -> Machine {
+    let machine = machine();
+    let run = machine.run("dpkg --install /root/capwrap_*.deb");
+    assert!(run.ok(), "{run:?}");
+    machine
+}
+
+/// Runs a page's script there, as root.
+fn on(machine: &Machine, page: &Page) -> String {
+    fs::write(machine.root() + "/page", page.script("/root")).unwrap();
+    let run = machine.beside(&format!("mount -t sysfs sysfs \"$root/sys\"; {}", inside("exec bash /page")));
+    assert!(run.ok(), "{run:?}");
+    run.stdout
+}
+
+#[test]
+fn the_tutorial_is_true_on_a_clean_machine() {
+    let page = Page::read("tutorial.md");
+    page.compare(&on(&machine(), &page));
+}
+
+#[test]
+fn how_a_group_uses_a_tool_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/group.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
+fn how_a_tool_runs_in_a_container_is_true_with_podman() {
+    let (machine, podman, folder) = (Machine::new(), Podman::new(), Folder::new());
+    podman.import(&machine.root(), "localhost/base");
+    fs::copy(deb(), folder.path("capwrap_1.0.0-1_amd64.deb")).unwrap();
+    let recipe = format!("{PROJECT}/packaging/oci/Containerfile");
+    let context = folder.path("");
+    let build = ["build", "-q", "--build-arg", "BASE=localhost/base", "-t", "capwrap-tcpdump", "-f", &recipe, &context];
+    let run = podman.run(&build);
+    assert!(run.ok(), "{run:?}");
+    let page = Page::read("how-to/container.md");
+    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
+    let run = root(&["bash", "-c", &page.script(&context)]).env("PATH", path).run();
+    assert!(run.ok(), "{run:?}");
+    page.compare(&run.stdout);
+}
+
+#[test]
+fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
+    let machine = installed();
+    let run = machine.run("capwrap enable tcpdump --user alice");
+    assert!(run.ok(), "{run:?}");
+    let page = Page::read("how-to/service.md");
+    let file = |path: &str, text: &str| fs::write(machine.root() + path, text).unwrap();
+    file("/page", &page.script("/root"));
+    // Nothing of the machine's own is started besides.
+    for target in ["sysinit", "basic", "shutdown", "timers"] {
+        file(&format!("/etc/systemd/system/{target}.target"), "[Unit]\nDefaultDependencies=no\n");
+    }
+    file("/etc/systemd/system/start.target", "[Unit]\nDefaultDependencies=no\nWants=page.service\n");
+    file(
+        "/etc/systemd/system/page.service",
+        "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\nFailureAction=exit-force\n\
+         [Service]\nType=oneshot\nExecStart=/bin/bash /page\nStandardOutput=file:/said\nStandardError=file:/said\n",
+    );
+    let script = format!("{}/exporting/with-systemd", env!("CARGO_MANIFEST_DIR"));
+    let run = root(&["timeout", "120", &script, &machine.root(), &machine.root()]).run();
+    let said = fs::read_to_string(machine.root() + "/said").unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    page.compare(&said);
+}
+
+/// The pages that are run, here and in `fleet.rs`.
+const RUN: [&str; 5] =
+    ["tutorial.md", "how-to/group.md", "how-to/container.md", "how-to/service.md", "how-to/fleet.md"];
+
+#[test]
+fn no_page_has_a_command_that_no_test_runs() {
+    for path in pages(&Path::new(PROJECT).join("docs/src")) {
+        let name = path.strip_prefix(Path::new(PROJECT).join("docs/src")).unwrap().to_str().unwrap().to_owned();
+        let commands = Page::read(&name).steps().iter().filter(|step| matches!(step, Step::Command { .. })).count();
+        assert_eq!(commands > 0, RUN.contains(&name.as_str()), "{name}");
+    }
+}
+
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { pages(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn the_book_is_built_and_every_link_in_it_leads_somewhere() {
+    let mut call = root(&[&format!("{PROJECT}/docs/build")]);
+    for name in ["PATH", "HOME"] {
+        call = call.env(name, std::env::var_os(name).unwrap());
+    }
+    let run = call.run();
+    assert!(run.ok() && !run.stderr.contains("WARN") && !run.stderr.contains("ERROR"), "{run:?}");
+    let book = Path::new(PROJECT).join("target/book").canonicalize().unwrap();
+    let read: BTreeMap<PathBuf, String> = pages(&book)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "html"))
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(read.len() > 25, "{} pages", read.len());
+    let mut followed = 0;
+    for (page, text) in &read {
+        // The contents of all pages have links of their own, relative to the top.
+        if page.ends_with("toc.html") || page.ends_with("404.html") || page.ends_with("print.html") {
+            continue;
+        }
+        for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+            let target = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            let target = target.canonicalize().unwrap_or_else(|error| panic!("{}: {link}: {error}", page.display()));
+            if let (Some(anchor), Some(text)) = (anchor.filter(|anchor| !anchor.is_empty()), read.get(&target)) {
+                assert!(text.contains(&format!("id=\"{anchor}\"")), "{}: {link}", page.display());
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 500, "{followed} links");
+}
+
+/// Each object of JSON has the fields that its page lists, and no others.
+#[test]
+fn json_has_the_fields_that_the_book_lists() {
+    let folder = Folder::new();
+    fs::write(folder.path("t.toml"), "schema = 1\ntool = { path = \"/usr/bin/strace\" }\nallow = { groups = [\"capwrap\"] }\ngrant = [{ caps = \"cap_sys_admin\" }]\n").unwrap();
+    let policy =
+        Policy::witness("net_raw", "reason = true\n\n[[grant]]\ncaps = \"cap_syslog\"\nwhen = { arg = \"-x\" }\n");
+    let (policy, lint) = (policy.name.as_str(), folder.path("t.toml"));
+    let me = std::process::id().to_string();
+    // Calls that show every field between them; the first words are the heading.
+    let calls: [(&str, &[&[&str]]); 11] = [
+        ("list", &[&["--all"]]),
+        (
+            "explain",
+            &[&["tcpdump", "-w", "x"], &["ecapture", "tls"], &["--kernel", "6.1", "ecapture", "tls"], &[policy]],
+        ),
+        ("verify", &[&["--all"], &["--scan", "/usr/bin"]]),
+        ("caps", &[&[]]),
+        ("caps decode", &[&["3"]]),
+        ("caps show", &[&[&me], &["--threads", &me], &["--all"]]),
+        ("diff", &[&["mask:1", "tcpdump"], &["mask:3", "mask:4"], &["tcpdump", &folder.path("unit.service")]]),
+        ("lint", &[&[&lint, "/nowhere.toml"]]),
+        ("doctor", &[&[]]),
+        ("learn", &[&["--user", STRANGER, "cat", "/etc/shadow"]]),
+        ("trace", &[&["--stack", "--user", STRANGER, "cat", "/etc/shadow"]]),
+    ];
+    fs::write(folder.path("unit.service"), "[Service]\nAmbientCapabilities=CAP_BPF\nNoNewPrivileges=no\n").unwrap();
+    let page = fs::read_to_string(format!("{PROJECT}/docs/src/reference/json.md")).unwrap();
+    for (verb, all) in calls {
+        let heading = format!("## capwrap {verb} --json\n");
+        let section =
+            page.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1.split("\n## ").next().unwrap();
+        let mut listed: BTreeSet<&str> =
+            section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        if verb != "trace" {
+            listed.insert("schema");
+        }
+        let mut met = BTreeSet::new();
+        for arguments in all {
+            let verb: Vec<&str> = verb.split(' ').collect();
+            let run = root(&[&[CAPWRAP], &verb[..], &["--json"], arguments].concat()).run();
+            let mut values = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>().peekable();
+            assert!(values.peek().is_some(), "{verb:?} {arguments:?}: {run:?}");
+            // What learn watches writes there too.
+            for value in values {
+                leaves(&value.unwrap_or_else(|error| panic!("{error}: {run:?}")), String::new(), &mut met);
+            }
+        }
+        let covers = |listed: &str, met: &str| match (listed.strip_suffix(".**"), listed.strip_suffix(".*")) {
+            (Some(above), _) => {
+                met.strip_prefix(above).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
+            }
+            (_, Some(above)) => {
+                met.strip_prefix(above).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.'))
+            }
+            _ => {
+                listed == met
+                    || met.strip_prefix(listed).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
+            }
+        };
+        for field in &met {
+            assert!(
+                listed.iter().any(|listed| covers(listed, field)),
+                "{verb} has {field}, which the book does not list"
+            );
+        }
+        for field in listed.iter().filter(|field| **field != "schema" || verb != "trace") {
+            assert!(met.iter().any(|met| covers(field, met)), "{verb} has no {field}, which the book lists:\n{met:#?}");
+        }
+    }
+}
+
+/// The paths of all values that hold no others: `a.b[].c`. An empty list is `a[]`, an empty object `a`.
+fn leaves(value: &Value, path: String, met: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (name, value) in fields {
+                leaves(value, if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, met);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().for_each(|item| leaves(item, format!("{path}[]"), met))
+        }
+        // It says nothing of what its members would be.
+        Value::Array(_) | Value::Object(_) => {}
+        _ => {
+            met.insert(path);
+        }
+    }
+}

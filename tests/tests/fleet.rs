@@ -1,0 +1,236 @@
+//! A fleet of three hosts, run by a real ansible-playbook over ssh with the role that is shipped; and
+//! what node_exporter makes of verify's metrics.
+
+use capwrap_tests::fleet::{Host, Key};
+use capwrap_tests::packages::{PROJECT, Packages};
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+
+/// Captures a packet as a user who may do nothing else.
+const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
+    until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
+    bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
+
+struct Fleet {
+    key: Key,
+    hosts: [Host; 3],
+    /// The controller's: inventory, plays, what was learned.
+    folder: Folder,
+}
+
+impl Fleet {
+    /// Two hosts get the .deb, one the archive of a tree.
+    fn start() -> Self {
+        let folder = Folder::new();
+        let deb = Packages::build("1.0.0").deb;
+        let tree = folder.path("tree");
+        let archived = root(&["sh", "-c", &format!("{PROJECT}/install.sh && tar -C {tree} -cf {tree}.tar .")])
+            .env("DESTDIR", &tree)
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", std::env::var_os("HOME").unwrap())
+            .run();
+        assert!(archived.ok(), "{archived:?}");
+        let key = Key::new();
+        let hosts = [("one", 1), ("two", 2), ("three", 3)].map(|(name, number)| Host::start(name, number, &key));
+        let from =
+            [format!("capwrap_package={deb}"), format!("capwrap_package={deb}"), format!("capwrap_archive={tree}.tar")];
+        let line = |(host, from): (&Host, &String)| format!("{} ansible_host={} {from}\n", host.name, host.address);
+        let inventory: String = hosts.iter().zip(&from).map(line).collect();
+        fs::write(folder.path("inventory.ini"), format!("[fleet]\n{inventory}")).unwrap();
+        Self { key, hosts, folder }
+    }
+
+    /// Writes the play, with these variables of the role.
+    fn play(&self, variables: &str) {
+        let play = format!(
+            "- hosts: fleet\n  pre_tasks:\n    - ansible.builtin.group: {{ name: network-team }}\n    \
+             - ansible.builtin.user: {{ name: alice, groups: network-team }}\n  roles:\n    - role: capwrap\n      vars:\n        {}\n",
+            variables.trim().replace('\n', "\n        ")
+        );
+        fs::write(self.folder.path("site.yml"), play).unwrap();
+    }
+
+    /// `ansible-playbook site.yml WORDS…`
+    fn ansible(&self, words: &[&str]) -> Run {
+        let (inventory, site) = (self.folder.path("inventory.ini"), self.folder.path("site.yml"));
+        root(&[&["ansible-playbook", "-i", &inventory, &site, "--private-key", &self.key.file()], words].concat())
+            .env("ANSIBLE_ROLES_PATH", format!("{PROJECT}/packaging/ansible/roles"))
+            .env("ANSIBLE_HOST_KEY_CHECKING", "False")
+            .env("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")
+            .env("ANSIBLE_LOCAL_TEMP", self.folder.path("temporary"))
+            .env("HOME", self.folder.path(""))
+            .env("LC_ALL", "C.UTF-8")
+            .run()
+    }
+
+    /// The same, which must do; how many tasks changed something on each host.
+    #[track_caller]
+    fn done(&self, words: &[&str]) -> [u32; 3] {
+        let run = self.ansible(words);
+        assert!(run.ok(), "{}\n{}", run.stdout, run.stderr);
+        changed(&run)
+    }
+}
+
+/// From the recap: `one : ok=12 changed=3 unreachable=0 failed=0 …`.
+#[track_caller]
+fn changed(run: &Run) -> [u32; 3] {
+    ["one", "two", "three"].map(|host| {
+        let recap = run.stdout.lines().rev().find(|line| line.starts_with(host) && line.contains("changed="));
+        let count = recap.and_then(|line| line.split("changed=").nth(1)?.split(' ').next()?.parse().ok());
+        count.unwrap_or_else(|| panic!("{}\n{}", run.stdout, run.stderr))
+    })
+}
+
+#[track_caller]
+fn done(run: &Run) -> &str {
+    assert!(run.ok(), "{run:?}");
+    &run.stdout
+}
+
+const SITE: &str = "
+capwrap_policies:
+  - { name: tcpdump, groups: [network-team] }
+  - { name: sleep, src: sleep.toml.j2 }
+capwrap_policies_absent: [ping]
+capwrap_textfile_directory: /var/lib/prometheus/node-exporter
+";
+
+#[test]
+fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
+    let fleet = Fleet::start();
+    let [one, two, three] = &fleet.hosts;
+    let template = |caps: &str| {
+        let text = format!(
+            "schema = 1\nsummary = \"wait on {{{{ inventory_hostname }}}}\"\ntool = {{ path = \"/usr/bin/sleep\" }}\n\
+             allow = {{ groups = [\"network-team\"] }}\n[[grant]]\ncaps = \"{caps}\"\nwhy = \"none\"\n[exec]\nchildren = \"none\"\n"
+        );
+        fs::write(fleet.folder.path("sleep.toml.j2"), text).unwrap();
+    };
+    template("cap_syslog");
+    fleet.play(SITE);
+    for host in &fleet.hosts {
+        done(&host.run(&fleet.key, "mkdir -p /var/lib/prometheus/node-exporter"));
+    }
+
+    // Installed, in force, and used as a new user would.
+    assert!(fleet.done(&[]).iter().all(|count| *count > 4));
+    for host in &fleet.hosts {
+        let said = host.run(&fleet.key, CAPTURE);
+        assert!(done(&said).contains("1 packet captured"), "{said:?}");
+        let said = host.run(&fleet.key, "runuser -u alice -- capwrap list");
+        assert!(done(&said).contains(&format!("wait on {}", host.name)), "{said:?}");
+        let said = host.run(&fleet.key, "runuser -u nobody -- capwrap tcpdump");
+        assert!(said.code == 125 && said.stderr.contains("not allowed") || said.stderr.contains("may not"), "{said:?}");
+    }
+
+    // A second time there is nothing to do.
+    assert_eq!(fleet.done(&[]), [0, 0, 0]);
+
+    // Others are allowed: shown first, then done.
+    fleet.play(&SITE.replace("groups: [network-team]", "users: [nobody]"));
+    let shown = fleet.ansible(&["--check", "--diff"]);
+    assert!(shown.ok() && shown.stdout.contains("+users = [\"nobody\"]"), "{}", shown.stdout);
+    assert!(done(&one.run(&fleet.key, "cat /etc/capwrap/policies/tcpdump.toml")).contains("\"network-team\""));
+    assert!(fleet.done(&[]).iter().all(|count| *count == 2));
+    assert_eq!(one.run(&fleet.key, "runuser -u alice -- capwrap tcpdump --version").code, 125);
+    done(&one.run(&fleet.key, "runuser -u nobody -- capwrap tcpdump --version"));
+
+    // A policy with an error stops the play before it is in force.
+    template("cap_sys_log");
+    let refused = fleet.ansible(&[]);
+    assert!(
+        !refused.ok() && refused.stdout.contains("did you mean") || refused.stdout.contains("cap_syslog"),
+        "{}",
+        refused.stdout
+    );
+    assert!(done(&one.run(&fleet.key, "cat /etc/capwrap/policies/sleep.toml")).contains("\"cap_syslog\""));
+    template("cap_syslog");
+
+    // What somebody changed on one host is found there, named, and mended.
+    done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod g+w /etc/capwrap/policies/sleep.toml"));
+    let verify = ["--tags", "capwrap_verify"];
+    let found = fleet.ansible(&verify);
+    let fatal: Vec<&str> = found.stdout.lines().filter(|line| line.starts_with("fatal:")).collect();
+    assert!(!found.ok() && fatal.len() == 1 && fatal[0].contains("[two]"), "{}", found.stdout);
+    for said in ["tcpdump", "cap_net_raw=ep", "sleep.toml"] {
+        assert!(found.stdout.contains(said), "{said}: {}", found.stdout);
+    }
+    assert_eq!(fleet.done(&[&verify[..], &["-e", "capwrap_fix=true"]].concat()), [0, 1, 0]);
+    assert_eq!(fleet.done(&verify), [0, 0, 0]);
+    assert_eq!(done(&two.run(&fleet.key, "getcap /usr/bin/tcpdump")), "");
+
+    // What two hosts have learned is brought together, once however often it is asked for.
+    for host in [one, three] {
+        let learned = host.run(&fleet.key, "capwrap learn --write sleep 0");
+        done(&learned);
+    }
+    let learned = fleet.folder.path("learned");
+    let profiles = format!("{SITE}capwrap_profiles_to: {learned}\n");
+    fleet.play(&profiles);
+    let collect = ["--tags", "capwrap_profiles", "-e", &format!("capwrap_on_controller={CAPWRAP}")];
+    fleet.done(&collect);
+    let read =
+        |path: &str| serde_json::from_str::<Value>(&fs::read_to_string(format!("{learned}/{path}")).unwrap()).unwrap();
+    let runs = |path: &str| read(path)["runs"].as_array().unwrap().clone();
+    let (of_one, of_three) = (runs("one/sleep.profile.json"), runs("three/sleep.profile.json"));
+    assert_eq!((of_one.len(), of_three.len()), (1, 1));
+    let together = runs("sleep.profile.json");
+    assert_eq!(together.len(), 2);
+    assert!(together.contains(&of_one[0]) && together.contains(&of_three[0]));
+    assert_eq!(fleet.done(&collect), [0, 0, 0]);
+
+    node_exporter_reads_what_verify_found(&fleet);
+}
+
+/// On the folder of the first host, before and after somebody changes something.
+fn node_exporter_reads_what_verify_found(fleet: &Fleet) {
+    let host = &fleet.hosts[0];
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut exporter = Command::new("prometheus-node-exporter")
+        .args(["--collector.disable-defaults", "--collector.textfile", "--log.level=error"])
+        .arg(format!("--collector.textfile.directory={}/var/lib/prometheus/node-exporter", host.machine.root()))
+        .arg(format!("--web.listen-address={free}"))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let metrics = || {
+        let mut stream = loop {
+            match TcpStream::connect(free) {
+                Ok(stream) => break stream,
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        };
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let value = |text: &str, series: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse::<f64>().ok());
+        line.unwrap_or_else(|| panic!("no {series} in\n{text}"))
+    };
+    let all_is_well = metrics();
+    for (series, expected) in [
+        ("node_textfile_scrape_error", 0.0),
+        ("capwrap_verify_complete", 1.0),
+        ("capwrap_verify_problems{kind=\"policy\",name=\"tcpdump\"}", 0.0),
+        ("capwrap_verify_problems{kind=\"launcher\",name=\"capwrap\"}", 0.0),
+    ] {
+        assert_eq!(value(&all_is_well, series), expected, "{series}");
+    }
+    let write = "capwrap verify --all --prometheus /var/lib/prometheus/node-exporter/capwrap.prom";
+    let found = host.run(&fleet.key, &format!("setcap cap_net_raw=ep /usr/bin/tcpdump; {write}"));
+    assert_eq!(found.code, 1, "{found:?}");
+    let something_is_not = metrics();
+    assert_eq!(value(&something_is_not, "node_textfile_scrape_error"), 0.0);
+    assert_eq!(value(&something_is_not, "capwrap_verify_problems{kind=\"policy\",name=\"tcpdump\"}"), 1.0);
+    let when = "capwrap_verify_last_run_timestamp_seconds";
+    assert!(value(&something_is_not, when) >= value(&all_is_well, when));
+    exporter.kill().unwrap();
+    exporter.wait().unwrap();
+}
