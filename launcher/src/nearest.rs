@@ -3,10 +3,13 @@
 /// The name of `known` that is closest to `given`, if it is close enough to be what was meant:
 /// at most a third of its letters inserted, removed, replaced or swapped with a neighbour.
 pub fn name<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let allowed = |name: &str| name.len().max(given.len()).div_ceil(3);
     known
         .into_iter()
+        // Each letter that one has more is an edit.
+        .filter(|name| name.len().abs_diff(given.len()) <= allowed(name))
         .map(|name| (distance(given.as_bytes(), name.as_bytes()), name))
-        .filter(|(distance, name)| *distance <= name.len().max(given.len()).div_ceil(3))
+        .filter(|(distance, name)| *distance <= allowed(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

@@ -75,7 +75,7 @@ impl Page {
             Step::Command { line, words, said, .. } => Some((line, words, said)),
             Step::File { .. } => None,
         });
-        let mut count = 0;
+        let (mut count, mut wrong) = (0, Vec::new());
         for (at, (line, words, expected)) in commands.enumerate() {
             let place = format!("docs/src/{}:{line}: {words}", self.name);
             let (Some(begin), Some(end)) = (told.get(2 * at), told.get(2 * at + 1)) else {
@@ -86,15 +86,15 @@ impl Page {
             let status = end.split('\n').next().unwrap();
             let said: Vec<&str> = said.lines().map(str::trim_end).collect();
             let expected: Vec<&str> = expected.iter().map(|line| line.trim_end()).collect();
-            assert!(status == "0", "{place}: ended with {status} and said\n{}", said.join("\n"));
-            assert!(
-                are_like(&expected, &said),
-                "{place}: the page has\n{}\nbut it said\n{}",
-                expected.join("\n"),
-                said.join("\n")
-            );
+            if status != "0" || !are_like(&expected, &said) {
+                let (expected, said) = (expected.join("\n"), said.join("\n"));
+                wrong.push(format!(
+                    "{place}\n--- the page has\n{expected}\n--- it ended with {status} and said\n{said}\n"
+                ));
+            }
             count += 1;
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         println!("docs/src/{}: {count} commands", self.name);
     }
 }
