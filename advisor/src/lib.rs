@@ -183,6 +183,11 @@ fn mended(what: impl Into<String>, mend: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Mended { what: what.into(), mend: mend.into() })
 }
 
+/// Seconds since 1970, as `until` counts.
+fn now() -> i64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
 /// What the system said, in the middle of a sentence.
 fn reason(error: &std::io::Error) -> String {
     without_numbers(&error.to_string()).to_lowercase()

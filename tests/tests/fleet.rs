@@ -150,11 +150,7 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     // A policy with an error stops the play before it is in force.
     template("cap_sys_log");
     let refused = fleet.ansible(&[]);
-    assert!(
-        !refused.ok() && refused.stdout.contains("cap_sys_log"),
-        "{}",
-        refused.stdout
-    );
+    assert!(!refused.ok() && refused.stdout.contains("cap_sys_log"), "{}", refused.stdout);
     assert!(done(&one.run(&fleet.key, "cat /etc/capwrap/policies/sleep.toml")).contains("\"cap_syslog\""));
     template("cap_syslog");
 

@@ -149,7 +149,7 @@ fn text(shown: &[Process], with_threads: bool, width: usize, styled: bool) -> St
         match (others.len(), like) {
             (0, _) => page.heading("it has no other thread"),
             (all, like) if all == like => {
-                page.heading(&format!("{} like it", crate::page::counted(all, "other thread")))
+                page.heading(&format!("{} like it", crate::page::counted(all, "other thread")));
             }
             (all, like) => page.heading(&format!("{like} of {all} other threads are like it; those that differ:")),
         }

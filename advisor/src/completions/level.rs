@@ -163,7 +163,7 @@ fn kind(words: &str, argument: &Arg) -> Kind {
     }
     let long = argument.get_long().map(|long| format!("--{long}")).unwrap_or_default();
     let value =
-        argument.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()).unwrap_or_default();
+        argument.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str).unwrap_or_default();
     // `caps encode LIST` alone calls a list so.
     if words == "caps encode" && argument.is_positional() {
         return Kind::Capabilities;

@@ -59,7 +59,7 @@ fn operands(level: &Level) -> Vec<String> {
                 return specs;
             }
             _ if level.repeats && place + 1 == level.operands.len() => {
-                specs.push(quoted(&format!("*:word:{}", action(kind))))
+                specs.push(quoted(&format!("*:word:{}", action(kind))));
             }
             _ => specs.push(quoted(&format!("{}:word:{}", place + 1, action(kind)))),
         }

@@ -19,7 +19,6 @@ use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the probe asks of a kernel that is to name its own functions, as the kernel's BTF spells it.
 const NAMING_HELPERS: [&str; 3] = ["BPF_FUNC_snprintf", "BPF_FUNC_task_pt_regs", "BPF_FUNC_get_current_task_btf"];
@@ -191,7 +190,7 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
         gid: nix::unistd::getegid().as_raw(),
         groups: nix::unistd::getgroups().unwrap_or_default().into_iter().map(nix::unistd::Gid::as_raw).collect(),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    let now = crate::now();
     // Whether a reason is demanded is between the policy and each launch.
     let allowed = authorise(&policy.allow, &caller, &local, now, Some("doctor"));
     let user = rights.user.clone().unwrap_or_else(|| format!("#{}", rights.uid));
@@ -219,7 +218,7 @@ fn launch_facts(policy: &policy::Policy, kernel: &Kernel, rights: &Rights, uid0:
         kernel: kernel.version.unwrap_or_default(),
         // Without the setting the kernel is asked for one after the other, as the launcher does.
         last_capability: kernel.last_capability.is().copied().unwrap_or_else(|| {
-            caps::runtime::thread_all_supported().iter().map(|one| one.index()).max().unwrap_or_default()
+            caps::runtime::thread_all_supported().iter().map(caps::Capability::index).max().unwrap_or_default()
         }),
         sysctls: questions.sysctls.into_iter().map(|name| (name.clone(), sysctl(&name).is().cloned())).collect(),
         probes: questions.probes.into_iter().map(untried).collect(),

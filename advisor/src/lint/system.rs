@@ -8,7 +8,6 @@ use capwrap::paths;
 use capwrap::policy::{Identity, Policy};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the launcher would refuse about the file itself, where it is one of a policy in force.
 pub fn file(path: &Path) -> Vec<Found> {
@@ -54,7 +53,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
             found.extend(unknown(of, identity, span, &names));
         }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    let now = crate::now();
     if policy.allow.until.is_some_and(|until| until <= now) {
         found.push(Found::warning("until-passed", key("allow", "until"), "this has passed: nobody may run the tool"));
     }

@@ -74,7 +74,7 @@ pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Descr
             "SET" => yes_no(one.options.map(|options| options.inset_id)).to_owned(),
             "USERNS" => target(seen.target).to_owned(),
             "SYSCALL" => seen.system_call.clone().unwrap_or_else(|| "-".to_owned()),
-            _ => printable::text(&seen.executable).to_string(),
+            _ => printable::text(&seen.executable).clone(),
         })
     };
     write_row(out, look, cell, (seen.verdict == Verdict::Denied).then_some("\x1b[31m"))
@@ -133,7 +133,7 @@ pub fn write_stack(out: &mut impl Write, one: &Described) -> io::Result<()> {
 /// The thread's name, without what a terminal would obey.
 pub fn comm(event: &Event) -> String {
     let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
-    printable::text(OsStr::from_bytes(&event.name[..end])).to_string()
+    printable::text(OsStr::from_bytes(&event.name[..end])).clone()
 }
 
 pub const fn verdict(verdict: Verdict) -> &'static str {

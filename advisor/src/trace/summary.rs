@@ -78,7 +78,7 @@ impl Summary {
                 times.denied.to_string(),
                 lines::target(row.target).to_owned(),
                 row.system_call.clone().unwrap_or_else(|| "-".to_owned()),
-                printable::text(&row.executable).to_string(),
+                printable::text(&row.executable).clone(),
             ]);
         }
         for number in [1, 2] {

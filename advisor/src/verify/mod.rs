@@ -19,7 +19,7 @@ mod show;
 mod tool;
 
 use crate::looked::Looked;
-use crate::{in_force, launcher_file, mended, screen};
+use crate::{in_force, launcher_file, mended, now, screen};
 use anyhow::Result;
 use capwrap::nearest;
 use clap::Args;
@@ -30,7 +30,6 @@ use nix::unistd::geteuid;
 use scan::{Accounted, Reach};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Args)]
 pub struct Verify {
@@ -187,8 +186,4 @@ fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<
         subjects.push(Subject { kind: Kind::File, name: file::shown(path), path: Some(found.path), lines });
     }
     Ok(subjects)
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
