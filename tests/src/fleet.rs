@@ -1,7 +1,7 @@
 //! Hosts of a test's own: clean machines that run sshd, each on a network of its own.
 
 use crate::machine::{Machine, inside};
-use crate::{Folder, Run, root};
+use crate::{Folder, Run, done, root};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,8 +20,7 @@ pub struct Key(Folder);
 impl Key {
     pub fn new() -> Self {
         let folder = Folder::new();
-        let run = root(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &folder.path("key")]).run();
-        assert!(run.ok(), "{run:?}");
+        done(&root(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &folder.path("key")]).run());
         Self(folder)
     }
 

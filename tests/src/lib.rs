@@ -107,6 +107,13 @@ impl Drop for Enabled {
     }
 }
 
+/// What a run that did well said.
+#[track_caller]
+pub fn done(run: &Run) -> &str {
+    assert!(run.ok(), "{run:?}");
+    &run.stdout
+}
+
 /// A command to run, as root or as a user.
 pub struct Call {
     /// What becomes the user.

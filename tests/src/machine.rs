@@ -1,6 +1,11 @@
 //! A machine of a test's own: a clean Debian in a folder, in which packages are installed and used.
 
-use crate::{Folder, Run, root};
+use crate::{Folder, Run, done, root};
+
+/// Captures a packet as alice, who may do nothing else.
+pub const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
+    until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
+    bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
 
 /// The folder, gone when dropped.
 pub struct Machine(Folder);
@@ -10,8 +15,7 @@ impl Machine {
     pub fn new() -> Self {
         let machine = Self(Folder::new());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/chroot");
-        let run = root(&[script, &machine.root()]).run();
-        assert!(run.ok(), "{run:?}");
+        done(&root(&[script, &machine.root()]).run());
         machine
     }
 

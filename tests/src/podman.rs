@@ -1,6 +1,6 @@
 //! Podman with images and containers of a test's own.
 
-use crate::{Folder, Run, root};
+use crate::{Folder, Run, done, root};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -41,8 +41,7 @@ impl Podman {
     /// Makes an image of a folder's files.
     pub fn import(&self, files: &str, name: &str) {
         let script = format!("tar -C {files} -c . | {} import - {name}", self.0.path("podman"));
-        let run = root(&["sh", "-c", &script]).run();
-        assert!(run.ok(), "{run:?}");
+        done(&root(&["sh", "-c", &script]).run());
     }
 }
 

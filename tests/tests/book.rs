@@ -28,8 +28,7 @@ fn machine() -> Machine {
 /// With capwrap installed.
 fn installed() -> Machine {
     let machine = machine();
-    let run = machine.run("dpkg --install /root/capwrap_*.deb");
-    assert!(run.ok(), "{run:?}");
+    done(&machine.run("dpkg --install /root/capwrap_*.deb"));
     machine
 }
 
@@ -61,8 +60,7 @@ fn how_a_tool_runs_in_a_container_is_true_with_podman() {
     let recipe = format!("{PROJECT}/packaging/oci/Containerfile");
     let context = folder.path("");
     let build = ["build", "-q", "--build-arg", "BASE=localhost/base", "-t", "capwrap-tcpdump", "-f", &recipe, &context];
-    let run = podman.run(&build);
-    assert!(run.ok(), "{run:?}");
+    done(&podman.run(&build));
     let page = Page::read("how-to/container.md");
     let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
     let run = root(&["bash", "-c", &page.script(&context)]).env("PATH", path).run();
@@ -73,8 +71,7 @@ fn how_a_tool_runs_in_a_container_is_true_with_podman() {
 #[test]
 fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
     let machine = installed();
-    let run = machine.run("capwrap enable tcpdump --user alice");
-    assert!(run.ok(), "{run:?}");
+    done(&machine.run("capwrap enable tcpdump --user alice"));
     let page = Page::read("how-to/service.md");
     let file = |path: &str, text: &str| fs::write(machine.root() + path, text).unwrap();
     file("/page", &page.script("/root"));

@@ -3,6 +3,7 @@
 
 use capwrap_tests::book::Page;
 use capwrap_tests::fleet::{Host, Key};
+use capwrap_tests::machine::CAPTURE;
 use capwrap_tests::packages::{PROJECT, Packages};
 use capwrap_tests::*;
 use serde_json::Value;
@@ -10,11 +11,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-
-/// Captures a packet as a user who may do nothing else.
-const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
-    until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
-    bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
 
 struct Fleet {
     key: Key,
@@ -91,12 +87,6 @@ fn changed(run: &Run) -> [u32; 3] {
         let count = recap.and_then(|line| line.split("changed=").nth(1)?.split(' ').next()?.parse().ok());
         count.unwrap_or_else(|| panic!("{}\n{}", run.stdout, run.stderr))
     })
-}
-
-#[track_caller]
-fn done(run: &Run) -> &str {
-    assert!(run.ok(), "{run:?}");
-    &run.stdout
 }
 
 const SITE: &str = "

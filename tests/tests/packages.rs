@@ -1,28 +1,17 @@
 //! The packages, built, installed, used, upgraded and removed as an administrator does it, each on a
 //! clean machine.
 
-use capwrap_tests::machine::Machine;
+use capwrap_tests::machine::{CAPTURE, Machine};
 use capwrap_tests::packages::{PROJECT, Packages};
 use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Captures a packet as a user who may do nothing else.
-const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
-    until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
-    bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
-
 /// Two versions of each package.
 fn built() -> &'static [Packages; 2] {
     static BUILT: OnceLock<[Packages; 2]> = OnceLock::new();
     BUILT.get_or_init(|| ["1.0.0", "2.0.0"].map(Packages::build))
-}
-
-#[track_caller]
-fn done(run: &Run) -> &str {
-    assert!(run.ok(), "{run:?}");
-    &run.stdout
 }
 
 /// From the first version to nothing; the two ways differ in the commands alone.
