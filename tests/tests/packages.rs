@@ -61,6 +61,24 @@ fn the_deb_is_installed_used_upgraded_and_removed() {
     done(&machine.run("dpkg --purge capwrap; ! [ -e /etc/capwrap ] && ! find /etc -name '*capwrap*' | grep ."));
 }
 
+/// By capwrap's triggers, which dpkg runs once for all packages of one call.
+#[test]
+fn a_package_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
+    let machine = Machine::new();
+    machine.put(&built()[0].deb, "/tmp/capwrap.deb");
+    let other = "mkdir -p /tmp/other/DEBIAN /tmp/other/usr/bin; touch /tmp/other/usr/bin/other; \
+                 printf 'Package: other\\nVersion: 1\\nArchitecture: all\\nMaintainer: none <none@localhost>\\nDescription: a test\\n' \
+                 > /tmp/other/DEBIAN/control; dpkg-deb --build /tmp/other > /dev/null";
+    done(&machine.run(&format!("dpkg --install /tmp/capwrap.deb; capwrap enable tcpdump; {other}")));
+    let said = machine.run("dpkg --install /tmp/other.deb 2>&1");
+    assert!(
+        done(&said).contains("Processing triggers for capwrap") && said.stdout.contains("✗ 0 problems"),
+        "{said:?}"
+    );
+    let said = machine.run("chmod 0666 /etc/capwrap/policies/tcpdump.toml; dpkg --install /tmp/other.deb 2>&1");
+    assert!(done(&said).contains("✗ policy") && said.stdout.contains("capwrap: not all that is installed"), "{said:?}");
+}
+
 #[test]
 fn the_rpm_is_installed_used_upgraded_and_removed() {
     let machine = Machine::new();

@@ -53,65 +53,7 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
     assert!(said.contains("✗ policy"), "{said}");
 }
 
-/// A package with the triggers and the script of capwrap's own, installed by dpkg below a folder.
-#[test]
-fn a_package_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
-    let folder = Folder::new();
-    let root_folder = folder.path("root");
-    let admin = format!("{root_folder}/var/lib/dpkg");
-    for path in ["", "/updates", "/info", "/triggers"] {
-        fs::create_dir_all(format!("{admin}{path}")).unwrap();
-    }
-    fs::write(format!("{admin}/status"), "").unwrap();
-    let build = |name: &str, files: &[(&str, &str)]| -> String {
-        let tree = folder.path(name);
-        let control = format!(
-            "Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: none <none@localhost>\nDescription: a test\n"
-        );
-        for (path, text) in files.iter().copied().chain([("DEBIAN/control", control.as_str())]) {
-            let path = Path::new(&tree).join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            if path.ends_with("postinst") || path.ends_with("capwrap") {
-                fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-            }
-        }
-        let package = folder.path(&format!("{name}.deb"));
-        let run = root(&["dpkg-deb", "--build", "--root-owner-group", &tree, &package]).run();
-        assert!(run.ok(), "{run:?}");
-        package
-    };
-    let dpkg = |package: &str| {
-        let run = root(&[
-            "dpkg",
-            "--force-script-chrootless",
-            "--force-not-root",
-            &format!("--root={root_folder}"),
-            &format!("--admindir={admin}"),
-            "--install",
-            package,
-        ])
-        .run();
-        assert!(run.ok(), "{run:?}");
-        run.stdout + &run.stderr
-    };
-    // capwrap itself is a script that calls the installed one: the package comes with a later file.
-    let triggers = fs::read_to_string(format!("{PACKAGING}/deb/triggers")).unwrap();
-    let postinst = fs::read_to_string(format!("{PACKAGING}/deb/postinst")).unwrap();
-    // systemd may run here; the machine of the package has none.
-    let postinst = postinst.replace("/run/systemd/system", "${DPKG_ROOT:-}/run/systemd/system");
-    let launcher = format!("#!/bin/sh\nexec {CAPWRAP} \"$@\"\n");
-    dpkg(&build(
-        "capwrap",
-        &[("DEBIAN/triggers", &triggers), ("DEBIAN/postinst", &postinst), ("usr/local/bin/capwrap", &launcher)],
-    ));
-    let policy = Policy::witness("net_raw", "");
-    fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
-    let said = dpkg(&build("some-tool", &[("usr/bin/some-tool", "")]));
-    assert!(said.contains("✗ policy") && said.contains("capwrap: not all that is installed"), "{said}");
-}
-
-/// The same with rpm: built by rpmbuild, installed by rpm below a folder. Scripts run there, in a
+/// For those who build from a spec: built by rpmbuild, installed by rpm below a folder. Scripts run there, in a
 /// chroot, so that the folder has a shell and a launcher that tells that it was called.
 #[test]
 fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
