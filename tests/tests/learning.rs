@@ -352,6 +352,25 @@ fn a_member_learns_with_what_the_commands_policy_grants() {
 }
 
 #[test]
+fn a_learner_whose_policy_hands_over_too_little_says_so_and_starts_no_other() {
+    let _alone = LEARNER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for (grant, lacking) in [("caps = [\"cap_bpf\"]", "takes cap_perfmon"), ("", "takes cap_bpf and cap_perfmon")] {
+        let grant = if grant.is_empty() { String::new() } else { format!("[[grant]]\n{grant}\n") };
+        let _policy = Policy::named(
+            "capwrap-learn",
+            &format!(
+                "schema = 1\ntool = {{ path = \"/usr/local/libexec/capwrap/capwrap-advisor\" }}\n\
+                 allow = {{ users = [\"{MEMBER}\"] }}\nexec = {{ no_new_privs = false }}\n{grant}"
+            ),
+        );
+        for verb in ["--learn", "trace"] {
+            let run = user(MEMBER, &["timeout", "20", "capwrap", verb, "true"]).run();
+            run.refused(&["the policy capwrap-learn hands over too little", lacking, "mend: capwrap explain"]);
+        }
+    }
+}
+
+#[test]
 fn without_the_rights_for_the_probe_it_says_which_are_missing() {
     let run = root(&["setpriv", "--bounding-set", "-bpf,-perfmon,-sys_admin", "--inh-caps", "-all"]);
     let run = run.arg("capwrap").arg("--learn").arg("--user").arg(MEMBER).arg("true").run();

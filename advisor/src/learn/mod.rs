@@ -87,6 +87,9 @@ pub struct Learn {
     color: screen::Color,
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
+    /// Said by the learner that starts itself by its policy.
+    #[arg(long, hide = true)]
+    by_policy: bool,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -108,7 +111,7 @@ impl Learn {
     fn learn(&self) -> Result<Ending> {
         let standing = standing::own()?;
         if standing == Standing::Nobody {
-            return Err(standing::start_learner("learn", std::env::args_os().skip(2)));
+            return Err(standing::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
         }
         self.check_rights(standing)?;
         let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;

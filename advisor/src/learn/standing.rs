@@ -1,9 +1,10 @@
-//! With what rights learning is done: root hands everything over; a user with CAP_BPF and
-//! CAP_PERFMON alone learns what a command is denied; others start the learner that a policy allows.
+//! With what rights learning is done: root hands everything over; a user with what loading the probe
+//! takes learns what a command is denied; others start the learner that a policy allows.
 
+use crate::probe::rights;
 use crate::{in_force, mended};
 use anyhow::{Error, Result};
-use caps::{CapSet, Capability as Theirs};
+use caps::CapSet;
 use capwrap::{Capability, CapabilitySet, paths};
 use nix::unistd::geteuid;
 use std::ffi::OsString;
@@ -33,8 +34,7 @@ pub fn own() -> Result<Standing> {
     if geteuid().is_root() {
         return Ok(Standing::Root(to_hand_over()?));
     }
-    let held = |one| caps::has_cap(None, CapSet::Effective, one).unwrap_or(false);
-    Ok(if held(Theirs::CAP_BPF) && held(Theirs::CAP_PERFMON) { Standing::Watcher } else { Standing::Nobody })
+    Ok(if rights::lacking().is_empty() { Standing::Watcher } else { Standing::Nobody })
 }
 
 /// How the command is run.
@@ -81,15 +81,25 @@ pub fn launcher() -> PathBuf {
     PathBuf::from(paths::PREFIX).join("bin/capwrap")
 }
 
-/// Becomes the learner that a policy allows, with this verb. Returns only where it cannot.
-pub fn start_learner(verb: &str, arguments: impl Iterator<Item = OsString>) -> Error {
+/// Becomes the learner that a policy allows, with this verb, told that it is one. Returns only where
+/// it cannot, or where it is one already: what its policy hands over is too little, and would be again.
+pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item = OsString>) -> Error {
+    let doing = if verb == "trace" { "tracing" } else { "learning" };
+    if is_learner {
+        return mended(
+            format!(
+                "the policy {LEARNER} hands over too little: {doing} takes {}",
+                rights::joined(&rights::lacking(), " and ")
+            ),
+            format!("capwrap explain {LEARNER} tells what it grants here, and what not"),
+        );
+    }
     if !in_force::path(LEARNER).exists() {
-        let doing = if verb == "trace" { "tracing" } else { "learning" };
         return mended(
             format!("{doing} takes root, or cap_bpf and cap_perfmon, and neither is here"),
             format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
         );
     }
-    let error = Command::new(launcher()).arg(LEARNER).arg(verb).args(arguments).exec();
+    let error = Command::new(launcher()).arg(LEARNER).arg(verb).arg("--by-policy").args(arguments).exec();
     anyhow::anyhow!("cannot start {}: {}", launcher().display(), crate::reason(&error))
 }

@@ -7,7 +7,7 @@ mod kernel_types;
 mod kprobe;
 mod offsets;
 pub mod reading;
-mod rights;
+pub mod rights;
 pub mod securebits;
 mod symbols;
 

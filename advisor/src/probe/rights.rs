@@ -15,21 +15,37 @@ pub fn check() -> Result<()> {
             "run it outside, or in a container without a user namespace of its own",
         ));
     }
-    let held = |one| caps::has_cap(None, CapSet::Effective, one).unwrap_or(false);
-    // Before 5.8 it was cap_sys_admin alone, and that still does.
-    if held(Capability::CAP_SYS_ADMIN) {
+    let lacking = lacking();
+    if lacking.is_empty() {
         return Ok(());
     }
-    let missing: Vec<&str> = [(Capability::CAP_BPF, "cap_bpf"), (Capability::CAP_PERFMON, "cap_perfmon")]
-        .into_iter()
-        .filter(|(one, _)| !held(*one))
-        .map(|(_, name)| name)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let options = taken().iter().map(|one| format!("--cap-add={}", &one.to_string()[4..]));
     Err(mended(
-        format!("the probe takes cap_bpf and cap_perfmon; not held here: {}", missing.join(", ")),
-        "as root: sudo; in a container: --cap-add=BPF --cap-add=PERFMON",
+        format!("the probe takes {}; not held here: {}", joined(taken(), " and "), joined(&lacking, ", ")),
+        format!("as root: sudo; in a container: {}", options.collect::<Vec<_>>().join(" ")),
     ))
+}
+
+/// Which of what the probe takes this process does not hold.
+pub fn lacking() -> Vec<Capability> {
+    let held = |one: &Capability| caps::has_cap(None, CapSet::Effective, *one).unwrap_or(false);
+    // Since 5.8 it does as it did before.
+    if held(&Capability::CAP_SYS_ADMIN) {
+        return Vec::new();
+    }
+    taken().iter().filter(|one| !held(one)).copied().collect()
+}
+
+/// What the probe takes: before Linux 5.8 all of BPF and tracing was cap_sys_admin (capabilities(7)).
+fn taken() -> &'static [Capability] {
+    if caps::runtime::thread_all_supported().contains(&Capability::CAP_BPF) {
+        &[Capability::CAP_BPF, Capability::CAP_PERFMON]
+    } else {
+        &[Capability::CAP_SYS_ADMIN]
+    }
+}
+
+/// Their names in a row.
+pub fn joined(capabilities: &[Capability], by: &str) -> String {
+    capabilities.iter().map(|one| one.to_string().to_lowercase()).collect::<Vec<_>>().join(by)
 }

@@ -85,6 +85,9 @@ pub struct Trace {
     color: screen::Color,
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
+    /// Said by the learner that starts itself by its policy.
+    #[arg(long, hide = true)]
+    by_policy: bool,
     /// A command, from its very start to the end of all it starts
     #[arg(trailing_var_arg = true, value_name = "CMD", group = "scope")]
     command: Vec<OsString>,
@@ -116,7 +119,7 @@ impl Trace {
     /// The whole of it, in order.
     fn trace(&self) -> Result<Ending> {
         if standing::own()? == Standing::Nobody {
-            return Err(standing::start_learner("trace", std::env::args_os().skip(2)));
+            return Err(standing::start_learner("trace", self.by_policy, std::env::args_os().skip(2)));
         }
         let scope = Scope::of(self)?;
         let bytes = (self.ring << 20).next_power_of_two();
