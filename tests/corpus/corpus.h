@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,15 @@ static inline long number_in(const char *path, long missing) {
     if (file && fscanf(file, "%ld", &number) != 1) number = missing;
     if (file) fclose(file);
     return number;
+}
+
+// Whether the running kernel is older than that release.
+static inline int kernel_before(int major, int minor) {
+    struct utsname own;
+    int its_major = 0, its_minor = 0;
+    must(uname(&own), "uname");
+    sscanf(own.release, "%d.%d", &its_major, &its_minor);
+    return its_major != major ? its_major < major : its_minor < minor;
 }
 
 static inline void write_to(const char *path, const char *text) {

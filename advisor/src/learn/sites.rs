@@ -232,18 +232,29 @@ pub const SITES: &[Site] = &[
         why: "only whether the rings count against memlock hangs on it",
         ..ROW
     },
-    // mm/mmap.c, mlock_future_ok (MAP_LOCKED, after mlockall); ipc/shm.c. mlock itself compares first.
+    // mm/mmap.c, mlock_future_ok (MAP_LOCKED, after mlockall); ipc/shm.c, SHM_LOCK
+    // (inlined in ksys_shmctl on 5.4). mlock itself compares first.
     Site {
-        functions: &[&["mlock_future_ok", "mlock_future_check", "do_mmap", "do_brk_flags", "shmctl_do_lock"]],
+        functions: &[&[
+            "mlock_future_ok",
+            "mlock_future_check",
+            "do_mmap",
+            "do_brk_flags",
+            "shmctl_do_lock",
+            "ksys_shmctl",
+        ]],
         capabilities: &["cap_ipc_lock"],
         why: "asked before the memlock limit is looked at",
         ..ROW
     },
     // kernel/events/core.c, perf_check_permission: asked before the rights over the process are.
-    // The same function asks for whole CPUs, of who shuts the kernel out of what is counted.
+    // The same function asks for whole CPUs, of who shuts the kernel out of what is counted. Before
+    // "perf/core: Take over CAP_SYS_PTRACE creds to CAP_PERFMON capability" it was not asked, but what
+    // all hangs on was asked in the same place (Linux 5.4).
     Site {
         telling: &["__do_sys_perf_event_open", "__x64_sys_perf_event_open", "perf_check_permission"],
         capabilities: &["cap_perfmon", "cap_sys_admin"],
+        since: (5, 9),
         why: "asked before one's rights over the process are looked at",
         ..ROW
     },

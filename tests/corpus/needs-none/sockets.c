@@ -12,7 +12,8 @@ int main(void) {
     must(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "SO_REUSEADDR");
     must(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), "SO_SNDBUF");
     must(setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority), "SO_PRIORITY");
-    must(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), "SO_BINDTODEVICE");
+    // Before "net: core: enable SO_BINDTODEVICE for non-root users" it took cap_net_raw.
+    if (!kernel_before(5, 7)) must(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), "SO_BINDTODEVICE");
     must(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, way, &length), "TCP_CONGESTION");
     must(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, way, length), "TCP_CONGESTION");
     must(bind(fd, (void *)&address, sizeof address), "bind");
