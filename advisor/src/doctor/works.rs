@@ -244,6 +244,11 @@ fn learning_as_member(facts: &Facts) -> Work {
             "kprobe alone works, and kernel.perf_event_paranoid may close it to those without cap_sys_admin",
             Some("sysctl kernel.perf_event_paranoid=2".to_owned()),
         ),
+        Some("kprobe") if facts.kernel.btf == Reading::Absent => no(
+            name,
+            "kprobe alone works, and without BTF it reads tracefs, which is root's",
+            Some("a kernel with CONFIG_DEBUG_INFO_BTF; or learn as root".to_owned()),
+        ),
         Some(back_end) => yes(name, format!("by {back_end}, for those whom the policy {LEARNER} allows")),
         None => no(name, "no back end works", hindrance(facts)),
     }
@@ -566,6 +571,15 @@ mod tests {
                 "learning as a member",
                 State::No,
                 "sysctl kernel.perf_event_paranoid=2",
+            ),
+            (
+                |facts| {
+                    only(facts, "kprobe");
+                    facts.kernel.btf = Reading::Absent;
+                },
+                "learning as a member",
+                State::No,
+                "reads tracefs",
             ),
         ]);
     }

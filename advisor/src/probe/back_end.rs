@@ -215,6 +215,10 @@ fn in_one_line(error: &anyhow::Error) -> String {
             text = if text.is_empty() { line } else { format!("{text}: {line}") };
         }
     }
+    // The verifier's word for a loop (kernel/bpf/verifier.c before 2589726d12a1, Linux 5.3).
+    if text.contains("back-edge from insn") {
+        text.push_str(": this kernel allows no loops, as Linux 5.3 does");
+    }
     text
 }
 
@@ -246,5 +250,15 @@ mod tests {
         assert_eq!(without_log(cause), expected);
         assert_eq!(without_log("it returned EPERM. Verifier output: \n"), "it returned EPERM.");
         assert_eq!(without_log("one\ntwo"), "one");
+    }
+
+    #[test]
+    fn of_a_kernel_without_loops_it_is_said_which_has_them() {
+        let cause = "it returned EINVAL. Verifier output: 286: (a7) r1 = 1\nback-edge from insn 286 to 282\n";
+        let said = in_one_line(&anyhow::anyhow!(cause));
+        assert!(
+            said.ends_with("back-edge from insn 286 to 282: this kernel allows no loops, as Linux 5.3 does"),
+            "{said}"
+        );
     }
 }

@@ -191,8 +191,14 @@ struct Formats(PathBuf);
 
 impl Formats {
     fn find() -> Result<Self> {
-        let found = TRACEFS.iter().map(|path| Path::new(path).join("events")).find(|path| path.exists());
-        found.map(Self).with_context(|| format!("no tracefs at {0}: mount -t tracefs tracefs {0}", TRACEFS[0]))
+        for place in TRACEFS {
+            let events = Path::new(place).join("events");
+            // It may be there, and root's alone.
+            if events.try_exists().with_context(|| format!("cannot read {}", events.display()))? {
+                return Ok(Self(events));
+            }
+        }
+        bail!("no tracefs at {0}: mount -t tracefs tracefs {0}", TRACEFS[0])
     }
 
     fn place(&self, tracepoint: &str, field: &str) -> Result<u32> {
