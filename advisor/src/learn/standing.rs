@@ -96,7 +96,7 @@ pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item
     }
     if !in_force::path(LEARNER).exists() {
         return mended(
-            format!("{doing} takes root, or cap_bpf and cap_perfmon, and neither is here"),
+            format!("{doing} takes root, or {}, and neither is here", rights::joined(rights::taken(), " and ")),
             format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
         );
     }

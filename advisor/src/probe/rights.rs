@@ -37,7 +37,7 @@ pub fn lacking() -> Vec<Capability> {
 }
 
 /// What the probe takes: before Linux 5.8 all of BPF and tracing was cap_sys_admin (capabilities(7)).
-fn taken() -> &'static [Capability] {
+pub fn taken() -> &'static [Capability] {
     if caps::runtime::thread_all_supported().contains(&Capability::CAP_BPF) {
         &[Capability::CAP_BPF, Capability::CAP_PERFMON]
     } else {
