@@ -1,6 +1,7 @@
 //! The packages, as `packaging/build` makes them.
 
 use crate::root;
+use nix::fcntl::{Flock, FlockArg};
 
 /// The project's folder.
 pub const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -12,27 +13,42 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Builds them.
+    /// Builds them, once in a run of all tests: `tests/run` takes those of the last one away.
     pub fn build(version: &str) -> Self {
-        let mut call = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]);
-        // Where this machine keeps its Rust.
-        for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
-            if let Some(value) = std::env::var_os(name) {
-                call = call.env(name, value);
-            }
-        }
-        let run = call.run();
-        assert!(run.ok(), "{run:?}");
-        // The next version takes their place.
         let folder = format!("{PROJECT}/target/packages/of-tests");
         std::fs::create_dir_all(&folder).unwrap();
-        let kept = |end: &str| {
-            let line = run.stdout.lines().find(|line| line.ends_with(end) && line.contains(version));
-            let file = line.unwrap_or_else(|| panic!("{run:?}"));
-            let kept = format!("{folder}/{}", file.rsplit('/').next().unwrap());
-            std::fs::copy(file, &kept).unwrap();
-            kept
+        let lock = std::fs::File::create(format!("{folder}/lock")).unwrap();
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive).unwrap();
+        let kept = format!("{folder}/{version}");
+        if !std::fs::exists(&kept).unwrap() {
+            build_into(&kept, version);
+        }
+        let file = |end: &str| {
+            let mut paths = std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path());
+            let path = paths.find(|path| path.extension().is_some_and(|extension| extension == end));
+            path.unwrap_or_else(|| panic!("no .{end} in {kept}")).to_str().unwrap().to_owned()
         };
-        Self { deb: kept(".deb"), rpm: kept(".rpm") }
+        Self { deb: file("deb"), rpm: file("rpm") }
     }
+}
+
+/// In a folder that is there only when both are in it: the next version takes the place of what was built.
+fn build_into(kept: &str, version: &str) {
+    let mut call = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]);
+    // Where this machine keeps its Rust.
+    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
+        if let Some(value) = std::env::var_os(name) {
+            call = call.env(name, value);
+        }
+    }
+    let run = call.run();
+    assert!(run.ok(), "{run:?}");
+    let half = format!("{kept}.half");
+    let _ = std::fs::remove_dir_all(&half);
+    std::fs::create_dir(&half).unwrap();
+    for file in run.stdout.lines().filter(|line| line.ends_with(".deb") || line.ends_with(".rpm")) {
+        assert!(file.contains(version), "{run:?}");
+        std::fs::copy(file, format!("{half}/{}", file.rsplit('/').next().unwrap())).unwrap();
+    }
+    std::fs::rename(half, kept).unwrap();
 }
