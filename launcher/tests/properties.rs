@@ -110,7 +110,7 @@ fn decided<T>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 1000 }))]
 
     #[test]
     fn a_decision_holds_no_capability_that_no_grant_names(
