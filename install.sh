@@ -10,6 +10,8 @@
 # are honoured.
 set -eu
 cd "$(dirname "$0")"
+# Whatever the caller's: folders that are made here are open to all and root's to write.
+umask 022
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
@@ -161,7 +163,7 @@ install_all() {
         groupadd --system capwrap
         : > "$share/group-made-here"
     fi
-    mkdir -p -m 0755 /etc/capwrap "$policies"
+    mkdir -p /etc/capwrap "$policies"
     replace_launcher
     say "capwrap is installed below $PREFIX. No policy was put in force. Next:"
     say "  capwrap enable tcpdump         put a shipped policy in force (they are in $share/policies)"

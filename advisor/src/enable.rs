@@ -47,7 +47,7 @@ impl Enable {
         let launcher = self.launcher.unwrap_or_else(launcher_file::installed);
         let Some(name) = self.name else { return give_what_is_needed(&launcher) };
         let source = policy_source::find(&name)?;
-        let text = policy_source::text(&source)?;
+        let before = policy_source::text(&source)?;
         let already = source == in_force::path(&name);
         let mut change = Change {
             users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
@@ -56,7 +56,7 @@ impl Enable {
             sha256: None,
             keeps_allowed: already,
         };
-        let mut text = template::apply(&text, &change)?;
+        let mut text = template::apply(&before, &change)?;
         if self.pin {
             let tool = first_tool(&policy_source::read(&text, &source)?)
                 .with_context(|| format!("no tool of {name} to pin"))?;
@@ -64,7 +64,9 @@ impl Enable {
             text = template::apply(&text, &change)?;
         }
         let policy = policy_source::read(&text, &source)?;
-        write::replace(&in_force::path(&name), &text)?;
+        if !already || text != before {
+            write::replace(&in_force::path(&name), &text)?;
+        }
         show(&name, &policy, &source, already);
         mark_tool(&policy)?;
         give_what_is_needed(&launcher)
@@ -221,9 +223,10 @@ fn unmark_tool(policy: &Policy) -> Result<()> {
 fn mark(policy: &Policy, capabilities: FileCapabilities) -> Result<()> {
     let Some(tool) = first_tool(policy) else { return Ok(()) };
     let real = tool.canonicalize()?;
-    let text = describe(Some(&capabilities));
-    launcher_file::write(&launcher_file::open(&real)?, capabilities)?;
-    say!("  marked   {} {text}", real.display());
+    let file = launcher_file::open(&real)?;
+    let change = change(launcher_file::read(&file)?.as_ref(), &capabilities);
+    launcher_file::write(&file, capabilities)?;
+    say!("  marked   {} {change}", real.display());
     Ok(())
 }
 
@@ -231,14 +234,16 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
     let file = launcher_file::open(path).context("the launcher")?;
     let before = launcher_file::read(&file)?;
     let needed = permitted(in_force::needed()?);
-    let (was, is) = (describe(before.as_ref()), describe(Some(&needed)));
+    let change = change(before.as_ref(), &needed);
     launcher_file::write(&file, needed)?;
-    if was == is {
-        say!("launcher {} carries {is}, as before", path.display());
-    } else {
-        say!("launcher {} carries {is} (was {was})", path.display());
-    }
+    say!("launcher {} carries {change}", path.display());
     Ok(())
+}
+
+/// What a file has now, and what it had.
+fn change(before: Option<&FileCapabilities>, now: &FileCapabilities) -> String {
+    let (was, is) = (describe(before), describe(Some(now)));
+    if was == is { format!("{is}, as before") } else { format!("{is} (was {was})") }
 }
 
 /// setcap's notation, `nothing` for nothing.

@@ -1,4 +1,4 @@
-//! Hosts of a test's own: clean machines that run sshd, each on a network of its own.
+//! Hosts of a test's own: clean machines that run sshd, alone or under systemd, each on a network of its own.
 
 use crate::machine::{Machine, inside};
 use crate::{Folder, Run, done, root};
@@ -11,7 +11,16 @@ pub struct Host {
     pub name: &'static str,
     pub address: String,
     pub machine: Machine,
-    sshd: Child,
+    /// What its init and all else end with.
+    process: String,
+    starter: Child,
+}
+
+/// What runs first on a host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    Sshd,
+    Systemd,
 }
 
 /// Who may log in on all hosts, and where ssh keeps what it needs.
@@ -38,36 +47,42 @@ impl Default for Key {
 
 impl Host {
     /// Starts one; `number`, from 1, tells their networks apart (RFC 2544 keeps 198.18.0.0/15 for tests).
-    pub fn start(name: &'static str, number: u8, key: &Key) -> Self {
+    pub fn start(name: &'static str, number: u8, init: Init, key: &Key) -> Self {
         let machine = Machine::new();
-        let (base, interface) = (4 * number, format!("capwrap-t{number}"));
-        let (here, address) = (format!("198.18.77.{}", base + 1), format!("198.18.77.{}", base + 2));
-        fs::create_dir_all(machine.root() + "/root/.ssh").unwrap();
-        fs::copy(key.file() + ".pub", machine.root() + "/root/.ssh/authorized_keys").unwrap();
-        let sshd = machine.script(&format!(
-            "mount -t sysfs sysfs \"$root/sys\"; hostname {name}; mkdir -p \"$root/run/sshd\"
-             until ip link set eth0 up 2> /dev/null; do sleep 0.05; done; ip address add {address}/30 dev eth0
-             {}",
-            inside("exec /usr/sbin/sshd -D -e")
-        ));
-        let log = fs::File::create(machine.root() + "/var/log/sshd").unwrap();
-        let mut sshd = Command::new(&sshd[0])
+        let folder = machine.root();
+        fs::create_dir_all(format!("{folder}/root/.ssh")).unwrap();
+        fs::copy(key.file() + ".pub", format!("{folder}/root/.ssh/authorized_keys")).unwrap();
+        let words = match init {
+            Init::Sshd => machine.script(&format!(
+                "mount -t sysfs sysfs \"$root/sys\"; mkdir -p \"$root/run/sshd\"; {}",
+                inside("exec /usr/sbin/sshd -D -e")
+            )),
+            Init::Systemd => {
+                machine.systemd(&[("start.target", "[Unit]\nDefaultDependencies=no\nWants=ssh.service\n")])
+            }
+        };
+        let log = fs::File::create(format!("{folder}/var/log/started")).unwrap();
+        let mut starter = Command::new("unshare")
             .arg("--uts")
-            .args(&sshd[1..])
+            .args(&words)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).unwrap();
-        let process = sshd.id().to_string();
-        until("it has a network of its own", || network(&process) != network("self"));
+
+        let process = with_its_own_network(&starter.id().to_string());
+        let (base, interface) = (4 * number, format!("capwrap-t{number}"));
+        let (here, address) = (format!("198.18.77.{}", base + 1), format!("198.18.77.{}", base + 2));
         let script = format!(
-            "ip link add {interface} type veth peer name eth0 netns {process} && ip address add {here}/30 dev {interface} && ip link set {interface} up"
+            "set -e; ip link add {interface} type veth peer name eth0 netns {process}
+             ip address add {here}/30 dev {interface}; ip link set {interface} up
+             nsenter --target {process} --uts --net sh -ec 'hostname {name}; ip link set lo up
+             ip link set eth0 up; ip address add {address}/30 dev eth0'"
         );
         let run = root(&["sh", "-c", &script]).run();
-        assert!(run.ok() && sshd.try_wait().unwrap().is_none(), "{run:?}");
-        let host = Self { name, address, machine, sshd };
+        assert!(run.ok() && starter.try_wait().unwrap().is_none(), "{run:?}");
+        let host = Self { name, address, machine, process, starter };
         until("sshd answers", || std::net::TcpStream::connect((host.address.as_str(), 22)).is_ok());
         host
     }
@@ -82,14 +97,28 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // Its children go with it, and its network with them.
-        let _ = self.sshd.kill();
-        let _ = self.sshd.wait();
+        root(&["kill", "-KILL", &self.process]).run();
+        let _ = self.starter.wait();
     }
 }
 
+/// The process, or its child, that has another network than this one, once there is one.
+fn with_its_own_network(starter: &str) -> String {
+    let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    let mut found = None;
+    until("it has a network of its own", || {
+        let children = root(&["pgrep", "--parent", starter]).run().stdout;
+        let mut all = std::iter::once(starter).chain(children.lines());
+        found =
+            all.find(|process| network(process).is_some_and(|other| Some(other) != network("self"))).map(str::to_owned);
+        found.is_some()
+    });
+    found.unwrap_or_default()
+}
+
+/// Waits for something that is done in less than half a minute.
 #[track_caller]
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(30), "waited in vain until {what}");

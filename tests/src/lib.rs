@@ -168,6 +168,13 @@ impl Call {
         self
     }
 
+    /// With what a build needs of this machine: where it keeps its Rust.
+    pub fn building(self) -> Self {
+        let names = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR"];
+        let set = names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        set.fold(self, |call, (name, value)| call.env(name, value))
+    }
+
     /// Puts words before everything, run as root.
     pub fn under(mut self, words: &[&str]) -> Self {
         self.before.splice(0..0, words.iter().map(OsString::from));

@@ -44,6 +44,20 @@ impl Machine {
         words.map(str::to_owned).to_vec()
     }
 
+    /// The command that starts its systemd, which starts these units and what they want, and nothing of the machine's
+    /// own besides.
+    pub fn systemd(&self, units: &[(&str, &str)]) -> Vec<String> {
+        let unit = |name: &str, text: &str| {
+            std::fs::write(format!("{}/etc/systemd/system/{name}", self.root()), text).unwrap();
+        };
+        for target in ["sysinit", "basic", "shutdown", "timers"] {
+            unit(&format!("{target}.target"), "[Unit]\nDefaultDependencies=no\n");
+        }
+        units.iter().for_each(|(name, text)| unit(name, text));
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/exporting/with-systemd");
+        vec![script.to_owned(), self.root(), self.root()]
+    }
+
     /// Runs a script of sh as its root.
     pub fn run(&self, script: &str) -> Run {
         self.beside(&inside(script))

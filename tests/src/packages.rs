@@ -34,14 +34,7 @@ impl Packages {
 
 /// In a folder that is there only when both are in it: the next version takes the place of what was built.
 fn build_into(kept: &str, version: &str) {
-    let mut call = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]);
-    // Where this machine keeps its Rust.
-    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
-        if let Some(value) = std::env::var_os(name) {
-            call = call.env(name, value);
-        }
-    }
-    let run = call.run();
+    let run = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]).building().run();
     assert!(run.ok(), "{run:?}");
     let half = format!("{kept}.half");
     let _ = std::fs::remove_dir_all(&half);

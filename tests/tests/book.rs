@@ -54,16 +54,15 @@ fn how_a_group_uses_a_tool_is_true_on_a_clean_machine() {
 
 #[test]
 fn how_a_tool_runs_in_a_container_is_true_with_podman() {
+    // Its packages are not built beside those of the other pages.
+    deb();
     let (machine, podman, folder) = (Machine::new(), Podman::new(), Folder::new());
-    podman.import(&machine.root(), "localhost/base");
-    fs::copy(deb(), folder.path("capwrap_1.0.0-1_amd64.deb")).unwrap();
-    let recipe = format!("{PROJECT}/packaging/oci/Containerfile");
-    let context = folder.path("");
-    let build = ["build", "-q", "--build-arg", "BASE=localhost/base", "-t", "capwrap-tcpdump", "-f", &recipe, &context];
-    done(&podman.run(&build));
+    // There is no registry here: a clean Debian stands for the recipe's.
+    podman.import(&machine.root(), "docker.io/library/debian:bookworm-slim");
+    std::os::unix::fs::symlink(fs::canonicalize(PROJECT).unwrap(), folder.path("capwrap")).unwrap();
     let page = Page::read("how-to/container.md");
-    let path = format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
-    let run = root(&["bash", "-c", &page.script(&context)]).env("PATH", path).run();
+    let path = format!("{}:{}", podman.folder(), std::env::var("PATH").unwrap());
+    let run = root(&["bash", "-c", &page.script(&folder.path(""))]).building().env("PATH", path).run();
     assert!(run.ok(), "{run:?}");
     page.compare(&run.stdout);
 }
@@ -73,20 +72,16 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
     let machine = installed();
     done(&machine.run("capwrap enable tcpdump --user alice"));
     let page = Page::read("how-to/service.md");
-    let file = |path: &str, text: &str| fs::write(machine.root() + path, text).unwrap();
-    file("/page", &page.script("/root"));
-    // Nothing of the machine's own is started besides.
-    for target in ["sysinit", "basic", "shutdown", "timers"] {
-        file(&format!("/etc/systemd/system/{target}.target"), "[Unit]\nDefaultDependencies=no\n");
-    }
-    file("/etc/systemd/system/start.target", "[Unit]\nDefaultDependencies=no\nWants=page.service\n");
-    file(
-        "/etc/systemd/system/page.service",
-        "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\nFailureAction=exit-force\n\
-         [Service]\nType=oneshot\nExecStart=/bin/bash /page\nStandardOutput=file:/said\nStandardError=file:/said\n",
-    );
-    let script = format!("{}/exporting/with-systemd", env!("CARGO_MANIFEST_DIR"));
-    let run = root(&["timeout", "120", &script, &machine.root(), &machine.root()]).run();
+    fs::write(machine.root() + "/page", page.script("/root")).unwrap();
+    let started = machine.systemd(&[
+        ("start.target", "[Unit]\nDefaultDependencies=no\nWants=page.service\n"),
+        (
+            "page.service",
+            "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\nFailureAction=exit-force\n[Service]\n\
+             Type=oneshot\nExecStart=/bin/bash /page\nStandardOutput=file:/said\nStandardError=file:/said\n",
+        ),
+    ]);
+    let run = started.iter().fold(root(&["timeout", "120"]), Call::arg).run();
     let said = fs::read_to_string(machine.root() + "/said").unwrap_or_else(|error| panic!("{error}: {run:?}"));
     page.compare(&said);
 }
@@ -99,6 +94,16 @@ const RUN: [&str; 5] =
 fn no_page_has_a_command_that_no_test_runs() {
     for path in pages(&Path::new(PROJECT).join("docs/src")) {
         let name = path.strip_prefix(Path::new(PROJECT).join("docs/src")).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text.lines() {
+            let language = line.strip_prefix("```");
+            assert!(
+                language.is_none_or(|language| ["", "console", "ini", "yaml", "text"].contains(&language)),
+                "{name}: {line}"
+            );
+        }
+        // Indented, a block would have no language.
+        assert!(!text.contains("\n\n    "), "{name}");
         let commands = Page::read(&name).steps().iter().filter(|step| matches!(step, Step::Command { .. })).count();
         assert_eq!(commands > 0, RUN.contains(&name.as_str()), "{name}");
     }
@@ -111,11 +116,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_book_is_built_and_every_link_in_it_leads_somewhere() {
-    let mut call = root(&[&format!("{PROJECT}/docs/build")]);
-    for name in ["PATH", "HOME"] {
-        call = call.env(name, std::env::var_os(name).unwrap());
-    }
-    let run = call.run();
+    let run = root(&[&format!("{PROJECT}/docs/build")]).building().run();
     assert!(run.ok() && !run.stderr.contains("WARN") && !run.stderr.contains("ERROR"), "{run:?}");
     let book = Path::new(PROJECT).join("target/book").canonicalize().unwrap();
     let read: BTreeMap<PathBuf, String> = pages(&book)

@@ -2,7 +2,7 @@
 //! what node_exporter makes of verify's metrics.
 
 use capwrap_tests::book::Page;
-use capwrap_tests::fleet::{Host, Key};
+use capwrap_tests::fleet::{Host, Init, Key, until};
 use capwrap_tests::machine::CAPTURE;
 use capwrap_tests::packages::{PROJECT, Packages};
 use capwrap_tests::*;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 struct Fleet {
     key: Key,
@@ -25,14 +25,22 @@ impl Fleet {
         let folder = Folder::new();
         let deb = Packages::build("1.0.0").deb;
         let tree = folder.path("tree");
-        let archived = root(&["sh", "-c", &format!("{PROJECT}/install.sh && tar -C {tree} -cf {tree}.tar .")])
-            .env("DESTDIR", &tree)
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", std::env::var_os("HOME").unwrap())
-            .run();
+        let archived = root(&[
+            "sh",
+            "-c",
+            &format!("{PROJECT}/install.sh && cd {tree} && find * -type f | tar -T - -cf {tree}.tar"),
+        ])
+        .building()
+        .env("DESTDIR", &tree)
+        .run();
         assert!(archived.ok(), "{archived:?}");
         let key = Key::new();
-        let hosts = [("one", 1), ("two", 2), ("three", 3)].map(|(name, number)| Host::start(name, number, &key));
+        let hosts = [("one", Init::Sshd), ("two", Init::Systemd), ("three", Init::Sshd)];
+        let mut number = 0;
+        let hosts = hosts.map(|(name, init)| {
+            number += 1;
+            Host::start(name, number, init, &key)
+        });
         let from =
             [format!("capwrap_package={deb}"), format!("capwrap_package={deb}"), format!("capwrap_archive={tree}.tar")];
         let line = |(host, from): (&Host, &String)| {
@@ -46,8 +54,7 @@ impl Fleet {
     /// Writes the play, with these variables of the role.
     fn play(&self, variables: &str) {
         let play = format!(
-            "- hosts: fleet\n  pre_tasks:\n    - ansible.builtin.group: {{ name: network-team }}\n    \
-             - ansible.builtin.user: {{ name: alice, groups: network-team }}\n  roles:\n    - role: capwrap\n      vars:\n        {}\n",
+            "- hosts: fleet\n  roles:\n    - role: capwrap\n      vars:\n        {}\n",
             variables.trim().replace('\n', "\n        ")
         );
         fs::write(self.folder.path("site.yml"), play).unwrap();
@@ -111,7 +118,15 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     template("cap_syslog");
     fleet.play(SITE);
     for host in &fleet.hosts {
-        done(&host.run(&fleet.key, "mkdir -p /var/lib/prometheus/node-exporter"));
+        let prepare = "mkdir -p /var/lib/prometheus/node-exporter; groupadd network-team; \
+                       useradd --create-home --groups network-team alice";
+        done(&host.run(&fleet.key, prepare));
+    }
+
+    // Shown, and nothing done.
+    fleet.done(&["--check", "--diff"]);
+    for host in &fleet.hosts {
+        done(&host.run(&fleet.key, "! find / -xdev -name '*capwrap*' ! -path '/proc/*' | grep ."));
     }
 
     // Installed, in force, and used as a new user would.
@@ -128,21 +143,38 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     // A second time there is nothing to do.
     assert_eq!(fleet.done(&[]), [0, 0, 0]);
 
+    // Where systemd runs, it is verified daily, and metrics are written whatever is found.
+    let daily = "systemctl is-enabled capwrap-verify.timer; systemctl is-active capwrap-verify.timer; \
+                 cd /var/lib/prometheus/node-exporter; rm capwrap.prom; chmod g+w /etc/capwrap/policies/sleep.toml; \
+                 ! systemctl start capwrap-verify.service; chmod g-w /etc/capwrap/policies/sleep.toml; \
+                 grep -x 'capwrap_verify_problems{.*\"sleep\"} 1' capwrap.prom; systemctl start capwrap-verify.service";
+    done(&two.run(&fleet.key, &format!("set -e; {daily}")));
+
     // Others are allowed: shown first, then done.
     fleet.play(&SITE.replace("groups: [network-team]", "users: [nobody]"));
     let shown = fleet.ansible(&["--check", "--diff"]);
     assert!(shown.ok() && shown.stdout.contains("+users = [\"nobody\"]"), "{}", shown.stdout);
     assert!(done(&one.run(&fleet.key, "cat /etc/capwrap/policies/tcpdump.toml")).contains("\"network-team\""));
-    assert!(fleet.done(&[]).iter().all(|count| *count == 2));
+    assert_eq!(fleet.done(&[]), [1, 1, 1]);
     assert_eq!(one.run(&fleet.key, "runuser -u alice -- capwrap tcpdump --version").code, 125);
     done(&one.run(&fleet.key, "runuser -u nobody -- capwrap tcpdump --version"));
 
-    // A policy with an error stops the play before it is in force.
+    // A policy with an error stops the play before it is in force; without the error the next play does the rest.
     template("cap_sys_log");
+    let date = "schema = 1\nsummary = \"set the clock\"\ntool = { path = \"/usr/bin/date\" }\n\
+                allow = { users = [\"alice\"] }\n[[grant]]\ncaps = \"cap_sys_time\"\nwhy = \"the clock\"\n\
+                [exec]\nchildren = \"none\"\n";
+    fs::write(fleet.folder.path("date.toml.j2"), date).unwrap();
+    fleet.play(&SITE.replace("capwrap_policies:\n", "capwrap_policies:\n  - { name: date, src: date.toml.j2 }\n"));
     let refused = fleet.ansible(&[]);
     assert!(!refused.ok() && refused.stdout.contains("cap_sys_log"), "{}", refused.stdout);
     assert!(done(&one.run(&fleet.key, "cat /etc/capwrap/policies/sleep.toml")).contains("\"cap_syslog\""));
+    done(
+        &one.run(&fleet.key, "test -e /etc/capwrap/policies/date.toml; ! getcap /usr/bin/capwrap | grep cap_sys_time"),
+    );
     template("cap_syslog");
+    fleet.done(&[]);
+    done(&one.run(&fleet.key, "getcap /usr/bin/capwrap | grep cap_sys_time; capwrap disable date"));
 
     // What somebody changed on one host is found there, named, and mended.
     done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod g+w /etc/capwrap/policies/sleep.toml"));
@@ -186,24 +218,31 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     page.compare(&run.stdout);
 }
 
+/// A process that ends with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// On the folder of the first host, before and after somebody changes something.
 fn node_exporter_reads_what_verify_found(fleet: &Fleet) {
     let host = &fleet.hosts[0];
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut exporter = Command::new("prometheus-node-exporter")
+    let exporter = Command::new("prometheus-node-exporter")
         .args(["--collector.disable-defaults", "--collector.textfile", "--log.level=error"])
         .arg(format!("--collector.textfile.directory={}/var/lib/prometheus/node-exporter", host.machine.root()))
         .arg(format!("--web.listen-address={free}"))
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
+    let _exporter = Ended(exporter);
+    until("node_exporter answers", || TcpStream::connect(free).is_ok());
     let metrics = || {
-        let mut stream = loop {
-            match TcpStream::connect(free) {
-                Ok(stream) => break stream,
-                Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
-            }
-        };
+        let mut stream = TcpStream::connect(free).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -230,8 +269,6 @@ fn node_exporter_reads_what_verify_found(fleet: &Fleet) {
     assert_eq!(value(&something_is_not, "capwrap_verify_problems{kind=\"policy\",name=\"tcpdump\"}"), 1.0);
     let when = "capwrap_verify_last_run_timestamp_seconds";
     assert!(value(&something_is_not, when) >= value(&all_is_well, when));
-    exporter.kill().unwrap();
-    exporter.wait().unwrap();
     let mended = host.run(&fleet.key, "capwrap verify --all --fix");
     assert!(mended.ok(), "{mended:?}");
 }

@@ -26,6 +26,11 @@ fn a_whole_life(machine: &Machine, install: impl Fn(usize) -> Run, remove: impl 
     let said = machine.run(CAPTURE);
     assert!(done(&said).contains("1 packet captured"), "{said:?}");
     done(&machine.run("capwrap verify --all"));
+    // What comes with it.
+    let files = "bash-completion/completions/capwrap fish/vendor_completions.d/capwrap.fish man/man5/capwrap.toml.5.gz \
+                 man/man1/capwrap-verify.1.gz capwrap/policies/tcpdump.toml ../lib/sysusers.d/capwrap.conf \
+                 ../lib/systemd/system/capwrap-verify.timer ../lib/systemd/system/capwrap-verify.service";
+    done(&machine.run(&format!("cd /usr/share; ls {files} zsh/*/_capwrap")));
     done(&machine.run("man=/usr/share/man/man1/capwrap.1.gz; zcat $man | grep -q /usr/libexec/capwrap; ! zcat $man | grep -q /usr/local/libexec"));
     // A link that somebody made to the first version.
     done(&machine.run("ln /usr/bin/capwrap /usr/bin/kept; getcap /usr/bin/kept | grep -q cap_net_raw"));
@@ -116,8 +121,7 @@ fn both_packages_list_the_crates_that_are_linked_and_no_others() {
         let tree =
             root(&["cargo", "tree", "--locked", "-p", program, "-e", "normal,no-proc-macro", "--prefix", "none"])
                 .dir(PROJECT)
-                .env("PATH", std::env::var_os("PATH").unwrap())
-                .env("HOME", std::env::var_os("HOME").unwrap())
+                .building()
                 .run();
         let pair = |line: &str| {
             line.split(' ').next().map(str::to_owned).zip(line.split(" v").nth(1)?.split(' ').next().map(str::to_owned))
