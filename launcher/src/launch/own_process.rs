@@ -1,13 +1,15 @@
 //! Step 1: the process itself, before anything that the caller chose is looked at.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, descriptors, last_words};
+use crate::system::{capabilities, descriptors, last_words, personality};
 
-/// Refuses an empty argument vector, opens missing standard descriptors, clears the effective set.
+/// Refuses an empty argument vector, opens missing standard descriptors, clears the effective set, and is as every
+/// process is that nobody told to be otherwise.
 pub fn secure() -> Result<(), Refusal> {
     last_words::end_panics_in_refusals();
     descriptors::open_missing_standard().or_refuse(|| "open a standard descriptor that was closed")?;
     capabilities::clear_effective()?;
+    personality::make_plain().or_refuse(|| "make the personality plain")?;
     // CVE-2021-4034: pkexec took its environment for its arguments when it was given none. Newer
     // kernels put an empty string there instead (commit dcd46d897adb). No policy is ever chosen by
     // this name.

@@ -9,7 +9,7 @@ pub mod files;
 pub mod last_words;
 pub mod limits;
 pub mod perf;
+pub mod personality;
 pub mod prctl;
 pub mod seccomp;
 pub mod signals;
-pub mod walk;
