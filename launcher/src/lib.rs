@@ -2,7 +2,9 @@
 //!
 //! This half is pure. It does no input or output, holds no `unsafe` and knows no command line, so
 //! that all of it can be tested with made-up facts, and the same decision can be explained, linted
-//! and exported elsewhere. The program beside it, `main.rs`, is the trusted path.
+//! and exported elsewhere. One module alone looks at files, `walk`: what may be trusted must be
+//! opened in the same way here and by those who set it right. The program beside it, `main.rs`,
+//! is the trusted path.
 //!
 //! ```text
 //! policy file ── Policy::read ──┐
@@ -46,6 +48,7 @@ pub mod paths;
 pub mod policy;
 pub mod printable;
 pub mod record;
+pub mod walk;
 
 pub use capability::{Capability, Row, TABLE, UnknownCapability};
 pub use capability_set::CapabilitySet;

@@ -2,8 +2,8 @@
 
 use crate::launch::saving::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::walk::{self, Fault};
 use capwrap::policy::{MAX_BYTES, Policy};
+use capwrap::walk::{self, Fault};
 use capwrap::{hex, paths};
 use nix::sys::stat::fstat;
 use sha2::{Digest, Sha256};

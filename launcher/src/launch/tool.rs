@@ -2,12 +2,12 @@
 
 use super::caller::Identified;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
-use crate::system::walk::{self, Fault, Opened};
 use crate::system::{attribute, descriptors};
 use capwrap::CapabilitySet;
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
 use capwrap::hex;
 use capwrap::policy::{Delivery, Policy, Tool};
+use capwrap::walk::{self, Fault, Opened};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::Mode;

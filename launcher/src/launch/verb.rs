@@ -2,8 +2,8 @@
 
 use super::caller;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, exec, walk};
-use capwrap::paths;
+use crate::system::{capabilities, exec};
+use capwrap::{paths, walk};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;

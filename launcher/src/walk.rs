@@ -17,7 +17,9 @@ use std::path::{Component, Path, PathBuf};
 /// A regular file, opened for reading, that only root and its permitted owner can change.
 #[derive(Debug)]
 pub struct Opened {
+    /// It.
     pub file: File,
+    /// What fstat(2) says of it.
     pub status: FileStat,
     /// The directory that it was opened in.
     pub directory: OwnedFd,
@@ -25,13 +27,43 @@ pub struct Opened {
     pub name: CString,
 }
 
+/// What lies at the end of a path, whatever it is and whosever.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// Its path without links.
+    pub path: PathBuf,
+    /// Opened with O_PATH.
+    pub file: File,
+    /// What fstat(2) says of it.
+    pub status: FileStat,
+    /// Every directory on the way, those behind links too.
+    pub directories: Vec<(PathBuf, FileStat)>,
+}
+
 /// Why a file was not opened, and which part of its path is to blame.
 #[derive(Debug)]
 pub enum Fault {
+    /// Nothing of that name is there.
     Missing(PathBuf),
+    /// It cannot be opened or looked at.
     Failed(PathBuf, Errno),
-    Owner { path: PathBuf, owner: u32, wanted: u32 },
-    Writable { path: PathBuf, mode: u32 },
+    /// It belongs neither to whom it may nor to root.
+    Owner {
+        /// It.
+        path: PathBuf,
+        /// The user id that it belongs to.
+        owner: u32,
+        /// The one that it may belong to.
+        wanted: u32,
+    },
+    /// Others than its owner can write it.
+    Writable {
+        /// It.
+        path: PathBuf,
+        /// Its `st_mode`.
+        mode: u32,
+    },
+    /// It is no regular file.
     NotRegular(PathBuf),
 }
 
@@ -79,8 +111,38 @@ const MAX_LINKS: usize = 40;
 
 /// Opens the file at an absolute path. Every directory on the way, links followed, and the file
 /// itself must belong to root or to `owner` and be writable by nobody else.
+///
+/// # Errors
+/// One of them does not, or something on the way cannot be opened.
 pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
-    let mut walk = Walk { here: vec![open_root(owner)?], names: Vec::new(), owner };
+    let (walk, name, found) = follow(path, &mut |status, path| check(status, owner, path))?;
+    if kind(&found.status) != SFlag::S_IFREG {
+        return Err(Fault::NotRegular(walk.path_of(&name)));
+    }
+    walk.finish(&name, owner)
+}
+
+/// Looks at what lies at an absolute path, and at every directory on the way, links followed.
+///
+/// # Errors
+/// Something on the way is missing or cannot be opened, or the path has no last name.
+pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
+    let mut directories = Vec::new();
+    let (walk, name, found) = follow(path, &mut |status, path| {
+        directories.push((path(), *status));
+        Ok(())
+    })?;
+    let path = walk.path_of(&name);
+    Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories })
+}
+
+/// What is to be said of a directory; its path is made where that is wanted.
+type Judge<'j> = &'j mut dyn FnMut(&FileStat, &dyn Fn() -> PathBuf) -> Result<(), Fault>;
+
+/// Goes along an absolute path, through links, and judges each directory as it is entered. Ends in front of what lies
+/// there: the directory, the name in it, and what that means.
+fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Fault> {
+    let mut walk = Walk { here: vec![open_root(judge)?], names: Vec::new() };
     let mut ahead: VecDeque<OsString> = components(path).collect();
     let mut links = 0;
     while let Some(name) = ahead.pop_front() {
@@ -104,10 +166,8 @@ pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
                     ahead.push_front(part);
                 }
             }
-            SFlag::S_IFDIR if !ahead.is_empty() => walk.enter(name, found)?,
-            SFlag::S_IFREG if ahead.is_empty() => return walk.finish(&name),
-            SFlag::S_IFDIR => return Err(Fault::NotRegular(walk.path_of(&name))),
-            _ if ahead.is_empty() => return Err(Fault::NotRegular(walk.path_of(&name))),
+            _ if ahead.is_empty() => return Ok((walk, name, found)),
+            SFlag::S_IFDIR => walk.enter(name, found, judge)?,
             _ => return Err(walk.failed(&name, Errno::ENOTDIR)),
         }
     }
@@ -125,7 +185,6 @@ struct Walk {
     /// The directories from the root to the current one.
     here: Vec<OwnedFd>,
     names: Vec<OsString>,
-    owner: u32,
 }
 
 struct Found {
@@ -161,8 +220,8 @@ impl Walk {
         self.open(name, OFlag::O_PATH)
     }
 
-    fn enter(&mut self, name: OsString, found: Found) -> Result<(), Fault> {
-        check(&found.status, self.owner, || self.path_of(&name))?;
+    fn enter(&mut self, name: OsString, found: Found, judge: Judge<'_>) -> Result<(), Fault> {
+        judge(&found.status, &|| self.path_of(&name))?;
         self.here.push(found.descriptor);
         self.names.push(name);
         Ok(())
@@ -176,30 +235,30 @@ impl Walk {
     }
 
     /// Opens what was looked at once more, to read it; checks are on this descriptor.
-    fn finish(mut self, name: &OsStr) -> Result<Opened, Fault> {
+    fn finish(mut self, name: &OsStr, owner: u32) -> Result<Opened, Fault> {
         let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let path = self.path_of(name);
         if kind(&found.status) != SFlag::S_IFREG {
             return Err(Fault::NotRegular(path));
         }
-        check(&found.status, self.owner, || path.clone())?;
+        check(&found.status, owner, &|| path.clone())?;
         let directory = self.here.pop().ok_or_else(|| Fault::Failed(path.clone(), Errno::EBADF))?;
         let name = CString::new(name.as_bytes()).map_err(|_| Fault::Failed(path.clone(), Errno::EINVAL))?;
         Ok(Opened { file: File::from(found.descriptor), status: found.status, directory, name })
     }
 }
 
-fn open_root(owner: u32) -> Result<OwnedFd, Fault> {
+fn open_root(judge: Judge<'_>) -> Result<OwnedFd, Fault> {
     let root = || PathBuf::from("/");
     let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let descriptor = nix::fcntl::open("/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
     let status = fstat(descriptor.as_fd()).map_err(|errno| Fault::Failed(root(), errno))?;
-    check(&status, owner, root)?;
+    judge(&status, &root)?;
     Ok(descriptor)
 }
 
 /// An access list shows its widest grant in the group bits, so that they tell of it too (acl(5)).
-fn check(status: &FileStat, owner: u32, path: impl FnOnce() -> PathBuf) -> Result<(), Fault> {
+fn check(status: &FileStat, owner: u32, path: &dyn Fn() -> PathBuf) -> Result<(), Fault> {
     if status.st_uid != 0 && status.st_uid != owner {
         return Err(Fault::Owner { path: path(), owner: status.st_uid, wanted: owner });
     }
