@@ -10,16 +10,19 @@ use std::time::{Duration, SystemTime};
 /// Writes beside the file and renames over it, so that no reader ever sees half of it. The new
 /// file belongs to root and only root can write it.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
-    let directory = path.parent().context("a file without a directory")?;
+    let directory = match path.parent().context("a file without a directory")? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    };
     let name = path.file_name().context("a file without a name")?.to_string_lossy();
     // No policy's name begins with a dot: the launcher never reads this one.
     let beside = directory.join(format!(".{name}.{}", std::process::id()));
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
         file.write_all(text.as_bytes())?;
-        // Changed later than modified is how the launcher tells what was put in place whole from what an
-        // editor is writing; the clock of a file system may stand still for ten milliseconds.
-        file.set_modified(SystemTime::now() - Duration::from_millis(20))?;
+        // Changed later than modified, and not modified just now, is how the launcher tells what was put in place whole
+        // from what an editor is writing.
+        file.set_modified(SystemTime::now() - Duration::from_secs(2))?;
         file.sync_all()?;
         std::fs::rename(&beside, path)?;
         File::open(directory)?.sync_all()
@@ -29,4 +32,17 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
         let _ = std::fs::remove_file(&beside);
     }
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_directory() {
+        let name = format!("capwrap-bare-{}", std::process::id());
+        replace(Path::new(&name), "text").unwrap();
+        assert_eq!(std::fs::read_to_string(&name).unwrap(), "text");
+        std::fs::remove_file(&name).unwrap();
+    }
 }

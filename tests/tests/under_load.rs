@@ -93,6 +93,26 @@ fn a_policy_that_an_editor_is_saving_is_launched_whole_or_not_at_all() {
     fs::remove_file(policy.path.with_extension("toml~")).unwrap();
 }
 
+/// Making a hard link to it changes the time of its last change, and not what is in it.
+#[test]
+fn a_hard_link_does_not_make_a_half_of_a_policy_a_whole_where_everybody_can_make_one() {
+    let setting = "/proc/sys/fs/protected_hardlinks";
+    let before = fs::read_to_string(setting).unwrap();
+    let name = "t-linked";
+    let policy = Policy::named(name, &versions::text(name, MEMBER, 1));
+    fs::write(setting, "0").unwrap();
+    fs::write(&policy.path, versions::text(name, MEMBER, 1)).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let link = policy.path.with_extension("link");
+    fs::hard_link(&policy.path, &link).unwrap();
+    fs::remove_file(&link).unwrap();
+    let start = std::time::Instant::now();
+    let run = capwrap(&[name, "version", name]).run();
+    fs::write(setting, &before).unwrap();
+    assert!(run.ok(), "{run:?}");
+    assert!(start.elapsed() > Duration::from_millis(800), "it was not waited for: {:?}", start.elapsed());
+}
+
 #[test]
 fn a_policy_that_is_written_without_end_is_refused() {
     let name = "t-endless";

@@ -5,9 +5,13 @@
 //! asked whether the file is open for writing but by a lease, which takes cap_lease (fcntl(2)). Its
 //! times tell: a write sets the time of the last modification and that of the last change to the same
 //! now (inode(7)). What was written elsewhere and then renamed, or had its mode or its times set when
-//! it was complete, was changed later than it was modified.
+//! it was complete, was changed later than it was modified. So is what somebody made a hard link to, which is nobody
+//! but root where `fs.protected_hardlinks` is 1 (`Documentation/admin-guide/sysctl/fs.rst`); where it is not,
+//! the later change tells nothing.
 
+use crate::system::files;
 use nix::sys::stat::FileStat;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long a file that was last written in place must have been left alone.
@@ -40,8 +44,15 @@ impl Stamp {
     fn was_just_written(&self) -> bool {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // A time in the future, after the clock was set back, is as good as now.
-        self.modified == self.changed && now.saturating_sub(self.changed) < STILL
+        let recent = |time| now.saturating_sub(time) < STILL;
+        recent(self.modified) && recent(self.changed) && (self.modified == self.changed || !links_are_protected())
     }
+}
+
+/// Whether nobody can make a hard link to a file of root's. What cannot be read is as good as no.
+fn links_are_protected() -> bool {
+    let setting = files::read_if_there(Path::new("/proc/sys/fs/protected_hardlinks"));
+    setting.is_ok_and(|value| value.is_some_and(|value| value.trim() == "1"))
 }
 
 /// Times before 1970 are as old as it gets.
