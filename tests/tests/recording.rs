@@ -229,6 +229,33 @@ fn very_long_arguments_do_not_keep_a_launch_from_being_recorded() {
 }
 
 #[test]
+fn a_very_long_reason_does_not_keep_a_refusal_from_being_recorded() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            user(STRANGER, &[CAPWRAP, "--reason", &"x".repeat(120_000), &policy.name]).run().refused(&[]);
+            let said = fields(&received(&journal));
+            assert_eq!(said["CAPWRAP_EVENT"], "refused");
+            assert!(said["CAPWRAP_REASON"].ends_with('…') && said["CAPWRAP_REASON"].len() < 4200);
+        },
+    );
+}
+
+#[test]
+fn where_proc_does_not_tell_the_user_namespace_the_record_says_so() {
+    let policy = Policy::witness("cap_net_raw", "");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            cover("/proc");
+            let run = capwrap(&[&policy.name]).run();
+            assert_eq!(fields(&received(&journal))["CAPWRAP_USER_NAMESPACE"], "unknown", "{run:?}");
+        },
+    );
+}
+
+#[test]
 fn explaining_is_not_launching_and_leaves_no_record() {
     let policy = Policy::witness("cap_net_raw", "");
     with_logs(

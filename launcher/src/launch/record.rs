@@ -19,8 +19,8 @@ const SYSLOG: &str = "/dev/log";
 /// A log that does not take a record for so long is one that does not take it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Arguments beyond this are cut, so that the record fits a datagram.
-const MOST_ARGUMENTS: usize = 4096;
+/// What the caller chose is cut beyond this, so that the record fits a datagram.
+const MOST: usize = 4096;
 
 /// Everything that a record of a launch speaks of.
 pub struct Subject<'a> {
@@ -51,7 +51,7 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
 /// Records a refusal, as well as that can be done: nothing is run in any case.
 pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
     let mut fields = about(who, launch);
-    fields.push(("error", refusal.message().to_owned()));
+    fields.push(("error", cut(refusal.message().to_owned())));
     fields.push(("arguments", arguments(launch)));
     if let Ok(Some(log)) = Log::open() {
         let _ = log.take(&Record { event: Event::Refusal, fields });
@@ -82,22 +82,27 @@ impl Subject<'_> {
 
 fn about(who: &Identified, launch: &Launch) -> Vec<(&'static str, String)> {
     let mut fields = vec![("name", launch.name.clone()), ("user", who.name()), ("uid", who.caller.uid.to_string())];
-    fields.extend(launch.reason.clone().map(|reason| ("reason", reason)));
-    if super::attainable::in_own_user_namespace() == Some(true) {
-        fields.push(("user_namespace", "own".to_owned()));
+    fields.extend(launch.reason.clone().map(|reason| ("reason", cut(reason))));
+    match super::attainable::in_own_user_namespace() {
+        Some(false) => {}
+        Some(true) => fields.push(("user_namespace", "own".to_owned())),
+        None => fields.push(("user_namespace", "unknown".to_owned())),
     }
     fields
 }
 
 fn arguments(launch: &Launch) -> String {
     let shown: Vec<String> = launch.arguments.iter().map(printable::text).collect();
-    let mut line = shown.join(" ");
-    if line.len() > MOST_ARGUMENTS {
-        let end = (0..=MOST_ARGUMENTS).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
-        line.truncate(end);
-        line.push('…');
+    cut(shown.join(" "))
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MOST {
+        let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
     }
-    line
+    text
 }
 
 /// The datagram that a log wants.
