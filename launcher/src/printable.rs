@@ -24,6 +24,15 @@ pub fn text(raw: impl AsRef<OsStr>) -> String {
     shown
 }
 
+/// A message, of which parts may have been made safe already: one line, whatever it was.
+pub fn line(message: &str) -> String {
+    let mut shown = String::new();
+    for c in message.chars() {
+        if c.is_control() || is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -39,5 +48,7 @@ mod tests {
         assert_eq!(text("a\nb\x1b[2Jc\\"), "a\\u{a}b\\u{1b}[2Jc\\\\");
         assert_eq!(text("\u{202e}x"), "\\u{202e}x");
         assert_eq!(text(OsStr::from_bytes(b"a\xff")), "a\\xff");
+        assert_eq!(line(&text("a\nb\\")), text("a\nb\\"));
+        assert_eq!(line("a\nb\x1b[2J\\"), "a\\u{a}b\\u{1b}[2J\\");
     }
 }
