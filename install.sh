@@ -195,6 +195,7 @@ uninstall() {
     fi
     rm -rf "$share"
     if [ -d /etc/capwrap ]; then
+        rm -f /etc/capwrap/lock
         rmdir "$policies" /etc/capwrap/disabled /etc/capwrap 2>/dev/null || true
         [ ! -d /etc/capwrap ] || say "kept: /etc/capwrap with the policies in it (rm -r /etc/capwrap)"
     fi

@@ -2,16 +2,16 @@
 
 use crate::launcher_file::{self, inheritable, permitted};
 use crate::template::{self, Change};
-use crate::{in_force, mended, policy_source, write};
+use crate::{in_force, mended, policy_source, roots_own, write};
 use anyhow::{Context, Result};
 use capwrap::policy::{Children, Delivery, FileCapabilities, Policy};
-use capwrap::{CapabilitySet, accounts, hex, nearest, paths};
+use capwrap::{CapabilitySet, accounts, hex, nearest, printable};
 use clap::Args;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use nix::unistd::{Group, User, geteuid};
 use sha2::{Digest, Sha256};
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -47,7 +47,8 @@ impl Enable {
         let launcher = self.launcher.unwrap_or_else(launcher_file::installed);
         let Some(name) = self.name else { return give_what_is_needed(&launcher) };
         let source = policy_source::find(&name)?;
-        let before = policy_source::text(&source)?;
+        // Of a text that others could have written nothing is known, least of all who may.
+        let before = roots_own::text(&source)?;
         let already = source == in_force::path(&name);
         let mut change = Change {
             users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
@@ -86,15 +87,15 @@ impl Disable {
             ));
         }
         let policy = std::fs::read_to_string(&path).ok().and_then(|text| Policy::read(&text).ok());
-        make_directory(Path::new(policy_source::DISABLED))?;
+        in_force::make_directory(Path::new(policy_source::DISABLED))?;
         let kept = Path::new(policy_source::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: out of force; kept as {}", self.name, kept.display());
-        if let Some(policy) = policy {
-            unmark_tool(&policy)?;
-        }
-        give_what_is_needed(&launcher_file::installed())
+        // Whatever becomes of the tool's mark, the launcher loses what nothing needs now.
+        let unmarked = policy.map_or(Ok(()), |policy| unmark_tool(&policy));
+        give_what_is_needed(&launcher_file::installed())?;
+        unmarked
     }
 }
 
@@ -106,19 +107,7 @@ fn alone(verb: &str) -> Result<Flock<File>> {
             format!("sudo capwrap {verb} …"),
         ));
     }
-    make_directory(Path::new(paths::POLICIES))?;
-    let directory = File::open(paths::POLICIES)?;
-    Flock::lock(directory, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| errno)
-        .with_context(|| format!("cannot lock {}", paths::POLICIES))
-}
-
-fn make_directory(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path)
-        .with_context(|| format!("cannot make {}", path.display()))
+    in_force::lock()
 }
 
 /// A name that the local file has stays a name; one that only a directory server knows becomes a
@@ -158,20 +147,20 @@ fn digest(path: &Path) -> Result<String> {
 
 /// What is handed to whom, before anybody relies on it.
 fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
-    say!("{name}: {}", policy.summary);
+    let shown = |path: &Path| printable::text(path);
+    say!("{name}: {}", printable::text(&policy.summary));
     match first_tool(policy) {
-        Some(tool) => say!(
-            "  tool     {}{}",
-            tool.display(),
-            if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" }
-        ),
+        Some(tool) => {
+            let pinned = if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" };
+            say!("  tool     {}{pinned}", shown(&tool));
+        }
         None => say!(
             "  tool     not installed: {}",
-            policy.tool.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+            policy.tool.paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
         ),
     }
-    let users = policy.allow.users.iter().map(|user| format!("user {user}"));
-    let groups = policy.allow.groups.iter().map(|group| format!("group {group}"));
+    let users = policy.allow.users.iter().map(|user| printable::text(format!("user {user}")));
+    let groups = policy.allow.groups.iter().map(|group| printable::text(format!("group {group}")));
     say!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
     let parts =
         [("hands  ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
@@ -195,13 +184,14 @@ fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
     if mode & 0o6000 != 0 {
         return Some(format!(
             "{} is setuid or setgid and will be refused: chmod ug-s {}",
-            tool.display(),
-            real.display()
+            printable::text(tool),
+            printable::text(&real)
         ));
     }
     let carries = launcher_file::read(&File::open(&real).ok()?).ok()?.is_some();
     (carries && policy.exec.deliver == Delivery::Ambient).then(|| {
-        format!("{} carries file capabilities and will be refused: setcap -r {}", tool.display(), real.display())
+        let (tool, real) = (printable::text(tool), printable::text(&real));
+        format!("{tool} carries file capabilities and will be refused: setcap -r {real}")
     })
 }
 
@@ -222,16 +212,15 @@ fn unmark_tool(policy: &Policy) -> Result<()> {
 
 fn mark(policy: &Policy, capabilities: FileCapabilities) -> Result<()> {
     let Some(tool) = first_tool(policy) else { return Ok(()) };
-    let real = tool.canonicalize()?;
-    let file = launcher_file::open(&real)?;
+    let file = roots_own::open(&tool)?;
     let change = change(launcher_file::read(&file)?.as_ref(), &capabilities);
     launcher_file::write(&file, capabilities)?;
-    say!("  marked   {} {change}", real.display());
+    say!("  marked   {} {change}", printable::text(&tool));
     Ok(())
 }
 
 fn give_what_is_needed(path: &Path) -> Result<()> {
-    let file = launcher_file::open(path).context("the launcher")?;
+    let file = roots_own::open(path)?;
     let before = launcher_file::read(&file)?;
     let needed = permitted(in_force::needed()?);
     let change = change(before.as_ref(), &needed);

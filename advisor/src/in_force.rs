@@ -1,12 +1,21 @@
 //! The policies in force, and what they need together.
 
-use crate::launcher_file;
+use crate::{mended, roots_own};
 use anyhow::{Context, Result};
 use capwrap::decision::needed_by_launcher;
 use capwrap::policy::{self, Policy};
 use capwrap::{CapabilitySet, paths};
-use std::io::Read;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Held by whoever changes what is in force. It is root's alone to open: a lock that others can take they can keep.
+const LOCK: &str = "/etc/capwrap/lock";
+/// How long to wait for another who changes it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The file of the policy of this name, whether there is one or not.
 pub fn path(name: &str) -> PathBuf {
@@ -50,7 +59,39 @@ pub fn names_in(directory: &Path) -> Result<Vec<String>> {
 
 /// Reads one that only root can have written.
 pub fn read(path: &Path) -> Result<Policy> {
-    let mut text = String::new();
-    launcher_file::open(&path.canonicalize()?)?.take(policy::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
-    Ok(Policy::read(&text)?)
+    Ok(Policy::read(&roots_own::text(path)?)?)
+}
+
+/// Until it is dropped nobody else changes what is in force, nor what the launcher carries.
+///
+/// # Errors
+/// Another does so for too long, or the lock cannot be opened, which takes root.
+pub fn lock() -> Result<Flock<File>> {
+    make_directory(Path::new(paths::POLICIES))?;
+    let how = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
+    let start = Instant::now();
+    let mut file = how.open(LOCK).with_context(|| format!("cannot open {LOCK}"))?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((unlocked, Errno::EWOULDBLOCK)) if start.elapsed() < PATIENCE => file = unlocked,
+            Err((_, Errno::EWOULDBLOCK)) => {
+                return Err(mended(
+                    format!("another capwrap changes what is in force, and holds {LOCK}"),
+                    format!("see which: fuser --verbose {LOCK}"),
+                ));
+            }
+            Err((_, errno)) => return Err(errno).with_context(|| format!("cannot lock {LOCK}")),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Makes a directory that all can read and root alone can write, and those above it.
+pub fn make_directory(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .with_context(|| format!("cannot make {}", path.display()))
 }

@@ -5,33 +5,17 @@
 //! not start at all (capabilities(7), "capability-dumb binaries"); without it the launcher starts
 //! and says what is missing.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
 use capwrap::policy::{Delivery, FileCapabilities, Policy};
 use capwrap::{CapabilitySet, paths};
-use nix::fcntl::OFlag;
 use std::fs::File;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use xattr::FileExt;
 
 /// Where the launcher is installed.
 pub fn installed() -> PathBuf {
     Path::new(paths::PREFIX).join(paths::LAUNCHER)
-}
-
-/// Opens a regular file that only root can replace or write.
-pub fn open(path: &Path) -> Result<File> {
-    let file = File::options()
-        .read(true)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .open(path)
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    let about = file.metadata()?;
-    if !about.is_file() || about.uid() != 0 || about.mode() & 0o022 != 0 {
-        bail!("{} is not root's alone (uid {}, mode {:04o})", path.display(), about.uid(), about.mode() & 0o7777);
-    }
-    Ok(file)
 }
 
 /// What the file carries, `None` where it carries nothing.

@@ -38,6 +38,7 @@ mod place;
 mod policy_source;
 mod probe;
 mod process;
+mod roots_own;
 mod run;
 mod screen;
 mod table;
@@ -46,6 +47,7 @@ mod trace;
 mod verify;
 mod write;
 
+use capwrap::printable;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -161,7 +163,7 @@ fn tell(error: &anyhow::Error) {
 /// Something worth knowing that is no error.
 fn note(what: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "capwrap: {what}");
+    let _ = writeln!(std::io::stderr(), "capwrap: {}", printable::line(what));
 }
 
 /// An error with what mends it.
@@ -196,8 +198,8 @@ fn reason(error: &std::io::Error) -> String {
 /// The voice of every error of capwrap.
 fn print_error(message: &str, mend: Option<&str>) {
     use std::io::Write;
-    let mend = mend.map_or(String::new(), |mend| format!("mend: {mend}\n"));
-    let message = without_numbers(message);
+    let mend = mend.map_or(String::new(), |mend| format!("mend: {}\n", printable::line(mend)));
+    let message = printable::line(&without_numbers(message));
     let _ = write!(std::io::stderr(), "capwrap: {message}\n{mend}");
 }
 

@@ -1,8 +1,9 @@
 //! Who else could put another file in a file's place.
 
+use capwrap::walk::{self, Fault, Surveyed};
+use nix::sys::stat::FileStat;
 use std::fmt;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A directory on the way to a file in which somebody other than root can replace what lies there.
@@ -29,30 +30,38 @@ impl fmt::Display for Opening {
     }
 }
 
-/// Every opening among the directories on the way to this absolute path, those of the way as it is
-/// written and those that its symbolic links lead through, each once. The launcher's rule, in the
-/// launcher's `walk`: root's, and writable by nobody else, sticky or not.
+/// The openings among directories on the way to a file, each once: all but those that are root's and writable by nobody
+/// else, sticky or not, which is the launcher's rule.
+pub fn among(directories: &[(PathBuf, FileStat)]) -> Vec<Opening> {
+    let mut openings = Vec::new();
+    for (directory, about) in directories {
+        let directory = directory.clone();
+        let opening = Opening { directory, uid: about.st_uid, gid: about.st_gid, mode: about.st_mode & 0o7777 };
+        if (opening.uid != 0 || opening.mode & 0o022 != 0) && !openings.contains(&opening) {
+            openings.push(opening);
+        }
+    }
+    openings
+}
+
+/// Those on the way to this absolute path, links followed.
 ///
 /// # Errors
 /// Something on the way cannot be looked at.
 pub fn openings(path: &Path) -> io::Result<Vec<Opening>> {
-    let mut openings = Vec::new();
-    for way in [path.to_owned(), path.canonicalize()?] {
-        for directory in way.ancestors().skip(1) {
-            let about = directory.metadata()?;
-            let opening = Opening {
-                directory: directory.to_owned(),
-                uid: about.uid(),
-                gid: about.gid(),
-                mode: about.mode() & 0o7777,
-            };
-            if (opening.uid != 0 || opening.mode & 0o022 != 0) && !openings.contains(&opening) {
-                openings.push(opening);
-            }
-        }
-    }
-    openings.reverse();
-    Ok(openings)
+    Ok(among(&survey(path)?.directories))
+}
+
+/// What lies at the path, and the directories on the way to it.
+///
+/// # Errors
+/// Something on the way is missing or cannot be looked at.
+pub fn survey(path: &Path) -> io::Result<Surveyed> {
+    walk::survey(path).map_err(|fault| match fault {
+        Fault::Missing(_) => io::ErrorKind::NotFound.into(),
+        Fault::Failed(_, errno) => errno.into(),
+        other => io::Error::other(other.describe(path)),
+    })
 }
 
 #[cfg(test)]
@@ -65,6 +74,21 @@ mod tests {
         let file = tempfile::NamedTempFile::new_in("/tmp").unwrap();
         let shown: Vec<String> = openings(file.path()).unwrap().iter().map(Opening::to_string).collect();
         assert_eq!(shown, ["everybody can write /tmp (mode 1777)"]);
-        assert!(openings(Path::new("/nowhere/at/all")).is_err());
+        assert_eq!(openings(Path::new("/nowhere/at/all")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_directory_in_the_middle_of_a_chain_of_links_is_an_opening_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["begin", "middle"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        std::os::unix::fs::symlink("/usr/bin/env", path("middle/tool")).unwrap();
+        std::os::unix::fs::symlink(path("middle/tool"), path("begin/tool")).unwrap();
+        let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(path("middle"), mode(0o775)).unwrap();
+        let found = openings(&path("begin/tool")).unwrap();
+        assert!(found.iter().any(|opening| opening.directory == path("middle") && opening.mode == 0o775), "{found:?}");
     }
 }

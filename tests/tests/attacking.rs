@@ -42,6 +42,70 @@ fn an_empty_argument_vector_is_refused() {
 }
 
 #[test]
+fn no_personality_of_the_callers_makes_the_kernel_another_or_reaches_the_tool() {
+    let older = "[[grant]]\ncaps = \"cap_sys_admin\"\nwhen = { kernel = \"<3.0\" }\n";
+    let odd = ["setarch", "--uname-2.6", "--whole-seconds", "--sticky-timeouts", "--addr-no-randomize"];
+    assert!(root(&[&odd[..], &["uname", "-r"]].concat()).run().stdout.starts_with("2.6."), "it tells nothing else");
+    let witness = Policy::witness("cap_net_raw", older);
+    let run = capwrap(&[&witness.name]).under(&odd).run();
+    assert_eq!(run.witness().sets(), [mask("cap_net_raw"); 4], "{run:?}");
+    let policy = Policy::tool("/bin/cat", "cap_net_raw", "");
+    let told = capwrap(&[&policy.name, "/proc/self/personality"]).under(&odd).run();
+    assert_eq!(told.stdout, "00000000\n", "{told:?}");
+}
+
+/// By locking what everybody can open.
+#[test]
+fn nobody_keeps_root_from_taking_a_policy_out_of_force() {
+    let lock = "/etc/capwrap/lock";
+    assert!(root(&[CAPWRAP, "enable"]).run().ok());
+    let held = user(STRANGER, &["flock", "--nonblock", lock, "true"]).run();
+    assert!(!held.ok() && held.stderr.contains("Permission denied"), "{held:?}");
+    let mut locked = user(STRANGER, &["flock", POLICIES, "sleep", "60"]).command().spawn().unwrap();
+    while root(&["flock", "--nonblock", POLICIES, "true"]).run().ok() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let run = root(&["timeout", "10", CAPWRAP, "enable"]).run();
+    locked.kill().unwrap();
+    locked.wait().unwrap();
+    root(&["pkill", "-u", STRANGER, "-x", "sleep"]).run();
+    assert!(run.ok(), "{run:?}");
+}
+
+/// Of a policy that others can write nobody knows what it says, so that it does not become root's own.
+#[test]
+fn what_others_could_have_written_is_not_put_in_force() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let before = fs::read_to_string(&policy.path).unwrap();
+    for spoil in ["chmod 0666", "chown 1"] {
+        assert!(root(&["sh", "-c", &format!("{spoil} {}", policy.path.display())]).run().ok());
+        root(&[CAPWRAP, "enable", &policy.name, "--user", "root"])
+            .run()
+            .refused(&["cannot trust", "look at what is in it"]);
+        assert!(root(&["sh", "-c", &format!("chown 0 {0}; chmod 0644 {0}", policy.path.display())]).run().ok());
+    }
+    assert_eq!(fs::read_to_string(&policy.path).unwrap(), before);
+}
+
+#[test]
+fn no_mark_is_put_on_a_file_that_others_chose() {
+    let folder = Folder::new();
+    let (theirs, roots) = (folder.path("theirs"), folder.copy(WITNESS, "roots"));
+    fs::create_dir(&theirs).unwrap();
+    symlink(&roots, format!("{theirs}/tool")).unwrap();
+    std::os::unix::fs::lchown(&theirs, Some(id(STRANGER, "-u")), None).unwrap();
+    let policy = Policy::tool(&format!("{theirs}/tool"), "cap_net_raw", "[exec]\ndeliver = \"inheritable\"\n");
+    root(&[CAPWRAP, "enable", &policy.name]).run().refused(&["cannot trust", "not to root"]);
+    assert_eq!(root(&["getcap", &roots]).run().stdout, "");
+    // And what goes with it when it is put out of force is the launcher's, whatever becomes of the mark.
+    assert!(root(&[CAPWRAP, "enable"]).run().ok());
+    root(&[CAPWRAP, "disable", &policy.name]).run().refused(&["cannot trust"]);
+    fs::remove_file(format!("/etc/capwrap/disabled/{}.toml", policy.name)).unwrap();
+    let carried = root(&["getcap", CAPWRAP]).run().stdout;
+    assert!(root(&[CAPWRAP, "enable"]).run().stdout.contains("as before"), "{carried}");
+}
+
+#[test]
 fn the_name_that_it_was_started_by_chooses_no_policy() {
     let policy = Policy::witness("cap_net_raw", "");
     with_argv(&[&policy.name]).refused(&["no tool named"]);

@@ -177,7 +177,7 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     done(&one.run(&fleet.key, "getcap /usr/bin/capwrap | grep cap_sys_time; capwrap disable date"));
 
     // What somebody changed on one host is found there, named, and mended.
-    done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod g+w /etc/capwrap/policies/sleep.toml"));
+    done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod 0600 /etc/capwrap/policies/sleep.toml"));
     let verify = ["--tags", "capwrap_verify"];
     let found = fleet.ansible(&verify);
     let fatal: Vec<&str> = found.stdout.lines().filter(|line| line.starts_with("fatal:")).collect();

@@ -156,6 +156,32 @@ fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
     });
 }
 
+/// What an administrator does while the command runs counts, and not what was read before it.
+#[test]
+fn a_policy_that_was_changed_meanwhile_is_left_as_it_is() {
+    let name = Name::new("meanwhile");
+    let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n";
+    std::fs::write(name.file("toml"), text).unwrap();
+    let others = [Some(text.replace("groups = [\"capwrap\"]", "users = [\"root\"]")), None];
+    for other in others {
+        std::fs::write(name.file("toml"), text).unwrap();
+        let run = std::thread::scope(|scope| {
+            let command = ["--write", "--policy", &name.0, "sh", "-c", "sleep 3; cat /etc/shadow > /dev/null"];
+            let learning = scope.spawn(move || learn(&command));
+            std::thread::sleep(std::time::Duration::from_millis(1_500));
+            match &other {
+                Some(other) => put(std::path::Path::new(&name.file("toml")), other),
+                None => std::fs::remove_file(name.file("toml")).unwrap(),
+            }
+            learning.join().unwrap()
+        });
+        assert_eq!(run.code, 125, "{run:?}");
+        assert!(run.stderr.contains("was changed while") && run.stderr.contains("mend: run it again"), "{run:?}");
+        assert_eq!(std::fs::read_to_string(name.file("toml")).ok(), other);
+        assert!(std::fs::exists(name.file("profile.json")).unwrap());
+    }
+}
+
 #[test]
 fn a_damaged_profile_beside_the_policy_is_told_and_kept() {
     let name = Name::new("damaged");

@@ -3,7 +3,7 @@
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 fn verify(arguments: &[&str]) -> Run {
     root(&[&[CAPWRAP, "verify"], arguments].concat()).run()
@@ -167,13 +167,17 @@ fn a_link_to_a_tool_is_verified_as_the_tool() {
 fn fix_sets_right_what_it_can_and_says_each_change() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
-    let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
-    chown(&tool, Some(1), Some(1)).unwrap();
-    fs::set_permissions(&tool, PermissionsExt::from_mode(0o4775)).unwrap();
-    fs::set_permissions(&policy.path, PermissionsExt::from_mode(0o666)).unwrap();
+    let text = format!(
+        "schema = 1\ntool = {{ path = \"{tool}\", group = \"#0\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n\
+         grant = [{{ caps = \"net_raw\" }}]\n[exec]\ndeliver = \"inheritable\"\n"
+    );
+    let policy = Policy::new(&text);
+    chown(&tool, None, Some(1)).unwrap();
+    fs::set_permissions(&tool, PermissionsExt::from_mode(0o4755)).unwrap();
+    fs::set_permissions(&policy.path, PermissionsExt::from_mode(0o600)).unwrap();
     let run = verify(&[&policy.name, "--fix"]);
     assert_eq!(run.code, 0, "{run:?}");
-    for part in ["owner 0 (was 1:1)", "mode 0755 (was 4775)", "cap_net_raw=ei (was none)", "mode 0644 (was 0666)"] {
+    for part in ["group 0 (was 1)", "mode 0755 (was 4755)", "cap_net_raw=ei (was none)", "mode 0644 (was 0600)"] {
         assert!(run.stdout.contains(part), "{part}: {run:?}");
     }
     assert!(capwrap(&[&policy.name]).run().ok());
@@ -192,6 +196,64 @@ fn fix_changes_nothing_where_others_can_put_another_file() {
     assert_eq!(run.code, 2, "{run:?}");
     assert!(run.stderr.contains("left as it is: others can put another file in its place"), "{run:?}");
     assert!(root(&["getcap", &tool]).run().stdout.contains("cap_net_raw=ep"));
+}
+
+/// With its owner and mode set right it would be trusted, whatever they wrote, or write yet.
+#[test]
+fn fix_makes_nothing_trusted_that_others_could_have_written() {
+    let room = Folder::new();
+    let tool = room.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
+    let file = policy.path.to_str().unwrap().to_owned();
+    for (path, mode, owner, told) in [
+        (&file, 0o666, 0, "read what it says, then: chmod 0644"),
+        (&file, 0o644, 1, "read what it says, then: chown root"),
+        (&tool, 0o775, 0, "look what it is, then: chmod 0755"),
+        (&tool, 0o755, 1, "look what it is, then: chown 0"),
+    ] {
+        chown(path, Some(owner), None).unwrap();
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        let run = verify(&[&policy.name, "--fix"]);
+        assert_eq!(run.code, 1, "{told}: {run:?}");
+        assert!(run.stdout.contains(told) && !run.stdout.contains(&format!("fixed: {path}")), "{told}: {run:?}");
+        let about = fs::metadata(path).unwrap();
+        assert_eq!((about.uid(), about.permissions().mode() & 0o7777), (owner, mode), "{told}");
+        assert_eq!(root(&["getcap", path]).run().stdout, "", "{told}");
+        chown(path, Some(0), None).unwrap();
+        fs::set_permissions(path, PermissionsExt::from_mode(if path == &file { 0o644 } else { 0o755 })).unwrap();
+    }
+    // What it carries is taken from it all the same.
+    let policy = Policy::tool(&tool, "net_raw", "");
+    fs::set_permissions(&tool, PermissionsExt::from_mode(0o775)).unwrap();
+    assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+    verify(&[&policy.name, "--fix"]);
+    assert_eq!(root(&["getcap", &tool]).run().stdout, "");
+}
+
+/// From one link to the next; the launcher looks at each folder on the way, and so does this.
+#[test]
+fn fix_follows_no_link_that_others_could_have_put_there() {
+    let room = Folder::new();
+    let (begin, middle, secret) = (room.path("begin"), room.path("middle"), room.path("secret"));
+    for folder in [&begin, &middle] {
+        fs::create_dir(folder).unwrap();
+    }
+    fs::write(&secret, "secret").unwrap();
+    fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+    symlink(&secret, format!("{middle}/tool")).unwrap();
+    symlink(format!("{middle}/tool"), format!("{begin}/tool")).unwrap();
+    fs::set_permissions(&middle, PermissionsExt::from_mode(0o777)).unwrap();
+    let text = format!(
+        "schema = 1\ntool = {{ path = \"{begin}/tool\", mode = \"0755\", script = true }}\n\
+         allow = {{ users = [\"{MEMBER}\"] }}\ngrant = [{{ caps = \"net_raw\" }}]\n[exec]\ndeliver = \"inheritable\"\n"
+    );
+    let policy = Policy::new(&text);
+    has_problem(&verify(&[&policy.name, "--json"]), "place", &format!("everybody can write {middle}"));
+    let run = verify(&[&policy.name, "--fix"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o7777, 0o600, "{run:?}");
+    assert_eq!(root(&["getcap", &secret]).run().stdout, "", "{run:?}");
+    assert!(!capwrap(&[&policy.name]).run().ok());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::elsewhere::settled;
 use crate::learn::machine;
-use crate::{launcher_file, process};
+use crate::{launcher_file, process, roots_own};
 use anyhow::{Context, Result};
 use capwrap::CapabilitySet;
 use capwrap::condition::Probe;
@@ -71,7 +71,7 @@ pub struct Rights {
 /// Looks them up.
 pub fn rights() -> Result<Rights> {
     let own = process::rights(Path::new("/proc/self")).context("cannot read /proc/self/status")?;
-    let carried = launcher_file::open(&launcher_file::installed()).and_then(|file| launcher_file::read(&file));
+    let carried = roots_own::open(&launcher_file::installed()).and_then(|file| launcher_file::read(&file));
     Ok(Rights {
         bounding: own.bounding,
         no_new_privs: own.no_new_privs == Some(true),

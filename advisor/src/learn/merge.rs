@@ -24,7 +24,7 @@ impl Merge {
         let merged = profiles.into_iter().fold(Profile::of([]), Profile::union);
         let json = merged.to_json()?;
         match self.output {
-            Some(path) => write::replace(&in_a_directory(path), &json),
+            Some(path) => write::replace(&path, &json),
             None => {
                 say!("{}", json.trim_end());
                 Ok(())
@@ -42,21 +42,4 @@ fn read(path: &Path) -> Result<Profile> {
         .with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(length <= MAX_BYTES, "{}: larger than {} MiB", path.display(), MAX_BYTES / 1024 / 1024);
     Profile::read(&text).with_context(|| path.display().to_string())
-}
-
-/// The parent of a bare name is the empty path, which nothing opens.
-fn in_a_directory(path: PathBuf) -> PathBuf {
-    if path.parent() == Some(Path::new("")) { Path::new(".").join(path) } else { path }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_name_lies_in_the_working_directory() {
-        for (given, expected) in [("p.json", "./p.json"), ("/tmp/p.json", "/tmp/p.json"), ("d/p.json", "d/p.json")] {
-            assert_eq!(in_a_directory(given.into()), Path::new(expected));
-        }
-    }
 }

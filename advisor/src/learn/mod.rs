@@ -25,7 +25,7 @@ mod tool;
 
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
-use crate::{in_force, mended, screen, write};
+use crate::{in_force, mended, roots_own, screen, write};
 use anyhow::{Context, Result};
 use capwrap::CapabilitySet;
 use clap::Args;
@@ -335,9 +335,23 @@ fn whom(user: Option<&User>) -> profile::User {
 fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Result<()> {
     let directory = file.parent().context("a policy without a directory")?;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    // The evidence first: a policy never says more than its evidence.
-    write::replace(beside, &all.to_json()?)?;
     let in_force = tool.policy.as_ref().filter(|found| found.in_force);
+    // From here on nobody else changes what is in force, and what others changed meanwhile stays: a run takes its time.
+    let _alone = in_force::lock()?;
+    // The evidence first: a policy never says more than its evidence.
+    let all = profile_file::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
+    write::replace(beside, &all.to_json()?)?;
+    let now = if file.exists() { Some(roots_own::text(file)?) } else { None };
+    if now.as_deref() != in_force.map(|found| found.text.as_str()) {
+        return Err(mended(
+            format!(
+                "{} was changed while {} ran: its evidence is written, and nothing else",
+                file.display(),
+                tool.name
+            ),
+            "run it again",
+        ));
+    }
     if in_force.is_some_and(|found| found.text == text) {
         crate::note(&format!("the evidence is in {}", beside.display()));
         return Ok(());

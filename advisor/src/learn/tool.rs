@@ -1,6 +1,6 @@
 //! Which file a command is, and which policy is its.
 
-use crate::in_force;
+use crate::{in_force, roots_own};
 use anyhow::{Context, Result, bail};
 use capwrap::policy::{self, Policy};
 use capwrap::{hex, paths};
@@ -55,7 +55,7 @@ fn policy_of(name: &str) -> Result<Option<Found>> {
         if !path.exists() {
             continue;
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = roots_own::text(&path)?;
         let policy = Policy::read(&text).with_context(|| format!("{} is no policy", path.display()))?;
         return Ok(Some(Found { text, policy, in_force }));
     }

@@ -4,6 +4,7 @@ use super::installed::{Installed, Unread};
 use super::judged::{Fix, Judged};
 use crate::finding::Line;
 use crate::meaning;
+use crate::place::Opening;
 use capwrap::file_capabilities::Attribute;
 use capwrap::policy::FileCapabilities;
 use capwrap::{CapabilitySet, printable};
@@ -16,20 +17,15 @@ const MALFORMED: &str = "truncated, of another byte order or an unknown version,
 
 /// Directories on the way, and the mount.
 pub fn place(found: &Installed) -> Vec<Judged> {
-    let mut lines = Vec::new();
-    match &found.openings {
-        Err(error) => lines.push(Judged::unread("place", shown(&found.path), &crate::reason(error))),
-        Ok(openings) => lines.extend(openings.iter().map(|opening| {
-            let directory = shown(&opening.directory);
-            let mend =
-                if opening.uid != 0 { format!("chown root {directory}") } else { format!("chmod go-w {directory}") };
-            Judged::from(
-                Line::problem("place", opening.to_string())
-                    .means("another file can be put in its place: a launch is refused")
-                    .mend(mend),
-            )
-        })),
-    }
+    let opening = |opening: &Opening| {
+        let directory = shown(&opening.directory);
+        let mend = if opening.uid != 0 { format!("chown root {directory}") } else { format!("chmod go-w {directory}") };
+        Line::problem("place", opening.to_string())
+            .means("another file can be put in its place: a launch is refused")
+            .mend(mend)
+            .into()
+    };
+    let mut lines: Vec<Judged> = found.openings.iter().map(opening).collect();
     for (there, word) in [(found.nosuid, "nosuid"), (found.noexec, "noexec")] {
         if there {
             lines.push(

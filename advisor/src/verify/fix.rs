@@ -1,4 +1,8 @@
 //! Setting right what is wrong, on the descriptors that were looked at.
+//!
+//! A file that others could have written is left as it is, but for what it carries, which is taken from it: with its
+//! owner or its mode set right it would be trusted, with whatever they wrote, or write yet through a descriptor
+//! that they hold.
 
 use super::installed::{Installed, carried};
 use super::judged::{Fix, Subject};
@@ -32,28 +36,28 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Looked {
 /// Applies the fixes of one file.
 ///
 /// # Errors
-/// The file could be replaced by others meanwhile, or the system refuses a change.
+/// Others can put another file in its place, or the system refuses a change.
 fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     let found = Installed::look(path).with_context(|| format!("cannot look at {}", path.display()))?;
-    if found.openings.as_ref().is_ok_and(|openings| !openings.is_empty()) || !found.is_regular {
-        bail!("{}: left as it is: others can put another file in its place", found.path.display());
-    }
     let shown = capwrap::printable::text(&found.real);
+    if !found.openings.is_empty() || !found.is_regular {
+        bail!("{}: left as it is: others can put another file in its place", capwrap::printable::text(path));
+    }
+    let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);
+    let fixes: Vec<&Fix> = fixes.iter().filter(allowed).copied().collect();
     let file = found.reopen().with_context(|| format!("cannot open {shown}"))?;
     // chown(2) takes capabilities and setuid bits away, chmod(2) nothing: so in this order.
     let before = found.carries.as_ref().ok().and_then(Option::as_ref);
     let mut capabilities: Option<Option<&FileCapabilities>> = None;
-    let mut changes_owner = false;
-    for fix in fixes {
-        if let Fix::Owner { uid, gid } = fix {
-            fchown(&file, *uid, *gid).with_context(|| format!("cannot change the owner of {shown}"))?;
-            let part = |id: Option<u32>, word| id.map(|id| format!("{word} {id}"));
-            let parts: Vec<String> = [part(*uid, "owner"), part(*gid, "group")].into_iter().flatten().collect();
-            say!("fixed: {shown}: {} (was {}:{})", parts.join(", "), found.uid, found.gid);
-            changes_owner = true;
+    let mut changes_group = false;
+    for fix in &fixes {
+        if let Fix::Group(gid) = fix {
+            fchown(&file, None, Some(*gid)).with_context(|| format!("cannot change the group of {shown}"))?;
+            say!("fixed: {shown}: group {gid} (was {})", found.gid);
+            changes_group = true;
         }
     }
-    for fix in fixes {
+    for fix in &fixes {
         match fix {
             Fix::Mode(mode) => {
                 let mode_now = std::fs::Permissions::from_mode(*mode);
@@ -61,7 +65,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
                 say!("fixed: {shown}: mode {mode:04o} (was {:04o})", found.mode);
             }
             Fix::Capabilities(wanted) => capabilities = Some(wanted.as_ref()),
-            Fix::Owner { .. } => {}
+            Fix::Group(_) => {}
         }
     }
     match (capabilities, before) {
@@ -70,8 +74,8 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
             let was = super::file::notation(before);
             say!("fixed: {shown}: {} (was {was})", super::file::notation(carried(&file).ok().flatten().as_ref()));
         }
-        // The change of owner took away what was right.
-        (None, Some(Attribute { capabilities, root_id: None })) if changes_owner => set(&file, Some(capabilities))?,
+        // The change of group took away what was right.
+        (None, Some(Attribute { capabilities, root_id: None })) if changes_group => set(&file, Some(capabilities))?,
         _ => {}
     }
     Ok(())

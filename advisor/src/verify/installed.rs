@@ -3,14 +3,14 @@
 use crate::place::{self, Opening};
 use crate::reason;
 use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
-use nix::fcntl::OFlag;
+use capwrap::walk::Surveyed;
 use nix::libc::EINVAL;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What was found at a path.
@@ -34,7 +34,7 @@ pub struct Installed {
     /// What it carries; or why that is not known.
     pub carries: Result<Option<Attribute>, Unread>,
     /// Directories on the way in which others can put another file in its place.
-    pub openings: io::Result<Vec<Opening>>,
+    pub openings: Vec<Opening>,
     /// Whether its mount is nosuid.
     pub nosuid: bool,
     /// Whether its mount is noexec.
@@ -56,15 +56,12 @@ impl Installed {
     /// # Errors
     /// Nothing is there, or it cannot be looked at.
     pub fn look(path: &Path) -> io::Result<Self> {
-        let real = path.canonicalize()?;
-        // O_PATH takes no right to read it, and waits for no pipe or device.
-        let how = (OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits();
-        let file = File::options().read(true).custom_flags(how).open(&real)?;
+        let Surveyed { path: real, file, directories, .. } = place::survey(path)?;
         let about = file.metadata()?;
         let mount = fstatvfs(&file).map(|file_system| file_system.flags()).unwrap_or(FsFlags::empty());
         Ok(Self {
             path: path.to_owned(),
-            openings: place::openings(path),
+            openings: place::among(&directories),
             real,
             is_regular: about.is_file(),
             uid: about.uid(),
@@ -77,6 +74,11 @@ impl Installed {
             noexec: mount.contains(FsFlags::ST_NOEXEC),
             file,
         })
+    }
+
+    /// Whether others than root could have written what is in it, or can put another file in its place.
+    pub fn is_others_too(&self) -> bool {
+        self.uid != 0 || self.mode & 0o022 != 0 || !self.openings.is_empty()
     }
 
     /// The same file, opened to be read.

@@ -38,11 +38,12 @@ pub struct Judged {
     pub unread: bool,
 }
 
-/// What sets something right.
+/// What sets something right. None of these makes trusted what others than root could have written: that is to be
+/// looked at first, and then set right by who has looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
-    /// Give it to this user, this group, or both.
-    Owner { uid: Option<u32>, gid: Option<u32> },
+    /// Give it to this group.
+    Group(u32),
     /// Set these permission bits.
     Mode(u32),
     /// Let it carry this, or nothing.

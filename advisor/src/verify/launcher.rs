@@ -49,11 +49,17 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
 fn owner(found: &Installed, name: &str) -> Judged {
     let path = shown(&found.real);
     let is = format!("belongs to {}:{}, mode {:04o}", found.uid, found.gid, found.mode);
-    if (found.uid, found.gid) != (0, 0) {
+    if found.uid != 0 || found.mode & 0o022 != 0 {
+        return Line::problem(name, &path)
+            .means(format!("{is}: others could have written it"))
+            .mend("install capwrap again")
+            .into();
+    }
+    if found.gid != 0 {
         let line = Line::problem(name, &path)
             .means(format!("{is}: it is to be root's"))
             .mend(format!("chown root:root {path}; capwrap enable"));
-        return Judged::fixed_by(line, found, Fix::Owner { uid: Some(0), gid: Some(0) });
+        return Judged::fixed_by(line, found, Fix::Group(0));
     }
     if found.mode != 0o755 {
         let line =

@@ -76,6 +76,7 @@ impl Verify {
         if self.fix && !geteuid().is_root() {
             return Err(mended("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
         }
+        let _alone = self.fix.then(in_force::lock).transpose()?;
         let (mut subjects, files) = self.subjects()?;
         let mut looked = Looked::Clean;
         if self.fix {

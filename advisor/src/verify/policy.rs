@@ -46,8 +46,8 @@ fn file(found: &Installed) -> Vec<Judged> {
     if found.uid != 0 {
         let line = Line::problem("policy", &path)
             .means(format!("belongs to uid {}: a launch is refused", found.uid))
-            .mend(format!("chown root {path}"));
-        lines.push(Judged::fixed_by(line, found, Fix::Owner { uid: Some(0), gid: None }));
+            .mend(format!("read what it says, then: chown root {path}"));
+        lines.push(line.into());
     }
     let looser = found.mode & 0o022;
     let unreadable = !found.mode & 0o444;
@@ -55,10 +55,12 @@ fn file(found: &Installed) -> Vec<Judged> {
         let why =
             if looser != 0 { "others can write it" } else { "not everybody can read it, so that no user's launch can" };
         let mode = (found.mode | 0o444) & !0o022;
-        let line = Line::problem("policy", &path)
-            .means(format!("mode {:04o}: {why}", found.mode))
-            .mend(format!("chmod {mode:04o} {path}"));
-        lines.push(Judged::fixed_by(line, found, Fix::Mode(mode)));
+        let line = Line::problem("policy", &path).means(format!("mode {:04o}: {why}", found.mode));
+        lines.push(if found.is_others_too() {
+            line.mend(format!("read what it says, then: chmod {mode:04o} {path}")).into()
+        } else {
+            Judged::fixed_by(line.mend(format!("chmod {mode:04o} {path}")), found, Fix::Mode(mode))
+        });
     }
     if lines.is_empty() {
         lines.push(Line::ok("policy", path).means("root's alone").into());

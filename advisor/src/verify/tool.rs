@@ -72,11 +72,8 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
                     if wanted == 0 { "root".to_owned() } else { owner.to_string() }
                 ))
             };
-            lines.push(Judged::fixed_by(
-                line.mend(format!("chown {wanted} {path}")),
-                found,
-                Fix::Owner { uid: Some(wanted), gid: None },
-            ));
+            // Whose it was may have written it, and who is given it can.
+            lines.push(line.mend(format!("look what it is, then: chown {wanted} {path}")).into());
         }
     }
     let Some(group) = &rules.group else { return lines };
@@ -86,7 +83,7 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
         let line = Line::problem("group", format!("gid {}", found.gid))
             .means(format!("the policy says {group}: a launch is refused"))
             .mend(format!("chgrp {group} {path}"));
-        lines.push(Judged::fixed_by(line, found, Fix::Owner { uid: None, gid: Some(wanted) }));
+        lines.push(Judged::fixed_by(line, found, Fix::Group(wanted)));
     }
     lines
 }
@@ -101,13 +98,8 @@ fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
     if set_id | by_others | looser == 0 {
         return match policy.tool.mode {
             Some(most) if most != found.mode => {
-                vec![Judged::fixed_by(
-                    Line::note("mode", shown_mode)
-                        .means(format!("stricter than the policy's {most:04o}"))
-                        .mend(format!("chmod {most:04o} {path}")),
-                    found,
-                    Fix::Mode(most),
-                )]
+                let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
+                vec![line.mend(format!("chmod {most:04o} {path}")).into()]
             }
             _ => Vec::new(),
         };
@@ -120,10 +112,12 @@ fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
         format!("looser than the policy's {most:04o}")
     };
     let right = found.mode & !0o6022 & most;
-    let line = Line::problem("mode", shown_mode)
-        .means(format!("{why}: a launch is refused"))
-        .mend(format!("chmod {right:04o} {path}"));
-    vec![Judged::fixed_by(line, found, Fix::Mode(right))]
+    let line = Line::problem("mode", shown_mode).means(format!("{why}: a launch is refused"));
+    vec![if found.is_others_too() {
+        line.mend(format!("look what it is, then: chmod {right:04o} {path}")).into()
+    } else {
+        Judged::fixed_by(line.mend(format!("chmod {right:04o} {path}")), found, Fix::Mode(right))
+    }]
 }
 
 fn capabilities(found: &Installed, policy: &Policy) -> Judged {

@@ -1,0 +1,35 @@
+//! Files that nobody but root can have written or can put another in place of, opened as the launcher opens them.
+
+use crate::mended;
+use anyhow::{Context, Result};
+use capwrap::policy::MAX_BYTES;
+use capwrap::walk;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Opens a regular file to read it.
+///
+/// # Errors
+/// It, or a directory on the way, links followed, does not belong to root or can be written by others.
+pub fn open(path: &Path) -> Result<File> {
+    let absolute = std::path::absolute(path)?;
+    walk::open(&absolute, 0).map(|opened| opened.file).map_err(|fault| {
+        let what = format!("cannot trust {}: {}", path.display(), fault.describe(path));
+        match fault.mend() {
+            Some(mend) => mended(what, format!("look at what is in it, then: {mend}")),
+            None => anyhow::anyhow!(what),
+        }
+    })
+}
+
+/// The text of a policy.
+///
+/// # Errors
+/// As above; and what is no text.
+pub fn text(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text);
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text)
+}
