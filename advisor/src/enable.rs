@@ -65,11 +65,12 @@ impl Enable {
             text = template::apply(&text, &change)?;
         }
         let policy = policy_source::read(&text, &source)?;
+        let mark = Mark::of(&policy)?;
         if !already || text != before {
             write::replace(&in_force::path(&name), &text)?;
         }
         show(&name, &policy, &source, already);
-        mark_tool(&policy)?;
+        mark.map_or(Ok(()), |mark| mark.set())?;
         give_what_is_needed(&launcher)
     }
 }
@@ -93,9 +94,9 @@ impl Disable {
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: out of force; kept as {}", self.name, kept.display());
         // Whatever becomes of the tool's mark, the launcher loses what nothing needs now.
-        let unmarked = policy.map_or(Ok(()), |policy| unmark_tool(&policy));
+        let mark = policy.map_or(Ok(None), |policy| Mark::of(&policy));
         give_what_is_needed(&launcher_file::installed())?;
-        unmarked
+        mark?.map_or(Ok(()), |mark| mark.take_away())
     }
 }
 
@@ -195,28 +196,42 @@ fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
     })
 }
 
-/// Inheritable delivery takes a mark on the tool's own file.
-fn mark_tool(policy: &Policy) -> Result<()> {
-    if policy.exec.deliver == Delivery::Inheritable {
-        mark(policy, inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional())))?;
-    }
-    Ok(())
+/// The mark that inheritable delivery takes on the tool's own file.
+struct Mark {
+    tool: PathBuf,
+    file: File,
+    capabilities: CapabilitySet,
 }
 
-fn unmark_tool(policy: &Policy) -> Result<()> {
-    if policy.exec.deliver == Delivery::Inheritable {
-        mark(policy, inheritable(CapabilitySet::EMPTY))?;
+impl Mark {
+    /// That of this policy's tool, if it takes one and the tool is there.
+    ///
+    /// # Errors
+    /// Others than root could put another file in the tool's place.
+    fn of(policy: &Policy) -> Result<Option<Self>> {
+        let Some(tool) = first_tool(policy).filter(|_| policy.exec.deliver == Delivery::Inheritable) else {
+            return Ok(None);
+        };
+        let file = roots_own::open(&tool)?;
+        let capabilities = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
+        Ok(Some(Self { tool, file, capabilities }))
     }
-    Ok(())
-}
 
-fn mark(policy: &Policy, capabilities: FileCapabilities) -> Result<()> {
-    let Some(tool) = first_tool(policy) else { return Ok(()) };
-    let file = roots_own::open(&tool)?;
-    let change = change(launcher_file::read(&file)?.as_ref(), &capabilities);
-    launcher_file::write(&file, capabilities)?;
-    say!("  marked   {} {change}", printable::text(&tool));
-    Ok(())
+    fn set(&self) -> Result<()> {
+        self.write(self.capabilities)
+    }
+
+    fn take_away(&self) -> Result<()> {
+        self.write(CapabilitySet::EMPTY)
+    }
+
+    fn write(&self, set: CapabilitySet) -> Result<()> {
+        let capabilities = inheritable(set);
+        let change = change(launcher_file::read(&self.file)?.as_ref(), &capabilities);
+        launcher_file::write(&self.file, capabilities)?;
+        say!("  marked   {} {change}", printable::text(&self.tool));
+        Ok(())
+    }
 }
 
 fn give_what_is_needed(path: &Path) -> Result<()> {

@@ -97,12 +97,29 @@ fn no_mark_is_put_on_a_file_that_others_chose() {
     let policy = Policy::tool(&format!("{theirs}/tool"), "cap_net_raw", "[exec]\ndeliver = \"inheritable\"\n");
     root(&[CAPWRAP, "enable", &policy.name]).run().refused(&["cannot trust", "not to root"]);
     assert_eq!(root(&["getcap", &roots]).run().stdout, "");
-    // And what goes with it when it is put out of force is the launcher's, whatever becomes of the mark.
-    assert!(root(&[CAPWRAP, "enable"]).run().ok());
-    root(&[CAPWRAP, "disable", &policy.name]).run().refused(&["cannot trust"]);
-    fs::remove_file(format!("/etc/capwrap/disabled/{}.toml", policy.name)).unwrap();
-    let carried = root(&["getcap", CAPWRAP]).run().stdout;
-    assert!(root(&[CAPWRAP, "enable"]).run().stdout.contains("as before"), "{carried}");
+}
+
+#[test]
+fn a_policy_that_is_put_out_of_force_leaves_the_launcher_nothing_whatever_became_of_its_tool() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "tool");
+    let policy = Policy::tool(&tool, "cap_wake_alarm", "[exec]\ndeliver = \"inheritable\"\n");
+    let text = fs::read_to_string(&policy.path).unwrap();
+    let launcher = fs::read(CAPWRAP).unwrap();
+    in_own_mounts(|| {
+        cover("/etc/capwrap");
+        fs::create_dir(POLICIES).unwrap();
+        put(&policy.path, text);
+        cover("/usr/local/bin");
+        fs::write(CAPWRAP, launcher).unwrap();
+        fs::set_permissions(CAPWRAP, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(root(&[CAPWRAP, "enable", &policy.name]).run().ok());
+        assert!(root(&["getcap", CAPWRAP]).run().stdout.contains("cap_wake_alarm=p"));
+        std::os::unix::fs::chown(&tool, Some(1), None).unwrap();
+        let run = root(&[CAPWRAP, "disable", &policy.name]).run();
+        assert!(run.code == 125 && run.stderr.contains("cannot trust"), "{run:?}");
+        assert_eq!(root(&["getcap", CAPWRAP]).run().stdout, "");
+    });
 }
 
 #[test]
