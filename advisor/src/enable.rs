@@ -87,7 +87,8 @@ impl Disable {
                 near.map_or(format!("those in force: {}", one_line(&names)), |near| format!("capwrap disable {near}")),
             ));
         }
-        let policy = std::fs::read_to_string(&path).ok().and_then(|text| Policy::read(&text).ok());
+        // One that others could have written has marked nothing.
+        let policy = in_force::read(&path).ok();
         in_force::make_directory(Path::new(policy_source::DISABLED))?;
         let kept = Path::new(policy_source::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
