@@ -149,16 +149,15 @@ fn digest(path: &Path) -> Result<String> {
 
 /// What is handed to whom, before anybody relies on it.
 fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
-    let shown = |path: &Path| printable::text(path);
     say!("{name}: {}", printable::text(&policy.summary));
     match first_tool(policy) {
         Some(tool) => {
             let pinned = if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" };
-            say!("  tool     {}{pinned}", shown(&tool));
+            say!("  tool     {}{pinned}", printable::text(&tool));
         }
         None => say!(
             "  tool     not installed: {}",
-            policy.tool.paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
+            policy.tool.paths.iter().map(printable::text).collect::<Vec<_>>().join(", ")
         ),
     }
     let users = policy.allow.users.iter().map(|user| printable::text(format!("user {user}")));
@@ -201,7 +200,7 @@ fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
 struct Mark {
     tool: PathBuf,
     file: File,
-    capabilities: CapabilitySet,
+    capabilities: FileCapabilities,
 }
 
 impl Mark {
@@ -214,8 +213,7 @@ impl Mark {
             return Ok(None);
         };
         let file = roots_own::open(&tool)?;
-        let capabilities = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
-        Ok(Some(Self { tool, file, capabilities }))
+        Ok(Some(Self { tool, file, capabilities: launcher_file::mark(policy) }))
     }
 
     fn set(&self) -> Result<()> {
@@ -223,11 +221,10 @@ impl Mark {
     }
 
     fn take_away(&self) -> Result<()> {
-        self.write(CapabilitySet::EMPTY)
+        self.write(inheritable(CapabilitySet::EMPTY))
     }
 
-    fn write(&self, set: CapabilitySet) -> Result<()> {
-        let capabilities = inheritable(set);
+    fn write(&self, capabilities: FileCapabilities) -> Result<()> {
         let change = change(launcher_file::read(&self.file)?.as_ref(), &capabilities);
         launcher_file::write(&self.file, capabilities)?;
         say!("  marked   {} {change}", printable::text(&self.tool));

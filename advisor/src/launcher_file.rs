@@ -45,11 +45,14 @@ pub fn write(file: &File, capabilities: FileCapabilities) -> Result<()> {
 pub fn wanted_of_tool(policy: &Policy) -> Option<FileCapabilities> {
     match (&policy.file, policy.exec.deliver) {
         (Some(file), _) => Some(*file),
-        (None, Delivery::Inheritable) => {
-            Some(inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional())))
-        }
+        (None, Delivery::Inheritable) => Some(mark(policy)),
         (None, Delivery::Ambient) => None,
     }
+}
+
+/// The mark that the tool of a policy with inheritable delivery carries: all that a launch could hand over.
+pub fn mark(policy: &Policy) -> FileCapabilities {
+    inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional()))
 }
 
 /// `=p` of a set.

@@ -11,9 +11,7 @@ pub fn text(raw: impl AsRef<OsStr>) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\\' => shown.push_str("\\\\"),
-                // Direction overrides and their like reorder a line under the reader's eyes.
-                c if c.is_control() || is_invisible(c) => shown.extend(c.escape_unicode()),
-                c => shown.push(c),
+                c => show(c, &mut shown),
             }
         }
         for byte in chunk.invalid() {
@@ -27,10 +25,13 @@ pub fn text(raw: impl AsRef<OsStr>) -> String {
 /// A message, of which parts may have been made safe already: one line, whatever it was.
 pub fn line(message: &str) -> String {
     let mut shown = String::new();
-    for c in message.chars() {
-        if c.is_control() || is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
+    message.chars().for_each(|c| show(c, &mut shown));
     shown
+}
+
+/// Direction overrides and their like reorder a line under the reader's eyes.
+fn show(c: char, shown: &mut String) {
+    if c.is_control() || is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
 }
 
 fn is_invisible(c: char) -> bool {

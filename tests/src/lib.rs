@@ -383,6 +383,16 @@ pub fn in_own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+/// In mounts of one's own: no policy in force, and a launcher that this test alone gives and takes capabilities.
+pub fn own_installation() {
+    let launcher = fs::read(CAPWRAP).unwrap();
+    cover("/etc/capwrap");
+    fs::create_dir(POLICIES).unwrap();
+    cover("/usr/local/bin");
+    fs::write(CAPWRAP, launcher).unwrap();
+    fs::set_permissions(CAPWRAP, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// An empty folder over another, in mounts of the test's own.
 pub fn cover(folder: &str) {
     let flags = nix::mount::MsFlags::empty();

@@ -105,14 +105,9 @@ fn a_policy_that_is_put_out_of_force_leaves_the_launcher_nothing_whatever_became
     let tool = folder.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "cap_wake_alarm", "[exec]\ndeliver = \"inheritable\"\n");
     let text = fs::read_to_string(&policy.path).unwrap();
-    let launcher = fs::read(CAPWRAP).unwrap();
     in_own_mounts(|| {
-        cover("/etc/capwrap");
-        fs::create_dir(POLICIES).unwrap();
+        own_installation();
         put(&policy.path, text);
-        cover("/usr/local/bin");
-        fs::write(CAPWRAP, launcher).unwrap();
-        fs::set_permissions(CAPWRAP, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(root(&[CAPWRAP, "enable", &policy.name]).run().ok());
         assert!(root(&["getcap", CAPWRAP]).run().stdout.contains("cap_wake_alarm=p"));
         std::os::unix::fs::chown(&tool, Some(1), None).unwrap();

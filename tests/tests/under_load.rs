@@ -136,16 +136,11 @@ fn a_policy_that_is_written_without_end_is_refused() {
 #[test]
 fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
     let replaced = ["replaced-0", "replaced-1", "replaced-2", "replaced-3"];
-    let launcher = fs::read(CAPWRAP).unwrap();
     // Where this is built may be closed to members, as root's home is.
     let folder = Folder::new();
     let callers = folder.copy(env!("CARGO_BIN_EXE_callers"), "callers");
     in_own_mounts(|| {
-        cover("/etc/capwrap");
-        fs::create_dir(POLICIES).unwrap();
-        cover("/usr/local/bin");
-        fs::write(CAPWRAP, launcher).unwrap();
-        fs::set_permissions(CAPWRAP, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        own_installation();
         let write = |name: &str, version| put(&versions::path(name), versions::text(name, MEMBER, version));
         for name in replaced.iter().chain(&["on-and-off", "edited"]) {
             write(name, 1);
