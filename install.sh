@@ -27,7 +27,7 @@ completions="bash:bash-completion/completions/capwrap zsh:zsh/site-functions/_ca
 policies=/etc/capwrap/policies
 
 say() { printf '%s\n' "$*"; }
-fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'mend: %s\n' "$2" >&2; exit 1; }
+fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
 
 # The command that installs what a build needs, for the distributions that we know.
 packages_command() {

@@ -3,7 +3,7 @@
 mod file;
 
 use crate::learn::machine;
-use crate::mended;
+use crate::hinted;
 use anyhow::Result;
 use capwrap::condition::Probe;
 use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
@@ -58,7 +58,7 @@ impl Elsewhere {
             (Some(described), None) => Ok(Some(described)),
             (described, Some(release)) => {
                 let kernel = KernelVersion::parse(release).ok_or_else(|| {
-                    mended(
+                    hinted(
                         format!("--kernel {:?} is no release of a kernel", printable::text(release)),
                         "two or three numbers, as in --kernel 5.4, or what `uname -r` prints there",
                     )

@@ -2,7 +2,7 @@
 
 use crate::launcher_file::{self, inheritable, permitted};
 use crate::template::{self, Change};
-use crate::{in_force, mended, policy_source, roots_own, write};
+use crate::{in_force, hinted, policy_source, roots_own, write};
 use anyhow::{Context, Result};
 use capwrap::policy::{Children, Delivery, FileCapabilities, Policy};
 use capwrap::{CapabilitySet, accounts, hex, nearest, printable};
@@ -82,7 +82,7 @@ impl Disable {
         if !path.exists() {
             let names = in_force::names()?;
             let near = nearest::name(&self.name, names.iter().map(String::as_str));
-            return Err(mended(
+            return Err(hinted(
                 format!("no policy for {:?} is in force", self.name),
                 near.map_or(format!("those in force: {}", one_line(&names)), |near| format!("capwrap disable {near}")),
             ));
@@ -104,7 +104,7 @@ impl Disable {
 /// One `enable` or `disable` at a time, by root.
 fn alone(verb: &str) -> Result<Flock<File>> {
     if !geteuid().is_root() {
-        return Err(mended(
+        return Err(hinted(
             format!("{verb} changes what others may do, which root alone may"),
             format!("sudo capwrap {verb} …"),
         ));
@@ -121,7 +121,7 @@ fn known_user(given: &str) -> Result<String> {
     }
     match User::from_name(given)? {
         Some(user) => Ok(format!("#{}", user.uid)),
-        None => Err(mended(format!("no user {given:?}"), "name one that exists, or a number as in '#1001'")),
+        None => Err(hinted(format!("no user {given:?}"), "name one that exists, or a number as in '#1001'")),
     }
 }
 
@@ -132,7 +132,7 @@ fn known_group(given: &str) -> Result<String> {
     }
     match Group::from_name(given)? {
         Some(group) => Ok(format!("#{}", group.gid)),
-        None => Err(mended(format!("no group {given:?}"), format!("groupadd {given}"))),
+        None => Err(hinted(format!("no group {given:?}"), format!("groupadd {given}"))),
     }
 }
 

@@ -35,12 +35,12 @@ pub struct Line {
     /// What it changes, in words.
     pub means: String,
     /// What would change it.
-    pub mend: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Line {
     pub fn new(name: impl Into<String>, judgement: Judgement, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: Some(value.into()), judgement, means: String::new(), mend: None }
+        Self { name: name.into(), value: Some(value.into()), judgement, means: String::new(), hint: None }
     }
 
     pub fn ok(name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -64,7 +64,7 @@ impl Line {
         Self { means: means.into(), ..self }
     }
 
-    pub fn mend(self, mend: impl Into<String>) -> Self {
-        Self { mend: Some(mend.into()), ..self }
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 }

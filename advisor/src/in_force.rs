@@ -1,6 +1,6 @@
 //! The policies in force, and what they need together.
 
-use crate::{mended, roots_own};
+use crate::{hinted, roots_own};
 use anyhow::{Context, Result};
 use capwrap::decision::needed_by_launcher;
 use capwrap::policy::{self, Policy};
@@ -76,7 +76,7 @@ pub fn lock() -> Result<Flock<File>> {
             Ok(lock) => return Ok(lock),
             Err((unlocked, Errno::EWOULDBLOCK)) if start.elapsed() < PATIENCE => file = unlocked,
             Err((_, Errno::EWOULDBLOCK)) => {
-                return Err(mended(
+                return Err(hinted(
                     format!("another capwrap changes what is in force, and holds {LOCK}"),
                     format!("see which: fuser --verbose {LOCK}"),
                 ));

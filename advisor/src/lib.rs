@@ -87,7 +87,7 @@ enum Verb {
     Lint(lint::Lint),
     /// Print a completion script for a shell
     Completions(completions::Completions),
-    /// Tell what works on this machine, what does not, and what would mend it
+    /// Tell what works on this machine, what does not, and what would hint it
     Doctor(doctor::Doctor),
     #[command(hide = true)]
     Become(run::become_command::Become),
@@ -154,10 +154,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Prints an error, with its mend where it has one.
+/// Prints an error, with its hint where it has one.
 fn tell(error: &anyhow::Error) {
-    let mend = error.downcast_ref::<Mended>().map(|mended| mended.mend.as_str());
-    print_error(&format!("{error:#}"), mend);
+    let hint = error.downcast_ref::<HintedError>().map(|error| error.hint.as_str());
+    print_error(&format!("{error:#}"), hint);
 }
 
 /// Something worth knowing that is no error.
@@ -168,21 +168,21 @@ fn note(what: &str) {
 
 /// An error with what mends it.
 #[derive(Debug)]
-struct Mended {
+struct HintedError {
     what: String,
-    mend: String,
+    hint: String,
 }
 
-impl std::fmt::Display for Mended {
+impl std::fmt::Display for HintedError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(&self.what)
     }
 }
 
-impl std::error::Error for Mended {}
+impl std::error::Error for HintedError {}
 
-fn mended(what: impl Into<String>, mend: impl Into<String>) -> anyhow::Error {
-    anyhow::Error::new(Mended { what: what.into(), mend: mend.into() })
+fn hinted(what: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(HintedError { what: what.into(), hint: hint.into() })
 }
 
 /// Seconds since 1970, as `until` counts.
@@ -196,11 +196,11 @@ fn reason(error: &std::io::Error) -> String {
 }
 
 /// The voice of every error of capwrap.
-fn print_error(message: &str, mend: Option<&str>) {
+fn print_error(message: &str, hint: Option<&str>) {
     use std::io::Write;
-    let mend = mend.map_or(String::new(), |mend| format!("mend: {}\n", printable::line(mend)));
+    let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable::line(hint)));
     let message = printable::line(&without_numbers(message));
-    let _ = write!(std::io::stderr(), "capwrap: {message}\n{mend}");
+    let _ = write!(std::io::stderr(), "capwrap: {message}\n{hint}");
 }
 
 /// A message without the numbers that the library puts behind the system's words.

@@ -1,4 +1,4 @@
-//! A page of entries with marks and mends, for people, on a screen of any width.
+//! A page of entries with marks and hints, for people, on a screen of any width.
 
 use crate::finding::{Judgement, Line};
 use crate::screen::Style;
@@ -27,7 +27,7 @@ pub struct Entry<'e> {
     pub mark: (char, Style),
     pub name: &'e str,
     pub said: String,
-    pub mend: Option<&'e str>,
+    pub hint: Option<&'e str>,
 }
 
 impl Page {
@@ -44,7 +44,7 @@ impl Page {
         self.line(&[(name, Style::Bold)]);
     }
 
-    /// Names, what is said of them behind, and the mend below.
+    /// Names, what is said of them behind, and the hint below.
     pub fn entries(&mut self, entries: &[Entry]) {
         let lengths = entries.iter().map(|entry| entry.name.chars().count());
         let mut names = lengths.filter(|length| *length <= LONGEST_NAME).max().unwrap_or(0);
@@ -53,7 +53,7 @@ impl Page {
             (names, indent) = (0, NARROW);
         }
         let room = self.width.saturating_sub(indent).max(LEAST);
-        for Entry { mark: (mark, style), name, said, mend } in entries {
+        for Entry { mark: (mark, style), name, said, hint } in entries {
             let mut lines = wrapped(said, room).into_iter();
             let margin = format!("{mark:<MARGIN$}");
             let is_long = name.chars().count() > names;
@@ -64,17 +64,17 @@ impl Page {
             for line in lines {
                 self.indented(indent, &line);
             }
-            if let Some(mend) = mend {
-                self.mend(indent, &format!("mend: {}", printable::text(mend)));
+            if let Some(hint) = hint {
+                self.hint(indent, &format!("hint: {}", printable::text(hint)));
             }
         }
     }
 
     /// In one line if it can be: it is there to be copied.
-    fn mend(&mut self, indent: usize, mend: &str) {
-        let fits = |indent: usize| indent + mend.chars().count() <= self.width;
+    fn hint(&mut self, indent: usize, hint: &str) {
+        let fits = |indent: usize| indent + hint.chars().count() <= self.width;
         let indent = if !fits(indent) && fits(NARROW) { NARROW } else { indent };
-        for line in wrapped(mend, self.width.saturating_sub(indent).max(LEAST)) {
+        for line in wrapped(hint, self.width.saturating_sub(indent).max(LEAST)) {
             self.indented(indent, &line);
         }
     }
@@ -124,7 +124,7 @@ pub fn entry(line: &Line) -> Entry<'_> {
         (false, false) => format!("{value}: {means}"),
         _ => value + &means,
     };
-    Entry { mark, name: &line.name, said, mend: line.mend.as_deref() }
+    Entry { mark, name: &line.name, said, hint: line.hint.as_deref() }
 }
 
 /// The words in lines of at most so many columns. What is too long for one, as a list of

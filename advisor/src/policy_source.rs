@@ -1,6 +1,6 @@
 //! A policy by its name or by its path: in force, put out of force, or shipped.
 
-use crate::{in_force, mended};
+use crate::{in_force, hinted};
 use anyhow::{Context, Result};
 use capwrap::policy::{self, Policy};
 use capwrap::{nearest, paths};
@@ -43,7 +43,7 @@ pub fn find(name: &str) -> Result<PathBuf> {
     }
     let shipped = in_force::names_in(&templates).unwrap_or_default();
     let near = nearest::name(name, shipped.iter().map(String::as_str));
-    Err(mended(
+    Err(hinted(
         format!("no policy for {name:?}: not in {}, nor shipped in {}", paths::POLICIES, templates.display()),
         near.map_or(format!("write one, capwrap.toml(5), or find out with `capwrap --learn {name}`"), |near| {
             format!("capwrap enable {near}")
@@ -61,7 +61,7 @@ pub fn checked(name: &str) -> Result<&str> {
     if policy::is_name(name) {
         return Ok(name);
     }
-    Err(mended(format!("{name:?} is no name of a policy"), "letters, digits and ._+-, as in mtr-packet"))
+    Err(hinted(format!("{name:?} is no name of a policy"), "letters, digits and ._+-, as in mtr-packet"))
 }
 
 /// The text of a policy file.
@@ -73,8 +73,8 @@ pub fn text(path: &Path) -> Result<String> {
 pub fn read(text: &str, source: &Path) -> Result<Policy> {
     Policy::read(text).map_err(|error| {
         let what = format!("{}:{error}", source.display());
-        match error.mend {
-            Some(mend) => mended(what, mend),
+        match error.hint {
+            Some(hint) => hinted(what, hint),
             None => anyhow::anyhow!(what),
         }
     })

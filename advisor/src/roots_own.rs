@@ -1,6 +1,6 @@
 //! Files that nobody but root can have written or can put another in place of, opened as the launcher opens them.
 
-use crate::mended;
+use crate::hinted;
 use anyhow::{Context, Result};
 use capwrap::policy::MAX_BYTES;
 use capwrap::walk;
@@ -16,8 +16,8 @@ pub fn open(path: &Path) -> Result<File> {
     let absolute = std::path::absolute(path)?;
     walk::open(&absolute, 0).map(|opened| opened.file).map_err(|fault| {
         let what = format!("cannot trust {}: {}", path.display(), fault.describe(path));
-        match fault.mend() {
-            Some(mend) => mended(what, format!("look at what is in it, then: {mend}")),
+        match fault.hint() {
+            Some(hint) => hinted(what, format!("look at what is in it, then: {hint}")),
             None => anyhow::anyhow!(what),
         }
     })

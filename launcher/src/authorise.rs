@@ -96,7 +96,7 @@ impl fmt::Display for Denial {
 
 impl Denial {
     /// What would make the caller authorised.
-    pub fn mend(&self, tool: &str, caller: &str) -> String {
+    pub fn hint(&self, tool: &str, caller: &str) -> String {
         match self {
             Self::NotListed { joined_since: Some(group), .. } => {
                 format!("you joined {group} after this session began: log in again, or `newgrp {group}`")
@@ -214,13 +214,13 @@ mod tests {
     #[test]
     fn a_name_that_the_files_do_not_know_is_nobody() {
         let denial = asks(&allow(&["ghost"], &[]), &caller(1000, &[])).unwrap_err();
-        assert!(denial.mend("tcpdump", "alice").contains("by number"), "{denial:?}");
+        assert!(denial.hint("tcpdump", "alice").contains("by number"), "{denial:?}");
     }
 
     #[test]
     fn who_joined_the_group_after_logging_in_is_told_so() {
         let denial = asks(&allow(&[], &["capwrap"]), &caller(1000, &[])).unwrap_err();
-        assert!(denial.mend("tcpdump", "alice").contains("newgrp capwrap"), "{denial:?}");
+        assert!(denial.hint("tcpdump", "alice").contains("newgrp capwrap"), "{denial:?}");
     }
 
     #[test]

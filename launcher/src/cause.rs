@@ -1,4 +1,4 @@
-//! Why the launcher does not hold what a decision needs, and the mend.
+//! Why the launcher does not hold what a decision needs, and the hint.
 
 use crate::facts::Facts;
 use crate::{Capability, CapabilitySet};
@@ -52,7 +52,7 @@ impl Cause {
     }
 
     /// What gives it, where something does.
-    pub fn mend(self, name: &str, lacking: CapabilitySet) -> Option<String> {
+    pub fn hint(self, name: &str, lacking: CapabilitySet) -> Option<String> {
         Some(match self {
             Self::UnknownToKernel => {
                 let one = lacking.iter().next()?;

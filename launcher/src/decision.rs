@@ -115,7 +115,7 @@ impl fmt::Display for RequestError {
 
 impl RequestError {
     /// What to ask for instead.
-    pub fn mend(&self) -> String {
+    pub fn hint(&self) -> String {
         match self {
             Self::NotOptional { optional, .. } if optional.is_empty() => {
                 "the policy has no [optional] table".to_owned()
@@ -392,7 +392,7 @@ mod tests {
         assert_eq!(with(None, &["-a"]).unwrap(), "cap_chown,cap_kill,cap_setgid");
         assert_eq!(with(Some("a"), &[]).unwrap(), "cap_chown,cap_kill,cap_setgid");
         assert_eq!(with(Some("b"), &["-a"]).unwrap(), "cap_kill,cap_setgid");
-        assert_eq!(with(Some("bb"), &[]).unwrap_err().mend(), "--mode b");
+        assert_eq!(with(Some("bb"), &[]).unwrap_err().hint(), "--mode b");
     }
 
     #[test]

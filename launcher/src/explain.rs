@@ -21,7 +21,7 @@ pub struct Shortfall {
     /// Its most likely cause.
     pub why: String,
     /// The command or the change that gives it, where there is one.
-    pub mend: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Shortfall {
@@ -31,7 +31,7 @@ impl Shortfall {
         let own = decision.borrowed.iter().filter(is_own);
         let own: String =
             own.map(|one| format!("; capwrap itself takes {}: it {}", one.capability, one.purpose)).collect();
-        Self { what: lacking.to_string(), why: cause.why(lacking, facts) + &own, mend: cause.mend(name, lacking) }
+        Self { what: lacking.to_string(), why: cause.why(lacking, facts) + &own, hint: cause.hint(name, lacking) }
     }
 }
 
@@ -94,8 +94,8 @@ impl Explanation<'_> {
         let borrowed: Vec<Item> = borrowed.map(|one| Item::new(one.capability, [one.purpose.clone()])).collect();
         page.section("used by capwrap itself, not handed over", &borrowed);
         let missing = self.shortfalls.iter().map(|one| {
-            let mend = one.mend.as_ref().map(|mend| format!("mend: {mend}"));
-            Item::new(&one.what, [one.why.clone()].into_iter().chain(mend))
+            let hint = one.hint.as_ref().map(|hint| format!("hint: {hint}"));
+            Item::new(&one.what, [one.why.clone()].into_iter().chain(hint))
         });
         page.section(self.missing, &missing.collect::<Vec<_>>());
         page.text
@@ -512,13 +512,13 @@ used by capwrap itself, not handed over
             add: CapabilitySet::parse("sys_ptrace").unwrap(),
             ..Request::default()
         };
-        let missing = Shortfall { what: "cap_bpf".into(), why: "gone".into(), mend: Some("bring it back".into()) };
+        let missing = Shortfall { what: "cap_bpf".into(), why: "gone".into(), hint: Some("bring it back".into()) };
         let page = explained(&[], &request, &[missing]);
         for part in [
             "  cap_sys_ptrace\n      line 27: asked for with --add\n",
             "  cap_net_raw\n      dropped by the caller with --drop\n",
             "  cap_dac_override\n      line 21: option -w or --write with value -: the arguments have no -w or\n      --write -\n",
-            "missing here\n  cap_bpf\n      gone\n      mend: bring it back\n",
+            "missing here\n  cap_bpf\n      gone\n      hint: bring it back\n",
         ] {
             assert!(page.contains(part), "{part:?} is not in\n{page}");
         }

@@ -71,14 +71,14 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
 
 fn decision<'p>(launch: &Launch, file: &'p PolicyFile, facts: &Facts) -> Result<Decision<'p>, Refusal> {
     decide(&file.policy, facts, &launch.arguments, &launch.request)
-        .map_err(|error| Refusal::new(format!("{}: {error}", launch.name)).mended_by(error.mend()))
+        .map_err(|error| Refusal::new(format!("{}: {error}", launch.name)).with_hint(error.hint()))
 }
 
 /// Root's way out where dropping capabilities fails: the checked tool, with everything that root
 /// has.
 fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infallible, Refusal> {
     if !who.is_root() {
-        return Err(Refusal::new("--bypass is for root alone").mended_by("leave it (or CAPWRAP_BYPASS) out"));
+        return Err(Refusal::new("--bypass is for root alone").with_hint("leave it (or CAPWRAP_BYPASS) out"));
     }
     let facts = machine::facts(&file.policy, who)?;
     let decision = decision(launch, file, &facts)?;

@@ -1,4 +1,4 @@
-//! Why a launch does not happen: one line for the caller, one for the mend, one exit code.
+//! Why a launch does not happen: one line for the caller, one for the hint, one exit code.
 
 use std::fmt::Display;
 
@@ -14,12 +14,12 @@ pub const NOT_FOUND: u8 = 127;
 pub struct Refusal {
     status: u8,
     message: String,
-    mend: Option<String>,
+    hint: Option<String>,
 }
 
 impl Refusal {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { status: REFUSED, message: message.into(), mend: None }
+        Self { status: REFUSED, message: message.into(), hint: None }
     }
 
     /// The usual form: what was tried, and what the system said.
@@ -27,15 +27,15 @@ impl Refusal {
         Self::new(format!("cannot {tried}: {why}"))
     }
 
-    pub fn mended_by(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
-    /// With a mend where there is one.
-    pub fn perhaps_mended_by(self, mend: Option<impl Into<String>>) -> Self {
-        match mend {
-            Some(mend) => self.mended_by(mend),
+    /// With a hint where there is one.
+    pub fn perhaps_mended_by(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.with_hint(hint),
             None => self,
         }
     }
@@ -51,17 +51,17 @@ impl Refusal {
 
     /// Prints it and gives the exit code.
     pub fn report(&self) -> u8 {
-        print_error(&self.message, self.mend.as_deref());
+        print_error(&self.message, self.hint.as_deref());
         self.status
     }
 }
 
 /// Prints in the voice of every error of capwrap. Standard error may be closed or full: then
 /// nobody listens, and the exit code still tells.
-pub fn print_error(message: &str, mend: Option<&str>) {
+pub fn print_error(message: &str, hint: Option<&str>) {
     use std::io::Write;
-    let mend = mend.map_or(String::new(), |mend| format!("mend: {mend}\n"));
-    let _ = std::io::stderr().write_all(format!("capwrap: {message}\n{mend}").as_bytes());
+    let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
+    let _ = std::io::stderr().write_all(format!("capwrap: {message}\n{hint}").as_bytes());
 }
 
 /// Turns an error of the system into a refusal that says what was tried.

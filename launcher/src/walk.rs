@@ -93,7 +93,7 @@ impl Fault {
     }
 
     /// The command that mends it.
-    pub fn mend(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Owner { owner: OVERFLOW, .. } => None,
             Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", path.display())),

@@ -235,7 +235,7 @@ impl Run {
         self.code == 0
     }
 
-    /// Asserts that nothing was run: this exit code, one clear line and perhaps a mend, with these
+    /// Asserts that nothing was run: this exit code, one clear line and perhaps a hint, with these
     /// words among them.
     #[track_caller]
     pub fn refused_with(&self, code: i32, words: &[&str]) {
@@ -243,7 +243,7 @@ impl Run {
         assert_eq!(self.stdout, "", "something was run: {self:?}");
         let lines: Vec<&str> = self.stderr.lines().collect();
         assert!(lines.first().is_some_and(|line| line.starts_with("capwrap: ")), "{self:?}");
-        assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("mend: "), "{self:?}");
+        assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("hint: "), "{self:?}");
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is not in {}", self.stderr);
         }

@@ -90,7 +90,7 @@ fn what_cannot_be_looked_at_is_one_clear_line_and_two() {
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
         let lines: Vec<&str> = run.stderr.lines().collect();
         assert!(lines[0].starts_with("capwrap: "), "{run:?}");
-        assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("mend: "), "{run:?}");
+        assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("hint: "), "{run:?}");
     }
 }
 

@@ -50,7 +50,7 @@ fn without_proc_it_says_that_it_cannot_look() {
         cover("/proc");
         let run = root(&["/usr/local/libexec/capwrap/capwrap-advisor", "doctor"]).run();
         assert_eq!(run.code, 2, "{run:?}");
-        assert!(run.stderr.contains("mend: "), "{run:?}");
+        assert!(run.stderr.contains("hint: "), "{run:?}");
     });
 }
 

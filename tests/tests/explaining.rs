@@ -176,7 +176,7 @@ fn a_session_without_new_privileges_is_told_so_in_the_same_words_for_people_and_
     let page = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     let told = json(call(&["--json"]));
     assert_eq!(told["missing"][0]["capabilities"], serde_json::json!(["cap_net_raw"]));
-    for words in [told["missing"][0]["why"].as_str().unwrap(), told["missing"][0]["mend"].as_str().unwrap()] {
+    for words in [told["missing"][0]["why"].as_str().unwrap(), told["missing"][0]["hint"].as_str().unwrap()] {
         assert!(words.contains("no_new_privs") || words.contains("NoNewPrivileges="), "{words}");
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -210,8 +210,8 @@ fn what_cannot_be_read_or_meant_is_one_line_and_a_mend() {
     let broken = File::new("broken.toml", "kernel 5\n");
     let strange = File::new("strange.toml", "kernal = \"5.4\"\n");
     for (words, said) in [
-        (&["no-such-tool"][..], &["no policy for", "mend:"][..]),
-        (&["tcpdmp"], &["no policy for", "mend:", "capwrap enable tcpdump"]),
+        (&["no-such-tool"][..], &["no policy for", "hint:"][..]),
+        (&["tcpdmp"], &["no policy for", "hint:", "capwrap enable tcpdump"]),
         (&["--kernel", "six", name], &["no release of a kernel", "--kernel 5.4"]),
         (&["--facts", "/nowhere", name], &["cannot read the facts in /nowhere", "no such file"]),
         (&["--facts", "/etc", name], &["cannot read the facts in /etc"]),

@@ -176,7 +176,7 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     fleet.done(&[]);
     done(&one.run(&fleet.key, "getcap /usr/bin/capwrap | grep cap_sys_time; capwrap disable date"));
 
-    // What somebody changed on one host is found there, named, and mended.
+    // What somebody changed on one host is found there, named, and corrected.
     done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod 0600 /etc/capwrap/policies/sleep.toml"));
     let verify = ["--tags", "capwrap_verify"];
     let found = fleet.ansible(&verify);
@@ -269,6 +269,6 @@ fn node_exporter_reads_what_verify_found(fleet: &Fleet) {
     assert_eq!(value(&something_is_not, "capwrap_verify_problems{kind=\"policy\",name=\"tcpdump\"}"), 1.0);
     let when = "capwrap_verify_last_run_timestamp_seconds";
     assert!(value(&something_is_not, when) >= value(&all_is_well, when));
-    let mended = host.run(&fleet.key, "capwrap verify --all --fix");
-    assert!(mended.ok(), "{mended:?}");
+    let corrected = host.run(&fleet.key, "capwrap verify --all --fix");
+    assert!(corrected.ok(), "{corrected:?}");
 }

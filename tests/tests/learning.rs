@@ -176,7 +176,7 @@ fn a_policy_that_was_changed_meanwhile_is_left_as_it_is() {
             learning.join().unwrap()
         });
         assert_eq!(run.code, 125, "{run:?}");
-        assert!(run.stderr.contains("was changed while") && run.stderr.contains("mend: run it again"), "{run:?}");
+        assert!(run.stderr.contains("was changed while") && run.stderr.contains("hint: run it again"), "{run:?}");
         assert_eq!(std::fs::read_to_string(name.file("toml")).ok(), other);
         assert!(std::fs::exists(name.file("profile.json")).unwrap());
     }
@@ -391,7 +391,7 @@ fn a_learner_whose_policy_hands_over_too_little_says_so_and_starts_no_other() {
         );
         for verb in ["--learn", "trace"] {
             let run = user(MEMBER, &["timeout", "20", "capwrap", verb, "true"]).run();
-            run.refused(&["the policy capwrap-learn hands over too little", lacking, "mend: capwrap explain"]);
+            run.refused(&["the policy capwrap-learn hands over too little", lacking, "hint: capwrap explain"]);
         }
     }
 }

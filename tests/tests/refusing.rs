@@ -1,4 +1,4 @@
-//! Bad input: one clear line with its mend, the right exit code, and nothing run.
+//! Bad input: one clear line with its hint, the right exit code, and nothing run.
 
 use capwrap_tests::*;
 use std::fs;
@@ -24,7 +24,7 @@ fn a_shipped_policy_that_is_not_in_force_is_named_with_the_command_that_enables_
 
 #[test]
 fn a_tool_is_never_named_by_a_path() {
-    capwrap(&["/usr/bin/id"]).run().refused(&["is a path", "mend: capwrap id"]);
+    capwrap(&["/usr/bin/id"]).run().refused(&["is a path", "hint: capwrap id"]);
     capwrap(&["../../etc/passwd"]).run().refused(&["is a path"]);
     for name in [".hidden", "a b", "a\nb", "é", ""] {
         capwrap(&[name]).run().refused(&["no name of a tool"]);
@@ -51,7 +51,7 @@ fn a_policy_that_is_not_roots_or_that_others_can_write_is_refused() {
     let policy = Policy::witness("cap_net_raw", "");
     let path = policy.path.to_str().unwrap();
     chown(path, MEMBER);
-    capwrap(&[&policy.name]).run().refused(&["cannot trust policy", path, "not to root", "mend: chown 0"]);
+    capwrap(&[&policy.name]).run().refused(&["cannot trust policy", path, "not to root", "hint: chown 0"]);
     chown(path, "root");
     for mode in [0o664, 0o646] {
         chmod(path, mode);
@@ -59,7 +59,7 @@ fn a_policy_that_is_not_roots_or_that_others_can_write_is_refused() {
             "cannot trust policy",
             path,
             "can be written by others",
-            "mend: chmod go-w",
+            "hint: chmod go-w",
         ]);
     }
     chmod(path, 0o600);
@@ -111,33 +111,33 @@ fn a_fault_in_a_policy_is_shown_with_file_line_column_the_line_and_the_nearest_n
         ("schema = 1\n[tool\n".to_owned(), &[".toml:2:6: not TOML", "`[tool`"][..]),
         (
             good.replace("groups", "group"),
-            &[".toml:5:1: unknown key `group` in [allow]", "`group = [\"capwrap\"]`", "mend: write `groups`"],
+            &[".toml:5:1: unknown key `group` in [allow]", "`group = [\"capwrap\"]`", "hint: write `groups`"],
         ),
         (
             good.clone() + "[[grant]]\ncaps = [\"cap_net_rwa\"]\n",
-            &[".toml:7:9: unknown capability \"cap_net_rwa\"", "mend: write \"cap_net_raw\""],
+            &[".toml:7:9: unknown capability \"cap_net_rwa\"", "hint: write \"cap_net_raw\""],
         ),
         (
             good.clone() + "[[grant]]\ncaps = [\"bpf\"]\nwhen = { kernel_hsa = \"bpf\" }\n",
-            &[".toml:8:10: unknown key `kernel_hsa` in when", "mend: write `kernel_has`"],
+            &[".toml:8:10: unknown key `kernel_hsa` in when", "hint: write `kernel_has`"],
         ),
         (
             good.clone() + "[[grant]]\ncaps = [\"bpf\"]\nwhen = { probe = \"nonsense\" }\n",
             &["unknown probe \"nonsense\"", "perf_uprobe_needs_sys_admin"],
         ),
         (good.clone() + "[[grant]]\nwhy = \"x\"\n", &[".toml:6:1: [[grant]] without `caps`"]),
-        (good.replace(WITNESS, "bin/witness"), &[".toml:3:8: a relative path", "mend: write the path from / on"]),
+        (good.replace(WITNESS, "bin/witness"), &[".toml:3:8: a relative path", "hint: write the path from / on"]),
         (good.replace("groups = [\"capwrap\"]", ""), &["nobody is allowed", "groups = [\"capwrap\"]"]),
         (good.replace("schema = 1", "schema = 2"), &[".toml:1:10: a schema that this capwrap does not know"]),
         (good.replace("schema = 1", ""), &["no `schema`", "schema = 1"]),
         (
             good.clone() + "[exec]\nchildren = \"noone\"\n",
-            &["unknown value of `children` \"noone\"", "mend: write \"none\""],
+            &["unknown value of `children` \"noone\"", "hint: write \"none\""],
         ),
         (good.clone() + "[exec]\nchildren = \"none\"\nno_new_privs = false\n", &["seccomp", "leave no_new_privs out"]),
         (
             good.clone() + "[exec]\nlimits = { memlok = 1 }\n",
-            &["unknown key `memlok` in limits", "mend: write `memlock`"],
+            &["unknown key `memlok` in limits", "hint: write `memlock`"],
         ),
         (good.clone() + "[exec]\nenv = { keep = [\"A=B\"] }\n", &["no name of an environment variable"]),
         (
@@ -346,6 +346,6 @@ fn a_script_runs_only_where_the_policy_says_so_and_its_interpreter_is_roots() {
 
 #[test]
 fn a_verb_that_needs_root_says_so() {
-    capwrap(&["enable", "tcpdump"]).run().refused(&["root alone", "mend: sudo capwrap enable"]);
+    capwrap(&["enable", "tcpdump"]).run().refused(&["root alone", "hint: sudo capwrap enable"]);
     capwrap(&["disable", "tcpdump"]).run().refused(&["root alone"]);
 }

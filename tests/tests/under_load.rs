@@ -128,7 +128,7 @@ fn a_policy_that_is_written_without_end_is_refused() {
         std::thread::sleep(Duration::from_millis(50));
         let run = capwrap(&[name, "version", name]).run();
         over.store(true, Ordering::Relaxed);
-        run.refused(&["is being written", "mend: run it again once it is saved"]);
+        run.refused(&["is being written", "hint: run it again once it is saved"]);
     });
 }
 

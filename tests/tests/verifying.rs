@@ -53,7 +53,7 @@ fn what_a_launch_would_be_refused_for_is_told_with_its_mend() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "net_raw", "");
-    let check = |name: &str, said: &str, spoil: &str, mend: &str| {
+    let check = |name: &str, said: &str, spoil: &str, hint: &str| {
         assert!(root(&["/bin/sh", "-c", &spoil.replace('@', &tool)]).run().ok());
         let run = verify(&[&tool, "--json"]);
         assert_eq!(run.code, 1, "{run:?}");
@@ -61,7 +61,7 @@ fn what_a_launch_would_be_refused_for_is_told_with_its_mend() {
         // What it says agrees with what the launcher does.
         let launch = capwrap(&[&policy.name]).run();
         assert!(matches!(launch.code, 125 | 126), "{spoil}: {launch:?}");
-        assert!(root(&["/bin/sh", "-c", &mend.replace('@', &tool)]).run().ok());
+        assert!(root(&["/bin/sh", "-c", &hint.replace('@', &tool)]).run().ok());
         assert_eq!(verify(&[&tool]).code, 0);
     };
     check("capabilities", "cap_net_raw=ep: it is to carry nothing", "setcap cap_net_raw=ep @", "setcap -r @");
@@ -260,7 +260,7 @@ fn fix_follows_no_link_that_others_could_have_put_there() {
 fn fix_is_for_root_alone_and_looking_is_for_everybody() {
     let run = user(STRANGER, &[CAPWRAP, "verify", "--fix"]).run();
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("mend: sudo capwrap verify --fix"), "{run:?}");
+    assert!(run.stderr.contains("hint: sudo capwrap verify --fix"), "{run:?}");
     let policy = Policy::witness("net_raw", "");
     let run = user(STRANGER, &[CAPWRAP, "verify", &policy.name]).run();
     assert_eq!(run.code, 0, "{run:?}");

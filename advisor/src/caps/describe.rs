@@ -47,7 +47,7 @@ fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
     said.push(("since", format!("Linux {since}{here}"), Style::Plain));
     said.push(("granted", policies(one), Style::Plain));
     let entries =
-        said.iter().map(|(name, said, style)| Entry { mark: (' ', *style), name, said: said.clone(), mend: None });
+        said.iter().map(|(name, said, style)| Entry { mark: (' ', *style), name, said: said.clone(), hint: None });
     page.entries(&entries.collect::<Vec<_>>());
 }
 

@@ -1,7 +1,7 @@
 //! Masks and lists.
 
 use super::{Form, SCHEMA, unknown};
-use crate::mended;
+use crate::hinted;
 use anyhow::Result;
 use capwrap::{Capability, CapabilitySet, printable};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub fn parse(text: &str) -> Result<CapabilitySet> {
     let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mask = if is_hex { u64::from_str_radix(digits, 16).ok() } else { None };
     mask.map(CapabilitySet::from_mask).ok_or_else(|| {
-        mended(
+        hinted(
             format!("{:?} is no mask: up to 16 hexadecimal digits", printable::text(text)),
             "as /proc/PID/status shows it: capwrap caps decode 000000c001201106",
         )

@@ -8,7 +8,7 @@ mod table;
 mod tree;
 
 use crate::looked::Looked;
-use crate::{mended, screen};
+use crate::{hinted, screen};
 use anyhow::Result;
 use capwrap::{Capability, UnknownCapability};
 use clap::{Args, Subcommand};
@@ -83,8 +83,8 @@ fn named(name: &str) -> Result<Capability> {
 }
 
 fn unknown(error: &UnknownCapability) -> anyhow::Error {
-    let mend = error.nearest.map_or("capwrap caps lists them all".to_owned(), |near| format!("write {near}"));
-    mended(error.to_string(), mend)
+    let hint = error.nearest.map_or("capwrap caps lists them all".to_owned(), |near| format!("write {near}"));
+    hinted(error.to_string(), hint)
 }
 
 /// The version of the JSON objects. It changes when something in them changes its meaning or goes.

@@ -7,7 +7,7 @@ use crate::meaning;
 use crate::page::{Entry, Page};
 use crate::probe::securebits::Securebits;
 use crate::screen::{self, Style};
-use crate::{mended, reason};
+use crate::{hinted, reason};
 use anyhow::Result;
 use capwrap::{CapabilitySet, printable};
 use clap::Args;
@@ -98,7 +98,7 @@ fn process(pid: i32, with_threads: bool, securebits: Option<&mut Securebits>) ->
 pub fn pid(word: &str) -> Result<i32> {
     let digits = word.bytes().all(|byte| byte.is_ascii_digit());
     word.parse().ok().filter(|pid| digits && *pid > 0).ok_or_else(|| {
-        mended(format!("{:?} is no process id", printable::text(word)), "capwrap caps show --all shows those there are")
+        hinted(format!("{:?} is no process id", printable::text(word)), "capwrap caps show --all shows those there are")
     })
 }
 
@@ -243,7 +243,7 @@ fn entries(one: &Holder, known: CapabilitySet) -> Vec<Entry<'static>> {
     let rest = said.into_iter().map(|(name, said)| (name, said, Style::Plain));
     sets.into_iter()
         .chain(rest)
-        .map(|(name, said, _)| Entry { mark: (' ', Style::Plain), name, said, mend: None })
+        .map(|(name, said, _)| Entry { mark: (' ', Style::Plain), name, said, hint: None })
         .collect()
 }
 

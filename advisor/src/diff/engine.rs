@@ -1,7 +1,7 @@
 //! What container engines make of the capabilities that are added and dropped.
 
 use super::side::{Side, all};
-use crate::mended;
+use crate::hinted;
 use anyhow::Result;
 use capwrap::{Capability, CapabilitySet, printable};
 use std::collections::BTreeSet;
@@ -133,13 +133,13 @@ impl Names {
 /// The capability of that name.
 ///
 /// # Errors
-/// With the nearest name as the mend.
+/// With the nearest name as the hint.
 pub fn capability(name: &str) -> Result<Capability> {
     Capability::parse(name).map_err(|unknown| {
         let what = format!("unknown capability \"{}\"", printable::text(name));
         match unknown.nearest {
-            Some(near) => mended(what, format!("write {near}")),
-            None => mended(what, "capwrap caps lists them"),
+            Some(near) => hinted(what, format!("write {near}")),
+            None => hinted(what, "capwrap caps lists them"),
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use super::engine::capability;
 use super::side::Side;
-use crate::mended;
+use crate::hinted;
 use anyhow::Result;
 use capwrap::CapabilitySet;
 use capwrap::policy::FileCapabilities;
@@ -14,7 +14,7 @@ use capwrap::printable;
 /// Text that is no file capabilities.
 pub fn side(text: &str, kind: &'static str) -> Result<Side> {
     let read = FileCapabilities::parse(text).map_err(|error| {
-        mended(
+        hinted(
             format!("cannot read the file capabilities \"{}\": {error}", printable::text(text)),
             "as in cap_net_raw,cap_bpf=ep",
         )

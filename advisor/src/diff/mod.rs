@@ -19,7 +19,7 @@ mod unit_files;
 
 use crate::elsewhere::Elsewhere;
 use crate::looked::Looked;
-use crate::{mended, screen, tell};
+use crate::{hinted, screen, tell};
 use anyhow::Result;
 use clap::Args;
 use compare::Difference;
@@ -62,12 +62,12 @@ impl Diff {
 
     fn compare(&self) -> Result<Looked> {
         if self.a == "-" && self.b == "-" {
-            return Err(mended("cannot read both sides from standard input", "name a file for one of them"));
+            return Err(hinted("cannot read both sides from standard input", "name a file for one of them"));
         }
         let asked = read::Asked { mode: self.mode.as_deref(), elsewhere: &self.elsewhere };
         let (a, b) = (read::read(&self.a, &asked)?, read::read(&self.b, &asked)?);
         if let Some(mode) = self.mode.as_ref().filter(|_| !a.has_modes && !b.has_modes) {
-            return Err(mended(
+            return Err(hinted(
                 format!("cannot use mode {mode:?}: neither side is a policy with modes"),
                 "leave --mode out",
             ));

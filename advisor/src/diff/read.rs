@@ -5,7 +5,7 @@ use super::{engine, engine_command, file_text, manifest, nixos, unit, unit_files
 use crate::elsewhere::Elsewhere;
 use crate::learn::profile::Profile;
 use crate::policy_source;
-use crate::{mended, process, reason};
+use crate::{hinted, process, reason};
 use anyhow::{Context, Result};
 use capwrap::decision::{RequestError, for_any_arguments};
 use capwrap::policy::{Bounding, Limit, Policy};
@@ -48,7 +48,7 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
             return Ok(of_unit(&settings, &files));
         }
         if !Path::new(word).exists() {
-            return Err(mended(
+            return Err(hinted(
                 format!("no unit \"{}\" in systemd's folders, and no such file here", printable::text(word)),
                 "systemctl list-unit-files, or the path of its file",
             ));
@@ -84,7 +84,7 @@ fn of_mask(mask: &str) -> Result<Side> {
     let digits = mask.bytes().all(|digit| digit.is_ascii_hexdigit());
     match u64::from_str_radix(mask, 16).ok().filter(|_| digits) {
         Some(mask) => Ok(Side::new("mask", CapabilitySet::from_mask(mask), "the mask itself")),
-        None => Err(mended(
+        None => Err(hinted(
             format!("cannot read the mask \"{}\": it is not up to 16 hexadecimal digits", printable::text(mask)),
             "as in mask:000000c001201106",
         )),
@@ -111,7 +111,7 @@ fn of_process(id: &str) -> Result<Side> {
         .parse()
         .ok()
         .filter(|id| *id > 0)
-        .ok_or_else(|| mended(format!("\"{}\" is no process id", printable::text(id)), "a number, as in pid:1"))?;
+        .ok_or_else(|| hinted(format!("\"{}\" is no process id", printable::text(id)), "a number, as in pid:1"))?;
     let rights = process::rights(Path::new(&format!("/proc/{number}"))).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => anyhow::anyhow!("there is no process {number}"),
         _ => anyhow::anyhow!("cannot read the rights of process {number}: {}", reason(&error)),
@@ -147,7 +147,7 @@ fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
     if let Some(given) = mode.filter(|mode| !modes.contains(mode)) {
         let known = modes.iter().map(|mode| (*mode).to_owned()).collect();
         let error = RequestError::UnknownMode { given: given.to_owned(), known };
-        return Err(mended(error.to_string(), error.mend()));
+        return Err(hinted(error.to_string(), error.hint()));
     }
     let facts = asked.elsewhere.facts(policy)?;
     let grant = for_any_arguments(policy, &facts, mode);
@@ -203,14 +203,14 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
     let of_several = |sides: Vec<(String, Side)>| -> Result<Option<Side>> {
         Side::choose(sides, picked).map_err(|names| {
             let names: Vec<String> = names.iter().map(printable::text).collect();
-            let mend =
+            let hint =
                 if names.is_empty() { "leave #NAME out".to_owned() } else { format!("one of {}", names.join(", ")) };
-            mended(format!("{shown} has no \"{}\"", printable::text(picked.unwrap_or_default())), mend)
+            hinted(format!("{shown} has no \"{}\"", printable::text(picked.unwrap_or_default())), hint)
         })
     };
     let form = form(text, name);
     if let (Some(name), Form::Policy | Form::Unit | Form::Status) = (picked, form) {
-        return Err(mended(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
+        return Err(hinted(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
     }
     let said = match form {
         Form::Policy => Some(of_policy(&policy_source::read(text, Path::new(name))?, asked)?),
@@ -247,7 +247,7 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
         },
     };
     said.ok_or_else(|| {
-        mended(
+        hinted(
             format!("{shown}: nothing here says which capabilities anything has"),
             "a policy, profile, unit, docker or podman command or inspect, OCI, Compose, Kubernetes, setcap, NixOS",
         )

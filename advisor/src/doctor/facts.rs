@@ -158,7 +158,7 @@ pub struct Policy {
     pub paths: Vec<PathBuf>,
     /// Whether it demands a record of every launch.
     pub audit_required: bool,
-    /// Whether this user may run it, and if not why not, and the mend.
+    /// Whether this user may run it, and if not why not, and the hint.
     pub allowed: Result<(), (String, String)>,
 }
 

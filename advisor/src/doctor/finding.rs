@@ -36,7 +36,7 @@ pub struct Work {
     /// How, or why not.
     pub why: String,
     /// What would make it work.
-    pub mend: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Findings {

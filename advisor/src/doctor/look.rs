@@ -206,7 +206,7 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
         tool: policy.tool.paths.iter().find(|path| path.exists()).cloned(),
         paths: policy.tool.paths.clone(),
         audit_required: policy.allow.audit_required,
-        allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.mend(name, &user))),
+        allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.hint(name, &user))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `capwrap doctor`: what works here, what does not, and the mend.
+//! `capwrap doctor`: what works here, what does not, and the hint.
 //!
 //! ```text
 //! look ── facts ── examine, works ── show

@@ -81,7 +81,7 @@ fn work(work: &Work) -> Entry<'_> {
         State::Unknown => (('?', Style::Yellow), "not known"),
     };
     let said = format!("{word}: {}", printable::text(&work.why));
-    Entry { mark, name: work.name, said, mend: work.mend.as_deref() }
+    Entry { mark, name: work.name, said, hint: work.hint.as_deref() }
 }
 
 /// How many there are of what was marked: this line explains the marks.
@@ -151,7 +151,7 @@ mod tests {
         let shown = text(&findings(&broken()), 80, false);
         let at = shown.find("✗ file ").unwrap();
         let lines: Vec<&str> = shown[at..].lines().take(2).collect();
-        assert_eq!(lines, ["✗ file      /usr/local/bin/capwrap: is not there", "            mend: sudo ./install.sh"]);
+        assert_eq!(lines, ["✗ file      /usr/local/bin/capwrap: is not there", "            hint: sudo ./install.sh"]);
         assert!(shown.contains("✗ launching             no: the launcher is not installed\n"), "{shown}");
     }
 
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!((&object["schema"], &object["all_works"]), (&1.into(), &false.into()));
         let facts = object["facts"].as_array().unwrap();
         let file = facts.iter().find(|fact| fact["section"] == "launcher" && fact["name"] == "file").unwrap();
-        assert_eq!((&file["judgement"], &file["mend"]), (&"problem".into(), &"sudo ./install.sh".into()));
+        assert_eq!((&file["judgement"], &file["hint"]), (&"problem".into(), &"sudo ./install.sh".into()));
         let absent = facts.iter().find(|fact| fact["name"] == "kernel.modules_disabled").unwrap();
         assert!(absent["value"].is_null());
         assert_eq!(object["works"][0]["name"], "launching");

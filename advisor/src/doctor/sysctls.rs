@@ -20,7 +20,7 @@ struct Meaning {
     of: Value,
     weight: Weight,
     changes: &'static str,
-    mend: Option<&'static str>,
+    hint: Option<&'static str>,
 }
 
 /// Which values.
@@ -44,11 +44,11 @@ enum Weight {
 }
 
 const fn fine(of: Value, changes: &'static str) -> Meaning {
-    Meaning { of, weight: Weight::Fine, changes, mend: None }
+    Meaning { of, weight: Weight::Fine, changes, hint: None }
 }
 
-const fn notable(of: Value, changes: &'static str, mend: Option<&'static str>) -> Meaning {
-    Meaning { of, weight: Weight::Notable, changes, mend }
+const fn notable(of: Value, changes: &'static str, hint: Option<&'static str>) -> Meaning {
+    Meaning { of, weight: Weight::Notable, changes, hint }
 }
 
 /// What cannot be set back while the kernel runs.
@@ -90,7 +90,7 @@ pub static TABLE: [Row; 17] = [
                 of: Value::Is(0),
                 weight: Weight::HindersProbe,
                 changes: "tracing of kernel functions is off: fexit and kprobe do not work, tp_btf does",
-                mend: Some("sysctl kernel.ftrace_enabled=1"),
+                hint: Some("sysctl kernel.ftrace_enabled=1"),
             },
             fine(Value::Any, "kernel functions can be traced, which fexit and kprobe stand on"),
         ],
@@ -120,7 +120,7 @@ pub static TABLE: [Row; 17] = [
                 of: Value::Any,
                 weight: Weight::Voids("cap_syslog"),
                 changes: "/proc/kallsyms shows no address to anybody, cap_syslog or not",
-                mend: Some("sysctl kernel.kptr_restrict=1"),
+                hint: Some("sysctl kernel.kptr_restrict=1"),
             },
         ],
     },
@@ -132,7 +132,7 @@ pub static TABLE: [Row; 17] = [
                 of: Value::Any,
                 weight: Weight::Voids("cap_sys_module"),
                 changes: "no module loads until the next boot, cap_sys_module or not",
-                mend: Some(BOOT),
+                hint: Some(BOOT),
             },
         ],
     },
@@ -191,7 +191,7 @@ pub static TABLE: [Row; 17] = [
                 of: Value::Any,
                 weight: Weight::Voids("cap_sys_ptrace"),
                 changes: "no process traces another until the next boot, cap_sys_ptrace or not",
-                mend: Some(BOOT),
+                hint: Some(BOOT),
             },
         ],
     },
@@ -262,8 +262,8 @@ pub fn examine(row: &Row, facts: &Facts) -> Line {
             None => Line::note(row.name, value).means("a value that is not known"),
             Some(meaning) => {
                 let judgement = meaning.weight.judge(facts);
-                let mend = meaning.mend.filter(|_| judgement != Judgement::Ok).map(str::to_owned);
-                Line { mend, ..Line::new(row.name, judgement, value).means(meaning.changes) }
+                let hint = meaning.hint.filter(|_| judgement != Judgement::Ok).map(str::to_owned);
+                Line { hint, ..Line::new(row.name, judgement, value).means(meaning.changes) }
             }
         },
     }
@@ -341,7 +341,7 @@ mod tests {
         policies[1].read.as_mut().unwrap().needs = Capability::parse("sys_ptrace").unwrap().into();
         let line = judged("kernel.yama.ptrace_scope", "3", &facts);
         assert_eq!(line.judgement, Judgement::Problem);
-        assert!(line.mend.is_some());
+        assert!(line.hint.is_some());
     }
 
     #[test]

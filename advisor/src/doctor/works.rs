@@ -18,39 +18,39 @@ pub fn works(facts: &Facts) -> Vec<Work> {
 }
 
 fn yes(name: &'static str, why: impl Into<String>) -> Work {
-    Work { name, works: State::Yes, why: why.into(), mend: None }
+    Work { name, works: State::Yes, why: why.into(), hint: None }
 }
 
-fn no(name: &'static str, why: impl Into<String>, mend: Option<String>) -> Work {
-    Work { name, works: State::No, why: why.into(), mend }
+fn no(name: &'static str, why: impl Into<String>, hint: Option<String>) -> Work {
+    Work { name, works: State::No, why: why.into(), hint }
 }
 
-fn off(name: &'static str, why: impl Into<String>, mend: &str) -> Work {
-    Work { name, works: State::Off, why: why.into(), mend: Some(mend.to_owned()) }
+fn off(name: &'static str, why: impl Into<String>, hint: &str) -> Work {
+    Work { name, works: State::Off, why: why.into(), hint: Some(hint.to_owned()) }
 }
 
 /// What only root can try.
 fn for_root_to_tell(name: &'static str) -> Work {
-    let mend = Some("sudo capwrap doctor".to_owned());
-    Work { name, works: State::Unknown, why: "only root can tell".to_owned(), mend }
+    let hint = Some("sudo capwrap doctor".to_owned());
+    Work { name, works: State::Unknown, why: "only root can tell".to_owned(), hint }
 }
 
 /// Something that is in the way, and what takes it away.
 type Obstacle = (String, Option<String>);
 
-fn obstacle(what: impl Into<String>, mend: &str) -> Obstacle {
-    (what.into(), Some(mend.to_owned()))
+fn obstacle(what: impl Into<String>, hint: &str) -> Obstacle {
+    (what.into(), Some(hint.to_owned()))
 }
 
 fn launching(facts: &Facts) -> Work {
     let name = "launching";
-    if let Some((what, mend)) = no_launcher(facts).or_else(|| no_gain(facts)) {
-        return no(name, what, mend);
+    if let Some((what, hint)) = no_launcher(facts).or_else(|| no_gain(facts)) {
+        return no(name, what, hint);
     }
     let mine: Vec<(&str, &Policy)> = facts.policies().filter(|(_, policy)| policy.allowed.is_ok()).collect();
     if mine.is_empty() {
         return match facts.policies().find_map(|(name, policy)| Some((name, policy.allowed.as_ref().err()?))) {
-            Some((policy, (why, mend))) => no(name, format!("{policy}: {why}"), Some(mend.clone())),
+            Some((policy, (why, hint))) => no(name, format!("{policy}: {why}"), Some(hint.clone())),
             None if facts.launcher.policies.is().is_some_and(|all| !all.is_empty()) => {
                 no(name, "no policy in force can be read", None)
             }
@@ -64,7 +64,7 @@ fn launching(facts: &Facts) -> Work {
     refused.extend(unread(facts).map(|name| {
         (name, obstacle("its policy counts for nothing", &format!("correct the file, or sudo capwrap disable {name}")))
     }));
-    let Some((_, (_, mend))) = refused.first() else {
+    let Some((_, (_, hint))) = refused.first() else {
         let names: Vec<&str> = mine.iter().filter(|(_, policy)| policy.tool.is_some()).map(|(name, _)| *name).collect();
         return if names.is_empty() {
             no(name, "no tool of a policy in force is there", Some("install one".to_owned()))
@@ -73,7 +73,7 @@ fn launching(facts: &Facts) -> Work {
         };
     };
     let each: Vec<String> = refused.iter().map(|(name, (why, _))| format!("{name}: {why}")).collect();
-    no(name, each.join("; "), mend.clone())
+    no(name, each.join("; "), hint.clone())
 }
 
 /// The policies that the launcher would not read.
@@ -149,8 +149,8 @@ fn refused(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
 
 fn outside_bounds(unbound: CapabilitySet) -> Obstacle {
     let add: Vec<String> = unbound.iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase())).collect();
-    let mend = format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" "));
-    (format!("the bounding set lacks {unbound}"), Some(mend))
+    let hint = format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" "));
+    (format!("the bounding set lacks {unbound}"), Some(hint))
 }
 
 /// What the launcher holds when this user starts it.
@@ -168,7 +168,7 @@ fn learning_as_root(facts: &Facts) -> Work {
         return for_root_to_tell(name);
     }
     match no_evidence(facts) {
-        Some((what, mend)) => no(name, what, mend),
+        Some((what, hint)) => no(name, what, hint),
         None => watching(facts, name),
     }
 }
@@ -222,14 +222,14 @@ fn learning_as_member(facts: &Facts) -> Work {
             }
         };
     };
-    if let Some((what, mend)) = no_launcher(facts).or_else(|| no_gain(facts)).or_else(|| no_evidence(facts)) {
-        return no(name, what, mend);
+    if let Some((what, hint)) = no_launcher(facts).or_else(|| no_gain(facts)).or_else(|| no_evidence(facts)) {
+        return no(name, what, hint);
     }
-    if let Err((why, mend)) = &policy.allowed {
-        return no(name, why, Some(mend.clone()));
+    if let Err((why, hint)) = &policy.allowed {
+        return no(name, why, Some(hint.clone()));
     }
-    if let Some((what, mend)) = refused_to_members(facts, policy) {
-        return no(name, what, mend);
+    if let Some((what, hint)) = refused_to_members(facts, policy) {
+        return no(name, what, hint);
     }
     if !facts.may_trace() {
         return yes(
@@ -324,7 +324,7 @@ mod tests {
             change(&mut facts);
             let work = works(&facts).into_iter().find(|work| work.name == *name).unwrap();
             assert_eq!(work.works, *state, "{work:?}");
-            assert!(format!("{} {:?}", work.why, work.mend).contains(words), "{work:?}");
+            assert!(format!("{} {:?}", work.why, work.hint).contains(words), "{work:?}");
         }
     }
 
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn everything_works_on_a_sound_machine() {
         for work in works(&sound()) {
-            assert_eq!((work.works, work.mend), (State::Yes, None), "{}", work.name);
+            assert_eq!((work.works, work.hint), (State::Yes, None), "{}", work.name);
         }
     }
 
@@ -502,7 +502,7 @@ mod tests {
         assert_eq!(launching(&facts).works, State::Yes);
         assert_eq!(launching(&facts).why, "tcpdump");
         denied(&mut facts, 1);
-        assert_eq!((launching(&facts).works, launching(&facts).mend.as_deref()), (State::No, Some("ask")));
+        assert_eq!((launching(&facts).works, launching(&facts).hint.as_deref()), (State::No, Some("ask")));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! ```
 
 use super::{Machine, last_capability_of};
-use crate::{mended, reason};
+use crate::{hinted, reason};
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap::condition::Probe;
 use capwrap::facts::KernelVersion;
@@ -31,10 +31,10 @@ const MAX_BYTES: usize = 1 << 20;
 /// What is neither TOML nor JSON, a key that means nothing, a fact that cannot be.
 pub fn read(path: &Path) -> Result<Machine> {
     let shown = printable::text(path);
-    let mend = "`capwrap doctor --json > FILE` on that machine writes them";
-    let text = text(path).map_err(|why| mended(format!("cannot read the facts in {shown}: {why}"), mend))?;
+    let hint = "`capwrap doctor --json > FILE` on that machine writes them";
+    let text = text(path).map_err(|why| hinted(format!("cannot read the facts in {shown}: {why}"), hint))?;
     let machine =
-        of_text(&text).map_err(|error| mended(format!("no facts of a machine in {shown}: {error:#}"), mend))?;
+        of_text(&text).map_err(|error| hinted(format!("no facts of a machine in {shown}: {error:#}"), hint))?;
     Ok(Machine { file: Some(path.to_owned()), ..machine })
 }
 

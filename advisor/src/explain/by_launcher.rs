@@ -3,7 +3,7 @@
 
 use super::Asked;
 use super::paint::paint;
-use crate::{launcher_file, mended, reason};
+use crate::{launcher_file, hinted, reason};
 use anyhow::Result;
 use std::ffi::OsString;
 use std::io::Write;
@@ -16,7 +16,7 @@ pub fn explain(asked: &Asked, styled: bool) -> Result<ExitCode> {
     let mut launcher = Command::new(&path);
     launcher.args(words(asked));
     let failed = |error: std::io::Error| {
-        mended(
+        hinted(
             format!("cannot ask {}: {}", path.display(), reason(&error)),
             "install capwrap whole: install.sh puts the launcher there",
         )

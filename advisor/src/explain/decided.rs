@@ -6,7 +6,7 @@ use super::json::{self, About, Told};
 use crate::elsewhere::Machine;
 use crate::list::caller::{Asking, allowed, until};
 use crate::policy_source::Source;
-use crate::{in_force, mended};
+use crate::{in_force, hinted};
 use anyhow::Result;
 use capwrap::cause::Cause;
 use capwrap::decision::{self, Decision};
@@ -35,7 +35,7 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
     let lacks = machine.map_or(CapabilitySet::EMPTY, |machine| machine.bounding_lacks);
     facts.bounding = rights.as_ref().map_or_else(|| known(&facts).without(lacks), |rights| rights.bounding);
     let decision = decision::decide(&source.policy, &facts, &asked.arguments, &asked.request)
-        .map_err(|error| mended(format!("{}: {error}", source.name), error.mend()))?;
+        .map_err(|error| hinted(format!("{}: {error}", source.name), error.hint()))?;
     let holds = |capability| match (&rights, machine) {
         (Some(rights), _) => cause_here(capability, &facts, rights, is_in_force),
         (None, Some(machine)) => cause_there(capability, &facts, machine),

@@ -89,7 +89,7 @@ struct Borrowed {
 struct Missing {
     capabilities: Vec<String>,
     why: String,
-    mend: Option<String>,
+    hint: Option<String>,
 }
 
 /// One object, without a newline behind it: a machine's own, or those of several in a list.
@@ -134,7 +134,7 @@ pub fn told(explanation: &Explanation<'_>, about: &About<'_>) -> Told {
             .map(|one| Missing {
                 capabilities: one.what.split(',').map(str::to_owned).collect(),
                 why: one.why.clone(),
-                mend: one.mend.clone(),
+                hint: one.hint.clone(),
             })
             .collect(),
     }

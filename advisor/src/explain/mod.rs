@@ -12,7 +12,7 @@ mod paint;
 
 use crate::elsewhere::{Elsewhere, Machine};
 use crate::list::caller::Asking;
-use crate::{REFUSED, in_force, mended, policy_source, screen, tell};
+use crate::{REFUSED, in_force, hinted, policy_source, screen, tell};
 use anyhow::Result;
 use capwrap::CapabilitySet;
 use capwrap::decision::Request;
@@ -105,7 +105,7 @@ impl Explain {
     fn asked(&self) -> Result<Asked> {
         let (tool, arguments) = self.command.split_first().map_or((None, &[][..]), |(tool, rest)| (Some(tool), rest));
         let tool = tool.and_then(|tool| tool.to_str());
-        let tool = tool.ok_or_else(|| mended("a name that is not UTF-8 is no tool's", "capwrap list --all"))?;
+        let tool = tool.ok_or_else(|| hinted("a name that is not UTF-8 is no tool's", "capwrap list --all"))?;
         let set = |option: &str, lists: &[String]| {
             let sets = lists.iter().map(|list| capabilities(option, list));
             sets.collect::<Result<Vec<_>>>()
@@ -145,7 +145,7 @@ fn of_variable(name: &str) -> Result<CapabilitySet> {
 
 fn capabilities(source: &str, list: &str) -> Result<CapabilitySet> {
     CapabilitySet::parse(list).map_err(|error| {
-        let mend = error.nearest.map_or("capabilities(7) lists them all".to_owned(), |near| format!("write {near}"));
-        mended(format!("{source}: {error}"), mend)
+        let hint = error.nearest.map_or("capabilities(7) lists them all".to_owned(), |near| format!("write {near}"));
+        hinted(format!("{source}: {error}"), hint)
     })
 }

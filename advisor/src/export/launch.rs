@@ -1,7 +1,7 @@
 //! What is exported: one set of capabilities for all calls, and how the tool is run.
 
 use super::mount::Mount;
-use crate::mended;
+use crate::hinted;
 use crate::policy_source::Source;
 use anyhow::Result;
 use capwrap::decision::{RequestError, for_any_arguments};
@@ -40,7 +40,7 @@ impl<'p> Launch<'p> {
         check_mode(policy, mode)?;
         let caps = for_any_arguments(policy, facts, mode);
         if caps.is_empty() {
-            return Err(mended(
+            return Err(hinted(
                 format!("nothing to export: the policy {} grants no capability on Linux {}", source.name, facts.kernel),
                 format!("capwrap explain {}", source.name),
             ));
@@ -117,7 +117,7 @@ fn check_mode(policy: &Policy, mode: Option<&str>) -> Result<()> {
         None => Ok(()),
         Some(given) => {
             let error = RequestError::UnknownMode { given: given.to_owned(), known };
-            Err(mended(error.to_string(), error.mend()))
+            Err(hinted(error.to_string(), error.hint()))
         }
     }
 }
@@ -140,7 +140,7 @@ fn check_words(policy: &Policy) -> Result<()> {
     });
     for (key, word) in words {
         if word.is_empty() || word.starts_with('-') {
-            return Err(mended(
+            return Err(hinted(
                 format!("cannot export the policy's [container]: {key} = \"{}\" is none", printable::text(word)),
                 format!("correct {key} in the policy"),
             ));
@@ -181,7 +181,7 @@ pub mod tests {
         let source = policy("mode = \"text\"\n");
         let facts = facts();
         let error = Launch::of(&source, &facts, Some("txt")).err().unwrap();
-        assert_eq!(error.downcast_ref::<crate::Mended>().unwrap().mend, "--mode text");
+        assert_eq!(error.downcast_ref::<crate::HintedError>().unwrap().hint, "--mode text");
     }
 
     #[test]

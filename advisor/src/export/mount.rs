@@ -1,6 +1,6 @@
 //! What a container sees of the host: `SOURCE:TARGET[:OPTIONS]`.
 
-use crate::mended;
+use crate::hinted;
 use anyhow::Result;
 use capwrap::printable;
 
@@ -46,7 +46,7 @@ impl Mount {
                     options: options.map(str::to_owned).collect(),
                 })
             }
-            _ => Err(mended(
+            _ => Err(hinted(
                 format!("cannot export the mount \"{}\"", printable::text(text)),
                 "write it as /SOURCE:/TARGET or /SOURCE:/TARGET:ro in the policy's [container]",
             )),

@@ -228,7 +228,7 @@ fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {
 
 /// File capabilities ask nobody who calls: the file's group and mode are all there is.
 fn everyone(launch: &Launch<'_>) -> String {
-    let mend = match (&launch.policy.tool.group, launch.policy.allow.groups.first()) {
+    let hint = match (&launch.policy.tool.group, launch.policy.allow.groups.first()) {
         (None, Some(group)) => {
             let (group, tool) = (group.to_string(), quote::shell(&launch.tool));
             let words = format!(
@@ -239,7 +239,7 @@ fn everyone(launch: &Launch<'_>) -> String {
         }
         _ => " See to its group and mode.".to_owned(),
     };
-    format!("Everyone who may execute the file has them.{mend}")
+    format!("Everyone who may execute the file has them.{hint}")
 }
 
 fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {

@@ -25,7 +25,7 @@ mod tool;
 
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
-use crate::{in_force, mended, roots_own, screen, write};
+use crate::{in_force, hinted, roots_own, screen, write};
 use anyhow::{Context, Result};
 use capwrap::CapabilitySet;
 use clap::Args;
@@ -160,7 +160,7 @@ impl Learn {
         ];
         match asked.into_iter().find(|(asked, _)| *asked) {
             Some((_, what)) if standing == Standing::Watcher => {
-                Err(mended(format!("only root can use {what}"), "sudo capwrap --learn …"))
+                Err(hinted(format!("only root can use {what}"), "sudo capwrap --learn …"))
             }
             _ => Ok(()),
         }
@@ -343,7 +343,7 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
     write::replace(beside, &all.to_json()?)?;
     let now = if file.exists() { Some(roots_own::text(file)?) } else { None };
     if now.as_deref() != in_force.map(|found| found.text.as_str()) {
-        return Err(mended(
+        return Err(hinted(
             format!(
                 "{} was changed while {} ran: its evidence is written, and nothing else",
                 file.display(),

@@ -2,7 +2,7 @@
 //! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
 
 use super::class::{Class, Classed};
-use crate::mended;
+use crate::hinted;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +45,7 @@ pub fn refuse_setuid(tool: &Path) -> Result<()> {
     if bits & 0o6000 == 0 {
         return Ok(());
     }
-    Err(mended(
+    Err(hinted(
         format!("{} is setuid or setgid, and capwrap runs no such tool: no policy is written for it", tool.display()),
         format!("chmod ug-s {}, or learn from a copy without the bit", tool.display()),
     ))

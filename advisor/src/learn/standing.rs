@@ -2,7 +2,7 @@
 //! takes learns what a command is denied; others start the learner that a policy allows.
 
 use crate::probe::rights;
-use crate::{in_force, mended};
+use crate::{in_force, hinted};
 use anyhow::{Error, Result};
 use caps::CapSet;
 use capwrap::{Capability, CapabilitySet, paths};
@@ -86,7 +86,7 @@ pub fn launcher() -> PathBuf {
 pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item = OsString>) -> Error {
     let doing = if verb == "trace" { "tracing" } else { "learning" };
     if is_learner {
-        return mended(
+        return hinted(
             format!(
                 "the policy {LEARNER} hands over too little: {doing} takes {}",
                 rights::joined(&rights::lacking(), " and ")
@@ -95,7 +95,7 @@ pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item
         );
     }
     if !in_force::path(LEARNER).exists() {
-        return mended(
+        return hinted(
             format!("{doing} takes root, or {}, and neither is here", rights::joined(rights::taken(), " and ")),
             format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
         );

@@ -45,6 +45,6 @@ impl Found {
 /// What the launcher would say.
 impl From<PolicyError> for Found {
     fn from(error: PolicyError) -> Self {
-        Self { help: error.mend, ..Self::new(Severity::Error, "syntax", error.span, error.message) }
+        Self { help: error.hint, ..Self::new(Severity::Error, "syntax", error.span, error.message) }
     }
 }

@@ -15,7 +15,7 @@ mod show;
 mod system;
 
 use crate::looked::Looked;
-use crate::{in_force, mended, policy_source, reason, screen};
+use crate::{in_force, hinted, policy_source, reason, screen};
 use anyhow::Result;
 use capwrap::policy::{MAX_BYTES, Policy};
 use capwrap::printable;
@@ -76,7 +76,7 @@ impl Lint {
         }
         let words = if self.words.is_empty() { in_force::names()? } else { self.words.clone() };
         if words.is_empty() {
-            return Err(mended("no policy is in force", "name a file: capwrap lint FILE"));
+            return Err(hinted("no policy is in force", "name a file: capwrap lint FILE"));
         }
         let linted = words.iter().map(|word| self.file(word)).collect::<Result<Vec<_>>>()?;
         if self.json {

@@ -15,7 +15,7 @@ pub fn file(path: &Path) -> Vec<Found> {
         path.parent().and_then(|folder| folder.canonicalize().ok()) == Path::new(paths::POLICIES).canonicalize().ok();
     let Some(about) = path.metadata().ok().filter(|_| in_force) else { return Vec::new() };
     let shown = capwrap::printable::text(path);
-    let error = |message: String, mend: String| Found::new(Severity::Error, "file", 0..0, message).help(mend);
+    let error = |message: String, hint: String| Found::new(Severity::Error, "file", 0..0, message).help(hint);
     let mut found = Vec::new();
     if about.uid() != 0 {
         found.push(error(format!("the file belongs to uid {}", about.uid()), format!("chown root {shown}")));

@@ -30,7 +30,7 @@ pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled:
             mark: if at == 0 { mark(entry, which) } else { (' ', Style::Plain) },
             name: if at == 0 { &entry.name } else { "" },
             said,
-            mend: None,
+            hint: None,
         })
         .collect();
     page.entries(&shown);

@@ -62,14 +62,14 @@ impl fmt::Display for Unavailable {
 impl Unavailable {
     fn with_mend(&self) -> anyhow::Error {
         if !geteuid().is_root() {
-            crate::mended(self.to_string(), "run it as root")
+            crate::hinted(self.to_string(), "run it as root")
         } else if locked_down() {
-            crate::mended(
+            crate::hinted(
                 "the kernel is locked down (lockdown=confidentiality): nobody may read its memory, nor see capability checks",
                 "boot it with lockdown=integrity, or with none",
             )
         } else {
-            crate::mended(self.to_string(), "capwrap doctor shows what this system lacks")
+            crate::hinted(self.to_string(), "capwrap doctor shows what this system lacks")
         }
     }
 }

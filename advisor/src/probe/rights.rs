@@ -1,6 +1,6 @@
 //! What loading the probe takes, told before the kernel only says that it is not permitted.
 
-use crate::mended;
+use crate::hinted;
 use crate::process::UserNamespace;
 use anyhow::Result;
 use caps::{CapSet, Capability};
@@ -10,7 +10,7 @@ use std::path::Path;
 /// What is missing, and what gives it.
 pub fn check() -> Result<()> {
     if UserNamespace::of(Path::new("/proc/self")).is_ok_and(|own| !own.is_initial()) {
-        return Err(mended(
+        return Err(hinted(
             "the probe cannot be loaded in a user namespace: cap_bpf counts in the initial one alone",
             "run it outside, or in a container without a user namespace of its own",
         ));
@@ -20,7 +20,7 @@ pub fn check() -> Result<()> {
         return Ok(());
     }
     let options = taken().iter().map(|one| format!("--cap-add={}", &one.to_string()[4..]));
-    Err(mended(
+    Err(hinted(
         format!("the probe takes {}; not held here: {}", joined(taken(), " and "), joined(&lacking, ", ")),
         format!("as root: sudo; in a container: {}", options.collect::<Vec<_>>().join(" ")),
     ))

@@ -1,6 +1,6 @@
 //! Which cgroup is meant: by its path, or by the container that it holds.
 
-use crate::mended;
+use crate::hinted;
 use anyhow::{Result, bail};
 use std::path::{Component, Path, PathBuf};
 
@@ -52,7 +52,7 @@ pub fn level(below_mount: &Path) -> u32 {
 pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     let wanted = id.to_ascii_lowercase();
     if wanted.len() < SHORTEST || !is_hexadecimal(&wanted) {
-        return Err(mended(
+        return Err(hinted(
             format!("{id:?} is no container's id: {SHORTEST} to 64 hexadecimal digits"),
             format!("docker inspect --format '{{{{.Id}}}}' {}", capwrap::printable::text(id)),
         ));
@@ -63,7 +63,7 @@ pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     // The container's own before those that it made, which are below.
     found.sort_by_key(|(_, path)| path.components().count());
     let Some((first, path)) = found.first().copied() else {
-        return Err(mended(
+        return Err(hinted(
             format!("no running container's id begins with {wanted}"),
             "docker ps, podman ps or crictl ps show those that run; --cgroup PATH takes any cgroup",
         ));
@@ -71,7 +71,7 @@ pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     let others = || found.iter().filter(|(full, other)| *full != first || !other.starts_with(path));
     if others().next().is_some() {
         let all: Vec<_> = found.iter().map(|(_, path)| format!("/{}", path.display())).collect();
-        return Err(mended(
+        return Err(hinted(
             format!("{wanted} means more than one container: {}", all.join(", ")),
             "more digits of the id, or --cgroup with one of these",
         ));

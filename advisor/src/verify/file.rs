@@ -19,10 +19,10 @@ const MALFORMED: &str = "truncated, of another byte order or an unknown version,
 pub fn place(found: &Installed) -> Vec<Judged> {
     let opening = |opening: &Opening| {
         let directory = shown(&opening.directory);
-        let mend = if opening.uid != 0 { format!("chown root {directory}") } else { format!("chmod go-w {directory}") };
+        let hint = if opening.uid != 0 { format!("chown root {directory}") } else { format!("chmod go-w {directory}") };
         Line::problem("place", opening.to_string())
             .means("another file can be put in its place: a launch is refused")
-            .mend(mend)
+            .hint(hint)
             .into()
     };
     let mut lines: Vec<Judged> = found.openings.iter().map(opening).collect();
@@ -42,14 +42,14 @@ pub fn place(found: &Installed) -> Vec<Judged> {
 pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -> Judged {
     let name = "capabilities";
     let path = shown(&found.real);
-    let mend = wanted.map_or_else(|| format!("setcap -r {path}"), |wanted| format!("setcap '{wanted}' {path}"));
+    let hint = wanted.map_or_else(|| format!("setcap -r {path}"), |wanted| format!("setcap '{wanted}' {path}"));
     let fix = Fix::Capabilities(wanted.copied());
     let to_carry = wanted.map_or_else(|| "nothing".to_owned(), FileCapabilities::to_string);
     let attribute = match &found.carries {
         Err(Unread::Failed(why)) => return Judged::unread(name, path, why),
         Err(Unread::Malformed(why)) => {
             let means = format!("{MALFORMED}; it is to carry {to_carry}{of}");
-            return Judged::fixed_by(Line::problem(name, why).means(means).mend(mend), found, fix);
+            return Judged::fixed_by(Line::problem(name, why).means(means).hint(hint), found, fix);
         }
         Ok(attribute) => attribute.as_ref(),
     };
@@ -60,7 +60,7 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -
             Line::ok(name, carried).into()
         }
         _ => Judged::fixed_by(
-            Line::problem(name, carried).means(format!("it is to carry {to_carry}{of}")).mend(mend),
+            Line::problem(name, carried).means(format!("it is to carry {to_carry}{of}")).hint(hint),
             found,
             fix,
         ),
@@ -153,7 +153,7 @@ pub fn copy(path: &Path) -> Option<Judged> {
     Some(
         Line::problem("copy", &path)
             .means(format!("{gives}: another version of the file keeps its rights"))
-            .mend(format!("rm {path}"))
+            .hint(format!("rm {path}"))
             .into(),
     )
 }

@@ -22,7 +22,7 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
                 lines.push(
                     Line::problem("links", found.links.to_string())
                         .means("another name keeps this version and its rights, whatever is installed over it")
-                        .mend(format!("find / -xdev -samefile {}", shown(&found.real)))
+                        .hint(format!("find / -xdev -samefile {}", shown(&found.real)))
                         .into(),
                 );
             }
@@ -52,18 +52,18 @@ fn owner(found: &Installed, name: &str) -> Judged {
     if found.uid != 0 || found.mode & 0o022 != 0 {
         return Line::problem(name, &path)
             .means(format!("{is}: others could have written it"))
-            .mend("install capwrap again")
+            .hint("install capwrap again")
             .into();
     }
     if found.gid != 0 {
         let line = Line::problem(name, &path)
             .means(format!("{is}: it is to be root's"))
-            .mend(format!("chown root:root {path}; capwrap enable"));
+            .hint(format!("chown root:root {path}; capwrap enable"));
         return Judged::fixed_by(line, found, Fix::Group(0));
     }
     if found.mode != 0o755 {
         let line =
-            Line::problem(name, &path).means(format!("{is}: it is to be 0755")).mend(format!("chmod 0755 {path}"));
+            Line::problem(name, &path).means(format!("{is}: it is to be 0755")).hint(format!("chmod 0755 {path}"));
         return Judged::fixed_by(line, found, Fix::Mode(0o755));
     }
     Line::ok(name, path).means("root's, mode 0755").into()

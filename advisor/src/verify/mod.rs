@@ -19,7 +19,7 @@ mod show;
 mod tool;
 
 use crate::looked::Looked;
-use crate::{in_force, launcher_file, mended, now, screen};
+use crate::{in_force, launcher_file, hinted, now, screen};
 use anyhow::Result;
 use capwrap::nearest;
 use clap::Args;
@@ -74,7 +74,7 @@ impl Verify {
 
     fn verify(&self) -> Result<Looked> {
         if self.fix && !geteuid().is_root() {
-            return Err(mended("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
+            return Err(hinted("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
         }
         let _alone = self.fix.then(in_force::lock).transpose()?;
         let (mut subjects, files) = self.subjects()?;
@@ -139,14 +139,14 @@ impl Verify {
 }
 
 fn not_in_force(word: &str, in_force: &[String]) -> anyhow::Error {
-    let mend = if let Some(near) = nearest::name(word, in_force.iter().map(String::as_str)) {
+    let hint = if let Some(near) = nearest::name(word, in_force.iter().map(String::as_str)) {
         format!("capwrap verify {near}")
     } else if Path::new(word).exists() {
         format!("for the file here: capwrap verify ./{word}")
     } else {
         "capwrap list --all shows those that are".to_owned()
     };
-    mended(format!("no policy for {:?} is in force", capwrap::printable::text(word)), mend)
+    hinted(format!("no policy for {:?} is in force", capwrap::printable::text(word)), hint)
 }
 
 fn launcher_itself() -> Subject {

@@ -46,7 +46,7 @@ fn file(found: &Installed) -> Vec<Judged> {
     if found.uid != 0 {
         let line = Line::problem("policy", &path)
             .means(format!("belongs to uid {}: a launch is refused", found.uid))
-            .mend(format!("read what it says, then: chown root {path}"));
+            .hint(format!("read what it says, then: chown root {path}"));
         lines.push(line.into());
     }
     let looser = found.mode & 0o022;
@@ -57,9 +57,9 @@ fn file(found: &Installed) -> Vec<Judged> {
         let mode = (found.mode | 0o444) & !0o022;
         let line = Line::problem("policy", &path).means(format!("mode {:04o}: {why}", found.mode));
         lines.push(if found.is_others_too() {
-            line.mend(format!("read what it says, then: chmod {mode:04o} {path}")).into()
+            line.hint(format!("read what it says, then: chmod {mode:04o} {path}")).into()
         } else {
-            Judged::fixed_by(line.mend(format!("chmod {mode:04o} {path}")), found, Fix::Mode(mode))
+            Judged::fixed_by(line.hint(format!("chmod {mode:04o} {path}")), found, Fix::Mode(mode))
         });
     }
     if lines.is_empty() {
@@ -77,12 +77,12 @@ fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
         Ok(bytes)
     });
     let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
-    let faulty = |means: String, mend: Option<String>| {
+    let faulty = |means: String, hint: Option<String>| {
         let line = Line::problem("policy", &path).means(means);
-        Box::new(Judged::from(if let Some(mend) = mend { line.mend(mend) } else { line }))
+        Box::new(Judged::from(if let Some(hint) = hint { line.hint(hint) } else { line }))
     };
     let text = String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8: it counts for nothing".to_owned(), None))?;
-    Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.mend.clone()))
+    Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.hint.clone()))
 }
 
 /// Whoever it names is somebody, and the launcher knows them.
@@ -101,13 +101,13 @@ pub fn unknown(line: &str, of: Of, identity: &capwrap::policy::Identity, names: 
         Known::Elsewhere(id) => Some(
             problem
                 .means("only a directory server knows it, which the launcher never asks: it counts for nobody")
-                .mend(format!("write \"#{id}\" in its place"))
+                .hint(format!("write \"#{id}\" in its place"))
                 .into(),
         ),
         Known::Unknown => Some(
             problem
                 .means("there is none of that name: it counts for nobody")
-                .mend(if of == Of::Group {
+                .hint(if of == Of::Group {
                     format!("groupadd {identity}, or correct the name")
                 } else {
                     "correct the name".to_owned()
@@ -121,11 +121,11 @@ pub fn unknown(line: &str, of: Of, identity: &capwrap::policy::Identity, names: 
 fn time(policy: &Policy, now: i64) -> Option<Judged> {
     let until = policy.allow.until?;
     let when = Timestamp::from_second(until).map_or_else(|_| until.to_string(), |time| time.to_string());
-    let mend = "write a later `until`, or capwrap disable it";
+    let hint = "write a later `until`, or capwrap disable it";
     Some(
         match until - now {
-            ..=0 => Line::problem("until", when).means("has passed: nobody may run it").mend(mend),
-            1..SOON => Line::note("until", when).means("is near").mend(mend),
+            ..=0 => Line::problem("until", when).means("has passed: nobody may run it").hint(hint),
+            1..SOON => Line::note("until", when).means("is near").hint(hint),
             _ => Line::ok("until", when),
         }
         .into(),

@@ -84,7 +84,7 @@ pub fn text(subjects: &[Subject], looked: Looked, look: &Look) -> String {
             mark: (' ', Style::Plain),
             name: &subject.name,
             said: subject.path.as_deref().map(|path: &Path| printable::text(path)).unwrap_or_default(),
-            mend: None,
+            hint: None,
         });
         page.entries(&entries.collect::<Vec<_>>());
     }
@@ -117,7 +117,7 @@ mod tests {
             subject(
                 Kind::Policy,
                 "bad",
-                Line::problem("mode", "4755").means("it is setuid").mend("chmod u-s /usr/bin/bad"),
+                Line::problem("mode", "4755").means("it is setuid").hint("chmod u-s /usr/bin/bad"),
             ),
         ]
     }
@@ -130,7 +130,7 @@ mod tests {
 bad
   tool  /usr/bin/bad
 ✗ mode  4755: it is setuid
-        mend: chmod u-s /usr/bin/bad
+        hint: chmod u-s /usr/bin/bad
 
 as it should be
   good  /usr/bin/good

@@ -22,7 +22,7 @@ pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec
             let tried: Vec<String> = policy.tool.paths.iter().map(|path| shown(path)).collect();
             let line = Line::note("tool", tried.join(", "))
                 .means("is not installed")
-                .mend(format!("install it, or capwrap disable {name}"));
+                .hint(format!("install it, or capwrap disable {name}"));
             return (None, vec![line.into()]);
         };
         match Installed::look(path) {
@@ -73,7 +73,7 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
                 ))
             };
             // Whose it was may have written it, and who is given it can.
-            lines.push(line.mend(format!("look what it is, then: chown {wanted} {path}")).into());
+            lines.push(line.hint(format!("look what it is, then: chown {wanted} {path}")).into());
         }
     }
     let Some(group) = &rules.group else { return lines };
@@ -82,7 +82,7 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
     } else if let Some(wanted) = names.local(Of::Group, group).filter(|wanted| *wanted != found.gid) {
         let line = Line::problem("group", format!("gid {}", found.gid))
             .means(format!("the policy says {group}: a launch is refused"))
-            .mend(format!("chgrp {group} {path}"));
+            .hint(format!("chgrp {group} {path}"));
         lines.push(Judged::fixed_by(line, found, Fix::Group(wanted)));
     }
     lines
@@ -99,7 +99,7 @@ fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
         return match policy.tool.mode {
             Some(most) if most != found.mode => {
                 let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
-                vec![line.mend(format!("chmod {most:04o} {path}")).into()]
+                vec![line.hint(format!("chmod {most:04o} {path}")).into()]
             }
             _ => Vec::new(),
         };
@@ -114,9 +114,9 @@ fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
     let right = found.mode & !0o6022 & most;
     let line = Line::problem("mode", shown_mode).means(format!("{why}: a launch is refused"));
     vec![if found.is_others_too() {
-        line.mend(format!("look what it is, then: chmod {right:04o} {path}")).into()
+        line.hint(format!("look what it is, then: chmod {right:04o} {path}")).into()
     } else {
-        Judged::fixed_by(line.mend(format!("chmod {right:04o} {path}")), found, Fix::Mode(right))
+        Judged::fixed_by(line.hint(format!("chmod {right:04o} {path}")), found, Fix::Mode(right))
     }]
 }
 
@@ -151,7 +151,7 @@ fn content(found: &Installed, name: &str, policy: &Policy) -> Vec<Judged> {
             Ok(true) => lines.push(
                 Line::problem("script", &path)
                     .means("begins with #!, and the policy allows no script: a launch is refused")
-                    .mend("script = true in [tool], if that is meant")
+                    .hint("script = true in [tool], if that is meant")
                     .into(),
             ),
             Err(error) => lines.push(Judged::unread("script", &path, &reason(&error))),
@@ -162,7 +162,7 @@ fn content(found: &Installed, name: &str, policy: &Policy) -> Vec<Judged> {
             Ok(actual) if actual == pinned => Line::ok("sha256", "as pinned").into(),
             Ok(actual) => Line::problem("sha256", hex::encode(&actual))
                 .means(format!("the policy pins {}: a launch is refused", hex::encode(&pinned)))
-                .mend(format!("if the new file is meant: capwrap enable {name} --pin"))
+                .hint(format!("if the new file is meant: capwrap enable {name} --pin"))
                 .into(),
             Err(error) => Judged::unread("sha256", &path, &reason(&error)),
         });

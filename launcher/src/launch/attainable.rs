@@ -50,18 +50,18 @@ pub fn shortfalls(
         shortfalls.push(Shortfall {
             what: "the ambient set".to_owned(),
             why: "the caller's securebits forbid raising it (no_cap_ambient_raise)".to_owned(),
-            mend: Some("start capwrap from a session without that securebit".to_owned()),
+            hint: Some("start capwrap from a session without that securebit".to_owned()),
         });
     }
     Ok(shortfalls)
 }
 
-/// One line for a launch that cannot be met; the mend of its first part.
+/// One line for a launch that cannot be met; the hint of its first part.
 pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
     let Some(first) = shortfalls.first() else { return Ok(()) };
     let parts: Vec<String> = shortfalls.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
     Err(Refusal::new(format!("{name} needs what is not held here: {}", parts.join("; ")))
-        .perhaps_mended_by(first.mend.as_deref()))
+        .perhaps_mended_by(first.hint.as_deref()))
 }
 
 /// The most likely cause, asked for in the order in which each would hide the next.

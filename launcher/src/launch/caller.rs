@@ -63,13 +63,13 @@ pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Resul
     authorise(&file.policy.allow, &who.caller, &who.local, now, launch.reason.as_deref()).map_err(|denial| {
         let name = who.name();
         Refusal::new(format!("{name} may not run {}: {denial}", launch.name))
-            .mended_by(denial.mend(&launch.name, &name))
+            .with_hint(denial.hint(&launch.name, &name))
     })
 }
 
 fn local_file(path: &str) -> Result<String, Refusal> {
     files::read_if_there(Path::new(path)).or_refuse(|| format!("read {path}"))?.ok_or_else(|| {
         Refusal::new(format!("{path} is missing, so that nobody can be told from anybody"))
-            .mended_by(format!("in an image made from scratch, make an empty one: touch {path}"))
+            .with_hint(format!("in an image made from scratch, make an empty one: touch {path}"))
     })
 }

@@ -68,7 +68,7 @@ Verbs:
   diff A B          what one grant has and another lacks
   export NAME       the grant in the words of systemd, docker and others
   caps              what each capability opens, and who holds which
-  doctor            what works here, what does not, and the mend
+  doctor            what works here, what does not, and the hint
   completions SHELL a script for bash, zsh or fish
   help VERB         what else a verb takes; a tool of that name: capwrap -- NAME
 
@@ -94,14 +94,14 @@ pub fn read() -> Result<Wish, Refusal> {
     };
     let words: Vec<OsString> = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
     let Some((name, tool_arguments)) = words.split_first() else {
-        return Err(Refusal::new("no tool named").mended_by("capwrap TOOL [ARGS…], or capwrap --help"));
+        return Err(Refusal::new("no tool named").with_hint("capwrap TOOL [ARGS…], or capwrap --help"));
     };
     let after_dashes = arguments.len() > words.len() && arguments[arguments.len() - words.len() - 1] == "--";
     if !after_dashes && VERBS.iter().any(|verb| name == verb) {
         return match options_given(&matches) {
             false => Ok(Wish::Verb(words)),
             true => Err(Refusal::new(format!("`{}` is a verb and takes its options after it", printable::text(name)))
-                .mended_by(format!("for a tool of that name: capwrap -- {}", printable::text(name)))),
+                .with_hint(format!("for a tool of that name: capwrap -- {}", printable::text(name)))),
         };
     }
     launch(&matches, name, tool_arguments).map(Wish::Tool)
@@ -158,10 +158,10 @@ fn tool_name(given: &OsStr) -> Result<String, Refusal> {
             let last = name.rsplit('/').next().unwrap_or_default();
             let refusal =
                 Refusal::new(format!("{:?} is a path: a tool is named as its policy is", printable::text(name)));
-            Err(if policy::is_name(last) { refusal.mended_by(format!("capwrap {last} …")) } else { refusal })
+            Err(if policy::is_name(last) { refusal.with_hint(format!("capwrap {last} …")) } else { refusal })
         }
         _ => Err(Refusal::new(format!("{:?} is no name of a tool", printable::text(given)))
-            .mended_by("letters, digits and ._+-, as in capwrap mtr-packet")),
+            .with_hint("letters, digits and ._+-, as in capwrap mtr-packet")),
     }
 }
 
@@ -180,8 +180,8 @@ fn capabilities(source: &str, list: &OsStr) -> Result<CapabilitySet, Refusal> {
     CapabilitySet::parse(&utf8(source, list)?).map_err(|error| {
         let refusal = Refusal::new(format!("{source}: {error}"));
         match error.nearest {
-            Some(near) => refusal.mended_by(format!("write {near}")),
-            None => refusal.mended_by("capabilities(7) lists them all"),
+            Some(near) => refusal.with_hint(format!("write {near}")),
+            None => refusal.with_hint("capabilities(7) lists them all"),
         }
     })
 }
@@ -193,7 +193,7 @@ fn flag_of_variable(name: &str) -> Result<bool, Refusal> {
         Some(value) if value == "1" => Ok(true),
         Some(value) => {
             Err(Refusal::new(format!("{name} is {:?}", printable::text(value)))
-                .mended_by(format!("{name}=1 or {name}=0")))
+                .with_hint(format!("{name}=1 or {name}=0")))
         }
     }
 }
@@ -213,5 +213,5 @@ fn utf8(source: &str, value: &OsStr) -> Result<String, Refusal> {
 fn unusable(error: &clap::Error) -> Refusal {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    Refusal::new(printable::text(first.strip_prefix("error: ").unwrap_or(first))).mended_by("capwrap --help")
+    Refusal::new(printable::text(first.strip_prefix("error: ").unwrap_or(first))).with_hint("capwrap --help")
 }

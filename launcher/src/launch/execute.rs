@@ -33,8 +33,8 @@ pub fn become_tool(
     };
     let refusal = Refusal::failed(format!("execute {}", tool.path.display()), errno.desc()).with_status(NOT_EXECUTABLE);
     Err(match errno {
-        Errno::ENOENT => refusal.mended_by("its interpreter or dynamic loader is missing, or /dev/fd is"),
-        Errno::ENOEXEC => refusal.mended_by("it is built for another machine, or no program at all"),
+        Errno::ENOENT => refusal.with_hint("its interpreter or dynamic loader is missing, or /dev/fd is"),
+        Errno::ENOEXEC => refusal.with_hint("it is built for another machine, or no program at all"),
         _ => refusal,
     })
 }

@@ -28,7 +28,7 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     let sha256 = hex::encode(&Sha256::digest(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
     let policy = Policy::read(&text)
-        .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).perhaps_mended_by(error.mend))?;
+        .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).perhaps_mended_by(error.hint))?;
     Ok(PolicyFile { path, policy, sha256 })
 }
 
@@ -53,7 +53,7 @@ fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
         }
         std::thread::sleep(saving::BETWEEN_LOOKS);
     }
-    Err(Refusal::new(format!("{} is being written", path.display())).mended_by("run it again once it is saved"))
+    Err(Refusal::new(format!("{} is being written", path.display())).with_hint("run it again once it is saved"))
 }
 
 fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
@@ -61,7 +61,7 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
         return missing(name);
     }
     Refusal::new(format!("cannot trust policy {}: {}", path.display(), fault.describe(path)))
-        .perhaps_mended_by(fault.mend())
+        .perhaps_mended_by(fault.hint())
 }
 
 /// A shipped policy is named with the command that puts it in force. Looking is enough: what lies
@@ -70,8 +70,8 @@ fn missing(name: &str) -> Refusal {
     let template = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
     let refusal = Refusal::new(format!("no policy for {name:?} is in force"));
     if template.exists() {
-        refusal.mended_by(format!("an administrator can run `capwrap enable {name}`"))
+        refusal.with_hint(format!("an administrator can run `capwrap enable {name}`"))
     } else {
-        refusal.mended_by(format!("find out what it needs with `capwrap --learn {name}`"))
+        refusal.with_hint(format!("find out what it needs with `capwrap --learn {name}`"))
     }
 }

@@ -42,7 +42,7 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
         Some(log) => log.take(&Record { event, fields: subject.fields(event) }).map_err(untaken),
         None if subject.file.policy.allow.audit_required => {
             Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", subject.launch.name))
-                .mended_by(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
+                .with_hint(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
         }
         None => Ok(()),
     }

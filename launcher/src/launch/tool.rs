@@ -37,7 +37,7 @@ pub fn check(policy: &Policy, who: &Identified, handed: CapabilitySet) -> Result
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
         Refusal::new(format!("the policy's owner {} is not in the local user file", rules.owner))
-            .mended_by("name it by number, as in \"#1001\"")
+            .with_hint("name it by number, as in \"#1001\"")
     })?;
     let (path, opened) = open_first(rules, owner)?;
     let found = Candidate { path, opened: &opened, rules };
@@ -59,7 +59,7 @@ fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
             Err(fault) => {
                 return Err(Refusal::new(format!("cannot run {}: {}", path.display(), fault.describe(path)))
                     .with_status(NOT_EXECUTABLE)
-                    .perhaps_mended_by(fault.mend()));
+                    .perhaps_mended_by(fault.hint()));
             }
         }
     }
@@ -70,7 +70,7 @@ fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
     };
     Err(Refusal::new(format!("cannot find the tool: {said}"))
         .with_status(NOT_FOUND)
-        .mended_by("install it, or have an administrator run `capwrap enable NAME --path PATH`"))
+        .with_hint("install it, or have an administrator run `capwrap enable NAME --path PATH`"))
 }
 
 struct Candidate<'a> {
@@ -94,13 +94,13 @@ impl Candidate<'_> {
             if wanted != Some(actual) {
                 return Err(self
                     .refuse(format!("its group is {actual}, the policy wants {group}"))
-                    .mended_by(format!("chgrp {group} {}", self.path.display())));
+                    .with_hint(format!("chgrp {group} {}", self.path.display())));
             }
         }
         if let Some(most) = self.rules.mode.filter(|most| self.mode() & !most != 0) {
             return Err(self
                 .refuse(format!("its mode {:04o} is looser than the policy's {most:04o}", self.mode()))
-                .mended_by(format!("chmod {most:04o} {}", self.path.display())));
+                .with_hint(format!("chmod {most:04o} {}", self.path.display())));
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Candidate<'_> {
                     "it is setuid or setgid (mode {:04o}), and so would not get what is handed over",
                     self.mode()
                 ))
-                .mended_by(format!("chmod ug-s {}", self.path.display())));
+                .with_hint(format!("chmod ug-s {}", self.path.display())));
         }
         let bytes = attribute::read(&self.opened.file, ATTRIBUTE)
             .or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
@@ -123,7 +123,7 @@ impl Candidate<'_> {
             (Delivery::Ambient, None) => Ok(()),
             (Delivery::Ambient, Some(_)) => Err(self
                 .refuse("it carries file capabilities, and so would not get what is handed over")
-                .mended_by(format!("setcap -r {}", self.path.display()))),
+                .with_hint(format!("setcap -r {}", self.path.display()))),
             (Delivery::Inheritable, bytes) => {
                 let mark = format!("setcap '{handed}=ei' {}", self.path.display());
                 let attribute =
@@ -133,9 +133,9 @@ impl Candidate<'_> {
                         Ok(())
                     }
                     Some(_) => {
-                        Err(self.refuse("its file capabilities are not those of inheritable delivery").mended_by(mark))
+                        Err(self.refuse("its file capabilities are not those of inheritable delivery").with_hint(mark))
                     }
-                    None => Err(self.refuse("it is not marked for inheritable delivery").mended_by(mark)),
+                    None => Err(self.refuse("it is not marked for inheritable delivery").with_hint(mark)),
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Candidate<'_> {
             Ok(()) => Ok(()),
             Err(Errno::EACCES) => Err(self
                 .refuse(format!("you may not execute it (mode {:04o})", self.mode()))
-                .mended_by(format!("chmod a+x {}, or join its group", self.path.display()))),
+                .with_hint(format!("chmod a+x {}, or join its group", self.path.display()))),
             Err(errno) => Err(errno).or_refuse(|| format!("ask whether {} can be executed", self.path.display())),
         }
     }
@@ -176,7 +176,7 @@ impl Candidate<'_> {
         if is_script && !self.rules.script {
             return Err(self
                 .refuse("it is a script, whose interpreter and all that it starts would get the capabilities")
-                .mended_by("say `script = true` in [tool], if that is meant"));
+                .with_hint("say `script = true` in [tool], if that is meant"));
         }
         if is_script {
             self.interpreter()?;
@@ -209,7 +209,7 @@ impl Candidate<'_> {
         if actual != pinned {
             return Err(self
                 .refuse(format!("its SHA-256 is {}, the policy pins {}", hex::encode(&actual), hex::encode(&pinned)))
-                .mended_by("if the new file is meant, an administrator can run `capwrap enable NAME --pin`"));
+                .with_hint("if the new file is meant, an administrator can run `capwrap enable NAME --pin`"));
         }
         Ok(Some(hex::encode(&actual)))
     }

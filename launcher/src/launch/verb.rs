@@ -14,7 +14,7 @@ pub fn hand_over(words: &[OsString]) -> Result<Infallible, Refusal> {
     let path = Path::new(paths::PREFIX).join(paths::ADVISOR);
     let advisor = walk::open(&path, 0).map_err(|fault| {
         Refusal::new(format!("cannot start {}: {}", path.display(), fault.describe(&path)))
-            .mended_by("install capwrap whole: install.sh puts the advisor there")
+            .with_hint("install capwrap whole: install.sh puts the advisor there")
     })?;
     if !caller::identify()?.is_root() {
         capabilities::give_up_all(capabilities::last()?)?;

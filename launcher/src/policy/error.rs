@@ -17,7 +17,7 @@ pub struct PolicyError {
     /// The line as it stands in the file, without surrounding blanks.
     pub source_line: String,
     /// What to write instead.
-    pub mend: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl PolicyError {
@@ -30,12 +30,12 @@ impl PolicyError {
             column: text[start..at].chars().count() + 1,
             span,
             source_line: text[start..].lines().next().unwrap_or_default().trim().to_owned(),
-            mend: None,
+            hint: None,
         }
     }
 
-    pub(super) fn mended_by(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 }

@@ -46,7 +46,7 @@ impl Policy {
 
 fn schema(root: &Section) -> Result<(), PolicyError> {
     let Some(value) = root.get("schema") else {
-        return Err(root.whole("no `schema`: which format is this?").mended_by("write `schema = 1` on its first line"));
+        return Err(root.whole("no `schema`: which format is this?").with_hint("write `schema = 1` on its first line"));
     };
     match value.get_ref() {
         DeValue::Integer(number) if number.as_str() == "1" => Ok(()),
@@ -58,7 +58,7 @@ fn schema(root: &Section) -> Result<(), PolicyError> {
 fn tool(root: &Section) -> Result<Tool, PolicyError> {
     let known = ["path", "sha256", "owner", "group", "mode", "script"];
     let Some(section) = root.section("tool", "[tool]", &known)? else {
-        return Err(root.whole("no [tool]: which file is run?").mended_by("write [tool] with `path = \"/…\"`"));
+        return Err(root.whole("no [tool]: which file is run?").with_hint("write [tool] with `path = \"/…\"`"));
     };
     let paths = section.list("path", absolute_path)?;
     if paths.is_empty() {
@@ -76,10 +76,10 @@ fn tool(root: &Section) -> Result<Tool, PolicyError> {
 
 fn allow(root: &Section) -> Result<Allow, PolicyError> {
     let nobody = "nobody is allowed";
-    let mend = "write [allow] with `groups = [\"capwrap\"]`, or `users = [\"root\"]` for root alone";
+    let hint = "write [allow] with `groups = [\"capwrap\"]`, or `users = [\"root\"]` for root alone";
     let known = ["users", "groups", "until", "reason", "audit"];
     let Some(section) = root.section("allow", "[allow]", &known)? else {
-        return Err(root.whole(nobody).mended_by(mend));
+        return Err(root.whole(nobody).with_hint(hint));
     };
     let allow = Allow {
         users: section.list("users", identity)?,
@@ -89,7 +89,7 @@ fn allow(root: &Section) -> Result<Allow, PolicyError> {
         audit_required: choice(&section, "audit", &[("optional", false), ("required", true)])?,
     };
     if allow.users.is_empty() && allow.groups.is_empty() {
-        return Err(section.whole(nobody).mended_by(mend));
+        return Err(section.whole(nobody).with_hint(hint));
     }
     Ok(allow)
 }
@@ -99,12 +99,12 @@ fn until(section: &Section) -> Result<Option<i64>, PolicyError> {
     let DeValue::Datetime(datetime) = value.get_ref() else {
         return Err(section
             .wrong_type(value, "until", "a date and time")
-            .mended_by("write it without quotes, as in 2027-01-31T00:00:00Z"));
+            .with_hint("write it without quotes, as in 2027-01-31T00:00:00Z"));
     };
     instant::unix_seconds(datetime).map(Some).ok_or_else(|| {
         section
             .error(value.span(), "`until` names no instant without its time and its offset")
-            .mended_by("write it as in 2027-01-31T00:00:00Z")
+            .with_hint("write it as in 2027-01-31T00:00:00Z")
     })
 }
 
@@ -157,7 +157,7 @@ fn sysctls(when: &Section) -> Result<Vec<Condition>, PolicyError> {
     let DeValue::Table(table) = value.get_ref() else {
         return Err(when
             .wrong_type(value, "sysctl", "a table")
-            .mended_by("write sysctl = { \"kernel.perf_event_paranoid\" = \">2\" }"));
+            .with_hint("write sysctl = { \"kernel.perf_event_paranoid\" = \">2\" }"));
     };
     table
         .iter()
@@ -202,7 +202,7 @@ fn exec(root: &Section) -> Result<Exec, PolicyError> {
         // seccomp(2): a filter takes no_new_privs or CAP_SYS_ADMIN.
         return Err(section
             .whole("children = \"none\" is a seccomp filter, which no_new_privs = false does not allow")
-            .mended_by("leave no_new_privs out"));
+            .with_hint("leave no_new_privs out"));
     }
     Ok(exec)
 }
@@ -292,22 +292,22 @@ fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(text);
     if !path.is_absolute() {
         return Err(
-            Fault::new("a relative path would mean another file in every folder").mended_by("write the path from / on")
+            Fault::new("a relative path would mean another file in every folder").with_hint("write the path from / on")
         );
     }
     if path.components().any(|part| part == std::path::Component::ParentDir) || path.file_name().is_none() {
-        return Err(Fault::new("a path with `..`, or to no file").mended_by("write the path as `realpath` prints it"));
+        return Err(Fault::new("a path with `..`, or to no file").with_hint("write the path as `realpath` prints it"));
     }
     Ok(path)
 }
 
 fn digest(text: &str) -> Result<[u8; 32], Fault> {
     crate::hex::decode(text)
-        .ok_or_else(|| Fault::new("no SHA-256: 64 hexadecimal digits").mended_by("write what `sha256sum` prints"))
+        .ok_or_else(|| Fault::new("no SHA-256: 64 hexadecimal digits").with_hint("write what `sha256sum` prints"))
 }
 
 fn identity(text: &str) -> Result<Identity, Fault> {
-    let bad = || Fault::new("no name of a user or group").mended_by("write a name, or a number as in \"#1001\"");
+    let bad = || Fault::new("no name of a user or group").with_hint("write a name, or a number as in \"#1001\"");
     match text.strip_prefix('#') {
         // (uid_t)-1 means "leave it" to setresuid(2) and chown(2); nobody has it.
         Some(number) => match number.parse::<u32>() {
@@ -324,7 +324,7 @@ fn identity(text: &str) -> Result<Identity, Fault> {
 fn mode_bits(text: &str) -> Result<u32, Fault> {
     match u32::from_str_radix(text, 8) {
         Ok(bits) if bits <= 0o7777 && text.chars().all(|c| c.is_digit(8)) => Ok(bits),
-        _ => Err(Fault::new("no mode").mended_by("write it in octal, as in \"0750\"")),
+        _ => Err(Fault::new("no mode").with_hint("write it in octal, as in \"0750\"")),
     }
 }
 
@@ -332,7 +332,7 @@ fn mode_name(text: &str) -> Result<String, Fault> {
     if is_name(text) {
         Ok(text.to_owned())
     } else {
-        Err(Fault::new("no name of a mode").mended_by("letters, digits and ._+-"))
+        Err(Fault::new("no name of a mode").with_hint("letters, digits and ._+-"))
     }
 }
 
@@ -340,19 +340,19 @@ fn option_name(text: &str) -> Result<String, Fault> {
     if text.len() > 1 && text.starts_with('-') && text != "--" && !text.contains('=') {
         Ok(text.to_owned())
     } else {
-        Err(Fault::new("no name of an option").mended_by("write it as the user types it, as in \"-m\" or \"--model\""))
+        Err(Fault::new("no name of an option").with_hint("write it as the user types it, as in \"-m\" or \"--model\""))
     }
 }
 
 fn comparison(text: &str) -> Result<Comparison, Fault> {
     Comparison::parse(text).ok_or_else(|| {
-        Fault::new("nothing to compare with").mended_by("write a value, or one of >= > <= < = != before it")
+        Fault::new("nothing to compare with").with_hint("write a value, or one of >= > <= < = != before it")
     })
 }
 
 fn version(text: &str) -> Result<Comparison, Fault> {
     Comparison::parse_version(text)
-        .ok_or_else(|| Fault::new("no release to compare with").mended_by("write it as in \">=5.8\""))
+        .ok_or_else(|| Fault::new("no release to compare with").with_hint("write it as in \">=5.8\""))
 }
 
 fn probe(text: &str) -> Result<Probe, Fault> {
@@ -363,7 +363,7 @@ fn sysctl_name(text: &str) -> Result<(), Fault> {
     let ok = text
         .split(['.', '/'])
         .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c)));
-    if ok { Ok(()) } else { Err(Fault::new("no name of a sysctl").mended_by("write it as `sysctl -a` prints it")) }
+    if ok { Ok(()) } else { Err(Fault::new("no name of a sysctl").with_hint("write it as `sysctl -a` prints it")) }
 }
 
 fn variable(text: &str) -> Result<String, Fault> {
@@ -377,7 +377,7 @@ fn file_capabilities(text: &str) -> Result<FileCapabilities, Fault> {
     FileCapabilities::parse(text).map_err(|error| match error {
         NotationError::Unknown(unknown) => unknown_capability(&unknown),
         other => Fault::new(format!("no capabilities of a file: {other}"))
-            .mended_by("write it as for setcap, as in \"cap_bpf,cap_perfmon=eip\""),
+            .with_hint("write it as for setcap, as in \"cap_bpf,cap_perfmon=eip\""),
     })
 }
 

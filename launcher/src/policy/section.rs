@@ -35,7 +35,7 @@ impl<'d> Section<'d> {
             None => Ok(section),
             Some(key) => Err(section
                 .error(key.span(), format!("unknown key `{}` in {name}", key.get_ref().escape_debug()))
-                .mended_by(match nearest::name(key.get_ref(), known.iter().copied()) {
+                .with_hint(match nearest::name(key.get_ref(), known.iter().copied()) {
                     Some(near) => format!("write `{near}`"),
                     None => format!("the keys of {name} are {}", known.join(", ")),
                 })),
@@ -51,7 +51,7 @@ impl<'d> Section<'d> {
     pub fn sections(&self, key: &str, name: &'static str, known: &[&str]) -> Result<Vec<Self>, PolicyError> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };
         let DeValue::Array(items) = value.get_ref() else {
-            return Err(self.wrong_type(value, key, "an array of tables").mended_by(format!("write {name}")));
+            return Err(self.wrong_type(value, key, "an array of tables").with_hint(format!("write {name}")));
         };
         items.iter().map(|item| self.table_of(item, name, known)).collect()
     }
@@ -159,8 +159,8 @@ impl<'d> Section<'d> {
 
     pub fn fault(&self, span: Range<usize>, fault: Fault) -> PolicyError {
         let error = self.error(span, fault.message);
-        match fault.mend {
-            Some(mend) => error.mended_by(mend),
+        match fault.hint {
+            Some(hint) => error.with_hint(hint),
             None => error,
         }
     }
@@ -169,24 +169,24 @@ impl<'d> Section<'d> {
 /// What is wrong with one value, before its place is known.
 pub(super) struct Fault {
     message: String,
-    mend: Option<String>,
+    hint: Option<String>,
 }
 
 impl Fault {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), mend: None }
+        Self { message: message.into(), hint: None }
     }
 
     /// A value that is none of the `known` ones.
     pub fn not_one_of(what: &str, given: &str, known: &[&str]) -> Self {
-        Self::new(format!("unknown {what} {given:?}")).mended_by(match nearest::name(given, known.iter().copied()) {
+        Self::new(format!("unknown {what} {given:?}")).with_hint(match nearest::name(given, known.iter().copied()) {
             Some(near) => format!("write {near:?}"),
             None => format!("known: {}", known.join(", ")),
         })
     }
 
-    pub fn mended_by(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 }
@@ -200,8 +200,8 @@ pub(super) fn capability(text: &str) -> Result<Capability, Fault> {
 pub(super) fn unknown_capability(error: &UnknownCapability) -> Fault {
     let fault = Fault::new(error.to_string());
     match error.nearest {
-        Some(near) => fault.mended_by(format!("write \"{near}\"")),
-        None => fault.mended_by("capabilities(7) lists them all"),
+        Some(near) => fault.with_hint(format!("write \"{near}\"")),
+        None => fault.with_hint("capabilities(7) lists them all"),
     }
 }
 

@@ -34,16 +34,16 @@ fn refused_with_file_capabilities(name: &str, folder: &Folder) -> String {
     let copy = folder.copy(&tool_of_shipped(name), name);
     assert!(root(&["setcap", "cap_net_raw=ep", &copy]).run().ok());
     with_shipped(name, &["--path", &copy], || {
-        capwrap(&[name]).run().refused_with(126, &["it carries file capabilities", &format!("mend: setcap -r {copy}")]);
-        // The mend that is offered mends it.
+        capwrap(&[name]).run().refused_with(126, &["it carries file capabilities", &format!("hint: setcap -r {copy}")]);
+        // The hint that is offered is enough.
         assert!(root(&["setcap", "-r", &copy]).run().ok());
-        let mended = capwrap(&["--explain", name]).run();
-        assert!(mended.ok() && !mended.stdout.contains("missing here"), "{mended:?}");
+        let corrected = capwrap(&["--explain", name]).run();
+        assert!(corrected.ok() && !corrected.stdout.contains("missing here"), "{corrected:?}");
     });
     let original = tool_of_shipped(name);
     if root(&["getcap", &original]).run().stdout.contains("cap_net_raw") {
         with_shipped(name, &[], || {
-            capwrap(&[name]).run().refused_with(126, &[&format!("mend: setcap -r {original}")]);
+            capwrap(&[name]).run().refused_with(126, &[&format!("hint: setcap -r {original}")]);
         });
     }
     copy

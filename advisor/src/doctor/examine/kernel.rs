@@ -17,7 +17,7 @@ pub fn kernel(facts: &Facts) -> Vec<Line> {
     let release = match kernel.version {
         Some(version) if version < OLDEST => Line::problem("release", &kernel.release)
             .means("older than ambient capabilities: nothing can be launched")
-            .mend("a kernel from 4.3 on"),
+            .hint("a kernel from 4.3 on"),
         Some(_) => Line::ok("release", &kernel.release),
         None => Line::note("release", &kernel.release).means("no number: policies that ask for a release cannot hold"),
     };
@@ -36,7 +36,7 @@ fn capabilities(facts: &Facts) -> Line {
     match &facts.kernel.last_capability {
         Reading::Absent => Line::absent(name, Judgement::Problem)
             .means("kernel.cap_last_cap is not there: learning cannot record which capabilities there are")
-            .mend("mount /proc whole, without subset=pid"),
+            .hint("mount /proc whole, without subset=pid"),
         Reading::Unreadable(why) => unreadable(name, why),
         Reading::Is(last) => {
             let last = usize::from(*last);
@@ -47,7 +47,7 @@ fn capabilities(facts: &Facts) -> Line {
             } else if last > newest {
                 Line::note(name, value)
                     .means(format!("capwrap knows 0 to {newest}: it cannot grant the newer ones"))
-                    .mend("a newer capwrap")
+                    .hint("a newer capwrap")
             } else {
                 let lacking: Vec<&str> = TABLE[last + 1..].iter().map(|row| row.name).collect();
                 Line::note(name, value).means(format!("up to {known}: not yet {}", lacking.join(", ")))
@@ -64,7 +64,7 @@ fn btf(facts: &Facts) -> Line {
             .means("tells the probe where the kernel keeps what it reads"),
         Reading::Absent => Line::absent(name, judgement)
             .means("no /sys/kernel/btf/vmlinux: fexit and tp_btf cannot load")
-            .mend("mount -t sysfs sysfs /sys; or a kernel with CONFIG_DEBUG_INFO_BTF"),
+            .hint("mount -t sysfs sysfs /sys; or a kernel with CONFIG_DEBUG_INFO_BTF"),
         Reading::Unreadable(why) => Line { judgement, ..unreadable(name, why) },
     }
 }
@@ -93,7 +93,7 @@ fn lockdown(facts: &Facts) -> Line {
                 .means("the kernel may be read and not changed: the probe loads, tools that write to it do not work"),
             "confidentiality" => Line::problem(name, "confidentiality")
                 .means("the kernel may not be read, with any capability: neither probe nor tracing tools work")
-                .mend("boot with lockdown=integrity or less"),
+                .hint("boot with lockdown=integrity or less"),
             other => Line::note(name, other),
         },
     }

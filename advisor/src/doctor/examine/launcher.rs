@@ -14,7 +14,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
             return vec![Line::note("file", path).means(means)];
         }
         Reading::Is(file) => vec![owner(&path, file), carried(facts, file)],
-        Reading::Absent => vec![Line::problem("file", path).means("is not there").mend("sudo ./install.sh")],
+        Reading::Absent => vec![Line::problem("file", path).means("is not there").hint("sudo ./install.sh")],
         Reading::Unreadable(why) => vec![unreadable("file", why)],
     };
     lines.extend(policies(facts));
@@ -22,7 +22,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
         Reading::Is(()) => Line::ok("accounts", "/etc/passwd").means("names of users are looked up there"),
         Reading::Absent => Line::problem("accounts", "/etc/passwd")
             .means("is not there: the launcher cannot tell who calls")
-            .mend("an image needs /etc/passwd with a line for root"),
+            .hint("an image needs /etc/passwd with a line for root"),
         Reading::Unreadable(why) => unreadable("accounts", why),
     });
     lines.push(log(facts));
@@ -37,12 +37,12 @@ fn owner(path: &str, file: &LauncherFile) -> Line {
                 "belongs to {}:{} with mode {mode:04o}: others can change it, or it is setuid",
                 file.uid, file.gid
             ))
-            .mend(format!("chown root:root {path}; chmod 0755 {path}; sudo capwrap enable"));
+            .hint(format!("chown root:root {path}; chmod 0755 {path}; sudo capwrap enable"));
     }
     if mode & 0o111 != 0o111 {
         return Line::problem("file", path)
             .means(format!("mode {mode:04o}: not everybody may start it"))
-            .mend(format!("chmod 0755 {path}"));
+            .hint(format!("chmod 0755 {path}"));
     }
     Line::ok("file", path).means(format!("root's, mode {mode:04o}"))
 }
@@ -57,7 +57,7 @@ fn carried(facts: &Facts, file: &LauncherFile) -> Line {
     };
     let shown = if permitted.is_empty() { "nothing".to_owned() } else { permitted.to_string() };
     let (few, many) = (needed.without(permitted), permitted.without(needed));
-    let problem = |means: String| Line::problem(name, &shown).means(means).mend(MEND);
+    let problem = |means: String| Line::problem(name, &shown).means(means).hint(MEND);
     if !few.is_empty() {
         return problem(format!("policies in force need {few} too"));
     }
@@ -76,10 +76,10 @@ fn carried(facts: &Facts, file: &LauncherFile) -> Line {
 fn policies(facts: &Facts) -> Vec<Line> {
     let name = "policies";
     let none = "none is in force: nothing can be launched";
-    let mend = "sudo capwrap enable NAME";
+    let hint = "sudo capwrap enable NAME";
     let all = match &facts.launcher.policies {
         Reading::Is(all) if !all.is_empty() => all,
-        Reading::Is(_) | Reading::Absent => return vec![Line::note(name, "0").means(none).mend(mend)],
+        Reading::Is(_) | Reading::Absent => return vec![Line::note(name, "0").means(none).hint(hint)],
         Reading::Unreadable(why) => return vec![unreadable(name, why)],
     };
     let names: Vec<&str> = all.iter().map(|policy| policy.name.as_str()).collect();
@@ -95,14 +95,14 @@ fn faulty(policy: &InForce) -> Option<Line> {
         Err(why) => Some(
             Line::problem(name, "counts for nothing")
                 .means(why)
-                .mend(format!("correct the file, or sudo capwrap disable {}", policy.name)),
+                .hint(format!("correct the file, or sudo capwrap disable {}", policy.name)),
         ),
         Ok(Policy { tool: None, paths, .. }) => {
             let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
             Some(
                 Line::note(name, "its tool is not there")
                     .means(paths.join(", "))
-                    .mend(format!("install it, or sudo capwrap disable {}", policy.name)),
+                    .hint(format!("install it, or sudo capwrap disable {}", policy.name)),
             )
         }
         Ok(_) => None,
@@ -117,10 +117,10 @@ fn log(facts: &Facts) -> Line {
         Reading::Is(log) => Line::ok(name, *log).means("takes a record of every launch"),
         Reading::Absent if demanding.is_empty() => Line::absent(name, Judgement::Note)
             .means("no log listens: launches are not recorded")
-            .mend("start journald or syslog"),
+            .hint("start journald or syslog"),
         Reading::Absent => Line::absent(name, Judgement::Problem)
             .means(format!("no log listens, and {} cannot be launched without a record", demanding.join(", ")))
-            .mend("start journald or syslog"),
+            .hint("start journald or syslog"),
         Reading::Unreadable(why) => {
             Line::problem(name, why).means("the log is there and takes no record: no launch goes on")
         }

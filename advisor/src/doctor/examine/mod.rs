@@ -50,7 +50,7 @@ mod tests {
             let mut facts = sound();
             change(&mut facts);
             let line = line(&facts, section, name);
-            let said = format!("{:?} {} {:?}", line.value, line.means, line.mend);
+            let said = format!("{:?} {} {:?}", line.value, line.means, line.hint);
             assert_eq!(line.judgement, *judgement, "{name}: {said}");
             assert!(said.contains(words), "{name}: {said}");
         }

@@ -17,7 +17,7 @@ pub fn mounts(facts: &Facts) -> Vec<Line> {
         all.get(at)
     };
     let place = |mount: &Mount| mount.place.display().to_string();
-    let none = |name: &str, means: &str, mend: &str| Line::absent(name, Judgement::Note).means(means).mend(mend);
+    let none = |name: &str, means: &str, hint: &str| Line::absent(name, Judgement::Note).means(means).hint(hint);
     let mut lines = Vec::new();
     lines.push(match of_kind("proc") {
         Some(mount) => proc(mount),
@@ -83,13 +83,13 @@ fn prefix(facts: &Facts) -> Line {
     let name = "prefix";
     let place = facts.mounts.prefix.display().to_string();
     match (&facts.mounts.prefix_nosuid, &facts.mounts.prefix_attributes) {
-        (Reading::Absent, _) => Line::problem(name, place).means("is not there").mend("sudo ./install.sh"),
+        (Reading::Absent, _) => Line::problem(name, place).means("is not there").hint("sudo ./install.sh"),
         (Reading::Is(true), _) => Line::problem(name, place)
             .means("mounted nosuid: the launcher's file capabilities count for nothing")
-            .mend("install capwrap elsewhere, or remount that file system suid"),
+            .hint("install capwrap elsewhere, or remount that file system suid"),
         (_, Reading::Is(false)) => Line::problem(name, place)
             .means("its file system keeps no extended attributes: the launcher cannot carry capabilities")
-            .mend("install capwrap on another file system"),
+            .hint("install capwrap on another file system"),
         (Reading::Unreadable(why), _) => unreadable(name, why),
         _ => Line::ok(name, place).means("file capabilities count"),
     }

@@ -26,7 +26,7 @@ pub fn rights(facts: &Facts) -> Vec<Line> {
             .means("nothing started here gains by its file: users cannot launch anything from here"),
         (true, false) => Line::problem("no_new_privs", "on")
             .means("the launcher's file capabilities count for nothing")
-            .mend("start from a session without it (sandboxes and NoNewPrivileges= set it)"),
+            .hint("start from a session without it (sandboxes and NoNewPrivileges= set it)"),
     });
     lines.push(securebits(facts));
     lines.push(namespace(facts));
@@ -62,7 +62,7 @@ fn bounding(facts: &Facts) -> Line {
         lacking.intersection(taken).iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase())).collect();
     Line { judgement: Judgement::Problem, ..line }
         .means("nothing started here can have it, and policies in force need it")
-        .mend(format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" ")))
+        .hint(format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" ")))
 }
 
 /// Bits of capabilities(7), include/uapi/linux/securebits.h, without those that lock them.
@@ -84,7 +84,7 @@ fn securebits(facts: &Facts) -> Line {
     if set.contains(&NO_AMBIENT) {
         return Line { judgement: Judgement::Problem, ..line }
             .means("no policy with ambient delivery can be launched")
-            .mend("start from a session without it");
+            .hint("start from a session without it");
     }
     line.means("root gains nothing, or loses nothing, where it otherwise would (capabilities(7))")
 }
