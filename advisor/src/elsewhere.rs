@@ -2,13 +2,14 @@
 
 mod file;
 
-use crate::learn::machine;
 use crate::hinted;
+use crate::learn::machine;
 use anyhow::Result;
-use capwrap::condition::Probe;
-use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
-use capwrap::policy::Policy;
-use capwrap::{Capability, CapabilitySet, TABLE, printable};
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::policy::Policy;
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet, TABLE};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -131,7 +132,7 @@ pub fn settled(probe: Probe, last_capability: u8) -> Option<Answer> {
 
 /// The number of the last capability that a release knows.
 fn last_capability_of(kernel: KernelVersion) -> u8 {
-    let known = |row: &&capwrap::Row| KernelVersion::parse(row.since).is_some_and(|since| since <= kernel);
+    let known = |row: &&capwrap_core::Row| KernelVersion::parse(row.since).is_some_and(|since| since <= kernel);
     let number = TABLE.iter().take_while(known).count().saturating_sub(1);
     u8::try_from(number).unwrap_or(u8::MAX)
 }

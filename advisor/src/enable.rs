@@ -2,10 +2,12 @@
 
 use crate::launcher_file::{self, inheritable, permitted};
 use crate::template::{self, Change};
-use crate::{in_force, hinted, policy_source, roots_own, write};
+use crate::{hinted, in_force, policy_source, roots_own, write};
 use anyhow::{Context, Result};
-use capwrap::policy::{Children, Delivery, FileCapabilities, Policy};
-use capwrap::{CapabilitySet, accounts, hex, nearest, printable};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::accounts;
+use capwrap_core::policy::{Children, Delivery, FileCapabilities, Policy};
+use capwrap_core::text::{hex, nearest, printable};
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::{Group, User, geteuid};

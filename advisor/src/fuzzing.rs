@@ -5,8 +5,8 @@ use crate::diff::{engine_command, file_text, manifest, nixos, unit};
 use crate::learn::class::{IdsChanged, RunFacts, class};
 use crate::learn::profile::Profile;
 use crate::probe::reading;
-use capwrap::CapabilitySet;
-use capwrap::facts::KernelVersion;
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::facts::KernelVersion;
 
 /// A systemd unit.
 pub fn unit(text: &str) {

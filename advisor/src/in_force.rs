@@ -2,9 +2,11 @@
 
 use crate::{hinted, roots_own};
 use anyhow::{Context, Result};
-use capwrap::decision::needed_by_launcher;
-use capwrap::policy::{self, Policy};
-use capwrap::{CapabilitySet, paths};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::needed_by_launcher;
+use capwrap_core::paths;
+use capwrap_core::policy;
+use capwrap_core::policy::Policy;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{DirBuilder, File};

@@ -6,9 +6,10 @@
 //! and says what is missing.
 
 use anyhow::{Context, Result};
-use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
-use capwrap::policy::{Delivery, FileCapabilities, Policy};
-use capwrap::{CapabilitySet, paths};
+use capwrap_core::CapabilitySet;
+use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::paths;
+use capwrap_core::policy::{Delivery, FileCapabilities, Policy};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use xattr::FileExt;

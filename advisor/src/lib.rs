@@ -47,7 +47,7 @@ mod trace;
 mod verify;
 mod write;
 
-use capwrap::printable;
+use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

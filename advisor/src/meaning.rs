@@ -1,6 +1,6 @@
 //! What each capability opens, and how close it comes to root.
 
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::{Capability, CapabilitySet};
 
 /// How far a process gets that holds one capability and nothing else, on a system without a security
 /// module that says otherwise.

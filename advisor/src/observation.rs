@@ -1,7 +1,7 @@
 //! What the probe saw, in the words of user space: the input of every stage of learning, and what
 //! `trace` shows a line of. It is made up in tests, and read from the kernel in `probe`.
 
-use capwrap::Capability;
+use capwrap_core::Capability;
 
 /// One kind of check and how often it was made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

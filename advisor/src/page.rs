@@ -2,7 +2,7 @@
 
 use crate::finding::{Judgement, Line};
 use crate::screen::Style;
-use capwrap::printable;
+use capwrap_core::text::printable;
 
 /// The blanks before a name; the first of them is the mark's.
 const MARGIN: usize = 2;

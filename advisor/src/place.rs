@@ -1,6 +1,7 @@
 //! Who else could put another file in a file's place.
 
-use capwrap::walk::{self, Fault, Surveyed};
+use capwrap_core::trusted_path;
+use capwrap_core::trusted_path::{Fault, Surveyed};
 use nix::sys::stat::FileStat;
 use std::fmt;
 use std::io;
@@ -21,7 +22,7 @@ pub struct Opening {
 
 impl fmt::Display for Opening {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let directory = capwrap::printable::text(&self.directory);
+        let directory = capwrap_core::text::printable::text(&self.directory);
         match self {
             Self { uid: 1.., .. } => write!(out, "{directory} belongs to uid {}", self.uid),
             Self { mode, .. } if mode & 0o002 != 0 => write!(out, "everybody can write {directory} (mode {mode:04o})"),
@@ -57,7 +58,7 @@ pub fn openings(path: &Path) -> io::Result<Vec<Opening>> {
 /// # Errors
 /// Something on the way is missing or cannot be looked at.
 pub fn survey(path: &Path) -> io::Result<Surveyed> {
-    walk::survey(path).map_err(|fault| match fault {
+    trusted_path::survey(path).map_err(|fault| match fault {
         Fault::Missing(_) => io::ErrorKind::NotFound.into(),
         Fault::Failed(_, errno) => errno.into(),
         other => io::Error::other(other.describe(path)),

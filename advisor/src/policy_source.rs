@@ -1,9 +1,11 @@
 //! A policy by its name or by its path: in force, put out of force, or shipped.
 
-use crate::{in_force, hinted};
+use crate::{hinted, in_force};
 use anyhow::{Context, Result};
-use capwrap::policy::{self, Policy};
-use capwrap::{nearest, paths};
+use capwrap_core::paths;
+use capwrap_core::policy;
+use capwrap_core::policy::Policy;
+use capwrap_core::text::nearest;
 use std::path::{Path, PathBuf};
 
 /// Where a policy goes that is put out of force.

@@ -1,6 +1,6 @@
 //! The rights of a process or thread, as `/proc` shows them.
 
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;

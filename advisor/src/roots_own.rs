@@ -2,8 +2,8 @@
 
 use crate::hinted;
 use anyhow::{Context, Result};
-use capwrap::policy::MAX_BYTES;
-use capwrap::walk;
+use capwrap_core::policy::MAX_BYTES;
+use capwrap_core::trusted_path;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::path::Path;
 /// It, or a directory on the way, links followed, does not belong to root or can be written by others.
 pub fn open(path: &Path) -> Result<File> {
     let absolute = std::path::absolute(path)?;
-    walk::open(&absolute, 0).map(|opened| opened.file).map_err(|fault| {
+    trusted_path::open(&absolute, 0).map(|opened| opened.file).map_err(|fault| {
         let what = format!("cannot trust {}: {}", path.display(), fault.describe(path));
         match fault.hint() {
             Some(hint) => hinted(what, format!("look at what is in it, then: {hint}")),

@@ -2,7 +2,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use capwrap::arguments::Arguments;
+use capwrap_core::decision::arguments::Arguments;
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

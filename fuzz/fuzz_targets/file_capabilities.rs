@@ -1,8 +1,8 @@
 //! The bytes of security.capability, and the notation of getcap and setcap.
 #![no_main]
 
-use capwrap::file_capabilities::Attribute;
-use capwrap::policy::FileCapabilities;
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::policy::FileCapabilities;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,11 +1,11 @@
 //! Policy text to decision. The first bytes choose the machine and the request, the rest is the text.
 #![no_main]
 
-use capwrap::CapabilitySet;
-use capwrap::condition::Probe;
-use capwrap::decision::{Request, decide, needed_by_launcher};
-use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
-use capwrap::policy::Policy;
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::{Request, decide, needed_by_launcher};
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::policy::Policy;
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
 

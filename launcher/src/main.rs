@@ -11,10 +11,10 @@ mod launch;
 mod refusal;
 mod system;
 
-use capwrap::decision::{Decision, decide};
-use capwrap::explain::{Explanation, MISSING_HERE};
-use capwrap::facts::Facts;
-use capwrap::record::Event;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::{Decision, decide};
+use capwrap_core::explain::{Explanation, MISSING_HERE};
+use capwrap_core::record::write::Event;
 use launch::caller::{self, Identified};
 use launch::command_line::{self, Launch, Wish};
 use launch::policy_file::{self, PolicyFile};

@@ -318,7 +318,7 @@ impl Witness {
 
 /// The mask of a list of capabilities.
 pub fn mask(caps: &str) -> u64 {
-    capwrap::CapabilitySet::parse(caps).unwrap().mask()
+    capwrap_core::CapabilitySet::parse(caps).unwrap().mask()
 }
 
 /// A folder below [`TOOLS`] that is root's, and gone when dropped.

@@ -145,7 +145,7 @@ fn units_are_read_as_systemd_reads_them() {
             let set = row["set"].as_bool();
             if let Some(name) = field.strip_prefix("CapabilityBoundingSet_").map(str::to_lowercase) {
                 // Rows of several capabilities have names of their own.
-                if capwrap::Capability::parse(&name).is_ok() && name != "cap_audit" {
+                if capwrap_core::Capability::parse(&name).is_ok() && name != "cap_audit" {
                     assert_eq!(set, Some(!holds(&name)), "{name} of\n{text}{object}");
                     compared += 1;
                 }

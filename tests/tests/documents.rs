@@ -18,7 +18,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_test_that_a_document_names_exists() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
-    for folder in ["launcher", "advisor", "tests"] {
+    for folder in ["core", "launcher", "advisor", "tests"] {
         sources(&top.join(folder), &mut files);
     }
     let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();

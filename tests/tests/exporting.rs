@@ -2,8 +2,8 @@
 //! grants. Each is asked itself: systemd, runc, Podman, Compose, kubectl, the OCI's schema, setcap,
 //! Nix, and a shell's linter.
 
-use capwrap::decision::for_any_arguments;
-use capwrap::facts::{Facts, KernelVersion};
+use capwrap_core::decision::facts::{Facts, KernelVersion};
+use capwrap_core::decision::for_any_arguments;
 use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use serde_json::Value;
@@ -27,7 +27,7 @@ fn shipped() -> Vec<String> {
 }
 
 fn modes(path: &str) -> Vec<String> {
-    let policy = capwrap::policy::Policy::read(&fs::read_to_string(path).unwrap()).unwrap();
+    let policy = capwrap_core::policy::Policy::read(&fs::read_to_string(path).unwrap()).unwrap();
     policy.modes().into_iter().map(str::to_owned).collect()
 }
 
@@ -329,7 +329,7 @@ fn the_kernel_that_is_named_decides_what_is_exported() {
     let old = exported(&[CAPWRAP, "export", &ecapture, "--to", "docker", "--mode", "text", "--kernel", "4.19"]);
     assert!(old.contains("--cap-add=SYS_ADMIN") && !old.contains("--cap-add=BPF"), "{old}");
     assert!(old.contains("Decided for Linux 4.19.0"), "{old}");
-    let policy = capwrap::policy::Policy::read(&fs::read_to_string(&ecapture).unwrap()).unwrap();
+    let policy = capwrap_core::policy::Policy::read(&fs::read_to_string(&ecapture).unwrap()).unwrap();
     let kernel = KernelVersion { major: 4, minor: 19, patch: 0 };
     let facts = Facts { kernel, last_capability: 37, ..Facts::default() };
     let expected = for_any_arguments(&policy, &facts, Some("text")).iter().count();

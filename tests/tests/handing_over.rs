@@ -19,10 +19,10 @@ fn a_policy_without_grants_hands_over_nothing() {
 
 #[test]
 fn every_capability_that_the_kernel_knows_can_be_handed_over_alone() {
-    for capability in capwrap::Capability::all() {
+    for capability in capwrap_core::Capability::all() {
         let policy = Policy::witness(capability.name(), "");
         let run = capwrap(&[&policy.name]).run();
-        if capability == capwrap::Capability::SYS_RESOURCE && !run.ok() {
+        if capability == capwrap_core::Capability::SYS_RESOURCE && !run.ok() {
             // Where the bounding set lacks it nobody can have it, and that is what is said.
             run.refused(&["cap_sys_resource", "bounding set"]);
             continue;

@@ -3,7 +3,7 @@
 //!
 //! ecapture, tracee, bpfman and captrace are not to be had from the distribution.
 
-use capwrap::policy::Policy as Read;
+use capwrap_core::policy::Policy as Read;
 use capwrap_tests::*;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -97,7 +97,7 @@ fn a_launch_is_in_the_journal_in_fields() {
                 ("SYSLOG_IDENTIFIER", "capwrap"),
                 ("SYSLOG_FACILITY", "10"),
                 ("PRIORITY", "5"),
-                ("MESSAGE_ID", capwrap::record::LAUNCH_ID),
+                ("MESSAGE_ID", capwrap_core::record::write::LAUNCH_ID),
             ] {
                 assert_eq!(said.get(name).map(String::as_str), Some(value), "{name} of {said:?}");
             }
@@ -119,7 +119,7 @@ fn a_refusal_is_recorded_with_its_cause() {
             assert_eq!((said["CAPWRAP_EVENT"].as_str(), said["CAPWRAP_USER"].as_str()), ("refused", STRANGER));
             assert_eq!((said["PRIORITY"].as_str(), said["CAPWRAP_REASON"].as_str()), ("4", "let me in"));
             assert!(said["CAPWRAP_ERROR"].contains("not among them"), "{said:?}");
-            assert_eq!(said["MESSAGE_ID"], capwrap::record::REFUSAL_ID);
+            assert_eq!(said["MESSAGE_ID"], capwrap_core::record::write::REFUSAL_ID);
             capwrap(&["no-such-tool"]).run().refused(&[]);
             assert!(fields(&received(&journal))["CAPWRAP_ERROR"].contains("no policy"));
         },

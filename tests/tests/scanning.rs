@@ -118,7 +118,7 @@ fn a_scan_finds_what_getcap_finds_and_prints_it_as_getcap_does() {
     let mut all = Vec::new();
     every_file(&folder.0, &mut all);
     let theirs: BTreeMap<String, String> =
-        all.iter().filter_map(|path| Some((capwrap::printable::text(path), getcap(path)?))).collect();
+        all.iter().filter_map(|path| Some((capwrap_core::text::printable::text(path), getcap(path)?))).collect();
     assert!(theirs.len() > 700);
     let differing: Vec<_> = theirs.iter().filter(|(path, text)| found.get(*path) != Some(*text)).take(5).collect();
     let of_them: Vec<_> = differing.iter().map(|(path, _)| found.get(*path)).collect();
@@ -127,7 +127,7 @@ fn a_scan_finds_what_getcap_finds_and_prints_it_as_getcap_does() {
     // setcap reads what is printed, and says that it is what the file carries.
     let plain = |text: &&String| !text.contains("rootid");
     for path in all.iter().step_by(7) {
-        let Some(text) = found.get(&capwrap::printable::text(path)).filter(plain) else { continue };
+        let Some(text) = found.get(&capwrap_core::text::printable::text(path)).filter(plain) else { continue };
         let run = root(&["setcap", "-v", text]).arg(path).run();
         // `=` with the effective bit alone, which setcap's own notation cannot say, and version 1 are
         // the same to the kernel; setcap compares flags.

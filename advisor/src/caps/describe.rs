@@ -7,7 +7,7 @@ use crate::meaning;
 use crate::page::{Entry, Page};
 use crate::screen::{self, Style};
 use anyhow::Result;
-use capwrap::{Capability, TABLE};
+use capwrap_core::{Capability, TABLE};
 use serde_json::json;
 
 /// Prints what is to be said of each.

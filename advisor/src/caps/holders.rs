@@ -1,7 +1,7 @@
 //! Processes and threads, with what they hold.
 
 use crate::process::{self, Rights, UserNamespace};
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,7 @@ pub fn brief(set: CapabilitySet, known: CapabilitySet) -> String {
 
 /// Every capability that this kernel knows.
 pub fn known() -> CapabilitySet {
-    let last = super::table::last_of_kernel().unwrap_or(capwrap::TABLE.len() as u8 - 1);
+    let last = super::table::last_of_kernel().unwrap_or(capwrap_core::TABLE.len() as u8 - 1);
     CapabilitySet::from_mask(u64::MAX >> (63 - last.min(63)))
 }
 

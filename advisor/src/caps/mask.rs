@@ -3,7 +3,8 @@
 use super::{Form, SCHEMA, unknown};
 use crate::hinted;
 use anyhow::Result;
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use serde_json::{Value, json};
 
 /// Names what is in the masks, each as `capsh --decode` prints it.

@@ -10,7 +10,7 @@ mod tree;
 use crate::looked::Looked;
 use crate::{hinted, screen};
 use anyhow::Result;
-use capwrap::{Capability, UnknownCapability};
+use capwrap_core::{Capability, UnknownCapability};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use crate::meaning::{self, Closeness};
 use crate::screen::{self, Style};
 use crate::table::Table;
 use anyhow::Result;
-use capwrap::{Capability, TABLE};
+use capwrap_core::{Capability, TABLE};
 use serde_json::{Value, json};
 
 /// Prints them all.

@@ -29,7 +29,7 @@ pub fn script(levels: &[Level]) -> String {
             let _ = writeln!(operands, "    {pattern}) kind={} ;;", quoted(&kind));
         }
     }
-    let capabilities = capwrap::Capability::all().map(|one| one.name().to_owned()).collect::<Vec<_>>().join(" ");
+    let capabilities = capwrap_core::Capability::all().map(|one| one.name().to_owned()).collect::<Vec<_>>().join(" ");
     fixed(include_str!("capwrap.bash"))
         .replace("@LEVELS@\n", &words)
         .replace("@VALUES@\n", &values)

@@ -35,7 +35,7 @@ pub fn script(levels: &[Level]) -> String {
             }
         }
     }
-    let capabilities: Vec<String> = capwrap::Capability::all().map(|one| one.name().to_owned()).collect();
+    let capabilities: Vec<String> = capwrap_core::Capability::all().map(|one| one.name().to_owned()).collect();
     fixed(include_str!("capwrap.fish"))
         .replace("@LEVELS@", &names.join(" "))
         .replace("@VALUED@", &valued.join(" "))

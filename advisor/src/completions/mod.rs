@@ -46,7 +46,7 @@ impl Completions {
 
 /// The part of a script that does not depend on the definitions, with the places of files in it.
 fn fixed(text: &str) -> String {
-    text.replace("@POLICIES@", capwrap::paths::POLICIES)
+    text.replace("@POLICIES@", capwrap_core::paths::POLICIES)
         .replace("@TEMPLATES@", &crate::policy_source::templates().display().to_string())
 }
 

@@ -28,7 +28,7 @@ pub fn script(levels: &[Level]) -> String {
         }
         cases.push_str("      ;;\n");
     }
-    let capabilities: Vec<String> = capwrap::Capability::all().map(|one| one.name().to_owned()).collect();
+    let capabilities: Vec<String> = capwrap_core::Capability::all().map(|one| one.name().to_owned()).collect();
     fixed(include_str!("capwrap.zsh")).replace("@LEVELS@\n", &cases).replace("@CAPABILITIES@", &capabilities.join(" "))
 }
 

@@ -1,7 +1,7 @@
 //! What each side has and the other lacks.
 
 use super::side::Side;
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 
 /// Two sides and how they differ.
 pub struct Difference {

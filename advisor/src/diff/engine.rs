@@ -3,7 +3,8 @@
 use super::side::{Side, all};
 use crate::hinted;
 use anyhow::Result;
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
 
 /// Whose rules count.

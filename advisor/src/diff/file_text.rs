@@ -4,9 +4,9 @@ use super::engine::capability;
 use super::side::Side;
 use crate::hinted;
 use anyhow::Result;
-use capwrap::CapabilitySet;
-use capwrap::policy::FileCapabilities;
-use capwrap::printable;
+use capwrap_core::CapabilitySet;
+use capwrap_core::policy::FileCapabilities;
+use capwrap_core::text::printable;
 
 /// What a file with these capabilities gives whoever executes it.
 ///

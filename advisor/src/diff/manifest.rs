@@ -4,7 +4,7 @@
 use super::engine::{self, Asked, Engine, capability};
 use super::side::Side;
 use anyhow::{Context, Result, bail};
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use serde::Deserialize;
 use serde_json::Value;
 

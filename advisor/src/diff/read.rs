@@ -7,9 +7,10 @@ use crate::learn::profile::Profile;
 use crate::policy_source;
 use crate::{hinted, process, reason};
 use anyhow::{Context, Result};
-use capwrap::decision::{RequestError, for_any_arguments};
-use capwrap::policy::{Bounding, Limit, Policy};
-use capwrap::{CapabilitySet, printable};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::{RequestError, for_any_arguments};
+use capwrap_core::policy::{Bounding, Limit, Policy};
+use capwrap_core::text::printable;
 use std::io::Read;
 use std::path::Path;
 
@@ -317,7 +318,7 @@ fn form(text: &str, name: &str) -> Form {
 mod tests {
     use super::super::compare::Difference;
     use super::*;
-    use capwrap::Capability;
+    use capwrap_core::Capability;
     use proptest::prelude::*;
 
     fn of(text: &str, name: &str) -> Result<Side> {

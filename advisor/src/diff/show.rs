@@ -6,7 +6,8 @@ use crate::meaning::{self, Closeness};
 use crate::screen::Style;
 use crate::table::Table;
 use anyhow::{Context, Result};
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! One side of a comparison: what a process that is started so could use, and what else is said.
 
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was read of one side.

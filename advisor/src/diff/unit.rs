@@ -2,7 +2,8 @@
 
 use super::side::{Side, all};
 use anyhow::{Result, bail};
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 
 /// Sections whose settings are those of processes (systemd.exec(5)).
 const SECTIONS: [&str; 4] = ["Service", "Socket", "Mount", "Swap"];
@@ -105,7 +106,7 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
         side.state_bounding(bounding);
     }
     side.state_no_new_privs(is_on("NoNewPrivileges"));
-    for resource in capwrap::policy::RESOURCES {
+    for resource in capwrap_core::policy::RESOURCES {
         if let Some(limit) = last(&format!("Limit{}", resource.to_ascii_uppercase())).and_then(limit) {
             side.state_limit(resource, limit);
         }

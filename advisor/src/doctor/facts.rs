@@ -1,7 +1,7 @@
 //! What was found on the machine, before anybody judges it.
 
-use capwrap::CapabilitySet;
-use capwrap::facts::KernelVersion;
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::facts::KernelVersion;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -169,7 +169,7 @@ impl Facts {
 
     /// Whether this process may load tracing programs.
     pub fn may_trace(&self) -> bool {
-        use capwrap::Capability;
+        use capwrap_core::Capability;
         if self.rights.initial_namespace == Reading::Is(false) {
             // bpf(2) asks for them in the initial one.
             return false;

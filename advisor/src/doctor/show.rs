@@ -4,7 +4,7 @@ use super::finding::{Findings, State, Work};
 use crate::finding::{Judgement, Line};
 use crate::page::{Entry, Page, counted, entry};
 use crate::screen::Style;
-use capwrap::printable;
+use capwrap_core::text::printable;
 use serde::Serialize;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.

@@ -6,7 +6,7 @@
 
 use super::facts::{Facts, Reading};
 use crate::finding::{Judgement, Line};
-use capwrap::Capability;
+use capwrap_core::Capability;
 
 /// A setting.
 pub struct Row {
@@ -302,8 +302,8 @@ impl Weight {
 mod tests {
     use super::super::facts::sound;
     use super::*;
-    use capwrap::facts::Questions;
-    use capwrap::policy::Policy;
+    use capwrap_core::decision::facts::Questions;
+    use capwrap_core::policy::Policy;
 
     fn judged(name: &'static str, value: &str, facts: &Facts) -> Line {
         let mut facts = facts.clone();
@@ -349,7 +349,7 @@ mod tests {
         let mut facts = sound();
         facts.back_ends[0].outcome = Err("busy".to_owned());
         assert_eq!(judged("kernel.ftrace_enabled", "0", &facts).judgement, Judgement::Problem);
-        facts.rights.effective = capwrap::CapabilitySet::EMPTY;
+        facts.rights.effective = capwrap_core::CapabilitySet::EMPTY;
         assert_eq!(judged("kernel.ftrace_enabled", "0", &facts).judgement, Judgement::Note);
     }
 

@@ -3,7 +3,7 @@
 use super::facts::{Facts, Policy, Reading};
 use super::finding::{State, Work};
 use crate::learn::LEARNER;
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 
 /// What it can do, in the order in which it is shown.
 pub fn works(facts: &Facts) -> Vec<Work> {

@@ -13,9 +13,10 @@
 use super::{Machine, last_capability_of};
 use crate::{hinted, reason};
 use anyhow::{Context, Result, anyhow, bail};
-use capwrap::condition::Probe;
-use capwrap::facts::KernelVersion;
-use capwrap::{CapabilitySet, TABLE, nearest, printable};
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::text::{nearest, printable};
+use capwrap_core::{CapabilitySet, TABLE};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::Read;

@@ -3,7 +3,7 @@
 
 use super::Asked;
 use super::paint::paint;
-use crate::{launcher_file, hinted, reason};
+use crate::{hinted, launcher_file, reason};
 use anyhow::Result;
 use std::ffi::OsString;
 use std::io::Write;

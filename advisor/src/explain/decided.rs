@@ -6,13 +6,15 @@ use super::json::{self, About, Told};
 use crate::elsewhere::Machine;
 use crate::list::caller::{Asking, allowed, until};
 use crate::policy_source::Source;
-use crate::{in_force, hinted};
+use crate::{hinted, in_force};
 use anyhow::Result;
-use capwrap::cause::Cause;
-use capwrap::decision::{self, Decision};
-use capwrap::explain::{Explanation, MISSING_HERE, MISSING_THERE, Shortfall};
-use capwrap::facts::Facts;
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::decision;
+use capwrap_core::decision::Decision;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::shortfall_cause::Cause;
+use capwrap_core::explain::{Explanation, MISSING_HERE, MISSING_THERE, Shortfall};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use std::path::Path;
 
 /// An explanation, twice.

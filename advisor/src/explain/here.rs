@@ -5,10 +5,10 @@ use crate::elsewhere::settled;
 use crate::learn::machine;
 use crate::{launcher_file, process, roots_own};
 use anyhow::{Context, Result};
-use capwrap::CapabilitySet;
-use capwrap::condition::Probe;
-use capwrap::facts::{Answer, Facts, Questions};
-use capwrap::policy::{Limit, Policy, Resource};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::facts::{Answer, Facts, Questions};
+use capwrap_core::policy::{Limit, Policy, Resource};
 use std::path::Path;
 
 /// The facts that the launcher would look up. What only the launcher can try is not in them.

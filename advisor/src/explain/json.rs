@@ -2,9 +2,10 @@
 
 use crate::elsewhere::Machine;
 use anyhow::Result;
-use capwrap::Capability;
-use capwrap::explain::{Explanation, Reason};
-use capwrap::{CapabilitySet, printable};
+use capwrap_core::Capability;
+use capwrap_core::CapabilitySet;
+use capwrap_core::explain::{Explanation, Reason};
+use capwrap_core::text::printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

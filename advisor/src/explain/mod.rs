@@ -12,10 +12,10 @@ mod paint;
 
 use crate::elsewhere::{Elsewhere, Machine};
 use crate::list::caller::Asking;
-use crate::{REFUSED, in_force, hinted, policy_source, screen, tell};
+use crate::{REFUSED, hinted, in_force, policy_source, screen, tell};
 use anyhow::Result;
-use capwrap::CapabilitySet;
-use capwrap::decision::Request;
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::Request;
 use clap::Args;
 use decided::decide;
 use std::ffi::OsString;
@@ -135,7 +135,7 @@ impl Explain {
 
 /// Whether the launcher would look at it. Where that cannot be told, the launcher tells why.
 fn is_in_force(tool: &str) -> bool {
-    let is_name = !policy_source::is_path(tool) && capwrap::policy::is_name(tool);
+    let is_name = !policy_source::is_path(tool) && capwrap_core::policy::is_name(tool);
     is_name && in_force::path(tool).try_exists().unwrap_or(true)
 }
 

@@ -1,7 +1,7 @@
 //! Colours for an explanation: the words stay the renderer's.
 
 use crate::screen::Style;
-use capwrap::explain::{GRANTED, MISSING_HERE, MISSING_THERE, NOT_KNOWN};
+use capwrap_core::explain::{GRANTED, MISSING_HERE, MISSING_THERE, NOT_KNOWN};
 
 /// The text with headings and capabilities in colours, or as it is where nothing is `styled`.
 pub fn paint(text: &str, styled: bool) -> String {

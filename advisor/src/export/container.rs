@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::remarks::Remarks;
 use super::target::Target;
 use super::{comment, quote};
-use capwrap::policy::{Limit, Resource};
+use capwrap_core::policy::{Limit, Resource};
 
 /// The script's text.
 pub fn command(launch: &Launch<'_>, target: Target, remarks: &Remarks) -> String {

@@ -105,7 +105,7 @@ pub fn pod(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
     let exec = &launch.policy.exec;
     let volume = |at: usize| format!("host-{}", at + 1);
     // The API says: always allowed with CAP_SYS_ADMIN, and refuses a pod that says otherwise.
-    let confined = exec.no_new_privs && !launch.caps.contains(capwrap::Capability::SYS_ADMIN);
+    let confined = exec.no_new_privs && !launch.caps.contains(capwrap_core::Capability::SYS_ADMIN);
     let container = Container {
         name: launch.label(),
         // No image has a name in upper case: a pod that is not completed does not start.

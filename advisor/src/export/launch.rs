@@ -4,10 +4,11 @@ use super::mount::Mount;
 use crate::hinted;
 use crate::policy_source::Source;
 use anyhow::Result;
-use capwrap::decision::{RequestError, for_any_arguments};
-use capwrap::facts::Facts;
-use capwrap::policy::{Container, Limit, Policy, Resource};
-use capwrap::{CapabilitySet, printable};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::{RequestError, for_any_arguments};
+use capwrap_core::policy::{Container, Limit, Policy, Resource};
+use capwrap_core::text::printable;
 use std::path::Path;
 
 /// A policy's grant on one machine, for launchers that hand over one set for all calls.
@@ -152,7 +153,7 @@ fn check_words(policy: &Policy) -> Result<()> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use capwrap::facts::KernelVersion;
+    use capwrap_core::decision::facts::KernelVersion;
 
     /// A policy's text under a name, as if from a file.
     pub fn source(name: &str, text: &str) -> Source {

@@ -2,7 +2,7 @@
 
 use crate::hinted;
 use anyhow::Result;
-use capwrap::printable;
+use capwrap_core::text::printable;
 
 /// One bind mount.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::launch::Launch;
 use super::remarks::Remarks;
 use super::{comment, quote};
-use capwrap::policy::Identity;
+use capwrap_core::policy::Identity;
 
 /// The module's text.
 pub fn module(launch: &Launch<'_>, remarks: &Remarks) -> String {

@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::mount::Mount;
 use super::remarks::Remarks;
 use anyhow::{Context, Result};
-use capwrap::policy::Delivery;
+use capwrap_core::policy::Delivery;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -5,11 +5,12 @@ use super::launch::Launch;
 use super::quote;
 use super::target::Target;
 use crate::meaning::{self, Closeness};
-use capwrap::condition::Condition;
-use capwrap::decision::grants_for_any_arguments;
-use capwrap::facts::Questions;
-use capwrap::policy::{Bounding, Children, Delivery, Grant, Identity};
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::decision::condition::Condition;
+use capwrap_core::decision::facts::Questions;
+use capwrap_core::decision::grants_for_any_arguments;
+use capwrap_core::policy::{Bounding, Children, Delivery, Grant, Identity};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 
 /// Remarks as sentences, each of one line however long.
 pub struct Remarks {
@@ -317,7 +318,7 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
 mod tests {
     use super::super::launch::tests::{facts, policy};
     use super::*;
-    use capwrap::facts::Answer;
+    use capwrap_core::decision::facts::Answer;
 
     fn remarks(more: &str, because: &str) -> Remarks {
         let (source, mut facts) = (policy(more), facts());

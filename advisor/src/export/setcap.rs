@@ -3,8 +3,8 @@
 use super::launch::Launch;
 use super::remarks::Remarks;
 use super::{comment, quote};
-use capwrap::CapabilitySet;
-use capwrap::policy::{Delivery, FileCapabilities, Identity};
+use capwrap_core::CapabilitySet;
+use capwrap_core::policy::{Delivery, FileCapabilities, Identity};
 
 /// The script's text.
 pub fn script(launch: &Launch<'_>, remarks: &Remarks) -> String {

@@ -3,7 +3,7 @@
 use super::launch::Launch;
 use super::remarks::Remarks;
 use super::{comment, quote};
-use capwrap::policy::Limit;
+use capwrap_core::policy::Limit;
 
 /// The drop-in's text.
 pub fn drop_in(launch: &Launch<'_>, remarks: &Remarks) -> String {

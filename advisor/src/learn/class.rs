@@ -3,8 +3,8 @@
 use super::count;
 use super::sites::{self, EITHER_OR, Given, Meaning};
 use crate::observation::{Credentials, Observation, Target, Verdict};
-use capwrap::facts::KernelVersion;
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 
 use super::class::{Class, Classed};
 use super::{count, sites};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 

@@ -3,8 +3,9 @@
 use super::machine;
 use super::tool::Tool;
 use anyhow::Result;
-use capwrap::CapabilitySet;
-use capwrap::decision::{self, Outcome, Request};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision;
+use capwrap_core::decision::{Outcome, Request};
 use std::ffi::OsString;
 
 /// What the policy comes to for this run.

@@ -2,8 +2,8 @@
 
 use super::profile::Kernel;
 use anyhow::{Context, Result};
-use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
-use capwrap::policy::Policy;
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::policy::Policy;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

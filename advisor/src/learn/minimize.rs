@@ -5,7 +5,7 @@
 
 use crate::meaning::rank;
 use anyhow::{Result, bail};
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 
 /// What one run showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub fn at_most(start: &Start) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use capwrap::Capability;
+    use capwrap_core::Capability;
 
     fn set(list: &str) -> CapabilitySet {
         CapabilitySet::parse(list).unwrap()

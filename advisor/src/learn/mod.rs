@@ -25,9 +25,9 @@ mod tool;
 
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
-use crate::{in_force, hinted, roots_own, screen, write};
+use crate::{hinted, in_force, roots_own, screen, write};
 use anyhow::{Context, Result};
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use clap::Args;
 use class::{Classed, IdsChanged, RunFacts};
 use decide::Needs;

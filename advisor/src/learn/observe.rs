@@ -4,7 +4,7 @@ use super::profile::Exit;
 use crate::probe::{self, BackEnd, Counted, Losses, Tally};
 use crate::run::{self, Ending, Limits, Output, Plan, User};
 use anyhow::Result;
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use capwrap_ebpf::Settings;
 use std::ffi::OsString;
 use std::path::Path;

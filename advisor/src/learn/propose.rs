@@ -6,8 +6,9 @@
 use super::decide::{Evidence, Need, Needs};
 use crate::meaning;
 use anyhow::{Context, Result};
-use capwrap::policy::Policy;
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::policy::Policy;
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
 /// How many places a `why` names of each capability.
@@ -253,8 +254,9 @@ mod tests {
     use super::super::decide::decide;
     use super::*;
     use crate::observation::Observation;
-    use capwrap::decision::{self, Outcome, Request};
-    use capwrap::facts::Facts;
+    use capwrap_core::decision;
+    use capwrap_core::decision::facts::Facts;
+    use capwrap_core::decision::{Outcome, Request};
     use std::collections::BTreeMap;
 
     const TEXT: &str = r#"# what the tool is

@@ -4,7 +4,7 @@ use super::minimize::{self, Proof, Start, Trial};
 use super::observe::{Seen, Subject, observe};
 use crate::run::{Ending, Limits, Output};
 use anyhow::{Context, Result};
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -5,7 +5,7 @@
 //! the same place in other releases, or its caller where a compiler inlines it.
 
 use crate::observation::{Credentials, Observation, Verdict};
-use capwrap::facts::KernelVersion;
+use capwrap_core::decision::facts::KernelVersion;
 
 /// Functions that only lead to `cap_capable`: who asks is further out.
 pub const MACHINERY: &[&str] = &[
@@ -519,7 +519,7 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use capwrap::Capability;
+    use capwrap_core::Capability;
 
     #[test]
     fn every_capability_that_a_table_names_exists() {

@@ -2,10 +2,11 @@
 //! takes learns what a command is denied; others start the learner that a policy allows.
 
 use crate::probe::rights;
-use crate::{in_force, hinted};
+use crate::{hinted, in_force};
 use anyhow::{Error, Result};
 use caps::CapSet;
-use capwrap::{Capability, CapabilitySet, paths};
+use capwrap_core::paths;
+use capwrap_core::{Capability, CapabilitySet};
 use nix::unistd::geteuid;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

@@ -2,8 +2,10 @@
 
 use crate::{in_force, roots_own};
 use anyhow::{Context, Result, bail};
-use capwrap::policy::{self, Policy};
-use capwrap::{hex, paths};
+use capwrap_core::paths;
+use capwrap_core::policy;
+use capwrap_core::policy::Policy;
+use capwrap_core::text::hex;
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

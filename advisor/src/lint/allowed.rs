@@ -2,8 +2,8 @@
 
 use super::checks::CODES;
 use super::found::{Found, Severity};
-use capwrap::nearest;
-use capwrap::policy::Policy;
+use capwrap_core::policy::Policy;
+use capwrap_core::text::nearest;
 use std::ops::Range;
 
 /// What a summary that says "as such" allows.

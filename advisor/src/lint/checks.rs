@@ -4,10 +4,10 @@ use super::escapes;
 use super::found::{Found, Severity};
 use super::places::{Places, Step};
 use crate::meaning;
-use capwrap::condition::Condition;
-use capwrap::facts::KernelVersion;
-use capwrap::policy::{Children, Delivery, Grant, Policy};
-use capwrap::{Capability, CapabilitySet, TABLE};
+use capwrap_core::decision::condition::Condition;
+use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::policy::{Children, Delivery, Grant, Policy};
+use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// Every check of the text, by its code and what it finds.
 pub const CODES: [(&str, &str); 11] = [

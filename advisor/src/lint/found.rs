@@ -1,6 +1,6 @@
 //! Something that was found in a policy's text.
 
-use capwrap::policy::PolicyError;
+use capwrap_core::policy::PolicyError;
 use std::ops::Range;
 
 /// How bad it is.

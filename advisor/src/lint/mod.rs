@@ -15,10 +15,10 @@ mod show;
 mod system;
 
 use crate::looked::Looked;
-use crate::{in_force, hinted, policy_source, reason, screen};
+use crate::{hinted, in_force, policy_source, reason, screen};
 use anyhow::Result;
-use capwrap::policy::{MAX_BYTES, Policy};
-use capwrap::printable;
+use capwrap_core::policy::{MAX_BYTES, Policy};
+use capwrap_core::text::printable;
 use clap::Args;
 use found::{Found, Severity};
 use std::fs::File;

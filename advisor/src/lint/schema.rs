@@ -2,7 +2,7 @@
 //!
 //! It says what the format says as far as a schema can: what contradicts itself is `lint`'s to find.
 
-use capwrap::TABLE;
+use capwrap_core::TABLE;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -284,7 +284,7 @@ impl JsonSchema for Limits {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let limit = serde_json::json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }] });
         let properties: serde_json::Map<_, _> =
-            capwrap::policy::RESOURCES.iter().map(|name| ((*name).to_owned(), limit.clone())).collect();
+            capwrap_core::policy::RESOURCES.iter().map(|name| ((*name).to_owned(), limit.clone())).collect();
         json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }

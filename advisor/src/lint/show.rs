@@ -4,7 +4,7 @@ use super::Linted;
 use super::found::{Found, Severity};
 use crate::page::{counted, wrapped};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use capwrap::printable;
+use capwrap_core::text::printable;
 use serde_json::{Value, json};
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.

@@ -4,8 +4,8 @@ use super::found::{Found, Severity};
 use super::places::{Places, Step};
 use crate::place;
 use crate::verify::names::{Known, Names, Of};
-use capwrap::paths;
-use capwrap::policy::{Identity, Policy};
+use capwrap_core::paths;
+use capwrap_core::policy::{Identity, Policy};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub fn file(path: &Path) -> Vec<Found> {
     let in_force =
         path.parent().and_then(|folder| folder.canonicalize().ok()) == Path::new(paths::POLICIES).canonicalize().ok();
     let Some(about) = path.metadata().ok().filter(|_| in_force) else { return Vec::new() };
-    let shown = capwrap::printable::text(path);
+    let shown = capwrap_core::text::printable::text(path);
     let error = |message: String, hint: String| Found::new(Severity::Error, "file", 0..0, message).help(hint);
     let mut found = Vec::new();
     if about.uid() != 0 {

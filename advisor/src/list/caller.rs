@@ -1,9 +1,9 @@
 //! Who asks, and what the local files call them.
 
 use anyhow::{Context, Result};
-use capwrap::accounts;
-use capwrap::authorise::{Caller, Denial, Ground, LocalAccounts, authorise};
-use capwrap::policy::Allow;
+use capwrap_core::decision::accounts;
+use capwrap_core::decision::authorise::{Caller, Denial, Ground, LocalAccounts, authorise};
+use capwrap_core::policy::Allow;
 use nix::unistd::{getgid, getgroups, getuid};
 
 /// The caller as the launcher sees them.

@@ -1,6 +1,6 @@
 //! A tool of the list.
 
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use std::path::PathBuf;
 
 /// What is told of it.

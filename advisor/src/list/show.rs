@@ -6,7 +6,8 @@ use super::entry::Entry;
 use crate::page::{self, Page};
 use crate::screen::Style;
 use anyhow::Result;
-use capwrap::{Capability, CapabilitySet, printable};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.

@@ -5,7 +5,7 @@ use super::symbols::Symbols;
 use crate::observation::{Credentials, Observation, Options, Target, Verdict};
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap};
-use capwrap::Capability;
+use capwrap_core::Capability;
 use capwrap_ebpf::{self as shared, Check, Executable, Path, Site, lost, tally};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use caps::CapSet;
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use clap::Args;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, raise};

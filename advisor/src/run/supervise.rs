@@ -3,7 +3,7 @@
 
 use super::User;
 use anyhow::{Context, Result, bail};
-use capwrap::CapabilitySet;
+use capwrap_core::CapabilitySet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -138,7 +138,7 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
         helper.arg(format!("--ids={}", ids.join(",")));
         // The PATH that a launch gives: through the caller's own, which may lead into folders that
         // are root's alone, cap_dac_read_search would be asked for that the tool does not need.
-        helper.env("PATH", capwrap::environment::PATH);
+        helper.env("PATH", capwrap_core::decision::environment::PATH);
         helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
     }
     if plan.confine {

@@ -54,7 +54,7 @@ pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     if wanted.len() < SHORTEST || !is_hexadecimal(&wanted) {
         return Err(hinted(
             format!("{id:?} is no container's id: {SHORTEST} to 64 hexadecimal digits"),
-            format!("docker inspect --format '{{{{.Id}}}}' {}", capwrap::printable::text(id)),
+            format!("docker inspect --format '{{{{.Id}}}}' {}", capwrap_core::text::printable::text(id)),
         ));
     }
     let mut found: Vec<(&str, &Path)> =

@@ -6,7 +6,7 @@ use crate::learn::sites::{self, Given, Meaning};
 use crate::observation::{Observation, Options};
 use crate::probe::{Names, Probe};
 use anyhow::Result;
-use capwrap::facts::KernelVersion;
+use capwrap_core::decision::facts::KernelVersion;
 use capwrap_ebpf::{Check, Event, RELATION_SAME};
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::describe::Described;
 use crate::observation::{Target, Verdict};
-use capwrap::printable;
+use capwrap_core::text::printable;
 use capwrap_ebpf::Event;
 use std::ffi::OsStr;
 use std::io::{self, Write};

@@ -18,7 +18,7 @@ use crate::probe::{self, BackEnd, Events, Probe};
 use crate::run::{self, Ending, Limits, Output, Plan};
 use crate::screen;
 use anyhow::{Context, Result};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::{Capability, CapabilitySet};
 use clap::Args;
 use clock::Clock;
 use describe::{Described, Describer};

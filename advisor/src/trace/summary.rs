@@ -3,7 +3,8 @@
 use super::describe::Described;
 use super::lines::{self, Look};
 use crate::observation::{Target, Verdict};
-use capwrap::{Capability, printable};
+use capwrap_core::Capability;
+use capwrap_core::text::printable;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,9 +5,10 @@ use super::judged::{Fix, Judged};
 use crate::finding::Line;
 use crate::meaning;
 use crate::place::Opening;
-use capwrap::file_capabilities::Attribute;
-use capwrap::policy::FileCapabilities;
-use capwrap::{CapabilitySet, printable};
+use capwrap_core::CapabilitySet;
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::policy::FileCapabilities;
+use capwrap_core::text::printable;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -88,7 +89,7 @@ pub fn judged(attribute: &Attribute) -> String {
         None => String::new(),
     };
     let root = meaning::root_alone(*permitted);
-    let beyond = permitted.mask() >> capwrap::TABLE.len() != 0;
+    let beyond = permitted.mask() >> capwrap_core::TABLE.len() != 0;
     let said = if permitted.is_empty() && inheritable.is_empty() {
         "it carries the empty set: whoever executes it loses the ambient set".to_owned()
     } else if permitted.is_empty() {

@@ -9,8 +9,8 @@ use super::judged::{Fix, Subject};
 use crate::launcher_file;
 use crate::looked::Looked;
 use anyhow::{Context, Result, bail};
-use capwrap::file_capabilities::Attribute;
-use capwrap::policy::FileCapabilities;
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::policy::FileCapabilities;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::Path;
@@ -39,9 +39,9 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Looked {
 /// Others can put another file in its place, or the system refuses a change.
 fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     let found = Installed::look(path).with_context(|| format!("cannot look at {}", path.display()))?;
-    let shown = capwrap::printable::text(&found.real);
+    let shown = capwrap_core::text::printable::text(&found.real);
     if !found.openings.is_empty() || !found.is_regular {
-        bail!("{}: left as it is: others can put another file in its place", capwrap::printable::text(path));
+        bail!("{}: left as it is: others can put another file in its place", capwrap_core::text::printable::text(path));
     }
     let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);
     let fixes: Vec<&Fix> = fixes.iter().filter(allowed).copied().collect();
@@ -82,7 +82,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
 }
 
 fn set(file: &std::fs::File, wanted: Option<&FileCapabilities>) -> Result<()> {
-    let nothing = launcher_file::permitted(capwrap::CapabilitySet::EMPTY);
+    let nothing = launcher_file::permitted(capwrap_core::CapabilitySet::EMPTY);
     let wanted = wanted.copied().unwrap_or(nothing);
     launcher_file::write(file, wanted)
 }

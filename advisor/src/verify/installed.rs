@@ -2,8 +2,8 @@
 
 use crate::place::{self, Opening};
 use crate::reason;
-use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
-use capwrap::walk::Surveyed;
+use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::trusted_path::Surveyed;
 use nix::libc::EINVAL;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use sha2::{Digest, Sha256};

@@ -3,7 +3,7 @@
 use super::installed::Installed;
 use crate::finding::{Judgement, Line};
 use crate::looked::Looked;
-use capwrap::policy::FileCapabilities;
+use capwrap_core::policy::FileCapabilities;
 use std::path::PathBuf;
 
 /// One thing that was verified.

@@ -5,7 +5,8 @@ use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
 use crate::finding::Line;
 use crate::{launcher_file, process, reason};
-use capwrap::{CapabilitySet, paths};
+use capwrap_core::CapabilitySet;
+use capwrap_core::paths;
 use std::path::Path;
 
 /// The launcher, with what the policies in force need of it, and the program behind the verbs.

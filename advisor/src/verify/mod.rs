@@ -19,9 +19,9 @@ mod show;
 mod tool;
 
 use crate::looked::Looked;
-use crate::{in_force, launcher_file, hinted, now, screen};
+use crate::{hinted, in_force, launcher_file, now, screen};
 use anyhow::Result;
-use capwrap::nearest;
+use capwrap_core::text::nearest;
 use clap::Args;
 use installed::Installed;
 use judged::{Judged, Kind, Subject};
@@ -146,7 +146,7 @@ fn not_in_force(word: &str, in_force: &[String]) -> anyhow::Error {
     } else {
         "capwrap list --all shows those that are".to_owned()
     };
-    hinted(format!("no policy for {:?} is in force", capwrap::printable::text(word)), hint)
+    hinted(format!("no policy for {:?} is in force", capwrap_core::text::printable::text(word)), hint)
 }
 
 fn launcher_itself() -> Subject {

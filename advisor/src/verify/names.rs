@@ -3,8 +3,9 @@
 //! The launcher asks the local files alone. Here NSS may be asked: a name that only a directory
 //! server knows is told with the number to write.
 
-use capwrap::policy::Identity;
-use capwrap::{accounts, nearest};
+use capwrap_core::decision::accounts;
+use capwrap_core::policy::Identity;
+use capwrap_core::text::nearest;
 use nix::unistd::{Group, User};
 
 /// The local files, read once.

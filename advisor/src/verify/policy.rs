@@ -7,7 +7,7 @@ use super::names::{Known, Names, Of};
 use super::tool;
 use crate::finding::Line;
 use crate::{in_force, reason};
-use capwrap::policy::{MAX_BYTES, Policy};
+use capwrap_core::policy::{MAX_BYTES, Policy};
 use jiff::Timestamp;
 use std::io::Read;
 
@@ -93,7 +93,7 @@ fn allowed(policy: &Policy, names: &Names) -> Vec<Judged> {
 }
 
 /// A line about a name that the launcher does not know.
-pub fn unknown(line: &str, of: Of, identity: &capwrap::policy::Identity, names: &Names) -> Option<Judged> {
+pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, names: &Names) -> Option<Judged> {
     let word = of.word();
     let problem = Line::problem(line, format!("{word} {identity}"));
     match names.known(of, identity) {

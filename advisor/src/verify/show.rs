@@ -5,7 +5,7 @@ use crate::finding::{Judgement, Line};
 use crate::looked::Looked;
 use crate::page::{Entry, Page, counted, entry};
 use crate::screen::Style;
-use capwrap::printable;
+use capwrap_core::text::printable;
 use serde::Serialize;
 use std::path::Path;
 

@@ -8,9 +8,9 @@ use super::names::{Names, Of};
 use super::policy::unknown;
 use crate::finding::Line;
 use crate::{launcher_file, reason};
-use capwrap::file_capabilities::Attribute;
-use capwrap::hex;
-use capwrap::policy::{Delivery, Policy};
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::policy::{Delivery, Policy};
+use capwrap_core::text::hex;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 

@@ -2,13 +2,13 @@
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, prctl};
-use capwrap::cause::Cause;
-use capwrap::decision::Decision;
-use capwrap::explain::Shortfall;
-use capwrap::facts::Facts;
-use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
-use capwrap::policy::{Delivery, Policy};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::decision::Decision;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::shortfall_cause::Cause;
+use capwrap_core::explain::Shortfall;
+use capwrap_core::policy::{Delivery, Policy};
+use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::os::unix::fs::MetadataExt;
 

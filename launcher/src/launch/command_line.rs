@@ -1,9 +1,10 @@
 //! Step 2: options, then the tool's name, then everything after it untouched.
 
 use crate::refusal::Refusal;
-use capwrap::CapabilitySet;
-use capwrap::decision::Request;
-use capwrap::{policy, printable};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::Request;
+use capwrap_core::policy;
+use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::{OsStr, OsString};

@@ -5,8 +5,8 @@ use super::sanitise::Prepared;
 use super::tool::CheckedTool;
 use crate::refusal::{NOT_EXECUTABLE, OrRefuse, Refusal};
 use crate::system::exec::{self, Target};
-use capwrap::facts::KernelVersion;
-use capwrap::walk;
+use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::trusted_path;
 use nix::errno::Errno;
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -56,7 +56,7 @@ fn target(tool: &CheckedTool, kernel: KernelVersion) -> Result<Target<'_>, Refus
     if is_by_descriptor(tool, kernel) {
         return Ok(Target::Descriptor(tool.opened.file.as_fd()));
     }
-    match walk::is_still(&tool.opened).or_refuse(|| format!("look at {} again", tool.path.display()))? {
+    match trusted_path::is_still(&tool.opened).or_refuse(|| format!("look at {} again", tool.path.display()))? {
         true => Ok(Target::Entry { directory: tool.opened.directory.as_fd(), name: &tool.opened.name }),
         false => Err(Refusal::new(format!("{} was replaced while it was checked", tool.path.display()))),
     }

@@ -2,9 +2,9 @@
 
 use crate::refusal::Refusal;
 use crate::system::capabilities;
-use capwrap::decision::Decision;
-use capwrap::facts::Facts;
-use capwrap::policy::{Delivery, Policy};
+use capwrap_core::decision::Decision;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::policy::{Delivery, Policy};
 
 /// Permitted and inheritable equal to the decision, ambient too where that is the delivery;
 /// everything borrowed is gone.

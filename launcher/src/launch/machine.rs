@@ -3,10 +3,10 @@
 use super::caller::Identified;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, files, limits, perf, prctl};
-use capwrap::condition::Probe;
-use capwrap::facts::{Answer, Facts, KernelVersion, Questions};
-use capwrap::policy::Policy;
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::policy::Policy;
+use capwrap_core::{Capability, CapabilitySet};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,7 +48,7 @@ const ALL_CAPABILITIES: KernelVersion = KernelVersion { major: 5, minor: 9, patc
 /// grants to older kernels, which is more.
 fn last_capability(kernel: KernelVersion) -> Result<u8, Refusal> {
     let last = capabilities::last()?;
-    if kernel >= ALL_CAPABILITIES && usize::from(last) < capwrap::TABLE.len() - 1 {
+    if kernel >= ALL_CAPABILITIES && usize::from(last) < capwrap_core::TABLE.len() - 1 {
         return Err(Refusal::new(format!(
             "Linux {kernel} says that it knows no capability after number {last}, which cannot be"
         )));

@@ -2,9 +2,11 @@
 
 use crate::launch::saving::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
-use capwrap::policy::{MAX_BYTES, Policy};
-use capwrap::walk::{self, Fault};
-use capwrap::{hex, paths};
+use capwrap_core::paths;
+use capwrap_core::policy::{MAX_BYTES, Policy};
+use capwrap_core::text::hex;
+use capwrap_core::trusted_path;
+use capwrap_core::trusted_path::Fault;
 use nix::sys::stat::fstat;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -36,7 +38,7 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
 fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
     let mut watch = Watch::default();
     for _ in 0..saving::LOOKS {
-        let mut opened = walk::open(path, 0).map_err(|fault| unusable(name, path, &fault))?;
+        let mut opened = trusted_path::open(path, 0).map_err(|fault| unusable(name, path, &fault))?;
         let before = Stamp::of(&opened.status);
         // One byte more than is allowed tells a file that is too large.
         let most = MAX_BYTES as u64 + 1;

@@ -5,12 +5,12 @@ use super::execute;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals};
-use capwrap::accounts;
-use capwrap::decision::{Decision, RootConfinement};
-use capwrap::environment;
-use capwrap::facts::Facts;
-use capwrap::policy::{Bounding, Children, Limit, Policy, Resource};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::decision::accounts;
+use capwrap_core::decision::environment;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::{Decision, RootConfinement};
+use capwrap_core::policy::{Bounding, Children, Limit, Policy, Resource};
+use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 

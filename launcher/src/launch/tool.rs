@@ -3,11 +3,12 @@
 use super::caller::Identified;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
 use crate::system::{attribute, descriptors};
-use capwrap::CapabilitySet;
-use capwrap::file_capabilities::{ATTRIBUTE, Attribute};
-use capwrap::hex;
-use capwrap::policy::{Delivery, Policy, Tool};
-use capwrap::walk::{self, Fault, Opened};
+use capwrap_core::CapabilitySet;
+use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::policy::{Delivery, Policy, Tool};
+use capwrap_core::text::hex;
+use capwrap_core::trusted_path;
+use capwrap_core::trusted_path::{Fault, Opened};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::Mode;
@@ -53,7 +54,7 @@ pub fn check(policy: &Policy, who: &Identified, handed: CapabilitySet) -> Result
 /// The first path that exists.
 fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
     for path in &rules.paths {
-        match walk::open(path, owner) {
+        match trusted_path::open(path, owner) {
             Ok(opened) => return Ok((path, opened)),
             Err(Fault::Missing(_) | Fault::Failed(_, Errno::ENOTDIR)) => {}
             Err(fault) => {
@@ -197,7 +198,7 @@ impl Candidate<'_> {
         if !path.is_absolute() {
             return Err(self.refuse(format!("its interpreter {interpreter:?} is no absolute path")));
         }
-        match walk::open(path, 0) {
+        match trusted_path::open(path, 0) {
             Ok(_) => Ok(()),
             Err(fault) => Err(self.refuse(format!("its interpreter {interpreter}: {}", fault.describe(path)))),
         }

@@ -3,7 +3,7 @@
 use super::caller;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, exec};
-use capwrap::{paths, walk};
+use capwrap_core::{paths, trusted_path};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// Gives up every capability and becomes the advisor. Root keeps its own: root asked.
 pub fn hand_over(words: &[OsString]) -> Result<Infallible, Refusal> {
     let path = Path::new(paths::PREFIX).join(paths::ADVISOR);
-    let advisor = walk::open(&path, 0).map_err(|fault| {
+    let advisor = trusted_path::open(&path, 0).map_err(|fault| {
         Refusal::new(format!("cannot start {}: {}", path.display(), fault.describe(&path)))
             .with_hint("install capwrap whole: install.sh puts the advisor there")
     })?;

@@ -3,7 +3,7 @@
 use super::prctl;
 use crate::refusal::{OrRefuse, Refusal};
 use caps::{CapSet, CapsHashSet};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::{Capability, CapabilitySet};
 
 /// The three sets of capget(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod debuggers;
 mod kernel;
 mod network;
 
-use capwrap::policy::Policy as Read;
+use capwrap_core::policy::Policy as Read;
 use capwrap_tests::*;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -3,8 +3,8 @@
 use super::unreadable;
 use crate::doctor::facts::{Facts, Reading};
 use crate::finding::{Judgement, Line};
-use capwrap::TABLE;
-use capwrap::facts::KernelVersion;
+use capwrap_core::TABLE;
+use capwrap_core::decision::facts::KernelVersion;
 
 /// Ambient capabilities came with it.
 const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };

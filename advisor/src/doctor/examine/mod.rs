@@ -32,8 +32,8 @@ mod tests {
     use super::*;
     use crate::doctor::facts::{InForce, LauncherFile, Mount, Reading, Tried, sound};
     use crate::finding::Judgement;
-    use capwrap::CapabilitySet;
-    use capwrap::facts::KernelVersion;
+    use capwrap_core::CapabilitySet;
+    use capwrap_core::decision::facts::KernelVersion;
 
     fn line(facts: &Facts, section: &str, name: &str) -> Line {
         let sections = examine(facts);

@@ -3,7 +3,7 @@
 use super::unreadable;
 use crate::doctor::facts::{Facts, Reading};
 use crate::finding::{Judgement, Line};
-use capwrap::{Capability, CapabilitySet, TABLE};
+use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 pub fn rights(facts: &Facts) -> Vec<Line> {
     let rights = &facts.rights;

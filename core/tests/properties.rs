@@ -1,12 +1,12 @@
 //! What holds of every policy, machine and request.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use capwrap::condition::Probe;
-use capwrap::decision::{Decision, Outcome, Request, decide};
-use capwrap::facts::{Answer, Facts, KernelVersion};
-use capwrap::file_capabilities::Attribute;
-use capwrap::policy::{FileCapabilities, Policy};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::{Decision, Outcome, Request, decide};
+use capwrap_core::policy::{FileCapabilities, Policy};
+use capwrap_core::{Capability, CapabilitySet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -1,10 +1,10 @@
 //! From the text of a policy file to a [`Policy`].
 
-use super::error::Lines;
-use super::section::{Fault, Section, capability, unknown_capability};
-use super::*;
-use crate::condition::{Comparison, Condition, Probe};
-use crate::notation::NotationError;
+use crate::capability::setcap_text::NotationError;
+use crate::decision::condition::{Comparison, Condition, Probe};
+use crate::policy::error::Lines;
+use crate::policy::section::{Fault, Section, capability, unknown_capability};
+use crate::policy::*;
 use toml::de::{DeTable, DeValue};
 
 impl Policy {
@@ -302,7 +302,7 @@ fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
 }
 
 fn digest(text: &str) -> Result<[u8; 32], Fault> {
-    crate::hex::decode(text)
+    crate::text::hex::decode(text)
         .ok_or_else(|| Fault::new("no SHA-256: 64 hexadecimal digits").with_hint("write what `sha256sum` prints"))
 }
 

@@ -1,6 +1,6 @@
 //! Whether this caller may run this tool now.
 
-use crate::accounts;
+use crate::decision::accounts;
 use crate::policy::{Allow, Identity};
 use std::fmt;
 

@@ -1,8 +1,9 @@
 //! One table of a policy file, read key by key with errors that point at the place.
 
-use super::PolicyError;
-use super::error::Lines;
-use crate::{Capability, CapabilitySet, UnknownCapability, nearest};
+use crate::policy::PolicyError;
+use crate::policy::error::Lines;
+use crate::text::nearest;
+use crate::{Capability, CapabilitySet, UnknownCapability};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

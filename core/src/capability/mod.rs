@@ -1,6 +1,10 @@
 //! The capabilities of Linux, by number and name.
 
-use crate::nearest;
+pub mod set;
+pub mod setcap_text;
+pub mod xattr;
+
+use crate::text::nearest;
 use std::fmt;
 
 /// One row of [`TABLE`].

@@ -1,6 +1,6 @@
 //! Why the launcher does not hold what a decision needs, and the hint.
 
-use crate::facts::Facts;
+use crate::decision::facts::Facts;
 use crate::{Capability, CapabilitySet};
 
 /// Why a capability is not held.

@@ -1,6 +1,6 @@
 //! What is known about the machine and the caller when a policy is decided.
 
-use crate::condition::{Condition, Probe};
+use crate::decision::condition::{Condition, Probe};
 use crate::policy::{Limit, Policy, Resource};
 use crate::{Capability, CapabilitySet};
 use std::collections::BTreeMap;

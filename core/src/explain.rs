@@ -1,14 +1,15 @@
 //! A decision in words: each capability with the policy's line, the fact and the reason that it
 //! rests on, and what this machine cannot give with why.
 
-use crate::arguments::Arguments;
-use crate::capability_set::CapabilitySet;
-use crate::cause::Cause;
-use crate::condition::Condition;
+use crate::Capability;
+use crate::capability::set::CapabilitySet;
+use crate::decision::arguments::Arguments;
+use crate::decision::condition::Condition;
+use crate::decision::facts::Facts;
+use crate::decision::shortfall_cause::Cause;
 use crate::decision::{Borrowed, Decision, Outcome, Weighed, options_with_value};
-use crate::facts::Facts;
 use crate::policy::{Bounding, Children, Delivery, Limit, Policy};
-use crate::{Capability, printable};
+use crate::text::printable;
 use std::ffi::OsString;
 use std::fmt::{Display, Write};
 use std::path::Path;
@@ -361,8 +362,8 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::facts::KernelVersion;
     use crate::decision::{Request, decide};
-    use crate::facts::KernelVersion;
 
     const POLICY: &str = r#"schema = 1
 summary = "a tool that looks at packets and takes quite a long sentence to say so"

@@ -4,8 +4,8 @@
 //! another with blanks between, each changing what those before it said (cap_from_text(3)). How it is
 //! printed is what libcap 2.66 prints for the same file, seen by comparing the two.
 
+use crate::capability::set::CapabilitySet;
 use crate::capability::{Capability, UnknownCapability};
-use crate::capability_set::CapabilitySet;
 use crate::policy::FileCapabilities;
 use std::fmt;
 

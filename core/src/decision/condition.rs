@@ -1,8 +1,9 @@
 //! What a grant depends on, and whether it holds.
 
-use crate::arguments::Arguments;
-use crate::facts::{Facts, KernelVersion};
-use crate::{Capability, CapabilitySet, printable};
+use crate::decision::arguments::Arguments;
+use crate::decision::facts::{Facts, KernelVersion};
+use crate::text::printable;
+use crate::{Capability, CapabilitySet};
 use std::cmp::Ordering;
 use std::fmt;
 

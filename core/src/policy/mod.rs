@@ -11,7 +11,7 @@ mod section;
 pub use error::PolicyError;
 
 use crate::CapabilitySet;
-use crate::condition::Condition;
+use crate::decision::condition::Condition;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! What reaches the tool's environment: built new from a list of what may, never cleaned of a
 //! list of what may not.
 
-use crate::accounts::Account;
+use crate::decision::accounts::Account;
 use crate::policy::EnvironmentRules;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

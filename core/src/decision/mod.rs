@@ -1,10 +1,19 @@
 //! From policy, facts and arguments to a decision: which capabilities, and why each.
 
-use crate::arguments::Arguments;
-use crate::condition::{Condition, Probe};
-use crate::facts::{Facts, Questions};
+pub mod accounts;
+pub mod arguments;
+pub mod authorise;
+pub mod condition;
+pub mod environment;
+pub mod facts;
+pub mod shortfall_cause;
+
+use crate::decision::arguments::Arguments;
+use crate::decision::condition::{Condition, Probe};
+use crate::decision::facts::{Facts, Questions};
 use crate::policy::{Bounding, Grant, Limit, Policy};
-use crate::{Capability, CapabilitySet, nearest};
+use crate::text::nearest;
+use crate::{Capability, CapabilitySet};
 use std::ffi::OsString;
 use std::fmt;
 
@@ -295,7 +304,7 @@ fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Answer, KernelVersion};
+    use crate::decision::facts::{Answer, KernelVersion};
     use crate::policy::Resource;
 
     const HEAD: &str = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";

@@ -1,6 +1,6 @@
 //! The record of a launch or a refusal: fields, and the two forms in which logs take them.
 
-use crate::printable;
+use crate::text::printable;
 use std::fmt::Write;
 
 /// The identifier of launch records in the journal (`journalctl MESSAGE_ID=…`), made at random once.

@@ -28,30 +28,17 @@
 //! nix. `anyhow` stays at the edge, in the advisor.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-
-pub mod accounts;
-pub mod arguments;
-pub mod authorise;
-mod capability;
-mod capability_set;
-pub mod cause;
-pub mod condition;
+pub mod capability;
 pub mod decision;
-pub mod environment;
 pub mod explain;
-pub mod facts;
-pub mod file_capabilities;
-pub mod hex;
-pub mod nearest;
-pub mod notation;
 pub mod paths;
 pub mod policy;
-pub mod printable;
 pub mod record;
-pub mod walk;
+pub mod text;
+pub mod trusted_path;
 
+pub use capability::set::CapabilitySet;
 pub use capability::{Capability, Row, TABLE, UnknownCapability};
-pub use capability_set::CapabilitySet;
 
 /// The bytes of a hexadecimal string, in tests.
 #[cfg(test)]

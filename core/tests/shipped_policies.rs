@@ -2,11 +2,11 @@
 //! way of calling, the capabilities that upstream's documents name, and what is corrected in them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use capwrap::condition::Probe;
-use capwrap::decision::{Decision, Request, decide, needed_by_launcher};
-use capwrap::facts::{Answer, Facts, KernelVersion};
-use capwrap::policy::{Children, Delivery, Limit, Policy, Resource};
-use capwrap::{Capability, CapabilitySet};
+use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::{Decision, Request, decide, needed_by_launcher};
+use capwrap_core::policy::{Children, Delivery, Limit, Policy, Resource};
+use capwrap_core::{Capability, CapabilitySet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,3 @@
+//! Records of launches and refusals, as the audit log keeps them.
+
+pub mod write;

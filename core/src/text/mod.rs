@@ -1,0 +1,5 @@
+//! Text: what may be shown on a terminal, near names, hexadecimal digits.
+
+pub mod hex;
+pub mod nearest;
+pub mod printable;
