@@ -4,8 +4,9 @@ use super::table::{last_of_kernel, object, style};
 use super::{Form, SCHEMA, named};
 use crate::in_force;
 use crate::meaning;
-use crate::page::{Entry, Page};
-use crate::screen::{self, Style};
+use crate::output::page::{Entry, Page};
+use crate::output::terminal;
+use crate::output::terminal::Style;
 use anyhow::Result;
 use capwrap_core::{Capability, TABLE};
 use serde_json::json;
@@ -24,7 +25,7 @@ pub fn print(names: &[String], form: Form) -> Result<()> {
         );
         return Ok(());
     }
-    let mut page = Page::new(usize::from(screen::width()), form.color.styled());
+    let mut page = Page::new(usize::from(terminal::width()), form.color.styled());
     for one in all {
         describe(&mut page, one, last);
     }

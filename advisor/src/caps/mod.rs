@@ -7,8 +7,9 @@ mod show;
 mod table;
 mod tree;
 
-use crate::looked::Looked;
-use crate::{hinted, screen};
+use crate::hinted;
+use crate::output::outcome::Looked;
+use crate::output::terminal;
 use anyhow::Result;
 use capwrap_core::{Capability, UnknownCapability};
 use clap::{Args, Subcommand};
@@ -56,7 +57,7 @@ pub struct Form {
     json: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
 }
 
 impl Caps {

@@ -2,11 +2,12 @@
 
 use super::holders::{self, Holder, brief};
 use super::{Form, SCHEMA, mask, tree};
-use crate::looked::Looked;
 use crate::meaning;
-use crate::page::{Entry, Page};
+use crate::output::outcome::Looked;
+use crate::output::page::{Entry, Page};
+use crate::output::terminal;
+use crate::output::terminal::Style;
 use crate::probe::securebits::Securebits;
-use crate::screen::{self, Style};
 use crate::{hinted, reason};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
@@ -63,7 +64,7 @@ impl Show {
             let processes: Vec<Value> = shown.iter().map(|one| object(one, self.threads)).collect();
             say!("{}", serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "processes": processes }))?);
         } else {
-            let (width, styled) = (usize::from(screen::width()), self.form.color.styled());
+            let (width, styled) = (usize::from(terminal::width()), self.form.color.styled());
             say!("{}", text(&shown, self.threads, width, styled).trim_end());
         }
         Ok(looked)
@@ -150,7 +151,7 @@ fn text(shown: &[Process], with_threads: bool, width: usize, styled: bool) -> St
         match (others.len(), like) {
             (0, _) => page.heading("it has no other thread"),
             (all, like) if all == like => {
-                page.heading(&format!("{} like it", crate::page::counted(all, "other thread")));
+                page.heading(&format!("{} like it", crate::output::page::counted(all, "other thread")));
             }
             (all, like) => page.heading(&format!("{like} of {all} other threads are like it; those that differ:")),
         }

@@ -2,8 +2,9 @@
 
 use super::{Form, SCHEMA};
 use crate::meaning::{self, Closeness};
-use crate::screen::{self, Style};
-use crate::table::Table;
+use crate::output::table::Table;
+use crate::output::terminal;
+use crate::output::terminal::Style;
 use anyhow::Result;
 use capwrap_core::{Capability, TABLE};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub fn print(form: Form) -> Result<()> {
             serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": all }))?
         );
     } else {
-        say!("{}", text(last, screen::width(), form.color.styled()).trim_end());
+        say!("{}", text(last, terminal::width(), form.color.styled()).trim_end());
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use super::holders::{self, Holder, brief};
 use super::{Form, SCHEMA, show};
-use crate::looked::Looked;
 use crate::meaning;
-use crate::page::counted;
-use crate::screen::{self, Style};
-use crate::table::Table;
+use crate::output::outcome::Looked;
+use crate::output::page::counted;
+use crate::output::table::Table;
+use crate::output::terminal;
+use crate::output::terminal::Style;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::text::printable;
@@ -22,7 +23,7 @@ pub fn print(form: Form) -> Result<Looked> {
         let processes: Vec<Value> = processes.map(object).collect();
         say!("{}", serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "processes": processes }))?);
     } else {
-        say!("{}", text(&found.holders, screen::width(), form.color.styled()).trim_end());
+        say!("{}", text(&found.holders, terminal::width(), form.color.styled()).trim_end());
     }
     if found.ended > 0 {
         crate::note(&format!("{} ended while it was looked at", counted(found.ended, "process")));

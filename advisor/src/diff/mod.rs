@@ -18,8 +18,9 @@ pub mod unit;
 mod unit_files;
 
 use crate::elsewhere::Elsewhere;
-use crate::looked::Looked;
-use crate::{hinted, screen, tell};
+use crate::output::outcome::Looked;
+use crate::output::terminal;
+use crate::{hinted, tell};
 use anyhow::Result;
 use clap::Args;
 use compare::Difference;
@@ -46,7 +47,7 @@ pub struct Diff {
     json: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
 }
 
 impl Diff {
@@ -76,7 +77,7 @@ impl Diff {
         if self.json {
             say!("{}", show::json(&difference)?);
         } else {
-            let page = show::text(&difference, screen::width(), self.color.styled(), self.verbose);
+            let page = show::text(&difference, terminal::width(), self.color.styled(), self.verbose);
             say!("{}", page.trim_end());
         }
         Ok(if difference.is_none() { Looked::Clean } else { Looked::Found })

@@ -3,8 +3,8 @@
 use super::compare::{Difference, Stated};
 use super::side::{Side, shown};
 use crate::meaning::{self, Closeness};
-use crate::screen::Style;
-use crate::table::Table;
+use crate::output::table::Table;
+use crate::output::terminal::Style;
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};

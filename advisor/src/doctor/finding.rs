@@ -1,6 +1,6 @@
 //! What is told of the facts: lines that are judged, and what works.
 
-use crate::finding::Section;
+use crate::output::finding::Section;
 use serde::Serialize;
 
 /// Everything that the doctor says.

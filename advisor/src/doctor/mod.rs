@@ -13,8 +13,8 @@ mod show;
 mod sysctls;
 mod works;
 
-use crate::looked::Looked;
-use crate::screen;
+use crate::output::outcome::Looked;
+use crate::output::terminal;
 use clap::Args;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub struct Doctor {
     json: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
 }
 
 impl Doctor {
@@ -47,7 +47,7 @@ impl Doctor {
                 }
             }
         } else {
-            let shown = show::text(&findings, usize::from(screen::width()), self.color.styled());
+            let shown = show::text(&findings, usize::from(terminal::width()), self.color.styled());
             say!("{}", shown.trim_end());
         }
         if findings.all_works() { Looked::Clean.into() } else { Looked::Found.into() }

@@ -1,9 +1,9 @@
 //! How it looks, for people and for programs.
 
 use super::finding::{Findings, State, Work};
-use crate::finding::{Judgement, Line};
-use crate::page::{Entry, Page, counted, entry};
-use crate::screen::Style;
+use crate::output::finding::{Judgement, Line};
+use crate::output::page::{Entry, Page, counted, entry};
+use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use serde::Serialize;
 

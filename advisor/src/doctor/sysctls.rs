@@ -5,7 +5,7 @@
 //! or a distribution's patch.
 
 use super::facts::{Facts, Reading};
-use crate::finding::{Judgement, Line};
+use crate::output::finding::{Judgement, Line};
 use capwrap_core::Capability;
 
 /// A setting.

@@ -12,7 +12,8 @@ mod paint;
 
 use crate::elsewhere::{Elsewhere, Machine};
 use crate::list::caller::Asking;
-use crate::{REFUSED, hinted, in_force, policy_source, screen, tell};
+use crate::output::terminal;
+use crate::{REFUSED, hinted, in_force, policy_source, tell};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::Request;
@@ -48,7 +49,7 @@ pub struct Explain {
     json: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
     /// The tool, or the path of a policy, and the tool's arguments
     #[arg(trailing_var_arg = true, required = true, value_names = ["TOOL", "ARGS"])]
     command: Vec<OsString>,

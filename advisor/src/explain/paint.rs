@@ -1,6 +1,6 @@
 //! Colours for an explanation: the words stay the renderer's.
 
-use crate::screen::Style;
+use crate::output::terminal::Style;
 use capwrap_core::explain::{GRANTED, MISSING_HERE, MISSING_THERE, NOT_KNOWN};
 
 /// The text with headings and capabilities in colours, or as it is where nothing is `styled`.

@@ -23,9 +23,10 @@ pub mod sites;
 pub mod standing;
 mod tool;
 
+use crate::output::terminal;
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
-use crate::{hinted, in_force, roots_own, screen, write};
+use crate::{hinted, in_force, roots_own, write};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use clap::Args;
@@ -84,7 +85,7 @@ pub struct Learn {
     verbose: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
     /// Said by the learner that starts itself by its policy.
@@ -253,7 +254,7 @@ impl Learn {
         let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
         let needs = needs.map(|needs| Needs { removable: removable(&needs), ..needs });
         if !self.json {
-            let look = report::Look { width: screen::width(), styled: self.color.styled(), verbose: self.verbose };
+            let look = report::Look { width: terminal::width(), styled: self.color.styled(), verbose: self.verbose };
             let report = report::Report {
                 checks: &run.checks,
                 needs: needs.as_ref(),

@@ -5,7 +5,7 @@ use super::count;
 use super::decide::{Needs, Refusal};
 use super::profile::{Check, Minimized};
 use crate::observation::Verdict;
-use crate::screen::Style;
+use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};

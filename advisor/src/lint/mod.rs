@@ -14,8 +14,9 @@ mod schema;
 mod show;
 mod system;
 
-use crate::looked::Looked;
-use crate::{hinted, in_force, policy_source, reason, screen};
+use crate::output::outcome::Looked;
+use crate::output::terminal;
+use crate::{hinted, in_force, policy_source, reason};
 use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
@@ -47,7 +48,7 @@ pub struct Lint {
     json: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
 }
 
 /// A file that was looked at.
@@ -82,7 +83,7 @@ impl Lint {
         if self.json {
             say!("{}", show::json(&linted)?);
         } else {
-            say!("{}", show::text(&linted, usize::from(screen::width()), self.color.styled()).trim_end());
+            say!("{}", show::text(&linted, usize::from(terminal::width()), self.color.styled()).trim_end());
         }
         Ok(linted.iter().map(Linted::looked).fold(Looked::Clean, Looked::and))
     }

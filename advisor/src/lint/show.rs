@@ -2,7 +2,7 @@
 
 use super::Linted;
 use super::found::{Found, Severity};
-use crate::page::{counted, wrapped};
+use crate::output::page::{counted, wrapped};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use capwrap_core::text::printable;
 use serde_json::{Value, json};

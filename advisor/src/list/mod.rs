@@ -12,7 +12,8 @@ mod show;
 
 use crate::explain::here;
 use crate::learn::machine;
-use crate::{in_force, policy_source, print_error, screen};
+use crate::output::terminal;
+use crate::{in_force, policy_source, print_error};
 use anyhow::{Context, Result};
 use caller::Asking;
 use capwrap_core::decision::facts::Facts;
@@ -40,7 +41,7 @@ pub struct List {
     json: bool,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
 }
 
 /// Which tools are listed.
@@ -68,7 +69,7 @@ impl List {
         } else if self.json {
             say!("{}", show::json(&entries, &who)?);
         } else {
-            say!("{}", show::text(&entries, which, &who.name(), usize::from(screen::width()), self.color.styled()));
+            say!("{}", show::text(&entries, which, &who.name(), usize::from(terminal::width()), self.color.styled()));
         }
         Ok(())
     }

@@ -3,8 +3,9 @@
 use super::Which;
 use super::caller::Asking;
 use super::entry::Entry;
-use crate::page::{self, Page};
-use crate::screen::Style;
+use crate::output::page;
+use crate::output::page::Page;
+use crate::output::terminal::Style;
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};

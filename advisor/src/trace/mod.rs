@@ -14,9 +14,9 @@ mod scope;
 mod summary;
 
 use crate::learn::standing::{self, Standing};
+use crate::output::terminal;
 use crate::probe::{self, BackEnd, Events, Probe};
 use crate::run::{self, Ending, Limits, Output, Plan};
-use crate::screen;
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
 use clap::Args;
@@ -82,7 +82,7 @@ pub struct Trace {
     user: Option<String>,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
     /// Said by the learner that starts itself by its policy.
@@ -229,7 +229,7 @@ struct Show<'t> {
 impl<'t> Show<'t> {
     fn new(asked: &'t Trace) -> Result<Self> {
         let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
-        let width = std::io::stdout().is_terminal().then(screen::width);
+        let width = std::io::stdout().is_terminal().then(terminal::width);
         let look = lines::Look { width, styled: asked.color.styled() };
         if !asked.json && !asked.summary {
             lines::write_head(&mut out, look)?;

@@ -2,8 +2,8 @@
 
 use super::installed::{Installed, Unread};
 use super::judged::{Fix, Judged};
-use crate::finding::Line;
 use crate::meaning;
+use crate::output::finding::Line;
 use crate::place::Opening;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::Attribute;

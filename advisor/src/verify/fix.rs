@@ -7,7 +7,7 @@
 use super::installed::{Installed, carried};
 use super::judged::{Fix, Subject};
 use crate::launcher_file;
-use crate::looked::Looked;
+use crate::output::outcome::Looked;
 use anyhow::{Context, Result, bail};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::FileCapabilities;

@@ -1,8 +1,8 @@
 //! What verify says: judged lines about subjects, some with what would set them right.
 
 use super::installed::Installed;
-use crate::finding::{Judgement, Line};
-use crate::looked::Looked;
+use crate::output::finding::{Judgement, Line};
+use crate::output::outcome::Looked;
 use capwrap_core::policy::FileCapabilities;
 use std::path::PathBuf;
 

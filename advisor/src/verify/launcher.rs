@@ -3,7 +3,7 @@
 use super::file::{self, shown};
 use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
-use crate::finding::Line;
+use crate::output::finding::Line;
 use crate::{launcher_file, process, reason};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths;

@@ -18,8 +18,9 @@ mod scan;
 mod show;
 mod tool;
 
-use crate::looked::Looked;
-use crate::{hinted, in_force, launcher_file, now, screen};
+use crate::output::outcome::Looked;
+use crate::output::terminal;
+use crate::{hinted, in_force, launcher_file, now};
 use anyhow::Result;
 use capwrap_core::text::nearest;
 use clap::Args;
@@ -59,7 +60,7 @@ pub struct Verify {
     prometheus: Option<PathBuf>,
     /// When to colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: screen::Color,
+    color: terminal::Color,
 }
 
 impl Verify {
@@ -91,7 +92,7 @@ impl Verify {
         if self.json {
             say!("{}", show::json(&subjects, looked, files)?);
         } else {
-            let (width, styled) = (usize::from(screen::width()), self.color.styled());
+            let (width, styled) = (usize::from(terminal::width()), self.color.styled());
             let look = show::Look { width, styled, verbose: self.verbose, files };
             say!("{}", show::text(&subjects, looked, &look).trim_end());
         }

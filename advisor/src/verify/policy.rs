@@ -5,7 +5,7 @@ use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
 use super::names::{Known, Names, Of};
 use super::tool;
-use crate::finding::Line;
+use crate::output::finding::Line;
 use crate::{in_force, reason};
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use jiff::Timestamp;
@@ -135,7 +135,7 @@ fn time(policy: &Policy, now: i64) -> Option<Judged> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Judgement;
+    use crate::output::finding::Judgement;
 
     fn policy(until: &str) -> Policy {
         Policy::read(&format!(

@@ -3,8 +3,8 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 use super::judged::{Kind, Subject};
-use crate::finding::Judgement;
-use crate::looked::Looked;
+use crate::output::finding::Judgement;
+use crate::output::outcome::Looked;
 use std::fmt::Write;
 
 /// All of them, as of `now` in seconds since 1970.
@@ -51,7 +51,7 @@ fn label(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Line;
+    use crate::output::finding::Line;
 
     #[test]
     fn each_subject_has_its_counts_and_the_run_its_time() {

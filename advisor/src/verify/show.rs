@@ -1,10 +1,10 @@
 //! How it looks, for people and for programs.
 
 use super::judged::{Judged, Kind, Subject};
-use crate::finding::{Judgement, Line};
-use crate::looked::Looked;
-use crate::page::{Entry, Page, counted, entry};
-use crate::screen::Style;
+use crate::output::finding::{Judgement, Line};
+use crate::output::outcome::Looked;
+use crate::output::page::{Entry, Page, counted, entry};
+use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use serde::Serialize;
 use std::path::Path;

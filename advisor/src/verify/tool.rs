@@ -6,7 +6,7 @@ use super::installed::Installed;
 use super::judged::{Fix, Judged};
 use super::names::{Names, Of};
 use super::policy::unknown;
-use crate::finding::Line;
+use crate::output::finding::Line;
 use crate::{launcher_file, reason};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::{Delivery, Policy};

@@ -1,7 +1,7 @@
 //! The ways to see checks, each as it was tried.
 
 use crate::doctor::facts::Facts;
-use crate::finding::{Judgement, Line};
+use crate::output::finding::{Judgement, Line};
 
 /// What each back end tells of a check, by its name.
 const SEES: [(&str, &str); 3] = [

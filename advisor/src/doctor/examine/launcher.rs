@@ -2,7 +2,7 @@
 
 use super::unreadable;
 use crate::doctor::facts::{Facts, InForce, LauncherFile, Policy, Reading};
-use crate::finding::{Judgement, Line};
+use crate::output::finding::{Judgement, Line};
 
 pub fn launcher(facts: &Facts) -> Vec<Line> {
     let launcher = &facts.launcher;

@@ -8,7 +8,7 @@ mod rights;
 
 use super::facts::Facts;
 use super::sysctls;
-use crate::finding::{Line, Section};
+use crate::output::finding::{Line, Section};
 
 /// The parts of the machine, in the order in which they are shown.
 pub fn examine(facts: &Facts) -> Vec<Section> {
@@ -31,7 +31,7 @@ pub fn unreadable(name: &str, why: &str) -> Line {
 mod tests {
     use super::*;
     use crate::doctor::facts::{InForce, LauncherFile, Mount, Reading, Tried, sound};
-    use crate::finding::Judgement;
+    use crate::output::finding::Judgement;
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;
 

@@ -2,7 +2,7 @@
 
 use super::unreadable;
 use crate::doctor::facts::{Facts, Mount, Reading};
-use crate::finding::{Judgement, Line};
+use crate::output::finding::{Judgement, Line};
 use std::path::Path;
 
 pub fn mounts(facts: &Facts) -> Vec<Line> {

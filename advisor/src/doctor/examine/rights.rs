@@ -2,7 +2,7 @@
 
 use super::unreadable;
 use crate::doctor::facts::{Facts, Reading};
-use crate::finding::{Judgement, Line};
+use crate::output::finding::{Judgement, Line};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 pub fn rights(facts: &Facts) -> Vec<Line> {

@@ -119,7 +119,7 @@ fn look(met: &Met, accounted: &Accounted) -> Option<Subject> {
         (None, Ok(None)) => return None,
         (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => file::unaccounted(path, &found.carries),
     };
-    (judged.line.judgement != crate::finding::Judgement::Ok).then(|| subject(path, judged))
+    (judged.line.judgement != crate::output::finding::Judgement::Ok).then(|| subject(path, judged))
 }
 
 /// One whose path is longer than the kernel takes. No policy can name it.

@@ -1,7 +1,7 @@
 //! A page of entries with marks and hints, for people, on a screen of any width.
 
-use crate::finding::{Judgement, Line};
-use crate::screen::Style;
+use crate::output::finding::{Judgement, Line};
+use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 
 /// The blanks before a name; the first of them is the mark's.

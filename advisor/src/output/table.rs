@@ -1,6 +1,6 @@
 //! Tables for people: columns aligned, no lines drawn, cut to the screen where there is one.
 
-use crate::screen::Style;
+use crate::output::terminal::Style;
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, presets};
 
 /// A table in the making.
