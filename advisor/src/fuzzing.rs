@@ -1,9 +1,9 @@
 //! What fuzzing calls: each reader of text or bytes that somebody else wrote, with nothing taken from
 //! this machine. A property that does not hold is a panic.
 
+use crate::analysis::classify::{IdsChanged, RunFacts, class};
+use crate::analysis::profile::Profile;
 use crate::diff::{engine_command, file_text, manifest, nixos, unit};
-use crate::learn::class::{IdsChanged, RunFacts, class};
-use crate::learn::profile::Profile;
 use crate::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;

@@ -12,6 +12,7 @@ macro_rules! say {
     }};
 }
 
+mod analysis;
 mod caps;
 mod completions;
 mod diff;
@@ -27,8 +28,6 @@ mod launcher_file;
 mod learn;
 mod lint;
 mod list;
-mod meaning;
-mod observation;
 mod output;
 mod place;
 mod policy_source;

@@ -2,8 +2,8 @@
 
 use super::table::{last_of_kernel, object, style};
 use super::{Form, SCHEMA, named};
+use crate::analysis::capability_risk;
 use crate::in_force;
-use crate::meaning;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
 use crate::output::terminal::Style;
@@ -34,7 +34,7 @@ pub fn print(names: &[String], form: Form) -> Result<()> {
 }
 
 fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
-    let meaning = meaning::of(one);
+    let meaning = capability_risk::of(one);
     page.heading(&format!("{one} ({})", one.number()));
     let since = TABLE[usize::from(one.number())].since;
     let here = if last.is_some_and(|last| one.number() > last) { ", and this kernel has it not" } else { "" };

@@ -2,7 +2,7 @@
 
 use super::holders::{self, Holder, brief};
 use super::{Form, SCHEMA, mask, tree};
-use crate::meaning;
+use crate::analysis::capability_risk;
 use crate::output::outcome::Looked;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
@@ -228,7 +228,7 @@ fn entries(one: &Holder, known: CapabilitySet) -> Vec<Entry<'static>> {
         ("user namespace", namespace),
     ];
     let sets = one.sets().map(|(name, set)| {
-        let root = if name == "bounding" { CapabilitySet::EMPTY } else { meaning::root_alone(set) };
+        let root = if name == "bounding" { CapabilitySet::EMPTY } else { capability_risk::root_alone(set) };
         let style = if root.is_empty() { Style::Plain } else { Style::Red };
         (
             name,

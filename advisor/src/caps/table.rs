@@ -1,7 +1,8 @@
 //! All capabilities in one table.
 
 use super::{Form, SCHEMA};
-use crate::meaning::{self, Closeness};
+use crate::analysis::capability_risk;
+use crate::analysis::capability_risk::Closeness;
 use crate::output::table::Table;
 use crate::output::terminal;
 use crate::output::terminal::Style;
@@ -31,7 +32,7 @@ pub fn last_of_kernel() -> Option<u8> {
 
 /// One capability, for programs.
 pub fn object(one: Capability, last: Option<u8>) -> Value {
-    let meaning = meaning::of(one);
+    let meaning = capability_risk::of(one);
     json!({
         "number": one.number(),
         "name": one.name(),
@@ -60,7 +61,7 @@ fn text(last: Option<u8>, width: u16, styled: bool) -> String {
         styled,
     );
     for one in Capability::all() {
-        let (meaning, row) = (meaning::of(one), &TABLE[usize::from(one.number())]);
+        let (meaning, row) = (capability_risk::of(one), &TABLE[usize::from(one.number())]);
         let unknown = last.is_some_and(|last| one.number() > last);
         let follows =
             if meaning.escalation.is_empty() { String::new() } else { format!("\n→ {}", meaning.escalation) };

@@ -2,7 +2,7 @@
 
 use super::holders::{self, Holder, brief};
 use super::{Form, SCHEMA, show};
-use crate::meaning;
+use crate::analysis::capability_risk;
 use crate::output::outcome::Looked;
 use crate::output::page::counted;
 use crate::output::table::Table;
@@ -122,7 +122,7 @@ fn row(table: &mut Table, node: &Node, user: &str, lines: &str, known: Capabilit
     let Node { process, differ } = node;
     let rights = &process.rights;
     let held = rights.effective.union(rights.permitted);
-    let style = if !meaning::root_alone(held).is_empty() {
+    let style = if !capability_risk::root_alone(held).is_empty() {
         Style::Red
     } else if process.holds_any() {
         Style::Yellow

@@ -2,8 +2,8 @@
 
 use super::side::{Side, all, shown};
 use super::{engine, engine_command, file_text, manifest, nixos, unit, unit_files};
+use crate::analysis::profile::Profile;
 use crate::elsewhere::Elsewhere;
-use crate::learn::profile::Profile;
 use crate::policy_source;
 use crate::{hinted, process, reason};
 use anyhow::{Context, Result};

@@ -2,7 +2,8 @@
 
 use super::compare::{Difference, Stated};
 use super::side::{Side, shown};
-use crate::meaning::{self, Closeness};
+use crate::analysis::capability_risk;
+use crate::analysis::capability_risk::Closeness;
 use crate::output::table::Table;
 use crate::output::terminal::Style;
 use anyhow::{Context, Result};
@@ -94,7 +95,7 @@ fn closing(difference: &Difference, width: u16, styled: bool) -> String {
     let mut sentences = Vec::new();
     for (one, other, set) in [("A", "B", difference.only_in_a), ("B", "A", difference.only_in_b)] {
         if !set.is_empty() {
-            let roots = meaning::root_alone(set);
+            let roots = capability_risk::root_alone(set);
             let is_root = match roots.iter().count() {
                 0 => String::new(),
                 _ if roots == set && set.iter().count() == 1 => ", and it is root by itself".to_owned(),
@@ -152,7 +153,7 @@ fn rows(set: CapabilitySet) -> Vec<Row> {
     let members = (0..64).filter(|bit| set.mask() >> bit & 1 != 0);
     let row = |number| match Capability::from_number(number) {
         Some(capability) => {
-            let meaning = meaning::of(capability);
+            let meaning = capability_risk::of(capability);
             Row {
                 number,
                 name: capability.name().to_owned(),

@@ -4,7 +4,8 @@
 use super::launch::Launch;
 use super::quote;
 use super::target::Target;
-use crate::meaning::{self, Closeness};
+use crate::analysis::capability_risk;
+use crate::analysis::capability_risk::Closeness;
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::Questions;
 use capwrap_core::decision::grants_for_any_arguments;
@@ -66,7 +67,7 @@ fn purpose(launch: &Launch<'_>, capability: Capability) -> String {
             whys.push(why);
         }
     }
-    if whys.is_empty() { meaning::of(capability).opens.to_owned() } else { whys.join("; ") }
+    if whys.is_empty() { capability_risk::of(capability).opens.to_owned() } else { whys.join("; ") }
 }
 
 /// The grants that are part of what is exported.
@@ -181,12 +182,13 @@ fn assumed(launch: &Launch<'_>) -> Option<String> {
 
 /// Those that come close to root, and how.
 fn dangers(caps: CapabilitySet) -> impl Iterator<Item = String> {
-    caps.iter().map(|one| (one, meaning::of(one))).filter(|(_, meaning)| meaning.closeness >= Closeness::Near).map(
-        |(one, meaning)| {
+    caps.iter()
+        .map(|one| (one, capability_risk::of(one)))
+        .filter(|(_, meaning)| meaning.closeness >= Closeness::Near)
+        .map(|(one, meaning)| {
             let how = if meaning.closeness == Closeness::Root { "is root by itself" } else { "comes close to root" };
             format!("{one} {how}: {}.", meaning.escalation)
-        },
-    )
+        })
 }
 
 fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {

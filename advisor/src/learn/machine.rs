@@ -1,6 +1,6 @@
 //! The facts about this machine that a run's evidence rests on, and a policy's conditions.
 
-use super::profile::Kernel;
+use crate::analysis::profile::Kernel;
 use anyhow::{Context, Result};
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
 use capwrap_core::policy::Policy;

@@ -1,6 +1,6 @@
 //! `capwrap merge`: learned profiles of several runs or hosts as one.
 
-use super::profile::{MAX_BYTES, Profile};
+use crate::analysis::profile::{MAX_BYTES, Profile};
 use crate::write;
 use anyhow::{Context, Result, ensure};
 use clap::Args;

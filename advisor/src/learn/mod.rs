@@ -6,23 +6,21 @@
 //! (impure)   ─────────── pure ───────────
 //! ```
 
-pub mod class;
-pub mod decide;
 mod grant;
 pub mod machine;
 pub mod merge;
-mod minimize;
 mod observe;
 mod privileged;
-pub mod profile;
 mod profile_file;
-mod propose;
 mod prove;
 mod report;
-pub mod sites;
 pub mod standing;
 mod tool;
 
+use crate::analysis::classify::{Classed, IdsChanged, RunFacts};
+use crate::analysis::needs::Needs;
+use crate::analysis::profile::{Minimized, Profile, Run};
+use crate::analysis::{classify, needs, profile, propose};
 use crate::output::terminal;
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
@@ -30,11 +28,8 @@ use crate::{hinted, in_force, roots_own, write};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use clap::Args;
-use class::{Classed, IdsChanged, RunFacts};
-use decide::Needs;
 use grant::Granted;
 use observe::{Seen, Subject, observe};
-use profile::{Minimized, Profile, Run};
 use prove::Proving;
 pub use standing::LEARNER;
 use standing::Standing;
@@ -144,7 +139,7 @@ impl Learn {
         privileged::note(&classed, &tool.path);
 
         let proof = run.minimized.clone();
-        let needs = decide::decide(&classed, granted.set, &run.lost).map(|needs| match &proof {
+        let needs = needs::decide(&classed, granted.set, &run.lost).map(|needs| match &proof {
             Some(proof) => needs.proven(proof.kept, proof.removed),
             None => needs,
         });
@@ -191,7 +186,7 @@ impl Learn {
             no_new_privs: tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs),
             kernel: machine::version(&kernel.release)?,
         };
-        let mut classed = class::class_all(seen.counted.processes(), &facts);
+        let mut classed = classify::class_all(seen.counted.processes(), &facts);
         privileged::set_apart(&mut classed, &tool.path);
         let run = Run {
             id: String::new(),
@@ -236,7 +231,7 @@ impl Learn {
         tool: &Tool,
         granted: &Granted,
         run: Run,
-        needs: Result<Needs, decide::Refusal>,
+        needs: Result<Needs, needs::Refusal>,
         proof: Option<Minimized>,
         earlier: Option<Profile>,
     ) -> Result<()> {
@@ -312,12 +307,12 @@ impl Learn {
 }
 
 /// Adds to a count, which stops at the most there is: a profile may come from anywhere.
-fn count(all: &mut u64, times: u64) {
+pub fn count(all: &mut u64, times: u64) {
     *all = all.saturating_add(times);
 }
 
 fn needed(classed: &[Classed]) -> CapabilitySet {
-    decide::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
+    needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
 }
 
 /// Whom it ran as.

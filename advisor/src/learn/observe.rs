@@ -1,6 +1,6 @@
 //! The impure edge of learning: one run of the command under the probe.
 
-use super::profile::Exit;
+use crate::analysis::profile::Exit;
 use crate::probe::{self, BackEnd, Counted, Losses, Tally};
 use crate::run::{self, Ending, Limits, Output, Plan, User};
 use anyhow::Result;

@@ -1,7 +1,7 @@
 //! Programs that bring privileges of their own: setuid, setgid, or with file capabilities. What
 //! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
 
-use super::class::{Class, Classed};
+use crate::analysis::classify::{Class, Classed};
 use crate::hinted;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ fn brings_privileges(program: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learn::class::{class, tests};
+    use crate::analysis::classify::{class, tests};
 
     #[test]
     fn what_a_setuid_program_is_granted_is_not_the_tools() {

@@ -1,6 +1,6 @@
 //! The profile beside a policy: the evidence of every run that refined it.
 
-use super::profile::{MAX_BYTES, Profile};
+use crate::analysis::profile::{MAX_BYTES, Profile};
 use crate::in_force;
 use anyhow::{Context, Result, ensure};
 use std::io::Read;

@@ -1,7 +1,8 @@
 //! The impure edge of --minimize: the runs, their judgement, and what is shown meanwhile.
 
-use super::minimize::{self, Proof, Start, Trial};
 use super::observe::{Seen, Subject, observe};
+use crate::analysis::minimize;
+use crate::analysis::minimize::{Proof, Start, Trial};
 use crate::run::{Ending, Limits, Output};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;

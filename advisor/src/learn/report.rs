@@ -1,10 +1,10 @@
 //! What people see of a run: what was asked, what is needed, and how the policy would change.
 
-use super::class::Class;
 use super::count;
-use super::decide::{Needs, Refusal};
-use super::profile::{Check, Minimized};
-use crate::observation::Verdict;
+use crate::analysis::classify::Class;
+use crate::analysis::needs::{Needs, Refusal};
+use crate::analysis::observation::Verdict;
+use crate::analysis::profile::{Check, Minimized};
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -230,12 +230,12 @@ fn left_out(checks: &[Check]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::class::class;
-    use super::super::class::tests::{denied, granted, with_everything};
-    use super::super::decide::decide;
-    use super::super::profile::checks;
     use super::*;
-    use crate::observation::{Observation, Target};
+    use crate::analysis::classify::class;
+    use crate::analysis::classify::tests::{denied, granted, with_everything};
+    use crate::analysis::needs::decide;
+    use crate::analysis::observation::{Observation, Target};
+    use crate::analysis::profile::checks;
 
     const NARROW: Look = Look { width: 80, styled: false, verbose: false };
     const WIDE: Look = Look { width: 120, ..NARROW };

@@ -3,7 +3,7 @@
 use super::escapes;
 use super::found::{Found, Severity};
 use super::places::{Places, Step};
-use crate::meaning;
+use crate::analysis::capability_risk;
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::policy::{Children, Delivery, Grant, Policy};
@@ -74,12 +74,12 @@ fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec
 }
 
 fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
-    let root = meaning::root_alone(caps);
+    let root = capability_risk::root_alone(caps);
     let first = root.iter().next()?;
     let message = if root.iter().count() > 1 {
         format!("{root} amount to root, each by itself")
     } else {
-        format!("{root} amounts to root: {}", meaning::of(first).escalation)
+        format!("{root} amounts to root: {}", capability_risk::of(first).escalation)
     };
     Some(Found::warning("amounts-to-root", span, message).help(
         "whoever can make the tool use it as they like is root: say so in the summary (\"hands over … as such\"), \

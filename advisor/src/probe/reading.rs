@@ -2,7 +2,7 @@
 
 use super::Probe;
 use super::symbols::Symbols;
-use crate::observation::{Credentials, Observation, Options, Target, Verdict};
+use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap};
 use capwrap_core::Capability;

@@ -1,9 +1,10 @@
 //! What does not change from one check to the next of its kind is looked up once.
 
-use super::options;
+use crate::analysis::call_sites;
+use crate::analysis::call_sites::{Given, Meaning};
+use crate::analysis::check_options;
+use crate::analysis::observation::{Observation, Options};
 use crate::learn::machine;
-use crate::learn::sites::{self, Given, Meaning};
-use crate::observation::{Observation, Options};
 use crate::probe::{Names, Probe};
 use anyhow::Result;
 use capwrap_core::decision::facts::KernelVersion;
@@ -62,9 +63,9 @@ impl Describer {
 
     fn judged(&self, observation: Observation, target_namespace: u32) -> Described {
         // What depends on the whole run is not known while it goes on.
-        let site = sites::site(&observation, self.kernel, |given| given == Given::Any);
+        let site = call_sites::site(&observation, self.kernel, |given| given == Given::Any);
         Described {
-            options: observation.options.or_else(|| options::told_by(&observation.call_site)),
+            options: observation.options.or_else(|| check_options::told_by(&observation.call_site)),
             target_namespace,
             speculative: site.is_some_and(|site| matches!(site.meaning, Meaning::Speculative)),
             why: site.map(|site| site.why),

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::describe::Described;
 use super::lines;
-use crate::observation::{Credentials, Target};
+use crate::analysis::observation::{Credentials, Target};
 use anyhow::Result;
 use capwrap_ebpf::Event;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::describe::Described;
-use crate::observation::{Target, Verdict};
+use crate::analysis::observation::{Target, Verdict};
 use capwrap_core::text::printable;
 use capwrap_ebpf::Event;
 use std::ffi::OsStr;
@@ -164,8 +164,8 @@ pub const fn target(target: Target) -> &'static str {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::learn::class::tests::denied;
-    use crate::observation::Options;
+    use crate::analysis::classify::tests::denied;
+    use crate::analysis::observation::Options;
     use jiff::tz::TimeZone;
 
     pub fn event() -> Event {

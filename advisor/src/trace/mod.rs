@@ -9,7 +9,6 @@ mod clock;
 mod describe;
 mod json;
 mod lines;
-mod options;
 mod scope;
 mod summary;
 

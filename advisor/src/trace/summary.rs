@@ -2,7 +2,7 @@
 
 use super::describe::Described;
 use super::lines::{self, Look};
-use crate::observation::{Target, Verdict};
+use crate::analysis::observation::{Target, Verdict};
 use capwrap_core::Capability;
 use capwrap_core::text::printable;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};

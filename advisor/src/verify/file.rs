@@ -2,7 +2,7 @@
 
 use super::installed::{Installed, Unread};
 use super::judged::{Fix, Judged};
-use crate::meaning;
+use crate::analysis::capability_risk;
 use crate::output::finding::Line;
 use crate::place::Opening;
 use capwrap_core::CapabilitySet;
@@ -88,7 +88,7 @@ pub fn judged(attribute: &Attribute) -> String {
         Some(root) => format!("in user namespaces whose root is uid {root}, "),
         None => String::new(),
     };
-    let root = meaning::root_alone(*permitted);
+    let root = capability_risk::root_alone(*permitted);
     let beyond = permitted.mask() >> capwrap_core::TABLE.len() != 0;
     let said = if permitted.is_empty() && inheritable.is_empty() {
         "it carries the empty set: whoever executes it loses the ambient set".to_owned()
@@ -97,7 +97,7 @@ pub fn judged(attribute: &Attribute) -> String {
     } else if root.is_empty() {
         "whoever may execute it has them".to_owned()
     } else {
-        let how = root.iter().next().map_or("", |first| meaning::of(first).escalation);
+        let how = root.iter().next().map_or("", |first| capability_risk::of(first).escalation);
         format!(
             "whoever may execute it can become root: {}{}",
             brief(root),

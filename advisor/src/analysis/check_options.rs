@@ -1,7 +1,7 @@
 //! The options of a check where the back end does not carry them: from the call site, as far as it
 //! tells.
 
-use crate::observation::Options;
+use crate::analysis::observation::Options;
 
 const AUDITED: Options = Options { audited: true, inset_id: false };
 const NOT_AUDITED: Options = Options { audited: false, inset_id: false };

@@ -3,7 +3,7 @@
 //! Pure but for the runs, which the caller makes: the order and the judgement are tested without
 //! running anything.
 
-use crate::meaning::rank;
+use crate::analysis::capability_risk::rank;
 use anyhow::{Result, bail};
 use capwrap_core::CapabilitySet;
 

@@ -3,8 +3,8 @@
 //! What the administrator wrote stays as it is, comments and all: what is missing comes as one
 //! `[[grant]]` more, and only what a proof showed to be needless is taken out of those that held.
 
-use super::decide::{Evidence, Need, Needs};
-use crate::meaning;
+use crate::analysis::capability_risk;
+use crate::analysis::needs::{Evidence, Need, Needs};
 use anyhow::{Context, Result};
 use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
@@ -190,7 +190,7 @@ fn whole(proposal: &Proposal) -> String {
     for need in &proposal.needs.needed {
         let Need { capability, .. } = need;
         // Whoever reads it before it is put in force is to see what that means.
-        text += &format!("\n# {capability} opens: {}\n", meaning::of(*capability).opens);
+        text += &format!("\n# {capability} opens: {}\n", capability_risk::of(*capability).opens);
         text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
     text += if proposal.starts_others {
@@ -249,11 +249,11 @@ fn place(evidence: &Evidence) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::class::class;
-    use super::super::class::tests::{denied, granted, with_everything, with_nothing};
-    use super::super::decide::decide;
     use super::*;
-    use crate::observation::Observation;
+    use crate::analysis::classify::class;
+    use crate::analysis::classify::tests::{denied, granted, with_everything, with_nothing};
+    use crate::analysis::needs::decide;
+    use crate::analysis::observation::Observation;
     use capwrap_core::decision;
     use capwrap_core::decision::facts::Facts;
     use capwrap_core::decision::{Outcome, Request};

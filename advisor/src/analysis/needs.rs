@@ -1,8 +1,9 @@
 //! From classed checks to what the command needs, with the evidence, or to the reason why nothing
 //! can be said.
 
-use super::class::{Class, Classed};
-use super::{count, sites};
+use crate::analysis::call_sites;
+use crate::analysis::classify::{Class, Classed};
+use crate::learn::count;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -154,7 +155,7 @@ fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need 
     let outright = about.iter().any(|check| check.observation.capability == capability);
     let mut places: BTreeMap<_, u64> = BTreeMap::new();
     for Classed { observation, .. } in &about {
-        let function = sites::telling(&observation.call_site).map(str::to_owned);
+        let function = call_sites::telling(&observation.call_site).map(str::to_owned);
         let place = (observation.executable.clone(), observation.system_call.clone(), function);
         count(places.entry(place).or_default(), observation.times);
     }
@@ -174,10 +175,10 @@ fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need 
 
 #[cfg(test)]
 mod tests {
-    use super::super::class::class;
-    use super::super::class::tests::{denied, granted, with_everything, with_nothing};
     use super::*;
-    use crate::observation::Observation;
+    use crate::analysis::classify::class;
+    use crate::analysis::classify::tests::{denied, granted, with_everything, with_nothing};
+    use crate::analysis::observation::Observation;
 
     const NONE_LOST: BTreeMap<String, u64> = BTreeMap::new();
 

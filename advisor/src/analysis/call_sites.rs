@@ -4,7 +4,7 @@
 //! of counts in full. Functions are named as kallsyms names them; several names in one group are
 //! the same place in other releases, or its caller where a compiler inlines it.
 
-use crate::observation::{Credentials, Observation, Verdict};
+use crate::analysis::observation::{Credentials, Observation, Verdict};
 use capwrap_core::decision::facts::KernelVersion;
 
 /// Functions that only lead to `cap_capable`: who asks is further out.
@@ -547,7 +547,7 @@ mod tests {
     #[test]
     fn the_narrow_half_of_a_pair_is_further_from_root() {
         for pair in EITHER_OR {
-            let rank = |name| crate::meaning::rank(Capability::parse(name).unwrap());
+            let rank = |name| crate::analysis::capability_risk::rank(Capability::parse(name).unwrap());
             assert!(rank(pair.narrow) > rank(pair.broad), "{} {}", pair.narrow, pair.broad);
         }
     }

@@ -1,8 +1,9 @@
 //! From what was seen to what each check means. Pure: the same observations give the same classes.
 
-use super::count;
-use super::sites::{self, EITHER_OR, Given, Meaning};
-use crate::observation::{Credentials, Observation, Target, Verdict};
+use crate::analysis::call_sites;
+use crate::analysis::call_sites::{EITHER_OR, Given, Meaning};
+use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
+use crate::learn::count;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};
@@ -140,7 +141,7 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
         Given::GroupsUnchanged => !run.ids_changed.groups,
         Given::NoNewPrivileges => run.no_new_privs,
     };
-    let site = sites::site(observation, run.kernel, given)?;
+    let site = call_sites::site(observation, run.kernel, given)?;
     Some(match site.meaning {
         Meaning::Speculative => (Class::Speculative, site.why.to_owned(), None),
         Meaning::Foreign => (Class::Foreign, site.why.to_owned(), None),
@@ -174,7 +175,7 @@ fn not_from_the_grant(observation: &Observation, run: &RunFacts) -> Option<Judge
 
 fn plain(observation: &Observation) -> Judgement {
     let class = if observation.verdict == Verdict::Granted { Class::Needed } else { Class::Denied };
-    let why = match sites::telling(&observation.call_site) {
+    let why = match call_sites::telling(&observation.call_site) {
         Some(function) => format!("asked by {function}"),
         None => "the kernel does not name who asked".to_owned(),
     };
@@ -248,7 +249,7 @@ impl<'o> Pairs<'o> {
 }
 
 fn place(observation: &Observation) -> Place<'_> {
-    let site = sites::beyond_machinery(&observation.call_site);
+    let site = call_sites::beyond_machinery(&observation.call_site);
     (observation.process, observation.system_call.as_deref(), site.get(1..).unwrap_or_default())
 }
 

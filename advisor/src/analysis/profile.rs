@@ -8,9 +8,10 @@
 //! is one again, in whatever order and however often they are joined. `needed` is for readers: it
 //! follows from the runs, and is worked out anew, whatever a file says, when one is read.
 
-use super::class::{Class, Classed, IdsChanged};
-use super::{count, decide};
-use crate::observation::{Credentials, Target, Verdict};
+use crate::analysis::classify::{Class, Classed, IdsChanged};
+use crate::analysis::needs;
+use crate::analysis::observation::{Credentials, Target, Verdict};
+use crate::learn::count;
 use anyhow::{Context, Result, bail, ensure};
 use capwrap_core::text::hex;
 use capwrap_core::{Capability, CapabilitySet};
@@ -230,7 +231,7 @@ impl Run {
     pub fn needed(&self) -> CapabilitySet {
         match &self.minimized {
             Some(minimized) => minimized.kept,
-            None => decide::needed(self.checks.iter().map(|check| (check.class, check.capability, check.instead))),
+            None => needs::needed(self.checks.iter().map(|check| (check.class, check.capability, check.instead))),
         }
     }
 
@@ -382,10 +383,10 @@ mod names {
 
 #[cfg(test)]
 pub mod tests {
-    use super::super::class::tests::{granted, with_everything};
-    use super::super::class::{RunFacts, class};
     use super::*;
-    use crate::observation::Observation;
+    use crate::analysis::classify::tests::{granted, with_everything};
+    use crate::analysis::classify::{RunFacts, class};
+    use crate::analysis::observation::Observation;
     use proptest::prelude::*;
 
     /// A run of /usr/bin/tool that saw these observations.
