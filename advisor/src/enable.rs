@@ -1,8 +1,11 @@
 //! `capwrap enable` and `capwrap disable`.
 
-use crate::launcher_file::{self, inheritable, permitted};
-use crate::template::{self, Change};
-use crate::{hinted, in_force, policy_source, roots_own, write};
+use crate::hinted;
+use crate::store::file_caps;
+use crate::store::file_caps::{inheritable, permitted};
+use crate::store::policy_edit;
+use crate::store::policy_edit::Change;
+use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
@@ -46,12 +49,12 @@ pub struct Disable {
 impl Enable {
     pub fn run(self) -> Result<()> {
         let _alone = alone("enable")?;
-        let launcher = self.launcher.unwrap_or_else(launcher_file::installed);
+        let launcher = self.launcher.unwrap_or_else(file_caps::installed);
         let Some(name) = self.name else { return give_what_is_needed(&launcher) };
-        let source = policy_source::find(&name)?;
+        let source = policy_lookup::find(&name)?;
         // Of a text that others could have written nothing is known, least of all who may.
-        let before = roots_own::text(&source)?;
-        let already = source == in_force::path(&name);
+        let before = trusted_file::text(&source)?;
+        let already = source == enabled::path(&name);
         let mut change = Change {
             users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
             groups: self.groups.iter().map(|group| known_group(group)).collect::<Result<_>>()?,
@@ -59,17 +62,17 @@ impl Enable {
             sha256: None,
             keeps_allowed: already,
         };
-        let mut text = template::apply(&before, &change)?;
+        let mut text = policy_edit::apply(&before, &change)?;
         if self.pin {
-            let tool = first_tool(&policy_source::read(&text, &source)?)
+            let tool = first_tool(&policy_lookup::read(&text, &source)?)
                 .with_context(|| format!("no tool of {name} to pin"))?;
             change = Change { sha256: Some(digest(&tool)?), ..Change::default() };
-            text = template::apply(&text, &change)?;
+            text = policy_edit::apply(&text, &change)?;
         }
-        let policy = policy_source::read(&text, &source)?;
+        let policy = policy_lookup::read(&text, &source)?;
         let mark = Mark::of(&policy)?;
         if !already || text != before {
-            write::replace(&in_force::path(&name), &text)?;
+            atomic_write::replace(&enabled::path(&name), &text)?;
         }
         show(&name, &policy, &source, already);
         mark.map_or(Ok(()), |mark| mark.set())?;
@@ -80,9 +83,9 @@ impl Enable {
 impl Disable {
     pub fn run(self) -> Result<()> {
         let _alone = alone("disable")?;
-        let path = in_force::path(policy_source::checked(&self.name)?);
+        let path = enabled::path(policy_lookup::checked(&self.name)?);
         if !path.exists() {
-            let names = in_force::names()?;
+            let names = enabled::names()?;
             let near = nearest::name(&self.name, names.iter().map(String::as_str));
             return Err(hinted(
                 format!("no policy for {:?} is in force", self.name),
@@ -90,15 +93,15 @@ impl Disable {
             ));
         }
         // One that others could have written has marked nothing.
-        let policy = in_force::read(&path).ok();
-        in_force::make_directory(Path::new(policy_source::DISABLED))?;
-        let kept = Path::new(policy_source::DISABLED).join(format!("{}.toml", self.name));
+        let policy = enabled::read(&path).ok();
+        enabled::make_directory(Path::new(policy_lookup::DISABLED))?;
+        let kept = Path::new(policy_lookup::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: out of force; kept as {}", self.name, kept.display());
         // Whatever becomes of the tool's mark, the launcher loses what nothing needs now.
         let mark = policy.map_or(Ok(None), |policy| Mark::of(&policy));
-        give_what_is_needed(&launcher_file::installed())?;
+        give_what_is_needed(&file_caps::installed())?;
         mark?.map_or(Ok(()), |mark| mark.take_away())
     }
 }
@@ -111,7 +114,7 @@ fn alone(verb: &str) -> Result<Flock<File>> {
             format!("sudo capwrap {verb} …"),
         ));
     }
-    in_force::lock()
+    enabled::lock()
 }
 
 /// A name that the local file has stays a name; one that only a directory server knows becomes a
@@ -171,7 +174,7 @@ fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
         say!("  {label}  {set}");
     }
     let from = if already { "changed in place".to_owned() } else { format!("from {}", source.display()) };
-    say!("  policy   {} ({from})", in_force::path(name).display());
+    say!("  policy   {} ({from})", enabled::path(name).display());
     if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
         say!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
     }
@@ -191,7 +194,7 @@ fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
             printable::text(&real)
         ));
     }
-    let carries = launcher_file::read(&File::open(&real).ok()?).ok()?.is_some();
+    let carries = file_caps::read(&File::open(&real).ok()?).ok()?.is_some();
     (carries && policy.exec.deliver == Delivery::Ambient).then(|| {
         let (tool, real) = (printable::text(tool), printable::text(&real));
         format!("{tool} carries file capabilities and will be refused: setcap -r {real}")
@@ -214,8 +217,8 @@ impl Mark {
         let Some(tool) = first_tool(policy).filter(|_| policy.exec.deliver == Delivery::Inheritable) else {
             return Ok(None);
         };
-        let file = roots_own::open(&tool)?;
-        Ok(Some(Self { tool, file, capabilities: launcher_file::mark(policy) }))
+        let file = trusted_file::open(&tool)?;
+        Ok(Some(Self { tool, file, capabilities: file_caps::mark(policy) }))
     }
 
     fn set(&self) -> Result<()> {
@@ -227,19 +230,19 @@ impl Mark {
     }
 
     fn write(&self, capabilities: FileCapabilities) -> Result<()> {
-        let change = change(launcher_file::read(&self.file)?.as_ref(), &capabilities);
-        launcher_file::write(&self.file, capabilities)?;
+        let change = change(file_caps::read(&self.file)?.as_ref(), &capabilities);
+        file_caps::write(&self.file, capabilities)?;
         say!("  marked   {} {change}", printable::text(&self.tool));
         Ok(())
     }
 }
 
 fn give_what_is_needed(path: &Path) -> Result<()> {
-    let file = roots_own::open(path)?;
-    let before = launcher_file::read(&file)?;
-    let needed = permitted(in_force::needed()?);
+    let file = trusted_file::open(path)?;
+    let before = file_caps::read(&file)?;
+    let needed = permitted(enabled::needed()?);
     let change = change(before.as_ref(), &needed);
-    launcher_file::write(&file, needed)?;
+    file_caps::write(&file, needed)?;
     say!("launcher {} carries {change}", path.display());
     Ok(())
 }

@@ -23,22 +23,17 @@ mod explain;
 mod export;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod in_force;
-mod launcher_file;
 mod learn;
 mod lint;
 mod list;
 mod output;
 mod place;
-mod policy_source;
 mod probe;
 mod process;
-mod roots_own;
 mod run;
-mod template;
+mod store;
 mod trace;
 mod verify;
-mod write;
 
 use capwrap_core::text::printable;
 use clap::error::ErrorKind;

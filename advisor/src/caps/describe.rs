@@ -3,10 +3,10 @@
 use super::table::{last_of_kernel, object, style};
 use super::{Form, SCHEMA, named};
 use crate::analysis::capability_risk;
-use crate::in_force;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
 use crate::output::terminal::Style;
+use crate::store::enabled;
 use anyhow::Result;
 use capwrap_core::{Capability, TABLE};
 use serde_json::json;
@@ -55,10 +55,10 @@ fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
 /// The policies in force that can hand it over.
 fn policies(one: Capability) -> String {
     let grants = |name: &String| {
-        let policy = in_force::read(&in_force::path(name)).ok()?;
+        let policy = enabled::read(&enabled::path(name)).ok()?;
         let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
         all.contains(one).then(|| name.clone())
     };
-    let names: Vec<String> = in_force::names().unwrap_or_default().iter().filter_map(grants).collect();
+    let names: Vec<String> = enabled::names().unwrap_or_default().iter().filter_map(grants).collect();
     if names.is_empty() { "by no policy in force".to_owned() } else { format!("by {}", names.join(", ")) }
 }

@@ -47,7 +47,7 @@ impl Completions {
 /// The part of a script that does not depend on the definitions, with the places of files in it.
 fn fixed(text: &str) -> String {
     text.replace("@POLICIES@", capwrap_core::paths::POLICIES)
-        .replace("@TEMPLATES@", &crate::policy_source::templates().display().to_string())
+        .replace("@TEMPLATES@", &crate::store::policy_lookup::templates().display().to_string())
 }
 
 /// A word between single quotes, for a POSIX shell.

@@ -4,7 +4,7 @@ use super::side::{Side, all, shown};
 use super::{engine, engine_command, file_text, manifest, nixos, unit, unit_files};
 use crate::analysis::profile::Profile;
 use crate::elsewhere::Elsewhere;
-use crate::policy_source;
+use crate::store::policy_lookup;
 use crate::{hinted, process, reason};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
@@ -63,7 +63,7 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
         let text = text_of(Path::new(path))?;
         return of_text(&text, path, picked, asked);
     }
-    of_policy(&policy_source::load(word)?.policy, asked)
+    of_policy(&policy_lookup::load(word)?.policy, asked)
 }
 
 /// `FILE#NAME`, where no file has the whole as its name.
@@ -214,7 +214,7 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
         return Err(hinted(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
     }
     let said = match form {
-        Form::Policy => Some(of_policy(&policy_source::read(text, Path::new(name))?, asked)?),
+        Form::Policy => Some(of_policy(&policy_lookup::read(text, Path::new(name))?, asked)?),
         Form::Unit => Some(unit::side(&unit::assignments(text, name)?, "systemd unit")),
         Form::Json => {
             let value: serde_json::Value = serde_json::from_str(text)

@@ -3,7 +3,8 @@
 use super::facts::{Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried};
 use super::sysctls;
 use crate::process::UserNamespace;
-use crate::{in_force, launcher_file, probe, reason};
+use crate::store::{enabled, file_caps};
+use crate::{probe, reason};
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::decision::authorise::{Caller, LocalAccounts, authorise};
@@ -144,8 +145,8 @@ fn mount(info: MountInfo) -> Mount {
 }
 
 fn launcher(kernel: &Kernel, rights: &Rights) -> Launcher {
-    let path = launcher_file::installed();
-    let policies = match in_force::names() {
+    let path = file_caps::installed();
+    let policies = match enabled::names() {
         Ok(names) if names.is_empty() && !Path::new(paths::POLICIES).exists() => Reading::Absent,
         Ok(names) => Reading::Is(names.into_iter().map(|name| policy(name, kernel, rights)).collect()),
         Err(error) => Reading::Unreadable(error.root_cause().to_string()),
@@ -178,7 +179,7 @@ fn launcher_as_it_is(path: &Path, about: &std::fs::Metadata) -> LauncherFile {
 }
 
 fn policy(name: String, kernel: &Kernel, rights: &Rights) -> InForce {
-    let read = in_force::read(&in_force::path(&name)).map_err(|error| format!("{error:#}"));
+    let read = enabled::read(&enabled::path(&name)).map_err(|error| format!("{error:#}"));
     InForce { read: read.map(|policy| weigh(&name, &policy, kernel, rights)), name }
 }
 

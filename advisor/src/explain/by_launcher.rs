@@ -3,7 +3,8 @@
 
 use super::Asked;
 use super::paint::paint;
-use crate::{hinted, launcher_file, reason};
+use crate::store::file_caps;
+use crate::{hinted, reason};
 use anyhow::Result;
 use std::ffi::OsString;
 use std::io::Write;
@@ -12,7 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 /// Becomes `capwrap --explain`, or paints what it says.
 pub fn explain(asked: &Asked, styled: bool) -> Result<ExitCode> {
-    let path = launcher_file::installed();
+    let path = file_caps::installed();
     let mut launcher = Command::new(&path);
     launcher.args(words(asked));
     let failed = |error: std::io::Error| {

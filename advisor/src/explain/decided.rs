@@ -4,9 +4,10 @@ use super::Asked;
 use super::here::{self, Rights};
 use super::json::{self, About, Told};
 use crate::elsewhere::Machine;
+use crate::hinted;
 use crate::list::caller::{Asking, allowed, until};
-use crate::policy_source::Source;
-use crate::{hinted, in_force};
+use crate::store::enabled;
+use crate::store::policy_lookup::Source;
 use anyhow::Result;
 use capwrap_core::decision;
 use capwrap_core::decision::Decision;
@@ -31,7 +32,7 @@ pub struct Decided {
 pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
     let mut facts = machine.map_or_else(|| here::facts(&source.policy), |machine| Ok(machine.known(&source.policy)))?;
     let rights = if machine.is_none() { Some(here::rights()?) } else { None };
-    let is_in_force = source.path == in_force::path(&source.name);
+    let is_in_force = source.path == enabled::path(&source.name);
     facts.uid0 = who.is_root();
     // Root's is whole, where nobody says otherwise.
     let lacks = machine.map_or(CapabilitySet::EMPTY, |machine| machine.bounding_lacks);

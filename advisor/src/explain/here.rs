@@ -3,7 +3,8 @@
 
 use crate::elsewhere::settled;
 use crate::learn::machine;
-use crate::{launcher_file, process, roots_own};
+use crate::process;
+use crate::store::{file_caps, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::condition::Probe;
@@ -71,7 +72,7 @@ pub struct Rights {
 /// Looks them up.
 pub fn rights() -> Result<Rights> {
     let own = process::rights(Path::new("/proc/self")).context("cannot read /proc/self/status")?;
-    let carried = roots_own::open(&launcher_file::installed()).and_then(|file| launcher_file::read(&file));
+    let carried = trusted_file::open(&file_caps::installed()).and_then(|file| file_caps::read(&file));
     Ok(Rights {
         bounding: own.bounding,
         no_new_privs: own.no_new_privs == Some(true),

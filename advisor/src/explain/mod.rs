@@ -13,7 +13,8 @@ mod paint;
 use crate::elsewhere::{Elsewhere, Machine};
 use crate::list::caller::Asking;
 use crate::output::terminal;
-use crate::{REFUSED, hinted, in_force, policy_source, tell};
+use crate::store::{enabled, policy_lookup};
+use crate::{REFUSED, hinted, tell};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::Request;
@@ -83,7 +84,7 @@ impl Explain {
         // The launcher looks at these by itself.
         asked.request.drop = asked.request.drop.union(of_variable("CAPWRAP_DROP")?);
         asked.request.add = asked.request.add.union(of_variable("CAPWRAP_ADD")?);
-        let source = policy_source::load(&asked.tool)?;
+        let source = policy_lookup::load(&asked.tool)?;
         let who = Asking::now()?;
         let mut would_run = true;
         let mut told = Vec::new();
@@ -136,8 +137,8 @@ impl Explain {
 
 /// Whether the launcher would look at it. Where that cannot be told, the launcher tells why.
 fn is_in_force(tool: &str) -> bool {
-    let is_name = !policy_source::is_path(tool) && capwrap_core::policy::is_name(tool);
-    is_name && in_force::path(tool).try_exists().unwrap_or(true)
+    let is_name = !policy_lookup::is_path(tool) && capwrap_core::policy::is_name(tool);
+    is_name && enabled::path(tool).try_exists().unwrap_or(true)
 }
 
 fn of_variable(name: &str) -> Result<CapabilitySet> {

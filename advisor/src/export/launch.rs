@@ -2,7 +2,7 @@
 
 use super::mount::Mount;
 use crate::hinted;
-use crate::policy_source::Source;
+use crate::store::policy_lookup::Source;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::Facts;

@@ -15,7 +15,7 @@ mod systemd;
 mod target;
 
 use crate::elsewhere::Elsewhere;
-use crate::{policy_source, write};
+use crate::store::{atomic_write, policy_lookup};
 use anyhow::{Context, Result};
 use clap::Args;
 use launch::Launch;
@@ -43,14 +43,14 @@ pub struct Export {
 
 impl Export {
     pub fn run(&self) -> Result<()> {
-        let source = policy_source::load(&self.policy)?;
+        let source = policy_lookup::load(&self.policy)?;
         let facts = self.elsewhere.facts(&source.policy)?;
         let launch = Launch::of(&source, &facts, self.mode.as_deref())?;
         let text = text(&launch, self.to)?;
         match &self.output {
             Some(path) => {
                 let path = std::path::absolute(path).with_context(|| format!("cannot write {}", path.display()))?;
-                write::replace(&path, &text)
+                atomic_write::replace(&path, &text)
             }
             None => {
                 say!("{}", text.trim_end());

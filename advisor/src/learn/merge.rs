@@ -1,7 +1,7 @@
 //! `capwrap merge`: learned profiles of several runs or hosts as one.
 
 use crate::analysis::profile::{MAX_BYTES, Profile};
-use crate::write;
+use crate::store::atomic_write;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::fs::File;
@@ -24,7 +24,7 @@ impl Merge {
         let merged = profiles.into_iter().fold(Profile::of([]), Profile::union);
         let json = merged.to_json()?;
         match self.output {
-            Some(path) => write::replace(&path, &json),
+            Some(path) => atomic_write::replace(&path, &json),
             None => {
                 say!("{}", json.trim_end());
                 Ok(())

@@ -11,7 +11,6 @@ pub mod machine;
 pub mod merge;
 mod observe;
 mod privileged;
-mod profile_file;
 mod prove;
 mod report;
 pub mod standing;
@@ -21,10 +20,12 @@ use crate::analysis::classify::{Classed, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
+use crate::hinted;
 use crate::output::terminal;
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
-use crate::{hinted, in_force, roots_own, write};
+use crate::store::profiles;
+use crate::store::{atomic_write, enabled, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use clap::Args;
@@ -116,7 +117,7 @@ impl Learn {
         }
         let granted = Granted::by(&tool, &self.command[1..])?;
         // Before the run: what it takes long to see is not to be lost over a damaged file.
-        let earlier = profile_file::read(&profile_file::of(&tool.name))?;
+        let earlier = profiles::read(&profiles::of(&tool.name))?;
         let user = if matches!(standing, Standing::Root(_)) { Some(self.meant_for()?) } else { None };
         let way = standing.way(&tool, &self.command, &granted);
         let subject = Subject {
@@ -238,12 +239,12 @@ impl Learn {
         let this = Profile::of([run]);
         let run = &this.runs()[0];
         if let Some(file) = &self.output {
-            write::replace(file, &this.to_json()?)?;
+            atomic_write::replace(file, &this.to_json()?)?;
         }
         if self.json {
             say!("{}", this.to_json()?.trim_end());
         }
-        let beside = profile_file::of(&tool.name);
+        let beside = profiles::of(&tool.name);
         let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
         // What was not granted, or what an earlier run needed, is not removable.
         let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
@@ -279,7 +280,7 @@ impl Learn {
             proven: proof.as_ref().map_or(CapabilitySet::EMPTY, |proof| granted.set.without(proof.kept)),
             starts_others: run.executables.len() > 1,
         })?;
-        let file = in_force::path(&tool.name);
+        let file = enabled::path(&tool.name);
         if !self.json {
             self.show_change(&file, tool, before, &after);
         }
@@ -333,11 +334,11 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let in_force = tool.policy.as_ref().filter(|found| found.in_force);
     // From here on nobody else changes what is in force, and what others changed meanwhile stays: a run takes its time.
-    let _alone = in_force::lock()?;
+    let _alone = enabled::lock()?;
     // The evidence first: a policy never says more than its evidence.
-    let all = profile_file::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
-    write::replace(beside, &all.to_json()?)?;
-    let now = if file.exists() { Some(roots_own::text(file)?) } else { None };
+    let all = profiles::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
+    atomic_write::replace(beside, &all.to_json()?)?;
+    let now = if file.exists() { Some(trusted_file::text(file)?) } else { None };
     if now.as_deref() != in_force.map(|found| found.text.as_str()) {
         return Err(hinted(
             format!(
@@ -352,7 +353,7 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
         crate::note(&format!("the evidence is in {}", beside.display()));
         return Ok(());
     }
-    write::replace(file, text)?;
+    atomic_write::replace(file, text)?;
     let done = if in_force.is_some() { "changed" } else { "written, and in force" };
     crate::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
     crate::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));

@@ -1,8 +1,9 @@
 //! With what rights learning is done: root hands everything over; a user with what loading the probe
 //! takes learns what a command is denied; others start the learner that a policy allows.
 
+use crate::hinted;
 use crate::probe::rights;
-use crate::{hinted, in_force};
+use crate::store::enabled;
 use anyhow::{Error, Result};
 use caps::CapSet;
 use capwrap_core::paths;
@@ -95,7 +96,7 @@ pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item
             format!("capwrap explain {LEARNER} tells what it grants here, and what not"),
         );
     }
-    if !in_force::path(LEARNER).exists() {
+    if !enabled::path(LEARNER).exists() {
         return hinted(
             format!("{doing} takes root, or {}, and neither is here", rights::joined(rights::taken(), " and ")),
             format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),

@@ -1,6 +1,6 @@
 //! Which file a command is, and which policy is its.
 
-use crate::{in_force, roots_own};
+use crate::store::{enabled, trusted_file};
 use anyhow::{Context, Result, bail};
 use capwrap_core::paths;
 use capwrap_core::policy;
@@ -53,11 +53,11 @@ impl Tool {
 
 fn policy_of(name: &str) -> Result<Option<Found>> {
     let shipped = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
-    for (path, in_force) in [(in_force::path(name), true), (shipped, false)] {
+    for (path, in_force) in [(enabled::path(name), true), (shipped, false)] {
         if !path.exists() {
             continue;
         }
-        let text = roots_own::text(&path)?;
+        let text = trusted_file::text(&path)?;
         let policy = Policy::read(&text).with_context(|| format!("{} is no policy", path.display()))?;
         return Ok(Some(Found { text, policy, in_force }));
     }

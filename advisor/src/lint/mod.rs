@@ -16,7 +16,8 @@ mod system;
 
 use crate::output::outcome::Looked;
 use crate::output::terminal;
-use crate::{hinted, in_force, policy_source, reason};
+use crate::store::{enabled, policy_lookup};
+use crate::{hinted, reason};
 use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
@@ -75,7 +76,7 @@ impl Lint {
             say!("{}", schema::text()?);
             return Ok(Looked::Clean);
         }
-        let words = if self.words.is_empty() { in_force::names()? } else { self.words.clone() };
+        let words = if self.words.is_empty() { enabled::names()? } else { self.words.clone() };
         if words.is_empty() {
             return Err(hinted("no policy is in force", "name a file: capwrap lint FILE"));
         }
@@ -91,8 +92,8 @@ impl Lint {
     fn file(&self, word: &str) -> Result<Linted> {
         let path = match word {
             "-" => PathBuf::from("-"),
-            word if policy_source::is_path(word) => PathBuf::from(word),
-            word => policy_source::find(word)?,
+            word if policy_lookup::is_path(word) => PathBuf::from(word),
+            word => policy_lookup::find(word)?,
         };
         let name = if word == "-" { "standard input".to_owned() } else { printable::text(&path) };
         let bytes = match if word == "-" { read(io::stdin()) } else { File::open(&path).and_then(read) } {

@@ -13,7 +13,8 @@ mod show;
 use crate::explain::here;
 use crate::learn::machine;
 use crate::output::terminal;
-use crate::{in_force, policy_source, print_error};
+use crate::print_error;
+use crate::store::{enabled, policy_lookup};
 use anyhow::{Context, Result};
 use caller::Asking;
 use capwrap_core::decision::facts::Facts;
@@ -89,19 +90,19 @@ fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
 }
 
 fn candidates(which: Which) -> Result<Vec<(String, PathBuf)>> {
-    let in_force = in_force::names().with_context(|| format!("cannot list {}", paths::POLICIES))?;
+    let in_force = enabled::names().with_context(|| format!("cannot list {}", paths::POLICIES))?;
     if which != Which::Available {
-        return Ok(in_force.into_iter().map(|name| (name.clone(), in_force::path(&name))).collect());
+        return Ok(in_force.into_iter().map(|name| (name.clone(), enabled::path(&name))).collect());
     }
-    let templates = policy_source::templates();
-    let shipped = in_force::names_in(&templates)?.into_iter().filter(|name| !in_force.contains(name));
+    let templates = policy_lookup::templates();
+    let shipped = enabled::names_in(&templates)?.into_iter().filter(|name| !in_force.contains(name));
     Ok(shipped.map(|name| (name.clone(), templates.join(format!("{name}.toml")))).collect())
 }
 
 fn read(which: Which, path: &Path) -> Result<Policy> {
     match which {
-        Which::Available => policy_source::read(&policy_source::text(path)?, path),
-        Which::Own | Which::InForce => in_force::read(path),
+        Which::Available => policy_lookup::read(&policy_lookup::text(path)?, path),
+        Which::Own | Which::InForce => enabled::read(path),
     }
 }
 

@@ -6,8 +6,8 @@
 
 use super::installed::{Installed, carried};
 use super::judged::{Fix, Subject};
-use crate::launcher_file;
 use crate::output::outcome::Looked;
+use crate::store::file_caps;
 use anyhow::{Context, Result, bail};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::FileCapabilities;
@@ -82,7 +82,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
 }
 
 fn set(file: &std::fs::File, wanted: Option<&FileCapabilities>) -> Result<()> {
-    let nothing = launcher_file::permitted(capwrap_core::CapabilitySet::EMPTY);
+    let nothing = file_caps::permitted(capwrap_core::CapabilitySet::EMPTY);
     let wanted = wanted.copied().unwrap_or(nothing);
-    launcher_file::write(file, wanted)
+    file_caps::write(file, wanted)
 }

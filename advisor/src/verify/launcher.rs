@@ -4,7 +4,8 @@ use super::file::{self, shown};
 use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
 use crate::output::finding::Line;
-use crate::{launcher_file, process, reason};
+use crate::store::file_caps;
+use crate::{process, reason};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths;
 use std::path::Path;
@@ -16,7 +17,7 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
         Ok(found) => {
             lines.push(owner(&found, "launcher"));
             lines.extend(file::place(&found));
-            let wanted = launcher_file::permitted(needed);
+            let wanted = file_caps::permitted(needed);
             let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
             lines.push(file::carries(&found, wanted, ": what the policies in force need together"));
             if found.links > 1 {

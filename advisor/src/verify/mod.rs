@@ -20,7 +20,8 @@ mod tool;
 
 use crate::output::outcome::Looked;
 use crate::output::terminal;
-use crate::{hinted, in_force, launcher_file, now};
+use crate::store::{enabled, file_caps};
+use crate::{hinted, now};
 use anyhow::Result;
 use capwrap_core::text::nearest;
 use clap::Args;
@@ -77,7 +78,7 @@ impl Verify {
         if self.fix && !geteuid().is_root() {
             return Err(hinted("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
         }
-        let _alone = self.fix.then(in_force::lock).transpose()?;
+        let _alone = self.fix.then(enabled::lock).transpose()?;
         let (mut subjects, files) = self.subjects()?;
         let mut looked = Looked::Clean;
         if self.fix {
@@ -97,7 +98,7 @@ impl Verify {
             say!("{}", show::text(&subjects, looked, &look).trim_end());
         }
         if let Some(file) = &self.prometheus {
-            crate::write::replace(file, &prometheus::text(&subjects, looked, now()))?;
+            crate::store::atomic_write::replace(file, &prometheus::text(&subjects, looked, now()))?;
         }
         Ok(looked)
     }
@@ -120,7 +121,7 @@ impl Verify {
     /// The policies and files that were named.
     fn named(&self) -> Result<Vec<Subject>> {
         let (names, now) = (Names::read(), now());
-        let in_force = in_force::names()?;
+        let in_force = enabled::names()?;
         if self.words.is_empty() {
             let policies = in_force.iter().map(|name| policy::subject(name, &names, now));
             return Ok(policies.chain([launcher_itself()]).collect());
@@ -151,7 +152,7 @@ fn not_in_force(word: &str, in_force: &[String]) -> anyhow::Error {
 }
 
 fn launcher_itself() -> Subject {
-    launcher::subject(&launcher_file::installed(), in_force::needed().unwrap_or_default())
+    launcher::subject(&file_caps::installed(), enabled::needed().unwrap_or_default())
 }
 
 /// The policies whose tool this is, capwrap itself, or a file that no policy speaks of.
@@ -169,11 +170,11 @@ fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<
             }]);
         }
     };
-    if Installed::look(&launcher_file::installed()).is_ok_and(|launcher| launcher.identity == found.identity) {
+    if Installed::look(&file_caps::installed()).is_ok_and(|launcher| launcher.identity == found.identity) {
         return Ok(vec![launcher_itself()]);
     }
     let speaks = |name: &&String| {
-        let Ok(policy) = in_force::read(&in_force::path(name)) else { return false };
+        let Ok(policy) = enabled::read(&enabled::path(name)) else { return false };
         policy
             .tool
             .paths

@@ -6,7 +6,8 @@ use super::judged::{Fix, Judged, Kind, Subject};
 use super::names::{Known, Names, Of};
 use super::tool;
 use crate::output::finding::Line;
-use crate::{in_force, reason};
+use crate::reason;
+use crate::store::enabled;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use jiff::Timestamp;
 use std::io::Read;
@@ -16,7 +17,7 @@ const SOON: i64 = 14 * 24 * 60 * 60;
 
 /// Everything about the policy in force of this name.
 pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
-    let path = in_force::path(name);
+    let path = enabled::path(name);
     let found = match Installed::look(&path) {
         Ok(found) => found,
         Err(error) => {

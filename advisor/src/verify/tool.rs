@@ -7,7 +7,8 @@ use super::judged::{Fix, Judged};
 use super::names::{Names, Of};
 use super::policy::unknown;
 use crate::output::finding::Line;
-use crate::{launcher_file, reason};
+use crate::reason;
+use crate::store::file_caps;
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::{Delivery, Policy};
 use capwrap_core::text::hex;
@@ -121,7 +122,7 @@ fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
 }
 
 fn capabilities(found: &Installed, policy: &Policy) -> Judged {
-    let wanted = launcher_file::wanted_of_tool(policy);
+    let wanted = file_caps::wanted_of_tool(policy);
     if policy.file.is_some() && policy.exec.deliver == Delivery::Ambient {
         // The policy serves both: those who launch the tool, and those who use setcap alone.
         match &found.carries {

@@ -5,7 +5,7 @@ mod walk;
 use super::file;
 use super::installed::{self, Installed, Unread};
 use super::judged::{Judged, Kind, Subject};
-use crate::{in_force, launcher_file};
+use crate::store::{enabled, file_caps};
 use capwrap_core::capability::xattr::ATTRIBUTE;
 use capwrap_core::policy::FileCapabilities;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,13 +41,13 @@ impl Accounted {
                 accounted.insert(found.identity, wanted);
             }
         };
-        for name in in_force::names().unwrap_or_default() {
-            let Ok(policy) = in_force::read(&in_force::path(&name)) else { continue };
-            if let Some(wanted) = launcher_file::wanted_of_tool(&policy) {
+        for name in enabled::names().unwrap_or_default() {
+            let Ok(policy) = enabled::read(&enabled::path(&name)) else { continue };
+            if let Some(wanted) = file_caps::wanted_of_tool(&policy) {
                 policy.tool.paths.iter().for_each(|path| add(path, wanted));
             }
         }
-        add(&launcher_file::installed(), launcher_file::permitted(in_force::needed().unwrap_or_default()));
+        add(&file_caps::installed(), file_caps::permitted(enabled::needed().unwrap_or_default()));
         Self(accounted)
     }
 }

@@ -1,6 +1,7 @@
 //! A policy by its name or by its path: in force, put out of force, or shipped.
 
-use crate::{hinted, in_force};
+use crate::hinted;
+use crate::store::enabled;
 use anyhow::{Context, Result};
 use capwrap_core::paths;
 use capwrap_core::policy;
@@ -39,11 +40,11 @@ pub fn is_path(word: &str) -> bool {
 pub fn find(name: &str) -> Result<PathBuf> {
     let file = format!("{}.toml", checked(name)?);
     let templates = templates();
-    let places = [in_force::path(name), Path::new(DISABLED).join(&file), templates.join(&file)];
+    let places = [enabled::path(name), Path::new(DISABLED).join(&file), templates.join(&file)];
     if let Some(found) = places.into_iter().find(|place| place.exists()) {
         return Ok(found);
     }
-    let shipped = in_force::names_in(&templates).unwrap_or_default();
+    let shipped = enabled::names_in(&templates).unwrap_or_default();
     let near = nearest::name(name, shipped.iter().map(String::as_str));
     Err(hinted(
         format!("no policy for {name:?}: not in {}, nor shipped in {}", paths::POLICIES, templates.display()),

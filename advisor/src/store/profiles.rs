@@ -1,14 +1,14 @@
 //! The profile beside a policy: the evidence of every run that refined it.
 
 use crate::analysis::profile::{MAX_BYTES, Profile};
-use crate::in_force;
+use crate::store::enabled;
 use anyhow::{Context, Result, ensure};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where it lies. No policy's name ends like this one's.
 pub fn of(name: &str) -> PathBuf {
-    in_force::path(name).with_extension("profile.json")
+    enabled::path(name).with_extension("profile.json")
 }
 
 /// What it holds, if it is there.

@@ -1,6 +1,7 @@
 //! The policies in force, and what they need together.
 
-use crate::{hinted, roots_own};
+use crate::hinted;
+use crate::store::trusted_file;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::needed_by_launcher;
@@ -61,7 +62,7 @@ pub fn names_in(directory: &Path) -> Result<Vec<String>> {
 
 /// Reads one that only root can have written.
 pub fn read(path: &Path) -> Result<Policy> {
-    Ok(Policy::read(&roots_own::text(path)?)?)
+    Ok(Policy::read(&trusted_file::text(path)?)?)
 }
 
 /// Until it is dropped nobody else changes what is in force, nor what the launcher carries.

@@ -1,0 +1,10 @@
+//! What capwrap keeps on disk: enabled policies, profiles, file capabilities. It opens only what can be trusted, and
+//! writes in one step.
+
+pub mod atomic_write;
+pub mod enabled;
+pub mod file_caps;
+pub mod policy_edit;
+pub mod policy_lookup;
+pub mod profiles;
+pub mod trusted_file;
