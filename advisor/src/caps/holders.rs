@@ -1,6 +1,7 @@
 //! Processes and threads, with what they hold.
 
-use crate::process::{self, Rights, UserNamespace};
+use crate::host::process;
+use crate::host::process::{Rights, UserNamespace};
 use capwrap_core::CapabilitySet;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -129,8 +129,8 @@ pub fn holder(one: &Holder) -> Value {
         "securebits": one.securebits,
         "no_new_privs": one.rights.no_new_privs,
         "seccomp": one.rights.seccomp,
-        "user_namespace": one.namespace.map(crate::process::UserNamespace::number),
-        "initial_user_namespace": one.namespace.map(crate::process::UserNamespace::is_initial),
+        "user_namespace": one.namespace.map(crate::host::process::UserNamespace::number),
+        "initial_user_namespace": one.namespace.map(crate::host::process::UserNamespace::is_initial),
     });
     for (name, set) in one.sets() {
         object[name] = json!({ "mask": format!("{:016x}", set.mask()), "capabilities": mask::names(set) });
@@ -287,7 +287,7 @@ fn bits(bits: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::of_status;
+    use crate::host::process::of_status;
 
     fn one(id: i32, mask: u64) -> Holder {
         let status = format!("Name:\tt\nUid:\t0\t0\t0\t0\nCapPrm:\t{mask:016x}\nCapEff:\t{mask:016x}\nCapBnd:\t1\n");

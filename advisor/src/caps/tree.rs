@@ -156,7 +156,7 @@ fn row(table: &mut Table, node: &Node, user: &str, lines: &str, known: Capabilit
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::of_status;
+    use crate::host::process::of_status;
 
     fn node(pid: i32, parent: i32, mask: u64) -> (i32, Node) {
         let status =

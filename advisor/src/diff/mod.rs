@@ -17,7 +17,7 @@ mod side;
 pub mod unit;
 mod unit_files;
 
-use crate::elsewhere::Elsewhere;
+use crate::host::target_machine::Elsewhere;
 use crate::output::outcome::Looked;
 use crate::output::terminal;
 use crate::{hinted, tell};

@@ -3,9 +3,10 @@
 use super::side::{Side, all, shown};
 use super::{engine, engine_command, file_text, manifest, nixos, unit, unit_files};
 use crate::analysis::profile::Profile;
-use crate::elsewhere::Elsewhere;
+use crate::host::process;
+use crate::host::target_machine::Elsewhere;
 use crate::store::policy_lookup;
-use crate::{hinted, process, reason};
+use crate::{hinted, reason};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::{RequestError, for_any_arguments};

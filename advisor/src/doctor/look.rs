@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried};
 use super::sysctls;
-use crate::process::UserNamespace;
+use crate::host::process::UserNamespace;
 use crate::store::{enabled, file_caps};
 use crate::{probe, reason};
 use capwrap_core::CapabilitySet;
@@ -76,7 +76,7 @@ fn shows_addresses() -> Reading<bool> {
 }
 
 fn rights() -> Rights {
-    let own = crate::process::rights(Path::new("/proc/self")).unwrap_or_default();
+    let own = crate::host::process::rights(Path::new("/proc/self")).unwrap_or_default();
     let uid = nix::unistd::geteuid();
     Rights {
         uid: uid.as_raw(),

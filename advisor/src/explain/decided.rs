@@ -3,9 +3,9 @@
 use super::Asked;
 use super::here::{self, Rights};
 use super::json::{self, About, Told};
-use crate::elsewhere::Machine;
 use crate::hinted;
-use crate::list::caller::{Asking, allowed, until};
+use crate::host::caller::{Asking, allowed, until};
+use crate::host::target_machine::Machine;
 use crate::store::enabled;
 use crate::store::policy_lookup::Source;
 use anyhow::Result;

@@ -1,9 +1,9 @@
 //! What this machine answers to a policy's conditions, and what its launcher can hold, as far as
 //! somebody without rights can see.
 
-use crate::elsewhere::settled;
-use crate::learn::machine;
-use crate::process;
+use crate::host::kernel;
+use crate::host::process;
+use crate::host::target_machine::settled;
 use crate::store::{file_caps, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
@@ -15,24 +15,24 @@ use std::path::Path;
 /// The facts that the launcher would look up. What only the launcher can try is not in them.
 pub fn facts(policy: &Policy) -> Result<Facts> {
     let questions = Questions::of(policy);
-    let kernel = machine::kernel()?;
+    let kernel = kernel::kernel()?;
     let last_capability = kernel.cap_last_cap;
     let answer = |probe: Probe| Some((probe, settled(probe, last_capability).or_else(|| settled_here(probe))?));
     let limits = std::fs::read_to_string("/proc/self/limits").context("cannot read /proc/self/limits")?;
     let hard = |(name, _): &(Resource, Limit)| Some((*name, hard_limit(&limits, *name)?));
     // What is there and cannot be read is not known; what is not there is.
     let readable = |name: &String| {
-        let error = std::fs::read(machine::setting(name)).err();
+        let error = std::fs::read(kernel::setting(name)).err();
         error.is_none_or(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
     Ok(Facts {
-        kernel: machine::version(&kernel.release)?,
+        kernel: kernel::version(&kernel.release)?,
         last_capability,
         sysctls: questions
             .sysctls
             .into_iter()
             .filter(readable)
-            .map(|name| (name.clone(), machine::sysctl(&name)))
+            .map(|name| (name.clone(), kernel::sysctl(&name)))
             .collect(),
         probes: questions.probes.into_iter().filter_map(answer).collect(),
         hard_limits: policy.exec.limits.iter().filter_map(hard).collect(),

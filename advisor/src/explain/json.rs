@@ -1,6 +1,6 @@
 //! An explanation for programs.
 
-use crate::elsewhere::Machine;
+use crate::host::target_machine::Machine;
 use anyhow::Result;
 use capwrap_core::Capability;
 use capwrap_core::CapabilitySet;

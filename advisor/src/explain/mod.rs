@@ -10,8 +10,8 @@ pub mod here;
 mod json;
 mod paint;
 
-use crate::elsewhere::{Elsewhere, Machine};
-use crate::list::caller::Asking;
+use crate::host::caller::Asking;
+use crate::host::target_machine::{Elsewhere, Machine};
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
 use crate::{REFUSED, hinted, tell};

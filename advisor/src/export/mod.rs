@@ -14,7 +14,7 @@ mod setcap;
 mod systemd;
 mod target;
 
-use crate::elsewhere::Elsewhere;
+use crate::host::target_machine::Elsewhere;
 use crate::store::{atomic_write, policy_lookup};
 use anyhow::{Context, Result};
 use clap::Args;

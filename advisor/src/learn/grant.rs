@@ -1,7 +1,7 @@
 //! What a policy grants for a command line, on this machine.
 
-use super::machine;
 use super::tool::Tool;
+use crate::host::kernel;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision;
@@ -21,7 +21,7 @@ impl Granted {
     /// What the tool's policy grants for these arguments: nothing where there is none.
     pub fn by(tool: &Tool, arguments: &[OsString]) -> Result<Self> {
         let Some(found) = &tool.policy else { return Ok(Self::default()) };
-        let facts = machine::facts(&found.policy)?;
+        let facts = kernel::facts(&found.policy)?;
         let decision = decision::decide(&found.policy, &facts, arguments, &Request::default())?;
         let weighed = decision.grants.iter().enumerate();
         let holding = weighed.filter(|(_, one)| one.outcome == Outcome::Holds).map(|(place, _)| place).collect();

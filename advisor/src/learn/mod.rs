@@ -7,7 +7,6 @@
 //! ```
 
 mod grant;
-pub mod machine;
 pub mod merge;
 mod observe;
 mod privileged;
@@ -21,6 +20,7 @@ use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
 use crate::hinted;
+use crate::host::kernel;
 use crate::output::terminal;
 use crate::probe::BackEnd;
 use crate::run::{self, Ending, Limits, Output, User};
@@ -180,12 +180,12 @@ impl Learn {
 
     /// From what was seen to what it means, and the record of it.
     fn judge(&self, seen: &Seen, tool: &Tool, user: Option<&User>, held: CapabilitySet) -> Result<(Vec<Classed>, Run)> {
-        let kernel = machine::kernel()?;
+        let kernel = kernel::kernel()?;
         let facts = RunFacts {
             held,
             ids_changed: IdsChanged { users: seen.tally.user_changed, groups: seen.tally.group_changed },
             no_new_privs: tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs),
-            kernel: machine::version(&kernel.release)?,
+            kernel: kernel::version(&kernel.release)?,
         };
         let mut classed = classify::class_all(seen.counted.processes(), &facts);
         privileged::set_apart(&mut classed, &tool.path);

@@ -2,8 +2,8 @@
 
 use super::found::{Found, Severity};
 use super::places::{Places, Step};
-use crate::place;
-use crate::verify::names::{Known, Names, Of};
+use crate::host::accounts::{Known, Names, Of};
+use crate::host::writable_path;
 use capwrap_core::paths;
 use capwrap_core::policy::{Identity, Policy};
 use std::os::unix::fs::MetadataExt;
@@ -33,7 +33,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     let key = |table, key| places.span(&[Step::Key(table), Step::Key(key)]);
     for path in &policy.tool.paths {
         // A tool that is not there is in no place yet.
-        for opening in place::openings(path).unwrap_or_default() {
+        for opening in writable_path::openings(path).unwrap_or_default() {
             let message = format!("{opening}: another file can be put in the tool's place, and a launch is refused");
             found.push(Found::warning("writable-place", key("tool", "path"), message));
         }

@@ -6,17 +6,17 @@
 //! ─── (impure) ───    ─── pure ────
 //! ```
 
-pub mod caller;
 mod entry;
 mod show;
 
 use crate::explain::here;
-use crate::learn::machine;
+use crate::host::caller;
+use crate::host::caller::Asking;
+use crate::host::kernel;
 use crate::output::terminal;
 use crate::print_error;
 use crate::store::{enabled, policy_lookup};
 use anyhow::{Context, Result};
-use caller::Asking;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::{Request, decide, for_any_arguments};
 use capwrap_core::paths;
@@ -109,7 +109,7 @@ fn read(which: Which, path: &Path) -> Result<Policy> {
 fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry> {
     // The first leaves out what only the launcher can try; the other takes that to say yes.
     let known = Facts { uid0: who.is_root(), ..here::facts(policy)? };
-    let most = Facts { uid0: who.is_root(), ..machine::facts(policy)? };
+    let most = Facts { uid0: who.is_root(), ..kernel::facts(policy)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.handed);
     let installed = policy.tool.paths.iter().find(|tool| tool.exists());
     // Whether a reason is given is not asked yet.

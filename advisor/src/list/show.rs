@@ -1,8 +1,8 @@
 //! How the list looks, for people and for programs.
 
 use super::Which;
-use super::caller::Asking;
 use super::entry::Entry;
+use crate::host::caller::Asking;
 use crate::output::page;
 use crate::output::page::Page;
 use crate::output::terminal::Style;

@@ -4,7 +4,7 @@ use crate::analysis::call_sites;
 use crate::analysis::call_sites::{Given, Meaning};
 use crate::analysis::check_options;
 use crate::analysis::observation::{Observation, Options};
-use crate::learn::machine;
+use crate::host::kernel;
 use crate::probe::{Names, Probe};
 use anyhow::Result;
 use capwrap_core::decision::facts::KernelVersion;
@@ -38,7 +38,7 @@ const KINDS: usize = 1 << 16;
 
 impl Describer {
     pub fn new() -> Result<Self> {
-        Ok(Self { known: HashMap::new(), names: Names::default(), kernel: machine::version(&machine::release()?)? })
+        Ok(Self { known: HashMap::new(), names: Names::default(), kernel: kernel::version(&kernel::release()?)? })
     }
 
     /// The check in words. `None` for a capability that this program does not know.

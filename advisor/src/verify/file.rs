@@ -1,10 +1,10 @@
 //! Lines about any file that is installed: who else can change it, and what it brings along.
 
-use super::installed::{Installed, Unread};
 use super::judged::{Fix, Judged};
 use crate::analysis::capability_risk;
+use crate::host::installed_file::{Installed, Unread};
+use crate::host::writable_path::Opening;
 use crate::output::finding::Line;
-use crate::place::Opening;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::FileCapabilities;

@@ -4,8 +4,8 @@
 //! owner or its mode set right it would be trusted, with whatever they wrote, or write yet through a descriptor
 //! that they hold.
 
-use super::installed::{Installed, carried};
 use super::judged::{Fix, Subject};
+use crate::host::installed_file::{Installed, carried};
 use crate::output::outcome::Looked;
 use crate::store::file_caps;
 use anyhow::{Context, Result, bail};

@@ -1,6 +1,6 @@
 //! What verify says: judged lines about subjects, some with what would set them right.
 
-use super::installed::Installed;
+use crate::host::installed_file::Installed;
 use crate::output::finding::{Judgement, Line};
 use crate::output::outcome::Looked;
 use capwrap_core::policy::FileCapabilities;

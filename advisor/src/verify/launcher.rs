@@ -1,11 +1,12 @@
 //! Lines about capwrap itself.
 
 use super::file::{self, shown};
-use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
+use crate::host::installed_file::Installed;
+use crate::host::process;
 use crate::output::finding::Line;
+use crate::reason;
 use crate::store::file_caps;
-use crate::{process, reason};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths;
 use std::path::Path;

@@ -8,16 +8,16 @@
 
 mod file;
 mod fix;
-mod installed;
 mod judged;
 mod launcher;
-pub mod names;
 mod policy;
 mod prometheus;
 mod scan;
 mod show;
 mod tool;
 
+use crate::host::accounts::Names;
+use crate::host::installed_file::Installed;
 use crate::output::outcome::Looked;
 use crate::output::terminal;
 use crate::store::{enabled, file_caps};
@@ -25,9 +25,7 @@ use crate::{hinted, now};
 use anyhow::Result;
 use capwrap_core::text::nearest;
 use clap::Args;
-use installed::Installed;
 use judged::{Judged, Kind, Subject};
-use names::Names;
 use nix::unistd::geteuid;
 use scan::{Accounted, Reach};
 use std::path::{Path, PathBuf};

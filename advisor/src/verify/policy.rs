@@ -1,10 +1,10 @@
 //! Lines about a policy in force: its file, whom it names, its time; and then about its tool.
 
 use super::file::shown;
-use super::installed::Installed;
 use super::judged::{Fix, Judged, Kind, Subject};
-use super::names::{Known, Names, Of};
 use super::tool;
+use crate::host::accounts::{Known, Names, Of};
+use crate::host::installed_file::Installed;
 use crate::output::finding::Line;
 use crate::reason;
 use crate::store::enabled;

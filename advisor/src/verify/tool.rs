@@ -2,10 +2,10 @@
 //! policy says.
 
 use super::file::{self, shown};
-use super::installed::Installed;
 use super::judged::{Fix, Judged};
-use super::names::{Names, Of};
 use super::policy::unknown;
+use crate::host::accounts::{Names, Of};
+use crate::host::installed_file::Installed;
 use crate::output::finding::Line;
 use crate::reason;
 use crate::store::file_caps;

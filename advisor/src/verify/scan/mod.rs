@@ -1,10 +1,11 @@
 //! Every file below a directory that carries capabilities, held against what the policies want.
 
-mod walk;
-
 use super::file;
-use super::installed::{self, Installed, Unread};
 use super::judged::{Judged, Kind, Subject};
+use crate::host::installed_file;
+use crate::host::installed_file::{Installed, Unread};
+use crate::host::tree_walk;
+use crate::host::tree_walk::{Met, Visitor, is_gone};
 use crate::store::{enabled, file_caps};
 use capwrap_core::capability::xattr::ATTRIBUTE;
 use capwrap_core::policy::FileCapabilities;
@@ -16,9 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use walk::{Met, Visitor, is_gone};
 
-pub use walk::Reach;
+pub use crate::host::tree_walk::Reach;
 
 /// What was found below some directories.
 pub struct Scan {
@@ -55,7 +55,7 @@ impl Accounted {
 /// Walks the trees. Links are not followed, and nothing is left out.
 pub fn scan(roots: &[PathBuf], reach: Reach, accounted: &Accounted) -> Scan {
     let looker = Looker { accounted, subjects: Mutex::default(), files: AtomicU64::new(0), progress: progress() };
-    walk::walk(roots, reach, &looker);
+    tree_walk::walk(roots, reach, &looker);
     looker.progress.finish_and_clear();
     let mut subjects = looker.subjects.into_inner().unwrap_or_default();
     subjects.sort_by(|one, other| one.path.cmp(&other.path));
@@ -125,7 +125,7 @@ fn look(met: &Met, accounted: &Accounted) -> Option<Subject> {
 /// One whose path is longer than the kernel takes. No policy can name it.
 fn beyond_paths(met: &Met) -> Option<Subject> {
     let path = &met.path();
-    let carries = met.ask(installed::carried_at);
+    let carries = met.ask(installed_file::carried_at);
     (carries != Ok(None)).then(|| subject(path, file::unaccounted(path, &carries)))
 }
 

@@ -1,9 +1,8 @@
 //! For which machine a policy is decided: this one, or another.
 
-mod file;
-
 use crate::hinted;
-use crate::learn::machine;
+use crate::host::facts_file;
+use crate::host::kernel;
 use anyhow::Result;
 use capwrap_core::decision::condition::Probe;
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
@@ -36,7 +35,7 @@ impl Elsewhere {
     /// no condition on it holds.
     pub fn facts(&self, policy: &Policy) -> Result<Facts> {
         match self.other()? {
-            None => machine::facts(policy),
+            None => kernel::facts(policy),
             Some(other) => {
                 let mut facts = other.known(policy);
                 for probe in Questions::of(policy).probes {
@@ -53,7 +52,7 @@ impl Elsewhere {
     /// # Errors
     /// A release that is none, a file that cannot be read or says what cannot be.
     pub fn other(&self) -> Result<Option<Machine>> {
-        let described = self.facts.as_deref().map(file::read).transpose()?;
+        let described = self.facts.as_deref().map(facts_file::read).transpose()?;
         match (described, &self.kernel) {
             (None, None) => Ok(None),
             (Some(described), None) => Ok(Some(described)),
@@ -131,7 +130,7 @@ pub fn settled(probe: Probe, last_capability: u8) -> Option<Answer> {
 }
 
 /// The number of the last capability that a release knows.
-fn last_capability_of(kernel: KernelVersion) -> u8 {
+pub fn last_capability_of(kernel: KernelVersion) -> u8 {
     let known = |row: &&capwrap_core::Row| KernelVersion::parse(row.since).is_some_and(|since| since <= kernel);
     let number = TABLE.iter().take_while(known).count().saturating_sub(1);
     u8::try_from(number).unwrap_or(u8::MAX)

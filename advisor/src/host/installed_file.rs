@@ -1,6 +1,7 @@
 //! A file as it is installed: everything that is judged, read from one descriptor.
 
-use crate::place::{self, Opening};
+use crate::host::writable_path;
+use crate::host::writable_path::Opening;
 use crate::reason;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::trusted_path::Surveyed;
@@ -56,12 +57,12 @@ impl Installed {
     /// # Errors
     /// Nothing is there, or it cannot be looked at.
     pub fn look(path: &Path) -> io::Result<Self> {
-        let Surveyed { path: real, file, directories, .. } = place::survey(path)?;
+        let Surveyed { path: real, file, directories, .. } = writable_path::survey(path)?;
         let about = file.metadata()?;
         let mount = fstatvfs(&file).map(|file_system| file_system.flags()).unwrap_or(FsFlags::empty());
         Ok(Self {
             path: path.to_owned(),
-            openings: place::among(&directories),
+            openings: writable_path::among(&directories),
             real,
             is_regular: about.is_file(),
             uid: about.uid(),

@@ -10,7 +10,7 @@
 //! perf_uprobe_needs_sys_admin = true
 //! ```
 
-use super::{Machine, last_capability_of};
+use crate::host::target_machine::{Machine, last_capability_of};
 use crate::{hinted, reason};
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap_core::decision::condition::Probe;

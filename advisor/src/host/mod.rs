@@ -1,0 +1,11 @@
+//! Facts of this machine or of another: kernel, settings, processes, files, accounts. It judges nothing and writes nothing.
+
+pub mod accounts;
+pub mod caller;
+pub mod facts_file;
+pub mod installed_file;
+pub mod kernel;
+pub mod process;
+pub mod target_machine;
+pub mod tree_walk;
+pub mod writable_path;
