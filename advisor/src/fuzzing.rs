@@ -3,36 +3,36 @@
 
 use crate::analysis::classify::{IdsChanged, RunFacts, class};
 use crate::analysis::profile::Profile;
-use crate::diff::{engine_command, file_text, manifest, nixos, unit};
+use crate::dialects::{document, engine, nixos, setcap, systemd};
 use crate::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
 
 /// A systemd unit.
 pub fn unit(text: &str) {
-    if let Ok(assignments) = unit::assignments(text, "unit") {
-        unit::side(&assignments, "unit");
+    if let Ok(assignments) = systemd::read::assignments(text, "unit") {
+        systemd::read::side(&assignments, "unit");
     }
 }
 
 /// Containers in JSON or YAML.
 pub fn containers(text: &str) {
-    if let Ok(documents) = manifest::yaml(text) {
-        let _ = manifest::containers(&documents);
+    if let Ok(documents) = document::yaml(text) {
+        let _ = document::containers(&documents);
     }
     if let Ok(document) = serde_json::from_str(text) {
-        let _ = manifest::containers(&[document]);
+        let _ = document::containers(&[document]);
     }
 }
 
 /// Command lines of engines, NixOS modules, and what getcap, setcap and bcc's capable print.
 pub fn commands(text: &str) {
-    for (_, engine, asked) in engine_command::read(text) {
+    for (_, engine, asked) in engine::read::read(text) {
         let _ = asked.side(engine, "command");
     }
-    let _ = nixos::read(text);
-    let _ = file_text::files(text);
-    let _ = file_text::capable(text);
+    let _ = nixos::read::read(text);
+    let _ = setcap::read::files(text);
+    let _ = setcap::read::capable(text);
 }
 
 /// A profile, or three, a line each: reading what was written gives the same, and merging is a

@@ -15,6 +15,7 @@ macro_rules! say {
 mod analysis;
 mod caps;
 mod completions;
+mod dialects;
 mod diff;
 mod doctor;
 mod enable;

@@ -1,6 +1,6 @@
 //! What each side has and the other lacks.
 
-use super::side::Side;
+use crate::dialects::grant::Side;
 use capwrap_core::CapabilitySet;
 
 /// Two sides and how they differ.

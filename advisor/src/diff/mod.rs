@@ -6,16 +6,8 @@
 //! ```
 
 mod compare;
-mod engine;
-pub mod engine_command;
-pub mod file_text;
-pub mod manifest;
-pub mod nixos;
-mod read;
+pub mod read;
 mod show;
-mod side;
-pub mod unit;
-mod unit_files;
 
 use crate::host::target_machine::Elsewhere;
 use crate::output::outcome::Looked;

@@ -1,8 +1,8 @@
 //! Which side a word means, and what it says: the one place here that reads files.
 
-use super::side::{Side, all, shown};
-use super::{engine, engine_command, file_text, manifest, nixos, unit, unit_files};
 use crate::analysis::profile::Profile;
+use crate::dialects::grant::{Side, all, shown};
+use crate::dialects::{document, engine, nixos, setcap, systemd};
 use crate::host::process;
 use crate::host::target_machine::Elsewhere;
 use crate::store::policy_lookup;
@@ -45,8 +45,8 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     if let Some(mask) = mask(word) {
         return of_mask(mask);
     }
-    if unit_files::is_name(word) {
-        if let Some((settings, files)) = unit_files::load(word)? {
+    if systemd::find::is_name(word) {
+        if let Some((settings, files)) = systemd::find::load(word)? {
             return Ok(of_unit(&settings, &files));
         }
         if !Path::new(word).exists() {
@@ -98,7 +98,7 @@ fn list(word: &str) -> Option<Result<Side>> {
     let is_list = word.contains(',') && !word.contains(['/', '=']);
     let is_one =
         word.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("cap_")) && !word.contains(['/', '.', '=']);
-    let named = || word.split(',').filter(|name| !name.trim().is_empty()).map(engine::capability).collect();
+    let named = || word.split(',').filter(|name| !name.trim().is_empty()).map(engine::rules::capability).collect();
     let set = match word {
         "all" => Ok(all()),
         "none" | "" => Ok(CapabilitySet::EMPTY),
@@ -134,8 +134,8 @@ fn of_rights(rights: &process::Rights) -> Side {
     side
 }
 
-fn of_unit(settings: &[unit::Assignment], files: &[std::path::PathBuf]) -> Side {
-    let mut side = unit::side(settings, "systemd unit");
+fn of_unit(settings: &[systemd::read::Assignment], files: &[std::path::PathBuf]) -> Side {
+    let mut side = systemd::read::side(settings, "systemd unit");
     let names: Vec<String> = files.iter().map(printable::text).collect();
     side.notes.insert(0, format!("read from {}", names.join(", ")));
     side
@@ -170,7 +170,7 @@ fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
     if let Some(container) = &policy.container {
         side.state("pid", container.pid.clone());
         side.state("net", container.net.clone());
-        side.state_mounts(&container.mounts.iter().filter_map(|mount| engine::volume(mount)).collect());
+        side.state_mounts(&container.mounts.iter().filter_map(|mount| engine::rules::volume(mount)).collect());
     }
     Ok(side)
 }
@@ -216,7 +216,7 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
     }
     let said = match form {
         Form::Policy => Some(of_policy(&policy_lookup::read(text, Path::new(name))?, asked)?),
-        Form::Unit => Some(unit::side(&unit::assignments(text, name)?, "systemd unit")),
+        Form::Unit => Some(systemd::read::side(&systemd::read::assignments(text, name)?, "systemd unit")),
         Form::Json => {
             let value: serde_json::Value = serde_json::from_str(text)
                 .map_err(|error| foreign(&error.into()))
@@ -224,28 +224,28 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
             if value.get("runs").is_some() && value.get("needed").is_some() {
                 Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
             } else {
-                of_several(manifest::containers(&[value]).with_context(|| shown.clone())?)?
+                of_several(document::containers(&[value]).with_context(|| shown.clone())?)?
             }
         }
         Form::Yaml => {
-            let documents = manifest::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
-            of_several(manifest::containers(&documents)?)?
+            let documents = document::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
+            of_several(document::containers(&documents)?)?
         }
-        Form::Nixos => of_several(nixos::read(text)?)?,
+        Form::Nixos => of_several(nixos::read::read(text)?)?,
         Form::Command => {
-            let asked = engine_command::read(text).into_iter();
+            let asked = engine::read::read(text).into_iter();
             let kind = |engine| match engine {
-                engine::Engine::Docker => "docker command",
-                engine::Engine::Podman => "podman command",
-                engine::Engine::Kubernetes => "nerdctl command",
+                engine::rules::Engine::Docker => "docker command",
+                engine::rules::Engine::Podman => "podman command",
+                engine::rules::Engine::Kubernetes => "nerdctl command",
             };
             let sides = asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?)));
             of_several(sides.collect::<Result<_>>()?)?
         }
         Form::Status => Some(of_rights(&process::of_status(text))),
-        Form::Other => match file_text::capable(text)? {
+        Form::Other => match setcap::read::capable(text)? {
             Some(set) => Some(Side::new("output of capable", set, "what was asked for")),
-            None => of_several(file_text::files(text)?)?,
+            None => of_several(setcap::read::files(text)?)?,
         },
     };
     said.ok_or_else(|| {

@@ -1,9 +1,9 @@
 //! A difference as a page for people, and as JSON for programs.
 
 use super::compare::{Difference, Stated};
-use super::side::{Side, shown};
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
+use crate::dialects::grant::{Side, shown};
 use crate::output::table::Table;
 use crate::output::terminal::Style;
 use anyhow::{Context, Result};

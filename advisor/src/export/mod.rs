@@ -1,27 +1,20 @@
 //! `capwrap export`: a policy's grant in the words of another launcher.
 
-mod comment;
-mod compose;
-mod container;
-mod kubernetes;
-mod launch;
-mod mount;
-mod nixos;
-mod oci;
-mod quote;
-mod remarks;
-mod setcap;
-mod systemd;
-mod target;
-
+use crate::dialects::compose;
+use crate::dialects::engine;
+use crate::dialects::export_request::Launch;
+use crate::dialects::kubernetes;
+use crate::dialects::nixos;
+use crate::dialects::oci;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::setcap;
+use crate::dialects::systemd;
+use crate::dialects::target::Target;
 use crate::host::target_machine::Elsewhere;
 use crate::store::{atomic_write, policy_lookup};
 use anyhow::{Context, Result};
 use clap::Args;
-use launch::Launch;
-use remarks::Remarks;
 use std::path::PathBuf;
-use target::Target;
 
 #[derive(Args)]
 pub struct Export {
@@ -64,24 +57,25 @@ impl Export {
 fn text(launch: &Launch<'_>, target: Target) -> Result<String> {
     let remarks = Remarks::of(launch, target);
     match target {
-        Target::Systemd => Ok(systemd::drop_in(launch, &remarks)),
-        Target::Docker | Target::Podman => Ok(container::command(launch, target, &remarks)),
-        Target::Compose => compose::file(launch, &remarks),
-        Target::Kubernetes => kubernetes::pod(launch, &remarks),
-        Target::Oci => oci::configuration(launch, &remarks),
-        Target::Setcap => Ok(setcap::script(launch, &remarks)),
-        Target::Nixos => Ok(nixos::module(launch, &remarks)),
+        Target::Systemd => Ok(systemd::write::drop_in(launch, &remarks)),
+        Target::Docker | Target::Podman => Ok(engine::write::command(launch, target, &remarks)),
+        Target::Compose => compose::write::file(launch, &remarks),
+        Target::Kubernetes => kubernetes::write::pod(launch, &remarks),
+        Target::Oci => oci::write::configuration(launch, &remarks),
+        Target::Setcap => Ok(setcap::write::script(launch, &remarks)),
+        Target::Nixos => Ok(nixos::write::module(launch, &remarks)),
     }
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::dialects::export_request;
     use clap::ValueEnum;
 
     /// A policy's text in every target's words, under the target's name.
     pub fn everywhere(policy: &str) -> Vec<(String, String)> {
-        let (source, facts) = (launch::tests::source("t", policy), launch::tests::facts());
+        let (source, facts) = (export_request::tests::source("t", policy), export_request::tests::facts());
         let launch = Launch::of(&source, &facts, None).unwrap();
         let written = |target: &Target| (format!("{target:?}"), text(&launch, *target).unwrap());
         Target::value_variants().iter().map(written).collect()

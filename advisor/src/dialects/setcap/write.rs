@@ -1,8 +1,8 @@
 //! File capabilities on the tool itself, set by a script (setcap(8)).
 
-use super::launch::Launch;
-use super::remarks::Remarks;
-use super::{comment, quote};
+use crate::dialects::export_request::Launch;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::{comment, quote};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::{Delivery, FileCapabilities, Identity};
 
@@ -45,9 +45,9 @@ fn number(identity: &Identity) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, source};
-    use super::super::target::Target;
     use super::*;
+    use crate::dialects::export_request::tests::{facts, source};
+    use crate::dialects::target::Target;
 
     fn exported(tool: &str, more: &str) -> Vec<String> {
         let text = format!(

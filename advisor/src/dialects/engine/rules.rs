@@ -1,6 +1,6 @@
 //! What container engines make of the capabilities that are added and dropped.
 
-use super::side::{Side, all};
+use crate::dialects::grant::{Side, all};
 use crate::hinted;
 use anyhow::Result;
 use capwrap_core::text::printable;

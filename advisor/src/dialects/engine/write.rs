@@ -1,9 +1,9 @@
 //! A `docker run` or `podman run` command, as a script that passes its own arguments on.
 
-use super::launch::Launch;
-use super::remarks::Remarks;
-use super::target::Target;
-use super::{comment, quote};
+use crate::dialects::export_request::Launch;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::target::Target;
+use crate::dialects::{comment, quote};
 use capwrap_core::policy::{Limit, Resource};
 
 /// The script's text.
@@ -47,8 +47,8 @@ pub fn ulimits(launch: &Launch<'_>) -> Vec<(Resource, i64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
 
     fn exported(more: &str) -> String {
         let (source, facts) = (policy(more), facts());

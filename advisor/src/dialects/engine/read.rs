@@ -1,6 +1,7 @@
 //! `docker run` and `podman run` commands, as a shell reads them.
 
-use super::engine::{self, Asked, Engine};
+use crate::dialects::engine;
+use crate::dialects::engine::rules::{Asked, Engine};
 
 /// Options without a value: all others take the next word where they have no `=`.
 const FLAGS: [&str; 24] = [
@@ -95,14 +96,15 @@ fn apply(asked: &mut Asked, option: &str, value: &str) {
         "--cap-add" => asked.add.extend(list()),
         "--cap-drop" => asked.drop.extend(list()),
         "--privileged" => asked.privileged = value == "true",
-        "--security-opt" => asked.no_new_privs = engine::no_new_privs(value).or(asked.no_new_privs),
+        "--security-opt" => asked.no_new_privs = engine::rules::no_new_privs(value).or(asked.no_new_privs),
         "--user" | "-u" => asked.user = Some(value.to_owned()),
         "--pid" => asked.pid = Some(value.to_owned()),
         "--net" | "--network" => asked.net = Some(value.to_owned()),
-        "--volume" | "-v" => asked.mounts.extend(engine::volume(value)),
+        "--volume" | "-v" => asked.mounts.extend(engine::rules::volume(value)),
         "--mount" => asked.mounts.extend(bind(value)),
         "--ulimit" => {
-            let limit = value.split_once('=').and_then(|(name, limit)| Some((name.to_owned(), engine::limit(limit)?)));
+            let limit =
+                value.split_once('=').and_then(|(name, limit)| Some((name.to_owned(), engine::rules::limit(limit)?)));
             asked.limits.extend(limit);
         }
         _ => {}
@@ -115,7 +117,7 @@ fn bind(text: &str) -> Option<String> {
     let value = |names: &[&str]| parts.iter().find(|(name, _)| names.contains(name)).map(|(_, value)| *value);
     (value(&["type"]) == Some("bind")).then_some(())?;
     let read_only = value(&["readonly", "ro"]).is_some_and(|value| value == "true" || value == "1");
-    Some(engine::mount(value(&["source", "src"])?, value(&["target", "dst", "destination"])?, read_only))
+    Some(engine::rules::mount(value(&["source", "src"])?, value(&["target", "dst", "destination"])?, read_only))
 }
 
 fn base(word: &str) -> &str {

@@ -1,8 +1,9 @@
 //! Containers in JSON and YAML: an OCI runtime's config.json, what `docker inspect` and `podman inspect` print, Compose
 //! files, manifests of Kubernetes.
 
-use super::engine::{self, Asked, Engine, capability};
-use super::side::Side;
+use crate::dialects::engine;
+use crate::dialects::engine::rules::{Asked, Engine, capability};
+use crate::dialects::grant::Side;
 use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
 use serde::Deserialize;
@@ -65,12 +66,12 @@ fn inspected(container: &Value) -> Result<(String, Side)> {
         add: strings(&host["CapAdd"]),
         drop: strings(&host["CapDrop"]),
         privileged: host["Privileged"] == true,
-        no_new_privs: strings(&host["SecurityOpt"]).iter().find_map(|option| engine::no_new_privs(option)),
+        no_new_privs: strings(&host["SecurityOpt"]).iter().find_map(|option| engine::rules::no_new_privs(option)),
         user: text(&container["Config"]["User"]),
         pid: text(&host["PidMode"]),
         net: text(&host["NetworkMode"]),
         limits: limits.collect(),
-        mounts: strings(&host["Binds"]).iter().filter_map(|bind| engine::volume(bind)).collect(),
+        mounts: strings(&host["Binds"]).iter().filter_map(|bind| engine::rules::volume(bind)).collect(),
     };
     let name = text(&container["Name"]).unwrap_or_default();
     let kind = if engine == Engine::Podman { "podman inspect" } else { "docker inspect" };
@@ -116,7 +117,8 @@ fn oci(config: &Value) -> Result<Side> {
         let options = strings(&mount["options"]);
         let has = |wanted: &str| options.iter().any(|option| option == wanted);
         let is_bind = mount["type"] == "bind" || has("bind") || has("rbind");
-        is_bind.then(|| Some(engine::mount(mount["source"].as_str()?, mount["destination"].as_str()?, has("ro"))))?
+        is_bind
+            .then(|| Some(engine::rules::mount(mount["source"].as_str()?, mount["destination"].as_str()?, has("ro"))))?
     });
     side.state_mounts(&mounts.collect());
     Ok(side)
@@ -131,17 +133,21 @@ fn compose(file: &Value) -> Result<Vec<(String, Side)>> {
             Some((name.clone(), number(hard)?))
         });
         let bind = |volume: &Value| match volume {
-            Value::String(volume) => engine::volume(&undollared(volume)),
-            long if long["type"] == "bind" => {
-                Some(engine::mount(long["source"].as_str()?, long["target"].as_str()?, long["read_only"] == true))
-            }
+            Value::String(volume) => engine::rules::volume(&undollared(volume)),
+            long if long["type"] == "bind" => Some(engine::rules::mount(
+                long["source"].as_str()?,
+                long["target"].as_str()?,
+                long["read_only"] == true,
+            )),
             _ => None,
         };
         let asked = Asked {
             add: strings(&service["cap_add"]),
             drop: strings(&service["cap_drop"]),
             privileged: service["privileged"] == true,
-            no_new_privs: strings(&service["security_opt"]).iter().find_map(|option| engine::no_new_privs(option)),
+            no_new_privs: strings(&service["security_opt"])
+                .iter()
+                .find_map(|option| engine::rules::no_new_privs(option)),
             user: text(&service["user"]),
             pid: text(&service["pid"]).map(|word| undollared(&word)),
             net: text(&service["network_mode"]).map(|word| undollared(&word)),
@@ -184,7 +190,7 @@ fn pods_container(pod: &Value, container: &Value) -> Result<(String, Side)> {
         let is_its = |volume: &&Value| volume["name"].is_string() && volume["name"] == mount["name"];
         let volume = array(&pod["volumes"]).iter().find(is_its)?;
         let path = volume["hostPath"]["path"].as_str()?;
-        Some(engine::mount(path, mount["mountPath"].as_str()?, mount["readOnly"] == true))
+        Some(engine::rules::mount(path, mount["mountPath"].as_str()?, mount["readOnly"] == true))
     };
     let asked = Asked {
         add: strings(&own["capabilities"]["add"]),
@@ -220,7 +226,7 @@ fn text(value: &Value) -> Option<String> {
 /// A limit: -1 and the largest number are none.
 #[expect(clippy::option_option, reason = "no limit is a limit")]
 fn number(value: &Value) -> Option<Option<u64>> {
-    engine::limit(&text(value)?)
+    engine::rules::limit(&text(value)?)
 }
 
 #[cfg(test)]
@@ -256,7 +262,7 @@ mod tests {
     #[test]
     fn a_privileged_container_has_everything() {
         let side = only("services: {t: {privileged: true, cap_drop: [ALL]}}");
-        assert_eq!(side.grant, super::super::side::all());
+        assert_eq!(side.grant, crate::dialects::grant::all());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The config.json of an OCI runtime (OCI Runtime Specification 1.0.2).
 
-use super::launch::Launch;
-use super::mount::Mount;
-use super::remarks::Remarks;
+use crate::dialects::export_request::Launch;
+use crate::dialects::mount::Mount;
+use crate::dialects::remarks::Remarks;
 use anyhow::{Context, Result};
 use capwrap_core::policy::Delivery;
 use serde_json::{Value, json};
@@ -116,9 +116,9 @@ fn annotations(remarks: &Remarks) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
-    use super::super::target::Target;
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
+    use crate::dialects::target::Target;
 
     fn exported(more: &str) -> Value {
         let (source, facts) = (policy(more), facts());

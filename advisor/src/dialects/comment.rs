@@ -1,6 +1,6 @@
 //! Lines of a comment.
 
-use super::remarks::Remarks;
+use crate::dialects::remarks::Remarks;
 
 /// Columns of a line, the sign of the comment included.
 const WIDTH: usize = 80;

@@ -1,8 +1,8 @@
 //! What a NixOS module says of capabilities: wrappers and services. Read token by token, as far as that goes: no
 //! expression is evaluated.
 
-use super::side::Side;
-use super::{file_text, unit};
+use crate::dialects::grant::Side;
+use crate::dialects::{setcap, systemd};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ type Value = (Vec<String>, Vec<String>);
 /// File capabilities of a wrapper that are none.
 pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
     let mut sides = Vec::new();
-    let mut services: BTreeMap<String, Vec<unit::Assignment>> = BTreeMap::new();
+    let mut services: BTreeMap<String, Vec<systemd::read::Assignment>> = BTreeMap::new();
     for (path, words) in values(text) {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match path[..] {
             [.., "wrappers", name, "capabilities"] => {
-                let side = file_text::side(&words.join(" "), "NixOS wrapper")?;
+                let side = setcap::read::side(&words.join(" "), "NixOS wrapper")?;
                 sides.push((name.to_owned(), side));
             }
             [.., "services", name, "serviceConfig", key] => {
@@ -30,7 +30,7 @@ pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
             _ => {}
         }
     }
-    let services = services.into_iter().map(|(name, settings)| (name, unit::side(&settings, "NixOS service")));
+    let services = services.into_iter().map(|(name, settings)| (name, systemd::read::side(&settings, "NixOS service")));
     sides.extend(services);
     Ok(sides)
 }

@@ -1,7 +1,7 @@
 //! File capabilities in text: getcap's output and setcap's commands; and what bcc's `capable` prints.
 
-use super::engine::capability;
-use super::side::Side;
+use crate::dialects::engine::rules::capability;
+use crate::dialects::grant::Side;
 use crate::hinted;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;

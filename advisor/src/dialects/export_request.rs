@@ -1,6 +1,6 @@
 //! What is exported: one set of capabilities for all calls, and how the tool is run.
 
-use super::mount::Mount;
+use crate::dialects::mount::Mount;
 use crate::hinted;
 use crate::store::policy_lookup::Source;
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! What systemd makes of a unit's settings (systemd.exec(5), systemd.syntax(7)).
 
-use super::side::{Side, all};
+use crate::dialects::grant::{Side, all};
 use anyhow::{Result, bail};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn ambient(lines: &str) -> String {
-        super::super::side::shown(of(&format!("User=nobody\n{lines}")).grant)
+        crate::dialects::grant::shown(of(&format!("User=nobody\n{lines}")).grant)
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The manifest of a pod (Kubernetes API, core/v1).
 
-use super::launch::Launch;
-use super::remarks::Remarks;
-use super::{comment, quote};
+use crate::dialects::export_request::Launch;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::{comment, quote};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -159,9 +159,9 @@ pub fn pod(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
-    use super::super::target::Target;
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
+    use crate::dialects::target::Target;
 
     fn exported(more: &str) -> serde_yaml_ng::Value {
         let (source, facts) = (policy(more), facts());

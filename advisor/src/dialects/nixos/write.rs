@@ -1,8 +1,8 @@
 //! A NixOS module with a security wrapper (`security.wrappers` in NixOS's options).
 
-use super::launch::Launch;
-use super::remarks::Remarks;
-use super::{comment, quote};
+use crate::dialects::export_request::Launch;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::{comment, quote};
 use capwrap_core::policy::Identity;
 
 /// The module's text.
@@ -27,9 +27,9 @@ pub fn module(launch: &Launch<'_>, remarks: &Remarks) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
-    use super::super::target::Target;
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
+    use crate::dialects::target::Target;
 
     #[test]
     fn the_wrapper_is_for_the_policys_group_alone() {

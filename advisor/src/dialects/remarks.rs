@@ -1,11 +1,11 @@
 //! What a reader of an export must know: where it comes from, what each capability is for, what the
 //! target has no words for, and what to mind.
 
-use super::launch::Launch;
-use super::quote;
-use super::target::Target;
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
+use crate::dialects::export_request::Launch;
+use crate::dialects::quote;
+use crate::dialects::target::Target;
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::Questions;
 use capwrap_core::decision::grants_for_any_arguments;
@@ -297,7 +297,7 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
     }
     if matches!(target, Target::Kubernetes | Target::Oci) {
         let lost: Vec<String> =
-            launch.mounts.iter().flat_map(super::mount::Mount::engine_options).map(printable::text).collect();
+            launch.mounts.iter().flat_map(crate::dialects::mount::Mount::engine_options).map(printable::text).collect();
         if !lost.is_empty() {
             mind.push(format!(
                 "Options of mounts that are Docker's and Podman's own are left out: {}.",
@@ -318,8 +318,8 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
     use capwrap_core::decision::facts::Answer;
 
     fn remarks(more: &str, because: &str) -> Remarks {

@@ -1,9 +1,9 @@
 //! A Compose file with one service (the Compose Specification).
 
-use super::container::ulimits;
-use super::launch::Launch;
-use super::remarks::Remarks;
-use super::{comment, quote};
+use crate::dialects::engine::write::ulimits;
+use crate::dialects::export_request::Launch;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::{comment, quote};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,9 +65,9 @@ pub fn file(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
-    use super::super::target::Target;
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
+    use crate::dialects::target::Target;
 
     #[test]
     fn every_word_is_read_back_with_its_dollars_doubled() {

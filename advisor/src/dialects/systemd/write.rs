@@ -1,8 +1,8 @@
 //! A drop-in for a service unit (systemd.unit(5), systemd.exec(5)).
 
-use super::launch::Launch;
-use super::remarks::Remarks;
-use super::{comment, quote};
+use crate::dialects::export_request::Launch;
+use crate::dialects::remarks::Remarks;
+use crate::dialects::{comment, quote};
 use capwrap_core::policy::Limit;
 
 /// The drop-in's text.
@@ -34,9 +34,9 @@ pub fn drop_in(launch: &Launch<'_>, remarks: &Remarks) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::launch::tests::{facts, policy};
-    use super::super::target::Target;
     use super::*;
+    use crate::dialects::export_request::tests::{facts, policy};
+    use crate::dialects::target::Target;
 
     #[test]
     fn lists_of_the_unit_are_dropped_before_the_grant_is_given() {

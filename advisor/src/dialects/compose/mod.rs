@@ -1,0 +1,3 @@
+//! Compose files.
+
+pub mod write;

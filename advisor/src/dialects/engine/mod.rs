@@ -1,0 +1,5 @@
+//! Container engines: the rules of Docker, Podman and Kubernetes' runtimes, and their command lines.
+
+pub mod read;
+pub mod rules;
+pub mod write;

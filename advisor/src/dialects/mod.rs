@@ -1,0 +1,18 @@
+//! Grants in the words of other launchers: reading what others wrote, and writing it for them. One folder for each; no
+//! facts of the machine and no decisions.
+
+pub mod comment;
+pub mod compose;
+pub mod document;
+pub mod engine;
+pub mod export_request;
+pub mod grant;
+pub mod kubernetes;
+pub mod mount;
+pub mod nixos;
+pub mod oci;
+pub mod quote;
+pub mod remarks;
+pub mod setcap;
+pub mod systemd;
+pub mod target;

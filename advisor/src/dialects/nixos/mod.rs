@@ -1,0 +1,4 @@
+//! NixOS modules.
+
+pub mod read;
+pub mod write;

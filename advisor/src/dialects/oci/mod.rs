@@ -1,0 +1,3 @@
+//! Configurations of OCI runtimes.
+
+pub mod write;

@@ -1,0 +1,4 @@
+//! File capabilities, as setcap, getcap and filecap write them.
+
+pub mod read;
+pub mod write;

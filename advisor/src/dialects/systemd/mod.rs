@@ -1,0 +1,5 @@
+//! systemd units.
+
+pub mod find;
+pub mod read;
+pub mod write;
