@@ -4,7 +4,7 @@
 use crate::analysis::classify::{IdsChanged, RunFacts, class};
 use crate::analysis::profile::Profile;
 use crate::dialects::{document, engine, nixos, setcap, systemd};
-use crate::probe::reading;
+use crate::observe::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
 

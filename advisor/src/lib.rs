@@ -27,13 +27,13 @@ mod host;
 mod learn;
 mod lint;
 mod list;
+mod observe;
 mod output;
-mod probe;
-mod run;
 mod store;
 mod trace;
 mod verify;
 
+use crate::observe::command;
 use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -77,7 +77,7 @@ enum Verb {
     /// Tell what works on this machine, what does not, and what would hint it
     Doctor(doctor::Doctor),
     #[command(hide = true)]
-    Become(run::become_command::Become),
+    Become(command::exec_helper::Become),
 }
 
 impl Verb {

@@ -3,11 +3,11 @@
 use super::holders::{self, Holder, brief};
 use super::{Form, SCHEMA, mask, tree};
 use crate::analysis::capability_risk;
+use crate::observe::probe::securebits::Securebits;
 use crate::output::outcome::Looked;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
 use crate::output::terminal::Style;
-use crate::probe::securebits::Securebits;
 use crate::{hinted, reason};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;

@@ -3,8 +3,9 @@
 use super::facts::{Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried};
 use super::sysctls;
 use crate::host::process::UserNamespace;
+use crate::observe::probe;
+use crate::reason;
 use crate::store::{enabled, file_caps};
-use crate::{probe, reason};
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::decision::authorise::{Caller, LocalAccounts, authorise};

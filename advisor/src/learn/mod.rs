@@ -6,14 +6,12 @@
 //! (impure)   ─────────── pure ───────────
 //! ```
 
-mod grant;
+pub mod grant;
 pub mod merge;
-mod observe;
 mod privileged;
 mod prove;
 mod report;
-pub mod standing;
-mod tool;
+pub mod tool;
 
 use crate::analysis::classify::{Classed, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
@@ -21,19 +19,21 @@ use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
 use crate::hinted;
 use crate::host::kernel;
+use crate::observe::access;
+pub use crate::observe::access::LEARNER;
+use crate::observe::access::Standing;
+use crate::observe::command;
+use crate::observe::command::{Ending, Limits, Output, User};
+use crate::observe::probe::BackEnd;
+use crate::observe::session::{Seen, Subject, observe};
 use crate::output::terminal;
-use crate::probe::BackEnd;
-use crate::run::{self, Ending, Limits, Output, User};
 use crate::store::profiles;
 use crate::store::{atomic_write, enabled, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use clap::Args;
 use grant::Granted;
-use observe::{Seen, Subject, observe};
 use prove::Proving;
-pub use standing::LEARNER;
-use standing::Standing;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -106,9 +106,9 @@ impl Learn {
 
     /// The whole of it, in order.
     fn learn(&self) -> Result<Ending> {
-        let standing = standing::own()?;
+        let standing = access::own()?;
         if standing == Standing::Nobody {
-            return Err(standing::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
+            return Err(access::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
         }
         self.check_rights(standing)?;
         let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
@@ -164,7 +164,7 @@ impl Learn {
     }
 
     fn meant_for(&self) -> Result<User> {
-        let user = run::meant_for(self.user.as_deref())?;
+        let user = command::meant_for(self.user.as_deref())?;
         if user.assumed {
             crate::note(&format!("{} runs as nobody; --user NAME says whom it is meant for", self.shown()));
         }

@@ -1,9 +1,9 @@
 //! The impure edge of --minimize: the runs, their judgement, and what is shown meanwhile.
 
-use super::observe::{Seen, Subject, observe};
 use crate::analysis::minimize;
 use crate::analysis::minimize::{Proof, Start, Trial};
-use crate::run::{Ending, Limits, Output};
+use crate::observe::command::{Ending, Limits, Output};
+use crate::observe::session::{Seen, Subject, observe};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -5,7 +5,7 @@ use crate::analysis::call_sites::{Given, Meaning};
 use crate::analysis::check_options;
 use crate::analysis::observation::{Observation, Options};
 use crate::host::kernel;
-use crate::probe::{Names, Probe};
+use crate::observe::probe::{Names, Probe};
 use anyhow::Result;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_ebpf::{Check, Event, RELATION_SAME};

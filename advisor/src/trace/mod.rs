@@ -4,25 +4,26 @@
 //! events ── described (once for each kind of check) ── lines, JSON, or a summary
 //! ```
 
-mod cgroup;
 mod clock;
 mod describe;
 mod json;
 mod lines;
-mod scope;
 mod summary;
 
-use crate::learn::standing::{self, Standing};
+use crate::observe::access;
+use crate::observe::access::Standing;
+use crate::observe::command;
+use crate::observe::command::{Ending, Limits, Output, Plan};
+use crate::observe::probe;
+use crate::observe::probe::{BackEnd, Events, Probe};
+use crate::observe::subject::filter::Scope;
 use crate::output::terminal;
-use crate::probe::{self, BackEnd, Events, Probe};
-use crate::run::{self, Ending, Limits, Output, Plan};
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
 use clap::Args;
 use clock::Clock;
 use describe::{Described, Describer};
 use nix::time::{ClockId, clock_gettime};
-use scope::Scope;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
@@ -37,16 +38,16 @@ use summary::Summary;
 pub struct Trace {
     /// Processes (several: repeat it, or commas between)
     #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',', group = "scope")]
-    pids: Vec<u32>,
+    pub pids: Vec<u32>,
     /// With -p: what they start from now on, too
     #[arg(short, long, requires = "pids")]
-    follow: bool,
+    pub follow: bool,
     /// A cgroup and what is below it
     #[arg(long, value_name = "PATH", group = "scope")]
-    cgroup: Option<PathBuf>,
+    pub cgroup: Option<PathBuf>,
     /// A container of docker, podman or containerd, by its id
     #[arg(long, value_name = "ID", group = "scope")]
-    container: Option<String>,
+    pub container: Option<String>,
     /// Denied checks alone
     #[arg(long)]
     denied: bool,
@@ -89,7 +90,7 @@ pub struct Trace {
     by_policy: bool,
     /// A command, from its very start to the end of all it starts
     #[arg(trailing_var_arg = true, value_name = "CMD", group = "scope")]
-    command: Vec<OsString>,
+    pub command: Vec<OsString>,
 }
 
 fn capability(text: &str) -> Result<Capability, String> {
@@ -117,8 +118,8 @@ impl Trace {
 
     /// The whole of it, in order.
     fn trace(&self) -> Result<Ending> {
-        if standing::own()? == Standing::Nobody {
-            return Err(standing::start_learner("trace", self.by_policy, std::env::args_os().skip(2)));
+        if access::own()? == Standing::Nobody {
+            return Err(access::start_learner("trace", self.by_policy, std::env::args_os().skip(2)));
         }
         let scope = Scope::of(self)?;
         let bytes = (self.ring << 20).next_power_of_two();
@@ -128,7 +129,7 @@ impl Trace {
         let started = if self.command.is_empty() {
             None
         } else {
-            let user = self.user.as_deref().map(|name| run::meant_for(Some(name))).transpose()?;
+            let user = self.user.as_deref().map(|name| command::meant_for(Some(name))).transpose()?;
             let plan = Plan {
                 file: None,
                 command: &self.command,
@@ -137,12 +138,12 @@ impl Trace {
                 confine: false,
                 output: if self.json { Output::StandardError } else { Output::Own },
             };
-            let stopped = run::start(plan)?;
+            let stopped = command::start(plan)?;
             probe.start_at(stopped.id(), 1)?;
             Some(stopped)
         };
         let limits = Limits { after: self.limit };
-        let waiting = if started.is_none() { Some(run::Waiting::new()?) } else { None };
+        let waiting = if started.is_none() { Some(command::Waiting::new()?) } else { None };
         let over = AtomicBool::new(false);
         let watched = &scope;
         std::thread::scope(|threads| {

@@ -1,9 +1,9 @@
 //! The back end for kernels where a check can be seen in no other way: kprobe and kretprobe on
 //! `cap_capable`, with the kernel's types where it has BTF and without them where not.
 
-use super::back_end::program;
-use super::kernel_types::KernelTypes;
-use super::offsets::VMLINUX;
+use crate::observe::probe::back_end::program;
+use crate::observe::probe::btf::KernelTypes;
+use crate::observe::probe::offsets::VMLINUX;
 use anyhow::{Context, Result, bail, ensure};
 use aya::maps::{Array, CgroupArray};
 use aya::programs::{KProbe, RawTracePoint, TracePoint};
@@ -13,7 +13,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/kprobe.o");
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/kprobe.o");
 
 /// Since Linux 4.17 kprobes are made through this.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";

@@ -2,7 +2,7 @@
 //! takes learns what a command is denied; others start the learner that a policy allows.
 
 use crate::hinted;
-use crate::probe::rights;
+use crate::observe::probe::rights;
 use crate::store::enabled;
 use anyhow::{Error, Result};
 use caps::CapSet;
@@ -14,8 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::grant::Granted;
-use super::tool::Tool;
+use crate::learn::grant::Granted;
+use crate::learn::tool::Tool;
 
 /// The policy whose tool is the learner.
 pub const LEARNER: &str = "capwrap-learn";

@@ -195,7 +195,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::offsets::VMLINUX;
+    use crate::observe::probe::offsets::VMLINUX;
 
     #[test]
     fn the_running_kernels_types_are_read() {

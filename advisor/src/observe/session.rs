@@ -1,8 +1,10 @@
 //! The impure edge of learning: one run of the command under the probe.
 
 use crate::analysis::profile::Exit;
-use crate::probe::{self, BackEnd, Counted, Losses, Tally};
-use crate::run::{self, Ending, Limits, Output, Plan, User};
+use crate::observe::command;
+use crate::observe::command::{Ending, Limits, Output, Plan, User};
+use crate::observe::probe;
+use crate::observe::probe::{BackEnd, Counted, Losses, Tally};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_ebpf::Settings;
@@ -63,7 +65,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
         confine: true,
         output,
     };
-    let stopped = run::start(plan)?;
+    let stopped = command::start(plan)?;
     probe.start_at(stopped.id(), subject.execs)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();

@@ -1,9 +1,9 @@
 //! The securebits of any process or thread. The kernel shows them in no file; a BPF program that is
 //! run once for each reads them (launcher-ebpf/src/securebits).
 
-use super::kernel_types::KernelTypes;
-use super::offsets::VMLINUX;
-use super::rights;
+use crate::observe::probe::btf::KernelTypes;
+use crate::observe::probe::offsets::VMLINUX;
+use crate::observe::probe::rights;
 use anyhow::{Context, Result};
 use aya::programs::RawTracePoint;
 use aya::{Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun};
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/securebits.o");
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/securebits.o");
 
 /// The loaded program, and where the members that it follows lie.
 pub struct Securebits {

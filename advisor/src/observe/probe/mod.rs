@@ -2,8 +2,8 @@
 //! counted. Everything behind this is pure.
 
 mod back_end;
+mod btf;
 mod events;
-mod kernel_types;
 mod kprobe;
 mod offsets;
 pub mod reading;

@@ -1,6 +1,6 @@
 //! Where the members of the kernel's structures lie: from the BTF that every user may read.
 
-use super::kernel_types::KernelTypes;
+use crate::observe::probe::btf::KernelTypes;
 use anyhow::{Result, bail};
 use capwrap_ebpf::Offsets;
 

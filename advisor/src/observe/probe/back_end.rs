@@ -1,6 +1,6 @@
 //! The ways to see a capability check, told apart by trying.
 
-use super::{Probe, kprobe, offsets, rights};
+use crate::observe::probe::{Probe, kprobe, offsets, rights};
 use anyhow::{Context, Result, anyhow};
 use aya::programs::{BtfTracePoint, FExit};
 use aya::{Btf, Ebpf, EbpfLoader};
@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use std::fmt;
 use std::os::linux::fs::MetadataExt;
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../launcher-ebpf/probe.o");
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/probe.o");
 
 /// A way to see a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,7 +1,7 @@
 //! Running a command under observation: as the user it is meant for, with the capabilities that it
 //! may have, and until the last process that it left behind has ended.
 
-pub mod become_command;
+pub mod exec_helper;
 mod supervise;
 mod user;
 

@@ -1,8 +1,8 @@
 //! From what the probe counted to observations.
 
-use super::Probe;
-use super::symbols::Symbols;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
+use crate::observe::probe::Probe;
+use crate::observe::probe::symbols::Symbols;
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap};
 use capwrap_core::Capability;
