@@ -13,27 +13,17 @@ macro_rules! say {
 }
 
 mod analysis;
-mod caps;
-mod completions;
 mod dialects;
-mod diff;
-mod doctor;
-mod enable;
-mod explain;
-mod export;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod host;
-mod learn;
-mod lint;
-mod list;
 mod observe;
 mod output;
 mod store;
-mod trace;
-mod verify;
+mod verbs;
 
 use crate::observe::command;
+use crate::verbs::{caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, trace, verify};
 use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -57,7 +47,7 @@ enum Verb {
     /// Show capability checks as they happen
     Trace(trace::Trace),
     /// Join the profiles of several runs or machines
-    Merge(learn::merge::Merge),
+    Merge(merge::Merge),
     /// Tell whether what is installed is what the policies say
     Verify(verify::Verify),
     /// Tell what a launch would hand over, and why
@@ -74,7 +64,7 @@ enum Verb {
     Lint(lint::Lint),
     /// Print a completion script for a shell
     Completions(completions::Completions),
-    /// Tell what works on this machine, what does not, and what would hint it
+    /// Show what works on this machine, what does not, and what to do about it
     Doctor(doctor::Doctor),
     #[command(hide = true)]
     Become(command::exec_helper::Become),

@@ -3,7 +3,7 @@
 use crate::analysis::call_sites;
 use crate::analysis::call_sites::{EITHER_OR, Given, Meaning};
 use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
-use crate::learn::count;
+use crate::verbs::learn::count;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};

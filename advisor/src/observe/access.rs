@@ -14,8 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::learn::grant::Granted;
-use crate::learn::tool::Tool;
+use crate::verbs::learn::granted::Granted;
+use crate::verbs::learn::tool::Tool;
 
 /// The policy whose tool is the learner.
 pub const LEARNER: &str = "capwrap-learn";

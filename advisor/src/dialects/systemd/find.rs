@@ -1,7 +1,7 @@
 //! A unit by its name: its file and its drop-ins, as systemd finds them (systemd.unit(5)).
 
 use crate::dialects::systemd::read::{Assignment, assignments};
-use crate::diff::read::text_of;
+use crate::verbs::diff::operand::text_of;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

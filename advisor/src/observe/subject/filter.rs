@@ -1,7 +1,7 @@
 //! Which checks are asked for: of everything, of processes, of a cgroup, of a command.
 
 use crate::observe::subject::cgroup;
-use crate::trace::Trace;
+use crate::verbs::trace::Trace;
 use anyhow::{Context, Result};
 use capwrap_ebpf::{Settings, scope};
 use std::os::unix::fs::MetadataExt;

@@ -1,0 +1,64 @@
+//! One capability in full.
+
+use crate::analysis::capability_risk;
+use crate::output::page::{Entry, Page};
+use crate::output::terminal;
+use crate::output::terminal::Style;
+use crate::store::enabled;
+use crate::verbs::caps::table::{last_of_kernel, object, style};
+use crate::verbs::caps::{Form, SCHEMA, named};
+use anyhow::Result;
+use capwrap_core::{Capability, TABLE};
+use serde_json::json;
+
+/// Prints what is to be said of each.
+pub fn print(names: &[String], form: Form) -> Result<()> {
+    let all = names.iter().map(|name| named(name)).collect::<Result<Vec<_>>>()?;
+    let last = last_of_kernel();
+    if form.json {
+        let objects: Vec<_> = all.iter().map(|one| object(*one, last)).collect();
+        say!(
+            "{}",
+            serde_json::to_string_pretty(
+                &json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": objects })
+            )?
+        );
+        return Ok(());
+    }
+    let mut page = Page::new(usize::from(terminal::width()), form.color.styled());
+    for one in all {
+        describe(&mut page, one, last);
+    }
+    say!("{}", page.text.trim_end());
+    Ok(())
+}
+
+fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
+    let meaning = capability_risk::of(one);
+    page.heading(&format!("{one} ({})", one.number()));
+    let since = TABLE[usize::from(one.number())].since;
+    let here = if last.is_some_and(|last| one.number() > last) { ", and this kernel has it not" } else { "" };
+    let mut said = vec![
+        ("opens", meaning.opens.to_owned(), Style::Plain),
+        ("closeness", meaning.closeness.name().to_owned(), style(meaning.closeness)),
+    ];
+    if !meaning.escalation.is_empty() {
+        said.push(("follows", meaning.escalation.to_owned(), Style::Plain));
+    }
+    said.push(("since", format!("Linux {since}{here}"), Style::Plain));
+    said.push(("granted", policies(one), Style::Plain));
+    let entries =
+        said.iter().map(|(name, said, style)| Entry { mark: (' ', *style), name, said: said.clone(), hint: None });
+    page.entries(&entries.collect::<Vec<_>>());
+}
+
+/// The policies in force that can hand it over.
+fn policies(one: Capability) -> String {
+    let grants = |name: &String| {
+        let policy = enabled::read(&enabled::path(name)).ok()?;
+        let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
+        all.contains(one).then(|| name.clone())
+    };
+    let names: Vec<String> = enabled::names().unwrap_or_default().iter().filter_map(grants).collect();
+    if names.is_empty() { "by no policy in force".to_owned() } else { format!("by {}", names.join(", ")) }
+}

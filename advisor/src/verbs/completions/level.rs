@@ -1,0 +1,218 @@
+//! The command line as completion sees it: levels, each with its options and operands.
+
+use clap::{Arg, Command};
+
+/// `capwrap` itself, a verb, or a word below a verb.
+pub struct Level {
+    /// The words that lead here, as in `caps show`; empty for `capwrap` itself.
+    pub words: String,
+    pub options: Vec<Choice>,
+    /// What stands in the places of operands, in order; nothing else may follow unless `repeats`.
+    pub operands: Vec<Kind>,
+    /// Whether the last operand may be given any number of times.
+    pub repeats: bool,
+    /// The words that lead one level down, with what they do.
+    pub below: Vec<(String, String)>,
+}
+
+pub struct Choice {
+    /// As typed, with the dashes.
+    pub names: Vec<String>,
+    pub help: String,
+    /// What its value is; `None` for an option without.
+    pub value: Option<Kind>,
+}
+
+/// What a value or an operand is, and thus what is offered for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A policy that the caller may run; all after it is its tool's.
+    Tool,
+    /// A command; all after it is its own.
+    Command,
+    /// Policies in force.
+    Policies,
+    /// Policies in force and shipped ones.
+    Templates,
+    /// Policies in force, and files.
+    PoliciesAndFiles,
+    /// Names of capabilities with commas between.
+    Capabilities,
+    Users,
+    Groups,
+    Processes,
+    Files,
+    Directories,
+    /// One of these words.
+    Words(Vec<String>),
+    /// Nothing can be offered.
+    Free,
+}
+
+impl Level {
+    /// This command and all below it, hidden ones left out; of a definition that was built.
+    pub fn all(command: &Command) -> Vec<Self> {
+        let mut levels = Vec::new();
+        gather(command, "", &mut levels);
+        levels
+    }
+
+    /// What the operand at this place is, counted from 0.
+    pub fn operand(&self, place: usize) -> Option<&Kind> {
+        self.operands.get(place).or_else(|| self.operands.last().filter(|_| self.repeats))
+    }
+}
+
+fn gather(command: &Command, words: &str, levels: &mut Vec<Level>) {
+    let below: Vec<&Command> = command.get_subcommands().filter(|below| !below.is_hide_set()).collect();
+    let positionals: Vec<&Arg> = command.get_positionals().filter(|operand| !operand.is_hide_set()).collect();
+    levels.push(Level {
+        words: words.to_owned(),
+        options: command
+            .get_opts()
+            .chain(flags(command))
+            .filter(|option| !option.is_hide_set())
+            .map(choice(words))
+            .collect(),
+        operands: positionals.iter().map(|operand| kind(words, operand)).collect(),
+        repeats: positionals.last().is_some_and(|last| many(last)),
+        below: below.iter().map(|below| (below.get_name().to_owned(), about(below))).collect(),
+    });
+    // `help` takes the words of the verbs again.
+    for below in below.iter().filter(|below| words.is_empty() || below.get_name() != "help") {
+        let words = format!("{words} {}", below.get_name());
+        match below.get_name() {
+            "help" => levels.push(help(command, words.trim())),
+            _ => gather(below, words.trim(), levels),
+        }
+    }
+}
+
+/// `capwrap help`, whose operand is a verb.
+fn help(above: &Command, words: &str) -> Level {
+    let verbs = above.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
+    Level {
+        words: words.to_owned(),
+        options: Vec::new(),
+        operands: vec![Kind::Words(verbs.map(|verb| verb.get_name().to_owned()).collect())],
+        repeats: false,
+        below: Vec::new(),
+    }
+}
+
+fn flags(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|argument| !argument.is_positional() && !argument.get_action().takes_values())
+}
+
+fn many(operand: &Arg) -> bool {
+    operand.get_num_args().is_some_and(|range| range.max_values() > 1) || operand.is_trailing_var_arg_set()
+}
+
+fn about(command: &Command) -> String {
+    command.get_about().map(ToString::to_string).unwrap_or_default()
+}
+
+fn choice(words: &str) -> impl Fn(&Arg) -> Choice {
+    move |option| Choice {
+        names: option
+            .get_short()
+            .map(|short| format!("-{short}"))
+            .into_iter()
+            .chain(option.get_long().map(|long| format!("--{long}")))
+            .collect(),
+        help: option.get_help().map(ToString::to_string).unwrap_or_default().replace('\n', " "),
+        value: option.get_action().takes_values().then(|| kind(words, option)),
+    }
+}
+
+/// What is called so, is this. The first row that fits counts; an empty level stands for any.
+const NAMED: [(&str, &str, Kind); 22] = [
+    ("enable", "NAME", Kind::Templates),
+    ("learn", "--user", Kind::Users),
+    ("trace", "--user", Kind::Users),
+    ("", "--mode", Kind::Free),
+    ("", "NAME", Kind::Policies),
+    ("", "NAME|PATH", Kind::PoliciesAndFiles),
+    ("", "POLICY", Kind::PoliciesAndFiles),
+    ("", "A", Kind::PoliciesAndFiles),
+    ("", "B", Kind::PoliciesAndFiles),
+    ("", "TOOL", Kind::Tool),
+    ("", "CMD", Kind::Command),
+    ("", "USER", Kind::Users),
+    ("", "GROUP", Kind::Groups),
+    ("", "PID", Kind::Processes),
+    ("", "DIR", Kind::Directories),
+    ("trace", "PATH", Kind::Directories),
+    ("", "PATH", Kind::Files),
+    ("", "FILE", Kind::Files),
+    ("", "PROFILE", Kind::Files),
+    ("", "CAPS", Kind::Capabilities),
+    ("", "CAP", Kind::Capabilities),
+    ("", "CAPABILITY", Kind::Capabilities),
+];
+
+fn kind(words: &str, argument: &Arg) -> Kind {
+    let possible: Vec<String> = argument
+        .get_possible_values()
+        .iter()
+        .filter(|value| !value.is_hide_set())
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    if !possible.is_empty() {
+        return Kind::Words(possible);
+    }
+    let long = argument.get_long().map(|long| format!("--{long}")).unwrap_or_default();
+    let value =
+        argument.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str).unwrap_or_default();
+    // `caps encode LIST` alone calls a list so.
+    if words == "caps encode" && argument.is_positional() {
+        return Kind::Capabilities;
+    }
+    // An operand without a name of its own is called as its field is.
+    let value = value.to_uppercase();
+    let fits = |(level, name, _): &&(&str, &str, Kind)| {
+        (level.is_empty() || *level == words) && (*name == long || *name == value)
+    };
+    NAMED.iter().find(fits).map_or(Kind::Free, |(_, _, kind)| kind.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::completions::launcher::with_verbs;
+
+    fn level(words: &str) -> Level {
+        Level::all(&with_verbs()).into_iter().find(|level| level.words == words).unwrap()
+    }
+
+    #[test]
+    fn every_verb_has_a_level_and_hidden_ones_have_none() {
+        let all = Level::all(&with_verbs());
+        for (verb, _) in &level("").below {
+            assert!(all.iter().any(|level| level.words == *verb), "{verb}");
+        }
+        assert!(!all.iter().any(|level| level.words == "become"));
+    }
+
+    #[test]
+    fn each_value_is_known_for_what_it_is() {
+        let value = |words: &str, name: &str| {
+            let level = level(words);
+            level.options.iter().find(|option| option.names.iter().any(|n| n == name)).unwrap().value.clone()
+        };
+        assert_eq!(value("", "--drop"), Some(Kind::Capabilities));
+        assert_eq!(value("enable", "--group"), Some(Kind::Groups));
+        assert_eq!(value("learn", "--user"), Some(Kind::Users));
+        assert_eq!(value("learn", "--policy"), Some(Kind::Policies));
+        assert_eq!(value("doctor", "--json"), None);
+        assert_eq!(
+            value("trace", "--color"),
+            Some(Kind::Words(["auto", "always", "never"].map(str::to_owned).to_vec()))
+        );
+        assert_eq!(level("").operand(5), Some(&Kind::Tool));
+        assert_eq!(level("learn").operand(0), Some(&Kind::Command));
+        assert_eq!(level("disable").operand(0), Some(&Kind::Policies));
+        assert_eq!(level("disable").operand(1), None);
+        assert_eq!(level("caps encode").operand(0), Some(&Kind::Capabilities));
+    }
+}

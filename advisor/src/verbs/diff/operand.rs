@@ -1,0 +1,448 @@
+//! Which side a word means, and what it says: the one place here that reads files.
+
+use crate::analysis::profile::Profile;
+use crate::dialects::grant::{Side, all, shown};
+use crate::dialects::{document, engine, nixos, setcap, systemd};
+use crate::host::process;
+use crate::host::target_machine::Elsewhere;
+use crate::store::policy_lookup;
+use crate::{hinted, reason};
+use anyhow::{Context, Result};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::{RequestError, for_any_arguments};
+use capwrap_core::policy::{Bounding, Limit, Policy};
+use capwrap_core::text::printable;
+use std::io::Read;
+use std::path::Path;
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What policies are decided for.
+pub struct Asked<'a> {
+    pub mode: Option<&'a str>,
+    pub elsewhere: &'a Elsewhere,
+}
+
+/// The side that a word means.
+///
+/// # Errors
+/// What cannot be found, read or understood.
+pub fn read(word: &str, asked: &Asked<'_>) -> Result<Side> {
+    let mut side = meant(word, asked)?;
+    word.clone_into(&mut side.label);
+    Ok(side)
+}
+
+fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
+    if word == "-" {
+        let text = text_from(std::io::stdin().lock()).context("cannot read standard input")?;
+        return of_text(&text, "standard input", None, asked);
+    }
+    if let Some(id) = word.strip_prefix("pid:") {
+        return of_process(id);
+    }
+    if let Some(mask) = mask(word) {
+        return of_mask(mask);
+    }
+    if systemd::find::is_name(word) {
+        if let Some((settings, files)) = systemd::find::load(word)? {
+            return Ok(of_unit(&settings, &files));
+        }
+        if !Path::new(word).exists() {
+            return Err(hinted(
+                format!("no unit \"{}\" in systemd's folders, and no such file here", printable::text(word)),
+                "systemctl list-unit-files, or the path of its file",
+            ));
+        }
+    }
+    if let Some(list) = list(word) {
+        return list;
+    }
+    let (path, picked) = picked(word);
+    if path.contains('/') || Path::new(path).is_file() {
+        let text = text_of(Path::new(path))?;
+        return of_text(&text, path, picked, asked);
+    }
+    of_policy(&policy_lookup::load(word)?.policy, asked)
+}
+
+/// `FILE#NAME`, where no file has the whole as its name.
+fn picked(word: &str) -> (&str, Option<&str>) {
+    match word.rsplit_once('#') {
+        Some((path, name)) if !Path::new(word).exists() => (path, Some(name)),
+        _ => (word, None),
+    }
+}
+
+/// `mask:HEX`, `0xHEX`, or 16 digits as /proc shows them.
+fn mask(word: &str) -> Option<&str> {
+    let is_bare = word.len() == 16 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let prefixed = word.strip_prefix("mask:").map(|mask| mask.strip_prefix("0x").unwrap_or(mask));
+    prefixed.or_else(|| word.strip_prefix("0x")).or(is_bare.then_some(word))
+}
+
+fn of_mask(mask: &str) -> Result<Side> {
+    let digits = mask.bytes().all(|digit| digit.is_ascii_hexdigit());
+    match u64::from_str_radix(mask, 16).ok().filter(|_| digits) {
+        Some(mask) => Ok(Side::new("mask", CapabilitySet::from_mask(mask), "the mask itself")),
+        None => Err(hinted(
+            format!("cannot read the mask \"{}\": it is not up to 16 hexadecimal digits", printable::text(mask)),
+            "as in mask:000000c001201106",
+        )),
+    }
+}
+
+/// `cap_bpf,perfmon`, `cap_bpf`, `all`, `none`.
+fn list(word: &str) -> Option<Result<Side>> {
+    let is_list = word.contains(',') && !word.contains(['/', '=']);
+    let is_one =
+        word.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("cap_")) && !word.contains(['/', '.', '=']);
+    let named = || word.split(',').filter(|name| !name.trim().is_empty()).map(engine::rules::capability).collect();
+    let set = match word {
+        "all" => Ok(all()),
+        "none" | "" => Ok(CapabilitySet::EMPTY),
+        _ if is_list || is_one => named(),
+        _ => return None,
+    };
+    Some(set.map(|set| Side::new("list", set, "the list itself")))
+}
+
+fn of_process(id: &str) -> Result<Side> {
+    let number: u32 = id
+        .parse()
+        .ok()
+        .filter(|id| *id > 0)
+        .ok_or_else(|| hinted(format!("\"{}\" is no process id", printable::text(id)), "a number, as in pid:1"))?;
+    let rights = process::rights(Path::new(&format!("/proc/{number}"))).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => anyhow::anyhow!("there is no process {number}"),
+        _ => anyhow::anyhow!("cannot read the rights of process {number}: {}", reason(&error)),
+    })?;
+    Ok(of_rights(&rights))
+}
+
+/// What a process could use: its permitted set, of which it makes effective what it likes.
+fn of_rights(rights: &process::Rights) -> Side {
+    let mut side =
+        Side::new("process", rights.permitted, format!("the permitted set of {}", printable::text(&rights.name)));
+    side.sets.extend([("effective", rights.effective), ("ambient", rights.ambient)]);
+    side.state_bounding(rights.bounding);
+    side.state_no_new_privs(rights.no_new_privs);
+    if rights.effective != rights.permitted {
+        side.notes.push(format!("effective now: {}", shown(rights.effective)));
+    }
+    side
+}
+
+fn of_unit(settings: &[systemd::read::Assignment], files: &[std::path::PathBuf]) -> Side {
+    let mut side = systemd::read::side(settings, "systemd unit");
+    let names: Vec<String> = files.iter().map(printable::text).collect();
+    side.notes.insert(0, format!("read from {}", names.join(", ")));
+    side
+}
+
+/// What a policy grants, for launchers and comparisons that know no arguments.
+fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
+    let modes = policy.modes();
+    // The other side may be the one that has the mode.
+    let mode = asked.mode.filter(|_| !modes.is_empty());
+    if let Some(given) = mode.filter(|mode| !modes.contains(mode)) {
+        let known = modes.iter().map(|mode| (*mode).to_owned()).collect();
+        let error = RequestError::UnknownMode { given: given.to_owned(), known };
+        return Err(hinted(error.to_string(), error.hint()));
+    }
+    let facts = asked.elsewhere.facts(policy)?;
+    let grant = for_any_arguments(policy, &facts, mode);
+    let decided = match (mode, modes.is_empty()) {
+        (Some(mode), _) => format!("what it grants in mode {mode} on Linux {}", facts.kernel),
+        (None, true) => format!("what it grants on Linux {}", facts.kernel),
+        (None, false) => format!("what all its modes together grant on Linux {}", facts.kernel),
+    };
+    let mut side = Side::new("policy", grant, decided);
+    side.has_modes = !modes.is_empty();
+    side.state_no_new_privs(Some(policy.exec.no_new_privs));
+    if policy.exec.bounding == Bounding::Drop {
+        side.state_bounding(grant);
+    }
+    for (resource, limit) in &policy.exec.limits {
+        side.state_limit(resource.name(), (*limit != Limit::UNLIMITED).then_some(limit.0));
+    }
+    if let Some(container) = &policy.container {
+        side.state("pid", container.pid.clone());
+        side.state("net", container.net.clone());
+        side.state_mounts(&container.mounts.iter().filter_map(|mount| engine::rules::volume(mount)).collect());
+    }
+    Ok(side)
+}
+
+fn of_profile(text: &str) -> Result<Side> {
+    let profile = Profile::read(text)?;
+    let runs = profile.runs().len();
+    let decided = format!("what {runs} {} needed", if runs == 1 { "run" } else { "runs" });
+    Ok(Side::new("learned profile", profile.needed(), decided))
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// A file that cannot be read, is too large, or is no text.
+pub fn text_of(path: &Path) -> Result<String> {
+    let shown = || format!("cannot read {}", printable::text(path));
+    let file = std::fs::File::open(path).map_err(|error| anyhow::anyhow!(reason(&error))).with_context(shown)?;
+    text_from(file).with_context(shown)
+}
+
+fn text_from(source: impl Read) -> Result<String> {
+    let mut bytes = Vec::new();
+    source.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| anyhow::anyhow!(reason(&error)))?;
+    anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "larger than {} MiB", MAX_BYTES / 1024 / 1024);
+    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("it is no text in UTF-8"))
+}
+
+/// What a text says. What it is follows from its name where that says so, and else from the text.
+fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> Result<Side> {
+    let shown = printable::text(name);
+    let of_several = |sides: Vec<(String, Side)>| -> Result<Option<Side>> {
+        Side::choose(sides, picked).map_err(|names| {
+            let names: Vec<String> = names.iter().map(printable::text).collect();
+            let hint =
+                if names.is_empty() { "leave #NAME out".to_owned() } else { format!("one of {}", names.join(", ")) };
+            hinted(format!("{shown} has no \"{}\"", printable::text(picked.unwrap_or_default())), hint)
+        })
+    };
+    let form = form(text, name);
+    if let (Some(name), Form::Policy | Form::Unit | Form::Status) = (picked, form) {
+        return Err(hinted(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
+    }
+    let said = match form {
+        Form::Policy => Some(of_policy(&policy_lookup::read(text, Path::new(name))?, asked)?),
+        Form::Unit => Some(systemd::read::side(&systemd::read::assignments(text, name)?, "systemd unit")),
+        Form::Json => {
+            let value: serde_json::Value = serde_json::from_str(text)
+                .map_err(|error| foreign(&error.into()))
+                .with_context(|| format!("{shown}: no JSON"))?;
+            if value.get("runs").is_some() && value.get("needed").is_some() {
+                Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
+            } else {
+                of_several(document::containers(&[value]).with_context(|| shown.clone())?)?
+            }
+        }
+        Form::Yaml => {
+            let documents = document::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
+            of_several(document::containers(&documents)?)?
+        }
+        Form::Nixos => of_several(nixos::read::read(text)?)?,
+        Form::Command => {
+            let asked = engine::read::read(text).into_iter();
+            let kind = |engine| match engine {
+                engine::rules::Engine::Docker => "docker command",
+                engine::rules::Engine::Podman => "podman command",
+                engine::rules::Engine::Kubernetes => "nerdctl command",
+            };
+            let sides = asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?)));
+            of_several(sides.collect::<Result<_>>()?)?
+        }
+        Form::Status => Some(of_rights(&process::of_status(text))),
+        Form::Other => match setcap::read::capable(text)? {
+            Some(set) => Some(Side::new("output of capable", set, "what was asked for")),
+            None => of_several(setcap::read::files(text)?)?,
+        },
+    };
+    said.ok_or_else(|| {
+        hinted(
+            format!("{shown}: nothing here says which capabilities anything has"),
+            "a policy, profile, unit, docker or podman command or inspect, OCI, Compose, Kubernetes, setcap, NixOS",
+        )
+    })
+}
+
+/// The error of a parser, which may quote what it read.
+fn foreign(error: &anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!(printable::text(format!("{error:#}")))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Policy,
+    Unit,
+    Json,
+    Yaml,
+    Nixos,
+    Command,
+    Status,
+    Other,
+}
+
+fn form(text: &str, name: &str) -> Form {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    match end {
+        "toml" => return Form::Policy,
+        "service" | "socket" | "mount" | "swap" | "conf" => return Form::Unit,
+        "json" => return Form::Json,
+        "yaml" | "yml" => return Form::Yaml,
+        "nix" => return Form::Nixos,
+        _ => {}
+    }
+    let is_comment = |line: &&str| line.is_empty() || line.starts_with(['#', ';']);
+    let lines = || text.lines().map(str::trim).filter(|line| !is_comment(line));
+    let any = |says: &dyn Fn(&str) -> bool| lines().any(says);
+    let first = lines().next().unwrap_or_default();
+    if first.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        Form::Json
+    } else if any(&|line| ["[Service]", "[Unit]", "[Socket]", "[Mount]", "[Swap]"].contains(&line)) {
+        Form::Unit
+    } else if any(&|line| line == "[tool]" || line.starts_with("tool =")) && any(&|line| line.starts_with("schema")) {
+        Form::Policy
+    } else if any(&|line| line.starts_with("CapPrm:")) {
+        Form::Status
+    } else if any(&|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.windows(2).any(|two| {
+            ["docker", "podman", "nerdctl"].iter().any(|engine| two[0].ends_with(engine))
+                && ["run", "create", "container"].contains(&two[1])
+        })
+    }) {
+        Form::Command
+    } else if any(&|line| line.contains("security.wrappers") || line.contains("serviceConfig")) {
+        Form::Nixos
+    } else if any(&|line| ["apiVersion:", "services:", "kind:", "items:"].iter().any(|key| line.starts_with(key))) {
+        Form::Yaml
+    } else if first.starts_with('{') {
+        // What is wrong with it is told by the parser.
+        Form::Json
+    } else {
+        Form::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::diff::compare::Difference;
+    use capwrap_core::Capability;
+    use proptest::prelude::*;
+
+    fn of(text: &str, name: &str) -> Result<Side> {
+        let elsewhere = Elsewhere::default();
+        of_text(text, name, None, &Asked { mode: None, elsewhere: &elsewhere })
+    }
+
+    fn word(word: &str) -> Result<Side> {
+        let elsewhere = Elsewhere::default();
+        read(word, &Asked { mode: None, elsewhere: &elsewhere })
+    }
+
+    #[test]
+    fn masks_and_lists_of_bpfds_guide_are_one() {
+        let list = "CAP_BPF,CAP_DAC_OVERRIDE,CAP_DAC_READ_SEARCH,CAP_NET_ADMIN,CAP_PERFMON,CAP_SETPCAP,CAP_SYS_ADMIN,CAP_SYS_RESOURCE";
+        for mask in ["mask:c001201106", "0xc001201106", "000000c001201106", "mask:0x000000c001201106"] {
+            assert_eq!(word(mask).unwrap().grant, word(list).unwrap().grant, "{mask}");
+        }
+    }
+
+    #[test]
+    fn bad_words_are_one_clear_error_each() {
+        for bad in [
+            "mask:xyz",
+            "mask:",
+            "mask:+1",
+            "0x11111111111111111",
+            "pid:none",
+            "pid:0",
+            "pid:4194305",
+            "cap_bfp",
+            "no-such.service",
+            "/nowhere",
+        ] {
+            let error = format!("{:#}", word(bad).unwrap_err());
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_text_is_follows_from_what_it_says() {
+        for (text, expected) in [
+            ("# drop-in\n[Service]\nAmbientCapabilities=\n", Form::Unit),
+            ("#!/bin/sh\n# x\ndocker run --rm x\n", Form::Command),
+            ("[{\"HostConfig\": {}}]", Form::Json),
+            ("# c\napiVersion: v1\n", Form::Yaml),
+            ("{ pkgs, ... }:\n{ security.wrappers.x = { }; }", Form::Nixos),
+            ("schema = 1\n[tool]\n", Form::Policy),
+            ("#!/bin/sh\nsetcap cap_bpf=ep /x\n", Form::Other),
+            ("Name: x\nCapPrm: 0\n", Form::Status),
+        ] {
+            assert_eq!(form(text, "f"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_parser_quotes_stays_in_its_line() {
+        for (text, name) in [
+            ("{\"schema\": 1, \"needed\": [], \"runs\": [], \"a\\nb\": 1}", "f.json"),
+            ("a: &x\u{1b} [*y\u{1b}]", "f.yaml"),
+            ("services: {t: {cap_add: [\"a\\nb\"]}}", "f.yaml"),
+            ("[Service]\nwhat\u{1b}\n", "f.conf"),
+            ("/x cap_\u{1b}=ep", "f"),
+        ] {
+            let error = format!("{:#}", of(text, name).unwrap_err());
+            assert!(!error.contains(char::is_control), "{error:?}");
+        }
+    }
+
+    const NAMES: [&str; 9] =
+        ["f", "f.toml", "f.service", "f.json", "f.yaml", "f.nix", "f.sh", "f.conf", "f.profile.json"];
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_reader_panic(text in "\\PC{0,200}", at in 0..NAMES.len()) {
+            let _ = of(&text, NAMES[at]);
+        }
+
+        #[test]
+        fn nor_does_text_that_is_almost_right(
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                "[Service]", "\n", "AmbientCapabilities=", "~", "CAP_BPF", " ", "\\", "#", "docker run ", "--cap-add", "=", "'", "\"",
+                "-v", "é", "{", "}", "[", "]", ":", "process", "\"HostConfig\"", "services:", "security.wrappers.", "capabilities = ",
+                ";", "setcap ", "cap_bpf=ep", "/x", "spec: ", "CapPrm:", "LimitMEMLOCK=", "9G", "$", ",", "&a", "*a", "<<: ", "COMM CAP\n",
+            ]), 0..30),
+            at in 0..NAMES.len(),
+        ) {
+            let _ = of(&parts.concat(), NAMES[at]);
+        }
+
+        #[test]
+        fn what_is_exported_is_read_back_without_difference(
+            caps in (1_u64..1 << 41).prop_map(CapabilitySet::from_mask),
+            more in (0_u64..1 << 41).prop_map(CapabilitySet::from_mask),
+            exec in proptest::sample::subsequence(vec![
+                "children = \"none\"", "env = { keep = [\"TERM\"], set = { LANG = \"C'\\\"$x\" } }", "bounding = \"drop\"",
+                "limits = { memlock = \"unlimited\", nofile = 4096 }",
+            ], 0..=4),
+            container in proptest::sample::subsequence(vec![
+                "image = \"docker.io/gojue/ecapture\"", "pid = \"host\"", "net = \"host\"",
+                "mounts = [\"/sys/kernel/debug:/sys/kernel/debug\", \"/lib/modules:/lib/modules:ro\"]",
+            ], 0..=4),
+        ) {
+            let policy = format!(
+                "schema = 1\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n[[grant]]\ncaps = {caps:?}\n\
+                 [[grant]]\ncaps = \"{more}\"\nmode = \"m\"\n[exec]\n{}\n[container]\n{}\n",
+                exec.join("\n"), container.join("\n"), caps = caps.to_string().split(',').collect::<Vec<_>>(),
+                more = more.union(caps).iter().next().map_or("cap_chown", Capability::name),
+            );
+            for (target, text) in crate::verbs::export::tests::everywhere(&policy) {
+                let (named, exported) = (of(&policy, "t.toml").unwrap(), of(&text, "export").unwrap());
+                let difference = Difference::of(named, exported);
+                prop_assert!(
+                    difference.is_none(),
+                    "{target}: {} {} {:?} {:?}\n{policy}\n{text}",
+                    difference.only_in_a, difference.only_in_b, difference.sets, difference.stated
+                );
+            }
+        }
+
+        #[test]
+        fn no_word_makes_it_panic(given in "(mask:|0x|pid:|cap_)?[^/]{0,20}") {
+            let _ = word(&given);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! A difference as a page for people, and as JSON for programs.
+
+use crate::analysis::capability_risk;
+use crate::analysis::capability_risk::Closeness;
+use crate::dialects::grant::{Side, shown};
+use crate::output::table::Table;
+use crate::output::terminal::Style;
+use crate::verbs::diff::compare::{Difference, Stated};
+use anyhow::{Context, Result};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The page.
+pub fn text(difference: &Difference, width: u16, styled: bool, verbose: bool) -> String {
+    let Difference { a, b, only_in_a, only_in_b, in_both, .. } = difference;
+    let mut page = String::new();
+    for (mark, side) in [("A", a), ("B", b)] {
+        page += &heading(mark, side, width, styled);
+    }
+    page += &section("only in A", *only_in_a, width, styled);
+    page += &section("only in B", *only_in_b, width, styled);
+    if verbose {
+        page += &section("in both", *in_both, width, styled);
+    }
+    page += &stated(difference, width, styled);
+    page.push('\n');
+    page += &closing(difference, width, styled);
+    page
+}
+
+fn heading(mark: &str, side: &Side, width: u16, styled: bool) -> String {
+    let mark = Style::Bold.paint(mark, styled);
+    let mut text = format!("{mark}  {}  ({})\n", Style::Bold.paint(&printable::text(&side.label), styled), side.kind);
+    for line in std::iter::once(&format!("{}: {}", counted(side.grant), side.decided)).chain(&side.notes) {
+        text += &wrapped(line, width, "   ");
+    }
+    text
+}
+
+/// What else both state. Of sets what each has more; of one that differs as the grants do nothing is said again.
+fn stated(difference: &Difference, width: u16, styled: bool) -> String {
+    let more = |set: CapabilitySet| match set.is_empty() {
+        true => "-".to_owned(),
+        false => format!("+ {}", shown(set).replace(',', ", ")),
+    };
+    let sets = difference.sets.iter().map(|set| (set.name, set.a.without(set.b), set.b.without(set.a)));
+    let sets = sets.filter(|(_, a, b)| (*a, *b) != (difference.only_in_a, difference.only_in_b));
+    let sets = sets.map(|(name, a, b)| [name.to_owned(), more(a), more(b)]);
+    let others = difference.stated.iter().map(|Stated { name, a, b }| [name.clone(), a.clone(), b.clone()]);
+    let rows: Vec<[String; 3]> = sets.chain(others).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["stated", "A", "B"], width, styled);
+    for row in rows {
+        table.row(row.map(|text| (printable::text(text), Style::Plain)));
+    }
+    format!("\n{}", table.render(&[0], &[]))
+}
+
+fn section(name: &str, set: CapabilitySet, width: u16, styled: bool) -> String {
+    let rows: Vec<Row> = rows(set);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["#", name, "closeness", "opens"], width, styled);
+    for row in &rows {
+        let style = row.closeness.map_or(Style::Plain, colour);
+        table.row([
+            (row.number.to_string(), Style::Plain),
+            (row.name.clone(), style),
+            (row.closeness.map_or("", Closeness::name).to_owned(), style),
+            (row.opens.unwrap_or("unknown to this capwrap").to_owned(), Style::Plain),
+        ]);
+    }
+    format!("\n{}", table.render(&[0, 1, 2], &[0]))
+}
+
+const fn colour(closeness: Closeness) -> Style {
+    match closeness {
+        Closeness::Root => Style::Red,
+        Closeness::Near => Style::Yellow,
+        Closeness::Wide => Style::Cyan,
+        Closeness::Narrow => Style::Green,
+    }
+}
+
+fn closing(difference: &Difference, width: u16, styled: bool) -> String {
+    if difference.is_none() {
+        let text = format!("No difference: both have {}.", counted(difference.in_both));
+        return Style::Green.paint(wrapped(&text, width, "").trim_end(), styled) + "\n";
+    }
+    let mut sentences = Vec::new();
+    for (one, other, set) in [("A", "B", difference.only_in_a), ("B", "A", difference.only_in_b)] {
+        if !set.is_empty() {
+            let roots = capability_risk::root_alone(set);
+            let is_root = match roots.iter().count() {
+                0 => String::new(),
+                _ if roots == set && set.iter().count() == 1 => ", and it is root by itself".to_owned(),
+                1 => format!(", of which {roots} is root by itself"),
+                many => format!(", of which {many} are root by themselves"),
+            };
+            sentences.push(format!("{one} has {} that {other} lacks{is_root}.", counted(set)));
+        }
+    }
+    if difference.only_in_a.is_empty() && difference.only_in_b.is_empty() {
+        sentences.push("The capabilities are the same; what else is stated is not.".to_owned());
+    } else if !difference.in_both.is_empty() {
+        sentences.push(format!("Both have {}.", counted(difference.in_both)));
+    }
+    wrapped(&sentences.join(" "), width, "")
+}
+
+/// `1 capability`, `3 capabilities`.
+fn counted(set: CapabilitySet) -> String {
+    match rows(set).len() {
+        1 => "1 capability".to_owned(),
+        many => format!("{many} capabilities"),
+    }
+}
+
+/// The text in lines of the screen, each after a margin.
+fn wrapped(text: &str, width: u16, margin: &str) -> String {
+    let room = usize::from(width).saturating_sub(margin.len()).max(30);
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || line.chars().count() + 1 + word.chars().count() <= room => {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| format!("{margin}{line}\n")).collect()
+}
+
+#[derive(Serialize)]
+struct Row {
+    number: u8,
+    name: String,
+    /// Null where the capability has no name here.
+    opens: Option<&'static str>,
+    closeness: Option<Closeness>,
+    escalation: Option<&'static str>,
+}
+
+fn rows(set: CapabilitySet) -> Vec<Row> {
+    let members = (0..64).filter(|bit| set.mask() >> bit & 1 != 0);
+    let row = |number| match Capability::from_number(number) {
+        Some(capability) => {
+            let meaning = capability_risk::of(capability);
+            Row {
+                number,
+                name: capability.name().to_owned(),
+                opens: Some(meaning.opens),
+                closeness: Some(meaning.closeness),
+                escalation: Some(meaning.escalation),
+            }
+        }
+        None => Row { number, name: format!("bit {number}"), opens: None, closeness: None, escalation: None },
+    };
+    members.map(row).collect()
+}
+
+#[derive(Serialize)]
+struct Object<'d> {
+    schema: u32,
+    a: SideObject<'d>,
+    b: SideObject<'d>,
+    only_in_a: Vec<Row>,
+    only_in_b: Vec<Row>,
+    in_both: Vec<String>,
+    /// What else both state, and differently: sets and others.
+    stated: Vec<Stated>,
+    different: bool,
+}
+
+#[derive(Serialize)]
+struct SideObject<'d> {
+    label: String,
+    kind: &'static str,
+    /// Hexadecimal, as in /proc/PID/status.
+    mask: String,
+    capabilities: Vec<String>,
+    decided: &'d str,
+    stated: BTreeMap<&'d str, String>,
+    notes: &'d [String],
+}
+
+/// The object. Its keys stay what they are.
+///
+/// # Errors
+/// None that a difference can cause.
+pub fn json(difference: &Difference) -> Result<String> {
+    let sets = difference.sets.iter();
+    let sets = sets.map(|set| Stated { name: set.name.to_owned(), a: shown(set.a), b: shown(set.b) });
+    let object = Object {
+        schema: 1,
+        a: side_object(&difference.a),
+        b: side_object(&difference.b),
+        only_in_a: rows(difference.only_in_a),
+        only_in_b: rows(difference.only_in_b),
+        in_both: rows(difference.in_both).into_iter().map(|row| row.name).collect(),
+        stated: sets.chain(difference.stated.iter().cloned()).collect(),
+        different: !difference.is_none(),
+    };
+    serde_json::to_string_pretty(&object).context("cannot write JSON")
+}
+
+fn side_object(side: &Side) -> SideObject<'_> {
+    let sets = side.sets.iter().map(|(name, set)| (*name, shown(*set)));
+    let others = side.stated.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    SideObject {
+        label: printable::text(&side.label),
+        kind: side.kind,
+        mask: format!("{:016x}", side.grant.mask()),
+        capabilities: rows(side.grant).into_iter().map(|row| row.name).collect(),
+        decided: &side.decided,
+        stated: sets.chain(others).collect(),
+        notes: &side.notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference() -> Difference {
+        let side = |list: &str| Side::new("list", CapabilitySet::parse(list).unwrap(), "the list itself");
+        let (mut a, mut b) = (side("bpf,sys_admin,kill"), side("kill"));
+        (a.label, b.label) = ("first".to_owned(), "second".to_owned());
+        a.state("pid", Some("host".to_owned()));
+        b.state("pid", Some("own".to_owned()));
+        b.notes.push(
+            "a note that is longer than a line of a narrow screen, so that it has to be broken somewhere".to_owned(),
+        );
+        Difference::of(a, b)
+    }
+
+    #[test]
+    fn the_page_says_what_each_has_what_it_opens_and_what_follows() {
+        assert_eq!(
+            text(&difference(), 80, false, false),
+            "A  first  (list)\n   3 capabilities: the list itself\nB  second  (list)\n   1 capability: the list itself\n   \
+             a note that is longer than a line of a narrow screen, so that it has to be\n   broken somewhere\n\n \
+             #  only in A      closeness  opens\n21  cap_sys_admin  root       mount, quotas, namespaces, and most of what has no\n                              \
+             capability of its own\n39  cap_bpf        near root  load BPF programs and maps\n\nstated  A     B\npid     host  own\n\n\
+             A has 2 capabilities that B lacks, of which cap_sys_admin is root by itself.\nBoth have 1 capability.\n"
+        );
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_screen() {
+        for width in [60, 80, 120] {
+            let page = text(&difference(), width, false, true);
+            assert!(page.lines().all(|line| line.chars().count() <= usize::from(width)), "{page}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_file_moves_no_cursor() {
+        let mut difference = difference();
+        difference.a.label = "a\x1b[2J".to_owned();
+        difference.stated[0].a = "b\x1b".to_owned();
+        assert!(!text(&difference, 80, false, true).contains('\x1b'));
+    }
+}

@@ -1,0 +1,118 @@
+//! The kernel, and what it shows of itself.
+
+use crate::output::finding::{Judgement, Line};
+use crate::verbs::doctor::examine::unreadable;
+use crate::verbs::doctor::facts::{Facts, Reading};
+use capwrap_core::TABLE;
+use capwrap_core::decision::facts::KernelVersion;
+
+/// Ambient capabilities came with it.
+const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };
+
+/// Where the probe knows the registers.
+const ARCHITECTURES: [&str; 3] = ["x86_64", "aarch64", "riscv64"];
+
+pub fn kernel(facts: &Facts) -> Vec<Line> {
+    let kernel = &facts.kernel;
+    let release = match kernel.version {
+        Some(version) if version < OLDEST => Line::problem("release", &kernel.release)
+            .means("older than ambient capabilities: nothing can be launched")
+            .hint("a kernel from 4.3 on"),
+        Some(_) => Line::ok("release", &kernel.release),
+        None => Line::note("release", &kernel.release).means("no number: policies that ask for a release cannot hold"),
+    };
+    let architecture = if ARCHITECTURES.contains(&kernel.architecture) {
+        Line::ok("architecture", kernel.architecture)
+    } else {
+        Line::problem("architecture", kernel.architecture)
+            .means(format!("the probe knows the registers of {}", ARCHITECTURES.join(", ")))
+    };
+    vec![release, architecture, capabilities(facts), btf(facts), functions(facts), lockdown(facts), modules(facts)]
+}
+
+fn capabilities(facts: &Facts) -> Line {
+    let name = "capabilities";
+    let newest = TABLE.len() - 1;
+    match &facts.kernel.last_capability {
+        Reading::Absent => Line::absent(name, Judgement::Problem)
+            .means("kernel.cap_last_cap is not there: learning cannot record which capabilities there are")
+            .hint("mount /proc whole, without subset=pid"),
+        Reading::Unreadable(why) => unreadable(name, why),
+        Reading::Is(last) => {
+            let last = usize::from(*last);
+            let known = TABLE.get(last).map_or("unknown", |row| row.name);
+            let value = format!("0 to {last}");
+            if last == newest {
+                Line::ok(name, value).means(format!("up to {known}, as capwrap knows them"))
+            } else if last > newest {
+                Line::note(name, value)
+                    .means(format!("capwrap knows 0 to {newest}: it cannot grant the newer ones"))
+                    .hint("a newer capwrap")
+            } else {
+                let lacking: Vec<&str> = TABLE[last + 1..].iter().map(|row| row.name).collect();
+                Line::note(name, value).means(format!("up to {known}: not yet {}", lacking.join(", ")))
+            }
+        }
+    }
+}
+
+fn btf(facts: &Facts) -> Line {
+    let name = "BTF";
+    let judgement = if facts.back_end().is_some() { Judgement::Note } else { Judgement::Problem };
+    match &facts.kernel.btf {
+        Reading::Is(bytes) => Line::ok(name, format!("{:.1} MiB", *bytes as f64 / f64::from(1 << 20)))
+            .means("tells the probe where the kernel keeps what it reads"),
+        Reading::Absent => Line::absent(name, judgement)
+            .means("no /sys/kernel/btf/vmlinux: fexit and tp_btf cannot load")
+            .hint("mount -t sysfs sysfs /sys; or a kernel with CONFIG_DEBUG_INFO_BTF"),
+        Reading::Unreadable(why) => Line { judgement, ..unreadable(name, why) },
+    }
+}
+
+fn functions(facts: &Facts) -> Line {
+    let name = "function names";
+    if facts.kernel.names_functions {
+        return Line::ok(name, "by the kernel").means("its BPF can (bpf_snprintf), whatever /proc/kallsyms shows");
+    }
+    match &facts.kernel.shows_addresses {
+        Reading::Is(true) => Line::ok(name, "by /proc/kallsyms"),
+        Reading::Is(false) => Line::note(name, "hidden").means("/proc/kallsyms shows no addresses to this process"),
+        Reading::Absent => Line::absent(name, Judgement::Note).means("no /proc/kallsyms"),
+        Reading::Unreadable(why) => unreadable(name, why),
+    }
+}
+
+fn lockdown(facts: &Facts) -> Line {
+    let name = "lockdown";
+    match &facts.kernel.lockdown {
+        Reading::Absent => Line::absent(name, Judgement::Ok).means("not shown: no securityfs, or no lockdown"),
+        Reading::Unreadable(why) => unreadable(name, why),
+        Reading::Is(modes) => match modes.split(['[', ']']).nth(1).unwrap_or(modes) {
+            "none" => Line::ok(name, "none"),
+            "integrity" => Line::note(name, "integrity")
+                .means("the kernel may be read and not changed: the probe loads, tools that write to it do not work"),
+            "confidentiality" => Line::problem(name, "confidentiality")
+                .means("the kernel may not be read, with any capability: neither probe nor tracing tools work")
+                .hint("boot with lockdown=integrity or less"),
+            other => Line::note(name, other),
+        },
+    }
+}
+
+fn modules(facts: &Facts) -> Line {
+    let name = "security modules";
+    match &facts.kernel.security_modules {
+        Reading::Absent => Line::absent(name, Judgement::Ok).means("not shown: no securityfs"),
+        Reading::Unreadable(why) => unreadable(name, why),
+        Reading::Is(all) => {
+            let line = Line::ok(name, all.replace(',', ", "));
+            let strict: Vec<&str> =
+                all.split(',').filter(|one| ["apparmor", "selinux", "smack", "tomoyo"].contains(one)).collect();
+            if strict.is_empty() {
+                line
+            } else {
+                line.means(format!("{} can refuse what a capability would allow", strict.join(" and ")))
+            }
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! From facts to lines: what each means for capwrap.
+
+mod back_ends;
+mod kernel;
+mod launcher;
+mod mounts;
+mod rights;
+
+use crate::output::finding::{Line, Section};
+use crate::verbs::doctor::facts::Facts;
+use crate::verbs::doctor::sysctls;
+
+/// The parts of the machine, in the order in which they are shown.
+pub fn examine(facts: &Facts) -> Vec<Section> {
+    vec![
+        Section { name: "kernel", lines: kernel::kernel(facts) },
+        Section { name: "back ends", lines: back_ends::back_ends(facts) },
+        Section { name: "rights", lines: rights::rights(facts) },
+        Section { name: "sysctls", lines: sysctls::TABLE.iter().map(|row| sysctls::examine(row, facts)).collect() },
+        Section { name: "mounts", lines: mounts::mounts(facts) },
+        Section { name: "launcher", lines: launcher::launcher(facts) },
+    ]
+}
+
+/// A fact that could not be had.
+pub fn unreadable(name: &str, why: &str) -> Line {
+    Line { value: None, ..Line::note(name, "").means(format!("cannot be read: {why}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::finding::Judgement;
+    use crate::verbs::doctor::facts::{InForce, LauncherFile, Mount, Reading, Tried, sound};
+    use capwrap_core::CapabilitySet;
+    use capwrap_core::decision::facts::KernelVersion;
+
+    fn line(facts: &Facts, section: &str, name: &str) -> Line {
+        let sections = examine(facts);
+        let section = sections.into_iter().find(|one| one.name == section).unwrap();
+        section.lines.into_iter().find(|one| one.name == name).unwrap()
+    }
+
+    /// One change to a sound machine, the line that tells it, its judgement, and words of it.
+    type Case = (fn(&mut Facts), &'static str, &'static str, Judgement, &'static str);
+
+    #[track_caller]
+    fn told(cases: &[Case]) {
+        for (change, section, name, judgement, words) in cases {
+            let mut facts = sound();
+            change(&mut facts);
+            let line = line(&facts, section, name);
+            let said = format!("{:?} {} {:?}", line.value, line.means, line.hint);
+            assert_eq!(line.judgement, *judgement, "{name}: {said}");
+            assert!(said.contains(words), "{name}: {said}");
+        }
+    }
+
+    fn file(facts: &mut Facts) -> &mut LauncherFile {
+        match &mut facts.launcher.file {
+            Reading::Is(file) => file,
+            _ => unreachable!(),
+        }
+    }
+
+    fn in_force(facts: &mut Facts, at: usize) -> &mut InForce {
+        match &mut facts.launcher.policies {
+            Reading::Is(all) => &mut all[at],
+            _ => unreachable!(),
+        }
+    }
+
+    fn set(list: &str) -> CapabilitySet {
+        CapabilitySet::parse(list).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_a_sound_machine() {
+        for section in examine(&sound()) {
+            // tp_btf does not work there, and need not.
+            for line in section.lines.iter().filter(|line| line.name != "tp_btf") {
+                assert_eq!(line.judgement, Judgement::Ok, "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_lacks_or_forbids_is_told() {
+        told(&[
+            (
+                |facts| facts.kernel.version = KernelVersion::parse("4.2.8"),
+                "kernel",
+                "release",
+                Judgement::Problem,
+                "ambient",
+            ),
+            (|facts| facts.kernel.architecture = "s390x", "kernel", "architecture", Judgement::Problem, "x86_64"),
+            (
+                |facts| facts.kernel.last_capability = Reading::Is(37),
+                "kernel",
+                "capabilities",
+                Judgement::Note,
+                "not yet cap_perfmon, cap_bpf, cap_checkpoint_restore",
+            ),
+            (
+                |facts| facts.kernel.last_capability = Reading::Is(41),
+                "kernel",
+                "capabilities",
+                Judgement::Note,
+                "cannot grant the newer ones",
+            ),
+            (|facts| facts.kernel.btf = Reading::Absent, "kernel", "BTF", Judgement::Note, "CONFIG_DEBUG_INFO_BTF"),
+            (
+                |facts| {
+                    facts.kernel.btf = Reading::Unreadable("permission denied".to_owned());
+                    facts.back_ends.clear();
+                },
+                "kernel",
+                "BTF",
+                Judgement::Problem,
+                "permission denied",
+            ),
+            (
+                |facts| facts.kernel.lockdown = Reading::Is("none [integrity] confidentiality".to_owned()),
+                "kernel",
+                "lockdown",
+                Judgement::Note,
+                "may be read",
+            ),
+            (
+                |facts| facts.kernel.lockdown = Reading::Is("none integrity [confidentiality]".to_owned()),
+                "kernel",
+                "lockdown",
+                Judgement::Problem,
+                "lockdown=integrity",
+            ),
+            (
+                |facts| {
+                    facts.kernel.names_functions = false;
+                    facts.kernel.shows_addresses = Reading::Is(false);
+                },
+                "kernel",
+                "function names",
+                Judgement::Note,
+                "shows no addresses",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_back_end_that_does_not_load_is_a_problem_only_where_none_does() {
+        let refused = "the call returned Operation not permitted (os error 1). Verifier output:";
+        let mut facts = sound();
+        facts.back_ends[0] = Tried { name: "fexit".to_owned(), outcome: Err(refused.to_owned()) };
+        facts.back_ends[1].outcome = Ok(());
+        let fexit = line(&facts, "back ends", "fexit");
+        assert_eq!(
+            (fexit.judgement, fexit.means.as_str()),
+            (Judgement::Note, "the call returned Operation not permitted")
+        );
+        assert_eq!(line(&facts, "back ends", "tp_btf").value.unwrap(), "works, and is used");
+        facts.back_ends[1].outcome = Err("no tracepoint".to_owned());
+        assert_eq!(line(&facts, "back ends", "fexit").judgement, Judgement::Problem);
+        facts.rights.effective = CapabilitySet::EMPTY;
+        let fexit = line(&facts, "back ends", "fexit");
+        assert_eq!((fexit.judgement, fexit.value.unwrap().as_str()), (Judgement::Note, "not known"));
+        assert_eq!(line(&facts, "back ends", "tp_btf").means, "no tracepoint");
+    }
+
+    #[test]
+    fn a_back_end_that_is_not_known_here_is_shown_too() {
+        let mut facts = sound();
+        facts.back_ends.insert(0, Tried { name: "new".to_owned(), outcome: Ok(()) });
+        assert_eq!(line(&facts, "back ends", "new").value.unwrap(), "works, and is used");
+    }
+
+    #[test]
+    fn what_this_process_may_not_is_told() {
+        told(&[
+            (
+                |facts| facts.rights.bounding = facts.rights.bounding.without(set("sys_resource")),
+                "rights",
+                "bounding set",
+                Judgement::Note,
+                "lacks cap_sys_resource",
+            ),
+            (
+                |facts| facts.rights.bounding = facts.rights.bounding.without(set("net_raw")),
+                "rights",
+                "bounding set",
+                Judgement::Problem,
+                "--cap-add=NET_RAW",
+            ),
+            (|facts| facts.rights.no_new_privs = true, "rights", "no_new_privs", Judgement::Note, "from here"),
+            (
+                |facts| {
+                    facts.rights.no_new_privs = true;
+                    facts.rights.uid = 1000;
+                },
+                "rights",
+                "no_new_privs",
+                Judgement::Problem,
+                "count for nothing",
+            ),
+            (
+                |facts| facts.rights.securebits = Reading::Is(1 << 6),
+                "rights",
+                "securebits",
+                Judgement::Problem,
+                "ambient delivery",
+            ),
+            (|facts| facts.rights.securebits = Reading::Is(3), "rights", "securebits", Judgement::Note, "noroot"),
+            (
+                |facts| facts.rights.initial_namespace = Reading::Is(false),
+                "rights",
+                "user namespace",
+                Judgement::Note,
+                "to it alone",
+            ),
+            (|facts| facts.rights.seccomp = Some(2), "rights", "seccomp", Judgement::Note, "a filter"),
+            (
+                |facts| facts.rights.container = Some("/.dockerenv is there".to_owned()),
+                "rights",
+                "container",
+                Judgement::Note,
+                "/.dockerenv",
+            ),
+            (
+                |facts| facts.rights.effective = CapabilitySet::EMPTY,
+                "rights",
+                "to trace",
+                Judgement::Note,
+                "cap_bpf and cap_perfmon",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_is_mounted_otherwise_is_told() {
+        told(&[
+            (
+                |facts| facts.mounts.all = Reading::Unreadable("no such file".to_owned()),
+                "mounts",
+                "mounts",
+                Judgement::Note,
+                "no such file",
+            ),
+            (|facts| facts.mounts.all = Reading::Is(Vec::new()), "mounts", "bpffs", Judgement::Note, "mount -t bpf"),
+            (
+                |facts| facts.mounts.tracefs = Reading::Unreadable("permission denied".to_owned()),
+                "mounts",
+                "tracefs",
+                Judgement::Ok,
+                "cap_dac_read_search",
+            ),
+            (|facts| hide(facts, "/sys"), "mounts", "tracefs", Judgement::Note, "not mounted"),
+            (
+                |facts| hide(facts, "/sys/kernel/tracing"),
+                "mounts",
+                "tracefs",
+                Judgement::Note,
+                "the probe does not need it",
+            ),
+            (
+                |facts| options(facts).push("hidepid=invisible".to_owned()),
+                "mounts",
+                "proc",
+                Judgement::Note,
+                "cap_sys_ptrace",
+            ),
+            (|facts| options(facts).push("hidepid=0".to_owned()), "mounts", "proc", Judgement::Ok, ""),
+            (|facts| facts.mounts.prefix_nosuid = Reading::Is(true), "mounts", "prefix", Judgement::Problem, "nosuid"),
+            (
+                |facts| facts.mounts.prefix_attributes = Reading::Is(false),
+                "mounts",
+                "prefix",
+                Judgement::Problem,
+                "extended attributes",
+            ),
+        ]);
+    }
+
+    fn options(facts: &mut Facts) -> &mut Vec<String> {
+        match &mut facts.mounts.all {
+            Reading::Is(all) => &mut all[0].options,
+            _ => unreachable!(),
+        }
+    }
+
+    fn hide(facts: &mut Facts, place: &str) {
+        if let Reading::Is(all) = &mut facts.mounts.all {
+            all.push(Mount { place: place.into(), kind: "tmpfs".to_owned(), options: Vec::new() });
+        }
+    }
+
+    #[test]
+    fn the_launcher_carries_what_the_policies_in_force_need_and_nothing_else() {
+        told(&[
+            (
+                |facts| file(facts).permitted = Ok(set("bpf,perfmon")),
+                "launcher",
+                "carries",
+                Judgement::Problem,
+                "need cap_net_raw too",
+            ),
+            (
+                |facts| file(facts).permitted = Ok(set("bpf,perfmon,net_raw,sys_admin")),
+                "launcher",
+                "carries",
+                Judgement::Problem,
+                "no policy in force needs cap_sys_admin",
+            ),
+            (|facts| file(facts).marked_otherwise = true, "launcher", "carries", Judgement::Problem, "capwrap enable"),
+            (|facts| file(facts).root_id = Some(1000), "launcher", "carries", Judgement::Note, "uid 1000"),
+            (
+                |facts| file(facts).permitted = Err("odd".to_owned()),
+                "launcher",
+                "carries",
+                Judgement::Note,
+                "cannot be read: odd",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_launchers_files_is_told() {
+        told(&[
+            (|facts| facts.launcher.file = Reading::Absent, "launcher", "file", Judgement::Problem, "install.sh"),
+            (
+                |facts| {
+                    file(facts).uid = 65534;
+                    facts.rights.initial_namespace = Reading::Is(false);
+                },
+                "launcher",
+                "file",
+                Judgement::Note,
+                "not root in this user namespace",
+            ),
+            (|facts| file(facts).uid = 1000, "launcher", "file", Judgement::Problem, "chown root:root"),
+            (|facts| file(facts).mode = 0o100_775, "launcher", "file", Judgement::Problem, "0775"),
+            (|facts| file(facts).mode = 0o104_755, "launcher", "file", Judgement::Problem, "4755"),
+            (|facts| file(facts).mode = 0o100_700, "launcher", "file", Judgement::Problem, "not everybody"),
+            (|facts| facts.launcher.policies = Reading::Absent, "launcher", "policies", Judgement::Note, "enable NAME"),
+            (
+                |facts| in_force(facts, 1).read = Err("line 3: no such key".to_owned()),
+                "launcher",
+                "policy tcpdump",
+                Judgement::Problem,
+                "line 3",
+            ),
+            (
+                |facts| in_force(facts, 1).read.as_mut().unwrap().tool = None,
+                "launcher",
+                "policy tcpdump",
+                Judgement::Note,
+                "/usr/bin/tcpdump",
+            ),
+            (|facts| facts.launcher.accounts = Reading::Absent, "launcher", "accounts", Judgement::Problem, "image"),
+            (|facts| facts.launcher.log = Reading::Absent, "launcher", "log", Judgement::Note, "not recorded"),
+            (
+                |facts| {
+                    facts.launcher.log = Reading::Absent;
+                    in_force(facts, 1).read.as_mut().unwrap().audit_required = true;
+                },
+                "launcher",
+                "log",
+                Judgement::Problem,
+                "tcpdump cannot be launched",
+            ),
+            (
+                |facts| facts.launcher.log = Reading::Unreadable("/dev/log: permission denied".to_owned()),
+                "launcher",
+                "log",
+                Judgement::Problem,
+                "no launch goes on",
+            ),
+        ]);
+    }
+}

@@ -1,0 +1,285 @@
+//! What was found on the machine, before anybody judges it.
+
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::facts::KernelVersion;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Something that was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading<T = String> {
+    /// It is so.
+    Is(T),
+    /// There is no such thing.
+    Absent,
+    /// It cannot be read, for this reason.
+    Unreadable(String),
+}
+
+impl<T> Reading<T> {
+    /// What was read, if it was.
+    pub const fn is(&self) -> Option<&T> {
+        match self {
+            Self::Is(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Is(value) => Reading::Is(to(value)),
+            Self::Absent => Reading::Absent,
+            Self::Unreadable(why) => Reading::Unreadable(why),
+        }
+    }
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub kernel: Kernel,
+    /// What each way to see checks answered, in the order in which they are tried.
+    pub back_ends: Vec<Tried>,
+    pub rights: Rights,
+    /// Settings by their dotted names.
+    pub sysctls: BTreeMap<&'static str, Reading>,
+    pub mounts: Mounts,
+    pub launcher: Launcher,
+}
+
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub release: String,
+    pub version: Option<KernelVersion>,
+    pub architecture: &'static str,
+    pub last_capability: Reading<u8>,
+    /// The size of its BTF in bytes.
+    pub btf: Reading<u64>,
+    /// Whether BPF programs can have it name its functions (bpf_snprintf and what the probe uses with it).
+    pub names_functions: bool,
+    /// Whether this process sees addresses in /proc/kallsyms.
+    pub shows_addresses: Reading<bool>,
+    /// As securityfs shows it: `[none] integrity confidentiality`.
+    pub lockdown: Reading,
+    /// As securityfs shows them, with commas between.
+    pub security_modules: Reading,
+}
+
+/// A back end that was tried.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    pub name: String,
+    pub outcome: Result<(), String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rights {
+    pub uid: u32,
+    pub user: Option<String>,
+    pub effective: CapabilitySet,
+    pub permitted: CapabilitySet,
+    pub bounding: CapabilitySet,
+    pub no_new_privs: bool,
+    /// The mode: 0 none, 1 strict, 2 filter.
+    pub seccomp: Option<u8>,
+    pub securebits: Reading<u32>,
+    /// Whether it is the initial user namespace.
+    pub initial_namespace: Reading<bool>,
+    /// What looks like a container.
+    pub container: Option<String>,
+}
+
+/// A mounted file system.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    pub place: PathBuf,
+    pub kind: String,
+    /// Those of the mount and of the file system, `key` or `key=value`.
+    pub options: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Mounts {
+    pub all: Reading<Vec<Mount>>,
+    /// Whether tracefs can be read.
+    pub tracefs: Reading<()>,
+    /// The prefix.
+    pub prefix: PathBuf,
+    /// Whether set-user-ID bits and file capabilities count there.
+    pub prefix_nosuid: Reading<bool>,
+    /// Whether files there can carry extended attributes.
+    pub prefix_attributes: Reading<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    pub path: PathBuf,
+    pub file: Reading<LauncherFile>,
+    /// The policies in force, in the order of their names.
+    pub policies: Reading<Vec<InForce>>,
+    /// Whether /etc/passwd is there.
+    pub accounts: Reading<()>,
+    /// The log that listens.
+    pub log: Reading<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LauncherFile {
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u32,
+    /// The capabilities that it may have.
+    pub permitted: Result<CapabilitySet, String>,
+    /// Whether a bit besides the permitted set is on: effective or inheritable ones.
+    pub marked_otherwise: bool,
+    /// The user id whose namespace they count in alone.
+    pub root_id: Option<u32>,
+}
+
+/// A policy in force.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    pub name: String,
+    /// What it says, or why it counts for nothing.
+    pub read: Result<Policy, String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// What any launch of it could need of the launcher's file.
+    pub needs: CapabilitySet,
+    /// What a launch without arguments takes here, as this user.
+    pub takes: CapabilitySet,
+    /// The same of any user but root.
+    pub takes_of_users: CapabilitySet,
+    /// The first of its paths that exists.
+    pub tool: Option<PathBuf>,
+    /// All of them.
+    pub paths: Vec<PathBuf>,
+    /// Whether it demands a record of every launch.
+    pub audit_required: bool,
+    /// Whether this user may run it, and if not why not, and the hint.
+    pub allowed: Result<(), (String, String)>,
+}
+
+impl Facts {
+    pub fn is_root(&self) -> bool {
+        self.rights.uid == 0
+    }
+
+    /// Whether this process may load tracing programs.
+    pub fn may_trace(&self) -> bool {
+        use capwrap_core::Capability;
+        if self.rights.initial_namespace == Reading::Is(false) {
+            // bpf(2) asks for them in the initial one.
+            return false;
+        }
+        let held = self.rights.effective;
+        let both = [39, 38].into_iter().filter_map(Capability::from_number).collect::<CapabilitySet>();
+        held.contains(Capability::SYS_ADMIN) || both.is_subset(held)
+    }
+
+    /// The back end that is used.
+    pub fn back_end(&self) -> Option<&str> {
+        self.back_ends.iter().find(|tried| tried.outcome.is_ok()).map(|tried| tried.name.as_str())
+    }
+
+    /// A setting as a number.
+    pub fn sysctl(&self, name: &str) -> Option<i64> {
+        self.sysctls.get(name)?.is()?.parse().ok()
+    }
+
+    /// The policies in force that can be read.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        let all = self.launcher.policies.is().map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(|policy| Some((policy.name.as_str(), policy.read.as_ref().ok()?)))
+    }
+
+    /// What all policies in force need of the launcher's file.
+    pub fn needed(&self) -> CapabilitySet {
+        self.policies().fold(CapabilitySet::EMPTY, |set, (_, policy)| set.union(policy.needs))
+    }
+}
+
+/// A machine on which everything is as it should be, for tests that change one thing.
+#[cfg(test)]
+pub fn sound() -> Facts {
+    use Reading::{Absent, Is};
+    let all = CapabilitySet::from_mask((1 << 41) - 1);
+    let learner = CapabilitySet::parse("bpf,perfmon").unwrap();
+    let policy = |name: &str, needs, path: &str| InForce {
+        name: name.to_owned(),
+        read: Ok(Policy {
+            needs,
+            takes: needs,
+            takes_of_users: needs,
+            tool: Some(path.into()),
+            paths: vec![path.into()],
+            audit_required: false,
+            allowed: Ok(()),
+        }),
+    };
+    Facts {
+        kernel: Kernel {
+            release: "6.1.0-30-amd64".to_owned(),
+            version: KernelVersion::parse("6.1.0"),
+            architecture: "x86_64",
+            last_capability: Is(40),
+            btf: Is(5 << 20),
+            names_functions: true,
+            shows_addresses: Is(true),
+            lockdown: Is("[none] integrity confidentiality".to_owned()),
+            security_modules: Is("capability,apparmor".to_owned()),
+        },
+        back_ends: vec![
+            Tried { name: "fexit".to_owned(), outcome: Ok(()) },
+            Tried { name: "tp_btf".to_owned(), outcome: Err("no tracepoint".to_owned()) },
+        ],
+        rights: Rights {
+            uid: 0,
+            user: Some("root".to_owned()),
+            effective: all,
+            permitted: all,
+            bounding: all,
+            no_new_privs: false,
+            seccomp: Some(0),
+            securebits: Is(0),
+            initial_namespace: Is(true),
+            container: None,
+        },
+        sysctls: crate::verbs::doctor::sysctls::TABLE.iter().map(|row| (row.name, Absent)).collect(),
+        mounts: Mounts {
+            all: Is([
+                ("/proc", "proc"),
+                ("/sys/kernel/tracing", "tracefs"),
+                ("/sys/fs/bpf", "bpf"),
+                ("/sys/kernel/security", "securityfs"),
+                ("/sys/fs/cgroup", "cgroup2"),
+            ]
+            .into_iter()
+            .map(|(place, kind)| Mount { place: place.into(), kind: kind.to_owned(), options: Vec::new() })
+            .collect()),
+            tracefs: Is(()),
+            prefix: "/usr/local".into(),
+            prefix_nosuid: Is(false),
+            prefix_attributes: Is(true),
+        },
+        launcher: Launcher {
+            path: "/usr/local/bin/capwrap".into(),
+            file: Is(LauncherFile {
+                uid: 0,
+                gid: 0,
+                mode: 0o100_755,
+                permitted: Ok(learner.union(CapabilitySet::parse("net_raw").unwrap())),
+                marked_otherwise: false,
+                root_id: None,
+            }),
+            policies: Is(vec![
+                policy("capwrap-learn", learner, "/usr/local/libexec/capwrap/capwrap-advisor"),
+                policy("tcpdump", CapabilitySet::parse("net_raw").unwrap(), "/usr/bin/tcpdump"),
+            ]),
+            accounts: Is(()),
+            log: Is("the journal"),
+        },
+    }
+}

@@ -1,0 +1,289 @@
+//! The one impure edge of the doctor: looks everything up. What cannot be looked up is a fact too.
+
+use crate::host::process::UserNamespace;
+use crate::observe::probe;
+use crate::reason;
+use crate::store::{enabled, file_caps};
+use crate::verbs::doctor::facts::{
+    Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried,
+};
+use crate::verbs::doctor::sysctls;
+use capwrap_core::CapabilitySet;
+use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::decision::authorise::{Caller, LocalAccounts, authorise};
+use capwrap_core::decision::facts::{Answer, Facts as LaunchFacts, KernelVersion, Questions};
+use capwrap_core::decision::{Request, decide, needed_by_launcher};
+use capwrap_core::paths;
+use capwrap_core::policy;
+use capwrap_core::policy::{Limit, Resource};
+use nix::errno::Errno;
+use nix::sys::resource::{self, getrlimit};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use procfs::process::{MountInfo, Process};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::os::linux::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+/// What the probe asks of a kernel that is to name its own functions, as the kernel's BTF spells it.
+const NAMING_HELPERS: [&str; 3] = ["BPF_FUNC_snprintf", "BPF_FUNC_task_pt_regs", "BPF_FUNC_get_current_task_btf"];
+
+/// Looks at everything.
+pub fn look() -> Facts {
+    let kernel = kernel();
+    let rights = rights();
+    let launcher = launcher(&kernel, &rights);
+    Facts {
+        back_ends: probe::attempts()
+            .into_iter()
+            .map(|(back_end, outcome)| Tried { name: back_end.to_string(), outcome })
+            .collect(),
+        sysctls: sysctls::TABLE.iter().map(|row| (row.name, sysctl(row.name))).collect(),
+        mounts: mounts(),
+        kernel,
+        rights,
+        launcher,
+    }
+}
+
+fn kernel() -> Kernel {
+    let release = nix::sys::utsname::uname()
+        .map_or_else(|_| "unknown".to_owned(), |system| system.release().to_string_lossy().into_owned());
+    let btf = reading(std::fs::read("/sys/kernel/btf/vmlinux"));
+    Kernel {
+        version: KernelVersion::parse(&release),
+        release,
+        architecture: std::env::consts::ARCH,
+        last_capability: number(text("/proc/sys/kernel/cap_last_cap")),
+        names_functions: btf.is().is_some_and(|btf| NAMING_HELPERS.iter().all(|helper| mentions(btf, helper))),
+        btf: btf.map(|btf| btf.len() as u64),
+        shows_addresses: shows_addresses(),
+        lockdown: text("/sys/kernel/security/lockdown"),
+        security_modules: text("/sys/kernel/security/lsm"),
+    }
+}
+
+/// Whether this is one of the strings of the BTF.
+fn mentions(btf: &[u8], name: &str) -> bool {
+    let with_ends: Vec<u8> = [&[0], name.as_bytes(), &[0]].concat();
+    btf.windows(with_ends.len()).any(|window| window == with_ends)
+}
+
+fn shows_addresses() -> Reading<bool> {
+    let file = reading(File::open("/proc/kallsyms"));
+    // The first ones can be 0 where they are shown, too: places within each processor's data.
+    file.map(|file| {
+        BufReader::new(file).lines().map_while(Result::ok).any(|line| !line.starts_with("0000000000000000"))
+    })
+}
+
+fn rights() -> Rights {
+    let own = crate::host::process::rights(Path::new("/proc/self")).unwrap_or_default();
+    let uid = nix::unistd::geteuid();
+    Rights {
+        uid: uid.as_raw(),
+        user: nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name),
+        effective: own.effective,
+        permitted: own.permitted,
+        bounding: own.bounding,
+        no_new_privs: own.no_new_privs == Some(true),
+        seccomp: own.seccomp,
+        securebits: reading(rustix::thread::capabilities_secure_bits().map_err(io::Error::from))
+            .map(|bits| bits.bits()),
+        initial_namespace: reading(UserNamespace::of(Path::new("/proc/self"))).map(UserNamespace::is_initial),
+        container: container(),
+    }
+}
+
+/// There is no certain sign. These are what container managers leave.
+fn container() -> Option<String> {
+    if let Reading::Is(manager) = text("/run/systemd/container") {
+        return Some(format!("/run/systemd/container says {manager}"));
+    }
+    if let Some(sign) = ["/run/.containerenv", "/.dockerenv"].into_iter().find(|sign| Path::new(sign).exists()) {
+        return Some(format!("{sign} is there"));
+    }
+    let cgroup = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let sign = ["docker", "kubepods", "libpod", "containerd", "lxc"].into_iter().find(|sign| cgroup.contains(sign))?;
+    Some(format!("the cgroup's path speaks of {sign}"))
+}
+
+fn sysctl(name: &str) -> Reading {
+    if !Path::new("/proc/sys/kernel").exists() {
+        return Reading::Unreadable("/proc/sys is not there".to_owned());
+    }
+    let value = text(Path::new("/proc/sys").join(name.replace('.', "/")));
+    // Some hold several numbers, with tabs between.
+    value.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn mounts() -> Mounts {
+    let all = match Process::myself().and_then(|process| process.mountinfo()) {
+        Ok(all) => Reading::Is(all.into_iter().map(mount).collect::<Vec<_>>()),
+        Err(error) => Reading::Unreadable(error.to_string()),
+    };
+    let tracefs = all.is().and_then(|all| all.iter().rfind(|mount| mount.kind == "tracefs"));
+    let prefix = Path::new(paths::PREFIX);
+    Mounts {
+        tracefs: tracefs.map_or(Reading::Absent, |mount| reading(std::fs::read_dir(&mount.place)).map(drop)),
+        prefix: prefix.to_path_buf(),
+        prefix_nosuid: reading(statvfs(prefix).map_err(io::Error::from))
+            .map(|file_system| file_system.flags().contains(FsFlags::ST_NOSUID)),
+        prefix_attributes: match xattr::get(prefix, ATTRIBUTE) {
+            Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => Reading::Is(false),
+            other => reading(other).map(|_| true),
+        },
+        all,
+    }
+}
+
+fn mount(info: MountInfo) -> Mount {
+    let options = info.mount_options.into_iter().chain(info.super_options);
+    let option = |(key, value): (String, Option<String>)| match value {
+        Some(value) => format!("{key}={value}"),
+        None => key,
+    };
+    Mount { place: info.mount_point, kind: info.fs_type, options: options.map(option).collect() }
+}
+
+fn launcher(kernel: &Kernel, rights: &Rights) -> Launcher {
+    let path = file_caps::installed();
+    let policies = match enabled::names() {
+        Ok(names) if names.is_empty() && !Path::new(paths::POLICIES).exists() => Reading::Absent,
+        Ok(names) => Reading::Is(names.into_iter().map(|name| policy(name, kernel, rights)).collect()),
+        Err(error) => Reading::Unreadable(error.root_cause().to_string()),
+    };
+    Launcher {
+        file: reading(std::fs::metadata(&path)).map(|about| launcher_as_it_is(&path, &about)),
+        path,
+        policies,
+        accounts: reading(std::fs::read("/etc/passwd")).map(drop),
+        log: log(),
+    }
+}
+
+fn launcher_as_it_is(path: &Path, about: &std::fs::Metadata) -> LauncherFile {
+    let bytes = xattr::get(path, ATTRIBUTE).map_err(|error| reason(&error));
+    let attribute = bytes.and_then(|bytes| {
+        bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|malformed| malformed.to_string())
+    });
+    let found = attribute.as_ref().ok().and_then(Option::as_ref);
+    LauncherFile {
+        uid: about.st_uid(),
+        gid: about.st_gid(),
+        mode: about.st_mode(),
+        marked_otherwise: found
+            .is_some_and(|found| found.capabilities.effective || !found.capabilities.inheritable.is_empty()),
+        root_id: found.and_then(|found| found.root_id),
+        permitted: attribute
+            .map(|attribute| attribute.map_or(CapabilitySet::EMPTY, |found| found.capabilities.permitted)),
+    }
+}
+
+fn policy(name: String, kernel: &Kernel, rights: &Rights) -> InForce {
+    let read = enabled::read(&enabled::path(&name)).map_err(|error| format!("{error:#}"));
+    InForce { read: read.map(|policy| weigh(&name, &policy, kernel, rights)), name }
+}
+
+fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) -> Policy {
+    let local = LocalAccounts {
+        passwd: std::fs::read_to_string("/etc/passwd").unwrap_or_default(),
+        group: std::fs::read_to_string("/etc/group").unwrap_or_default(),
+    };
+    let caller = Caller {
+        uid: rights.uid,
+        gid: nix::unistd::getegid().as_raw(),
+        groups: nix::unistd::getgroups().unwrap_or_default().into_iter().map(nix::unistd::Gid::as_raw).collect(),
+    };
+    let now = crate::now();
+    // Whether a reason is demanded is between the policy and each launch.
+    let allowed = authorise(&policy.allow, &caller, &local, now, Some("doctor"));
+    let user = rights.user.clone().unwrap_or_else(|| format!("#{}", rights.uid));
+    let takes = |uid0| {
+        let facts = launch_facts(policy, kernel, rights, uid0);
+        let decision = decide(policy, &facts, &[], &Request::default()).ok();
+        decision.map_or(CapabilitySet::EMPTY, |decision| decision.handed.union(decision.borrowed_set()))
+    };
+    Policy {
+        needs: needed_by_launcher(policy),
+        takes: takes(rights.uid == 0),
+        takes_of_users: takes(false),
+        tool: policy.tool.paths.iter().find(|path| path.exists()).cloned(),
+        paths: policy.tool.paths.clone(),
+        audit_required: policy.allow.audit_required,
+        allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.hint(name, &user))),
+    }
+}
+
+/// What the launcher would look up, but for its probes: those are taken to say yes.
+fn launch_facts(policy: &policy::Policy, kernel: &Kernel, rights: &Rights, uid0: bool) -> LaunchFacts {
+    let questions = Questions::of(policy);
+    let untried = |probe| (probe, Answer { yes: true, because: "not tried".to_owned() });
+    LaunchFacts {
+        kernel: kernel.version.unwrap_or_default(),
+        // Without the setting the kernel is asked for one after the other, as the launcher does.
+        last_capability: kernel.last_capability.is().copied().unwrap_or_else(|| {
+            caps::runtime::thread_all_supported().iter().map(caps::Capability::index).max().unwrap_or_default()
+        }),
+        sysctls: questions.sysctls.into_iter().map(|name| (name.clone(), sysctl(&name).is().cloned())).collect(),
+        probes: questions.probes.into_iter().map(untried).collect(),
+        uid0,
+        // noroot, and locked.
+        root_is_confined: rights.securebits.is().is_some_and(|bits| bits & 3 == 3),
+        bounding: rights.bounding,
+        hard_limits: policy.exec.limits.iter().filter_map(|(limit, _)| Some((*limit, hard(*limit)?))).collect(),
+    }
+}
+
+/// The hard limit, of those that policies raise.
+fn hard(limit: Resource) -> Option<Limit> {
+    let theirs = match limit.name() {
+        "core" => resource::Resource::RLIMIT_CORE,
+        "memlock" => resource::Resource::RLIMIT_MEMLOCK,
+        "nofile" => resource::Resource::RLIMIT_NOFILE,
+        "nproc" => resource::Resource::RLIMIT_NPROC,
+        "stack" => resource::Resource::RLIMIT_STACK,
+        "as" => resource::Resource::RLIMIT_AS,
+        "rtprio" => resource::Resource::RLIMIT_RTPRIO,
+        "nice" => resource::Resource::RLIMIT_NICE,
+        "msgqueue" => resource::Resource::RLIMIT_MSGQUEUE,
+        "sigpending" => resource::Resource::RLIMIT_SIGPENDING,
+        _ => return None,
+    };
+    getrlimit(theirs).ok().map(|(_, hard)| Limit(hard))
+}
+
+/// The log that takes the launcher's records.
+fn log() -> Reading<&'static str> {
+    let Ok(socket) = UnixDatagram::unbound() else { return Reading::Absent };
+    let mut refused = Reading::Absent;
+    for (path, name) in [("/run/systemd/journal/socket", "the journal"), ("/dev/log", "syslog")] {
+        match socket.connect(path) {
+            Ok(()) => return Reading::Is(name),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+            Err(error) => refused = Reading::Unreadable(format!("{path}: {}", reason(&error))),
+        }
+    }
+    refused
+}
+
+fn text(path: impl AsRef<Path>) -> Reading {
+    reading(std::fs::read_to_string(path)).map(|text| text.trim().to_owned())
+}
+
+fn number(text: Reading) -> Reading<u8> {
+    match text {
+        Reading::Is(text) => text.parse().map_or_else(|_| Reading::Unreadable(format!("{text:?}")), Reading::Is),
+        Reading::Absent => Reading::Absent,
+        Reading::Unreadable(why) => Reading::Unreadable(why),
+    }
+}
+
+fn reading<T>(result: io::Result<T>) -> Reading<T> {
+    match result {
+        Ok(value) => Reading::Is(value),
+        Err(error) if error.kind() == ErrorKind::NotFound => Reading::Absent,
+        Err(error) => Reading::Unreadable(reason(&error)),
+    }
+}

@@ -1,0 +1,177 @@
+//! A decision that the launcher is not asked for: another machine's, or one for programs.
+
+use crate::hinted;
+use crate::host::caller::{Asking, allowed, until};
+use crate::host::target_machine::Machine;
+use crate::store::enabled;
+use crate::store::policy_lookup::Source;
+use crate::verbs::explain::Asked;
+use crate::verbs::explain::json;
+use crate::verbs::explain::json::{About, Told};
+use crate::verbs::explain::launcher_limits;
+use crate::verbs::explain::launcher_limits::Rights;
+use anyhow::Result;
+use capwrap_core::decision;
+use capwrap_core::decision::Decision;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::shortfall_cause::Cause;
+use capwrap_core::explain::{Explanation, MISSING_HERE, MISSING_THERE, Shortfall};
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
+use std::path::Path;
+
+/// An explanation, twice.
+pub struct Decided {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub told: Told,
+    /// Whether nothing is known that would keep it from running.
+    pub would_run: bool,
+}
+
+/// Decides for a machine, `None` for this one.
+pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
+    let mut facts =
+        machine.map_or_else(|| launcher_limits::facts(&source.policy), |machine| Ok(machine.known(&source.policy)))?;
+    let rights = if machine.is_none() { Some(launcher_limits::rights()?) } else { None };
+    let is_in_force = source.path == enabled::path(&source.name);
+    facts.uid0 = who.is_root();
+    // Root's is whole, where nobody says otherwise.
+    let lacks = machine.map_or(CapabilitySet::EMPTY, |machine| machine.bounding_lacks);
+    facts.bounding = rights.as_ref().map_or_else(|| known(&facts).without(lacks), |rights| rights.bounding);
+    let decision = decision::decide(&source.policy, &facts, &asked.arguments, &asked.request)
+        .map_err(|error| hinted(format!("{}: {error}", source.name), error.hint()))?;
+    let holds = |capability| match (&rights, machine) {
+        (Some(rights), _) => cause_here(capability, &facts, rights, is_in_force),
+        (None, Some(machine)) => cause_there(capability, &facts, machine),
+        (None, None) => None,
+    };
+    let shortfalls = shortfalls(source, &decision, &facts, holds);
+    let (context, refused) = context(source, asked, machine, who, &facts, is_in_force);
+    let explanation = Explanation {
+        name: &source.name,
+        file: &source.path,
+        policy: &source.policy,
+        facts: &facts,
+        arguments: &asked.arguments,
+        decision: &decision,
+        shortfalls: &shortfalls,
+        missing: if machine.is_none() { MISSING_HERE } else { MISSING_THERE },
+        dropped: asked.request.drop,
+        context: &context,
+    };
+    let would_run = !refused && shortfalls.is_empty();
+    let about = About { machine, is_in_force, would_run };
+    Ok(Decided { text: explanation.render(), told: json::told(&explanation, &about), would_run })
+}
+
+fn known(facts: &Facts) -> CapabilitySet {
+    Capability::all().filter(|capability| facts.knows(*capability)).collect()
+}
+
+/// What the decision needs and `cause` says is not held, by cause; what is handed over first.
+fn shortfalls(
+    source: &Source,
+    decision: &Decision<'_>,
+    facts: &Facts,
+    cause: impl Fn(Capability) -> Option<Cause>,
+) -> Vec<Shortfall> {
+    let mut lacking: Vec<(Cause, CapabilitySet)> = Vec::new();
+    for capability in decision.handed.iter().chain(decision.borrowed_set().without(decision.handed).iter()) {
+        let Some(cause) = cause(capability) else { continue };
+        match lacking.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, set)) => set.insert(capability),
+            None => lacking.push((cause, capability.into())),
+        }
+    }
+    lacking.into_iter().map(|(cause, set)| Shortfall::new(cause, set, &source.name, decision, facts)).collect()
+}
+
+/// Why the launcher would not hold it here, in the order in which the launcher asks. A policy that
+/// is not in force is taken to be: enabling it gives the launcher's file what it needs.
+fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_in_force: bool) -> Option<Cause> {
+    if !facts.knows(capability) {
+        Some(Cause::UnknownToKernel)
+    } else if !rights.bounding.contains(capability) {
+        Some(Cause::BoundingSet)
+    } else if facts.uid0 {
+        None
+    } else if rights.no_new_privs {
+        Some(Cause::NoNewPrivs)
+    } else {
+        (is_in_force && !rights.launcher.contains(capability)).then_some(Cause::NotOnFile)
+    }
+}
+
+/// The same on another machine, as far as it is known.
+fn cause_there(capability: Capability, facts: &Facts, machine: &Machine) -> Option<Cause> {
+    if !facts.knows(capability) {
+        Some(Cause::UnknownToKernel)
+    } else if machine.bounding_lacks.contains(capability) {
+        Some(Cause::BoundingSet)
+    } else if facts.uid0 {
+        None
+    } else {
+        machine.launcher.is_some_and(|carried| !carried.contains(capability)).then_some(Cause::NotOnFile)
+    }
+}
+
+/// The lines about the circumstances, and whether one of them keeps the tool from running.
+fn context(
+    source: &Source,
+    asked: &Asked,
+    machine: Option<&Machine>,
+    who: &Asking,
+    facts: &Facts,
+    is_in_force: bool,
+) -> (Vec<(&'static str, String)>, bool) {
+    let paths: Vec<String> = source.policy.tool.paths.iter().map(printable::text).collect();
+    let mut lines = Vec::new();
+    let mut refused = false;
+    if !is_in_force {
+        lines.push(("in force", "no; explained as if it were".to_owned()));
+    }
+    match machine {
+        Some(machine) => {
+            if let Some(file) = &machine.file {
+                lines.push(("machine", printable::text(file)));
+            }
+            let until = until(&source.policy.allow).map_or(String::new(), |until| format!(", until {until}"));
+            let caller = match facts.uid0 {
+                true => "root".to_owned(),
+                false => format!("whom it allows: {}", allowed(&source.policy.allow)),
+            };
+            lines.push(("caller", caller + &until));
+            lines.push(("tool", paths.join(", or ")));
+        }
+        None => {
+            let ground = who.authorised(&source.policy.allow, asked.reason.as_deref());
+            refused |= is_in_force && ground.is_err();
+            lines.push((
+                "caller",
+                match ground {
+                    Ok(ground) => format!("{}, as {ground}", who.name()),
+                    Err(denial) => format!("refused: {} may not run {}: {denial}", who.name(), source.name),
+                },
+            ));
+            let installed = source.policy.tool.paths.iter().find(|path| path.exists());
+            refused |= installed.is_none();
+            let missing = || format!("refused: {} is not installed: no {}", source.name, paths.join(", nor "));
+            lines.push((
+                "tool",
+                installed.map_or_else(missing, |path: &std::path::PathBuf| printable::text(Path::new(path))),
+            ));
+        }
+    }
+    lines.push(("kernel", kernel(facts, machine)));
+    (lines, refused)
+}
+
+fn kernel(facts: &Facts, machine: Option<&Machine>) -> String {
+    let Some(machine) = machine else { return facts.kernel.to_string() };
+    let last =
+        Capability::from_number(machine.last_capability).map_or("one that capwrap does not know", Capability::name);
+    let by_release = if machine.by_release { " by its release (distributions may add some)" } else { "" };
+    format!("{}, whose last capability is {last}{by_release}", facts.kernel)
+}

@@ -1,0 +1,153 @@
+//! `capwrap explain`: what a launch would hand over, and why.
+//!
+//! For this machine the launcher itself answers, so that there is one decision. What it cannot
+//! answer (another machine, a policy that is not in force, JSON) is decided here, by the same
+//! library and in the same words.
+
+mod by_launcher;
+mod decided;
+mod json;
+pub mod launcher_limits;
+mod paint;
+
+use crate::host::caller::Asking;
+use crate::host::target_machine::{Elsewhere, Machine};
+use crate::output::terminal;
+use crate::store::{enabled, policy_lookup};
+use crate::{REFUSED, hinted, tell};
+use anyhow::Result;
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::Request;
+use clap::Args;
+use decided::decide;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct Explain {
+    /// Choose a mode of the policy by name
+    #[arg(long, value_name = "NAME")]
+    mode: Option<String>,
+    /// Hand over less, as in cap_net_admin,cap_bpf
+    #[arg(long, value_name = "CAPS")]
+    drop: Vec<String>,
+    /// Hand over more, out of the policy's optional ones
+    #[arg(long, value_name = "CAPS")]
+    add: Vec<String>,
+    /// Why, where the policy demands a reason
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Decide for this kernel release
+    #[arg(long, value_name = "RELEASE")]
+    kernel: Option<String>,
+    /// Decide for the machine whose facts are in this file (more
+    /// than once: for each), as `capwrap doctor --json` writes them
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    facts: Vec<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: terminal::Color,
+    /// The tool, or the path of a policy, and the tool's arguments
+    #[arg(trailing_var_arg = true, required = true, value_names = ["TOOL", "ARGS"])]
+    command: Vec<OsString>,
+}
+
+/// What is to be explained.
+pub struct Asked {
+    /// The tool's name, or the path of a policy.
+    pub tool: String,
+    /// The tool's own.
+    pub arguments: Vec<OsString>,
+    pub request: Request,
+    pub reason: Option<String>,
+}
+
+impl Explain {
+    pub fn run(&self) -> ExitCode {
+        self.explain().unwrap_or_else(|error| {
+            tell(&error);
+            ExitCode::from(REFUSED)
+        })
+    }
+
+    fn explain(&self) -> Result<ExitCode> {
+        let mut asked = self.asked()?;
+        let machines = self.machines()?;
+        let is_here = machines.iter().all(Option::is_none);
+        if is_here && !self.json && is_in_force(&asked.tool) {
+            return by_launcher::explain(&asked, self.color.styled());
+        }
+        // The launcher looks at these by itself.
+        asked.request.drop = asked.request.drop.union(of_variable("CAPWRAP_DROP")?);
+        asked.request.add = asked.request.add.union(of_variable("CAPWRAP_ADD")?);
+        let source = policy_lookup::load(&asked.tool)?;
+        let who = Asking::now()?;
+        let mut would_run = true;
+        let mut told = Vec::new();
+        for (at, machine) in machines.iter().enumerate() {
+            let decided = decide(&source, &asked, machine.as_ref(), &who)?;
+            would_run &= decided.would_run;
+            if self.json {
+                told.push(decided.told);
+            } else {
+                let blank = if at > 0 { "\n" } else { "" };
+                say!("{blank}{}", paint::paint(&decided.text, self.color.styled()).trim_end());
+            }
+        }
+        if self.json {
+            say!("{}", json::text(&told)?);
+        }
+        Ok(if would_run { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    }
+
+    fn asked(&self) -> Result<Asked> {
+        let (tool, arguments) = self.command.split_first().map_or((None, &[][..]), |(tool, rest)| (Some(tool), rest));
+        let tool = tool.and_then(|tool| tool.to_str());
+        let tool = tool.ok_or_else(|| hinted("a name that is not UTF-8 is no tool's", "capwrap list --all"))?;
+        let set = |option: &str, lists: &[String]| {
+            let sets = lists.iter().map(|list| capabilities(option, list));
+            sets.collect::<Result<Vec<_>>>()
+                .map(|sets| sets.into_iter().fold(CapabilitySet::EMPTY, CapabilitySet::union))
+        };
+        Ok(Asked {
+            tool: tool.to_owned(),
+            arguments: arguments.to_vec(),
+            request: Request {
+                mode: self.mode.clone(),
+                drop: set("--drop", &self.drop)?,
+                add: set("--add", &self.add)?,
+            },
+            reason: self.reason.clone(),
+        })
+    }
+
+    /// The machines to decide for, in the order of their files; `None` is this one.
+    fn machines(&self) -> Result<Vec<Option<Machine>>> {
+        let files: Vec<Option<&PathBuf>> = match self.facts.is_empty() {
+            true => vec![None],
+            false => self.facts.iter().map(Some).collect(),
+        };
+        files.into_iter().map(|file| Elsewhere::new(self.kernel.clone(), file.cloned()).other()).collect()
+    }
+}
+
+/// Whether the launcher would look at it. Where that cannot be told, the launcher tells why.
+fn is_in_force(tool: &str) -> bool {
+    let is_name = !policy_lookup::is_path(tool) && capwrap_core::policy::is_name(tool);
+    is_name && enabled::path(tool).try_exists().unwrap_or(true)
+}
+
+fn of_variable(name: &str) -> Result<CapabilitySet> {
+    std::env::var_os(name).map_or(Ok(CapabilitySet::EMPTY), |list| capabilities(name, &list.to_string_lossy()))
+}
+
+fn capabilities(source: &str, list: &str) -> Result<CapabilitySet> {
+    CapabilitySet::parse(list).map_err(|error| {
+        let hint = error.nearest.map_or("capabilities(7) lists them all".to_owned(), |near| format!("write {near}"));
+        hinted(format!("{source}: {error}"), hint)
+    })
+}

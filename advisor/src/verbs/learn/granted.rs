@@ -1,0 +1,30 @@
+//! What a policy grants for a command line, on this machine.
+
+use crate::host::kernel;
+use crate::verbs::learn::tool::Tool;
+use anyhow::Result;
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision;
+use capwrap_core::decision::{Outcome, Request};
+use std::ffi::OsString;
+
+/// What the policy comes to for this run.
+#[derive(Clone, Debug, Default)]
+pub struct Granted {
+    /// What it hands over.
+    pub set: CapabilitySet,
+    /// Which of its grants hold, by their places in the file, from 0.
+    pub holding: Vec<usize>,
+}
+
+impl Granted {
+    /// What the tool's policy grants for these arguments: nothing where there is none.
+    pub fn by(tool: &Tool, arguments: &[OsString]) -> Result<Self> {
+        let Some(found) = &tool.policy else { return Ok(Self::default()) };
+        let facts = kernel::facts(&found.policy)?;
+        let decision = decision::decide(&found.policy, &facts, arguments, &Request::default())?;
+        let weighed = decision.grants.iter().enumerate();
+        let holding = weighed.filter(|(_, one)| one.outcome == Outcome::Holds).map(|(place, _)| place).collect();
+        Ok(Self { set: decision.handed, holding })
+    }
+}

@@ -1,0 +1,360 @@
+//! `capwrap --learn CMD`: what a command needs, seen and not guessed, and what that means for its
+//! policy.
+//!
+//! ```text
+//! observe ── class ── decide ── propose ── report
+//! (impure)   ─────────── pure ───────────
+//! ```
+
+pub mod granted;
+mod minimize_runs;
+mod report;
+mod setuid_programs;
+pub mod tool;
+
+use crate::analysis::classify::{Classed, IdsChanged, RunFacts};
+use crate::analysis::needs::Needs;
+use crate::analysis::profile::{Minimized, Profile, Run};
+use crate::analysis::{classify, needs, profile, propose};
+use crate::hinted;
+use crate::host::kernel;
+use crate::observe::access;
+pub use crate::observe::access::LEARNER;
+use crate::observe::access::Standing;
+use crate::observe::command;
+use crate::observe::command::{Ending, Limits, Output, User};
+use crate::observe::probe::BackEnd;
+use crate::observe::session::{Seen, Subject, observe};
+use crate::output::terminal;
+use crate::store::profiles;
+use crate::store::{atomic_write, enabled, trusted_file};
+use crate::verbs::learn::granted::Granted;
+use crate::verbs::learn::minimize_runs::Proving;
+use anyhow::{Context, Result};
+use capwrap_core::CapabilitySet;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tool::{NotRun, Tool};
+
+#[derive(Args)]
+#[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
+pub struct Learn {
+    /// Whom CMD is meant for [default: who called sudo, else who
+    /// logged in, else nobody]
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    user: Option<String>,
+    /// The policy's name [default: CMD's]
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Put the change into the policy, the evidence beside it
+    #[arg(long)]
+    write: bool,
+    /// Write the evidence, a JSON profile, to FILE
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// End CMD after this time, as in 30s or 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    limit: Option<Duration>,
+    /// Prove it: run CMD with one capability less at a time, and
+    /// keep what it needs
+    #[arg(long, verbatim_doc_comment)]
+    minimize: bool,
+    /// Whether a run worked: CHECK's status. It reads the run's
+    /// output, and the run's status in CAPWRAP_STATUS [default:
+    /// the same output and status as with everything]
+    #[arg(long, value_name = "CHECK", requires = "minimize", verbatim_doc_comment)]
+    check: Option<String>,
+    /// Runs of each set, all of which must work
+    #[arg(long, value_name = "N", requires = "minimize", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
+    repeat: u64,
+    /// Print the profile alone; what CMD prints goes to standard
+    /// error
+    #[arg(long, verbatim_doc_comment)]
+    json: bool,
+    /// Show the checks on which nothing hangs, too
+    #[arg(short, long)]
+    verbose: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: terminal::Color,
+    #[arg(long, value_name = "NAME", hide = true)]
+    back_end: Option<BackEnd>,
+    /// Said by the learner that starts itself by its policy.
+    #[arg(long, hide = true)]
+    by_policy: bool,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl Learn {
+    pub fn run(self) -> ExitCode {
+        match self.learn() {
+            Ok(ending) => ending.pass_on(),
+            Err(error) => {
+                crate::tell(&error);
+                let status = error.downcast_ref::<NotRun>().map_or(crate::REFUSED, |not_run| not_run.status);
+                ExitCode::from(status)
+            }
+        }
+    }
+
+    /// The whole of it, in order.
+    fn learn(&self) -> Result<Ending> {
+        let standing = access::own()?;
+        if standing == Standing::Nobody {
+            return Err(access::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
+        }
+        self.check_rights(standing)?;
+        let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
+        if self.write {
+            setuid_programs::refuse_setuid(&tool.path)?;
+        }
+        let granted = Granted::by(&tool, &self.command[1..])?;
+        // Before the run: what it takes long to see is not to be lost over a damaged file.
+        let earlier = profiles::read(&profiles::of(&tool.name))?;
+        let user = if matches!(standing, Standing::Root(_)) { Some(self.meant_for()?) } else { None };
+        let way = standing.way(&tool, &self.command, &granted);
+        let subject = Subject {
+            file: way.file.as_deref(),
+            command: &way.command,
+            user: user.as_ref(),
+            hold: way.hands_over,
+            execs: way.execs,
+            back_end: self.back_end,
+            limits: Limits { after: self.limit },
+        };
+
+        let (classed, run, ending) = if self.minimize {
+            self.prove(&subject, &tool, way.held)?
+        } else {
+            let seen = observe(&subject, if self.json { Output::StandardError } else { Output::Own })?;
+            let (classed, run) = self.judge(&seen, &tool, user.as_ref(), way.held)?;
+            (classed, run, seen.ending)
+        };
+        setuid_programs::note(&classed, &tool.path);
+
+        let proof = run.minimized.clone();
+        let needs = needs::decide(&classed, granted.set, &run.lost).map(|needs| match &proof {
+            Some(proof) => needs.proven(proof.kept, proof.removed),
+            None => needs,
+        });
+        self.give(&tool, &granted, run, needs, proof, earlier)?;
+        Ok(ending)
+    }
+
+    /// What only root can do.
+    fn check_rights(&self, standing: Standing) -> Result<()> {
+        let asked = [
+            (self.user.is_some(), "--user: the command runs as who learns"),
+            (self.minimize, "--minimize: it hands capabilities over to take them away"),
+            (self.write, "--write: it changes what others may do"),
+        ];
+        match asked.into_iter().find(|(asked, _)| *asked) {
+            Some((_, what)) if standing == Standing::Watcher => {
+                Err(hinted(format!("only root can use {what}"), "sudo capwrap --learn …"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn meant_for(&self) -> Result<User> {
+        let user = command::meant_for(self.user.as_deref())?;
+        if user.assumed {
+            crate::note(&format!("{} runs as nobody; --user NAME says whom it is meant for", self.shown()));
+        }
+        if user.uid == 0 {
+            crate::note("root owns the files: as root the kernel asks for less than as a user");
+        }
+        Ok(user)
+    }
+
+    fn shown(&self) -> String {
+        self.command[0].to_string_lossy().into_owned()
+    }
+
+    /// From what was seen to what it means, and the record of it.
+    fn judge(&self, seen: &Seen, tool: &Tool, user: Option<&User>, held: CapabilitySet) -> Result<(Vec<Classed>, Run)> {
+        let kernel = kernel::kernel()?;
+        let facts = RunFacts {
+            held,
+            ids_changed: IdsChanged { users: seen.tally.user_changed, groups: seen.tally.group_changed },
+            no_new_privs: tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs),
+            kernel: kernel::version(&kernel.release)?,
+        };
+        let mut classed = classify::class_all(seen.counted.processes(), &facts);
+        setuid_programs::set_apart(&mut classed, &tool.path);
+        let run = Run {
+            id: String::new(),
+            command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            started: seen.started.clone(),
+            tool: profile::Tool { path: tool.path.display().to_string(), sha256: tool.sha256.clone() },
+            user: whom(user),
+            kernel,
+            back_end: seen.back_end.to_string(),
+            held,
+            processes: seen.tally.processes,
+            executables: classed.iter().map(|one| one.observation.executable.clone()).collect(),
+            ids_changed: facts.ids_changed,
+            exit: Some(seen.ending.into()),
+            lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
+            minimized: None,
+            checks: profile::checks(&classed),
+        };
+        Ok((classed, run))
+    }
+
+    /// Runs it with everything, and then with less and less.
+    fn prove(&self, subject: &Subject<'_>, tool: &Tool, held: CapabilitySet) -> Result<(Vec<Classed>, Run, Ending)> {
+        let proving = Proving { subject, check: self.check.as_deref(), repeat: self.repeat };
+        let judge = |seen: &Seen| self.judge(seen, tool, subject.user, held);
+        let (seen, proof) = proving.prove(|seen| {
+            let (classed, _) = judge(seen)?;
+            Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
+        })?;
+        let (classed, run) = judge(&seen)?;
+        // Of what was not there to be taken away nothing is proven: where it was refused, it stays
+        // needed, unless the user's own check says that the command worked without.
+        let absent = needed(&classed).without(subject.hold);
+        let kept = if self.check.is_some() { proof.kept } else { proof.kept.union(absent) };
+        let minimized = Minimized { kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
+        Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
+    }
+
+    /// Shows what came of it, and writes what is to be written.
+    fn give(
+        &self,
+        tool: &Tool,
+        granted: &Granted,
+        run: Run,
+        needs: Result<Needs, needs::Refusal>,
+        proof: Option<Minimized>,
+        earlier: Option<Profile>,
+    ) -> Result<()> {
+        let this = Profile::of([run]);
+        let run = &this.runs()[0];
+        if let Some(file) = &self.output {
+            atomic_write::replace(file, &this.to_json()?)?;
+        }
+        if self.json {
+            say!("{}", this.to_json()?.trim_end());
+        }
+        let beside = profiles::of(&tool.name);
+        let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
+        // What was not granted, or what an earlier run needed, is not removable.
+        let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
+        let needs = needs.map(|needs| Needs { removable: removable(&needs), ..needs });
+        if !self.json {
+            let look = report::Look { width: terminal::width(), styled: self.color.styled(), verbose: self.verbose };
+            let report = report::Report {
+                checks: &run.checks,
+                needs: needs.as_ref(),
+                runs: all.runs().len(),
+                proof: proof.as_ref(),
+            };
+            say!("{}", report::report(&report, look).trim_end());
+        }
+        let needs = match needs {
+            Ok(needs) => needs,
+            Err(refusal) => return if self.write { Err(refusal.into()) } else { Ok(()) },
+        };
+        let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
+        let after = propose::propose(&propose::Proposal {
+            policy: tool.policy.as_ref().map(|found| propose::InForce {
+                text: &found.text,
+                granted: granted.set,
+                holding: &granted.holding,
+            }),
+            tool: propose::Tool {
+                name: &tool.name,
+                path: &tool.path.display().to_string(),
+                sha256: tool.sha256.as_deref(),
+            },
+            needs: &needs,
+            // It works with what is kept, so all else that was granted can go.
+            proven: proof.as_ref().map_or(CapabilitySet::EMPTY, |proof| granted.set.without(proof.kept)),
+            starts_others: run.executables.len() > 1,
+        })?;
+        let file = enabled::path(&tool.name);
+        if !self.json {
+            self.show_change(&file, tool, before, &after);
+        }
+        if self.write {
+            put(&file, tool, &after, &beside, &all)?;
+        }
+        Ok(())
+    }
+
+    fn show_change(&self, file: &Path, tool: &Tool, before: &str, after: &str) {
+        let change = report::diff(&file.display().to_string(), before, after, self.color.styled());
+        match &tool.policy {
+            Some(found) if change.is_empty() && found.in_force => say!("\nThe policy in force needs no change."),
+            Some(_) if change.is_empty() => {
+                say!("\nThe shipped policy needs no change: capwrap enable {}", tool.name);
+            }
+            _ => {
+                say!("\n{}", change.trim_end());
+                if !self.write {
+                    crate::note("nothing is written; --write puts the change in place");
+                }
+            }
+        }
+    }
+}
+
+/// Adds to a count, which stops at the most there is: a profile may come from anywhere.
+pub fn count(all: &mut u64, times: u64) {
+    *all = all.saturating_add(times);
+}
+
+fn needed(classed: &[Classed]) -> CapabilitySet {
+    needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
+}
+
+/// Whom it ran as.
+fn whom(user: Option<&User>) -> profile::User {
+    let own = nix::unistd::getuid();
+    match user {
+        Some(user) => profile::User { name: Some(user.name.clone()), uid: user.uid },
+        None => profile::User {
+            name: nix::unistd::User::from_uid(own).ok().flatten().map(|user| user.name),
+            uid: own.as_raw(),
+        },
+    }
+}
+
+/// Puts the policy and its evidence in place.
+fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Result<()> {
+    let directory = file.parent().context("a policy without a directory")?;
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let in_force = tool.policy.as_ref().filter(|found| found.in_force);
+    // From here on nobody else changes what is in force, and what others changed meanwhile stays: a run takes its time.
+    let _alone = enabled::lock()?;
+    // The evidence first: a policy never says more than its evidence.
+    let all = profiles::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
+    atomic_write::replace(beside, &all.to_json()?)?;
+    let now = if file.exists() { Some(trusted_file::text(file)?) } else { None };
+    if now.as_deref() != in_force.map(|found| found.text.as_str()) {
+        return Err(hinted(
+            format!(
+                "{} was changed while {} ran: its evidence is written, and nothing else",
+                file.display(),
+                tool.name
+            ),
+            "run it again",
+        ));
+    }
+    if in_force.is_some_and(|found| found.text == text) {
+        crate::note(&format!("the evidence is in {}", beside.display()));
+        return Ok(());
+    }
+    atomic_write::replace(file, text)?;
+    let done = if in_force.is_some() { "changed" } else { "written, and in force" };
+    crate::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
+    crate::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));
+    Ok(())
+}

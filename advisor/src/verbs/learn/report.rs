@@ -1,0 +1,402 @@
+//! What people see of a run: what was asked, what is needed, and how the policy would change.
+
+use crate::analysis::classify::Class;
+use crate::analysis::needs::{Needs, Refusal};
+use crate::analysis::observation::Verdict;
+use crate::analysis::profile::{Check, Minimized};
+use crate::output::terminal::Style;
+use crate::verbs::learn::count;
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use similar::TextDiff;
+use std::collections::BTreeMap;
+
+/// How it is to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Columns of the terminal, or as many as a reader of a file is to have.
+    pub width: u16,
+    /// Whether colours and bold type may be used. Without them there is no escape sequence at all.
+    pub styled: bool,
+    /// Whether every check is shown, those too on which nothing hangs.
+    pub verbose: bool,
+}
+
+/// What is to be told.
+#[derive(Debug)]
+pub struct Report<'r> {
+    /// What was asked.
+    pub checks: &'r [Check],
+    /// What follows.
+    pub needs: Result<&'r Needs, &'r Refusal>,
+    /// How many runs it rests on.
+    pub runs: usize,
+    /// What was proven by taking away.
+    pub proof: Option<&'r Minimized>,
+}
+
+/// Below this width a program is named by its file's name alone, and why a check was made stands in
+/// a line of its own.
+const WIDE: u16 = 100;
+
+/// The table, then what follows from it, a line each.
+pub fn report(report: &Report, look: Look) -> String {
+    let mut text = table(report.checks, look);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let mut line = |label: &str, words: &str| {
+        text += &format!("{} {words}\n", Style::Bold.paint(&format!("{label:<10}"), look.styled));
+    };
+    if !look.verbose {
+        for (at, words) in left_out(report.checks).iter().enumerate() {
+            line(if at == 0 { "not shown" } else { "" }, words);
+        }
+    }
+    match report.needs {
+        Ok(needs) => {
+            line("needed", &needs.set().to_string());
+            let narrower = needs.needed.iter().filter_map(|need| Some((need.capability, need.in_place_of?)));
+            for (capability, broad) in narrower {
+                line("", &format!("{capability} in place of {broad}, which was asked for"));
+            }
+            let possible = worth_telling(report.checks, needs.possible);
+            if !possible.is_empty() {
+                line("possible", &format!("{possible}: asked before it matters; --minimize tells"));
+            }
+            if let Some(proof) = report.proof {
+                let without =
+                    if proof.removed.is_empty() { String::new() } else { format!(", and not {}", proof.removed) };
+                line("proven", &format!("in {} runs: it takes {}{without}", proof.runs, proof.kept));
+            }
+            if !needs.denied().is_empty() {
+                line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
+            }
+            if !needs.removable.is_empty() {
+                let runs = if report.runs == 1 { "one run".to_owned() } else { format!("{} runs", report.runs) };
+                line("removable", &format!("{}: granted, and not needed in {runs}", needs.removable));
+            }
+        }
+        Err(refusal) => line("needed", &format!("not known: {refusal}")),
+    }
+    text
+}
+
+/// Of what only speculative checks asked for: all but what every program asks for.
+fn worth_telling(checks: &[Check], possible: CapabilitySet) -> CapabilitySet {
+    let told = checks.iter().filter(|check| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT));
+    possible.intersection(told.map(|check| check.capability).collect())
+}
+
+/// How the reason of the most frequent check of all begins.
+const OVERCOMMIT: &str = "memory overcommit";
+
+/// The change of a file as a unified diff; nothing where there is none.
+pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
+    let changes = TextDiff::from_lines(before, after);
+    let name = printable::text(file);
+    let unified = changes.unified_diff().context_radius(3).header(&name, &name).to_string();
+    let line = |line: &str| {
+        let style = match line.as_bytes() {
+            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => Style::Bold,
+            [b'+', ..] => Style::Green,
+            [b'-', ..] => Style::Red,
+            [b'@', ..] => Style::Cyan,
+            _ => Style::Plain,
+        };
+        style.paint(line, styled) + "\n"
+    };
+    unified.lines().map(line).collect()
+}
+
+/// A line of the table: everything of a check that people are shown, but for how often.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Row<'c> {
+    class: Class,
+    capability: Capability,
+    verdict: Verdict,
+    executable: &'c str,
+    system_call: Option<&'c str>,
+    why: &'c str,
+}
+
+/// The checks under the names of their classes, what is needed first. Those that look the same
+/// are counted together.
+fn table(checks: &[Check], look: Look) -> String {
+    let mut rows: BTreeMap<Row, u64> = BTreeMap::new();
+    for check in checks.iter().filter(|check| look.verbose || check.class.counts()) {
+        count(rows.entry(row(check)).or_default(), check.times);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let wide = look.width >= WIDE;
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(look.width.saturating_add(2));
+    let columns = ["capability", "times", "verdict", "executable", "system call", "why"];
+    table.set_header(columns.iter().take(if wide { 6 } else { 5 }));
+    let (mut heading, mut whys) = (None, Vec::new());
+    for (row, times) in &rows {
+        if heading != Some(row.class) {
+            heading = Some(row.class);
+            table.add_row([format!("{}:", row.class.name())]);
+        }
+        table.add_row(cells(row, *times, wide));
+        whys.push(printable::text(row.why));
+    }
+    for (at, column) in table.column_iter_mut().enumerate() {
+        // Blanks between the columns alone, so that lines begin and end where the text does.
+        column.set_padding((0, 2));
+        if at == 1 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if at == 3 {
+            column.set_delimiter('/');
+        }
+        if at < 3 {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    let rendered = table.trim_fmt();
+    let mut lines: Vec<(Style, String)> = Vec::new();
+    let mut whys = whys.into_iter().map(|why| (Style::Plain, format!("      {why}")));
+    let mut below: Option<(Style, String)> = None;
+    for (at, line) in rendered.lines().map(str::trim_end).enumerate() {
+        let is_heading = at == 0 || !line.starts_with(' ');
+        // What a cell has no room for goes on in a line that begins with more blanks.
+        if is_heading || !line.starts_with("   ") {
+            lines.extend(below.take());
+        }
+        if !wide && !is_heading && !line.starts_with("   ") {
+            below = whys.next();
+        }
+        lines.push((if is_heading { Style::Bold } else { Style::Plain }, line.to_owned()));
+    }
+    lines.extend(below);
+    lines.iter().map(|(style, line)| style.paint(line, look.styled) + "\n").collect()
+}
+
+fn row(check: &Check) -> Row<'_> {
+    Row {
+        class: check.class,
+        capability: check.capability,
+        verdict: check.verdict,
+        executable: &check.executable,
+        system_call: check.system_call.as_deref(),
+        why: &check.why,
+    }
+}
+
+fn cells(row: &Row, times: u64, wide: bool) -> Vec<String> {
+    let executable = match row.executable.rsplit_once('/') {
+        Some((_, name)) if !wide && !name.is_empty() => name,
+        _ => row.executable,
+    };
+    let verdict = match row.verdict {
+        Verdict::Granted => "granted",
+        Verdict::Denied => "denied",
+    };
+    let mut cells = vec![
+        format!("  {}", row.capability),
+        times.to_string(),
+        verdict.to_owned(),
+        printable::text(executable),
+        row.system_call.map_or("–".to_owned(), printable::text),
+    ];
+    if wide {
+        cells.push(printable::text(row.why));
+    }
+    cells
+}
+
+/// What is not in the table: the checks on which nothing hangs.
+fn left_out(checks: &[Check]) -> Vec<String> {
+    let of = |class: Class| {
+        let (mut times, mut asked) = (0, CapabilitySet::EMPTY);
+        for check in checks.iter().filter(|check| check.class == class) {
+            count(&mut times, check.times);
+            asked.insert(check.capability);
+        }
+        (times > 0).then(|| format!("{times} {} ({asked})", class.name()))
+    };
+    let mut lines: Vec<String> = [Class::Speculative, Class::Foreign].into_iter().filter_map(of).collect();
+    if let Some(last) = lines.last_mut() {
+        *last += ": -v shows them";
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::classify::class;
+    use crate::analysis::classify::tests::{denied, granted, with_everything};
+    use crate::analysis::needs::decide;
+    use crate::analysis::observation::{Observation, Target};
+    use crate::analysis::profile::checks;
+
+    const NARROW: Look = Look { width: 80, styled: false, verbose: false };
+    const WIDE: Look = Look { width: 120, ..NARROW };
+
+    fn seen() -> Vec<Observation> {
+        let socket = granted("net_raw", "socket", &["ns_capable", "packet_create"]);
+        let shadow = granted("dac_read_search", "openat", &["ns_capable", "generic_permission", "may_open"]);
+        vec![
+            socket.clone(),
+            Observation { process: 101, times: 2, ..socket },
+            Observation { executable: "/usr/lib/x86_64-linux-gnu/tool/helper".to_owned(), times: 12345, ..shadow },
+            granted("sys_admin", "ioprio_set", &["capable", "ioprio_check_cap"]),
+            denied("checkpoint_restore", "", &["checkpoint_restore_ns_capable", "proc_map_files_lookup"]),
+            Observation { times: 22, ..granted("sys_admin", "clone", &["cap_vm_enough_memory"]) },
+            Observation { target: Target::Inner, ..granted("sys_admin", "mount", &["may_mount"]) },
+        ]
+    }
+
+    fn told(look: Look) -> String {
+        let mut run = with_everything();
+        run.held = run.held.without(CapabilitySet::parse("checkpoint_restore").unwrap());
+        let classed = class(&seen(), &run);
+        let granted = CapabilitySet::parse("net_raw,net_admin").unwrap();
+        let needs = decide(&classed, granted, &BTreeMap::new()).unwrap();
+        report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3, proof: None }, look)
+    }
+
+    /// `cargo test -- --nocapture` shows what is to be pasted here.
+    #[track_caller]
+    fn looks_like(shown: &str, expected: &str, width: usize) {
+        print!("{shown}");
+        assert_eq!(shown, expected);
+        let table = shown.lines().take_while(|line| !line.is_empty());
+        assert!(table.into_iter().all(|line| line.chars().count() <= width), "wider than {width}");
+    }
+
+    #[test]
+    fn a_terminal_of_80_columns_holds_it() {
+        looks_like(
+            &told(NARROW),
+            "\
+capability                times  verdict  executable  system call
+needed:
+  cap_dac_read_search     12345  granted  helper      openat
+      asked by generic_permission
+  cap_net_raw                 3  granted  tool        socket
+      asked by packet_create
+  cap_sys_admin               1  granted  tool        ioprio_set
+      a real-time I/O priority: cap_sys_nice would do
+denied:
+  cap_checkpoint_restore      1  denied   tool        –
+      asked by proc_map_files_lookup
+
+not shown  22 speculative (cap_sys_admin)
+           1 foreign (cap_sys_admin): -v shows them
+needed     cap_dac_read_search,cap_net_raw,cap_sys_nice,cap_checkpoint_restore
+           cap_sys_nice in place of cap_sys_admin, which was asked for
+refused    cap_checkpoint_restore: needed, and was not there to be granted
+removable  cap_net_admin: granted, and not needed in 3 runs
+",
+            80,
+        );
+    }
+
+    #[test]
+    fn a_terminal_of_120_columns_shows_whole_paths() {
+        looks_like(
+            &told(WIDE),
+            "\
+capability                times  verdict  executable                        system call  why
+needed:
+  cap_dac_read_search     12345  granted  usr/lib/x86_64-linux-gnu/tool     openat       asked by generic_permission
+                                          helper
+  cap_net_raw                 3  granted  /usr/bin/tool                     socket       asked by packet_create
+  cap_sys_admin               1  granted  /usr/bin/tool                     ioprio_set   a real-time I/O priority:
+                                                                                         cap_sys_nice would do
+denied:
+  cap_checkpoint_restore      1  denied   /usr/bin/tool                     –            asked by proc_map_files_lookup
+
+not shown  22 speculative (cap_sys_admin)
+           1 foreign (cap_sys_admin): -v shows them
+needed     cap_dac_read_search,cap_net_raw,cap_sys_nice,cap_checkpoint_restore
+           cap_sys_nice in place of cap_sys_admin, which was asked for
+refused    cap_checkpoint_restore: needed, and was not there to be granted
+removable  cap_net_admin: granted, and not needed in 3 runs
+",
+            120,
+        );
+    }
+
+    #[test]
+    fn all_checks_are_shown_when_asked_for() {
+        looks_like(
+            &told(Look { verbose: true, ..NARROW }),
+            "\
+capability                times  verdict  executable  system call
+needed:
+  cap_dac_read_search     12345  granted  helper      openat
+      asked by generic_permission
+  cap_net_raw                 3  granted  tool        socket
+      asked by packet_create
+  cap_sys_admin               1  granted  tool        ioprio_set
+      a real-time I/O priority: cap_sys_nice would do
+denied:
+  cap_checkpoint_restore      1  denied   tool        –
+      asked by proc_map_files_lookup
+speculative:
+  cap_sys_admin              22  granted  tool        clone
+      memory overcommit: only the last reserve hangs on it
+foreign:
+  cap_sys_admin               1  granted  tool        mount
+      in a user namespace made below the command's own
+
+needed     cap_dac_read_search,cap_net_raw,cap_sys_nice,cap_checkpoint_restore
+           cap_sys_nice in place of cap_sys_admin, which was asked for
+refused    cap_checkpoint_restore: needed, and was not there to be granted
+removable  cap_net_admin: granted, and not needed in 3 runs
+",
+            80,
+        );
+    }
+
+    #[test]
+    fn a_refusal_stands_where_the_needs_would() {
+        let lost = BTreeMap::from([("full_map".to_owned(), 3)]);
+        let refusal = decide(&[], CapabilitySet::EMPTY, &lost).unwrap_err();
+        let shown = report(&Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None }, NARROW);
+        let expected =
+            "needed     not known: 3 × full_map was lost: the counts are not whole, so the policy is not refined\n";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn styles_only_colour_what_is_there_without_them() {
+        let styled = told(Look { styled: true, ..NARROW });
+        assert!(styled.contains("\x1b[1mneeded"), "{styled:?}");
+        let plain: String = styled
+            .split('\x1b')
+            .enumerate()
+            .map(|(at, part)| if at == 0 { part } else { part.split_once('m').unwrap().1 })
+            .collect();
+        assert_eq!(plain, told(NARROW));
+    }
+
+    #[test]
+    fn nothing_that_moves_a_cursor_reaches_the_terminal() {
+        let evil = Observation { executable: "/tmp/\x1b[2J\n".to_owned(), ..granted("kill", "kill", &["x"]) };
+        let classed = class(&[evil], &with_everything());
+        let needs = decide(&classed, CapabilitySet::EMPTY, &BTreeMap::new()).unwrap();
+        let checks = checks(&classed);
+        let shown = report(&Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None }, NARROW);
+        assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}[2J\\u{a}"), "{shown}");
+    }
+
+    #[test]
+    fn a_change_is_a_unified_diff() {
+        let (before, after) = ("a\nb\nc\nd\ne\n", "a\nb\nc\nD\ne\n");
+        let expected = "--- p.toml\n+++ p.toml\n@@ -1,5 +1,5 @@\n a\n b\n c\n-d\n+D\n e\n";
+        assert_eq!(diff("p.toml", before, after, false), expected);
+        assert!(diff("p.toml", before, after, true).contains("\x1b[31m-d\x1b[0m\n\x1b[32m+D\x1b[0m\n"));
+        assert_eq!(diff("p.toml", before, before, true), "");
+        assert!(diff("p.toml", "", after, false).starts_with("--- p.toml\n+++ p.toml\n@@ -0,0 +1,5 @@\n+a\n"));
+    }
+}

@@ -1,0 +1,243 @@
+//! What can be found in the text alone. Each check has a code, which a comment can allow.
+
+use crate::analysis::capability_risk;
+use crate::verbs::lint::escapes;
+use crate::verbs::lint::found::{Found, Severity};
+use crate::verbs::lint::places::{Places, Step};
+use capwrap_core::decision::condition::Condition;
+use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::policy::{Children, Delivery, Grant, Policy};
+use capwrap_core::{Capability, CapabilitySet, TABLE};
+
+/// Every check of the text, by its code and what it finds.
+pub const CODES: [(&str, &str); 11] = [
+    ("amounts-to-root", "a capability that is root by itself"),
+    ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
+    ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
+    ("no-why", "a grant that does not say what for"),
+    ("covered", "a grant that another one makes superfluous"),
+    ("no-summary", "a policy that does not say what it is"),
+    ("new-privs", "no_new_privs = false: setuid programs work below the tool"),
+    ("script", "a script, whose interpreter gets the capabilities"),
+    ("until-passed", "a policy that has ended"),
+    ("writable-place", "a tool in a directory that others can write"),
+    ("unknown-name", "users and groups that nobody knows"),
+];
+
+/// All that the text shows.
+pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
+    let mut found = Vec::new();
+    found.extend(policy.grants.iter().enumerate().flat_map(|(number, grant)| grants(number, grant, policy, places)));
+    if let Some(optional) = &policy.optional {
+        found.extend(root(optional.caps, places.span(&[Step::Key("optional"), Step::Key("caps")])));
+    }
+    found.extend(starts_programs(policy, places));
+    if policy.summary.trim().is_empty() {
+        found.push(
+            Found::warning("no-summary", 0..0, "no summary: what is this policy for?")
+                .help("summary = \"what the tool does, and what that shows or changes of others\""),
+        );
+    }
+    let exec = |key| places.span(&[Step::Key("exec"), Step::Key(key)]);
+    if !policy.exec.no_new_privs {
+        let message = "no_new_privs = false: what the tool starts can be setuid, and gain more";
+        found.push(Found::warning("new-privs", exec("no_new_privs"), message));
+    }
+    if policy.tool.script {
+        let message = "a script: its interpreter, and all that it starts, get the capabilities";
+        found.push(Found::new(
+            Severity::Note,
+            "script",
+            places.span(&[Step::Key("tool"), Step::Key("script")]),
+            message,
+        ));
+    }
+    found
+}
+
+fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec<Found> {
+    let caps = places.grant(number, "caps");
+    let mut found = Vec::new();
+    // Root has it anyway.
+    if !grant.when.contains(&Condition::Uid0(true)) {
+        found.extend(root(grant.caps, caps.clone()));
+    }
+    if grant.why.as_deref().is_none_or(|why| why.trim().is_empty()) {
+        found.push(
+            Found::warning("no-why", caps.clone(), format!("{}: what for?", grant.caps))
+                .help("why = \"the system call or file that takes it\""),
+        );
+    }
+    found.extend(covered(number, grant, policy, caps));
+    found.extend(kernel_version(number, grant, places));
+    found
+}
+
+fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
+    let root = capability_risk::root_alone(caps);
+    let first = root.iter().next()?;
+    let message = if root.iter().count() > 1 {
+        format!("{root} amount to root, each by itself")
+    } else {
+        format!("{root} amounts to root: {}", capability_risk::of(first).escalation)
+    };
+    Some(Found::warning("amounts-to-root", span, message).help(
+        "whoever can make the tool use it as they like is root: say so in the summary (\"hands over … as such\"), \
+         or why nobody can: # lint: allow amounts-to-root: REASON",
+    ))
+}
+
+fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
+    let hands_over = !policy.grantable().union(policy.optional()).is_empty();
+    if !hands_over || policy.exec.deliver == Delivery::Inheritable {
+        return None;
+    }
+    let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let (tool, escape) = policy.tool.paths.iter().filter_map(name).find_map(|tool| {
+        let escape = escapes::of(&tool)?;
+        Some((tool, escape))
+    })?;
+    if policy.exec.children == Children::None && !escape.within {
+        return None;
+    }
+    let message =
+        format!("{tool} can be made to start programs or run its caller's code, with the capabilities: {}", escape.how);
+    let span = places.span(&[Step::Key("tool"), Step::Key("path")]);
+    let help = if escape.within {
+        "deliver = \"inheritable\" does not help either where the tool itself runs the code: say in the summary that the capability is handed over as such"
+    } else {
+        "children = \"none\" or deliver = \"inheritable\" in [exec], or say in the summary that the capability is handed over as such"
+    };
+    Some(Found::warning("starts-programs", span, message).help(help))
+}
+
+/// A release at which a capability came to be: distributions brought it to older kernels, too.
+fn kernel_version(number: usize, grant: &Grant, places: &Places) -> Vec<Found> {
+    let steps = [Step::Key("grant"), Step::At(number), Step::Key("when"), Step::Key("kernel")];
+    let compared = |text: &str| {
+        let version = KernelVersion::parse(text.trim_start_matches(['<', '>', '=', '!', ' ']))?;
+        let came: CapabilitySet = Capability::all().filter(|one| came_with(*one, version)).collect();
+        // Of those that came with it, one of the grant's own tells best what is meant.
+        let meant = came.intersection(grant.caps).iter().next().or_else(|| came.iter().last())?;
+        let lacks = text.trim_start().starts_with('<');
+        // Before it, this was the older capability's business.
+        let relates =
+            came.iter().any(|one| grant.caps.contains(one)) || lacks && grant.caps.contains(Capability::SYS_ADMIN);
+        relates.then_some((meant, if lacks { "kernel_lacks" } else { "kernel_has" }))
+    };
+    let found = places.strings(&steps).into_iter().filter_map(|(text, span)| {
+        let (meant, key) = compared(&text)?;
+        Some(
+            Found::warning(
+                "kernel-version",
+                span,
+                format!("{meant} came with this release, and distributions brought it to older ones (RHEL 8's 4.18 has cap_bpf)"),
+            )
+            .help(format!("when = {{ {key} = \"{meant}\" }}")),
+        )
+    });
+    found.collect()
+}
+
+fn came_with(capability: Capability, version: KernelVersion) -> bool {
+    // Older ones are in every kernel that capwrap runs on.
+    const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };
+    let since = KernelVersion::parse(TABLE[usize::from(capability.number())].since);
+    version > OLDEST && since == Some(version)
+}
+
+/// Sure alone: the same modes, every condition of the other one here too, and no capability that it
+/// lacks.
+fn covered(number: usize, grant: &Grant, policy: &Policy, span: std::ops::Range<usize>) -> Option<Found> {
+    let covers = |(other_number, other): &(usize, &Grant)| {
+        let same = other.caps == grant.caps && other.when == grant.when && other.modes == grant.modes;
+        let wider = grant.caps.is_subset(other.caps)
+            && other.when.iter().all(|condition| grant.when.contains(condition))
+            && (other.modes.is_empty() || other.modes == grant.modes)
+            // A named mode leaves conditions on arguments out: these two then say different things.
+            && (grant.modes.is_empty() || other.modes == grant.modes || other.when.is_empty());
+        // Of two that are the same the second is told.
+        *other_number != number && if same { *other_number < number } else { wider }
+    };
+    let (_, by) = policy.grants.iter().enumerate().find(covers)?;
+    Some(
+        Found::warning("covered", span, format!("the grant on line {} gives this whenever this one does", by.line))
+            .help("take it out, or give it a condition of its own"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str =
+        "schema = 1\nsummary = \"s\"\ntool = { path = \"/usr/bin/t\" }\nallow = { users = [\"root\"] }\n";
+
+    fn codes(head: &str, rest: &str) -> Vec<(&'static str, String)> {
+        let text = format!("{head}{rest}");
+        let policy = Policy::read(&text).unwrap();
+        let found = all(&policy, &Places::of(&text));
+        found.into_iter().map(|one| (one.code, text[one.span].to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_well_written_has_no_findings() {
+        assert_eq!(codes(HEAD, "[[grant]]\ncaps = \"net_raw\"\nwhy = \"w\"\nwhen = { kernel = \">=5.11\" }\n"), []);
+    }
+
+    #[test]
+    fn a_capability_that_is_root_is_pointed_at_unless_root_alone_gets_it() {
+        let rest = "[[grant]]\ncaps = [\"bpf\", \"setuid\"]\nwhy = \"w\"\n";
+        assert_eq!(codes(HEAD, rest), [("amounts-to-root", "[\"bpf\", \"setuid\"]".to_owned())]);
+        assert_eq!(codes(HEAD, &format!("{rest}when = {{ uid0 = true }}\n")), []);
+        assert_eq!(codes(HEAD, "[optional]\ncaps = \"sys_module\"\n")[0].0, "amounts-to-root");
+    }
+
+    #[test]
+    fn a_tool_that_starts_programs_is_pointed_at_unless_it_cannot() {
+        let head = HEAD.replace("/usr/bin/t", "/usr/sbin/tcpdump");
+        let rest = "[[grant]]\ncaps = \"net_raw\"\nwhy = \"w\"\n";
+        assert_eq!(codes(&head, rest), [("starts-programs", "\"/usr/sbin/tcpdump\"".to_owned())]);
+        assert_eq!(codes(&head, &format!("{rest}[exec]\nchildren = \"none\"\n")), []);
+        assert_eq!(codes(&head, &format!("{rest}[exec]\ndeliver = \"inheritable\"\n")), []);
+        let gdb = HEAD.replace("/usr/bin/t", "/usr/bin/gdb");
+        assert_eq!(codes(&gdb, &format!("{rest}[exec]\nchildren = \"none\"\n"))[0].0, "starts-programs");
+    }
+
+    #[test]
+    fn a_release_stands_for_a_capability_only_where_that_is_what_it_brought() {
+        for (when, caps, expected) in [
+            (">=5.8", "bpf", true),
+            ("<5.8", "sys_admin", true),
+            (">=5.9", "checkpoint_restore", true),
+            (">=5.8", "net_raw", false),
+            ("<5.11", "sys_resource", false),
+            (">=2.2", "chown", false),
+        ] {
+            let rest = format!("[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\nwhen = {{ kernel = [\"{when}\"] }}\n");
+            let told = codes(HEAD, &rest).contains(&("kernel-version", format!("\"{when}\"")));
+            assert_eq!(told, expected, "{when} {caps}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_covered_only_where_that_is_sure() {
+        let grant = |caps: &str, more: &str| format!("[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\n{more}\n");
+        let told = |rest: String| codes(HEAD, &rest).iter().filter(|(code, _)| *code == "covered").count();
+        assert_eq!(told(grant("kill", "") + &grant("kill", "when = { kernel = \">6\" }")), 1);
+        assert_eq!(told(grant("kill", "") + &grant("kill", "")), 1);
+        assert_eq!(told(grant("kill", "when = { arg = \"a\" }") + &grant("kill", "when = { arg = \"b\" }")), 0);
+        assert_eq!(told(grant("kill", "mode = \"a\"") + &grant("kill", "")), 1, "the one without a mode serves all");
+        assert_eq!(
+            told(grant("kill", "mode = \"a\"\nwhen = { arg = \"a\" }") + &grant("kill", "when = { arg = \"a\" }")),
+            0
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_asked_for() {
+        let head = HEAD.replace("summary = \"s\"\n", "");
+        let found: Vec<_> = codes(&head, "[[grant]]\ncaps = \"kill\"\n").into_iter().map(|(code, _)| code).collect();
+        assert_eq!(found, ["no-why", "no-summary"]);
+    }
+}

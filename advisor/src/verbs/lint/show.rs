@@ -1,0 +1,140 @@
+//! How it looks, for people and for programs.
+
+use crate::output::page::{counted, wrapped};
+use crate::verbs::lint::Linted;
+use crate::verbs::lint::found::{Found, Severity};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use capwrap_core::text::printable;
+use serde_json::{Value, json};
+
+/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// One object, without a newline behind it.
+pub fn json(linted: &[Linted]) -> Result<String, serde_json::Error> {
+    let file = |one: &Linted| {
+        let text = one.text.as_deref().unwrap_or_default();
+        let found: Vec<Value> = one.found.iter().map(|found| object(found, text)).collect();
+        json!({ "name": one.name, "unread": one.text.as_ref().err(), "found": found })
+    };
+    let files: Vec<Value> = linted.iter().map(file).collect();
+    serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "files": files }))
+}
+
+fn object(found: &Found, text: &str) -> Value {
+    let before = text.get(..found.span.start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    json!({
+        "severity": found.severity,
+        "code": found.code,
+        "line": before.matches('\n').count() + 1,
+        "column": before[line_start..].chars().count() + 1,
+        "message": found.message,
+        "help": found.help,
+    })
+}
+
+/// What people read.
+pub fn text(linted: &[Linted], width: usize, styled: bool) -> String {
+    let renderer = if styled { Renderer::styled() } else { Renderer::plain() }.term_width(width);
+    let mut shown = String::new();
+    for file in linted {
+        let text = match &file.text {
+            Ok(text) => harmless(text),
+            Err(why) => {
+                shown += &format!("error: cannot read {}: {why}\n\n", file.name);
+                continue;
+            }
+        };
+        for found in &file.found {
+            shown += &renderer.render(&[group(found, &file.name, &text, width)]);
+            shown += "\n\n";
+        }
+    }
+    shown + &sum(linted) + "\n"
+}
+
+fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Group<'a> {
+    // The renderer breaks no line of its own accord; it indents those that it is given by these.
+    let wrapped = |words: &str| wrapped(&printable::text(words), width.saturating_sub(12).max(30)).join("\n");
+    let level = match found.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let span = found.span.start.min(text.len())..found.span.end.min(text.len());
+    let snippet = Snippet::source(text).path(name).annotation(AnnotationKind::Primary.span(span));
+    let group = level.primary_title(wrapped(&format!("{} [{}]", found.message, found.code))).element(snippet);
+    match &found.help {
+        Some(help) => group.element(Level::HELP.message(wrapped(help))),
+        None => group,
+    }
+}
+
+/// The text with all that would move a cursor or hide something replaced, byte for byte, so that
+/// places in it stay what they were.
+fn harmless(text: &str) -> String {
+    let is_plain = |c: char| matches!(c, '\n' | '\t' | '\\') || printable::text(c.to_string()) == c.to_string();
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        match c {
+            '\r' => shown.push(' '),
+            c if is_plain(c) => shown.push(c),
+            c => shown.extend(std::iter::repeat_n('?', c.len_utf8())),
+        }
+        shown
+    })
+}
+
+fn sum(linted: &[Linted]) -> String {
+    let of = |severity| linted.iter().flat_map(|one| &one.found).filter(|found| found.severity == severity).count();
+    let words = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+    let counts: Vec<String> = words.iter().map(|(severity, word)| counted(of(*severity), word)).collect();
+    let files = match linted.len() {
+        1 => "1 policy".to_owned(),
+        many => format!("{many} policies"),
+    };
+    format!("{files}: {}", counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn linted(text: &str, span: std::ops::Range<usize>) -> Linted {
+        let found = Found::warning("no-why", span, "cap_kill: what for?").help("why = \"…\"");
+        Linted { name: "t.toml".to_owned(), text: Ok(text.to_owned()), found: vec![found] }
+    }
+
+    #[test]
+    fn the_line_is_shown_with_what_is_meant_marked() {
+        let shown = text(&[linted("schema = 1\ncaps = \"kill\"\n", 18..24)], 80, false);
+        assert_eq!(
+            shown,
+            "\
+warning: cap_kill: what for? [no-why]
+ --> t.toml:2:8
+  |
+2 | caps = \"kill\"
+  |        ^^^^^^
+  |
+  = help: why = \"…\"
+
+1 policy: 0 errors, 1 warning, 0 notes
+"
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
+        let shown = text(&[linted("a = \"\u{1b}[2J\u{202e}\u{85}\"\r\nb = 1\r\n", 4..9)], 80, false);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{85}', '\r']), "{shown:?}");
+        assert!(shown.contains("^^^^^"), "{shown}");
+    }
+
+    #[test]
+    fn the_object_has_lines_and_columns_from_1() {
+        let object: Value = serde_json::from_str(&json(&[linted("ü = 1\nü = \"kill\"\n", 12..18)]).unwrap()).unwrap();
+        let found = &object["files"][0]["found"][0];
+        assert_eq!((&found["line"], &found["column"], &found["code"]), (&2.into(), &5.into(), &"no-why".into()));
+    }
+}

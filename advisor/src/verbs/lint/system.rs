@@ -1,0 +1,87 @@
+//! What this machine says to a policy: its file, its tool's place, whom it names, and the time.
+
+use crate::host::accounts::{Known, Names, Of};
+use crate::host::writable_path;
+use crate::verbs::lint::found::{Found, Severity};
+use crate::verbs::lint::places::{Places, Step};
+use capwrap_core::paths;
+use capwrap_core::policy::{Identity, Policy};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What the launcher would refuse about the file itself, where it is one of a policy in force.
+pub fn file(path: &Path) -> Vec<Found> {
+    let in_force =
+        path.parent().and_then(|folder| folder.canonicalize().ok()) == Path::new(paths::POLICIES).canonicalize().ok();
+    let Some(about) = path.metadata().ok().filter(|_| in_force) else { return Vec::new() };
+    let shown = capwrap_core::text::printable::text(path);
+    let error = |message: String, hint: String| Found::new(Severity::Error, "file", 0..0, message).help(hint);
+    let mut found = Vec::new();
+    if about.uid() != 0 {
+        found.push(error(format!("the file belongs to uid {}", about.uid()), format!("chown root {shown}")));
+    }
+    if about.mode() & 0o022 != 0 {
+        let message = format!("others can write the file (mode {:04o})", about.mode() & 0o7777);
+        found.push(error(message, format!("chmod go-w {shown}")));
+    }
+    found
+}
+
+/// What is found on this machine.
+pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
+    let mut found = Vec::new();
+    let key = |table, key| places.span(&[Step::Key(table), Step::Key(key)]);
+    for path in &policy.tool.paths {
+        // A tool that is not there is in no place yet.
+        for opening in writable_path::openings(path).unwrap_or_default() {
+            let message = format!("{opening}: another file can be put in the tool's place, and a launch is refused");
+            found.push(Found::warning("writable-place", key("tool", "path"), message));
+        }
+    }
+    let names = Names::read();
+    let tool = [
+        (Of::User, Some(&policy.tool.owner), key("tool", "owner")),
+        (Of::Group, policy.tool.group.as_ref(), key("tool", "group")),
+    ];
+    found.extend(tool.into_iter().filter_map(|(of, identity, span)| unknown(of, identity?, span, &names)));
+    for (of, identities, word) in
+        [(Of::User, &policy.allow.users, "users"), (Of::Group, &policy.allow.groups, "groups")]
+    {
+        let spans = places.strings(&[Step::Key("allow"), Step::Key(word)]);
+        for (number, identity) in identities.iter().enumerate() {
+            let span = spans.get(number).map_or_else(|| key("allow", word), |(_, span)| span.clone());
+            found.extend(unknown(of, identity, span, &names));
+        }
+    }
+    let now = crate::now();
+    if policy.allow.until.is_some_and(|until| until <= now) {
+        found.push(Found::warning("until-passed", key("allow", "until"), "this has passed: nobody may run the tool"));
+    }
+    found
+}
+
+fn unknown(of: Of, identity: &Identity, span: std::ops::Range<usize>, names: &Names) -> Option<Found> {
+    let word = of.word();
+    match names.known(of, identity) {
+        Known::Local(_) => None,
+        Known::Elsewhere(id) => Some(
+            Found::warning(
+                "unknown-name",
+                span,
+                format!("only a directory server knows the {word} {identity}, and the launcher never asks one"),
+            )
+            .help(format!("\"#{id}\"")),
+        ),
+        Known::Unknown => {
+            let found = Found::warning(
+                "unknown-name",
+                span,
+                format!("there is no {word} {identity} here: it counts for nobody"),
+            );
+            Some(match names.nearest(of, identity) {
+                Some(near) => found.help(format!("did you mean {near:?}?")),
+                None => found,
+            })
+        }
+    }
+}

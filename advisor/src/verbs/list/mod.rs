@@ -1,0 +1,132 @@
+//! `capwrap list`: the tools that the caller may run, all that somebody may, or those that could be
+//! put in force.
+//!
+//! ```text
+//! caller, policies ── entry ── show
+//! ─── (impure) ───    ─── pure ────
+//! ```
+
+mod entry;
+mod show;
+
+use crate::host::caller;
+use crate::host::caller::Asking;
+use crate::host::kernel;
+use crate::output::terminal;
+use crate::print_error;
+use crate::store::{enabled, policy_lookup};
+use crate::verbs::explain::launcher_limits;
+use anyhow::{Context, Result};
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::{Request, decide, for_any_arguments};
+use capwrap_core::paths;
+use capwrap_core::policy::Policy;
+use capwrap_core::text::printable;
+use clap::Args;
+use entry::Entry;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct List {
+    /// All policies in force, with who may run their tools
+    #[arg(long, conflicts_with = "available")]
+    all: bool,
+    /// Shipped policies that are not in force
+    #[arg(long)]
+    available: bool,
+    /// Print names alone, one a line
+    #[arg(long, conflicts_with = "json")]
+    names: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: terminal::Color,
+}
+
+/// Which tools are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that the caller may run.
+    Own,
+    /// Those of all policies in force.
+    InForce,
+    /// Those of the shipped policies that are not in force.
+    Available,
+}
+
+impl List {
+    pub fn run(&self) -> Result<()> {
+        let which = match (self.all, self.available) {
+            (false, false) => Which::Own,
+            (true, _) => Which::InForce,
+            (false, true) => Which::Available,
+        };
+        let who = Asking::now()?;
+        let entries = entries(which, &who)?;
+        if self.names {
+            entries.iter().for_each(|entry| say!("{}", entry.name));
+        } else if self.json {
+            say!("{}", show::json(&entries, &who)?);
+        } else {
+            say!("{}", show::text(&entries, which, &who.name(), usize::from(terminal::width()), self.color.styled()));
+        }
+        Ok(())
+    }
+}
+
+/// A policy that cannot be used lets nobody run anything: it is told, and is no reason to fail.
+fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for (name, path) in candidates(which)? {
+        match read(which, &path).and_then(|policy| entry(&name, &path, &policy, who)) {
+            Ok(entry) if which == Which::Own && entry.ground.is_err() => {}
+            Ok(entry) => entries.push(entry),
+            Err(error) => print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
+        }
+    }
+    Ok(entries)
+}
+
+fn candidates(which: Which) -> Result<Vec<(String, PathBuf)>> {
+    let in_force = enabled::names().with_context(|| format!("cannot list {}", paths::POLICIES))?;
+    if which != Which::Available {
+        return Ok(in_force.into_iter().map(|name| (name.clone(), enabled::path(&name))).collect());
+    }
+    let templates = policy_lookup::templates();
+    let shipped = enabled::names_in(&templates)?.into_iter().filter(|name| !in_force.contains(name));
+    Ok(shipped.map(|name| (name.clone(), templates.join(format!("{name}.toml")))).collect())
+}
+
+fn read(which: Which, path: &Path) -> Result<Policy> {
+    match which {
+        Which::Available => policy_lookup::read(&policy_lookup::text(path)?, path),
+        Which::Own | Which::InForce => enabled::read(path),
+    }
+}
+
+fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry> {
+    // The first leaves out what only the launcher can try; the other takes that to say yes.
+    let known = Facts { uid0: who.is_root(), ..launcher_limits::facts(policy)? };
+    let most = Facts { uid0: who.is_root(), ..kernel::facts(policy)? };
+    let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.handed);
+    let installed = policy.tool.paths.iter().find(|tool| tool.exists());
+    // Whether a reason is given is not asked yet.
+    let ground = who.authorised(&policy.allow, Some("to be given"));
+    Ok(Entry {
+        name: name.to_owned(),
+        policy: path.to_owned(),
+        summary: printable::text(&policy.summary),
+        installed: installed.cloned(),
+        paths: policy.tool.paths.clone(),
+        ground: ground.map(|ground| ground.to_string()).map_err(|denial| denial.to_string()),
+        allows: caller::allowed(&policy.allow),
+        until: caller::until(&policy.allow),
+        reason_demanded: policy.allow.reason,
+        always: at_once.unwrap_or_default(),
+        grants: for_any_arguments(policy, &known, None),
+        perhaps: for_any_arguments(policy, &most, None),
+        optional: policy.optional(),
+    })
+}

@@ -1,0 +1,213 @@
+//! How the list looks, for people and for programs.
+
+use crate::host::caller::Asking;
+use crate::output::page;
+use crate::output::page::Page;
+use crate::output::terminal::Style;
+use crate::verbs::list::Which;
+use crate::verbs::list::entry::Entry;
+use anyhow::Result;
+use capwrap_core::text::printable;
+use capwrap_core::{Capability, CapabilitySet};
+use serde::Serialize;
+
+/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// The page: for each tool what it is, where it lies, what it is handed and on what ground.
+pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled: bool) -> String {
+    let mut page = Page::new(width, styled);
+    if entries.is_empty() {
+        page.closing(&nothing(which, caller), Style::Plain);
+        return page.text.trim().to_owned();
+    }
+    // What stands below a tool's first line is an entry without a name.
+    let said: Vec<(&Entry, usize, String)> = entries
+        .iter()
+        .flat_map(|entry| about(entry, which).into_iter().enumerate().map(move |(at, line)| (entry, at, line)))
+        .collect();
+    let shown: Vec<page::Entry> = said
+        .into_iter()
+        .map(|(entry, at, said)| page::Entry {
+            mark: if at == 0 { mark(entry, which) } else { (' ', Style::Plain) },
+            name: if at == 0 { &entry.name } else { "" },
+            said,
+            hint: None,
+        })
+        .collect();
+    page.entries(&shown);
+    page.text.trim_end().to_owned()
+}
+
+fn nothing(which: Which, caller: &str) -> String {
+    match which {
+        Which::Own => format!(
+            "No policy in force lets {caller} run anything. `capwrap list --all` tells whom they allow, \
+             `capwrap list --available` what could be put in force."
+        ),
+        Which::InForce => "No policy is in force. `capwrap list --available` tells which could be.".to_owned(),
+        Which::Available => "Every shipped policy is in force.".to_owned(),
+    }
+}
+
+fn mark(entry: &Entry, which: Which) -> (char, Style) {
+    match (&entry.ground, &entry.installed) {
+        (_, None) if which != Which::Available => ('!', Style::Yellow),
+        _ => (' ', Style::Plain),
+    }
+}
+
+fn about(entry: &Entry, which: Which) -> Vec<String> {
+    let place = match &entry.installed {
+        Some(path) => printable::text(path),
+        None => {
+            format!("not installed (no {})", entry.paths.iter().map(printable::text).collect::<Vec<_>>().join(", nor "))
+        }
+    };
+    let mut lines = vec![entry.summary.clone(), place, grants(entry)];
+    lines.retain(|line| !line.is_empty());
+    lines.push(match which {
+        Which::Own => format!("as {}{}", entry.ground.as_deref().unwrap_or_default(), terms(entry)),
+        Which::InForce => {
+            let expired = matches!(&entry.ground, Err(why) if why.contains("expired"));
+            format!("allows {}{}{}", entry.allows, terms(entry), if expired { ": expired" } else { "" })
+        }
+        Which::Available => format!("sudo capwrap enable {}", entry.name),
+    });
+    lines
+}
+
+fn terms(entry: &Entry) -> String {
+    let until = entry.until.as_ref().map_or(String::new(), |until| format!(", until {until}"));
+    until + if entry.reason_demanded { ", with --reason" } else { "" }
+}
+
+fn grants(entry: &Entry) -> String {
+    let list = |set: CapabilitySet| set.to_string().replace(',', ", ");
+    let parts = [
+        (entry.always, ""),
+        (entry.grants.without(entry.always), "by its arguments "),
+        (entry.perhaps.without(entry.grants), "perhaps (a launch tries it) "),
+        (entry.optional.without(entry.grants), "with --add "),
+    ];
+    let parts = parts.into_iter().filter(|(set, _)| !set.is_empty());
+    let parts: Vec<String> = parts.map(|(set, when)| format!("{when}{}", list(set))).collect();
+    if parts.is_empty() { "no capability here".to_owned() } else { parts.join("; ") }
+}
+
+#[derive(Serialize)]
+struct Object<'e> {
+    schema: u32,
+    caller: Caller,
+    tools: Vec<Tool<'e>>,
+}
+
+#[derive(Serialize)]
+struct Caller {
+    uid: u32,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Tool<'e> {
+    name: &'e str,
+    summary: &'e str,
+    policy: String,
+    /// Nothing where it is not installed.
+    path: Option<String>,
+    paths: Vec<String>,
+    /// Why the caller may run it; nothing where they may not.
+    ground: Option<&'e str>,
+    /// Why they may not.
+    refused: Option<&'e str>,
+    allows: &'e str,
+    until: Option<&'e str>,
+    reason_demanded: bool,
+    /// What it is handed here without arguments.
+    always: Vec<&'static str>,
+    /// What it is handed here at most, whatever the arguments are.
+    grants: Vec<&'static str>,
+    /// What it is handed besides if all that only a launch can try says yes.
+    perhaps: Vec<&'static str>,
+    /// What the caller may add.
+    optional: Vec<&'static str>,
+}
+
+/// One object, without a newline behind it.
+pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
+    let names = |set: CapabilitySet| set.iter().map(Capability::name).collect();
+    let tools = entries.iter().map(|entry| Tool {
+        name: &entry.name,
+        summary: &entry.summary,
+        policy: printable::text(&entry.policy),
+        path: entry.installed.as_ref().map(printable::text),
+        paths: entry.paths.iter().map(printable::text).collect(),
+        ground: entry.ground.as_deref().ok(),
+        refused: entry.ground.as_ref().err().map(String::as_str),
+        allows: &entry.allows,
+        until: entry.until.as_deref(),
+        reason_demanded: entry.reason_demanded,
+        always: names(entry.always),
+        grants: names(entry.grants),
+        perhaps: names(entry.perhaps.without(entry.grants)),
+        optional: names(entry.optional),
+    });
+    let caller = Caller { uid: who.caller.uid, name: who.name() };
+    Ok(serde_json::to_string_pretty(&Object { schema: SCHEMA, caller, tools: tools.collect() })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str) -> Entry {
+        let set = |list: &str| CapabilitySet::parse(list).unwrap();
+        Entry {
+            name: name.to_owned(),
+            policy: format!("/etc/capwrap/policies/{name}.toml").into(),
+            summary: "packets of the network".to_owned(),
+            installed: Some("/usr/bin/tcpdump".into()),
+            paths: vec!["/usr/bin/tcpdump".into(), "/usr/sbin/tcpdump".into()],
+            ground: Ok("group capwrap".to_owned()),
+            allows: "group capwrap".to_owned(),
+            until: None,
+            reason_demanded: false,
+            grants: set("net_raw,chown"),
+            perhaps: set("net_raw,chown"),
+            always: set("net_raw"),
+            optional: set("net_admin"),
+        }
+    }
+
+    #[test]
+    fn a_tool_is_told_with_its_place_its_capabilities_and_its_ground() {
+        let absent = Entry { installed: None, until: Some("2030-01-01T00:00:00Z".to_owned()), ..entry("dump") };
+        assert_eq!(
+            text(&[entry("tcpdump"), absent], Which::Own, "alice", 80, false),
+            "  tcpdump  packets of the network
+           /usr/bin/tcpdump
+           cap_net_raw; by its arguments cap_chown; with --add cap_net_admin
+           as group capwrap
+! dump     packets of the network
+           not installed (no /usr/bin/tcpdump, nor /usr/sbin/tcpdump)
+           cap_net_raw; by its arguments cap_chown; with --add cap_net_admin
+           as group capwrap, until 2030-01-01T00:00:00Z"
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_screen() {
+        for width in [40, 80, 120] {
+            let page = text(&[entry("tcpdump")], Which::Available, "alice", width, false);
+            assert!(page.lines().all(|line| line.chars().count() <= width), "{page}");
+            assert!(page.contains("sudo capwrap enable tcpdump"));
+        }
+    }
+
+    #[test]
+    fn who_may_run_nothing_is_told_where_to_look() {
+        let said = text(&[], Which::Own, "alice", 40, false);
+        assert!(said.starts_with("No policy in force lets alice") && said.contains("list --all`"), "{said}");
+        assert!(said.lines().all(|line| line.len() <= 40), "{said}");
+    }
+}

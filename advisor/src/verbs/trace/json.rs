@@ -1,0 +1,111 @@
+//! A check as a JSON object, one a line. The fields are those of capwrap(1) and stay what they are.
+
+use crate::analysis::observation::{Credentials, Target};
+use crate::verbs::trace::clock::Clock;
+use crate::verbs::trace::describe::Described;
+use crate::verbs::trace::lines;
+use anyhow::Result;
+use capwrap_ebpf::Event;
+use serde::Serialize;
+use std::io::Write;
+
+#[derive(Serialize)]
+struct Object<'e> {
+    /// RFC 3339, in UTC, to the microsecond.
+    time: &'e str,
+    pid: u32,
+    tid: u32,
+    uid: u32,
+    comm: &'e str,
+    executable: &'e str,
+    capability: &'static str,
+    verdict: &'static str,
+    /// Whether the answer is audited; null where that is not known.
+    audit: Option<bool>,
+    /// Whether it was asked for setuid or setgid; null where that is not known.
+    insetid: Option<bool>,
+    /// How the target user namespace lies to that of who was asked.
+    target: &'static str,
+    /// Its inode number, as in /proc/PID/ns/user; null where it is not known.
+    user_namespace: Option<u32>,
+    /// Whose credentials were asked.
+    credentials: &'static str,
+    system_call: Option<&'e str>,
+    /// Whether nothing hangs on it.
+    speculative: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<&'e [String]>,
+}
+
+/// Writes one check and the end of its line.
+pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Described, stack: bool) -> Result<()> {
+    let mut time = [0_u8; 40];
+    let mut rest = &mut time[..];
+    clock.write_utc(&mut rest, event.time)?;
+    let unused = rest.len();
+    let time = std::str::from_utf8(&time[..time.len() - unused])?;
+    let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
+    let seen = &one.observation;
+    let object = Object {
+        time,
+        pid: event.check.process,
+        tid: event.thread,
+        uid: event.user,
+        comm: &String::from_utf8_lossy(&event.name[..end]),
+        executable: &seen.executable,
+        capability: seen.capability.name(),
+        verdict: lines::verdict(seen.verdict),
+        audit: one.options.map(|options| options.audited),
+        insetid: one.options.map(|options| options.inset_id),
+        target: match seen.target {
+            Target::Unknown => "unknown",
+            known => lines::target(known),
+        },
+        user_namespace: Some(one.target_namespace).filter(|inode| *inode != 0),
+        credentials: match seen.credentials {
+            Credentials::Own => "own",
+            Credentials::Overridden => "overridden",
+            Credentials::Other => "other",
+            Credentials::Unknown => "unknown",
+        },
+        system_call: seen.system_call.as_deref(),
+        speculative: one.speculative,
+        why: one.why,
+        stack: stack.then_some(&seen.call_site),
+    };
+    serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
+    Ok(out.write_all(b"\n")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines::tests::{described, event};
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    fn written(stack: bool) -> serde_json::Value {
+        let mut out = Vec::new();
+        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), &event(), &described(), stack).unwrap();
+        assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn an_object_holds_every_field_in_its_own_kind() {
+        let object = written(true);
+        assert_eq!(object["time"], "1970-01-01T00:00:00.001000Z");
+        assert_eq!([&object["pid"], &object["tid"], &object["uid"]].map(|id| id.as_u64().unwrap()), [42, 43, 1000]);
+        assert_eq!(object["comm"], "c\u{1b}md\n");
+        assert_eq!((&object["capability"], &object["verdict"]), (&"cap_dac_read_search".into(), &"denied".into()));
+        assert_eq!((&object["audit"], &object["insetid"]), (&true.into(), &false.into()));
+        assert_eq!(object["user_namespace"], 7);
+        assert_eq!(object["stack"][1], "generic_permission");
+    }
+
+    #[test]
+    fn the_stack_is_there_where_it_is_asked_for() {
+        assert!(written(false).get("stack").is_none());
+    }
+}

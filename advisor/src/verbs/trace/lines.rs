@@ -1,0 +1,234 @@
+//! A check as a line for people: as many columns as fit, the most telling ones first.
+
+use crate::analysis::observation::{Target, Verdict};
+use crate::verbs::trace::clock::Clock;
+use crate::verbs::trace::describe::Described;
+use capwrap_core::text::printable;
+use capwrap_ebpf::Event;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+
+/// How it is to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// The terminal's columns; `None` for what is not a terminal: there nothing is cut.
+    pub width: Option<u16>,
+    /// Whether colours may be used.
+    pub styled: bool,
+}
+
+/// A column: its name, how wide it is, and from how wide a terminal on it is shown.
+struct Column {
+    name: &'static str,
+    width: usize,
+    from: u16,
+}
+
+const fn column(name: &'static str, width: usize, from: u16) -> Column {
+    Column { name, width, from }
+}
+
+/// In the order in which they stand. The last one takes the room that is left.
+const COLUMNS: [Column; 12] = [
+    column("TIME", 12, 80),
+    column("PID", 7, 0),
+    column("TID", 7, 108),
+    column("UID", 5, 60),
+    column("COMM", 13, 94),
+    column("CAPABILITY", 19, 0),
+    column("VERDICT", 7, 0),
+    column("AUD", 3, 100),
+    column("SET", 3, 112),
+    column("USERNS", 6, 118),
+    column("SYSCALL", 11, 66),
+    column("EXE", 12, 80),
+];
+
+impl Look {
+    fn shows(self, column: &Column) -> bool {
+        self.width.is_none_or(|width| width >= column.from)
+    }
+}
+
+/// The columns' names.
+pub fn write_head(out: &mut impl Write, look: Look) -> io::Result<()> {
+    write_row(out, look, |column| Ok(column.name.to_owned()), None)
+}
+
+/// One check.
+pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Described, look: Look) -> io::Result<()> {
+    let mut time = Vec::with_capacity(16);
+    clock.write_local(&mut time, event.time)?;
+    let seen = &one.observation;
+    let cell = |column: &Column| {
+        Ok(match column.name {
+            "TIME" => String::from_utf8_lossy(&time).into_owned(),
+            "PID" => event.check.process.to_string(),
+            "TID" => event.thread.to_string(),
+            "UID" => event.user.to_string(),
+            "COMM" => comm(event),
+            "CAPABILITY" => seen.capability.name().to_owned(),
+            "VERDICT" => verdict(seen.verdict).to_owned(),
+            "AUD" => yes_no(one.options.map(|options| options.audited)).to_owned(),
+            "SET" => yes_no(one.options.map(|options| options.inset_id)).to_owned(),
+            "USERNS" => target(seen.target).to_owned(),
+            "SYSCALL" => seen.system_call.clone().unwrap_or_else(|| "-".to_owned()),
+            _ => printable::text(&seen.executable).clone(),
+        })
+    };
+    write_row(out, look, cell, (seen.verdict == Verdict::Denied).then_some("\x1b[31m"))
+}
+
+fn write_row(
+    out: &mut impl Write,
+    look: Look,
+    cell: impl Fn(&Column) -> io::Result<String>,
+    paint: Option<&str>,
+) -> io::Result<()> {
+    let paint = paint.filter(|_| look.styled);
+    if let Some(paint) = paint {
+        out.write_all(paint.as_bytes())?;
+    }
+    let shown: Vec<&Column> = COLUMNS.iter().filter(|column| look.shows(column)).collect();
+    let mut used = 0;
+    for (at, column) in shown.iter().enumerate() {
+        let text = cell(column)?;
+        let last = at + 1 == shown.len();
+        let room = match look.width {
+            Some(width) if last => usize::from(width).saturating_sub(used).max(column.width),
+            Some(_) => column.width,
+            None => usize::MAX,
+        };
+        let text = if text.chars().count() > room { cut(&text, room, column.name == "EXE") } else { text };
+        let fill = if last { 0 } else { column.width.saturating_sub(text.chars().count()) };
+        let gap = if last { "" } else { " " };
+        write!(out, "{text}{:fill$}{gap}", "")?;
+        used += text.chars().count() + fill + 1;
+    }
+    if paint.is_some() {
+        out.write_all(b"\x1b[0m")?;
+    }
+    out.write_all(b"\n")
+}
+
+/// A text without its end, or, for a path, without its beginning.
+fn cut(text: &str, room: usize, keep_end: bool) -> String {
+    let kept = room.saturating_sub(1);
+    if keep_end {
+        let skipped = text.chars().count() - kept;
+        return format!("…{}", text.chars().skip(skipped).collect::<String>());
+    }
+    format!("{}…", text.chars().take(kept).collect::<String>())
+}
+
+/// The kernel's functions, a line each.
+pub fn write_stack(out: &mut impl Write, one: &Described) -> io::Result<()> {
+    for function in &one.observation.call_site {
+        writeln!(out, "      {function}")?;
+    }
+    Ok(())
+}
+
+/// The thread's name, without what a terminal would obey.
+pub fn comm(event: &Event) -> String {
+    let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
+    printable::text(OsStr::from_bytes(&event.name[..end])).clone()
+}
+
+pub const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Granted => "granted",
+        Verdict::Denied => "denied",
+    }
+}
+
+const fn yes_no(answer: Option<bool>) -> &'static str {
+    match answer {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "-",
+    }
+}
+
+/// A target user namespace, as it lies to that of who was asked.
+pub const fn target(target: Target) -> &'static str {
+    match target {
+        Target::Own => "own",
+        Target::Outer => "outer",
+        Target::Inner => "inner",
+        Target::Unknown => "-",
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::analysis::classify::tests::denied;
+    use crate::analysis::observation::Options;
+    use jiff::tz::TimeZone;
+
+    pub fn event() -> Event {
+        let mut name = [0; 16];
+        name[..5].copy_from_slice(b"c\x1bmd\n");
+        let check = capwrap_ebpf::Check { process: 42, ..Default::default() };
+        Event { time: 1_000_000, check, thread: 43, user: 1000, name }
+    }
+
+    pub fn described() -> Described {
+        Described {
+            observation: denied("dac_read_search", "newfstatat", &["capable_wrt_inode_uidgid", "generic_permission"]),
+            options: Some(Options { audited: true, inset_id: false }),
+            target_namespace: 7,
+            speculative: false,
+            why: None,
+        }
+    }
+
+    fn line(width: Option<u16>, styled: bool) -> String {
+        let mut out = Vec::new();
+        let mut clock = Clock::new(TimeZone::UTC, 0, 0);
+        let look = Look { width, styled };
+        write_head(&mut out, look).unwrap();
+        write(&mut out, &mut clock, &event(), &described(), look).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_terminal_gets_longer_lines_than_it_has_columns() {
+        for width in [60, 66, 80, 94, 100, 108, 112, 118, 120, 200] {
+            for line in line(Some(width), false).lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_terminal_of_120_columns_gets_every_column_and_a_file_gets_them_uncut() {
+        for text in [line(Some(120), false), line(None, false)] {
+            let head: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
+            assert_eq!(head, COLUMNS.map(|column| column.name));
+        }
+        assert!(line(None, false).ends_with("/usr/bin/tool\n"), "{}", line(None, false));
+    }
+
+    #[test]
+    fn eighty_columns_keep_the_most_telling_ones() {
+        let text = line(Some(80), false);
+        let second = text.lines().nth(1).unwrap();
+        for word in ["00:00:00.001", "42", "1000", "cap_dac_read_search", "denied", "newfstatat", "bin/tool"] {
+            assert!(second.contains(word), "{word}: {second}");
+        }
+    }
+
+    #[test]
+    fn a_threads_name_cannot_command_the_terminal() {
+        assert!(!line(Some(80), false).contains('\x1b'));
+        assert_eq!(line(None, false).lines().count(), 2);
+    }
+
+    #[test]
+    fn colours_come_only_where_they_are_asked_for() {
+        assert!(line(Some(80), true).contains("\x1b[31m"));
+    }
+}

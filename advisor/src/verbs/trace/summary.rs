@@ -1,0 +1,140 @@
+//! How often which check was made: for --unique and --summary.
+
+use crate::analysis::observation::{Target, Verdict};
+use crate::verbs::trace::describe::Described;
+use crate::verbs::trace::lines;
+use crate::verbs::trace::lines::Look;
+use capwrap_core::Capability;
+use capwrap_core::text::printable;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+/// What is counted together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    capability: Capability,
+    executable: String,
+    system_call: Option<String>,
+    target: Target,
+}
+
+#[derive(Default)]
+struct Times {
+    granted: u64,
+    denied: u64,
+}
+
+/// What is shown once.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    executable: String,
+    capability: Capability,
+    verdict: Verdict,
+    system_call: Option<String>,
+    call_site: Vec<String>,
+}
+
+/// The counts.
+#[derive(Default)]
+pub struct Summary {
+    rows: BTreeMap<Row, Times>,
+    met: BTreeSet<Place>,
+}
+
+impl Summary {
+    /// Counts a check; whether it is the first of its program, capability, verdict and place.
+    pub fn count(&mut self, one: &Described) -> bool {
+        let seen = &one.observation;
+        let row = Row {
+            capability: seen.capability,
+            executable: seen.executable.clone(),
+            system_call: seen.system_call.clone(),
+            target: seen.target,
+        };
+        let times = self.rows.entry(row).or_default();
+        match seen.verdict {
+            Verdict::Granted => times.granted += 1,
+            Verdict::Denied => times.denied += 1,
+        }
+        self.met.insert(Place {
+            executable: seen.executable.clone(),
+            capability: seen.capability,
+            verdict: seen.verdict,
+            system_call: seen.system_call.clone(),
+            call_site: seen.call_site.clone(),
+        })
+    }
+
+    /// A table, the most frequent first.
+    pub fn table(&self, look: Look) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(look.width.unwrap_or(u16::MAX));
+        table.set_header(["CAPABILITY", "GRANTED", "DENIED", "USERNS", "SYSCALL", "EXE"]);
+        for (row, times) in self.sorted() {
+            table.add_row([
+                row.capability.name().to_owned(),
+                times.granted.to_string(),
+                times.denied.to_string(),
+                lines::target(row.target).to_owned(),
+                row.system_call.clone().unwrap_or_else(|| "-".to_owned()),
+                printable::text(&row.executable).clone(),
+            ]);
+        }
+        for number in [1, 2] {
+            if let Some(column) = table.column_mut(number) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+            .lines()
+            .map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end())))
+            .collect()
+    }
+
+    /// One object a line.
+    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        for (row, times) in self.sorted() {
+            let object = json!({
+                "capability": row.capability.name(),
+                "granted": times.granted,
+                "denied": times.denied,
+                "target": lines::target(row.target),
+                "system_call": row.system_call,
+                "executable": row.executable,
+            });
+            writeln!(out, "{object}")?;
+        }
+        Ok(())
+    }
+
+    fn sorted(&self) -> Vec<(&Row, &Times)> {
+        let mut rows: Vec<_> = self.rows.iter().collect();
+        rows.sort_by_key(|(_, times)| std::cmp::Reverse(times.granted + times.denied));
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::trace::lines::tests::described;
+
+    #[test]
+    fn the_same_check_is_the_first_once_and_counted_each_time() {
+        let mut summary = Summary::default();
+        assert!(summary.count(&described()));
+        assert!(!summary.count(&described()));
+        let mut granted = described();
+        granted.observation.verdict = Verdict::Granted;
+        assert!(summary.count(&granted));
+        let mut elsewhere = described();
+        elsewhere.observation.call_site.push("may_open".to_owned());
+        assert!(summary.count(&elsewhere));
+        let text = summary.table(Look { width: Some(80), styled: false });
+        let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(words, ["cap_dac_read_search", "1", "3", "own", "newfstatat", "/usr/bin/tool"]);
+    }
+}

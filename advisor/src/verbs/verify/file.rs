@@ -1,0 +1,197 @@
+//! Lines about any file that is installed: who else can change it, and what it brings along.
+
+use crate::analysis::capability_risk;
+use crate::host::installed_file::{Installed, Unread};
+use crate::host::writable_path::Opening;
+use crate::output::finding::Line;
+use crate::verbs::verify::judged::{Fix, Judged};
+use capwrap_core::CapabilitySet;
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::policy::FileCapabilities;
+use capwrap_core::text::printable;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Version 1 (before Linux 2.6.25) is one that is not shown, and that counts when the file is executed.
+const MALFORMED: &str = "truncated, of another byte order or an unknown version, or of version 1";
+
+/// Directories on the way, and the mount.
+pub fn place(found: &Installed) -> Vec<Judged> {
+    let opening = |opening: &Opening| {
+        let directory = shown(&opening.directory);
+        let hint = if opening.uid != 0 { format!("chown root {directory}") } else { format!("chmod go-w {directory}") };
+        Line::problem("place", opening.to_string())
+            .means("another file can be put in its place: a launch is refused")
+            .hint(hint)
+            .into()
+    };
+    let mut lines: Vec<Judged> = found.openings.iter().map(opening).collect();
+    for (there, word) in [(found.nosuid, "nosuid"), (found.noexec, "noexec")] {
+        if there {
+            lines.push(
+                Line::problem("mount", word)
+                    .means("its file system brings no rights along: a launch is refused")
+                    .into(),
+            );
+        }
+    }
+    lines
+}
+
+/// Whether it carries what it is to carry. `of` ends the sentence that begins with "it is to carry".
+pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -> Judged {
+    let name = "capabilities";
+    let path = shown(&found.real);
+    let hint = wanted.map_or_else(|| format!("setcap -r {path}"), |wanted| format!("setcap '{wanted}' {path}"));
+    let fix = Fix::Capabilities(wanted.copied());
+    let to_carry = wanted.map_or_else(|| "nothing".to_owned(), FileCapabilities::to_string);
+    let attribute = match &found.carries {
+        Err(Unread::Failed(why)) => return Judged::unread(name, path, why),
+        Err(Unread::Malformed(why)) => {
+            let means = format!("{MALFORMED}; it is to carry {to_carry}{of}");
+            return Judged::fixed_by(Line::problem(name, why).means(means).hint(hint), found, fix);
+        }
+        Ok(attribute) => attribute.as_ref(),
+    };
+    let carried = notation(attribute);
+    match (attribute, wanted) {
+        (None, None) => Line::ok(name, "none").into(),
+        (Some(Attribute { capabilities, root_id: None }), Some(wanted)) if capabilities == wanted => {
+            Line::ok(name, carried).into()
+        }
+        _ => Judged::fixed_by(
+            Line::problem(name, carried).means(format!("it is to carry {to_carry}{of}")).hint(hint),
+            found,
+            fix,
+        ),
+    }
+}
+
+/// What getcap would print of it, and what that means, where no policy speaks of the file.
+pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>) -> Judged {
+    let name = "capabilities";
+    match carries {
+        Err(Unread::Failed(why)) => Judged::unread(name, shown(path), why),
+        Err(Unread::Malformed(why)) => Line::problem(name, why).means(MALFORMED).into(),
+        Ok(None) => Line::ok(name, "none").means("and no policy in force speaks of it").into(),
+        Ok(Some(attribute)) => Line::problem(name, notation(Some(attribute)))
+            .means(format!("{}; no policy accounts for it", judged(attribute)))
+            .into(),
+    }
+}
+
+/// What file capabilities amount to, in words.
+pub fn judged(attribute: &Attribute) -> String {
+    let FileCapabilities { permitted, inheritable, .. } = &attribute.capabilities;
+    let whose = match attribute.root_id {
+        Some(root) => format!("in user namespaces whose root is uid {root}, "),
+        None => String::new(),
+    };
+    let root = capability_risk::root_alone(*permitted);
+    let beyond = permitted.mask() >> capwrap_core::TABLE.len() != 0;
+    let said = if permitted.is_empty() && inheritable.is_empty() {
+        "it carries the empty set: whoever executes it loses the ambient set".to_owned()
+    } else if permitted.is_empty() {
+        "it gives capabilities only to who has them inheritable".to_owned()
+    } else if root.is_empty() {
+        "whoever may execute it has them".to_owned()
+    } else {
+        let how = root.iter().next().map_or("", |first| capability_risk::of(first).escalation);
+        format!(
+            "whoever may execute it can become root: {}{}",
+            brief(root),
+            if how.is_empty() { String::new() } else { format!(" ({how})") }
+        )
+    };
+    let beyond = if beyond { "; with numbers that no capability has yet" } else { "" };
+    format!("{whose}{said}{beyond}")
+}
+
+fn brief(set: CapabilitySet) -> String {
+    if set.iter().count() > 4 { format!("{} capabilities of that kind", set.iter().count()) } else { set.to_string() }
+}
+
+/// getcap's notation, with the root id as `getcap -n` writes it; `none` where there is nothing.
+pub fn notation(attribute: Option<&Attribute>) -> String {
+    match attribute {
+        None => "none".to_owned(),
+        Some(Attribute { capabilities, root_id: None }) => capabilities.to_string(),
+        Some(Attribute { capabilities, root_id: Some(root) }) => format!("{capabilities} [rootid={root}]"),
+    }
+}
+
+/// Other files beside this one that look like older copies of it and would give rights to whoever
+/// executes them.
+pub fn copies(found: &Installed) -> Vec<Judged> {
+    let (Some(directory), Some(name)) = (found.real.parent(), found.real.file_name()) else { return Vec::new() };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => return vec![Judged::unread("copies", shown(directory), &crate::reason(&error))],
+    };
+    let mut paths: Vec<_> =
+        entries.flatten().filter(|entry| is_copy(&entry.file_name(), name)).map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.iter().filter_map(|path| copy(path)).collect()
+}
+
+/// `tool.old`, `tool.dpkg-new`, `tool~`, `tool-1.2`, `.tool.swp`: not `toolbox`.
+fn is_copy(candidate: &OsStr, name: &OsStr) -> bool {
+    let candidate = candidate.as_bytes();
+    let bare = candidate.strip_prefix(b".").unwrap_or(candidate);
+    bare.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first().is_some_and(|next| b".~-_".contains(next)))
+}
+
+/// A line about a copy that gives rights to whoever executes it.
+pub fn copy(path: &Path) -> Option<Judged> {
+    let found = Installed::look(path).ok().filter(|found| found.is_regular)?;
+    let path = shown(&found.path);
+    let gives = match &found.carries {
+        Ok(Some(attribute)) => notation(Some(attribute)),
+        _ if found.mode & 0o6000 != 0 => format!("mode {:04o}", found.mode),
+        _ => return None,
+    };
+    Some(
+        Line::problem("copy", &path)
+            .means(format!("{gives}: another version of the file keeps its rights"))
+            .hint(format!("rm {path}"))
+            .into(),
+    )
+}
+
+/// A path, safe to show.
+pub fn shown(path: &Path) -> String {
+    printable::text(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(text: &str) -> Attribute {
+        let set = CapabilitySet::parse(text).unwrap();
+        Attribute {
+            capabilities: FileCapabilities { effective: true, permitted: set, inheritable: CapabilitySet::EMPTY },
+            root_id: None,
+        }
+    }
+
+    #[test]
+    fn a_copy_has_the_files_name_and_something_behind_it() {
+        for copy in ["tool.old", "tool~", "tool.dpkg-new", "tool-1.2", ".tool.swp", "tool_1"] {
+            assert!(is_copy(OsStr::new(copy), OsStr::new("tool")), "{copy}");
+        }
+        for other in ["tool", "toolbox", "tools", "xtool.old", ".", "too"] {
+            assert!(!is_copy(OsStr::new(other), OsStr::new("tool")), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_amounts_to_root_is_said_with_how() {
+        assert!(judged(&attribute("setuid")).contains("can become root: cap_setuid (setuid(0))"));
+        assert_eq!(judged(&attribute("net_bind_service")), "whoever may execute it has them");
+        let of_a_namespace = Attribute { root_id: Some(1000), ..attribute("setuid") };
+        assert!(judged(&of_a_namespace).starts_with("in user namespaces whose root is uid 1000, "));
+        assert_eq!(notation(Some(&of_a_namespace)), "cap_setuid=ep [rootid=1000]");
+    }
+}

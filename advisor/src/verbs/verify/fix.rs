@@ -1,0 +1,91 @@
+//! Setting right what is wrong, on the descriptors that were looked at.
+//!
+//! A file that others could have written is left as it is, but for what it carries, which is taken from it: with its
+//! owner or its mode set right it would be trusted, with whatever they wrote, or write yet through a descriptor
+//! that they hold.
+
+use crate::host::installed_file::{Installed, carried};
+use crate::output::outcome::Looked;
+use crate::store::file_caps;
+use crate::verbs::verify::judged::{Fix, Subject};
+use anyhow::{Context, Result, bail};
+use capwrap_core::capability::xattr::Attribute;
+use capwrap_core::policy::FileCapabilities;
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, fchown};
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Sets right what can be, and says each change. What could not be set right is told, and the rest
+/// goes on.
+pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Looked {
+    let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
+    for (path, fix) in subjects.flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
+        of_files.entry(path).or_default().push(fix);
+    }
+    let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes) {
+        Ok(()) => Looked::Clean,
+        Err(error) => {
+            crate::tell(&error);
+            Looked::NotAll
+        }
+    });
+    outcomes.fold(Looked::Clean, Looked::and)
+}
+
+/// Applies the fixes of one file.
+///
+/// # Errors
+/// Others can put another file in its place, or the system refuses a change.
+fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
+    let found = Installed::look(path).with_context(|| format!("cannot look at {}", path.display()))?;
+    let shown = capwrap_core::text::printable::text(&found.real);
+    if !found.openings.is_empty() || !found.is_regular {
+        bail!("{}: left as it is: others can put another file in its place", capwrap_core::text::printable::text(path));
+    }
+    let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);
+    let fixes: Vec<&Fix> = fixes.iter().filter(allowed).copied().collect();
+    let file = found.reopen().with_context(|| format!("cannot open {shown}"))?;
+    // chown(2) takes capabilities and setuid bits away, chmod(2) nothing: so in this order.
+    let before = found.carries.as_ref().ok().and_then(Option::as_ref);
+    let mut capabilities: Option<Option<&FileCapabilities>> = None;
+    let mut changes_group = false;
+    for fix in &fixes {
+        if let Fix::Group(gid) = fix {
+            fchown(&file, None, Some(*gid)).with_context(|| format!("cannot change the group of {shown}"))?;
+            say!("fixed: {shown}: group {gid} (was {})", found.gid);
+            changes_group = true;
+        }
+    }
+    for fix in &fixes {
+        match fix {
+            Fix::Mode(mode) => {
+                let mode_now = std::fs::Permissions::from_mode(*mode);
+                file.set_permissions(mode_now).with_context(|| format!("cannot change the mode of {shown}"))?;
+                say!("fixed: {shown}: mode {mode:04o} (was {:04o})", found.mode);
+            }
+            Fix::Capabilities(wanted) => capabilities = Some(wanted.as_ref()),
+            Fix::Group(_) => {}
+        }
+    }
+    match (capabilities, before) {
+        (Some(wanted), _) => {
+            set(&file, wanted)?;
+            let was = crate::verbs::verify::file::notation(before);
+            say!(
+                "fixed: {shown}: {} (was {was})",
+                crate::verbs::verify::file::notation(carried(&file).ok().flatten().as_ref())
+            );
+        }
+        // The change of group took away what was right.
+        (None, Some(Attribute { capabilities, root_id: None })) if changes_group => set(&file, Some(capabilities))?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn set(file: &std::fs::File, wanted: Option<&FileCapabilities>) -> Result<()> {
+    let nothing = file_caps::permitted(capwrap_core::CapabilitySet::EMPTY);
+    let wanted = wanted.copied().unwrap_or(nothing);
+    file_caps::write(file, wanted)
+}

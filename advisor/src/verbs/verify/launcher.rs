@@ -1,0 +1,74 @@
+//! Lines about capwrap itself.
+
+use crate::host::installed_file::Installed;
+use crate::host::process;
+use crate::output::finding::Line;
+use crate::reason;
+use crate::store::file_caps;
+use crate::verbs::verify::file;
+use crate::verbs::verify::file::shown;
+use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
+use capwrap_core::CapabilitySet;
+use capwrap_core::paths;
+use std::path::Path;
+
+/// The launcher, with what the policies in force need of it, and the program behind the verbs.
+pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
+    let mut lines = Vec::new();
+    match Installed::look(path) {
+        Ok(found) => {
+            lines.push(owner(&found, "launcher"));
+            lines.extend(file::place(&found));
+            let wanted = file_caps::permitted(needed);
+            let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
+            lines.push(file::carries(&found, wanted, ": what the policies in force need together"));
+            if found.links > 1 {
+                lines.push(
+                    Line::problem("links", found.links.to_string())
+                        .means("another name keeps this version and its rights, whatever is installed over it")
+                        .hint(format!("find / -xdev -samefile {}", shown(&found.real)))
+                        .into(),
+                );
+            }
+            lines.extend(file::copies(&found));
+        }
+        Err(error) => lines.push(Judged::unread("launcher", shown(path), &reason(&error))),
+    }
+    if process::UserNamespace::of(Path::new("/proc/self")).is_ok_and(|namespace| !namespace.is_initial()) {
+        let means = "a user namespace of its own: file capabilities count in it alone, and on its mounts not outside";
+        lines.push(Line::note("namespace", "not the initial one").means(means).into());
+    }
+    let advisor = Path::new(paths::PREFIX).join(paths::ADVISOR);
+    match Installed::look(&advisor) {
+        Ok(found) => {
+            lines.push(owner(&found, "advisor"));
+            lines.extend(file::place(&found));
+        }
+        Err(error) => lines.push(Judged::unread("advisor", shown(&advisor), &reason(&error))),
+    }
+    Subject { kind: Kind::Launcher, name: "capwrap".to_owned(), path: Some(path.to_owned()), lines }
+}
+
+/// Root's, started by everybody, changed by nobody else, and without setuid or setgid.
+fn owner(found: &Installed, name: &str) -> Judged {
+    let path = shown(&found.real);
+    let is = format!("belongs to {}:{}, mode {:04o}", found.uid, found.gid, found.mode);
+    if found.uid != 0 || found.mode & 0o022 != 0 {
+        return Line::problem(name, &path)
+            .means(format!("{is}: others could have written it"))
+            .hint("install capwrap again")
+            .into();
+    }
+    if found.gid != 0 {
+        let line = Line::problem(name, &path)
+            .means(format!("{is}: it is to be root's"))
+            .hint(format!("chown root:root {path}; capwrap enable"));
+        return Judged::fixed_by(line, found, Fix::Group(0));
+    }
+    if found.mode != 0o755 {
+        let line =
+            Line::problem(name, &path).means(format!("{is}: it is to be 0755")).hint(format!("chmod 0755 {path}"));
+        return Judged::fixed_by(line, found, Fix::Mode(0o755));
+    }
+    Line::ok(name, path).means("root's, mode 0755").into()
+}

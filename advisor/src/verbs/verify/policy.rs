@@ -1,0 +1,165 @@
+//! Lines about a policy in force: its file, whom it names, its time; and then about its tool.
+
+use crate::host::accounts::{Known, Names, Of};
+use crate::host::installed_file::Installed;
+use crate::output::finding::Line;
+use crate::reason;
+use crate::store::enabled;
+use crate::verbs::verify::file::shown;
+use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
+use crate::verbs::verify::tool;
+use capwrap_core::policy::{MAX_BYTES, Policy};
+use jiff::Timestamp;
+use std::io::Read;
+
+/// A policy that ends sooner than this many seconds from now is noted.
+const SOON: i64 = 14 * 24 * 60 * 60;
+
+/// Everything about the policy in force of this name.
+pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
+    let path = enabled::path(name);
+    let found = match Installed::look(&path) {
+        Ok(found) => found,
+        Err(error) => {
+            let line = Judged::unread("policy", shown(&path), &reason(&error));
+            return Subject { kind: Kind::Policy, name: name.to_owned(), path: None, lines: vec![line] };
+        }
+    };
+    let mut lines = file(&found);
+    let mut tool_path = None;
+    match read(&found) {
+        Err(judged) => lines.push(*judged),
+        Ok(policy) => {
+            lines.extend(allowed(&policy, names));
+            lines.extend(time(&policy, now));
+            let (path, judged) = tool::tool(name, &policy, names);
+            tool_path = path;
+            lines.extend(judged);
+        }
+    }
+    Subject { kind: Kind::Policy, name: name.to_owned(), path: tool_path, lines }
+}
+
+/// The file: root's, readable for the launcher, which runs as its caller, and written by nobody else.
+fn file(found: &Installed) -> Vec<Judged> {
+    let path = shown(&found.real);
+    let mut lines = crate::verbs::verify::file::place(found);
+    if found.uid != 0 {
+        let line = Line::problem("policy", &path)
+            .means(format!("belongs to uid {}: a launch is refused", found.uid))
+            .hint(format!("read what it says, then: chown root {path}"));
+        lines.push(line.into());
+    }
+    let looser = found.mode & 0o022;
+    let unreadable = !found.mode & 0o444;
+    if looser != 0 || unreadable != 0 {
+        let why =
+            if looser != 0 { "others can write it" } else { "not everybody can read it, so that no user's launch can" };
+        let mode = (found.mode | 0o444) & !0o022;
+        let line = Line::problem("policy", &path).means(format!("mode {:04o}: {why}", found.mode));
+        lines.push(if found.is_others_too() {
+            line.hint(format!("read what it says, then: chmod {mode:04o} {path}")).into()
+        } else {
+            Judged::fixed_by(line.hint(format!("chmod {mode:04o} {path}")), found, Fix::Mode(mode))
+        });
+    }
+    if lines.is_empty() {
+        lines.push(Line::ok("policy", path).means("root's alone").into());
+    }
+    lines
+}
+
+/// What it says, or the line that tells why that is nothing.
+fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
+    let path = shown(&found.real);
+    let bytes = found.reopen().and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
+    let faulty = |means: String, hint: Option<String>| {
+        let line = Line::problem("policy", &path).means(means);
+        Box::new(Judged::from(if let Some(hint) = hint { line.hint(hint) } else { line }))
+    };
+    let text = String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8: it counts for nothing".to_owned(), None))?;
+    Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.hint.clone()))
+}
+
+/// Whoever it names is somebody, and the launcher knows them.
+fn allowed(policy: &Policy, names: &Names) -> Vec<Judged> {
+    let users = policy.allow.users.iter().map(|user| (Of::User, user));
+    let groups = policy.allow.groups.iter().map(|group| (Of::Group, group));
+    users.chain(groups).filter_map(|(of, identity)| unknown("allow", of, identity, names)).collect()
+}
+
+/// A line about a name that the launcher does not know.
+pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, names: &Names) -> Option<Judged> {
+    let word = of.word();
+    let problem = Line::problem(line, format!("{word} {identity}"));
+    match names.known(of, identity) {
+        Known::Local(_) => None,
+        Known::Elsewhere(id) => Some(
+            problem
+                .means("only a directory server knows it, which the launcher never asks: it counts for nobody")
+                .hint(format!("write \"#{id}\" in its place"))
+                .into(),
+        ),
+        Known::Unknown => Some(
+            problem
+                .means("there is none of that name: it counts for nobody")
+                .hint(if of == Of::Group {
+                    format!("groupadd {identity}, or correct the name")
+                } else {
+                    "correct the name".to_owned()
+                })
+                .into(),
+        ),
+    }
+}
+
+/// Whether it has ended, or is about to.
+fn time(policy: &Policy, now: i64) -> Option<Judged> {
+    let until = policy.allow.until?;
+    let when = Timestamp::from_second(until).map_or_else(|_| until.to_string(), |time| time.to_string());
+    let hint = "write a later `until`, or capwrap disable it";
+    Some(
+        match until - now {
+            ..=0 => Line::problem("until", when).means("has passed: nobody may run it").hint(hint),
+            1..SOON => Line::note("until", when).means("is near").hint(hint),
+            _ => Line::ok("until", when),
+        }
+        .into(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::finding::Judgement;
+
+    fn policy(until: &str) -> Policy {
+        Policy::read(&format!(
+            "schema = 1\ntool = {{ path = \"/usr/bin/env\" }}\nallow = {{ users = [\"root\", \"no-such-user\"], groups = [\"#7\"], until = {until} }}\n"
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_has_ended_is_a_problem_and_what_ends_soon_is_noted() {
+        let policy = policy("2030-01-01T00:00:00Z");
+        let end = policy.allow.until.unwrap();
+        for (now, expected) in
+            [(end, Judgement::Problem), (end - 1, Judgement::Note), (end - SOON, Judgement::Ok), (0, Judgement::Ok)]
+        {
+            assert_eq!(time(&policy, now).unwrap().line.judgement, expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn whom_nobody_knows_is_told_and_a_number_is_taken_as_it_is() {
+        let lines = allowed(&policy("2030-01-01T00:00:00Z"), &Names::read());
+        let shown: Vec<_> = lines.iter().map(|judged| judged.line.value.as_deref().unwrap()).collect();
+        assert_eq!(shown, ["user no-such-user"]);
+    }
+}

@@ -1,0 +1,154 @@
+//! How it looks, for people and for programs.
+
+use crate::output::finding::{Judgement, Line};
+use crate::output::outcome::Looked;
+use crate::output::page::{Entry, Page, counted, entry};
+use crate::output::terminal::Style;
+use crate::verbs::verify::judged::{Judged, Kind, Subject};
+use capwrap_core::text::printable;
+use serde::Serialize;
+use std::path::Path;
+
+/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// How it is to look.
+pub struct Look {
+    /// Columns of the screen.
+    pub width: usize,
+    /// Whether there may be colours.
+    pub styled: bool,
+    /// Whether what is as it should be is shown, too.
+    pub verbose: bool,
+    /// How many files a scan looked at.
+    pub files: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Object<'s> {
+    schema: u32,
+    clean: bool,
+    complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_scanned: Option<u64>,
+    subjects: Vec<Shown<'s>>,
+}
+
+#[derive(Serialize)]
+struct Shown<'s> {
+    kind: Kind,
+    name: &'s str,
+    path: Option<String>,
+    problems: usize,
+    notes: usize,
+    lines: Vec<&'s Line>,
+}
+
+/// One object, without a newline behind it.
+pub fn json(subjects: &[Subject], looked: Looked, files_scanned: Option<u64>) -> Result<String, serde_json::Error> {
+    let shown = subjects.iter().map(|subject| Shown {
+        kind: subject.kind,
+        name: &subject.name,
+        path: subject.path.as_deref().map(printable::text),
+        problems: subject.count(Judgement::Problem),
+        notes: subject.count(Judgement::Note),
+        lines: subject.lines.iter().map(|judged| &judged.line).collect(),
+    });
+    let (clean, complete) = (looked == Looked::Clean, looked != Looked::NotAll);
+    serde_json::to_string_pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
+}
+
+/// What people read: what is as it should be in one line each, the rest with all that is wrong.
+pub fn text(subjects: &[Subject], looked: Looked, look: &Look) -> String {
+    let verbose = look.verbose;
+    let mut page = Page::new(look.width, look.styled);
+    let is_told = |subject: &&Subject| {
+        verbose
+            || subject.kind == Kind::File
+            || subject.lines.iter().any(|judged| judged.line.judgement != Judgement::Ok)
+    };
+    let (told, right): (Vec<&Subject>, Vec<&Subject>) = subjects.iter().partition(is_told);
+    for subject in told {
+        page.heading(&subject.name);
+        let lines = subject.lines.iter().filter(|judged| {
+            verbose
+                || subject.kind == Kind::File
+                || judged.line.judgement != Judgement::Ok
+                || judged.line.name == "tool"
+        });
+        page.entries(&lines.map(|Judged { line, .. }| entry(line)).collect::<Vec<_>>());
+    }
+    if !right.is_empty() {
+        page.heading("as it should be");
+        let entries = right.iter().map(|subject| Entry {
+            mark: (' ', Style::Plain),
+            name: &subject.name,
+            said: subject.path.as_deref().map(|path: &Path| printable::text(path)).unwrap_or_default(),
+            hint: None,
+        });
+        page.entries(&entries.collect::<Vec<_>>());
+    }
+    let of = |judgement| subjects.iter().map(|subject| subject.count(judgement)).sum::<usize>();
+    let (problems, notes) = (of(Judgement::Problem), of(Judgement::Note));
+    let said = match looked {
+        Looked::Clean => "all is as it should be",
+        Looked::Found => "not all is as it should be",
+        Looked::NotAll => "not everything could be looked at",
+    };
+    let scanned = look.files.map(|files| format!(" in {}", counted(files as usize, "file"))).unwrap_or_default();
+    let words = format!("{said}{scanned}; ✗ {}, ! {}", counted(problems, "problem"), counted(notes, "note"));
+    page.closing(&words, if looked == Looked::Clean { Style::Green } else { Style::Red });
+    page.text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subjects() -> Vec<Subject> {
+        let subject = |kind, name: &str, line: Line| Subject {
+            kind,
+            name: name.to_owned(),
+            path: Some(format!("/usr/bin/{name}").into()),
+            lines: vec![Line::ok("tool", format!("/usr/bin/{name}")).into(), line.into()],
+        };
+        vec![
+            subject(Kind::Policy, "good", Line::ok("capabilities", "none")),
+            subject(
+                Kind::Policy,
+                "bad",
+                Line::problem("mode", "4755").means("it is setuid").hint("chmod u-s /usr/bin/bad"),
+            ),
+        ]
+    }
+
+    #[test]
+    fn what_is_right_takes_one_line_and_what_is_wrong_its_mend() {
+        assert_eq!(
+            text(&subjects(), Looked::Found, &Look { width: 80, styled: false, verbose: false, files: None }),
+            "\
+bad
+  tool  /usr/bin/bad
+✗ mode  4755: it is setuid
+        hint: chmod u-s /usr/bin/bad
+
+as it should be
+  good  /usr/bin/good
+
+not all is as it should be; ✗ 1 problem, ! 0 notes
+"
+        );
+    }
+
+    #[test]
+    fn the_object_has_every_line_whether_right_or_wrong() {
+        let object: serde_json::Value = serde_json::from_str(&json(&subjects(), Looked::Found, None).unwrap()).unwrap();
+        assert_eq!(
+            (&object["schema"], &object["clean"], &object["complete"]),
+            (&1.into(), &false.into(), &true.into())
+        );
+        assert_eq!(object["subjects"][0]["lines"][1]["judgement"], "ok");
+        assert_eq!(object["subjects"][1]["problems"], 1);
+        assert_eq!(object["subjects"][1]["kind"], "policy");
+    }
+}
