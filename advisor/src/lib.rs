@@ -4,13 +4,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-/// A line on standard output. Whoever stopped reading, as head(1) does, stops no work half-way.
-macro_rules! say {
-    ($($words:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($words)*);
-    }};
-}
+#[macro_use]
+mod output;
 
 mod analysis;
 mod dialects;
@@ -18,13 +13,13 @@ mod dialects;
 pub mod fuzzing;
 mod host;
 mod observe;
-mod output;
 mod store;
 mod verbs;
 
 use crate::observe::command;
+use crate::output::error::{print_error, report};
+use crate::output::outcome::REFUSED;
 use crate::verbs::{caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, trace, verify};
-use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -92,9 +87,6 @@ fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// capwrap refused or failed.
-const REFUSED: u8 = 125;
-
 /// What the program does: reads its arguments, does the verb, and says how it ended.
 pub fn run() -> ExitCode {
     let verb = match CommandLine::try_parse() {
@@ -102,7 +94,7 @@ pub fn run() -> ExitCode {
         Err(error) => return unusable(&error),
     };
     if let Err(error) = keep_no_more_than(verb.takes_rights()) {
-        tell(&error);
+        report(&error);
         return ExitCode::from(REFUSED);
     }
     let outcome = match verb {
@@ -125,66 +117,10 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&error);
+            report(&error);
             ExitCode::from(REFUSED)
         }
     }
-}
-
-/// Prints an error, with its hint where it has one.
-fn tell(error: &anyhow::Error) {
-    let hint = error.downcast_ref::<HintedError>().map(|error| error.hint.as_str());
-    print_error(&format!("{error:#}"), hint);
-}
-
-/// Something worth knowing that is no error.
-fn note(what: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "capwrap: {}", printable::line(what));
-}
-
-/// An error with what mends it.
-#[derive(Debug)]
-struct HintedError {
-    what: String,
-    hint: String,
-}
-
-impl std::fmt::Display for HintedError {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for HintedError {}
-
-fn hinted(what: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-    anyhow::Error::new(HintedError { what: what.into(), hint: hint.into() })
-}
-
-/// Seconds since 1970, as `until` counts.
-fn now() -> i64 {
-    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-}
-
-/// What the system said, in the middle of a sentence.
-fn reason(error: &std::io::Error) -> String {
-    without_numbers(&error.to_string()).to_lowercase()
-}
-
-/// The voice of every error of capwrap.
-fn print_error(message: &str, hint: Option<&str>) {
-    use std::io::Write;
-    let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable::line(hint)));
-    let message = printable::line(&without_numbers(message));
-    let _ = write!(std::io::stderr(), "capwrap: {message}\n{hint}");
-}
-
-/// A message without the numbers that the library puts behind the system's words.
-fn without_numbers(message: &str) -> String {
-    let mut parts = message.split(" (os error ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
 fn unusable(error: &clap::Error) -> ExitCode {

@@ -2,8 +2,8 @@
 
 use crate::analysis::call_sites;
 use crate::analysis::call_sites::{EITHER_OR, Given, Meaning};
+use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
-use crate::verbs::learn::count;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 
 use crate::analysis::call_sites;
 use crate::analysis::classify::{Class, Classed};
-use crate::verbs::learn::count;
+use crate::analysis::observation::count;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

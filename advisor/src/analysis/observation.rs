@@ -73,3 +73,8 @@ pub enum Credentials {
     /// The back end cannot see it.
     Unknown,
 }
+
+/// Adds to a count, which stops at the most there is: a profile may come from anywhere.
+pub fn count(all: &mut u64, times: u64) {
+    *all = all.saturating_add(times);
+}

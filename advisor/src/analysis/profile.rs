@@ -10,8 +10,8 @@
 
 use crate::analysis::classify::{Class, Classed, IdsChanged};
 use crate::analysis::needs;
+use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Target, Verdict};
-use crate::verbs::learn::count;
 use anyhow::{Context, Result, bail, ensure};
 use capwrap_core::text::hex;
 use capwrap_core::{Capability, CapabilitySet};

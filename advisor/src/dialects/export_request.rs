@@ -1,7 +1,7 @@
 //! What is exported: one set of capabilities for all calls, and how the tool is run.
 
 use crate::dialects::mount::Mount;
-use crate::hinted;
+use crate::output::error::hinted;
 use crate::store::policy_lookup::Source;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
@@ -182,7 +182,7 @@ pub mod tests {
         let source = policy("mode = \"text\"\n");
         let facts = facts();
         let error = Launch::of(&source, &facts, Some("txt")).err().unwrap();
-        assert_eq!(error.downcast_ref::<crate::HintedError>().unwrap().hint, "--mode text");
+        assert_eq!(error.downcast_ref::<crate::output::error::HintedError>().unwrap().hint, "--mode text");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a container sees of the host: `SOURCE:TARGET[:OPTIONS]`.
 
-use crate::hinted;
+use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::text::printable;
 

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::host::target_machine::{Machine, last_capability_of};
-use crate::{hinted, reason};
+use crate::output::error::{hinted, reason};
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap_core::decision::condition::Probe;
 use capwrap_core::decision::facts::KernelVersion;

@@ -2,7 +2,7 @@
 
 use crate::host::writable_path;
 use crate::host::writable_path::Opening;
-use crate::reason;
+use crate::output::error::reason;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::trusted_path::Surveyed;
 use nix::libc::EINVAL;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod caller;
+pub mod clock;
 pub mod facts_file;
 pub mod installed_file;
 pub mod kernel;

@@ -1,8 +1,8 @@
 //! For which machine a policy is decided: this one, or another.
 
-use crate::hinted;
 use crate::host::facts_file;
 use crate::host::kernel;
+use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::decision::condition::Probe;
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};

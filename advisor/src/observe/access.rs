@@ -1,8 +1,9 @@
 //! With what rights learning is done: root hands everything over; a user with what loading the probe
 //! takes learns what a command is denied; others start the learner that a policy allows.
 
-use crate::hinted;
 use crate::observe::probe::rights;
+use crate::output::error;
+use crate::output::error::hinted;
 use crate::store::enabled;
 use anyhow::{Error, Result};
 use caps::CapSet;
@@ -103,5 +104,5 @@ pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item
         );
     }
     let error = Command::new(launcher()).arg(LEARNER).arg(verb).arg("--by-policy").args(arguments).exec();
-    anyhow::anyhow!("cannot start {}: {}", launcher().display(), crate::reason(&error))
+    anyhow::anyhow!("cannot start {}: {}", launcher().display(), error::reason(&error))
 }

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+/// The exit code where capwrap refused or failed, as the launcher has it.
+pub const REFUSED: u8 = 125;
+
 /// What came of looking at one thing, or at many; the worst of them counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Looked {

@@ -1,6 +1,7 @@
 //! The policies in force, and what they need together.
 
-use crate::hinted;
+use crate::output::error;
+use crate::output::error::hinted;
 use crate::store::trusted_file;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
@@ -32,7 +33,7 @@ pub fn needed() -> Result<CapabilitySet> {
     for name in names()? {
         match read(&path(&name)) {
             Ok(policy) => needed = needed.union(needed_by_launcher(&policy)),
-            Err(error) => crate::print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
+            Err(error) => error::print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
         }
     }
     Ok(needed)

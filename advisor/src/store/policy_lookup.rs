@@ -1,6 +1,6 @@
 //! A policy by its name or by its path: in force, put out of force, or shipped.
 
-use crate::hinted;
+use crate::output::error::hinted;
 use crate::store::enabled;
 use anyhow::{Context, Result};
 use capwrap_core::paths;

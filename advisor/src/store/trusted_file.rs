@@ -1,6 +1,6 @@
 //! Files that nobody but root can have written or can put another in place of, opened as the launcher opens them.
 
-use crate::hinted;
+use crate::output::error::hinted;
 use anyhow::{Context, Result};
 use capwrap_core::policy::MAX_BYTES;
 use capwrap_core::trusted_path;

@@ -1,6 +1,6 @@
 //! `capwrap enable` and `capwrap disable`.
 
-use crate::hinted;
+use crate::output::error::hinted;
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;

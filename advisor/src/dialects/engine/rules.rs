@@ -1,7 +1,7 @@
 //! What container engines make of the capabilities that are added and dropped.
 
 use crate::dialects::grant::{Side, all};
-use crate::hinted;
+use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};

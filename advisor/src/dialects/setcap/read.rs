@@ -2,7 +2,7 @@
 
 use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
-use crate::hinted;
+use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::FileCapabilities;

@@ -1,6 +1,8 @@
 //! The last step before the command: a process of its own that takes the user's ids and the
 //! capabilities, waits until the probe is ready, and becomes the command.
 
+use crate::output::error;
+use crate::output::outcome;
 use anyhow::{Context, Result};
 use caps::CapSet;
 use capwrap_core::CapabilitySet;
@@ -42,14 +44,14 @@ impl Become {
     /// Returns only where the command did not start.
     pub fn run(self) -> ExitCode {
         if let Err(error) = self.prepare() {
-            crate::print_error(&format!("{error:#}"), None);
-            return ExitCode::from(crate::REFUSED);
+            error::print_error(&format!("{error:#}"), None);
+            return ExitCode::from(outcome::REFUSED);
         }
         let file = self.file.as_deref().unwrap_or(Path::new(&self.command[0]));
         let error = Command::new(file).arg0(&self.command[0]).args(&self.command[1..]).exec();
         let name = self.command[0].to_string_lossy();
         let missing = error.kind() == std::io::ErrorKind::NotFound;
-        crate::print_error(&format!("cannot run {name}: {}", crate::reason(&error)), None);
+        error::print_error(&format!("cannot run {name}: {}", error::reason(&error)), None);
         ExitCode::from(if missing { NOT_FOUND } else { CANNOT_RUN })
     }
 

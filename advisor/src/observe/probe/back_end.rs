@@ -1,6 +1,7 @@
 //! The ways to see a capability check, told apart by trying.
 
 use crate::observe::probe::{Probe, kprobe, offsets, rights};
+use crate::output::error;
 use anyhow::{Context, Result, anyhow};
 use aya::programs::{BtfTracePoint, FExit};
 use aya::{Btf, Ebpf, EbpfLoader};
@@ -62,14 +63,14 @@ impl fmt::Display for Unavailable {
 impl Unavailable {
     fn with_mend(&self) -> anyhow::Error {
         if !geteuid().is_root() {
-            crate::hinted(self.to_string(), "run it as root")
+            error::hinted(self.to_string(), "run it as root")
         } else if locked_down() {
-            crate::hinted(
+            error::hinted(
                 "the kernel is locked down (lockdown=confidentiality): nobody may read its memory, nor see capability checks",
                 "boot it with lockdown=integrity, or with none",
             )
         } else {
-            crate::hinted(self.to_string(), "capwrap doctor shows what this system lacks")
+            error::hinted(self.to_string(), "capwrap doctor shows what this system lacks")
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What loading the probe takes, told before the kernel only says that it is not permitted.
 
-use crate::hinted;
 use crate::host::process::UserNamespace;
+use crate::output::error::hinted;
 use anyhow::Result;
 use caps::{CapSet, Capability};
 use std::path::Path;

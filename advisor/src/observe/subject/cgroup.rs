@@ -1,6 +1,6 @@
 //! Which cgroup is meant: by its path, or by the container that it holds.
 
-use crate::hinted;
+use crate::output::error::hinted;
 use anyhow::{Result, bail};
 use std::path::{Component, Path, PathBuf};
 

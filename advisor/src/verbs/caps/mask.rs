@@ -1,6 +1,6 @@
 //! Masks and lists.
 
-use crate::hinted;
+use crate::output::error::hinted;
 use crate::verbs::caps::{Form, SCHEMA, unknown};
 use anyhow::Result;
 use capwrap_core::text::printable;

@@ -7,7 +7,8 @@ mod show;
 mod table;
 mod tree;
 
-use crate::hinted;
+use crate::output::error;
+use crate::output::error::hinted;
 use crate::output::outcome::Looked;
 use crate::output::terminal;
 use anyhow::Result;
@@ -72,7 +73,7 @@ impl Caps {
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                crate::tell(&error);
+                error::report(&error);
                 Looked::NotAll.into()
             }
         }

@@ -2,6 +2,8 @@
 
 use crate::analysis::capability_risk;
 use crate::observe::probe::securebits::Securebits;
+use crate::output::error;
+use crate::output::error::{hinted, reason};
 use crate::output::outcome::Looked;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
@@ -9,7 +11,6 @@ use crate::output::terminal::Style;
 use crate::verbs::caps::holders;
 use crate::verbs::caps::holders::{Holder, brief};
 use crate::verbs::caps::{Form, SCHEMA, mask, tree};
-use crate::{hinted, reason};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::text::printable;
@@ -39,7 +40,7 @@ impl Show {
         let outcome = if self.all { tree::print(self.form) } else { self.show() };
         outcome
             .unwrap_or_else(|error| {
-                crate::tell(&error);
+                error::report(&error);
                 Looked::NotAll
             })
             .into()
@@ -56,7 +57,7 @@ impl Show {
             match process(pid, self.threads, securebits.as_mut()) {
                 Ok(process) => shown.push(process),
                 Err(error) => {
-                    crate::print_error(&format!("cannot show process {pid}: {}", reason(&error)), None);
+                    error::print_error(&format!("cannot show process {pid}: {}", reason(&error)), None);
                     looked = Looked::NotAll;
                 }
             }

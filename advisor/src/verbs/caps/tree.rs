@@ -1,6 +1,7 @@
 //! Every process that holds a capability, below its ancestors.
 
 use crate::analysis::capability_risk;
+use crate::output::error;
 use crate::output::outcome::Looked;
 use crate::output::page::counted;
 use crate::output::table::Table;
@@ -27,7 +28,7 @@ pub fn print(form: Form) -> Result<Looked> {
         say!("{}", text(&found.holders, terminal::width(), form.color.styled()).trim_end());
     }
     if found.ended > 0 {
-        crate::note(&format!("{} ended while it was looked at", counted(found.ended, "process")));
+        error::note(&format!("{} ended while it was looked at", counted(found.ended, "process")));
         return Ok(Looked::NotAll);
     }
     Ok(Looked::Clean)

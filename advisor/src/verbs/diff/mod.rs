@@ -10,9 +10,9 @@ pub mod operand;
 mod show;
 
 use crate::host::target_machine::Elsewhere;
+use crate::output::error::{hinted, report};
 use crate::output::outcome::Looked;
 use crate::output::terminal;
-use crate::{hinted, tell};
 use anyhow::Result;
 use clap::Args;
 use compare::Difference;
@@ -47,7 +47,7 @@ impl Diff {
         match self.compare() {
             Ok(looked) => looked.into(),
             Err(error) => {
-                tell(&error);
+                report(&error);
                 Looked::NotAll.into()
             }
         }

@@ -1,8 +1,9 @@
 //! The one impure edge of the doctor: looks everything up. What cannot be looked up is a fact too.
 
+use crate::host::clock;
 use crate::host::process::UserNamespace;
 use crate::observe::probe;
-use crate::reason;
+use crate::output::error::reason;
 use crate::store::{enabled, file_caps};
 use crate::verbs::doctor::facts::{
     Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried,
@@ -196,7 +197,7 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
         gid: nix::unistd::getegid().as_raw(),
         groups: nix::unistd::getgroups().unwrap_or_default().into_iter().map(nix::unistd::Gid::as_raw).collect(),
     };
-    let now = crate::now();
+    let now = clock::now();
     // Whether a reason is demanded is between the policy and each launch.
     let allowed = authorise(&policy.allow, &caller, &local, now, Some("doctor"));
     let user = rights.user.clone().unwrap_or_else(|| format!("#{}", rights.uid));

@@ -13,6 +13,7 @@ mod show;
 mod sysctls;
 mod works;
 
+use crate::output::error;
 use crate::output::outcome::Looked;
 use crate::output::terminal;
 use clap::Args;
@@ -33,7 +34,7 @@ impl Doctor {
     pub fn run(&self) -> ExitCode {
         // Everything that cannot be read is a fact like others. Without /proc there are no facts.
         if !Path::new("/proc/self/status").exists() {
-            crate::print_error("cannot look: /proc is not mounted", Some("mount -t proc proc /proc"));
+            error::print_error("cannot look: /proc is not mounted", Some("mount -t proc proc /proc"));
             return Looked::NotAll.into();
         }
         let facts = look::look();
@@ -42,7 +43,7 @@ impl Doctor {
             match show::json(&findings) {
                 Ok(text) => say!("{text}"),
                 Err(error) => {
-                    crate::print_error(&format!("cannot write JSON: {error}"), None);
+                    error::print_error(&format!("cannot write JSON: {error}"), None);
                     return Looked::NotAll.into();
                 }
             }

@@ -1,10 +1,11 @@
 //! A decision for this machine, by the only one that can say what a launch would do here: the
 //! launcher, which has its file capabilities and tries the probes.
 
+use crate::output::error::{hinted, reason};
+use crate::output::outcome;
 use crate::store::file_caps;
 use crate::verbs::explain::Asked;
 use crate::verbs::explain::paint::paint;
-use crate::{hinted, reason};
 use anyhow::Result;
 use std::ffi::OsString;
 use std::io::Write;
@@ -28,7 +29,7 @@ pub fn explain(asked: &Asked, styled: bool) -> Result<ExitCode> {
     let output = launcher.stderr(Stdio::inherit()).output().map_err(failed)?;
     // Whoever stopped reading has what they want.
     let _ = std::io::stdout().write_all(paint(&String::from_utf8_lossy(&output.stdout), true).as_bytes());
-    Ok(ExitCode::from(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::REFUSED)))
+    Ok(ExitCode::from(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(outcome::REFUSED)))
 }
 
 /// The same request as the launcher takes it. Behind `--` a word is a tool, whatever else it is.

@@ -1,8 +1,8 @@
 //! A decision that the launcher is not asked for: another machine's, or one for programs.
 
-use crate::hinted;
 use crate::host::caller::{Asking, allowed, until};
 use crate::host::target_machine::Machine;
+use crate::output::error::hinted;
 use crate::store::enabled;
 use crate::store::policy_lookup::Source;
 use crate::verbs::explain::Asked;

@@ -12,9 +12,10 @@ mod paint;
 
 use crate::host::caller::Asking;
 use crate::host::target_machine::{Elsewhere, Machine};
+use crate::output::error::{hinted, report};
+use crate::output::outcome::REFUSED;
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
-use crate::{REFUSED, hinted, tell};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::Request;
@@ -69,7 +70,7 @@ pub struct Asked {
 impl Explain {
     pub fn run(&self) -> ExitCode {
         self.explain().unwrap_or_else(|error| {
-            tell(&error);
+            report(&error);
             ExitCode::from(REFUSED)
         })
     }

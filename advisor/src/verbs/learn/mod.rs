@@ -16,7 +16,6 @@ use crate::analysis::classify::{Classed, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
-use crate::hinted;
 use crate::host::kernel;
 use crate::observe::access;
 pub use crate::observe::access::LEARNER;
@@ -25,6 +24,9 @@ use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::probe::BackEnd;
 use crate::observe::session::{Seen, Subject, observe};
+use crate::output::error;
+use crate::output::error::hinted;
+use crate::output::outcome;
 use crate::output::terminal;
 use crate::store::profiles;
 use crate::store::{atomic_write, enabled, trusted_file};
@@ -96,8 +98,8 @@ impl Learn {
         match self.learn() {
             Ok(ending) => ending.pass_on(),
             Err(error) => {
-                crate::tell(&error);
-                let status = error.downcast_ref::<NotRun>().map_or(crate::REFUSED, |not_run| not_run.status);
+                error::report(&error);
+                let status = error.downcast_ref::<NotRun>().map_or(outcome::REFUSED, |not_run| not_run.status);
                 ExitCode::from(status)
             }
         }
@@ -165,10 +167,10 @@ impl Learn {
     fn meant_for(&self) -> Result<User> {
         let user = command::meant_for(self.user.as_deref())?;
         if user.assumed {
-            crate::note(&format!("{} runs as nobody; --user NAME says whom it is meant for", self.shown()));
+            error::note(&format!("{} runs as nobody; --user NAME says whom it is meant for", self.shown()));
         }
         if user.uid == 0 {
-            crate::note("root owns the files: as root the kernel asks for less than as a user");
+            error::note("root owns the files: as root the kernel asks for less than as a user");
         }
         Ok(user)
     }
@@ -299,16 +301,11 @@ impl Learn {
             _ => {
                 say!("\n{}", change.trim_end());
                 if !self.write {
-                    crate::note("nothing is written; --write puts the change in place");
+                    error::note("nothing is written; --write puts the change in place");
                 }
             }
         }
     }
-}
-
-/// Adds to a count, which stops at the most there is: a profile may come from anywhere.
-pub fn count(all: &mut u64, times: u64) {
-    *all = all.saturating_add(times);
 }
 
 fn needed(classed: &[Classed]) -> CapabilitySet {
@@ -349,12 +346,12 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
         ));
     }
     if in_force.is_some_and(|found| found.text == text) {
-        crate::note(&format!("the evidence is in {}", beside.display()));
+        error::note(&format!("the evidence is in {}", beside.display()));
         return Ok(());
     }
     atomic_write::replace(file, text)?;
     let done = if in_force.is_some() { "changed" } else { "written, and in force" };
-    crate::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
-    crate::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));
+    error::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
+    error::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));
     Ok(())
 }

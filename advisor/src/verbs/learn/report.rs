@@ -3,9 +3,9 @@
 use crate::analysis::classify::Class;
 use crate::analysis::needs::{Needs, Refusal};
 use crate::analysis::observation::Verdict;
+use crate::analysis::observation::count;
 use crate::analysis::profile::{Check, Minimized};
 use crate::output::terminal::Style;
-use crate::verbs::learn::count;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};

@@ -2,7 +2,8 @@
 //! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
 
 use crate::analysis::classify::{Class, Classed};
-use crate::hinted;
+use crate::output::error;
+use crate::output::error::hinted;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -28,7 +29,7 @@ fn apart(classed: &mut [Classed], privileged: &BTreeSet<String>, tool: &str) {
 /// Tells which there were.
 pub fn note(classed: &[Classed], tool: &Path) {
     for program in among(classed) {
-        crate::note(&if Path::new(&program) == tool {
+        error::note(&if Path::new(&program) == tool {
             format!(
                 "{program} has privileges of its own (setuid, setgid, file capabilities) instead of what it is handed"
             )

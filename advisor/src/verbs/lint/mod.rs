@@ -14,10 +14,11 @@ mod schema;
 mod show;
 mod system;
 
+use crate::output::error;
+use crate::output::error::{hinted, reason};
 use crate::output::outcome::Looked;
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
-use crate::{hinted, reason};
 use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
@@ -65,7 +66,7 @@ impl Lint {
     pub fn run(&self) -> ExitCode {
         self.lint()
             .unwrap_or_else(|error| {
-                crate::tell(&error);
+                error::report(&error);
                 Looked::NotAll
             })
             .into()

@@ -1,6 +1,7 @@
 //! What this machine says to a policy: its file, its tool's place, whom it names, and the time.
 
 use crate::host::accounts::{Known, Names, Of};
+use crate::host::clock;
 use crate::host::writable_path;
 use crate::verbs::lint::found::{Found, Severity};
 use crate::verbs::lint::places::{Places, Step};
@@ -53,7 +54,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
             found.extend(unknown(of, identity, span, &names));
         }
     }
-    let now = crate::now();
+    let now = clock::now();
     if policy.allow.until.is_some_and(|until| until <= now) {
         found.push(Found::warning("until-passed", key("allow", "until"), "this has passed: nobody may run the tool"));
     }

@@ -17,6 +17,8 @@ use crate::observe::command::{Ending, Limits, Output, Plan};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Events, Probe};
 use crate::observe::subject::filter::Scope;
+use crate::output::error;
+use crate::output::outcome;
 use crate::output::terminal;
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
@@ -110,8 +112,8 @@ impl Trace {
         match self.trace() {
             Ok(ending) => ending.pass_on(),
             Err(error) => {
-                crate::tell(&error);
-                ExitCode::from(crate::REFUSED)
+                error::report(&error);
+                ExitCode::from(outcome::REFUSED)
             }
         }
     }
@@ -206,7 +208,7 @@ fn tell_losses(probe: &Probe, told: u64, last: bool) -> Result<u64> {
     let all = losses.values().sum();
     if all > told || (last && all > 0) {
         let each: Vec<String> = losses.iter().map(|(name, times)| format!("{times} {name}")).collect();
-        crate::note(&format!("lost{}: {}", if last { "" } else { " so far" }, each.join(", ")));
+        error::note(&format!("lost{}: {}", if last { "" } else { " so far" }, each.join(", ")));
     }
     Ok(all)
 }

@@ -3,6 +3,7 @@
 use crate::analysis::capability_risk;
 use crate::host::installed_file::{Installed, Unread};
 use crate::host::writable_path::Opening;
+use crate::output::error;
 use crate::output::finding::Line;
 use crate::verbs::verify::judged::{Fix, Judged};
 use capwrap_core::CapabilitySet;
@@ -127,7 +128,7 @@ pub fn copies(found: &Installed) -> Vec<Judged> {
     let (Some(directory), Some(name)) = (found.real.parent(), found.real.file_name()) else { return Vec::new() };
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(error) => return vec![Judged::unread("copies", shown(directory), &crate::reason(&error))],
+        Err(error) => return vec![Judged::unread("copies", shown(directory), &error::reason(&error))],
     };
     let mut paths: Vec<_> =
         entries.flatten().filter(|entry| is_copy(&entry.file_name(), name)).map(|entry| entry.path()).collect();

@@ -5,6 +5,7 @@
 //! that they hold.
 
 use crate::host::installed_file::{Installed, carried};
+use crate::output::error;
 use crate::output::outcome::Looked;
 use crate::store::file_caps;
 use crate::verbs::verify::judged::{Fix, Subject};
@@ -26,7 +27,7 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Looked {
     let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes) {
         Ok(()) => Looked::Clean,
         Err(error) => {
-            crate::tell(&error);
+            error::report(&error);
             Looked::NotAll
         }
     });

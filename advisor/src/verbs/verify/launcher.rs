@@ -2,8 +2,8 @@
 
 use crate::host::installed_file::Installed;
 use crate::host::process;
+use crate::output::error::reason;
 use crate::output::finding::Line;
-use crate::reason;
 use crate::store::file_caps;
 use crate::verbs::verify::file;
 use crate::verbs::verify::file::shown;

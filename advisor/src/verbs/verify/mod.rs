@@ -17,11 +17,13 @@ mod show;
 mod tool;
 
 use crate::host::accounts::Names;
+use crate::host::clock::now;
 use crate::host::installed_file::Installed;
+use crate::output::error;
+use crate::output::error::hinted;
 use crate::output::outcome::Looked;
 use crate::output::terminal;
 use crate::store::{enabled, file_caps};
-use crate::{hinted, now};
 use anyhow::Result;
 use capwrap_core::text::nearest;
 use clap::Args;
@@ -66,7 +68,7 @@ impl Verify {
     pub fn run(&self) -> ExitCode {
         self.verify()
             .unwrap_or_else(|error| {
-                crate::tell(&error);
+                error::report(&error);
                 Looked::NotAll
             })
             .into()
@@ -159,7 +161,7 @@ fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<
     let found = match Installed::look(&absolute) {
         Ok(found) => found,
         Err(error) => {
-            let line = Judged::unread("file", file::shown(path), &crate::reason(&error));
+            let line = Judged::unread("file", file::shown(path), &error::reason(&error));
             return Ok(vec![Subject {
                 kind: Kind::File,
                 name: file::shown(path),

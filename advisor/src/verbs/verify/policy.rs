@@ -2,8 +2,8 @@
 
 use crate::host::accounts::{Known, Names, Of};
 use crate::host::installed_file::Installed;
+use crate::output::error::reason;
 use crate::output::finding::Line;
-use crate::reason;
 use crate::store::enabled;
 use crate::verbs::verify::file::shown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};

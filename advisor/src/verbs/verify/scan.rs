@@ -4,6 +4,7 @@ use crate::host::installed_file;
 use crate::host::installed_file::{Installed, Unread};
 use crate::host::tree_walk;
 use crate::host::tree_walk::{Met, Visitor, is_gone};
+use crate::output::error;
 use crate::store::{enabled, file_caps};
 use crate::verbs::verify::file;
 use crate::verbs::verify::judged::{Judged, Kind, Subject};
@@ -73,7 +74,7 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    fn tell(&self, subject: Subject) {
+    fn report(&self, subject: Subject) {
         if let Ok(mut subjects) = self.subjects.lock() {
             subjects.push(subject);
         }
@@ -93,15 +94,15 @@ impl Visitor for Looker<'_> {
             Err(errno) if is_gone(errno) => {}
             Ok(_) | Err(_) => {
                 if let Some(subject) = look(met, self.accounted) {
-                    self.tell(subject);
+                    self.report(subject);
                 }
             }
         }
     }
 
     fn unread(&self, path: &Path, errno: Errno) {
-        let reason = crate::reason(&io::Error::from(errno));
-        self.tell(subject(path, Judged::unread("directory", file::shown(path), &reason)));
+        let reason = error::reason(&io::Error::from(errno));
+        self.report(subject(path, Judged::unread("directory", file::shown(path), &reason)));
     }
 }
 
@@ -112,7 +113,9 @@ fn look(met: &Met, accounted: &Accounted) -> Option<Subject> {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return beyond_paths(met),
-        Err(error) => return Some(subject(path, Judged::unread("file", file::shown(path), &crate::reason(&error)))),
+        Err(error) => {
+            return Some(subject(path, Judged::unread("file", file::shown(path), &error::reason(&error))));
+        }
     };
     let judged = match (accounted.0.get(&found.identity), &found.carries) {
         (Some(wanted), _) => file::carries(&found, Some(wanted), ", as its policy says"),

@@ -3,8 +3,8 @@
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
+use crate::output::error::reason;
 use crate::output::finding::Line;
-use crate::reason;
 use crate::store::file_caps;
 use crate::verbs::verify::file;
 use crate::verbs::verify::file::shown;
