@@ -21,7 +21,7 @@ use crate::output::error::{print_error, report};
 use crate::output::outcome::REFUSED;
 use crate::verbs::{caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, trace, verify};
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -104,7 +104,7 @@ pub fn run() -> ExitCode {
         Verb::List(list) => list.run(),
         Verb::Caps(caps) => return caps.run(),
         Verb::Export(export) => export.run(),
-        Verb::Completions(completions) => completions.run(),
+        Verb::Completions(completions) => completions.run(CommandLine::command()),
         Verb::Explain(explain) => return explain.run(),
         Verb::Verify(verify) => return verify.run(),
         Verb::Diff(diff) => return diff.run(),
@@ -142,4 +142,48 @@ fn unusable(error: &clap::Error) -> ExitCode {
         print_error(&message, Some("capwrap --help, or capwrap help VERB"));
     }
     ExitCode::from(REFUSED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::man_pages::{BLESS, page};
+    use std::path::{Path, PathBuf};
+
+    fn man() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../man")
+    }
+
+    #[test]
+    fn the_man_pages_of_the_verbs_are_what_their_definitions_say() {
+        let mut whole = CommandLine::command();
+        whole.build();
+        let verbs = whole.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
+        for verb in verbs {
+            let name = format!("capwrap-{}", verb.get_name());
+            let sections = man().join("sections").join(format!("{name}.roff"));
+            let text = std::fs::read_to_string(&sections);
+            assert!(text.is_ok(), "{}: {text:?}", sections.display());
+            let made = page(verb, &text.unwrap());
+            let file = man().join(format!("{name}.1"));
+            if std::env::var_os(BLESS).is_some() {
+                std::fs::write(&file, &made).unwrap();
+            }
+            let committed = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(
+                committed == made,
+                "{name}.1 is not what it would be: {BLESS}=1 cargo test -p capwrap-advisor pages"
+            );
+        }
+    }
+
+    #[test]
+    fn the_overview_names_every_verb() {
+        let overview = std::fs::read_to_string(man().join("capwrap.1")).unwrap();
+        let whole = CommandLine::command();
+        for verb in whole.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let name = format!(".BR capwrap\\-{} (1)", verb.get_name());
+            assert!(overview.contains(&name), "{name} is not in capwrap.1");
+        }
+    }
 }

@@ -126,6 +126,9 @@ impl<'ast> Visit<'ast> for Imports {
         }
     }
 
+    /// `pub(super)` imports nothing.
+    fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.note(&names);

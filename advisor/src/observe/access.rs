@@ -15,15 +15,12 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::verbs::learn::granted::Granted;
-use crate::verbs::learn::tool::Tool;
-
 /// The policy whose tool is the learner.
 pub const LEARNER: &str = "capwrap-learn";
 
 /// What learning can do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Access {
     /// Hand over all of this to the command.
     Root(CapabilitySet),
     /// Watch the command and what it is denied.
@@ -33,42 +30,11 @@ pub enum Standing {
 }
 
 /// Who this is.
-pub fn own() -> Result<Standing> {
+pub fn own() -> Result<Access> {
     if geteuid().is_root() {
-        return Ok(Standing::Root(to_hand_over()?));
+        return Ok(Access::Root(to_hand_over()?));
     }
-    Ok(if rights::lacking().is_empty() { Standing::Watcher } else { Standing::Nobody })
-}
-
-/// How the command is run.
-pub struct Way {
-    /// The file to execute, where it is not the first word.
-    pub file: Option<PathBuf>,
-    /// The command and its arguments.
-    pub command: Vec<OsString>,
-    /// How many execs it takes until the tool is what runs.
-    pub execs: u32,
-    /// What is handed to it from here.
-    pub hands_over: CapabilitySet,
-    /// What it holds in the end.
-    pub held: CapabilitySet,
-}
-
-impl Standing {
-    /// Root hands everything over. Others have the launcher hand over what the policy grants, if one
-    /// is in force.
-    pub fn way(self, tool: &Tool, command: &[OsString], granted: &Granted) -> Way {
-        let (file, words) = (Some(tool.found.clone()), command.to_vec());
-        if let Self::Root(all) = self {
-            return Way { file, command: words, execs: 1, hands_over: all, held: all };
-        }
-        if tool.policy.as_ref().is_some_and(|found| found.in_force) {
-            let launcher = [launcher().into_os_string(), "--".into(), tool.name.clone().into()];
-            let command = launcher.into_iter().chain(command[1..].iter().cloned()).collect();
-            return Way { file: None, command, execs: 2, hands_over: CapabilitySet::EMPTY, held: granted.set };
-        }
-        Way { file, command: words, execs: 1, hands_over: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
-    }
+    Ok(if rights::lacking().is_empty() { Access::Watcher } else { Access::Nobody })
 }
 
 /// What this process holds and may pass on through an exec.

@@ -4,14 +4,12 @@
 //! comment (`.\" synopsis`, `.\" description`, `.\" options`, `.\" option --name` for what an option's
 //! help says too briefly), and then sections, which are taken as they are.
 
-use crate::CommandLine;
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 
 /// Renews the pages where this is set.
-const BLESS: &str = "CAPWRAP_BLESS";
+pub const BLESS: &str = "CAPWRAP_BLESS";
 /// When their words last changed. A page that names the day of its making would differ each day.
 const DATE: &str = "2026-11-23";
 
@@ -40,8 +38,9 @@ impl Fragment {
     }
 }
 
-/// One page.
-fn page(verb: &Command, mut fragment: Fragment) -> String {
+/// The page of a verb. `sections` is what is written by hand.
+pub fn page(verb: &Command, sections: &str) -> String {
+    let mut fragment = Fragment::read(sections);
     let name = format!("capwrap-{}", verb.get_name());
     let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
     let mut page = format!(
@@ -139,38 +138,4 @@ fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('`', "\\(aq").replace('…', "...");
     let guarded = |line: &str| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() };
     text.lines().map(guarded).collect::<Vec<_>>().join("\n")
-}
-
-fn man() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../man")
-}
-
-#[test]
-fn the_man_pages_of_the_verbs_are_what_their_definitions_say() {
-    let mut whole = CommandLine::command();
-    whole.build();
-    let verbs = whole.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
-    for verb in verbs {
-        let name = format!("capwrap-{}", verb.get_name());
-        let sections = man().join("sections").join(format!("{name}.roff"));
-        let text = std::fs::read_to_string(&sections);
-        assert!(text.is_ok(), "{}: {text:?}", sections.display());
-        let made = page(verb, Fragment::read(&text.unwrap()));
-        let file = man().join(format!("{name}.1"));
-        if std::env::var_os(BLESS).is_some() {
-            std::fs::write(&file, &made).unwrap();
-        }
-        let committed = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(committed == made, "{name}.1 is not what it would be: {BLESS}=1 cargo test -p capwrap-advisor pages");
-    }
-}
-
-#[test]
-fn the_overview_names_every_verb() {
-    let overview = std::fs::read_to_string(man().join("capwrap.1")).unwrap();
-    let whole = CommandLine::command();
-    for verb in whole.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        let name = format!(".BR capwrap\\-{} (1)", verb.get_name());
-        assert!(overview.contains(&name), "{name} is not in capwrap.1");
-    }
 }

@@ -12,7 +12,7 @@ macro_rules! say {
 pub mod error;
 pub mod finding;
 #[cfg(test)]
-mod man_pages;
+pub mod man_pages;
 pub mod outcome;
 pub mod page;
 pub mod table;

@@ -7,7 +7,7 @@ pub const REFUSED: u8 = 125;
 
 /// What came of looking at one thing, or at many; the worst of them counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Looked {
+pub enum Outcome {
     /// Nothing to report: exit code 0.
     Clean,
     /// Something was found: 1.
@@ -16,7 +16,7 @@ pub enum Looked {
     NotAll,
 }
 
-impl Looked {
+impl Outcome {
     /// Of two things looked at.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -24,12 +24,12 @@ impl Looked {
     }
 }
 
-impl From<Looked> for ExitCode {
-    fn from(looked: Looked) -> Self {
+impl From<Outcome> for ExitCode {
+    fn from(looked: Outcome) -> Self {
         Self::from(match looked {
-            Looked::Clean => 0,
-            Looked::Found => 1,
-            Looked::NotAll => 2,
+            Outcome::Clean => 0,
+            Outcome::Found => 1,
+            Outcome::NotAll => 2,
         })
     }
 }

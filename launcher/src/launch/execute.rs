@@ -1,7 +1,7 @@
 //! Step 12: execute what was checked.
 
 use super::command_line::Launch;
-use super::sanitise::Prepared;
+use super::prepared::Prepared;
 use super::tool::CheckedTool;
 use crate::refusal::{NOT_EXECUTABLE, OrRefuse, Refusal};
 use crate::system::exec::{self, Target};

@@ -8,6 +8,7 @@ pub mod hand_over;
 pub mod machine;
 pub mod own_process;
 pub mod policy_file;
+pub mod prepared;
 pub mod record;
 pub mod sanitise;
 pub mod saving;

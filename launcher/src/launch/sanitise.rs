@@ -2,6 +2,7 @@
 
 use super::caller::Identified;
 use super::execute;
+use super::prepared::Prepared;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals};
@@ -13,14 +14,6 @@ use capwrap_core::policy::{Bounding, Children, Limit, Policy, Resource};
 use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
-
-/// What the last step needs of this one.
-#[derive(Debug)]
-pub struct Prepared {
-    pub environment: Vec<(OsString, OsString)>,
-    /// What tells the launcher's own exec apart from every later one.
-    pub exec_tag: u64,
-}
 
 /// The environment, umask, signals and descriptors: what holds for every launch.
 pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &CheckedTool) -> Result<Prepared, Refusal> {

@@ -1,7 +1,7 @@
 //! The command's life under observation: started, stopped before its own exec, let go, and waited
 //! for together with everything it leaves behind.
 
-use crate::observe::command::User;
+use crate::observe::command::user::User;
 use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
 use nix::errno::Errno;

@@ -1,41 +1,17 @@
 //! The ways to see a capability check, told apart by trying.
 
-use crate::observe::probe::{Probe, kprobe, offsets, rights};
+use crate::observe::probe::loaded::{BackEnd, ORDER, Probe};
+use crate::observe::probe::object::{ProbeConfig, Types, program};
+use crate::observe::probe::{kprobe, rights};
 use crate::output::error;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use aya::programs::{BtfTracePoint, FExit};
 use aya::{Btf, Ebpf, EbpfLoader};
 use capwrap_ebpf::{Offsets, Settings};
 use nix::unistd::geteuid;
 use std::fmt;
-use std::os::linux::fs::MetadataExt;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/probe.o");
-
-/// A way to see a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum BackEnd {
-    /// fexit on `cap_capable`: verdict, options and namespace.
-    Fexit,
-    /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
-    #[value(name = "tp_btf")]
-    TracepointBtf,
-    /// kprobe and kretprobe on `cap_capable`: verdict and options; namespace where there is BTF.
-    Kprobe,
-}
-
-/// In the order in which they are tried.
-pub const ORDER: [BackEnd; 3] = [BackEnd::Fexit, BackEnd::TracepointBtf, BackEnd::Kprobe];
-
-impl fmt::Display for BackEnd {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Fexit => "fexit",
-            Self::TracepointBtf => "tp_btf",
-            Self::Kprobe => "kprobe",
-        })
-    }
-}
 
 /// A back end that was tried and does not work here.
 #[derive(Debug)]
@@ -61,7 +37,7 @@ impl fmt::Display for Unavailable {
 }
 
 impl Unavailable {
-    fn with_mend(&self) -> anyhow::Error {
+    fn with_hint(&self) -> anyhow::Error {
         if !geteuid().is_root() {
             error::hinted(self.to_string(), "run it as root")
         } else if locked_down() {
@@ -85,68 +61,33 @@ fn locked_down() -> bool {
 /// Loads the probe by the first back end that works, or by the one that is asked for.
 pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<Probe> {
     rights::check()?;
-    let ground = Ground::find(asked);
+    let config = ProbeConfig::find(asked);
     let mut before = Vec::new();
     for back_end in ORDER.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
-        match load(back_end, &ground, ring_bytes) {
+        match load(back_end, &config, ring_bytes) {
             Ok(ebpf) => return Ok(Probe { ebpf, back_end }),
             Err(error) => before.push(Attempt { back_end, why: in_one_line(&error) }),
         }
     }
-    Err(Unavailable(before).with_mend())
+    Err(Unavailable(before).with_hint())
 }
 
 /// Tries every back end: what each answers.
 pub fn attempts() -> Vec<(BackEnd, Result<(), String>)> {
-    let ground = Ground::find(&Settings::default());
-    let tried = |back_end| load(back_end, &ground, 4096).map(drop).map_err(|error| in_one_line(&error));
+    let config = ProbeConfig::find(&Settings::default());
+    let tried = |back_end| load(back_end, &config, 4096).map(drop).map_err(|error| in_one_line(&error));
     ORDER.into_iter().map(|back_end| (back_end, tried(back_end))).collect()
 }
 
-/// What every back end stands on.
-struct Ground {
-    settings: Settings,
-    types: Result<Types>,
-}
-
-struct Types {
-    offsets: Offsets,
-    btf: Btf,
-}
-
-impl Ground {
-    fn find(asked: &Settings) -> Self {
-        // Without the file process ids are those of the initial namespace.
-        let namespace = std::fs::metadata("/proc/self/ns/pid").ok();
-        let settings = Settings {
-            pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
-            pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
-            own_process: std::process::id(),
-            ..*asked
-        };
-        Self { settings, types: Types::read() }
-    }
-}
-
-impl Types {
-    fn read() -> Result<Self> {
-        let path = offsets::VMLINUX;
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
-        let offsets = offsets::read(&bytes).with_context(|| format!("cannot use {path}"))?;
-        let btf = Btf::parse(&bytes, aya::Endianness::default()).with_context(|| format!("cannot use {path}"))?;
-        Ok(Self { offsets, btf })
-    }
-}
-
-fn load(back_end: BackEnd, ground: &Ground, ring_bytes: u32) -> Result<Ebpf> {
+fn load(back_end: BackEnd, config: &ProbeConfig, ring_bytes: u32) -> Result<Ebpf> {
     if back_end == BackEnd::Kprobe {
-        return kprobe::load(&ground.settings, ground.types.as_ref().ok().map(|types| &types.offsets));
+        return kprobe::load(&config.settings, config.types.as_ref().ok().map(|types| &types.offsets));
     }
-    let Types { offsets, btf } = ground.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+    let Types { offsets, btf } = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
     // Kernels before 5.17 lack helpers that name the call site at once. Which do is told by trying.
-    let recent = load_as(back_end, &Settings { recent: 1, ..ground.settings }, offsets, btf, ring_bytes);
+    let recent = load_as(back_end, &Settings { recent: 1, ..config.settings }, offsets, btf, ring_bytes);
     recent.or_else(|error| {
-        if is_forbidden(&error) { Err(error) } else { load_as(back_end, &ground.settings, offsets, btf, ring_bytes) }
+        if is_forbidden(&error) { Err(error) } else { load_as(back_end, &config.settings, offsets, btf, ring_bytes) }
     })
 }
 
@@ -200,10 +141,6 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
         BackEnd::Kprobe => {}
     }
     Ok(ebpf)
-}
-
-pub(super) fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya::programs::Program> {
-    ebpf.program_mut(name).with_context(|| format!("the probe has no program {name}"))
 }
 
 /// The causes in a row, and of the verifier's log the line that says why.

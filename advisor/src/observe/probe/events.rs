@@ -1,7 +1,7 @@
 //! The checks as they happen, from the ring buffer of the probe or from the kprobes' buffers, of
 //! which each CPU has one.
 
-use crate::observe::probe::Probe;
+use crate::observe::probe::loaded::Probe;
 use anyhow::{Context, Result};
 use aya::maps::perf::{PerfEvent, PerfEventArrayBuffer};
 use aya::maps::{Map, MapData, PerfEventArray, RingBuf};

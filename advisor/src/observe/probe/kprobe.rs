@@ -1,8 +1,8 @@
 //! The back end for kernels where a check can be seen in no other way: kprobe and kretprobe on
 //! `cap_capable`, with the kernel's types where it has BTF and without them where not.
 
-use crate::observe::probe::back_end::program;
 use crate::observe::probe::btf::KernelTypes;
+use crate::observe::probe::object::program;
 use crate::observe::probe::offsets::VMLINUX;
 use anyhow::{Context, Result, bail, ensure};
 use aya::maps::{Array, CgroupArray};

@@ -1,7 +1,7 @@
 //! From what the probe counted to observations.
 
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
-use crate::observe::probe::Probe;
+use crate::observe::probe::loaded::Probe;
 use crate::observe::probe::symbols::Symbols;
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap};

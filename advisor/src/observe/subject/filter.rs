@@ -1,11 +1,25 @@
 //! Which checks are asked for: of everything, of processes, of a cgroup, of a command.
 
 use crate::observe::subject::cgroup;
-use crate::verbs::trace::Trace;
 use anyhow::{Context, Result};
 use capwrap_ebpf::{Settings, scope};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// What to watch, as it is asked for: the command that is started, or else processes, or else a cgroup, or else everything.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    /// Whether a command is started, to be watched from its exec on.
+    pub command: bool,
+    /// Ids of processes or of their threads.
+    pub pids: &'a [u32],
+    /// Whether what the processes start is watched too.
+    pub follow: bool,
+    /// A cgroup's path.
+    pub cgroup: Option<&'a Path>,
+    /// A container's id.
+    pub container: Option<&'a str>,
+}
 
 /// What is watched.
 pub struct Scope {
@@ -19,16 +33,16 @@ pub struct Scope {
 
 impl Scope {
     /// Looks up what the options name.
-    pub fn of(asked: &Trace) -> Result<Self> {
+    pub fn of(asked: &Asked<'_>) -> Result<Self> {
         let mut found = Self { kind: scope::ALL, cgroup: 0, level: 0, follow: asked.follow, processes: Vec::new() };
-        if !asked.command.is_empty() {
+        if asked.command {
             found.kind = scope::TRACKED;
         } else if !asked.pids.is_empty() {
             found.processes = asked.pids.iter().map(|id| process_of(*id)).collect::<Result<_>>()?;
             found.kind = scope::LISTED;
         } else if asked.cgroup.is_some() || asked.container.is_some() {
             let mount = mount_point()?;
-            let below = match (&asked.cgroup, &asked.container) {
+            let below = match (asked.cgroup, asked.container) {
                 (Some(path), _) => cgroup::below_mount(path, &mount)?,
                 (None, Some(id)) => cgroup::of_container(id, &below(&mount)?)?.to_owned(),
                 (None, None) => PathBuf::new(),

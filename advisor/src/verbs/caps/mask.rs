@@ -1,7 +1,7 @@
 //! Masks and lists.
 
 use crate::output::error::hinted;
-use crate::verbs::caps::{Form, SCHEMA, unknown};
+use crate::verbs::caps::form::{Form, SCHEMA, unknown};
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};

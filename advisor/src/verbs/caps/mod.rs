@@ -1,6 +1,8 @@
 //! `capwrap caps`: what each capability opens, masks in both directions, and who holds which.
 
+mod cells;
 mod describe;
+mod form;
 mod holders;
 mod mask;
 mod show;
@@ -8,12 +10,9 @@ mod table;
 mod tree;
 
 use crate::output::error;
-use crate::output::error::hinted;
-use crate::output::outcome::Looked;
-use crate::output::terminal;
-use anyhow::Result;
-use capwrap_core::{Capability, UnknownCapability};
+use crate::output::outcome::Outcome;
 use clap::{Args, Subcommand};
+use form::Form;
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -50,17 +49,6 @@ enum What {
     Show(show::Show),
 }
 
-/// How it is printed.
-#[derive(Args, Clone, Copy)]
-pub struct Form {
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-    /// When to colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    color: terminal::Color,
-}
-
 impl Caps {
     pub fn run(&self) -> ExitCode {
         let outcome = match &self.what {
@@ -74,20 +62,8 @@ impl Caps {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 error::report(&error);
-                Looked::NotAll.into()
+                Outcome::NotAll.into()
             }
         }
     }
 }
-
-fn named(name: &str) -> Result<Capability> {
-    Capability::parse(name).map_err(|error| unknown(&error))
-}
-
-fn unknown(error: &UnknownCapability) -> anyhow::Error {
-    let hint = error.nearest.map_or("capwrap caps lists them all".to_owned(), |near| format!("write {near}"));
-    hinted(error.to_string(), hint)
-}
-
-/// The version of the JSON objects. It changes when something in them changes its meaning or goes.
-const SCHEMA: u32 = 1;

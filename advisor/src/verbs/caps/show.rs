@@ -3,20 +3,20 @@
 use crate::analysis::capability_risk;
 use crate::observe::probe::securebits::Securebits;
 use crate::output::error;
-use crate::output::error::{hinted, reason};
-use crate::output::outcome::Looked;
+use crate::output::error::reason;
+use crate::output::outcome::Outcome;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
 use crate::output::terminal::Style;
+use crate::verbs::caps::cells::{Process, object, pid, process, user};
+use crate::verbs::caps::form::{Form, SCHEMA};
 use crate::verbs::caps::holders;
 use crate::verbs::caps::holders::{Holder, brief};
-use crate::verbs::caps::{Form, SCHEMA, mask, tree};
+use crate::verbs::caps::tree;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::text::printable;
 use clap::Args;
-use nix::libc::{ENOENT, ESRCH};
-use nix::unistd::{Uid, User};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -41,16 +41,16 @@ impl Show {
         outcome
             .unwrap_or_else(|error| {
                 error::report(&error);
-                Looked::NotAll
+                Outcome::NotAll
             })
             .into()
     }
 
-    fn show(&self) -> Result<Looked> {
+    fn show(&self) -> Result<Outcome> {
         let own = [nix::unistd::getppid().to_string()];
         let words = if self.pids.is_empty() { &own[..] } else { &self.pids[..] };
         let pids = words.iter().map(|word| pid(word)).collect::<Result<Vec<_>>>()?;
-        let (mut shown, mut looked) = (Vec::new(), Looked::Clean);
+        let (mut shown, mut outcome) = (Vec::new(), Outcome::Clean);
         // It takes rights and a kernel that not everybody has; what it would tell is then not known.
         let mut securebits = Securebits::load().ok();
         for pid in pids {
@@ -58,7 +58,7 @@ impl Show {
                 Ok(process) => shown.push(process),
                 Err(error) => {
                     error::print_error(&format!("cannot show process {pid}: {}", reason(&error)), None);
-                    looked = Looked::NotAll;
+                    outcome = Outcome::NotAll;
                 }
             }
         }
@@ -69,75 +69,8 @@ impl Show {
             let (width, styled) = (usize::from(terminal::width()), self.form.color.styled());
             say!("{}", text(&shown, self.threads, width, styled).trim_end());
         }
-        Ok(looked)
+        Ok(outcome)
     }
-}
-
-/// A process and, where they are asked for, its other threads.
-struct Process {
-    first: Holder,
-    others: Vec<Holder>,
-}
-
-fn process(pid: i32, with_threads: bool, securebits: Option<&mut Securebits>) -> std::io::Result<Process> {
-    let mut first = Holder::read(pid, &holders::folder(pid)).map_err(|error| match error.raw_os_error() {
-        Some(ENOENT | ESRCH) => std::io::Error::other("there is no such process"),
-        _ => error,
-    })?;
-    let mut others = if with_threads { holders::threads(pid)? } else { Vec::new() };
-    if let Some(securebits) = securebits {
-        let folder = holders::folder(pid);
-        first.securebits = securebits.of(&folder);
-        for thread in &mut others {
-            thread.securebits = securebits.of(&folder.join("task").join(thread.id.to_string()));
-        }
-    }
-    Ok(Process { first, others })
-}
-
-/// A process id as people write it.
-///
-/// # Errors
-/// Anything else.
-pub fn pid(word: &str) -> Result<i32> {
-    let digits = word.bytes().all(|byte| byte.is_ascii_digit());
-    word.parse().ok().filter(|pid| digits && *pid > 0).ok_or_else(|| {
-        hinted(format!("{:?} is no process id", printable::text(word)), "capwrap caps show --all shows those there are")
-    })
-}
-
-fn object(process: &Process, with_threads: bool) -> Value {
-    let mut object = holder(&process.first);
-    if with_threads {
-        let threads = [&process.first].into_iter().chain(&process.others);
-        object["threads"] = threads
-            .map(|thread| {
-                let mut object = holder(thread);
-                object["differs"] = json!(!thread.is_like(&process.first));
-                object
-            })
-            .collect();
-    }
-    object
-}
-
-/// One process or thread, for programs.
-pub fn holder(one: &Holder) -> Value {
-    let mut object = json!({
-        "id": one.id,
-        "name": one.rights.name,
-        "uid": one.rights.uids.get(1),
-        "parent": one.rights.parent,
-        "securebits": one.securebits,
-        "no_new_privs": one.rights.no_new_privs,
-        "seccomp": one.rights.seccomp,
-        "user_namespace": one.namespace.map(crate::host::process::UserNamespace::number),
-        "initial_user_namespace": one.namespace.map(crate::host::process::UserNamespace::is_initial),
-    });
-    for (name, set) in one.sets() {
-        object[name] = json!({ "mask": format!("{:016x}", set.mask()), "capabilities": mask::names(set) });
-    }
-    object
 }
 
 fn text(shown: &[Process], with_threads: bool, width: usize, styled: bool) -> String {
@@ -193,19 +126,6 @@ fn differing<'h>(first: &Holder, others: &'h [Holder]) -> Vec<(&'h Holder, Strin
 
 fn heading(one: &Holder) -> String {
     format!("{} {}, {}", one.id, printable::text(&one.rights.name), user(one))
-}
-
-/// The effective user, by name where there is one.
-fn user(one: &Holder) -> String {
-    one.rights.uids.get(1).map_or_else(|| "uid ?".to_owned(), |uid| user_name(*uid))
-}
-
-/// A user's name, where there is one.
-pub fn user_name(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => printable::text(&user.name),
-        _ => format!("uid {uid}"),
-    }
 }
 
 fn entries(one: &Holder, known: CapabilitySet) -> Vec<Entry<'static>> {

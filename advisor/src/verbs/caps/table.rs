@@ -5,7 +5,7 @@ use crate::analysis::capability_risk::Closeness;
 use crate::output::table::Table;
 use crate::output::terminal;
 use crate::output::terminal::Style;
-use crate::verbs::caps::{Form, SCHEMA};
+use crate::verbs::caps::form::{Form, SCHEMA};
 use anyhow::Result;
 use capwrap_core::{Capability, TABLE};
 use serde_json::{Value, json};

@@ -2,14 +2,15 @@
 
 use crate::analysis::capability_risk;
 use crate::output::error;
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::output::page::counted;
 use crate::output::table::Table;
 use crate::output::terminal;
 use crate::output::terminal::Style;
+use crate::verbs::caps::cells;
+use crate::verbs::caps::form::{Form, SCHEMA};
 use crate::verbs::caps::holders;
 use crate::verbs::caps::holders::{Holder, brief};
-use crate::verbs::caps::{Form, SCHEMA, show};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::text::printable;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Prints them.
-pub fn print(form: Form) -> Result<Looked> {
+pub fn print(form: Form) -> Result<Outcome> {
     let found = look()?;
     if form.json {
         let processes = found.holders.values().filter(|one| one.process.holds_any() || one.differ > 0);
@@ -28,10 +29,10 @@ pub fn print(form: Form) -> Result<Looked> {
         say!("{}", text(&found.holders, terminal::width(), form.color.styled()).trim_end());
     }
     if found.ended > 0 {
-        error::note(&format!("{} ended while it was looked at", counted(found.ended, "process")));
-        return Ok(Looked::NotAll);
+        error::note(&format!("{} ended while capwrap read it", counted(found.ended, "process")));
+        return Ok(Outcome::NotAll);
     }
-    Ok(Looked::Clean)
+    Ok(Outcome::Clean)
 }
 
 /// A process, and how many of its threads differ from it.
@@ -62,7 +63,7 @@ fn look() -> Result<Found> {
 }
 
 fn object(node: &Node) -> Value {
-    let mut object = show::holder(&node.process);
+    let mut object = cells::holder(&node.process);
     object["threads_that_differ"] = json!(node.differ);
     object
 }
@@ -84,7 +85,7 @@ fn text(holders: &BTreeMap<i32, Node>, width: u16, styled: bool) -> String {
     while let Some((pid, lines)) = ahead.pop() {
         let Some(node) = holders.get(&pid) else { continue };
         let uid = node.process.rights.uids.get(1).copied().unwrap_or(u32::MAX);
-        let user = users.entry(uid).or_insert_with(|| show::user_name(uid));
+        let user = users.entry(uid).or_insert_with(|| cells::user_name(uid));
         row(&mut table, node, user, &lines, known);
         push_children(&mut ahead, &children, pid, &lines);
     }

@@ -1,7 +1,7 @@
 //! The script for bash: three tables as functions, and a fixed part that walks over the words.
 
 use crate::verbs::completions::level::{Kind, Level};
-use crate::verbs::completions::{fixed, quoted};
+use crate::verbs::completions::script::{fixed, quoted};
 use std::fmt::Write;
 
 pub fn script(levels: &[Level]) -> String {

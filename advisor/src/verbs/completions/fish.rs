@@ -1,8 +1,8 @@
 //! The script for fish: a `complete` line for each option, word and operand, under the condition
 //! that the line is at its level.
 
-use crate::verbs::completions::fixed;
 use crate::verbs::completions::level::{Kind, Level};
+use crate::verbs::completions::script::fixed;
 use std::fmt::Write;
 
 pub fn script(levels: &[Level]) -> String {

@@ -1,7 +1,6 @@
 //! The whole command line: the launcher's own options, and the verbs.
 
-use crate::CommandLine;
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command};
 
 /// The launcher's options that take a value: name, what its value is called, help. The launcher's
 /// definition cannot be linked from here; a test compares these with what it prints.
@@ -20,11 +19,11 @@ const FLAGS: [(&str, &str); 3] = [
 ];
 
 /// The definition of `capwrap`: the launcher's options, a tool, and every verb.
-pub fn with_verbs() -> Command {
+pub fn with_verbs(verbs: Command) -> Command {
     let valued = VALUED.map(|(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
     let flags = FLAGS.map(|(name, help)| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help));
     let tool = Arg::new("tool").value_name("TOOL").num_args(0..).trailing_var_arg(true);
-    let mut whole = CommandLine::command().version(env!("CARGO_PKG_VERSION")).args(valued).args(flags).arg(tool);
+    let mut whole = verbs.version(env!("CARGO_PKG_VERSION")).args(valued).args(flags).arg(tool);
     whole.build();
     whole
 }

@@ -180,14 +180,15 @@ fn kind(words: &str, argument: &Arg) -> Kind {
 mod tests {
     use super::*;
     use crate::verbs::completions::launcher::with_verbs;
+    use clap::CommandFactory;
 
     fn level(words: &str) -> Level {
-        Level::all(&with_verbs()).into_iter().find(|level| level.words == words).unwrap()
+        Level::all(&with_verbs(crate::CommandLine::command())).into_iter().find(|level| level.words == words).unwrap()
     }
 
     #[test]
     fn every_verb_has_a_level_and_hidden_ones_have_none() {
-        let all = Level::all(&with_verbs());
+        let all = Level::all(&with_verbs(crate::CommandLine::command()));
         for (verb, _) in &level("").below {
             assert!(all.iter().any(|level| level.words == *verb), "{verb}");
         }

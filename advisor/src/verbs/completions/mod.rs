@@ -11,10 +11,11 @@ mod bash;
 mod fish;
 mod launcher;
 mod level;
+mod script;
 mod zsh;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use level::Level;
 
 #[derive(Args)]
@@ -32,8 +33,9 @@ enum Shell {
 }
 
 impl Completions {
-    pub fn run(&self) -> Result<()> {
-        let levels = Level::all(&launcher::with_verbs());
+    /// Prints the script for `verbs`, the definition of all of them.
+    pub fn run(&self, verbs: Command) -> Result<()> {
+        let levels = Level::all(&launcher::with_verbs(verbs));
         let script = match self.shell {
             Shell::Bash => bash::script(&levels),
             Shell::Zsh => zsh::script(&levels),
@@ -42,15 +44,4 @@ impl Completions {
         say!("{}", script.trim_end());
         Ok(())
     }
-}
-
-/// The part of a script that does not depend on the definitions, with the places of files in it.
-fn fixed(text: &str) -> String {
-    text.replace("@POLICIES@", capwrap_core::paths::POLICIES)
-        .replace("@TEMPLATES@", &crate::store::policy_lookup::templates().display().to_string())
-}
-
-/// A word between single quotes, for a POSIX shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

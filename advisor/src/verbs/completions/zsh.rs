@@ -1,7 +1,7 @@
 //! The script for zsh: a call of _arguments for each level.
 
 use crate::verbs::completions::level::{Choice, Kind, Level};
-use crate::verbs::completions::{fixed, quoted};
+use crate::verbs::completions::script::{fixed, quoted};
 use std::fmt::Write;
 
 pub fn script(levels: &[Level]) -> String {

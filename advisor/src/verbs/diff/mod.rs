@@ -11,7 +11,7 @@ mod show;
 
 use crate::host::target_machine::Elsewhere;
 use crate::output::error::{hinted, report};
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::output::terminal;
 use anyhow::Result;
 use clap::Args;
@@ -45,15 +45,15 @@ pub struct Diff {
 impl Diff {
     pub fn run(&self) -> ExitCode {
         match self.compare() {
-            Ok(looked) => looked.into(),
+            Ok(outcome) => outcome.into(),
             Err(error) => {
                 report(&error);
-                Looked::NotAll.into()
+                Outcome::NotAll.into()
             }
         }
     }
 
-    fn compare(&self) -> Result<Looked> {
+    fn compare(&self) -> Result<Outcome> {
         if self.a == "-" && self.b == "-" {
             return Err(hinted("cannot read both sides from standard input", "name a file for one of them"));
         }
@@ -72,6 +72,6 @@ impl Diff {
             let page = show::text(&difference, terminal::width(), self.color.styled(), self.verbose);
             say!("{}", page.trim_end());
         }
-        Ok(if difference.is_none() { Looked::Clean } else { Looked::Found })
+        Ok(if difference.is_none() { Outcome::Clean } else { Outcome::Found })
     }
 }

@@ -1,6 +1,6 @@
 //! What is told of the facts: lines that are judged, and what works.
 
-use crate::output::finding::Section;
+use crate::output::finding::{Line, Section};
 use serde::Serialize;
 
 /// Everything that the doctor says.
@@ -44,4 +44,9 @@ impl Findings {
     pub fn all_works(&self) -> bool {
         self.works.iter().all(|work| work.works != State::No)
     }
+}
+
+/// A fact that could not be had.
+pub fn unreadable(name: &str, why: &str) -> Line {
+    Line { value: None, ..Line::note(name, "").means(format!("cannot be read: {why}")) }
 }

@@ -14,7 +14,7 @@ mod sysctls;
 mod works;
 
 use crate::output::error;
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::output::terminal;
 use clap::Args;
 use std::path::Path;
@@ -35,7 +35,7 @@ impl Doctor {
         // Everything that cannot be read is a fact like others. Without /proc there are no facts.
         if !Path::new("/proc/self/status").exists() {
             error::print_error("cannot look: /proc is not mounted", Some("mount -t proc proc /proc"));
-            return Looked::NotAll.into();
+            return Outcome::NotAll.into();
         }
         let facts = look::look();
         let findings = finding::Findings { sections: examine::examine(&facts), works: works::works(&facts) };
@@ -44,13 +44,13 @@ impl Doctor {
                 Ok(text) => say!("{text}"),
                 Err(error) => {
                     error::print_error(&format!("cannot write JSON: {error}"), None);
-                    return Looked::NotAll.into();
+                    return Outcome::NotAll.into();
                 }
             }
         } else {
             let shown = show::text(&findings, usize::from(terminal::width()), self.color.styled());
             say!("{}", shown.trim_end());
         }
-        if findings.all_works() { Looked::Clean.into() } else { Looked::Found.into() }
+        if findings.all_works() { Outcome::Clean.into() } else { Outcome::Found.into() }
     }
 }

@@ -257,7 +257,7 @@ pub static TABLE: [Row; 17] = [
 pub fn examine(row: &Row, facts: &Facts) -> Line {
     match facts.sysctls.get(row.name).unwrap_or(&Reading::Absent) {
         Reading::Absent => Line::absent(row.name, Judgement::Ok).means("not a setting of this kernel"),
-        Reading::Unreadable(why) => crate::verbs::doctor::examine::unreadable(row.name, why),
+        Reading::Unreadable(why) => crate::verbs::doctor::finding::unreadable(row.name, why),
         Reading::Is(value) => match row.meanings.iter().find(|meaning| meaning.of.fits(value)) {
             None => Line::note(row.name, value).means("a value that is not known"),
             Some(meaning) => {

@@ -1,8 +1,8 @@
 //! From facts to what capwrap can do here.
 
+use crate::observe::access::LEARNER;
 use crate::verbs::doctor::facts::{Facts, Policy, Reading};
 use crate::verbs::doctor::finding::{State, Work};
-use crate::verbs::learn::LEARNER;
 use capwrap_core::CapabilitySet;
 
 /// What it can do, in the order in which it is shown.

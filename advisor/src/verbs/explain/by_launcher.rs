@@ -4,7 +4,7 @@
 use crate::output::error::{hinted, reason};
 use crate::output::outcome;
 use crate::store::file_caps;
-use crate::verbs::explain::Asked;
+use crate::verbs::explain::asked::Asked;
 use crate::verbs::explain::paint::paint;
 use anyhow::Result;
 use std::ffi::OsString;

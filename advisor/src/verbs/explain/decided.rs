@@ -5,7 +5,7 @@ use crate::host::target_machine::Machine;
 use crate::output::error::hinted;
 use crate::store::enabled;
 use crate::store::policy_lookup::Source;
-use crate::verbs::explain::Asked;
+use crate::verbs::explain::asked::Asked;
 use crate::verbs::explain::json;
 use crate::verbs::explain::json::{About, Told};
 use crate::verbs::explain::launcher_limits;

@@ -4,6 +4,7 @@
 //! answer (another machine, a policy that is not in force, JSON) is decided here, by the same
 //! library and in the same words.
 
+mod asked;
 mod by_launcher;
 mod decided;
 mod json;
@@ -17,6 +18,7 @@ use crate::output::outcome::REFUSED;
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
 use anyhow::Result;
+use asked::Asked;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::Request;
 use clap::Args;
@@ -55,16 +57,6 @@ pub struct Explain {
     /// The tool, or the path of a policy, and the tool's arguments
     #[arg(trailing_var_arg = true, required = true, value_names = ["TOOL", "ARGS"])]
     command: Vec<OsString>,
-}
-
-/// What is to be explained.
-pub struct Asked {
-    /// The tool's name, or the path of a policy.
-    pub tool: String,
-    /// The tool's own.
-    pub arguments: Vec<OsString>,
-    pub request: Request,
-    pub reason: Option<String>,
 }
 
 impl Explain {

@@ -9,6 +9,7 @@
 pub mod granted;
 mod minimize_runs;
 mod report;
+mod run_plan;
 mod setuid_programs;
 pub mod tool;
 
@@ -18,8 +19,7 @@ use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
 use crate::host::kernel;
 use crate::observe::access;
-pub use crate::observe::access::LEARNER;
-use crate::observe::access::Standing;
+use crate::observe::access::Access;
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::probe::BackEnd;
@@ -32,6 +32,7 @@ use crate::store::profiles;
 use crate::store::{atomic_write, enabled, trusted_file};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::minimize_runs::Proving;
+use crate::verbs::learn::run_plan::RunPlan;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use clap::Args;
@@ -108,7 +109,7 @@ impl Learn {
     /// The whole of it, in order.
     fn learn(&self) -> Result<Ending> {
         let standing = access::own()?;
-        if standing == Standing::Nobody {
+        if standing == Access::Nobody {
             return Err(access::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
         }
         self.check_rights(standing)?;
@@ -119,23 +120,23 @@ impl Learn {
         let granted = Granted::by(&tool, &self.command[1..])?;
         // Before the run: what it takes long to see is not to be lost over a damaged file.
         let earlier = profiles::read(&profiles::of(&tool.name))?;
-        let user = if matches!(standing, Standing::Root(_)) { Some(self.meant_for()?) } else { None };
-        let way = standing.way(&tool, &self.command, &granted);
+        let user = if matches!(standing, Access::Root(_)) { Some(self.meant_for()?) } else { None };
+        let plan = RunPlan::of(standing, &tool, &self.command, &granted);
         let subject = Subject {
-            file: way.file.as_deref(),
-            command: &way.command,
+            file: plan.file.as_deref(),
+            command: &plan.command,
             user: user.as_ref(),
-            hold: way.hands_over,
-            execs: way.execs,
+            hold: plan.hands_over,
+            execs: plan.execs,
             back_end: self.back_end,
             limits: Limits { after: self.limit },
         };
 
         let (classed, run, ending) = if self.minimize {
-            self.prove(&subject, &tool, way.held)?
+            self.prove(&subject, &tool, plan.held)?
         } else {
             let seen = observe(&subject, if self.json { Output::StandardError } else { Output::Own })?;
-            let (classed, run) = self.judge(&seen, &tool, user.as_ref(), way.held)?;
+            let (classed, run) = self.judge(&seen, &tool, user.as_ref(), plan.held)?;
             (classed, run, seen.ending)
         };
         setuid_programs::note(&classed, &tool.path);
@@ -150,14 +151,14 @@ impl Learn {
     }
 
     /// What only root can do.
-    fn check_rights(&self, standing: Standing) -> Result<()> {
+    fn check_rights(&self, standing: Access) -> Result<()> {
         let asked = [
             (self.user.is_some(), "--user: the command runs as who learns"),
             (self.minimize, "--minimize: it hands capabilities over to take them away"),
             (self.write, "--write: it changes what others may do"),
         ];
         match asked.into_iter().find(|(asked, _)| *asked) {
-            Some((_, what)) if standing == Standing::Watcher => {
+            Some((_, what)) if standing == Access::Watcher => {
                 Err(hinted(format!("only root can use {what}"), "sudo capwrap --learn …"))
             }
             _ => Ok(()),

@@ -1,5 +1,6 @@
 //! Something that was found in a policy's text.
 
+use crate::output::outcome::Outcome;
 use capwrap_core::policy::PolicyError;
 use std::ops::Range;
 
@@ -46,5 +47,24 @@ impl Found {
 impl From<PolicyError> for Found {
     fn from(error: PolicyError) -> Self {
         Self { help: error.hint, ..Self::new(Severity::Error, "syntax", error.span, error.message) }
+    }
+}
+
+/// A file that was looked at.
+pub struct Linted {
+    /// As it is shown.
+    pub name: String,
+    /// Its text, or why there is none.
+    pub text: Result<String, String>,
+    pub found: Vec<Found>,
+}
+
+impl Linted {
+    pub fn outcome(&self) -> Outcome {
+        match &self.text {
+            Err(_) => Outcome::NotAll,
+            Ok(_) if self.found.iter().any(|one| one.severity != Severity::Note) => Outcome::Found,
+            Ok(_) => Outcome::Clean,
+        }
     }
 }

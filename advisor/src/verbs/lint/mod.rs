@@ -16,14 +16,14 @@ mod system;
 
 use crate::output::error;
 use crate::output::error::{hinted, reason};
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
 use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
 use clap::Args;
-use found::{Found, Severity};
+use found::{Found, Linted, Severity};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -53,29 +53,20 @@ pub struct Lint {
     color: terminal::Color,
 }
 
-/// A file that was looked at.
-pub struct Linted {
-    /// As it is shown.
-    pub name: String,
-    /// Its text, or why there is none.
-    pub text: Result<String, String>,
-    pub found: Vec<Found>,
-}
-
 impl Lint {
     pub fn run(&self) -> ExitCode {
         self.lint()
             .unwrap_or_else(|error| {
                 error::report(&error);
-                Looked::NotAll
+                Outcome::NotAll
             })
             .into()
     }
 
-    fn lint(&self) -> Result<Looked> {
+    fn lint(&self) -> Result<Outcome> {
         if self.schema {
             say!("{}", schema::text()?);
-            return Ok(Looked::Clean);
+            return Ok(Outcome::Clean);
         }
         let words = if self.words.is_empty() { enabled::names()? } else { self.words.clone() };
         if words.is_empty() {
@@ -87,7 +78,7 @@ impl Lint {
         } else {
             say!("{}", show::text(&linted, usize::from(terminal::width()), self.color.styled()).trim_end());
         }
-        Ok(linted.iter().map(Linted::looked).fold(Looked::Clean, Looked::and))
+        Ok(linted.iter().map(Linted::outcome).fold(Outcome::Clean, Outcome::and))
     }
 
     fn file(&self, word: &str) -> Result<Linted> {
@@ -123,16 +114,6 @@ impl Lint {
         let mut found = allowed::apply(found, &policy, text);
         found.sort_by_key(|one| one.span.start);
         found
-    }
-}
-
-impl Linted {
-    fn looked(&self) -> Looked {
-        match &self.text {
-            Err(_) => Looked::NotAll,
-            Ok(_) if self.found.iter().any(|one| one.severity != Severity::Note) => Looked::Found,
-            Ok(_) => Looked::Clean,
-        }
     }
 }
 

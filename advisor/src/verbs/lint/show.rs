@@ -1,8 +1,7 @@
 //! How it looks, for people and for programs.
 
 use crate::output::page::{counted, wrapped};
-use crate::verbs::lint::Linted;
-use crate::verbs::lint::found::{Found, Severity};
+use crate::verbs::lint::found::{Found, Linted, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use capwrap_core::text::printable;
 use serde_json::{Value, json};

@@ -11,12 +11,12 @@ mod lines;
 mod summary;
 
 use crate::observe::access;
-use crate::observe::access::Standing;
+use crate::observe::access::Access;
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, Plan};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Events, Probe};
-use crate::observe::subject::filter::Scope;
+use crate::observe::subject::filter::{Asked, Scope};
 use crate::output::error;
 use crate::output::outcome;
 use crate::output::terminal;
@@ -40,16 +40,16 @@ use summary::Summary;
 pub struct Trace {
     /// Processes (several: repeat it, or commas between)
     #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',', group = "scope")]
-    pub pids: Vec<u32>,
+    pids: Vec<u32>,
     /// With -p: what they start from now on, too
     #[arg(short, long, requires = "pids")]
-    pub follow: bool,
+    follow: bool,
     /// A cgroup and what is below it
     #[arg(long, value_name = "PATH", group = "scope")]
-    pub cgroup: Option<PathBuf>,
+    cgroup: Option<PathBuf>,
     /// A container of docker, podman or containerd, by its id
     #[arg(long, value_name = "ID", group = "scope")]
-    pub container: Option<String>,
+    container: Option<String>,
     /// Denied checks alone
     #[arg(long)]
     denied: bool,
@@ -92,7 +92,7 @@ pub struct Trace {
     by_policy: bool,
     /// A command, from its very start to the end of all it starts
     #[arg(trailing_var_arg = true, value_name = "CMD", group = "scope")]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
 fn capability(text: &str) -> Result<Capability, String> {
@@ -120,10 +120,16 @@ impl Trace {
 
     /// The whole of it, in order.
     fn trace(&self) -> Result<Ending> {
-        if access::own()? == Standing::Nobody {
+        if access::own()? == Access::Nobody {
             return Err(access::start_learner("trace", self.by_policy, std::env::args_os().skip(2)));
         }
-        let scope = Scope::of(self)?;
+        let scope = Scope::of(&Asked {
+            command: !self.command.is_empty(),
+            pids: &self.pids,
+            follow: self.follow,
+            cgroup: self.cgroup.as_deref(),
+            container: self.container.as_deref(),
+        })?;
         let bytes = (self.ring << 20).next_power_of_two();
         let mut probe = probe::open(&scope.settings(self.denied), bytes, self.back_end)?;
         let events = probe.events(bytes)?;
@@ -170,7 +176,7 @@ impl Trace {
         let mut looked = Instant::now();
         let mut told = 0;
         loop {
-            // Looked at before the events: what came until then is still taken.
+            // Outcome at before the events: what came until then is still taken.
             let last = over.load(Ordering::Acquire);
             let mut failed = None;
             events.take(|event| {

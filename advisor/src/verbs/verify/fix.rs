@@ -1,4 +1,4 @@
-//! Setting right what is wrong, on the descriptors that were looked at.
+//! Setting right what is wrong, on the descriptors that were checked.
 //!
 //! A file that others could have written is left as it is, but for what it carries, which is taken from it: with its
 //! owner or its mode set right it would be trusted, with whatever they wrote, or write yet through a descriptor
@@ -6,7 +6,7 @@
 
 use crate::host::installed_file::{Installed, carried};
 use crate::output::error;
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::store::file_caps;
 use crate::verbs::verify::judged::{Fix, Subject};
 use anyhow::{Context, Result, bail};
@@ -19,19 +19,19 @@ use std::path::PathBuf;
 
 /// Sets right what can be, and says each change. What could not be set right is told, and the rest
 /// goes on.
-pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Looked {
+pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
     let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
     for (path, fix) in subjects.flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
         of_files.entry(path).or_default().push(fix);
     }
     let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes) {
-        Ok(()) => Looked::Clean,
+        Ok(()) => Outcome::Clean,
         Err(error) => {
             error::report(&error);
-            Looked::NotAll
+            Outcome::NotAll
         }
     });
-    outcomes.fold(Looked::Clean, Looked::and)
+    outcomes.fold(Outcome::Clean, Outcome::and)
 }
 
 /// Applies the fixes of one file.

@@ -2,7 +2,7 @@
 
 use crate::host::installed_file::Installed;
 use crate::output::finding::{Judgement, Line};
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use capwrap_core::policy::FileCapabilities;
 use std::path::PathBuf;
 
@@ -34,12 +34,12 @@ pub enum Kind {
 pub struct Judged {
     pub line: Line,
     pub fix: Option<(PathBuf, Fix)>,
-    /// Whether it tells that something could not be looked at.
+    /// Whether it tells that something could not be checked.
     pub unread: bool,
 }
 
 /// What sets something right. None of these makes trusted what others than root could have written: that is to be
-/// looked at first, and then set right by who has looked.
+/// checked first, and then corrected by whoever has checked it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
     /// Give it to this group.
@@ -62,9 +62,9 @@ impl Judged {
         Self { line, fix: Some((found.path.clone(), fix)), unread: false }
     }
 
-    /// Something that could not be looked at.
+    /// Something that could not be checked.
     pub fn unread(name: &str, what: impl Into<String>, why: &str) -> Self {
-        Self { line: Line::problem(name, what).means(format!("cannot be looked at: {why}")), fix: None, unread: true }
+        Self { line: Line::problem(name, what).means(format!("cannot be checked: {why}")), fix: None, unread: true }
     }
 }
 
@@ -75,13 +75,13 @@ impl Subject {
     }
 
     /// What came of looking at it.
-    pub fn looked(&self) -> Looked {
+    pub fn outcome(&self) -> Outcome {
         if self.lines.iter().any(|judged| judged.unread) {
-            Looked::NotAll
+            Outcome::NotAll
         } else if self.count(Judgement::Problem) > 0 {
-            Looked::Found
+            Outcome::Found
         } else {
-            Looked::Clean
+            Outcome::Clean
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod file;
 mod fix;
+mod identity;
 mod judged;
 mod launcher;
 mod policy;
@@ -21,7 +22,7 @@ use crate::host::clock::now;
 use crate::host::installed_file::Installed;
 use crate::output::error;
 use crate::output::error::hinted;
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::output::terminal;
 use crate::store::{enabled, file_caps};
 use anyhow::Result;
@@ -69,41 +70,41 @@ impl Verify {
         self.verify()
             .unwrap_or_else(|error| {
                 error::report(&error);
-                Looked::NotAll
+                Outcome::NotAll
             })
             .into()
     }
 
-    fn verify(&self) -> Result<Looked> {
+    fn verify(&self) -> Result<Outcome> {
         if self.fix && !geteuid().is_root() {
             return Err(hinted("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
         }
         let _alone = self.fix.then(enabled::lock).transpose()?;
         let (mut subjects, files) = self.subjects()?;
-        let mut looked = Looked::Clean;
+        let mut outcome = Outcome::Clean;
         if self.fix {
             // A policy that was left out because of its file counts again once that is mended: what
             // capwrap itself is to carry follows from the policies as they are then.
-            looked = fix::all(subjects.iter().filter(|subject| subject.kind == Kind::Policy));
+            outcome = fix::all(subjects.iter().filter(|subject| subject.kind == Kind::Policy));
             (subjects, _) = self.subjects()?;
-            looked = looked.and(fix::all(subjects.iter().filter(|subject| subject.kind != Kind::Policy)));
+            outcome = outcome.and(fix::all(subjects.iter().filter(|subject| subject.kind != Kind::Policy)));
             (subjects, _) = self.subjects()?;
         }
-        looked = subjects.iter().map(Subject::looked).fold(looked, Looked::and);
+        outcome = subjects.iter().map(Subject::outcome).fold(outcome, Outcome::and);
         if self.json {
-            say!("{}", show::json(&subjects, looked, files)?);
+            say!("{}", show::json(&subjects, outcome, files)?);
         } else {
             let (width, styled) = (usize::from(terminal::width()), self.color.styled());
             let look = show::Look { width, styled, verbose: self.verbose, files };
-            say!("{}", show::text(&subjects, looked, &look).trim_end());
+            say!("{}", show::text(&subjects, outcome, &look).trim_end());
         }
         if let Some(file) = &self.prometheus {
-            crate::store::atomic_write::replace(file, &prometheus::text(&subjects, looked, now()))?;
+            crate::store::atomic_write::replace(file, &prometheus::text(&subjects, outcome, now()))?;
         }
-        Ok(looked)
+        Ok(outcome)
     }
 
-    /// What was asked for, looked at and judged; and how many files were, where trees are walked.
+    /// What was asked for, checked and judged; and how many files were, where trees are walked.
     fn subjects(&self) -> Result<(Vec<Subject>, Option<u64>)> {
         let named =
             if self.scans.is_empty() || self.all || !self.words.is_empty() { self.named()? } else { Vec::new() };

@@ -1,11 +1,12 @@
 //! Lines about a policy in force: its file, whom it names, its time; and then about its tool.
 
-use crate::host::accounts::{Known, Names, Of};
+use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
 use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::enabled;
 use crate::verbs::verify::file::shown;
+use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool;
 use capwrap_core::policy::{MAX_BYTES, Policy};
@@ -91,31 +92,6 @@ fn allowed(policy: &Policy, names: &Names) -> Vec<Judged> {
     let users = policy.allow.users.iter().map(|user| (Of::User, user));
     let groups = policy.allow.groups.iter().map(|group| (Of::Group, group));
     users.chain(groups).filter_map(|(of, identity)| unknown("allow", of, identity, names)).collect()
-}
-
-/// A line about a name that the launcher does not know.
-pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, names: &Names) -> Option<Judged> {
-    let word = of.word();
-    let problem = Line::problem(line, format!("{word} {identity}"));
-    match names.known(of, identity) {
-        Known::Local(_) => None,
-        Known::Elsewhere(id) => Some(
-            problem
-                .means("only a directory server knows it, which the launcher never asks: it counts for nobody")
-                .hint(format!("write \"#{id}\" in its place"))
-                .into(),
-        ),
-        Known::Unknown => Some(
-            problem
-                .means("there is none of that name: it counts for nobody")
-                .hint(if of == Of::Group {
-                    format!("groupadd {identity}, or correct the name")
-                } else {
-                    "correct the name".to_owned()
-                })
-                .into(),
-        ),
-    }
 }
 
 /// Whether it has ended, or is about to.

@@ -3,12 +3,12 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 use crate::output::finding::Judgement;
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::verbs::verify::judged::{Kind, Subject};
 use std::fmt::Write;
 
 /// All of them, as of `now` in seconds since 1970.
-pub fn text(subjects: &[Subject], looked: Looked, now: i64) -> String {
+pub fn text(subjects: &[Subject], outcome: Outcome, now: i64) -> String {
     let mut out = String::new();
     for (name, help, judgement) in [
         ("capwrap_verify_problems", "What is not as the policy says.", Judgement::Problem),
@@ -31,7 +31,7 @@ pub fn text(subjects: &[Subject], looked: Looked, now: i64) -> String {
         }
     }
     for (name, help, value) in [
-        ("capwrap_verify_complete", "Whether everything could be looked at.", i64::from(looked != Looked::NotAll)),
+        ("capwrap_verify_complete", "Whether everything could be checked.", i64::from(outcome != Outcome::NotAll)),
         ("capwrap_verify_last_run_timestamp_seconds", "When this was found.", now),
     ] {
         head(&mut out, name, help);
@@ -61,7 +61,7 @@ mod tests {
             path: None,
             lines: vec![Line::problem("mode", "4755").into(), Line::note("x", "y").into()],
         };
-        let text = text(&[subject], Looked::NotAll, 1_700_000_000);
+        let text = text(&[subject], Outcome::NotAll, 1_700_000_000);
         for line in [
             "# TYPE capwrap_verify_problems gauge",
             "capwrap_verify_problems{kind=\"file\",name=\"/odd\\\"\\\\name\"} 1",

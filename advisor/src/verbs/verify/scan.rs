@@ -23,9 +23,9 @@ pub use crate::host::tree_walk::Reach;
 
 /// What was found below some directories.
 pub struct Scan {
-    /// Files that carry what no policy accounts for, and what could not be looked at, by path.
+    /// Files that carry what no policy accounts for, and what could not be checked, by path.
     pub subjects: Vec<Subject>,
-    /// How many regular files were looked at.
+    /// How many regular files were read.
     pub files: u64,
 }
 

@@ -1,7 +1,7 @@
 //! How it looks, for people and for programs.
 
 use crate::output::finding::{Judgement, Line};
-use crate::output::outcome::Looked;
+use crate::output::outcome::Outcome;
 use crate::output::page::{Entry, Page, counted, entry};
 use crate::output::terminal::Style;
 use crate::verbs::verify::judged::{Judged, Kind, Subject};
@@ -20,7 +20,7 @@ pub struct Look {
     pub styled: bool,
     /// Whether what is as it should be is shown, too.
     pub verbose: bool,
-    /// How many files a scan looked at.
+    /// How many files a scan has read.
     pub files: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ struct Shown<'s> {
 }
 
 /// One object, without a newline behind it.
-pub fn json(subjects: &[Subject], looked: Looked, files_scanned: Option<u64>) -> Result<String, serde_json::Error> {
+pub fn json(subjects: &[Subject], outcome: Outcome, files_scanned: Option<u64>) -> Result<String, serde_json::Error> {
     let shown = subjects.iter().map(|subject| Shown {
         kind: subject.kind,
         name: &subject.name,
@@ -54,12 +54,12 @@ pub fn json(subjects: &[Subject], looked: Looked, files_scanned: Option<u64>) ->
         notes: subject.count(Judgement::Note),
         lines: subject.lines.iter().map(|judged| &judged.line).collect(),
     });
-    let (clean, complete) = (looked == Looked::Clean, looked != Looked::NotAll);
+    let (clean, complete) = (outcome == Outcome::Clean, outcome != Outcome::NotAll);
     serde_json::to_string_pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
 }
 
 /// What people read: what is as it should be in one line each, the rest with all that is wrong.
-pub fn text(subjects: &[Subject], looked: Looked, look: &Look) -> String {
+pub fn text(subjects: &[Subject], outcome: Outcome, look: &Look) -> String {
     let verbose = look.verbose;
     let mut page = Page::new(look.width, look.styled);
     let is_told = |subject: &&Subject| {
@@ -90,14 +90,14 @@ pub fn text(subjects: &[Subject], looked: Looked, look: &Look) -> String {
     }
     let of = |judgement| subjects.iter().map(|subject| subject.count(judgement)).sum::<usize>();
     let (problems, notes) = (of(Judgement::Problem), of(Judgement::Note));
-    let said = match looked {
-        Looked::Clean => "all is as it should be",
-        Looked::Found => "not all is as it should be",
-        Looked::NotAll => "not everything could be looked at",
+    let said = match outcome {
+        Outcome::Clean => "all is as it should be",
+        Outcome::Found => "not all is as it should be",
+        Outcome::NotAll => "not everything could be checked",
     };
     let scanned = look.files.map(|files| format!(" in {}", counted(files as usize, "file"))).unwrap_or_default();
     let words = format!("{said}{scanned}; ✗ {}, ! {}", counted(problems, "problem"), counted(notes, "note"));
-    page.closing(&words, if looked == Looked::Clean { Style::Green } else { Style::Red });
+    page.closing(&words, if outcome == Outcome::Clean { Style::Green } else { Style::Red });
     page.text
 }
 
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_right_takes_one_line_and_what_is_wrong_its_mend() {
         assert_eq!(
-            text(&subjects(), Looked::Found, &Look { width: 80, styled: false, verbose: false, files: None }),
+            text(&subjects(), Outcome::Found, &Look { width: 80, styled: false, verbose: false, files: None }),
             "\
 bad
   tool  /usr/bin/bad
@@ -142,7 +142,8 @@ not all is as it should be; ✗ 1 problem, ! 0 notes
 
     #[test]
     fn the_object_has_every_line_whether_right_or_wrong() {
-        let object: serde_json::Value = serde_json::from_str(&json(&subjects(), Looked::Found, None).unwrap()).unwrap();
+        let object: serde_json::Value =
+            serde_json::from_str(&json(&subjects(), Outcome::Found, None).unwrap()).unwrap();
         assert_eq!(
             (&object["schema"], &object["clean"], &object["complete"]),
             (&1.into(), &false.into(), &true.into())

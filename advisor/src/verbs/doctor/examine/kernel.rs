@@ -1,8 +1,8 @@
 //! The kernel, and what it shows of itself.
 
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::examine::unreadable;
 use crate::verbs::doctor::facts::{Facts, Reading};
+use crate::verbs::doctor::finding::unreadable;
 use capwrap_core::TABLE;
 use capwrap_core::decision::facts::KernelVersion;
 

@@ -1,8 +1,8 @@
 //! The launcher, its policies, and what it looks things up in.
 
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::examine::unreadable;
 use crate::verbs::doctor::facts::{Facts, InForce, LauncherFile, Policy, Reading};
+use crate::verbs::doctor::finding::unreadable;
 
 pub fn launcher(facts: &Facts) -> Vec<Line> {
     let launcher = &facts.launcher;

@@ -6,7 +6,7 @@ mod launcher;
 mod mounts;
 mod rights;
 
-use crate::output::finding::{Line, Section};
+use crate::output::finding::Section;
 use crate::verbs::doctor::facts::Facts;
 use crate::verbs::doctor::sysctls;
 
@@ -22,15 +22,11 @@ pub fn examine(facts: &Facts) -> Vec<Section> {
     ]
 }
 
-/// A fact that could not be had.
-pub fn unreadable(name: &str, why: &str) -> Line {
-    Line { value: None, ..Line::note(name, "").means(format!("cannot be read: {why}")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::output::finding::Judgement;
+    use crate::output::finding::Line;
     use crate::verbs::doctor::facts::{InForce, LauncherFile, Mount, Reading, Tried, sound};
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;

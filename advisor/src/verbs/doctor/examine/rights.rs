@@ -1,8 +1,8 @@
 //! What this process may, and what it may not gain.
 
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::examine::unreadable;
 use crate::verbs::doctor::facts::{Facts, Reading};
+use crate::verbs::doctor::finding::unreadable;
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 pub fn rights(facts: &Facts) -> Vec<Line> {

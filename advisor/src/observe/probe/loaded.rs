@@ -1,0 +1,68 @@
+//! A probe that the kernel runs, and its maps.
+
+use anyhow::{Context, Result};
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData};
+use capwrap_ebpf::{Check, Start};
+use std::fmt;
+
+/// A way to see a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum BackEnd {
+    /// fexit on `cap_capable`: verdict, options and namespace.
+    Fexit,
+    /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
+    #[value(name = "tp_btf")]
+    TracepointBtf,
+    /// kprobe and kretprobe on `cap_capable`: verdict and options; namespace where there is BTF.
+    Kprobe,
+}
+
+/// In the order in which they are tried.
+pub const ORDER: [BackEnd; 3] = [BackEnd::Fexit, BackEnd::TracepointBtf, BackEnd::Kprobe];
+
+impl fmt::Display for BackEnd {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Fexit => "fexit",
+            Self::TracepointBtf => "tp_btf",
+            Self::Kprobe => "kprobe",
+        })
+    }
+}
+
+/// A loaded probe. When it is dropped the kernel lets go of it.
+pub struct Probe {
+    pub ebpf: Ebpf,
+    /// The back end that loaded.
+    pub back_end: BackEnd,
+}
+
+impl Probe {
+    /// Takes checks from the exec of this process on that is its `execs`th from now.
+    pub fn start_at(&mut self, process: u32, execs: u32) -> Result<()> {
+        let mut start: Array<_, Start> = Array::try_from(self.map_mut("START")?)?;
+        Ok(start.set(0, Start { process, execs }, 0)?)
+    }
+
+    /// Takes checks of these processes.
+    pub fn list(&mut self, processes: &[u32]) -> Result<()> {
+        let mut listed: HashMap<_, u32, u32> = HashMap::try_from(self.map_mut("LISTED")?)?;
+        for process in processes {
+            listed.insert(process, 1, 0)?;
+        }
+        Ok(())
+    }
+
+    pub fn counts(&self) -> Result<HashMap<&MapData, Check, u64>> {
+        Ok(HashMap::try_from(self.map("COUNTS")?)?)
+    }
+
+    pub fn map(&self, name: &str) -> Result<&Map> {
+        self.ebpf.map(name).with_context(|| format!("the probe has no map {name}"))
+    }
+
+    pub fn map_mut(&mut self, name: &str) -> Result<&mut Map> {
+        self.ebpf.map_mut(name).with_context(|| format!("the probe has no map {name}"))
+    }
+}

@@ -1,0 +1,48 @@
+//! What every back end needs to load its object: settings, the kernel's types, and the programs by name.
+
+use crate::observe::probe::offsets;
+use anyhow::{Context, Result};
+use aya::{Btf, Ebpf};
+use capwrap_ebpf::{Offsets, Settings};
+use std::os::linux::fs::MetadataExt;
+
+/// What the probe is loaded with, by whichever back end.
+pub struct ProbeConfig {
+    pub settings: Settings,
+    pub types: Result<Types>,
+}
+
+/// Where this kernel keeps what the probe reads.
+pub struct Types {
+    pub offsets: Offsets,
+    pub btf: Btf,
+}
+
+impl ProbeConfig {
+    pub fn find(asked: &Settings) -> Self {
+        // Without the file process ids are those of the initial namespace.
+        let namespace = std::fs::metadata("/proc/self/ns/pid").ok();
+        let settings = Settings {
+            pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
+            pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
+            own_process: std::process::id(),
+            ..*asked
+        };
+        Self { settings, types: Types::read() }
+    }
+}
+
+impl Types {
+    fn read() -> Result<Self> {
+        let path = offsets::VMLINUX;
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
+        let offsets = offsets::read(&bytes).with_context(|| format!("cannot use {path}"))?;
+        let btf = Btf::parse(&bytes, aya::Endianness::default()).with_context(|| format!("cannot use {path}"))?;
+        Ok(Self { offsets, btf })
+    }
+}
+
+/// The program of this name in a loaded object.
+pub fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya::programs::Program> {
+    ebpf.program_mut(name).with_context(|| format!("the probe has no program {name}"))
+}

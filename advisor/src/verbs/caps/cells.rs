@@ -1,0 +1,91 @@
+//! What the listings of processes are put together from: a process by its id, a user by name, a set of capabilities.
+
+use crate::observe::probe::securebits::Securebits;
+use crate::output::error::hinted;
+use crate::verbs::caps::holders::{self, Holder};
+use crate::verbs::caps::mask;
+use anyhow::Result;
+use capwrap_core::text::printable;
+use nix::libc::{ENOENT, ESRCH};
+use nix::unistd::{Uid, User};
+use serde_json::{Value, json};
+
+/// A process and, where they are asked for, its other threads.
+pub struct Process {
+    pub first: Holder,
+    pub others: Vec<Holder>,
+}
+
+pub fn process(pid: i32, with_threads: bool, securebits: Option<&mut Securebits>) -> std::io::Result<Process> {
+    let mut first = Holder::read(pid, &holders::folder(pid)).map_err(|error| match error.raw_os_error() {
+        Some(ENOENT | ESRCH) => std::io::Error::other("there is no such process"),
+        _ => error,
+    })?;
+    let mut others = if with_threads { holders::threads(pid)? } else { Vec::new() };
+    if let Some(securebits) = securebits {
+        let folder = holders::folder(pid);
+        first.securebits = securebits.of(&folder);
+        for thread in &mut others {
+            thread.securebits = securebits.of(&folder.join("task").join(thread.id.to_string()));
+        }
+    }
+    Ok(Process { first, others })
+}
+
+/// A process id as people write it.
+///
+/// # Errors
+/// Anything else.
+pub fn pid(word: &str) -> Result<i32> {
+    let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+    word.parse().ok().filter(|pid| digits && *pid > 0).ok_or_else(|| {
+        hinted(format!("{:?} is no process id", printable::text(word)), "capwrap caps show --all shows those there are")
+    })
+}
+
+pub fn object(process: &Process, with_threads: bool) -> Value {
+    let mut object = holder(&process.first);
+    if with_threads {
+        let threads = [&process.first].into_iter().chain(&process.others);
+        object["threads"] = threads
+            .map(|thread| {
+                let mut object = holder(thread);
+                object["differs"] = json!(!thread.is_like(&process.first));
+                object
+            })
+            .collect();
+    }
+    object
+}
+
+/// One process or thread, for programs.
+pub fn holder(one: &Holder) -> Value {
+    let mut object = json!({
+        "id": one.id,
+        "name": one.rights.name,
+        "uid": one.rights.uids.get(1),
+        "parent": one.rights.parent,
+        "securebits": one.securebits,
+        "no_new_privs": one.rights.no_new_privs,
+        "seccomp": one.rights.seccomp,
+        "user_namespace": one.namespace.map(crate::host::process::UserNamespace::number),
+        "initial_user_namespace": one.namespace.map(crate::host::process::UserNamespace::is_initial),
+    });
+    for (name, set) in one.sets() {
+        object[name] = json!({ "mask": format!("{:016x}", set.mask()), "capabilities": mask::names(set) });
+    }
+    object
+}
+
+/// The effective user, by name where there is one.
+pub fn user(one: &Holder) -> String {
+    one.rights.uids.get(1).map_or_else(|| "uid ?".to_owned(), |uid| user_name(*uid))
+}
+
+/// A user's name, where there is one.
+pub fn user_name(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => printable::text(&user.name),
+        _ => format!("uid {uid}"),
+    }
+}

@@ -1,0 +1,30 @@
+//! What is said of a user or group that a policy names and that the launcher does not know.
+
+use crate::host::accounts::{Known, Names, Of};
+use crate::output::finding::Line;
+use crate::verbs::verify::judged::Judged;
+
+/// A line about a name that the launcher does not know.
+pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, names: &Names) -> Option<Judged> {
+    let word = of.word();
+    let problem = Line::problem(line, format!("{word} {identity}"));
+    match names.known(of, identity) {
+        Known::Local(_) => None,
+        Known::Elsewhere(id) => Some(
+            problem
+                .means("only a directory server knows it, which the launcher never asks: it counts for nobody")
+                .hint(format!("write \"#{id}\" in its place"))
+                .into(),
+        ),
+        Known::Unknown => Some(
+            problem
+                .means("there is none of that name: it counts for nobody")
+                .hint(if of == Of::Group {
+                    format!("groupadd {identity}, or correct the name")
+                } else {
+                    "correct the name".to_owned()
+                })
+                .into(),
+        ),
+    }
+}
