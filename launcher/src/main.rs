@@ -16,10 +16,10 @@ use capwrap_core::decision::{Decision, decide};
 use capwrap_core::explain::{Explanation, MISSING_HERE};
 use capwrap_core::record::write::Event;
 use launch::caller::{self, Identified};
-use launch::command_line::{self, Launch, Wish};
+use launch::command_line::{self, Command, Launch};
 use launch::policy_file::{self, PolicyFile};
 use launch::record::Subject;
-use launch::{attainable, execute, hand_over, machine, own_process, record, sanitise, tool, verb};
+use launch::{attainable, execute, hardening, machine, raise, record, sanitise, tool, verb};
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::io::Write;
@@ -30,11 +30,11 @@ fn start() -> u8 {
 }
 
 fn run() -> Result<u8, Refusal> {
-    own_process::secure()?;
+    hardening::secure()?;
     match command_line::read()? {
-        Wish::Words(words) => Ok(print(&words)),
-        Wish::Verb(words) => match verb::hand_over(&words)? {},
-        Wish::Tool(launch) => {
+        Command::Print(text) => Ok(print(&text)),
+        Command::Verb(words) => match verb::become_advisor(&words)? {},
+        Command::Tool(launch) => {
             let who = caller::identify()?;
             if launch.explain {
                 return explain(&launch, &who);
@@ -65,7 +65,7 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
     record::launch(Event::Launch, &Subject { who, launch, file: &file, decision: &decision, tool: &tool })?;
     let prepared = sanitise::surroundings(policy, who, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
-    hand_over::exactly(policy, &decision, &facts)?;
+    raise::exactly(policy, &decision, &facts)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
 
@@ -128,8 +128,8 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     Ok(if would_run { printed } else { refusal::REFUSED })
 }
 
-fn print(words: &str) -> u8 {
-    match std::io::stdout().write_all(words.as_bytes()) {
+fn print(text: &str) -> u8 {
+    match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => 0,
         // Whoever reads only the beginning, as head(1) does, has what they want.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,

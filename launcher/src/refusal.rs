@@ -33,7 +33,7 @@ impl Refusal {
     }
 
     /// With a hint where there is one.
-    pub fn perhaps_mended_by(self, hint: Option<impl Into<String>>) -> Self {
+    pub fn with_hint_if_any(self, hint: Option<impl Into<String>>) -> Self {
         match hint {
             Some(hint) => self.with_hint(hint),
             None => self,

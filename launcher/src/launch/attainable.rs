@@ -61,7 +61,7 @@ pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
     let Some(first) = shortfalls.first() else { return Ok(()) };
     let parts: Vec<String> = shortfalls.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
     Err(Refusal::new(format!("{name} needs what is not held here: {}", parts.join("; ")))
-        .perhaps_mended_by(first.hint.as_deref()))
+        .with_hint_if_any(first.hint.as_deref()))
 }
 
 /// The most likely cause, asked for in the order in which each would hide the next.

@@ -6,14 +6,14 @@ use capwrap_core::decision::Request;
 use capwrap_core::policy;
 use capwrap_core::text::printable;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use std::ffi::{OsStr, OsString};
 
-/// What the caller wants.
-pub enum Wish {
-    /// Words to print on standard output, and nothing else.
-    Words(String),
-    /// The advisor's work: everything from the verb on.
+/// What the command line asks for.
+pub enum Command {
+    /// Text to print on standard output, and nothing else.
+    Print(String),
+    /// A verb and its arguments, for the advisor.
     Verb(Vec<OsString>),
     /// A tool.
     Tool(Launch),
@@ -79,17 +79,17 @@ In containers CAPWRAP_ADD, CAPWRAP_DROP and CAPWRAP_BYPASS=1 stand for options.
 See capwrap(1) and capwrap.toml(5).";
 
 /// Reads the process's own arguments and the three container variables.
-pub fn read() -> Result<Wish, Refusal> {
+pub fn read() -> Result<Command, Refusal> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     // All that follows --learn is the learner's.
     if arguments.first().is_some_and(|first| first == "--learn") {
         let verb = std::iter::once(OsString::from("learn"));
-        return Ok(Wish::Verb(verb.chain(arguments.into_iter().skip(1)).collect()));
+        return Ok(Command::Verb(verb.chain(arguments.into_iter().skip(1)).collect()));
     }
     let matches = match definition().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return Ok(Wish::Words(error.to_string()));
+            return Ok(Command::Print(error.to_string()));
         }
         Err(error) => return Err(unusable(&error)),
     };
@@ -100,12 +100,12 @@ pub fn read() -> Result<Wish, Refusal> {
     let after_dashes = arguments.len() > words.len() && arguments[arguments.len() - words.len() - 1] == "--";
     if !after_dashes && VERBS.iter().any(|verb| name == verb) {
         return match options_given(&matches) {
-            false => Ok(Wish::Verb(words)),
+            false => Ok(Command::Verb(words)),
             true => Err(Refusal::new(format!("`{}` is a verb and takes its options after it", printable::text(name)))
                 .with_hint(format!("for a tool of that name: capwrap -- {}", printable::text(name)))),
         };
     }
-    launch(&matches, name, tool_arguments).map(Wish::Tool)
+    launch(&matches, name, tool_arguments).map(Command::Tool)
 }
 
 fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<Launch, Refusal> {
@@ -125,12 +125,12 @@ fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<
     })
 }
 
-fn definition() -> Command {
+fn definition() -> clap::Command {
     let option = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).value_parser(value_parser!(OsString)).help(help)
     };
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
-    Command::new("capwrap")
+    clap::Command::new("capwrap")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Run a tool with exactly the Linux capabilities that its policy grants")
         .no_binary_name(true)

@@ -1,6 +1,6 @@
 //! Step 3: the policy, found by the tool's name and nothing else.
 
-use crate::launch::saving::{self, Stamp, Watch};
+use crate::launch::write_in_progress::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
 use capwrap_core::paths;
 use capwrap_core::policy::{MAX_BYTES, Policy};
@@ -30,14 +30,14 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     let sha256 = hex::encode(&Sha256::digest(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
     let policy = Policy::read(&text)
-        .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).perhaps_mended_by(error.hint))?;
+        .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).with_hint_if_any(error.hint))?;
     Ok(PolicyFile { path, policy, sha256 })
 }
 
 /// The text of the file, once nobody is about to write more of it.
 fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
     let mut watch = Watch::default();
-    for _ in 0..saving::LOOKS {
+    for _ in 0..write_in_progress::RETRIES {
         let mut opened = trusted_path::open(path, 0).map_err(|fault| unusable(name, path, &fault))?;
         let before = Stamp::of(&opened.status);
         // One byte more than is allowed tells a file that is too large.
@@ -53,7 +53,7 @@ fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
             }
             return Ok(text);
         }
-        std::thread::sleep(saving::BETWEEN_LOOKS);
+        std::thread::sleep(write_in_progress::BETWEEN_RETRIES);
     }
     Err(Refusal::new(format!("{} is being written", path.display())).with_hint("run it again once it is saved"))
 }
@@ -63,7 +63,7 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
         return missing(name);
     }
     Refusal::new(format!("cannot trust policy {}: {}", path.display(), fault.describe(path)))
-        .perhaps_mended_by(fault.hint())
+        .with_hint_if_any(fault.hint())
 }
 
 /// A shipped policy is named with the command that puts it in force. Looking is enough: what lies

@@ -60,7 +60,7 @@ fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
             Err(fault) => {
                 return Err(Refusal::new(format!("cannot run {}: {}", path.display(), fault.describe(path)))
                     .with_status(NOT_EXECUTABLE)
-                    .perhaps_mended_by(fault.hint()));
+                    .with_hint_if_any(fault.hint()));
             }
         }
     }

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Gives up every capability and becomes the advisor. Root keeps its own: root asked.
-pub fn hand_over(words: &[OsString]) -> Result<Infallible, Refusal> {
+pub fn become_advisor(words: &[OsString]) -> Result<Infallible, Refusal> {
     let path = Path::new(paths::PREFIX).join(paths::ADVISOR);
     let advisor = trusted_path::open(&path, 0).map_err(|fault| {
         Refusal::new(format!("cannot start {}: {}", path.display(), fault.describe(&path)))

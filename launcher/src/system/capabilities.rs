@@ -79,7 +79,7 @@ fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
 ///
 /// # Errors
 /// A set that the kernel says is another: before 5.8 capset(2) takes unknown bits and forgets them.
-pub fn hand_over(handed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
+pub fn raise_exactly(handed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
     let set = theirs(handed)?;
     caps::clear(None, CapSet::Ambient).or_refuse(|| "clear the ambient set")?;
     caps::set(None, CapSet::Inheritable, &set).or_refuse(|| format!("make {handed} inheritable"))?;
@@ -100,7 +100,7 @@ pub fn hand_over(handed: CapabilitySet, in_ambient: bool, last: u8) -> Result<()
 
 /// Gives up everything, as before starting the advisor.
 pub fn give_up_all(last: u8) -> Result<(), Refusal> {
-    hand_over(CapabilitySet::EMPTY, true, last)
+    raise_exactly(CapabilitySet::EMPTY, true, last)
 }
 
 fn theirs(set: CapabilitySet) -> Result<CapsHashSet, Refusal> {

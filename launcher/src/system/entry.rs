@@ -4,7 +4,7 @@
 //! `/proc/self/maps`, and ignore SIGPIPE for whatever is executed later. None of that is wanted
 //! here: the first call is the launcher's own, and each of its failures is a refusal.
 
-use super::last_words::OrExit;
+use super::abort_handlers::OrExit;
 
 #[global_allocator]
 static ALLOCATOR: OrExit = OrExit;

@@ -1,12 +1,12 @@
 //! The boundary to the kernel. Every `unsafe` of the launcher is below here.
 
+pub mod abort_handlers;
 pub mod attribute;
 pub mod capabilities;
 pub mod descriptors;
 mod entry;
 pub mod exec;
 pub mod files;
-pub mod last_words;
 pub mod limits;
 pub mod perf;
 pub mod personality;

@@ -42,11 +42,10 @@ pub fn try_uprobe(pmu_type: u32) -> Result<(), Error> {
         uprobe_path: 0,
         probe_offset: 0,
     };
-    let (own_process, any_cpu, no_group, flags) = (0, -1, -1, CLOSE_ON_EXEC);
+    let (hardening, any_cpu, no_group, flags) = (0, -1, -1, CLOSE_ON_EXEC);
     // SAFETY: the kernel reads `size` bytes of `attributes`, which is that long and outlives the call.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_perf_event_open, &raw const attributes, own_process, any_cpu, no_group, flags)
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_perf_event_open, &raw const attributes, hardening, any_cpu, no_group, flags) };
     Errno::result(answer).map(|descriptor| {
         // SAFETY: the call has just made this descriptor, and nobody else knows of it.
         drop(unsafe { OwnedFd::from_raw_fd(descriptor as i32) });

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// How long a file that was last written in place must have been left alone.
 const STILL: Duration = Duration::from_secs(1);
 /// How long to wait between two looks.
-pub const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+pub const BETWEEN_RETRIES: Duration = Duration::from_millis(50);
 /// Looks before whoever writes without end has had their chance: ten seconds.
-pub const LOOKS: usize = 200;
+pub const RETRIES: usize = 200;
 
 /// What of a file is never the same after a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Step 1: the process itself, before anything that the caller chose is looked at.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, descriptors, last_words, personality};
+use crate::system::{abort_handlers, capabilities, descriptors, personality};
 
 /// Refuses an empty argument vector, opens missing standard descriptors, clears the effective set, and is as every
 /// process is that nobody told to be otherwise.
 pub fn secure() -> Result<(), Refusal> {
-    last_words::end_panics_in_refusals();
+    abort_handlers::end_panics_in_refusals();
     descriptors::open_missing_standard().or_refuse(|| "open a standard descriptor that was closed")?;
     capabilities::clear_effective()?;
     personality::make_plain().or_refuse(|| "make the personality plain")?;
