@@ -83,7 +83,7 @@ fn none_is_a_way_to_other_programs_with_capabilities_unless_its_summary_says_so(
         let name = file.file_stem().unwrap().to_str().unwrap();
         let policy = policy(name);
         let closed = policy.exec.children == Children::None || policy.exec.deliver == Delivery::Inheritable;
-        assert!(closed || policy.summary.contains("hands over the capability as such"), "{name}");
+        assert!(closed || policy.summary.contains("grants the capability as such"), "{name}");
     }
 }
 

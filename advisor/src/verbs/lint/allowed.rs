@@ -95,7 +95,7 @@ mod tests {
     fn a_comment_with_a_reason_makes_a_note_of_a_warning() {
         assert_eq!(linted("", "s"), [(Severity::Warning, "amounts-to-root")]);
         assert_eq!(linted("# lint: allow amounts-to-root: it is", "s"), [(Severity::Note, "amounts-to-root")]);
-        assert_eq!(linted("", "hands it over as such"), [(Severity::Note, "amounts-to-root")]);
+        assert_eq!(linted("", "grants it as such"), [(Severity::Note, "amounts-to-root")]);
     }
 
     #[test]

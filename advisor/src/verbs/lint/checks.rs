@@ -82,14 +82,14 @@ fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
         format!("{root} amounts to root: {}", capability_risk::of(first).escalation)
     };
     Some(Found::warning("amounts-to-root", span, message).help(
-        "whoever can make the tool use it as they like is root: say so in the summary (\"hands over … as such\"), \
+        "whoever can make the tool use it as they like is root: say so in the summary (\"grants … as such\"), \
          or why nobody can: # lint: allow amounts-to-root: REASON",
     ))
 }
 
 fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
-    let hands_over = !policy.grantable().union(policy.optional()).is_empty();
-    if !hands_over || policy.exec.deliver == Delivery::Inheritable {
+    let grants_any = !policy.grantable().union(policy.optional()).is_empty();
+    if !grants_any || policy.exec.deliver == Delivery::Inheritable {
         return None;
     }
     let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -104,9 +104,9 @@ fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
         format!("{tool} can be made to start programs or run its caller's code, with the capabilities: {}", escape.how);
     let span = places.span(&[Step::Key("tool"), Step::Key("path")]);
     let help = if escape.within {
-        "deliver = \"inheritable\" does not help either where the tool itself runs the code: say in the summary that the capability is handed over as such"
+        "deliver = \"inheritable\" does not help either where the tool itself runs the code: say in the summary that the policy grants the capability as such"
     } else {
-        "children = \"none\" or deliver = \"inheritable\" in [exec], or say in the summary that the capability is handed over as such"
+        "children = \"none\" or deliver = \"inheritable\" in [exec], or say in the summary that the policy grants the capability as such"
     };
     Some(Found::warning("starts-programs", span, message).help(help))
 }

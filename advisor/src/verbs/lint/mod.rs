@@ -33,7 +33,7 @@ use std::process::ExitCode;
 #[command(after_help = "\
 A comment `# lint: allow CODE: REASON` in the file turns the warnings of that
 code into notes, which change no exit code. Where a policy's summary says that
-it hands over the capability `as such`, that allows amounts-to-root and
+it grants the capability `as such`, that allows amounts-to-root and
 starts-programs.")]
 pub struct Lint {
     /// Policy files, or policies by name; - reads standard input; without any, the policies in force
