@@ -28,7 +28,7 @@ pub struct Shortfall {
 impl Shortfall {
     /// These capabilities are not held, for this cause. The launcher's own needs are told apart.
     pub fn new(cause: Cause, lacking: CapabilitySet, name: &str, decision: &Decision<'_>, facts: &Facts) -> Self {
-        let is_own = |one: &&Borrowed| lacking.contains(one.capability) && !decision.handed.contains(one.capability);
+        let is_own = |one: &&Borrowed| lacking.contains(one.capability) && !decision.passed.contains(one.capability);
         let own = decision.borrowed.iter().filter(is_own);
         let own: String =
             own.map(|one| format!("; capwrap itself takes {}: it {}", one.capability, one.purpose)).collect();
@@ -106,7 +106,7 @@ impl Explanation<'_> {
     pub fn granted(&self) -> Vec<Reason> {
         let holding = self.decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
         let mut reasons: Vec<Reason> = holding
-            .map(|weighed| self.reason(weighed.grant.caps.intersection(self.decision.handed), weighed))
+            .map(|weighed| self.reason(weighed.grant.caps.intersection(self.decision.passed), weighed))
             .collect();
         if let Some(optional) = &self.policy.optional {
             let why = optional.why.as_deref().map(printable::text);
@@ -123,12 +123,12 @@ impl Explanation<'_> {
         let failed = self.decision.grants.iter().filter(|weighed| weighed.outcome != Outcome::Holds);
         let mut reasons: Vec<Reason> = failed
             .filter(|weighed| self.undecided(weighed).is_empty())
-            .map(|weighed| self.reason(weighed.grant.caps.without(self.decision.handed), weighed))
+            .map(|weighed| self.reason(weighed.grant.caps.without(self.decision.passed), weighed))
             .collect();
         let met = vec![Met::fact("dropped by the caller with --drop")];
         reasons.push(Reason { capabilities: self.decision.dropped, line: None, met, why: None });
         if let Some(optional) = &self.policy.optional {
-            let left = optional.caps.without(self.decision.handed).without(self.decision.dropped);
+            let left = optional.caps.without(self.decision.passed).without(self.decision.dropped);
             let why = optional.why.as_deref().map(printable::text);
             let met = vec![Met::fact("not asked for with --add")];
             reasons.push(Reason { capabilities: left, line: Some(optional.line), met, why });
@@ -146,7 +146,7 @@ impl Explanation<'_> {
             let met = conditions.map(|one| Met { condition: Some(shown(one)), fact: None }).collect();
             let why = weighed.grant.why.as_deref().map(printable::text);
             // What the grant would give, of what the caller did not shed.
-            let more = weighed.grant.caps.without(self.decision.handed).without(self.dropped);
+            let more = weighed.grant.caps.without(self.decision.passed).without(self.dropped);
             Reason { capabilities: more, line: Some(weighed.grant.line), met, why }
         });
         let grants = grants.filter(|reason| !reason.met.is_empty());

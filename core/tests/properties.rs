@@ -120,11 +120,11 @@ proptest! {
         let request = Request { mode: mode.map(str::to_owned), drop, add };
         decided(&text(&grants, optional), &facts, &words, &request, |decision| {
             let named = grants.iter().fold(add, |all, grant| all.union(grant.caps));
-            prop_assert!(decision.handed.is_subset(named));
+            prop_assert!(decision.passed.is_subset(named));
             // And it is just what the grants that hold name, and what was added, without what was dropped.
             let hold = decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
             let granted = hold.fold(add, |all, weighed| all.union(weighed.grant.caps));
-            prop_assert_eq!(decision.handed, granted.without(drop));
+            prop_assert_eq!(decision.passed, granted.without(drop));
             Ok(())
         })?;
     }
@@ -134,13 +134,13 @@ proptest! {
         (grants, optional, facts, words, mode) in any_case(), some in any_set(), others in any_set(),
     ) {
         let text = text(&grants, optional);
-        let handed = |drop| {
+        let passed = |drop| {
             let request = Request { mode: mode.map(str::to_owned), drop, add: optional };
-            decided(&text, &facts, &words, &request, |decision| decision.handed)
+            decided(&text, &facts, &words, &request, |decision| decision.passed)
         };
-        prop_assert!(handed(some.union(others)).is_subset(handed(some)));
-        prop_assert_eq!(handed(some.union(others)), handed(some).without(others));
-        prop_assert!(handed(some).intersection(some).is_empty());
+        prop_assert!(passed(some.union(others)).is_subset(passed(some)));
+        prop_assert_eq!(passed(some.union(others)), passed(some).without(others));
+        prop_assert!(passed(some).intersection(some).is_empty());
     }
 
     #[test]
@@ -148,12 +148,12 @@ proptest! {
         (mut grants, optional, facts, words, mode) in any_case(), more in any_grant(), false_one in select(FALSE.to_vec()), at: prop::sample::Index,
     ) {
         let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
-        let handed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.handed);
-        let before = handed(&grants);
+        let passed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.passed);
+        let before = passed(&grants);
         let key = false_one.split(' ').next().unwrap_or_default();
         let when = more.when.into_iter().filter(|own| !own.starts_with(key)).chain([false_one]).collect();
         grants.insert(at.index(grants.len() + 1), Grant { when, ..more });
-        prop_assert_eq!(handed(&grants), before);
+        prop_assert_eq!(passed(&grants), before);
     }
 
     #[test]
@@ -163,13 +163,13 @@ proptest! {
         prop_assume!(!grants.is_empty());
         // A condition on arguments is what a mode's name stands in for, and is nothing without the name.
         let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
-        let handed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.handed);
-        let before = handed(&grants);
+        let passed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.passed);
+        let before = passed(&grants);
         let narrowed = at.index(grants.len());
         let key = condition.split(' ').next();
         prop_assume!(grants[narrowed].when.iter().all(|own| own.split(' ').next() != key));
         grants[narrowed].when.push(condition);
-        prop_assert!(handed(&grants).is_subset(before));
+        prop_assert!(passed(&grants).is_subset(before));
     }
 
     #[test]

@@ -58,8 +58,8 @@ fn decided<'p>(policy: &'p Policy, facts: &Facts, arguments: &str, mode: Option<
 
 #[track_caller]
 fn grants(name: &str, facts: &Facts, arguments: &str, expected: &str) {
-    let handed = decided(&policy(name), facts, arguments, None).handed;
-    assert_eq!(handed, CapabilitySet::parse(expected).unwrap(), "{name} {arguments} on {}: {handed}", facts.kernel);
+    let passed = decided(&policy(name), facts, arguments, None).passed;
+    assert_eq!(passed, CapabilitySet::parse(expected).unwrap(), "{name} {arguments} on {}: {passed}", facts.kernel);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn every_row_of_ecaptures_table_is_granted_with_its_corrections() {
         grants("ecapture", &new(), arguments, with_bpf);
         grants("ecapture", &rhel_8(), arguments, with_bpf);
         grants("ecapture", &old(), arguments, without_bpf);
-        let by_name = decided(&policy("ecapture"), &new(), "tls", Some(mode)).handed;
-        let by_arguments = decided(&policy("ecapture"), &new(), &format!("tls -m {mode}"), None).handed;
+        let by_name = decided(&policy("ecapture"), &new(), "tls", Some(mode)).passed;
+        let by_arguments = decided(&policy("ecapture"), &new(), &format!("tls -m {mode}"), None).passed;
         assert_eq!(by_name, by_arguments, "{mode}");
     }
 }
@@ -124,7 +124,7 @@ fn ecaptures_locked_memory_is_preset_with_a_capability_that_it_never_gets() {
     let facts = Facts { hard_limits: vec![(memlock, Limit(8 << 20))], ..new() };
     let decision = decided(&policy, &facts, "tls", None);
     assert!(decision.borrowed_set().contains(Capability::SYS_RESOURCE));
-    assert!(!decision.handed.contains(Capability::SYS_RESOURCE));
+    assert!(!decision.passed.contains(Capability::SYS_RESOURCE));
     assert!(needed_by_launcher(&policy).contains(Capability::SYS_RESOURCE));
 }
 
@@ -139,7 +139,7 @@ fn tracees_base_ebpf_and_event_sets_are_granted() {
     grants("tracee", &old(), "", &with("sys_admin"));
     grants("tracee", &open, "--events net_packet_dns", &with("bpf,perfmon,net_admin"));
     grants("tracee", &open, "-e execve", &with("bpf,perfmon"));
-    let network = decided(&policy("tracee"), &open, "", Some("network")).handed;
+    let network = decided(&policy("tracee"), &open, "", Some("network")).passed;
     assert_eq!(network, CapabilitySet::parse(&with("bpf,perfmon,net_admin")).unwrap());
 }
 
@@ -149,8 +149,8 @@ fn what_tracees_capabilities_add_gave_can_be_added_and_drop_takes_away() {
     let facts = machine("6.1.0", "cap_checkpoint_restore", 1);
     let set = |list| CapabilitySet::parse(list).unwrap();
     let request = Request { add: set("sys_admin,net_admin"), drop: set("syslog"), mode: None };
-    let handed = decide(&policy, &facts, &[], &request).unwrap().handed;
-    assert_eq!(handed, set("ipc_lock,sys_resource,dac_override,sys_ptrace,bpf,perfmon,sys_admin,net_admin"));
+    let passed = decide(&policy, &facts, &[], &request).unwrap().passed;
+    assert_eq!(passed, set("ipc_lock,sys_resource,dac_override,sys_ptrace,bpf,perfmon,sys_admin,net_admin"));
     let beyond = Request { add: set("sys_module"), ..Request::default() };
     assert!(decide(&policy, &facts, &[], &beyond).is_err());
 }

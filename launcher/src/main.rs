@@ -61,7 +61,7 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
     let facts = machine::facts(policy, who)?;
     let decision = decision(launch, &file, &facts)?;
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
-    let tool = tool::check(policy, who, decision.handed)?;
+    let tool = tool::check(policy, who, decision.passed)?;
     record::launch(Event::Launch, &Subject { who, launch, file: &file, decision: &decision, tool: &tool })?;
     let prepared = sanitise::surroundings(policy, who, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
@@ -82,7 +82,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infall
     }
     let facts = machine::facts(&file.policy, who)?;
     let decision = decision(launch, file, &facts)?;
-    let tool = tool::check(&file.policy, who, decision.handed)?;
+    let tool = tool::check(&file.policy, who, decision.passed)?;
     record::launch(Event::Bypass, &Subject { who, launch, file, decision: &decision, tool: &tool })?;
     let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
     print_error(&warning, None);
@@ -97,7 +97,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let decision = decision(launch, &file, &facts)?;
     let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
     let ground = caller::authorised(who, &file, launch);
-    let tool = tool::check(&file.policy, who, decision.handed);
+    let tool = tool::check(&file.policy, who, decision.passed);
     let said =
         |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
     let mut context = vec![

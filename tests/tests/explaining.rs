@@ -105,9 +105,9 @@ fn json_here_says_what_the_launcher_says() {
     for arguments in [&[][..], &["-w", "-"]] {
         let told = json(capwrap(&[&["explain", "--json", "--add", "kill", &policy.name], arguments].concat()));
         let said = capwrap(&[&["--add", "kill", &policy.name], arguments].concat()).run().witness();
-        let handed: Vec<&str> = told["handed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
-        assert_eq!(mask(&handed.join(",")), said.sets()[2], "{told}");
-        assert_eq!((&told["schema"], &told["would_run"], &told["machine"]), (&1.into(), &true.into(), &"this".into()));
+        let passed: Vec<&str> = told["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        assert_eq!(mask(&passed.join(",")), said.sets()[2], "{told}");
+        assert_eq!((&told["schema"], &told["would_run"], &told["machine"]), (&2.into(), &true.into(), &"this".into()));
         let bpf = told["granted"].as_array().unwrap().iter().find(|one| one["capabilities"][0] == "cap_bpf").unwrap();
         assert_eq!(bpf["conditions"][0]["condition"], "kernel_has cap_bpf");
         assert_eq!(bpf["conditions"][0]["fact"], "the kernel knows cap_bpf");
@@ -121,12 +121,12 @@ fn json_here_says_what_the_launcher_says() {
 #[test]
 fn an_older_kernel_is_granted_what_it_was_written_for() {
     let policy = policy();
-    let handed = |kernel: &str| {
+    let passed = |kernel: &str| {
         let told = json(capwrap(&["explain", "--kernel", kernel, "--json", &policy.name]));
-        told["handed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        told["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(handed("5.4"), ["cap_net_raw", "cap_sys_admin"]);
-    assert_eq!(handed("5.8"), ["cap_net_raw", "cap_bpf"]);
+    assert_eq!(passed("5.4"), ["cap_net_raw", "cap_sys_admin"]);
+    assert_eq!(passed("5.8"), ["cap_net_raw", "cap_bpf"]);
     let page = capwrap(&["explain", "--kernel", "5.4", &policy.name]).run().stdout;
     for words in ["last capability is cap_audit_read", "hangs on sysctl kernel.dmesg_restrict >=0", "not known"] {
         assert!(page.contains(words), "{page}");
@@ -139,7 +139,7 @@ fn a_backported_capability_is_known_where_the_file_says_so() {
     let facts = File::new("rhel8.toml", "kernel = \"4.18.0-553.el8\"\nlast_capability = 39\n");
     let told = json(capwrap(&["explain", "--json", "--facts", &facts.0, &policy.name]));
     assert_eq!(told["last_capability"], "cap_bpf");
-    assert_eq!(told["handed"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
+    assert_eq!(told["passed"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_fleet_is_told_one_machine_after_the_other_and_one_that_lacks_something_fail
     let machines: Vec<bool> =
         told["machines"].as_array().unwrap().iter().map(|one| one["would_run"].as_bool().unwrap()).collect();
     assert_eq!(machines, [true, false]);
-    assert_eq!(told["schema"], 1);
+    assert_eq!(told["schema"], 2);
 }
 
 #[test]

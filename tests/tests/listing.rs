@@ -40,10 +40,10 @@ fn json_tells_what_a_launch_is_handed() {
     );
     let run = capwrap(&["list", "--json"]).run();
     let object: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((&object["schema"], &object["caller"]["name"]), (&1.into(), &MEMBER.into()));
+    assert_eq!((&object["schema"], &object["caller"]["name"]), (&2.into(), &MEMBER.into()));
     let tool = object["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == policy.name.as_str()).unwrap();
     assert_eq!(tool["path"], WITNESS);
-    assert_eq!(tool["ground"], "group capwrap");
+    assert_eq!(tool["allowed_by"], "group capwrap");
     assert_eq!(tool["always"], serde_json::json!(["cap_net_raw"]));
     assert_eq!(tool["grants"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
     assert_eq!(tool["optional"], serde_json::json!(["cap_kill"]));

@@ -12,7 +12,7 @@ fn verify(arguments: &[&str]) -> Run {
 /// The lines of the first subject, by name and judgement.
 fn lines(run: &Run) -> Vec<(String, String, String)> {
     let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
-    assert_eq!(object["schema"], 1);
+    assert_eq!(object["schema"], 2);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let lines = object["subjects"][0]["lines"].as_array().unwrap().iter();
     lines

@@ -305,7 +305,7 @@ caps = ["cap_kill"]
         let holding: Vec<usize> =
             places.filter(|(_, grant)| grant.outcome == Outcome::Holds).map(|(place, _)| place).collect();
         propose(&Proposal {
-            policy: Some(InForce { text, granted: decision.handed, holding: &holding }),
+            policy: Some(InForce { text, granted: decision.passed, holding: &holding }),
             tool: TOOL,
             needs,
             proven: set(proven),

@@ -32,7 +32,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Decision<'p> {
     /// What the tool gets. Never more than grants and `--add` name, less what `--drop` names.
-    pub handed: CapabilitySet,
+    pub passed: CapabilitySet,
     /// What the launcher uses itself and hands to nobody.
     pub borrowed: Vec<Borrowed>,
     /// What keeps uid 0 from gaining more at exec.
@@ -165,10 +165,10 @@ pub fn decide<'p>(
         .iter()
         .filter(|weighed| weighed.outcome == Outcome::Holds)
         .fold(request.add, |set, weighed| set.union(weighed.grant.caps));
-    let handed = granted.without(request.drop);
-    let root = confine_root(facts, handed);
+    let passed = granted.without(request.drop);
+    let root = confine_root(facts, passed);
     Ok(Decision {
-        handed,
+        passed,
         borrowed: borrow(policy, facts, root),
         root,
         grants,
@@ -246,8 +246,8 @@ pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
         .collect()
 }
 
-fn confine_root(facts: &Facts, handed: CapabilitySet) -> RootConfinement {
-    if facts.uid0 && !facts.root_is_confined && !facts.bounding.is_subset(handed) {
+fn confine_root(facts: &Facts, passed: CapabilitySet) -> RootConfinement {
+    if facts.uid0 && !facts.root_is_confined && !facts.bounding.is_subset(passed) {
         RootConfinement::LockNoRoot
     } else {
         RootConfinement::NotNeeded
@@ -317,9 +317,9 @@ mod tests {
         Facts { kernel: KernelVersion { major: 6, minor: 1, patch: 0 }, last_capability: 40, ..Facts::default() }
     }
 
-    fn handed(policy: &Policy, facts: &Facts, arguments: &[&str]) -> String {
+    fn passed(policy: &Policy, facts: &Facts, arguments: &[&str]) -> String {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        decide(policy, facts, &arguments, &Request::default()).unwrap().handed.to_string()
+        decide(policy, facts, &arguments, &Request::default()).unwrap().passed.to_string()
     }
 
     fn set(list: &str) -> CapabilitySet {
@@ -332,7 +332,7 @@ mod tests {
             "[[grant]]\ncaps = \"chown\"\n[[grant]]\ncaps = [\"chown\", \"kill\"]\nwhen = { kernel = \">=5\" }\n\
              [[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel = \"<5\" }\n",
         );
-        assert_eq!(handed(&policy, &facts(), &[]), "cap_chown,cap_kill");
+        assert_eq!(passed(&policy, &facts(), &[]), "cap_chown,cap_kill");
     }
 
     #[test]
@@ -352,13 +352,13 @@ mod tests {
         let policy = policy(
             "[[grant]]\ncaps = \"kill\"\nwhen = { kernel = [\"<5\", \">=6\"], kernel_has = [\"bpf\", \"syslog\"], subcommand = \"run\", arg = [\"-a\", \"-b\"], uid0 = false }\n",
         );
-        assert_eq!(handed(&policy, &facts(), &["run", "-b"]), "cap_kill");
+        assert_eq!(passed(&policy, &facts(), &["run", "-b"]), "cap_kill");
         for arguments in [&["run"][..], &["-b"], &["stop", "-b"], &["run", "-bb"]] {
-            assert_eq!(handed(&policy, &facts(), arguments), "none", "{arguments:?}");
+            assert_eq!(passed(&policy, &facts(), arguments), "none", "{arguments:?}");
         }
-        assert_eq!(handed(&policy, &Facts { uid0: true, ..facts() }, &["run", "-b"]), "none");
+        assert_eq!(passed(&policy, &Facts { uid0: true, ..facts() }, &["run", "-b"]), "none");
         let older = Facts { kernel: KernelVersion { major: 5, minor: 10, patch: 0 }, ..facts() };
-        assert_eq!(handed(&policy, &older, &["run", "-b"]), "none");
+        assert_eq!(passed(&policy, &older, &["run", "-b"]), "none");
     }
 
     #[test]
@@ -368,8 +368,8 @@ mod tests {
         );
         let rhel_8 =
             Facts { kernel: KernelVersion { major: 4, minor: 18, patch: 0 }, last_capability: 39, ..Facts::default() };
-        assert_eq!(handed(&policy, &rhel_8, &[]), "cap_bpf");
-        assert_eq!(handed(&policy, &Facts { last_capability: 37, ..rhel_8 }, &[]), "cap_sys_admin");
+        assert_eq!(passed(&policy, &rhel_8, &[]), "cap_bpf");
+        assert_eq!(passed(&policy, &Facts { last_capability: 37, ..rhel_8 }, &[]), "cap_sys_admin");
     }
 
     #[test]
@@ -377,11 +377,11 @@ mod tests {
         let policy = policy(
             "[[grant]]\ncaps = \"kill\"\nwhen = { sysctl = { \"kernel.x\" = \"!=7\" } }\n[[grant]]\ncaps = \"chown\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n",
         );
-        assert_eq!(handed(&policy, &facts(), &[]), "none");
+        assert_eq!(passed(&policy, &facts(), &[]), "none");
         let mut known = facts();
         known.sysctls.insert("kernel.x".into(), Some("3\n".into()));
         known.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: true, because: String::new() });
-        assert_eq!(handed(&policy, &known, &[]), "cap_chown,cap_kill");
+        assert_eq!(passed(&policy, &known, &[]), "cap_chown,cap_kill");
     }
 
     #[test]
@@ -395,7 +395,7 @@ mod tests {
         let with = |mode: Option<&str>, arguments: &[&str]| {
             let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
             let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
-            decide(&policy, &facts(), &arguments, &request).map(|decision| decision.handed.to_string())
+            decide(&policy, &facts(), &arguments, &request).map(|decision| decision.passed.to_string())
         };
         assert_eq!(with(None, &[]).unwrap(), "cap_kill,cap_setgid");
         assert_eq!(with(None, &["-a"]).unwrap(), "cap_chown,cap_kill,cap_setgid");
@@ -409,7 +409,7 @@ mod tests {
         let policy = policy("[[grant]]\ncaps = [\"kill\", \"chown\"]\n[optional]\ncaps = \"syslog\"\n");
         let with = |drop: &str, add: &str| {
             let request = Request { mode: None, drop: set(drop), add: set(add) };
-            decide(&policy, &facts(), &[], &request).map(|decision| decision.handed)
+            decide(&policy, &facts(), &[], &request).map(|decision| decision.passed)
         };
         assert_eq!(with("", "syslog").unwrap(), set("kill,chown,syslog"));
         assert_eq!(with("syslog,kill,bpf", "syslog").unwrap(), set("chown"));
@@ -427,7 +427,7 @@ mod tests {
             let facts = Facts { hard_limits: vec![(memlock, Limit(hard))], ..facts() };
             let decision = decide(&policy, &facts, &[], &Request::default()).unwrap();
             assert_eq!(!decision.borrowed_set().is_empty(), borrows, "{hard}");
-            assert!(decision.handed.is_empty());
+            assert!(decision.passed.is_empty());
         }
     }
 

@@ -31,7 +31,7 @@ pub fn shortfalls(
 ) -> Result<Vec<Shortfall>, Refusal> {
     let permitted = capabilities::held()?.permitted;
     let mut lacks: Vec<(Cause, CapabilitySet)> = Vec::new();
-    for needed in [decision.handed, decision.borrowed_set()] {
+    for needed in [decision.passed, decision.borrowed_set()] {
         for capability in needed.without(permitted).iter() {
             let cause = cause(capability, facts)?;
             match lacks.iter_mut().find(|(known, _)| *known == cause) {
@@ -44,7 +44,7 @@ pub fn shortfalls(
         lacks.into_iter().map(|(cause, set)| Shortfall::new(cause, set, name, decision, facts)).collect();
     let bits = prctl::securebits().or_refuse(|| "read the securebits")?;
     if policy.exec.deliver == Delivery::Ambient
-        && !decision.handed.is_empty()
+        && !decision.passed.is_empty()
         && bits & prctl::NO_CAP_AMBIENT_RAISE != 0
     {
         shortfalls.push(Shortfall {

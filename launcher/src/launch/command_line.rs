@@ -60,7 +60,7 @@ Verbs:
   enable [NAME]     put a shipped policy in force (root)
   disable NAME      put it out of force (root)
   list              the tools that you may run
-  explain TOOL      what it would be handed and why, here or on another machine
+  explain TOOL      what it would be passed and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy
   trace [CMD]       show capability checks as they happen
   merge FILE…       join what was learned in several runs

@@ -9,5 +9,5 @@ use capwrap_core::policy::{Delivery, Policy};
 /// Permitted and inheritable equal to the decision, ambient too where that is the delivery;
 /// everything borrowed is gone.
 pub fn exactly(policy: &Policy, decision: &Decision<'_>, facts: &Facts) -> Result<(), Refusal> {
-    capabilities::raise_exactly(decision.handed, policy.exec.deliver == Delivery::Ambient, facts.last_capability)
+    capabilities::raise_exactly(decision.passed, policy.exec.deliver == Delivery::Ambient, facts.last_capability)
 }

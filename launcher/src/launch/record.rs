@@ -62,10 +62,10 @@ impl Subject<'_> {
     fn fields(&self, event: Event) -> Vec<(&'static str, String)> {
         let Self { who, launch, file, decision, tool } = self;
         let mut fields = about(who, launch);
-        let handed = if event == Event::Bypass { "all".to_owned() } else { decision.handed.to_string() };
+        let passed = if event == Event::Bypass { "all".to_owned() } else { decision.passed.to_string() };
         fields.extend([
             ("tool", tool.path.display().to_string()),
-            ("capabilities", handed),
+            ("capabilities", passed),
             ("delivery", file.policy.exec.deliver.to_string()),
             ("policy", file.path.display().to_string()),
             ("policy_sha256", file.sha256.clone()),

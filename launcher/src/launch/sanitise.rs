@@ -36,7 +36,7 @@ pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &Che
 pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared: &Prepared) -> Result<(), Refusal> {
     preset_limits(policy, facts)?;
     if policy.exec.bounding == Bounding::Drop {
-        reduce_bounding_set(decision.handed, facts.last_capability)?;
+        reduce_bounding_set(decision.passed, facts.last_capability)?;
     }
     if decision.root == RootConfinement::LockNoRoot {
         confine_root()?;

@@ -34,7 +34,7 @@ pub struct CheckedTool {
 }
 
 /// Opens and checks the tool that the policy names. `handed` is what it is to get.
-pub fn check(policy: &Policy, who: &Identified, handed: CapabilitySet) -> Result<CheckedTool, Refusal> {
+pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result<CheckedTool, Refusal> {
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
         Refusal::new(format!("the policy's owner {} is not in the local user file", rules.owner))
@@ -43,7 +43,7 @@ pub fn check(policy: &Policy, who: &Identified, handed: CapabilitySet) -> Result
     let (path, opened) = open_first(rules, owner)?;
     let found = Candidate { path, opened: &opened, rules };
     found.looser_than_the_policy(who)?;
-    found.gains_on_its_own(policy.exec.deliver, handed)?;
+    found.gains_on_its_own(policy.exec.deliver, passed)?;
     found.on_a_mount_without_rights()?;
     found.executable_by_caller()?;
     let is_script = found.script()?;
@@ -109,7 +109,7 @@ impl Candidate<'_> {
     /// A file that is setuid, setgid or carries capabilities clears the ambient set at exec
     /// (capabilities(7)). With inheritable delivery its capabilities must be exactly those that
     /// let the decision through.
-    fn gains_on_its_own(&self, deliver: Delivery, handed: CapabilitySet) -> Result<(), Refusal> {
+    fn gains_on_its_own(&self, deliver: Delivery, passed: CapabilitySet) -> Result<(), Refusal> {
         if Mode::from_bits_truncate(self.mode()).intersects(Mode::S_ISUID | Mode::S_ISGID) {
             return Err(self
                 .refuse(format!(
@@ -126,11 +126,11 @@ impl Candidate<'_> {
                 .refuse("it carries file capabilities, and so would not get what is handed over")
                 .with_hint(format!("setcap -r {}", self.path.display()))),
             (Delivery::Inheritable, bytes) => {
-                let mark = format!("setcap '{handed}=ei' {}", self.path.display());
+                let mark = format!("setcap '{passed}=ei' {}", self.path.display());
                 let attribute =
                     bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|error| self.refuse(error))?;
                 match attribute.map(|attribute| attribute.capabilities) {
-                    Some(file) if file.effective && file.permitted.is_empty() && handed.is_subset(file.inheritable) => {
+                    Some(file) if file.effective && file.permitted.is_empty() && passed.is_subset(file.inheritable) => {
                         Ok(())
                     }
                     Some(_) => {

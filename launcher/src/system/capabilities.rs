@@ -79,21 +79,21 @@ fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
 ///
 /// # Errors
 /// A set that the kernel says is another: before 5.8 capset(2) takes unknown bits and forgets them.
-pub fn raise_exactly(handed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
-    let set = theirs(handed)?;
+pub fn raise_exactly(passed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
+    let set = theirs(passed)?;
     caps::clear(None, CapSet::Ambient).or_refuse(|| "clear the ambient set")?;
-    caps::set(None, CapSet::Inheritable, &set).or_refuse(|| format!("make {handed} inheritable"))?;
-    caps::set(None, CapSet::Permitted, &set).or_refuse(|| format!("give up all but {handed}"))?;
+    caps::set(None, CapSet::Inheritable, &set).or_refuse(|| format!("make {passed} inheritable"))?;
+    caps::set(None, CapSet::Permitted, &set).or_refuse(|| format!("give up all but {passed}"))?;
     if in_ambient {
-        for capability in handed.iter() {
+        for capability in passed.iter() {
             caps::raise(None, CapSet::Ambient, their(capability)?)
                 .or_refuse(|| format!("raise {capability} in the ambient set"))?;
         }
     }
-    let wanted = Held { permitted: handed, effective: CapabilitySet::EMPTY, inheritable: handed };
-    let wanted_ambient = if in_ambient { handed } else { CapabilitySet::EMPTY };
+    let wanted = Held { permitted: passed, effective: CapabilitySet::EMPTY, inheritable: passed };
+    let wanted_ambient = if in_ambient { passed } else { CapabilitySet::EMPTY };
     if held()? != wanted || ambient(last)? != wanted_ambient {
-        return Err(Refusal::new(format!("the kernel did not set the capabilities to {handed}, though it said so")));
+        return Err(Refusal::new(format!("the kernel did not set the capabilities to {passed}, though it said so")));
     }
     Ok(())
 }

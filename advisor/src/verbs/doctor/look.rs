@@ -204,7 +204,7 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
     let takes = |uid0| {
         let facts = launch_facts(policy, kernel, rights, uid0);
         let decision = decide(policy, &facts, &[], &Request::default()).ok();
-        decision.map_or(CapabilitySet::EMPTY, |decision| decision.handed.union(decision.borrowed_set()))
+        decision.map_or(CapabilitySet::EMPTY, |decision| decision.passed.union(decision.borrowed_set()))
     };
     Policy {
         needs: needed_by_launcher(policy),

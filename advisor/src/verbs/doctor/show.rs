@@ -8,7 +8,7 @@ use capwrap_core::text::printable;
 use serde::Serialize;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Object<'f> {
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn the_object_has_every_fact_and_all_that_works() {
         let object: serde_json::Value = serde_json::from_str(&json(&findings(&broken())).unwrap()).unwrap();
-        assert_eq!((&object["schema"], &object["all_works"]), (&1.into(), &false.into()));
+        assert_eq!((&object["schema"], &object["all_works"]), (&2.into(), &false.into()));
         let facts = object["facts"].as_array().unwrap();
         let file = facts.iter().find(|fact| fact["section"] == "launcher" && fact["name"] == "file").unwrap();
         assert_eq!((&file["judgement"], &file["hint"]), (&"problem".into(), &"sudo ./install.sh".into()));

@@ -78,7 +78,7 @@ fn shortfalls(
     cause: impl Fn(Capability) -> Option<Cause>,
 ) -> Vec<Shortfall> {
     let mut lacking: Vec<(Cause, CapabilitySet)> = Vec::new();
-    for capability in decision.handed.iter().chain(decision.borrowed_set().without(decision.handed).iter()) {
+    for capability in decision.passed.iter().chain(decision.borrowed_set().without(decision.passed).iter()) {
         let Some(cause) = cause(capability) else { continue };
         match lacking.iter_mut().find(|(known, _)| *known == cause) {
             Some((_, set)) => set.insert(capability),

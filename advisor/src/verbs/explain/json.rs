@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// What an explanation itself does not tell.
 pub struct About<'m> {
@@ -48,10 +48,10 @@ pub struct Told {
     /// The lines about the circumstances, by their labels.
     about: BTreeMap<String, String>,
     would_run: bool,
-    handed: Vec<&'static str>,
+    passed: Vec<&'static str>,
     granted: Vec<Because>,
     not_granted: Vec<Because>,
-    not_known: Vec<Because>,
+    undecided: Vec<Because>,
     borrowed: Vec<Borrowed>,
     missing: Vec<Missing>,
 }
@@ -61,7 +61,7 @@ struct Policy {
     name: String,
     path: String,
     summary: String,
-    in_force: bool,
+    enabled: bool,
 }
 
 #[derive(Serialize)]
@@ -112,7 +112,7 @@ pub fn told(explanation: &Explanation<'_>, about: &About<'_>) -> Told {
             name: explanation.name.to_owned(),
             path: printable::text(explanation.file),
             summary: printable::text(&policy.summary),
-            in_force: about.is_in_force,
+            enabled: about.is_in_force,
         },
         machine: match about.machine {
             None => Some("this".to_owned()),
@@ -124,10 +124,10 @@ pub fn told(explanation: &Explanation<'_>, about: &About<'_>) -> Told {
         mode: decision.mode.clone(),
         about: explanation.context.iter().map(|(label, text)| (label.replace(' ', "_"), text.clone())).collect(),
         would_run: about.would_run,
-        handed: names(decision.handed),
+        passed: names(decision.passed),
         granted: list(explanation.granted()),
         not_granted: list(explanation.withheld()),
-        not_known: list(explanation.unknown()),
+        undecided: list(explanation.unknown()),
         borrowed: borrowed
             .map(|one| Borrowed { capability: one.capability.name(), purpose: one.purpose.clone() })
             .collect(),

@@ -25,6 +25,6 @@ impl Granted {
         let decision = decision::decide(&found.policy, &facts, arguments, &Request::default())?;
         let weighed = decision.grants.iter().enumerate();
         let holding = weighed.filter(|(_, one)| one.outcome == Outcome::Holds).map(|(place, _)| place).collect();
-        Ok(Self { set: decision.handed, holding })
+        Ok(Self { set: decision.passed, holding })
     }
 }

@@ -31,7 +31,7 @@ pub fn note(classed: &[Classed], tool: &Path) {
     for program in among(classed) {
         error::note(&if Path::new(&program) == tool {
             format!(
-                "{program} has privileges of its own (setuid, setgid, file capabilities) instead of what it is handed"
+                "{program} has privileges of its own (setuid, setgid, file capabilities) instead of what it is passed"
             )
         } else {
             format!("{program} has privileges of its own, and what it does with them is not learned")

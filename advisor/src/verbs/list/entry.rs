@@ -17,7 +17,7 @@ pub struct Entry {
     /// All of them.
     pub paths: Vec<PathBuf>,
     /// Why the caller may run it, or why not.
-    pub ground: Result<String, String>,
+    pub allowed_by: Result<String, String>,
     /// Whom the policy allows, in words.
     pub allows: String,
     /// The instant from which nobody may, in words.
@@ -29,7 +29,7 @@ pub struct Entry {
     /// What it grants here at most, whatever the arguments are.
     pub grants: CapabilitySet,
     /// The same where everything that only a launch can try says yes.
-    pub perhaps: CapabilitySet,
+    pub possible: CapabilitySet,
     /// What the caller may add.
     pub optional: CapabilitySet,
 }

@@ -81,7 +81,7 @@ fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (name, path) in candidates(which)? {
         match read(which, &path).and_then(|policy| entry(&name, &path, &policy, who)) {
-            Ok(entry) if which == Which::Own && entry.ground.is_err() => {}
+            Ok(entry) if which == Which::Own && entry.allowed_by.is_err() => {}
             Ok(entry) => entries.push(entry),
             Err(error) => print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
         }
@@ -110,23 +110,23 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     // The first leaves out what only the launcher can try; the other takes that to say yes.
     let known = Facts { uid0: who.is_root(), ..launcher_limits::facts(policy)? };
     let most = Facts { uid0: who.is_root(), ..kernel::facts(policy)? };
-    let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.handed);
+    let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
     let installed = policy.tool.paths.iter().find(|tool| tool.exists());
     // Whether a reason is given is not asked yet.
-    let ground = who.authorised(&policy.allow, Some("to be given"));
+    let allowed_by = who.authorised(&policy.allow, Some("to be given"));
     Ok(Entry {
         name: name.to_owned(),
         policy: path.to_owned(),
         summary: printable::text(&policy.summary),
         installed: installed.cloned(),
         paths: policy.tool.paths.clone(),
-        ground: ground.map(|ground| ground.to_string()).map_err(|denial| denial.to_string()),
+        allowed_by: allowed_by.map(|allowed_by| allowed_by.to_string()).map_err(|denial| denial.to_string()),
         allows: caller::allowed(&policy.allow),
         until: caller::until(&policy.allow),
         reason_demanded: policy.allow.reason,
         always: at_once.unwrap_or_default(),
         grants: for_any_arguments(policy, &known, None),
-        perhaps: for_any_arguments(policy, &most, None),
+        possible: for_any_arguments(policy, &most, None),
         optional: policy.optional(),
     })
 }

@@ -12,7 +12,7 @@ use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// The page: for each tool what it is, where it lies, what it is handed and on what ground.
 pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled: bool) -> String {
@@ -51,7 +51,7 @@ fn nothing(which: Which, caller: &str) -> String {
 }
 
 fn mark(entry: &Entry, which: Which) -> (char, Style) {
-    match (&entry.ground, &entry.installed) {
+    match (&entry.allowed_by, &entry.installed) {
         (_, None) if which != Which::Available => ('!', Style::Yellow),
         _ => (' ', Style::Plain),
     }
@@ -67,9 +67,9 @@ fn about(entry: &Entry, which: Which) -> Vec<String> {
     let mut lines = vec![entry.summary.clone(), place, grants(entry)];
     lines.retain(|line| !line.is_empty());
     lines.push(match which {
-        Which::Own => format!("as {}{}", entry.ground.as_deref().unwrap_or_default(), terms(entry)),
+        Which::Own => format!("as {}{}", entry.allowed_by.as_deref().unwrap_or_default(), terms(entry)),
         Which::InForce => {
-            let expired = matches!(&entry.ground, Err(why) if why.contains("expired"));
+            let expired = matches!(&entry.allowed_by, Err(why) if why.contains("expired"));
             format!("allows {}{}{}", entry.allows, terms(entry), if expired { ": expired" } else { "" })
         }
         Which::Available => format!("sudo capwrap enable {}", entry.name),
@@ -87,7 +87,7 @@ fn grants(entry: &Entry) -> String {
     let parts = [
         (entry.always, ""),
         (entry.grants.without(entry.always), "by its arguments "),
-        (entry.perhaps.without(entry.grants), "perhaps (a launch tries it) "),
+        (entry.possible.without(entry.grants), "perhaps (a launch tries it) "),
         (entry.optional.without(entry.grants), "with --add "),
     ];
     let parts = parts.into_iter().filter(|(set, _)| !set.is_empty());
@@ -117,7 +117,7 @@ struct Tool<'e> {
     path: Option<String>,
     paths: Vec<String>,
     /// Why the caller may run it; nothing where they may not.
-    ground: Option<&'e str>,
+    allowed_by: Option<&'e str>,
     /// Why they may not.
     refused: Option<&'e str>,
     allows: &'e str,
@@ -128,7 +128,7 @@ struct Tool<'e> {
     /// What it is handed here at most, whatever the arguments are.
     grants: Vec<&'static str>,
     /// What it is handed besides if all that only a launch can try says yes.
-    perhaps: Vec<&'static str>,
+    possible: Vec<&'static str>,
     /// What the caller may add.
     optional: Vec<&'static str>,
 }
@@ -142,14 +142,14 @@ pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
         policy: printable::text(&entry.policy),
         path: entry.installed.as_ref().map(printable::text),
         paths: entry.paths.iter().map(printable::text).collect(),
-        ground: entry.ground.as_deref().ok(),
-        refused: entry.ground.as_ref().err().map(String::as_str),
+        allowed_by: entry.allowed_by.as_deref().ok(),
+        refused: entry.allowed_by.as_ref().err().map(String::as_str),
         allows: &entry.allows,
         until: entry.until.as_deref(),
         reason_demanded: entry.reason_demanded,
         always: names(entry.always),
         grants: names(entry.grants),
-        perhaps: names(entry.perhaps.without(entry.grants)),
+        possible: names(entry.possible.without(entry.grants)),
         optional: names(entry.optional),
     });
     let caller = Caller { uid: who.caller.uid, name: who.name() };
@@ -168,12 +168,12 @@ mod tests {
             summary: "packets of the network".to_owned(),
             installed: Some("/usr/bin/tcpdump".into()),
             paths: vec!["/usr/bin/tcpdump".into(), "/usr/sbin/tcpdump".into()],
-            ground: Ok("group capwrap".to_owned()),
+            allowed_by: Ok("group capwrap".to_owned()),
             allows: "group capwrap".to_owned(),
             until: None,
             reason_demanded: false,
             grants: set("net_raw,chown"),
-            perhaps: set("net_raw,chown"),
+            possible: set("net_raw,chown"),
             always: set("net_raw"),
             optional: set("net_admin"),
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::path::Path;
 
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// How it is to look.
 pub struct Look {
@@ -146,7 +146,7 @@ not all is as it should be; ✗ 1 problem, ! 0 notes
             serde_json::from_str(&json(&subjects(), Outcome::Found, None).unwrap()).unwrap();
         assert_eq!(
             (&object["schema"], &object["clean"], &object["complete"]),
-            (&1.into(), &false.into(), &true.into())
+            (&2.into(), &false.into(), &true.into())
         );
         assert_eq!(object["subjects"][0]["lines"][1]["judgement"], "ok");
         assert_eq!(object["subjects"][1]["problems"], 1);
