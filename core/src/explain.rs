@@ -1,5 +1,5 @@
-//! A decision in words: each capability with the policy's line, the fact and the reason that it
-//! rests on, and what this machine cannot give with why.
+//! A decision in words. Each capability stands with the policy's line, the fact and the reason for it; what this
+//! machine cannot give stands with its cause.
 
 use crate::Capability;
 use crate::capability::set::CapabilitySet;
@@ -26,7 +26,7 @@ pub struct Shortfall {
 }
 
 impl Shortfall {
-    /// These capabilities are not held, for this cause. The launcher's own needs are told apart.
+    /// These capabilities are not held, for this cause. What the launcher itself needs is named as such.
     pub fn new(cause: Cause, lacking: CapabilitySet, name: &str, decision: &Decision<'_>, facts: &Facts) -> Self {
         let is_own = |one: &&Borrowed| lacking.contains(one.capability) && !decision.passed.contains(one.capability);
         let own = decision.borrowed.iter().filter(is_own);
@@ -36,7 +36,7 @@ impl Shortfall {
     }
 }
 
-/// Everything that an explanation speaks of.
+/// Everything that an explanation shows.
 pub struct Explanation<'a> {
     /// The policy's name: what the user types.
     pub name: &'a str,
@@ -44,7 +44,7 @@ pub struct Explanation<'a> {
     pub file: &'a Path,
     /// What it says.
     pub policy: &'a Policy,
-    /// The facts that were looked up.
+    /// The facts of the machine.
     pub facts: &'a Facts,
     /// The tool's arguments.
     pub arguments: &'a [OsString],
@@ -54,7 +54,7 @@ pub struct Explanation<'a> {
     pub shortfalls: &'a [Shortfall],
     /// The heading of what is missing: [`MISSING_HERE`] or [`MISSING_THERE`].
     pub missing: &'static str,
-    /// What the caller asked not to be handed.
+    /// What the caller asked capwrap not to pass, with `--drop`.
     pub dropped: CapabilitySet,
     /// Lines about the caller, the tool and the circumstances: label and text.
     pub context: &'a [(&'static str, String)],
@@ -64,7 +64,7 @@ pub struct Explanation<'a> {
 pub const GRANTED: &str = "granted";
 /// What it does not grant here, or for these arguments.
 pub const NOT_GRANTED: &str = "not granted";
-/// What it may grant: nobody knows what that hangs on.
+/// What it may grant: the conditions depend on facts that are not known.
 pub const NOT_KNOWN: &str = "not known";
 /// What the decision needs and this machine does not give.
 pub const MISSING_HERE: &str = "missing here";
@@ -93,7 +93,7 @@ impl Explanation<'_> {
         page.section(NOT_KNOWN, &items(self.unknown()));
         let borrowed = self.decision.borrowed.iter();
         let borrowed: Vec<Item> = borrowed.map(|one| Item::new(one.capability, [one.purpose.clone()])).collect();
-        page.section("used by capwrap itself, not handed over", &borrowed);
+        page.section("used by capwrap itself, not passed to the tool", &borrowed);
         let missing = self.shortfalls.iter().map(|one| {
             let hint = one.hint.as_ref().map(|hint| format!("hint: {hint}"));
             Item::new(&one.what, [one.why.clone()].into_iter().chain(hint))
@@ -137,15 +137,15 @@ impl Explanation<'_> {
         reasons
     }
 
-    /// One for each grant that nothing known speaks against and something not known could, one for
-    /// what the launcher itself takes where a limit is not known. Empty where every question of the
-    /// policy was asked, as the launcher does.
+    /// One for each grant whose known conditions hold and of which another condition is not known, and one for what
+    /// the launcher itself needs where a limit is not known. Empty where every fact of the policy is known, as it is
+    /// at a launch.
     pub fn unknown(&self) -> Vec<Reason> {
         let grants = self.decision.grants.iter().map(|weighed| {
             let conditions = self.undecided(weighed).into_iter();
             let met = conditions.map(|one| Met { condition: Some(shown(one)), fact: None }).collect();
             let why = weighed.grant.why.as_deref().map(printable::text);
-            // What the grant would give, of what the caller did not shed.
+            // What the grant would give, without what the caller dropped.
             let more = weighed.grant.caps.without(self.decision.passed).without(self.dropped);
             Reason { capabilities: more, line: Some(weighed.grant.line), met, why }
         });
@@ -156,7 +156,7 @@ impl Explanation<'_> {
             capabilities: Capability::SYS_RESOURCE.into(),
             line: None,
             met: vec![Met { condition: Some(format!("a {} limit below {limit}", name.name())), fact: None }],
-            why: Some("capwrap itself then raises it, and does not hand this over".to_owned()),
+            why: Some("capwrap then raises the limit itself, and does not pass this to the tool".to_owned()),
         });
         grants.chain(limits).filter(Reason::is_about_something).collect()
     }
@@ -224,7 +224,7 @@ impl Explanation<'_> {
         let exec = &self.policy.exec;
         let mut manner = match exec.deliver {
             Delivery::Ambient => "ambient".to_owned(),
-            Delivery::Inheritable => "inheritable (only the marked file gets them, its children do not)".to_owned(),
+            Delivery::Inheritable => "inheritable (only this file gets them, its children do not)".to_owned(),
         };
         for (said, holds) in [
             (", no_new_privs", exec.no_new_privs),
@@ -254,10 +254,10 @@ pub struct Reason {
     pub why: Option<String>,
 }
 
-/// A condition and the fact that it was held against.
+/// A condition, and the fact that decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Met {
-    /// In the words of a policy file; `None` where the caller's own options decide.
+    /// As a policy file writes it; `None` where the caller's own options decide.
     pub condition: Option<String>,
     /// `None` where it is not known.
     pub fact: Option<String>,
@@ -280,7 +280,7 @@ impl Display for Met {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.condition, &self.fact) {
             (Some(condition), Some(fact)) => write!(out, "{condition}: {fact}"),
-            (Some(condition), None) => write!(out, "hangs on {condition}"),
+            (Some(condition), None) => write!(out, "depends on {condition}"),
             (None, fact) => out.write_str(fact.as_deref().unwrap_or_default()),
         }
     }
@@ -453,7 +453,7 @@ not granted
       line 27: not asked for with --add
       name processes of others
 
-used by capwrap itself, not handed over
+used by capwrap itself, not passed to the tool
   cap_sys_resource
       raises the memlock limit from 65536 to unlimited
 "
@@ -492,9 +492,9 @@ used by capwrap itself, not handed over
         assert!(
             unknown.contains(
                 "\ngranted\n  nothing\n\nnot granted\n  cap_chown\n      line 11: arg -x: no argument is -x\n\n\
-                 not known\n  cap_sys_admin\n      line 5: hangs on probe perf_uprobe_needs_sys_admin\n  \
-                 cap_kill\n      line 8: hangs on sysctl kernel.x >2\n  \
-                 cap_sys_resource\n      hangs on a memlock limit below 1\n"
+                 not known\n  cap_sys_admin\n      line 5: depends on probe perf_uprobe_needs_sys_admin\n  \
+                 cap_kill\n      line 8: depends on sysctl kernel.x >2\n  \
+                 cap_sys_resource\n      depends on a memlock limit below 1\n"
             ),
             "{unknown}"
         );

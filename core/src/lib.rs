@@ -1,10 +1,9 @@
 //! The policy model of capwrap: text and facts in, decisions out.
 //!
-//! This half is pure. It does no input or output, holds no `unsafe` and knows no command line, so
-//! that all of it can be tested with made-up facts, and the same decision can be explained, linted
-//! and exported elsewhere. One module alone looks at files, `walk`: what may be trusted must be
-//! opened in the same way here and by those who set it right. The program beside it, `main.rs`,
-//! is the trusted path.
+//! This crate is pure. It does no input or output, holds no `unsafe` and knows no command line, so that all of it can
+//! be tested with made-up facts. The launcher decides with it, and the advisor explains, lints and exports the same
+//! decision. One module alone reads files, `trusted_path`: the launcher and whoever corrects a file must open what
+//! they trust in the same way.
 //!
 //! ```text
 //! policy file ── Policy::read ──┐
@@ -28,6 +27,7 @@
 //! nix. `anyhow` stays at the edge, in the advisor.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod capability;
 pub mod decision;
 pub mod explain;

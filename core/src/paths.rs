@@ -6,7 +6,7 @@ pub const PREFIX: &str = match option_env!("CAPWRAP_PREFIX") {
     None => "/usr/local",
 };
 
-/// Policies in force, one `NAME.toml` each.
+/// The enabled policies, one `NAME.toml` each.
 pub const POLICIES: &str = "/etc/capwrap/policies";
 
 /// Shipped policies, as templates, below [`PREFIX`].

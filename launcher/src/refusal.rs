@@ -57,7 +57,7 @@ impl Refusal {
 }
 
 /// Prints in the voice of every error of capwrap. Standard error may be closed or full: then
-/// nobody listens, and the exit code still tells.
+/// nobody reads it, and the exit code still shows it.
 pub fn print_error(message: &str, hint: Option<&str>) {
     use std::io::Write;
     let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));

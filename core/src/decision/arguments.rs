@@ -1,4 +1,4 @@
-//! The tool's arguments, as conditions look at them. They are the caller's and prove nothing:
+//! The tool's arguments, as conditions read them. The caller chooses them, so they prove nothing:
 //! they only choose among capabilities that the administrator wrote down.
 
 use std::ffi::{OsStr, OsString};

@@ -22,13 +22,13 @@ use std::fmt;
 pub struct Request {
     /// `--mode`: replaces what the arguments say about modes.
     pub mode: Option<String>,
-    /// `--drop`: what not to hand over.
+    /// `--drop`: what capwrap does not pass to the tool.
     pub drop: CapabilitySet,
-    /// `--add`: what to hand over of the policy's optional capabilities.
+    /// `--add`: which of the policy's optional capabilities capwrap passes to the tool.
     pub add: CapabilitySet,
 }
 
-/// What is handed over, what is borrowed, what is withheld, each with its reason.
+/// What capwrap passes to the tool, what it uses itself, and what it withholds, each with its reason.
 #[derive(Debug)]
 pub struct Decision<'p> {
     /// What the tool gets. Never more than grants and `--add` name, less what `--drop` names.
@@ -43,7 +43,7 @@ pub struct Decision<'p> {
     pub mode: Option<String>,
     /// What `--add` added.
     pub added: CapabilitySet,
-    /// What `--drop` took away of what would have been handed over.
+    /// What `--drop` took away of what the tool would have got.
     pub dropped: CapabilitySet,
 }
 
@@ -76,7 +76,7 @@ pub enum RootConfinement {
     LockNoRoot,
 }
 
-/// A capability that the launcher uses around one call and never hands over for that.
+/// A capability that the launcher uses around one call. It is not passed to the tool for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Borrowed {
     /// Which.

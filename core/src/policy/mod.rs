@@ -21,7 +21,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// What one policy file says.
 #[derive(Debug)]
 pub struct Policy {
-    /// One line for people: what the tool is and, where it matters, what the policy hands over.
+    /// One line for people: what the tool is and, where it matters, what the policy grants.
     pub summary: String,
     /// Where the tool's own documentation speaks of privileges.
     pub docs: Option<String>,
@@ -274,12 +274,12 @@ pub struct Container {
 }
 
 impl Policy {
-    /// What callers other than root could be handed on some kernel, without asking for more.
+    /// What some kernel could grant to callers other than root, without `--add`.
     pub fn grantable(&self) -> CapabilitySet {
         self.union(|grant| !grant.is_for_root_alone())
     }
 
-    /// What root alone could be handed.
+    /// What could be granted to root alone.
     pub fn grantable_to_root(&self) -> CapabilitySet {
         self.union(Grant::is_for_root_alone)
     }

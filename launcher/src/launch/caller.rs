@@ -69,7 +69,7 @@ pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Resul
 
 fn local_file(path: &str) -> Result<String, Refusal> {
     files::read_if_there(Path::new(path)).or_refuse(|| format!("read {path}"))?.ok_or_else(|| {
-        Refusal::new(format!("{path} is missing, so that nobody can be told from anybody"))
+        Refusal::new(format!("{path} is missing, so capwrap cannot tell who the caller is"))
             .with_hint(format!("in an image made from scratch, make an empty one: touch {path}"))
     })
 }

@@ -57,25 +57,26 @@ pub const VERBS: [&str; 15] = [
 
 const AFTER_HELP: &str = "\
 Verbs:
-  enable [NAME]     put a shipped policy in force (root)
-  disable NAME      put it out of force (root)
-  list              the tools that you may run
-  explain TOOL      what it would be passed and why, here or on another machine
+  enable [NAME]     enable a shipped policy (root)
+  disable NAME      disable it (root)
+  list              list the tools that you may run
+  explain TOOL      what a launch would grant and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy
   trace [CMD]       show capability checks as they happen
-  merge FILE…       join what was learned in several runs
-  verify [NAME]     is what is installed what the policies say?
-  lint [FILE…]      errors and dangers in policy files
-  diff A B          what one grant has and another lacks
-  export NAME       the grant in the words of systemd, docker and others
-  caps              what each capability opens, and who holds which
-  doctor            what works here, what does not, and the hint
-  completions SHELL a script for bash, zsh or fish
-  help VERB         what else a verb takes; a tool of that name: capwrap -- NAME
+  merge FILE…       join the profiles of several runs
+  verify [NAME]     check what is installed against the policies
+  lint [FILE…]      find errors and dangers in policy files
+  diff A B          show what one grant has and another lacks
+  export NAME       write the grant for systemd, docker and others
+  caps              show what each capability opens, and who holds which
+  doctor            show what works here, what does not, and what to do
+  completions SHELL print a script for bash, zsh or fish
+  help VERB         show a verb's options; a tool of that name: capwrap -- NAME
 
-Policies in force are in /etc/capwrap/policies. The exit code is the tool's own
-once it runs; 125: refused or failed, 126: cannot be run, 127: not found.
-In containers CAPWRAP_ADD, CAPWRAP_DROP and CAPWRAP_BYPASS=1 stand for options.
+Enabled policies are in /etc/capwrap/policies. Once the tool runs, the exit code is
+its own. Before that it is 125 (refused or failed), 126 (the tool cannot be run)
+or 127 (the tool is not found). In containers, CAPWRAP_ADD, CAPWRAP_DROP and
+CAPWRAP_BYPASS=1 stand for the options.
 See capwrap(1) and capwrap.toml(5).";
 
 /// Reads the process's own arguments and the three container variables.
@@ -136,10 +137,16 @@ fn definition() -> clap::Command {
         .no_binary_name(true)
         .override_usage("capwrap [OPTIONS] TOOL [ARGS]...\n       capwrap VERB ...")
         .arg(option("mode", "NAME", "Choose a mode of the policy by name"))
-        .arg(option("drop", "CAPS", "Hand over less, as in cap_net_admin,cap_bpf").action(ArgAction::Append))
-        .arg(option("add", "CAPS", "Hand over more, out of the policy's optional ones").action(ArgAction::Append))
-        .arg(option("reason", "TEXT", "Why, for the record"))
-        .arg(flag("explain", "Print what would be handed over and why; run nothing"))
+        .arg(
+            option("drop", "CAPS", "Pass fewer capabilities to the tool, as in cap_net_admin,cap_bpf")
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("add", "CAPS", "Pass more capabilities, out of the policy's optional ones")
+                .action(ArgAction::Append),
+        )
+        .arg(option("reason", "TEXT", "The reason, for the record"))
+        .arg(flag("explain", "Print what a launch would grant and why; run nothing"))
         .arg(flag("bypass", "Root only: keep everything, with a warning and a record"))
         .arg(Arg::new("command").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString)).hide(true))
         .after_help(AFTER_HELP)

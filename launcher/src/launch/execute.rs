@@ -56,7 +56,7 @@ fn target(tool: &CheckedTool, kernel: KernelVersion) -> Result<Target<'_>, Refus
     if is_by_descriptor(tool, kernel) {
         return Ok(Target::Descriptor(tool.opened.file.as_fd()));
     }
-    match trusted_path::is_still(&tool.opened).or_refuse(|| format!("look at {} again", tool.path.display()))? {
+    match trusted_path::is_still(&tool.opened).or_refuse(|| format!("check {} again", tool.path.display()))? {
         true => Ok(Target::Entry { directory: tool.opened.directory.as_fd(), name: &tool.opened.name }),
         false => Err(Refusal::new(format!("{} was replaced while it was checked", tool.path.display()))),
     }

@@ -1,10 +1,10 @@
-//! Step 1: the process itself, before anything that the caller chose is looked at.
+//! Step 1: the process itself, before anything that the caller chose is read.
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{abort_handlers, capabilities, descriptors, personality};
 
-/// Refuses an empty argument vector, opens missing standard descriptors, clears the effective set, and is as every
-/// process is that nobody told to be otherwise.
+/// Refuses an empty argument vector, opens missing standard descriptors, clears the effective set, and sets the
+/// default personality.
 pub fn secure() -> Result<(), Refusal> {
     abort_handlers::end_panics_in_refusals();
     descriptors::open_missing_standard().or_refuse(|| "open a standard descriptor that was closed")?;

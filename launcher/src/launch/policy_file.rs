@@ -40,7 +40,7 @@ fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
     for _ in 0..write_in_progress::RETRIES {
         let mut opened = trusted_path::open(path, 0).map_err(|fault| unusable(name, path, &fault))?;
         let before = Stamp::of(&opened.status);
-        // One byte more than is allowed tells a file that is too large.
+        // One byte more than is allowed shows that a file is too large.
         let most = MAX_BYTES as u64 + 1;
         let expected = u64::try_from(opened.status.st_size).unwrap_or(0).min(most);
         let mut text = Vec::with_capacity(expected as usize + 1);
@@ -66,11 +66,11 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
         .with_hint_if_any(fault.hint())
 }
 
-/// A shipped policy is named with the command that puts it in force. Looking is enough: what lies
-/// there grants nothing.
+/// A shipped policy is named with the command that enables it. Its existence is enough for that, because a shipped
+/// policy grants nothing.
 fn missing(name: &str) -> Refusal {
     let template = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
-    let refusal = Refusal::new(format!("no policy for {name:?} is in force"));
+    let refusal = Refusal::new(format!("no policy for {name:?} is enabled"));
     if template.exists() {
         refusal.with_hint(format!("an administrator can run `capwrap enable {name}`"))
     } else {

@@ -6,6 +6,6 @@ use std::ffi::OsString;
 #[derive(Debug)]
 pub struct Prepared {
     pub environment: Vec<(OsString, OsString)>,
-    /// What tells the launcher's own exec apart from every later one.
+    /// A random number, by which the filter recognises the launcher's own exec.
     pub exec_tag: u64,
 }

@@ -1,13 +1,13 @@
-//! Whether a file is being saved at this moment.
+//! Whether somebody is writing a file at this moment.
 //!
 //! An editor that saves in place empties the file and writes it piece by piece, and the first piece of
 //! a policy can be a policy that grants more: a grant whose `when` is not there yet. Nobody can be
 //! asked whether the file is open for writing but by a lease, which takes cap_lease (fcntl(2)). Its
-//! times tell: a write sets the time of the last modification and that of the last change to the same
+//! times show it: a write sets the time of the last modification and that of the last change to the same
 //! now (inode(7)). What was written elsewhere and then renamed, or had its mode or its times set when
 //! it was complete, was changed later than it was modified. So is what somebody made a hard link to, which is nobody
 //! but root where `fs.protected_hardlinks` is 1 (`Documentation/admin-guide/sysctl/fs.rst`); where it is not,
-//! the later change tells nothing.
+//! the later change shows nothing.
 
 use crate::system::files;
 use nix::sys::stat::FileStat;
@@ -16,9 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How long a file that was last written in place must have been left alone.
 const STILL: Duration = Duration::from_secs(1);
-/// How long to wait between two looks.
+/// How long to wait between two attempts.
 pub const BETWEEN_RETRIES: Duration = Duration::from_millis(50);
-/// Looks before whoever writes without end has had their chance: ten seconds.
+/// Attempts before capwrap gives up on a file that is written all the time: ten seconds.
 pub const RETRIES: usize = 200;
 
 /// What of a file is never the same after a write.
@@ -60,14 +60,14 @@ fn since_1970(seconds: i64, nanoseconds: i64) -> Duration {
     Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0))
 }
 
-/// The looks that were taken at one file.
+/// The attempts to read one file.
 #[derive(Debug, Default)]
 pub struct Watch {
     last: Option<(Stamp, Instant)>,
 }
 
 impl Watch {
-    /// Whether what was read between these two looks is the whole file.
+    /// Whether what was read between these two stamps is the whole file.
     pub fn is_whole(&mut self, before: Stamp, after: Stamp) -> bool {
         let since = match self.last {
             Some((last, since)) if last == before && before == after => since,

@@ -74,7 +74,7 @@ fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
     Ok(set)
 }
 
-/// Sets all sets to what is handed over: permitted and inheritable equal to it, ambient equal to
+/// Sets all sets to what is passed to the tool: permitted and inheritable equal to it, ambient equal to
 /// it or empty, nothing effective. Then reads everything back.
 ///
 /// # Errors

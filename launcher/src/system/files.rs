@@ -24,7 +24,7 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// What is not UTF-8 is replaced: a name like that can be nobody whom a policy names.
+/// What is not UTF-8 is replaced: a policy names nobody like that.
 fn read(mut file: File) -> Result<String, Error> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(from_io)?;

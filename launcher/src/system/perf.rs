@@ -26,7 +26,7 @@ const EXCLUDE_KERNEL: u64 = 1 << 5;
 /// `PERF_FLAG_FD_CLOEXEC`.
 const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
 
-/// Asks for a uprobe on no file at all. The kernel looks at the rights first: EINVAL means that
+/// Asks for a uprobe on no file at all. The kernel checks the rights first: EINVAL means that
 /// they would do, EACCES that they would not. Nothing is ever attached.
 pub fn try_uprobe(pmu_type: u32) -> Result<(), Error> {
     let attributes = Attributes {

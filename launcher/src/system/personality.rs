@@ -1,6 +1,6 @@
 //! personality(2): what a caller may have set for everything that it starts.
 //!
-//! UNAME26 makes uname(2) tell a release of 2.6, by which a policy would be decided for an older kernel. At an
+//! UNAME26 makes uname(2) report a release of 2.6, so that a policy would be decided for an older kernel. At an
 //! exec that gains rights the kernel clears other flags (`PER_CLEAR_ON_SETID`, `include/uapi/linux/personality.h`),
 //! and not this one.
 
@@ -9,7 +9,7 @@ use nix::errno::Errno;
 /// `PER_LINUX`, without any flag.
 const PLAIN: libc::c_ulong = 0;
 
-/// Makes it plain and tells what it was.
+/// Makes it plain and returns what it was.
 fn plain() -> Result<libc::c_ulong, Errno> {
     // SAFETY: personality(2) takes a number and no pointer.
     let was = unsafe { libc::personality(PLAIN) };

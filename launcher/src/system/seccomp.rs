@@ -1,7 +1,7 @@
 //! The filter behind `children = "none"`: after the launcher's own exec the process can start no
 //! other program.
 //!
-//! The filter is in force before that exec, so it must let exactly that one through. What tells it
+//! The filter is active before that exec, so it must let exactly that one through. What identifies it
 //! apart is a random number in the sixth argument, which execveat(2) does not have: the kernel
 //! ignores the register, the filter sees it, and nothing in the tool's memory or registers holds
 //! it afterwards. A tool that was taken over cannot repeat the call.

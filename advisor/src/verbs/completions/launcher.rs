@@ -6,14 +6,14 @@ use clap::{Arg, ArgAction, Command};
 /// definition cannot be linked from here; a test compares these with what it prints.
 const VALUED: [(&str, &str, &str); 4] = [
     ("mode", "MODE", "Choose a mode of the policy by name"),
-    ("drop", "CAPS", "Hand over less, as in cap_net_admin,cap_bpf"),
-    ("add", "CAPS", "Hand over more, out of the policy's optional ones"),
-    ("reason", "TEXT", "Why, for the record"),
+    ("drop", "CAPS", "Pass fewer capabilities to the tool, as in cap_net_admin,cap_bpf"),
+    ("add", "CAPS", "Pass more capabilities, out of the policy's optional ones"),
+    ("reason", "TEXT", "The reason, for the record"),
 ];
 
 /// Those that take none.
 const FLAGS: [(&str, &str); 3] = [
-    ("explain", "Print what would be handed over and why; run nothing"),
+    ("explain", "Print what a launch would grant and why; run nothing"),
     ("bypass", "Root only: keep everything, with a warning and a record"),
     ("learn", "Find out which capabilities a command needs"),
 ];
