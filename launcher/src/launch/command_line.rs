@@ -73,9 +73,9 @@ Verbs:
   completions SHELL print a script for bash, zsh or fish
   help VERB         show a verb's options; a tool of that name: capwrap -- NAME
 
-Enabled policies are in /etc/capwrap/policies. Once the tool runs, the exit code is
-its own. Before that it is 125 (refused or failed), 126 (the tool cannot be run)
-or 127 (the tool is not found). In containers, CAPWRAP_ADD, CAPWRAP_DROP and
+Enabled policies are in /etc/capwrap/policies. Once the tool runs, the exit code
+is its own. Before that, it is 125 (refused or failed), 126 (the tool cannot be
+run) or 127 (the tool is not found). In containers, CAPWRAP_ADD, CAPWRAP_DROP and
 CAPWRAP_BYPASS=1 stand for the options.
 See capwrap(1) and capwrap.toml(5).";
 
