@@ -11,7 +11,7 @@ use capwrap_core::policy::{Container, Limit, Policy, Resource};
 use capwrap_core::text::printable;
 use std::path::Path;
 
-/// A policy's grant on one machine, for launchers that hand over one set for all calls.
+/// A policy's grant on one machine, for launchers that pass one set to all calls.
 pub struct Launch<'p> {
     /// The policy's name.
     pub name: &'p str,
@@ -23,7 +23,7 @@ pub struct Launch<'p> {
     pub mode: Option<&'p str>,
     /// The machine that it was decided for.
     pub facts: &'p Facts,
-    /// What is handed over. Never empty.
+    /// What the launcher passes to the tool. Never empty.
     pub caps: CapabilitySet,
     /// The tool's path.
     pub tool: String,
@@ -35,7 +35,7 @@ impl<'p> Launch<'p> {
     /// What is exported of a policy.
     ///
     /// # Errors
-    /// A mode that the policy does not have, nothing to hand over, or words that no launcher takes.
+    /// A mode that the policy does not have, nothing to pass, or words that no launcher takes.
     pub fn of(source: &'p Source, facts: &'p Facts, mode: Option<&'p str>) -> Result<Self> {
         let policy = &source.policy;
         check_mode(policy, mode)?;

@@ -23,11 +23,11 @@ pub enum Target {
 
 /// What a launcher has words for.
 pub struct Words {
-    /// Whom it lets run the tool, as the end of a sentence.
+    /// Who may run the tool with it, as the end of a sentence.
     pub who: &'static str,
     /// What comes closest to `children = "none"`.
     pub children: &'static str,
-    /// Whether they are handed to uid 0 of a container, through its bounding set.
+    /// Whether uid 0 of a container gets them, through its bounding set.
     pub by_root: bool,
     /// Whether it sets `no_new_privs`.
     pub no_new_privs: bool,

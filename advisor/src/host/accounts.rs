@@ -1,7 +1,7 @@
 //! Users and groups that policies name, as this machine knows them.
 //!
 //! The launcher asks the local files alone. Here NSS may be asked: a name that only a directory
-//! server knows is told with the number to write.
+//! server knows is reported with the number to write.
 
 use capwrap_core::decision::accounts;
 use capwrap_core::policy::Identity;

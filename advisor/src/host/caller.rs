@@ -53,7 +53,7 @@ impl Asking {
     }
 }
 
-/// Whom a policy allows, in words.
+/// The users and groups that a policy allows, in words.
 pub fn allowed(allow: &Allow) -> String {
     let users = allow.users.iter().map(|user| format!("user {user}"));
     let groups = allow.groups.iter().map(|group| format!("group {group}"));

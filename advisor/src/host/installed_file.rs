@@ -52,10 +52,10 @@ pub enum Unread {
 }
 
 impl Installed {
-    /// Looks at a path.
+    /// Checks a path.
     ///
     /// # Errors
-    /// Nothing is there, or it cannot be looked at.
+    /// Nothing is there, or it cannot be checked.
     pub fn look(path: &Path) -> io::Result<Self> {
         let Surveyed { path: real, file, directories, .. } = writable_path::survey(path)?;
         let about = file.metadata()?;

@@ -53,7 +53,7 @@ impl Met<'_> {
 pub trait Visitor: Sync {
     /// A regular file.
     fn file(&self, met: &Met);
-    /// A directory that cannot be read, or something in one of which not even the kind is told.
+    /// A directory that cannot be read, or an entry whose kind the file system does not report.
     fn unread(&self, path: &Path, errno: Errno);
 }
 
@@ -156,7 +156,7 @@ impl<V: Visitor> Walker<'_, V> {
                 continue;
             }
             let kind = match entry.file_type() {
-                // Some file systems do not tell.
+                // Some file systems do not report it.
                 FileType::Unknown => match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(about) => FileType::from_raw_mode(about.st_mode),
                     Err(errno) => {
@@ -213,7 +213,7 @@ impl<V: Visitor> Walker<'_, V> {
         }
     }
 
-    /// What went away meanwhile, or is a link by now, is nothing to tell.
+    /// What went away meanwhile, or is a link by now, is not reported.
     fn failed(&self, path: &Path, errno: Errno, is_root: bool) {
         if is_root || !(matches!(errno, Errno::NOTDIR | Errno::LOOP) || is_gone(errno) || is_of_proc(path)) {
             self.visitor.unread(path, errno);
@@ -225,7 +225,7 @@ impl<V: Visitor> Walker<'_, V> {
     }
 }
 
-/// Whether this error tells that something was there and is not any more.
+/// Whether this error means that something was there and is not any more.
 pub fn is_gone(errno: Errno) -> bool {
     // proc(5) says ESRCH of what belonged to a process that ended.
     matches!(errno, Errno::NOENT | Errno::SRCH)

@@ -48,7 +48,7 @@ pub fn among(directories: &[(PathBuf, FileStat)]) -> Vec<Opening> {
 /// Those on the way to this absolute path, links followed.
 ///
 /// # Errors
-/// Something on the way cannot be looked at.
+/// Something on the way cannot be checked.
 pub fn openings(path: &Path) -> io::Result<Vec<Opening>> {
     Ok(among(&survey(path)?.directories))
 }
@@ -56,7 +56,7 @@ pub fn openings(path: &Path) -> io::Result<Vec<Opening>> {
 /// What lies at the path, and the directories on the way to it.
 ///
 /// # Errors
-/// Something on the way is missing or cannot be looked at.
+/// Something on the way is missing or cannot be checked.
 pub fn survey(path: &Path) -> io::Result<Surveyed> {
     trusted_path::survey(path).map_err(|fault| match fault {
         Fault::Missing(_) => io::ErrorKind::NotFound.into(),

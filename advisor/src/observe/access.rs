@@ -1,4 +1,4 @@
-//! With what rights learning is done: root hands everything over; a user with what loading the probe
+//! With what rights learning is done: root passes everything to the command; a user with what loading the probe
 //! takes learns what a command is denied; others start the learner that a policy allows.
 
 use crate::observe::probe::rights;
@@ -21,7 +21,7 @@ pub const LEARNER: &str = "capwrap-learn";
 /// What learning can do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Hand over all of this to the command.
+    /// Root passes all of this to the command.
     Root(CapabilitySet),
     /// Watch the command and what it is denied.
     Watcher,
@@ -50,17 +50,17 @@ pub fn launcher() -> PathBuf {
     PathBuf::from(paths::PREFIX).join("bin/capwrap")
 }
 
-/// Becomes the learner that a policy allows, with this verb, told that it is one. Returns only where
-/// it cannot, or where it is one already: what its policy hands over is too little, and would be again.
+/// Becomes the learner that a policy allows, with this verb, and marks it as started so. It returns only where it cannot
+/// start the learner, or where this process is the learner already: then its policy grants too little.
 pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item = OsString>) -> Error {
     let doing = if verb == "trace" { "tracing" } else { "learning" };
     if is_learner {
         return hinted(
             format!(
-                "the policy {LEARNER} hands over too little: {doing} takes {}",
+                "the policy {LEARNER} grants too little: {doing} takes {}",
                 rights::joined(&rights::lacking(), " and ")
             ),
-            format!("capwrap explain {LEARNER} tells what it grants here, and what not"),
+            format!("capwrap explain {LEARNER} shows what it grants here, and what it does not"),
         );
     }
     if !enabled::path(LEARNER).exists() {

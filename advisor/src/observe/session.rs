@@ -18,9 +18,9 @@ pub struct Subject<'s> {
     pub file: Option<&'s Path>,
     /// The command and its arguments.
     pub command: &'s [OsString],
-    /// Whom it runs as; `None`: whoever runs this.
+    /// The user it runs as; `None`: the user of this process.
     pub user: Option<&'s User>,
-    /// What is handed to it.
+    /// What is passed to it.
     pub hold: CapabilitySet,
     /// How many execs it is away from being the tool: the launcher's comes before the tool's own.
     pub execs: u32,

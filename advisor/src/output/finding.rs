@@ -1,4 +1,4 @@
-//! A fact that is judged, as the doctor and `verify` tell them.
+//! A fact and its judgement, as `doctor` and `verify` print them.
 
 use serde::Serialize;
 

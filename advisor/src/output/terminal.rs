@@ -1,4 +1,4 @@
-//! The terminal that people look at, if it is one.
+//! The terminal on standard output, if it is one.
 
 use std::io::IsTerminal;
 

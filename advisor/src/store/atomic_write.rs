@@ -20,7 +20,7 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
         file.write_all(text.as_bytes())?;
-        // Changed later than modified, and not modified just now, is how the launcher tells what was put in place whole
+        // Changed later than modified, and not modified just now, is how the launcher recognises a file that was put in place whole
         // from what an editor is writing.
         file.set_modified(SystemTime::now() - Duration::from_secs(2))?;
         file.sync_all()?;
@@ -28,7 +28,7 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
         File::open(directory)?.sync_all()
     })();
     if written.is_err() {
-        // Whether it can be removed or not, the error to tell is the first one.
+        // Whether it can be removed or not, the error to report is the first one.
         let _ = std::fs::remove_file(&beside);
     }
     written.with_context(|| format!("cannot write {}", path.display()))

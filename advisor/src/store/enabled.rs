@@ -1,4 +1,4 @@
-//! The policies in force, and what they need together.
+//! The enabled policies, and the capabilities that they need together.
 
 use crate::output::error;
 use crate::output::error::hinted;
@@ -16,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Held by whoever changes what is in force. It is root's alone to open: a lock that others can take they can keep.
+/// Held by whoever enables or disables a policy. Only root can open it, because whoever can take a lock can keep it.
 const LOCK: &str = "/etc/capwrap/lock";
 /// How long to wait for another who changes it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,8 +26,8 @@ pub fn path(name: &str) -> PathBuf {
     Path::new(paths::POLICIES).join(format!("{name}.toml"))
 }
 
-/// What every launch that some policy in force allows could need of the launcher. A policy that
-/// the launcher would refuse counts for nothing, and is told.
+/// What the launches of all enabled policies could need of the launcher. A policy that the launcher would refuse does
+/// not count, and is reported.
 pub fn needed() -> Result<CapabilitySet> {
     let mut needed = CapabilitySet::EMPTY;
     for name in names()? {
@@ -39,7 +39,7 @@ pub fn needed() -> Result<CapabilitySet> {
     Ok(needed)
 }
 
-/// The names of all policies in force, sorted.
+/// The names of all enabled policies, sorted.
 pub fn names() -> Result<Vec<String>> {
     names_in(Path::new(paths::POLICIES))
 }
@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<Policy> {
     Ok(Policy::read(&trusted_file::text(path)?)?)
 }
 
-/// Until it is dropped nobody else changes what is in force, nor what the launcher carries.
+/// Until it is dropped, nobody else enables or disables a policy or changes the launcher's file capabilities.
 ///
 /// # Errors
 /// Another does so for too long, or the lock cannot be opened, which takes root.
@@ -81,7 +81,7 @@ pub fn lock() -> Result<Flock<File>> {
             Err((unlocked, Errno::EWOULDBLOCK)) if start.elapsed() < PATIENCE => file = unlocked,
             Err((_, Errno::EWOULDBLOCK)) => {
                 return Err(hinted(
-                    format!("another capwrap changes what is in force, and holds {LOCK}"),
+                    format!("another capwrap is enabling or disabling a policy, and holds {LOCK}"),
                     format!("see which: fuser --verbose {LOCK}"),
                 ));
             }

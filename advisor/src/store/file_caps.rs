@@ -1,4 +1,4 @@
-//! The launcher's own file capabilities: what the policies in force need together, permitted and
+//! The launcher's own file capabilities: what the enabled policies need together, permitted and
 //! never effective.
 //!
 //! With the effective bit a file that cannot have all its capabilities (in a container, say) does
@@ -51,7 +51,7 @@ pub fn wanted_of_tool(policy: &Policy) -> Option<FileCapabilities> {
     }
 }
 
-/// The mark that the tool of a policy with inheritable delivery carries: all that a launch could hand over.
+/// The file capabilities of a tool whose policy has inheritable delivery: all that a launch could pass to it.
 pub fn mark(policy: &Policy) -> FileCapabilities {
     inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional()))
 }

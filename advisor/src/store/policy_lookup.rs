@@ -1,4 +1,4 @@
-//! A policy by its name or by its path: in force, put out of force, or shipped.
+//! A policy by its name or by its path: enabled, disabled, or shipped.
 
 use crate::output::error::hinted;
 use crate::store::enabled;
@@ -9,7 +9,7 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 use std::path::{Path, PathBuf};
 
-/// Where a policy goes that is put out of force.
+/// Where a disabled policy is kept.
 pub const DISABLED: &str = "/etc/capwrap/disabled";
 
 /// A policy and where it was read from.
@@ -36,7 +36,7 @@ pub fn is_path(word: &str) -> bool {
     word.contains('/') || Path::new(word).extension().is_some_and(|extension| extension == "toml")
 }
 
-/// The policy in force, else the one that was disabled, else the shipped one.
+/// The enabled policy, else the disabled one, else the shipped one.
 pub fn find(name: &str) -> Result<PathBuf> {
     let file = format!("{}.toml", checked(name)?);
     let templates = templates();

@@ -17,7 +17,7 @@ pub fn open(path: &Path) -> Result<File> {
     trusted_path::open(&absolute, 0).map(|opened| opened.file).map_err(|fault| {
         let what = format!("cannot trust {}: {}", path.display(), fault.describe(path));
         match fault.hint() {
-            Some(hint) => hinted(what, format!("look at what is in it, then: {hint}")),
+            Some(hint) => hinted(what, format!("check its contents, then run: {hint}")),
             None => anyhow::anyhow!(what),
         }
     })

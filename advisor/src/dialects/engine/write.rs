@@ -56,7 +56,7 @@ mod tests {
         command(&launch, Target::Docker, &Remarks::of(&launch, Target::Docker))
     }
 
-    /// What the engine would be called with, told by a shell that has another `docker`.
+    /// What the engine would be called with, as reported by a shell with a `docker` of its own.
     fn called(script: &str) -> Vec<String> {
         let script = format!("docker() {{ printf '%s\\0' \"$@\"; }}\n{script}");
         let output = std::process::Command::new("/bin/sh")

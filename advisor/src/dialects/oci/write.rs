@@ -8,7 +8,7 @@ use capwrap_core::policy::Delivery;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The uid and gid of nobody: not 0, so that the tool has what is handed over and owns nothing.
+/// The uid and gid of nobody: not 0, so that the tool has the capabilities and owns nothing.
 const NOBODY: u32 = 65534;
 
 /// What every container sees, but for the policy's own mounts.

@@ -192,22 +192,22 @@ impl Stopped {
         kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
         let mut ending = None;
         let mut request = Request::after(limits.after);
-        let mut told = None;
+        let mut noted = None;
         loop {
             if let Some(status) = reap(self.pid)? {
                 ending = Some(status);
-                told = Some(Instant::now() + SILENCE);
+                noted = Some(Instant::now() + SILENCE);
             }
             if nobody_left() {
                 return ending.context("the command's process is gone without a word");
             }
-            if told.is_some_and(|at| Instant::now() >= at) {
-                told = None;
+            if noted.is_some_and(|at| Instant::now() >= at) {
+                noted = None;
                 let left = descendants().len();
                 eprintln!("capwrap: {left} of its processes still run; Ctrl-C ends them and shows the result");
             }
             request.make_if_due();
-            let next = [request.due, told].into_iter().flatten().min();
+            let next = [request.due, noted].into_iter().flatten().min();
             for signal in wait(&self.signals, next)? {
                 request.asked(&signal);
             }

@@ -1,4 +1,4 @@
-//! Whom a command is meant for.
+//! The user that a command is meant for.
 
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
@@ -14,7 +14,7 @@ pub struct User {
     pub groups: Vec<u32>,
     pub home: PathBuf,
     pub shell: PathBuf,
-    /// Whether nobody said who: then it is told.
+    /// Whether nobody named the user: then a note says who it is.
     pub assumed: bool,
 }
 

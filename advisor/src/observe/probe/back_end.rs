@@ -1,4 +1,4 @@
-//! The ways to see a capability check, told apart by trying.
+//! The ways to see a capability check. Which of them works is found out by trying.
 
 use crate::observe::probe::loaded::{BackEnd, ORDER, Probe};
 use crate::observe::probe::object::{ProbeConfig, Types, program};
@@ -84,7 +84,7 @@ fn load(back_end: BackEnd, config: &ProbeConfig, ring_bytes: u32) -> Result<Ebpf
         return kprobe::load(&config.settings, config.types.as_ref().ok().map(|types| &types.offsets));
     }
     let Types { offsets, btf } = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
-    // Kernels before 5.17 lack helpers that name the call site at once. Which do is told by trying.
+    // Kernels before 5.17 lack helpers that name the call site at once. Whether this one has them is found out by trying.
     let recent = load_as(back_end, &Settings { recent: 1, ..config.settings }, offsets, btf, ring_bytes);
     recent.or_else(|error| {
         if is_forbidden(&error) { Err(error) } else { load_as(back_end, &config.settings, offsets, btf, ring_bytes) }

@@ -1,4 +1,5 @@
-//! What loading the probe takes, told before the kernel only says that it is not permitted.
+//! The capabilities that loading the probe takes. They are checked first, because the kernel only reports that the
+//! operation is not permitted.
 
 use crate::host::process::UserNamespace;
 use crate::output::error::hinted;
