@@ -81,7 +81,7 @@ fn what_others_could_have_written_is_not_put_in_force() {
         assert!(root(&["sh", "-c", &format!("{spoil} {}", policy.path.display())]).run().ok());
         root(&[CAPWRAP, "enable", &policy.name, "--user", "root"])
             .run()
-            .refused(&["cannot trust", "look at what is in it"]);
+            .refused(&["cannot trust", "check its contents"]);
         assert!(root(&["sh", "-c", &format!("chown 0 {0}; chmod 0644 {0}", policy.path.display())]).run().ok());
     }
     assert_eq!(fs::read_to_string(&policy.path).unwrap(), before);
