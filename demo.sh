@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows the main job on this machine: puts the shipped tcpdump policy in force for a user who has no
+# Shows the main job on this machine: enables the shipped tcpdump policy for a user who has no
 # rights, and lets that user capture packets through capwrap. Run as root; leaves the policy as it
 # was. The user is `nobody`, or the one that is named.
 set -eu
@@ -7,7 +7,7 @@ set -eu
 user=${1:-nobody}
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'demo.sh: %s\n' "$*" >&2; exit 1; }
-[ "$(id -u)" -eq 0 ] || fail "needs root, to put a policy in force: sudo ./demo.sh"
+[ "$(id -u)" -eq 0 ] || fail "needs root, to enable a policy: sudo ./demo.sh"
 PATH=$PATH:/usr/local/bin:/usr/sbin
 
 if ! command -v tcpdump >/dev/null; then

@@ -4,7 +4,7 @@
 #   ./install.sh                    build and install below /usr/local
 #   ./install.sh --with-packages    first install what the build needs, with the system's packages
 #   ./install.sh --check            say what is missing, and the command for it
-#   ./install.sh --uninstall        remove what was installed; policies in force stay
+#   ./install.sh --uninstall        remove what was installed; enabled policies stay
 #
 # PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities) and CARGO_TARGET_DIR
 # are honoured.
@@ -100,10 +100,10 @@ place() { # MODE SOURCE TARGET
 
 # The same for a text that names where capwrap lies.
 place_text() { # MODE SOURCE TARGET
-    told=$(mktemp)
-    sed -E "s#/usr/local/(bin/capwrap|libexec/capwrap|share/(capwrap|bash|zsh|fish)|lib/systemd)#$PREFIX/\\1#g" "$2" > "$told"
-    place "$1" "$told" "$3"
-    rm -f "$told"
+    text=$(mktemp)
+    sed -E "s#/usr/local/(bin/capwrap|libexec/capwrap|share/(capwrap|bash|zsh|fish)|lib/systemd)#$PREFIX/\\1#g" "$2" > "$text"
+    place "$1" "$text" "$3"
+    rm -f "$text"
 }
 
 prepare() {
@@ -165,8 +165,8 @@ install_all() {
     fi
     mkdir -p /etc/capwrap "$policies"
     replace_launcher
-    say "capwrap is installed below $PREFIX. No policy was put in force. Next:"
-    say "  capwrap enable tcpdump         put a shipped policy in force (they are in $share/policies)"
+    say "capwrap is installed below $PREFIX. No policy was enabled. Next:"
+    say "  capwrap enable tcpdump         enable a shipped policy (they are in $share/policies)"
     say "  usermod -aG capwrap NAME       let a user run it, from their next login on"
     say "  capwrap tcpdump -i lo          as that user"
 }

@@ -46,7 +46,7 @@ impl Page {
         steps
     }
 
-    /// A script of bash that takes every step and tells what each command said. Root is in `home`.
+    /// A script of bash that takes every step and prints what each command said. Root is in `home`.
     pub fn script(&self, home: &str) -> String {
         let mut script = format!("cd {home}\n");
         for step in self.steps() {
@@ -70,7 +70,7 @@ impl Page {
     /// Holds what the script's commands said against what the page says.
     #[track_caller]
     pub fn compare(&self, output: &str) {
-        let told: Vec<&str> = output.split('\u{1e}').skip(1).collect();
+        let parts: Vec<&str> = output.split('\u{1e}').skip(1).collect();
         let commands = self.steps().into_iter().filter_map(|step| match step {
             Step::Command { line, words, said, .. } => Some((line, words, said)),
             Step::File { .. } => None,
@@ -78,7 +78,7 @@ impl Page {
         let (mut count, mut wrong) = (0, Vec::new());
         for (at, (line, words, expected)) in commands.enumerate() {
             let place = format!("docs/src/{}:{line}: {words}", self.name);
-            let (Some(begin), Some(end)) = (told.get(2 * at), told.get(2 * at + 1)) else {
+            let (Some(begin), Some(end)) = (parts.get(2 * at), parts.get(2 * at + 1)) else {
                 panic!("{place}: was not reached:\n{output}")
             };
             let (number, said) = begin.split_once('\n').unwrap();

@@ -46,7 +46,7 @@ impl Default for Key {
 }
 
 impl Host {
-    /// Starts one; `number`, from 1, tells their networks apart (RFC 2544 keeps 198.18.0.0/15 for tests).
+    /// Starts one; `number`, from 1, gives each a network of its own (RFC 2544 keeps 198.18.0.0/15 for tests).
     pub fn start(name: &'static str, number: u8, init: Init, key: &Key) -> Self {
         let machine = Machine::new();
         let folder = machine.root();

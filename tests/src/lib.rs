@@ -2,7 +2,7 @@
 //! installed launcher whose outcome can be asked.
 //!
 //! `tests/run` prepares the machine: it installs capwrap and the witness, makes the two users, and
-//! puts a policy in force that gives the launcher every capability, so that each test may grant
+//! enables a policy that gives the launcher every capability, so that each test may grant
 //! what it likes.
 
 pub mod book;
@@ -27,21 +27,21 @@ pub const CAPWRAP: &str = "/usr/local/bin/capwrap";
 pub const TOOLS: &str = "/usr/local/lib/capwrap-tests";
 /// The tool that says what it was given.
 pub const WITNESS: &str = "/usr/local/lib/capwrap-tests/witness";
-/// Policies in force.
+/// Enabled policies.
 pub const POLICIES: &str = "/etc/capwrap/policies";
 /// A user in the group `capwrap`.
 pub const MEMBER: &str = "capwrap-member";
 /// A user in no group of note.
 pub const STRANGER: &str = "capwrap-stranger";
 
-/// A policy that is in force until it is dropped.
+/// A policy that is enabled until it is dropped.
 pub struct Policy {
     pub name: String,
     pub path: PathBuf,
 }
 
 impl Policy {
-    /// Puts this text in force under a name of its own.
+    /// Enables this text under a name of its own.
     pub fn new(text: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -91,7 +91,7 @@ fn quoted(list: &str) -> String {
     list.split(',').map(|item| format!("\"{}\"", item.trim())).collect::<Vec<_>>().join(", ")
 }
 
-/// A shipped policy, put in force by `capwrap enable` with these options and out of it when dropped.
+/// A shipped policy, enabled by `capwrap enable` with these options and disabled when dropped.
 pub struct Enabled(String);
 
 pub fn enable(name: &str, options: &[&str]) -> Enabled {
@@ -383,7 +383,7 @@ pub fn in_own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// In mounts of one's own: no policy in force, and a launcher that this test alone gives and takes capabilities.
+/// In mounts of one's own: no policy enabled, and a launcher that this test alone gives and takes capabilities.
 pub fn own_installation() {
     let launcher = fs::read(CAPWRAP).unwrap();
     cover("/etc/capwrap");

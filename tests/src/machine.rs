@@ -65,7 +65,7 @@ impl Machine {
 }
 
 /// The words of `beside` that run a script there, with nothing outside in sight: paths are those that the kernel
-/// tells too.
+/// reports too.
 pub fn inside(script: &str) -> String {
     let script = format!("umount -l /.outside; rmdir /.outside; {script}").replace('\'', "'\\''");
     format!("cd \"$root\"; mkdir .outside; pivot_root . .outside; exec chroot . /bin/sh -c '{script}'")

@@ -1,5 +1,5 @@
-//! Policies of which each has a version, told in everything that it hands over: a tool that was given
-//! parts of two of them can tell.
+//! Policies of which each has a version, visible in everything that it grants: a tool that was given
+//! parts of two of them can show it.
 
 use crate::{POLICIES, WITNESS};
 use std::path::{Path, PathBuf};
@@ -20,13 +20,13 @@ const CAPABILITIES: [(u8, &str); 10] = [
 
 /// The versions are from 1 to this.
 pub const LAST: u64 = (1 << CAPABILITIES.len()) - 1;
-/// The variable that tells the tool the version.
+/// The variable that carries the version to the tool.
 pub const VARIABLE: &str = "VERSION";
 /// The exit code of a tool that was given parts of two versions.
 pub const MIXED: u8 = 3;
 
 /// What a policy of this name holds besides, in each version: the launcher carries it while that one
-/// is in force.
+/// is enabled.
 pub const fn besides(name: &str) -> Option<(u8, &'static str)> {
     match name.as_bytes() {
         [b'o', b'n', ..] => Some((25, "cap_sys_time")),
@@ -44,7 +44,7 @@ pub fn path(name: &str) -> PathBuf {
     Path::new(POLICIES).join(format!("{name}.toml"))
 }
 
-/// The text of this policy for this user in one version: a limit, a variable and the capabilities tell
+/// The text of this policy for this user in one version: a limit, a variable and the capabilities show
 /// it. Cut short it is less of the version, or far more.
 pub fn text(name: &str, user: &str, version: u64) -> String {
     let why = "so that the text is longer than what an editor writes at once ".repeat(12);

@@ -45,13 +45,13 @@ fn an_empty_argument_vector_is_refused() {
 fn no_personality_of_the_callers_makes_the_kernel_another_or_reaches_the_tool() {
     let older = "[[grant]]\ncaps = \"cap_sys_admin\"\nwhen = { kernel = \"<3.0\" }\n";
     let odd = ["setarch", "--uname-2.6", "--whole-seconds", "--sticky-timeouts", "--addr-no-randomize"];
-    assert!(root(&[&odd[..], &["uname", "-r"]].concat()).run().stdout.starts_with("2.6."), "it tells nothing else");
+    assert!(root(&[&odd[..], &["uname", "-r"]].concat()).run().stdout.starts_with("2.6."), "nothing else is reported");
     let witness = Policy::witness("cap_net_raw", older);
     let run = capwrap(&[&witness.name]).under(&odd).run();
     assert_eq!(run.witness().sets(), [mask("cap_net_raw"); 4], "{run:?}");
     let policy = Policy::tool("/bin/cat", "cap_net_raw", "");
-    let told = capwrap(&[&policy.name, "/proc/self/personality"]).under(&odd).run();
-    assert_eq!(told.stdout, "00000000\n", "{told:?}");
+    let shown = capwrap(&[&policy.name, "/proc/self/personality"]).under(&odd).run();
+    assert_eq!(shown.stdout, "00000000\n", "{shown:?}");
 }
 
 /// By locking what everybody can open.

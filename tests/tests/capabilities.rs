@@ -51,8 +51,8 @@ fn every_capability_is_told_as_capsh_knows_it() {
         assert_eq!(one["number"], number);
         let explained = root(&["capsh", &format!("--explain={name}")]).run();
         assert!(explained.stdout.contains(&format!("{name} ({number})")), "{explained:?}");
-        let told = caps(&[name]);
-        assert!(told.ok() && told.stdout.starts_with(&format!("{name} ({number})\n")), "{told:?}");
+        let shown = caps(&[name]);
+        assert!(shown.ok() && shown.stdout.starts_with(&format!("{name} ({number})\n")), "{shown:?}");
     }
 }
 
@@ -198,7 +198,7 @@ fn what_cannot_be_is_answered_in_one_line() {
     for (arguments, said) in [
         (&["decode", "xyz"][..], "\"xyz\" is no mask"),
         (&["decode", "10000000000000000"], "is no mask"),
-        (&["encode", "cap_bfp"], "unknown capability \"cap_bfp\"\nmend: write cap_bpf"),
+        (&["encode", "cap_bfp"], "unknown capability \"cap_bfp\"\nhint: write cap_bpf"),
         (&["cap_nosuch"], "unknown capability"),
         (&["show", "0"], "\"0\" is no process id"),
         (&["show", "4194305"], "cannot show process 4194305: there is no such process"),

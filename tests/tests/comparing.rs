@@ -118,7 +118,7 @@ fn units_are_read_as_systemd_reads_them() {
     for number in 0..40 {
         let mut text = "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\nUser=nobody\n".to_owned();
         for _ in 0..random(5) {
-            // The ambient set is told where the bounding set is whole: in every other unit.
+            // The ambient set is shown where the bounding set is whole: in every other unit.
             let key = if number % 2 == 0 { "CapabilityBoundingSet" } else { "AmbientCapabilities" };
             let tilde = ["", "", "~"][random(3)];
             let separator = [" ", "  ", " \\\n  ", " \\\n# between\n ; too\n"][random(4)];

@@ -1,4 +1,4 @@
-//! `capwrap doctor`: what works here, told by whoever asks.
+//! `capwrap doctor`: what works here, as each caller sees it.
 
 use capwrap_tests::*;
 use serde_json::Value;

@@ -57,7 +57,7 @@ fn json(call: Call) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
 }
 
-/// What is told of capabilities, without the lines about the machine.
+/// What is shown of capabilities, without the lines about the machine.
 fn sections(page: &str) -> &str {
     let from = page.find("\ngranted\n").unwrap_or_else(|| panic!("{page}"));
     &page[from..]
@@ -85,7 +85,7 @@ fn the_verb_and_the_option_print_the_same_and_end_the_same() {
 fn the_doctors_facts_of_this_machine_give_the_launchers_decision() {
     let policy = policy();
     let facts = File::new("doctor", &user(MEMBER, &[CAPWRAP, "doctor", "--json"]).run().stdout);
-    // The doctor does not tell of a setting that no shipped policy asks for.
+    // The doctor does not report a setting that no shipped policy asks for.
     let setting = |page: &str| page.replace("kernel.nothing 1: the kernel has no kernel.nothing", "…");
     for arguments in [&[][..], &["-w", "-"], &["-w"]] {
         let here = capwrap(&[&["explain", &policy.name], arguments].concat()).run();
@@ -94,7 +94,7 @@ fn the_doctors_facts_of_this_machine_give_the_launchers_decision() {
         let here = setting(sections(&here.stdout));
         let withheld = "  cap_chown\n      line 24: sysctl …\n";
         assert!(here.contains(withheld), "{here}");
-        let unknown = "\nnot known\n  cap_chown\n      line 24: hangs on sysctl kernel.nothing 1\n";
+        let unknown = "\nnot known\n  cap_chown\n      line 24: depends on sysctl kernel.nothing 1\n";
         assert_eq!(format!("{}{unknown}", here.replace(withheld, "")), sections(&there.stdout));
     }
 }
@@ -103,12 +103,12 @@ fn the_doctors_facts_of_this_machine_give_the_launchers_decision() {
 fn json_here_says_what_the_launcher_says() {
     let policy = policy();
     for arguments in [&[][..], &["-w", "-"]] {
-        let told = json(capwrap(&[&["explain", "--json", "--add", "kill", &policy.name], arguments].concat()));
+        let object = json(capwrap(&[&["explain", "--json", "--add", "kill", &policy.name], arguments].concat()));
         let said = capwrap(&[&["--add", "kill", &policy.name], arguments].concat()).run().witness();
-        let passed: Vec<&str> = told["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
-        assert_eq!(mask(&passed.join(",")), said.sets()[2], "{told}");
-        assert_eq!((&told["schema"], &told["would_run"], &told["machine"]), (&2.into(), &true.into(), &"this".into()));
-        let bpf = told["granted"].as_array().unwrap().iter().find(|one| one["capabilities"][0] == "cap_bpf").unwrap();
+        let passed: Vec<&str> = object["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        assert_eq!(mask(&passed.join(",")), said.sets()[2], "{object}");
+        assert_eq!((&object["schema"], &object["would_run"], &object["machine"]), (&2.into(), &true.into(), &"this".into()));
+        let bpf = object["granted"].as_array().unwrap().iter().find(|one| one["capabilities"][0] == "cap_bpf").unwrap();
         assert_eq!(bpf["conditions"][0]["condition"], "kernel_has cap_bpf");
         assert_eq!(bpf["conditions"][0]["fact"], "the kernel knows cap_bpf");
         assert_eq!((bpf["line"].as_u64(), bpf["why"].as_str()), (Some(11), Some("load programs")));
@@ -122,13 +122,13 @@ fn json_here_says_what_the_launcher_says() {
 fn an_older_kernel_is_granted_what_it_was_written_for() {
     let policy = policy();
     let passed = |kernel: &str| {
-        let told = json(capwrap(&["explain", "--kernel", kernel, "--json", &policy.name]));
-        told["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let object = json(capwrap(&["explain", "--kernel", kernel, "--json", &policy.name]));
+        object["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(passed("5.4"), ["cap_net_raw", "cap_sys_admin"]);
     assert_eq!(passed("5.8"), ["cap_net_raw", "cap_bpf"]);
     let page = capwrap(&["explain", "--kernel", "5.4", &policy.name]).run().stdout;
-    for words in ["last capability is cap_audit_read", "hangs on sysctl kernel.dmesg_restrict >=0", "not known"] {
+    for words in ["last capability is cap_audit_read", "depends on sysctl kernel.dmesg_restrict >=0", "not known"] {
         assert!(page.contains(words), "{page}");
     }
 }
@@ -137,9 +137,9 @@ fn an_older_kernel_is_granted_what_it_was_written_for() {
 fn a_backported_capability_is_known_where_the_file_says_so() {
     let policy = policy();
     let facts = File::new("rhel8.toml", "kernel = \"4.18.0-553.el8\"\nlast_capability = 39\n");
-    let told = json(capwrap(&["explain", "--json", "--facts", &facts.0, &policy.name]));
-    assert_eq!(told["last_capability"], "cap_bpf");
-    assert_eq!(told["passed"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
+    let object = json(capwrap(&["explain", "--json", "--facts", &facts.0, &policy.name]));
+    assert_eq!(object["last_capability"], "cap_bpf");
+    assert_eq!(object["passed"], serde_json::json!(["cap_net_raw", "cap_bpf"]));
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn a_fleet_is_told_one_machine_after_the_other_and_one_that_lacks_something_fail
     assert_eq!(run.code, 125);
     assert!(run.stdout.contains(&new.0) && run.stdout.contains(&old.0), "{run:?}");
     assert!(run.stdout.contains("missing there\n  cap_bpf\n      this kernel does not know it"), "{run:?}");
-    let told = json(call(&["--json"]));
+    let object = json(call(&["--json"]));
     let machines: Vec<bool> =
-        told["machines"].as_array().unwrap().iter().map(|one| one["would_run"].as_bool().unwrap()).collect();
+        object["machines"].as_array().unwrap().iter().map(|one| one["would_run"].as_bool().unwrap()).collect();
     assert_eq!(machines, [true, false]);
-    assert_eq!(told["schema"], 2);
+    assert_eq!(object["schema"], 2);
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn a_session_without_new_privileges_is_told_so_in_the_same_words_for_people_and_
     let run = call(&[]).run();
     assert_eq!(run.code, 125);
     let page = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    let told = json(call(&["--json"]));
-    assert_eq!(told["missing"][0]["capabilities"], serde_json::json!(["cap_net_raw"]));
-    for words in [told["missing"][0]["why"].as_str().unwrap(), told["missing"][0]["hint"].as_str().unwrap()] {
+    let object = json(call(&["--json"]));
+    assert_eq!(object["missing"][0]["capabilities"], serde_json::json!(["cap_net_raw"]));
+    for words in [object["missing"][0]["why"].as_str().unwrap(), object["missing"][0]["hint"].as_str().unwrap()] {
         assert!(words.contains("no_new_privs") || words.contains("NoNewPrivileges="), "{words}");
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -185,9 +185,9 @@ fn a_session_without_new_privileges_is_told_so_in_the_same_words_for_people_and_
 #[test]
 fn what_follows_the_tool_is_the_tools() {
     let policy = policy();
-    let told = json(capwrap(&["explain", "--json", &policy.name, "-w", "--", "--kernel", "-h", ""]));
-    assert_eq!(told["arguments"], serde_json::json!(["-w", "--", "--kernel", "-h", ""]));
-    assert_eq!(told["machine"], "this");
+    let object = json(capwrap(&["explain", "--json", &policy.name, "-w", "--", "--kernel", "-h", ""]));
+    assert_eq!(object["arguments"], serde_json::json!(["-w", "--", "--kernel", "-h", ""]));
+    assert_eq!(object["machine"], "this");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_policy_that_is_not_in_force_is_explained_as_if_it_were() {
     in_own_mounts(|| {
         cover("/etc/capwrap");
         let run = capwrap(&["explain", name]).run();
-        assert!(run.stdout.contains("in force  no; explained as if it were"), "{run:?}");
+        assert!(run.stdout.contains("enabled   no; explained as if it were"), "{run:?}");
         let path = format!("/usr/local/share/capwrap/policies/{name}.toml");
         let by_path = capwrap(&["explain", &path]).run();
         assert_eq!((by_path.code, by_path.stdout), (run.code, run.stdout));

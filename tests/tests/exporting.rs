@@ -1,4 +1,4 @@
-//! What `capwrap export` writes is taken by those it is written for, and hands over what the policy
+//! What `capwrap export` writes is taken by those it is written for, and passes what the policy
 //! grants. Each is asked itself: systemd, runc, Podman, Compose, kubectl, the OCI's schema, setcap,
 //! Nix, and a shell's linter.
 

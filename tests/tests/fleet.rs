@@ -129,7 +129,7 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
         done(&host.run(&fleet.key, "! find / -xdev -name '*capwrap*' ! -path '/proc/*' | grep ."));
     }
 
-    // Installed, in force, and used as a new user would.
+    // Installed, enabled, and used as a new user would.
     assert!(fleet.done(&[]).iter().all(|count| *count > 4));
     for host in &fleet.hosts {
         let said = host.run(&fleet.key, CAPTURE);
@@ -159,7 +159,7 @@ fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
     assert_eq!(one.run(&fleet.key, "runuser -u alice -- capwrap tcpdump --version").code, 125);
     done(&one.run(&fleet.key, "runuser -u nobody -- capwrap tcpdump --version"));
 
-    // A policy with an error stops the play before it is in force; without the error the next play does the rest.
+    // A policy with an error stops the play before it is enabled; without the error the next play does the rest.
     template("cap_sys_log");
     let date = "schema = 1\nsummary = \"set the clock\"\ntool = { path = \"/usr/bin/date\" }\n\
                 allow = { users = [\"alice\"] }\n[[grant]]\ncaps = \"cap_sys_time\"\nwhy = \"the clock\"\n\

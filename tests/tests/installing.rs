@@ -148,7 +148,7 @@ fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
     );
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stderr.contains("no cargo") && run.stderr.contains("no C compiler"), "{run:?}");
-    assert!(run.stderr.contains("\nmend: "), "{run:?}");
+    assert!(run.stderr.contains("\nhint: "), "{run:?}");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn nothing_is_half_enabled() {
         assert!(!Path::new(&format!("{POLICIES}/tcpdump.toml")).exists());
         assert_eq!(carried(CAPWRAP), before);
         let off = root(&[CAPWRAP, "disable", "tcpdmup"]).run();
-        assert!(off.code == 125 && off.stderr.contains("is in force"), "{off:?}");
+        assert!(off.code == 125 && off.stderr.contains("is enabled"), "{off:?}");
     });
 }
 

@@ -195,7 +195,7 @@ fn a_damaged_profile_beside_the_policy_is_told_and_kept() {
 
 #[test]
 fn minimizing_ends_with_a_set_from_which_nothing_can_be_taken() {
-    // The shell is handed a file that it need not read, and one that it must.
+    // The shell gets a file that it need not read, and one that it must.
     let script = "cat /etc/gshadow >/dev/null 2>&1; cat /etc/shadow >/dev/null && echo read";
     let plain = profile(&["sh", "-c", script]);
     assert_eq!(needed(&plain), ["cap_dac_read_search"]);
@@ -310,7 +310,7 @@ fn an_interrupt_ends_the_command_and_the_result_is_shown() {
     assert_eq!(needed(&serde_json::from_slice(&output.stdout).unwrap()), ["cap_dac_read_search"]);
 }
 
-/// One test at a time puts the learner's policy in force.
+/// One test at a time enables the learner's policy.
 static LEARNER: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 #[test]
@@ -391,7 +391,7 @@ fn a_learner_whose_policy_hands_over_too_little_says_so_and_starts_no_other() {
         );
         for verb in ["--learn", "trace"] {
             let run = user(MEMBER, &["timeout", "20", "capwrap", verb, "true"]).run();
-            run.refused(&["the policy capwrap-learn hands over too little", lacking, "hint: capwrap explain"]);
+            run.refused(&["the policy capwrap-learn grants too little", lacking, "hint: capwrap explain"]);
         }
     }
 }

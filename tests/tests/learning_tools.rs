@@ -23,7 +23,7 @@ fn set(names: &[&str]) -> Set {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Runs a test with a shipped policy in force that nobody else meets, in mounts and a network of its
+/// Runs a test with a shipped policy enabled that nobody else meets, in mounts and a network of its
 /// own. Learning takes nothing from the launcher, so the launcher stays as it is.
 fn with_shipped(name: &str, test: impl FnOnce() + Send) {
     let text = fs::read_to_string(format!("/usr/local/share/capwrap/policies/{name}.toml")).unwrap();
@@ -130,7 +130,7 @@ impl Drop for Packets {
     }
 }
 
-/// A process of the stranger's to look at; see src/bin/observed.rs.
+/// A process of the stranger's to observe; see src/bin/observed.rs.
 struct Observed {
     child: Child,
     _folder: Folder,
@@ -402,7 +402,7 @@ fn from_bpftrace_as_root_its_grant_is_learned_and_what_it_does_without_as_its_po
 fn from_the_learner_its_own_grant_is_proven() {
     let mut grant = Set::new();
     with_shipped("capwrap-learn", || grant = granted("capwrap-learn", &[]));
-    // Without a policy in force: by way of one it would start the launcher, which has what it takes.
+    // Without an enabled policy: by way of one it would start the launcher, which has what it takes.
     in_own_mounts(|| {
         cover("/etc/capwrap");
         let command = ["/usr/local/libexec/capwrap/capwrap-advisor", "learn", "true"];

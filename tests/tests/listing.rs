@@ -68,7 +68,7 @@ fn a_shipped_policy_is_available_until_it_is_in_force() {
         assert!(names(capwrap(&["list", "--available"])).contains(&"tcpdump".to_owned()));
         let page = capwrap(&["list", "--available"]).run().stdout;
         assert!(page.contains("sudo capwrap enable tcpdump"), "{page}");
-        assert!(capwrap(&["list"]).run().stdout.contains("No policy in force lets capwrap-member run anything."));
+        assert!(capwrap(&["list"]).run().stdout.contains("No enabled policy lets capwrap-member run anything."));
         let text = fs::read_to_string("/usr/local/share/capwrap/policies/tcpdump.toml").unwrap();
         let _policy = Policy::named("tcpdump", &text);
         assert!(!names(capwrap(&["list", "--available"])).contains(&"tcpdump".to_owned()));

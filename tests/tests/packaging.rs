@@ -24,19 +24,19 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
         fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         let folder = Folder::new();
         let unit = fs::read_to_string(format!("{PACKAGING}/systemd/capwrap-verify.service")).unwrap();
-        // The one policy, whatever other tests have in force; and its words where this test reads them.
+        // The one policy, whatever other tests have enabled; and its words where this test reads them.
         let unit = unit
             .replace("--all", &policy.name)
             .replace("[Service]\n", &format!("[Service]\nStandardOutput=file:{}\n", folder.path("said")));
         fs::write(folder.path("capwrap-verify.service"), unit).unwrap();
-        fs::write(folder.path("start.target"), "[Unit]\nWants=tell.service\nAfter=tell.service\n").unwrap();
-        let tell = format!(
+        fs::write(folder.path("start.target"), "[Unit]\nWants=report.service\nAfter=report.service\n").unwrap();
+        let report = format!(
             "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\n[Service]\nType=oneshot\n\
              ExecStart=/bin/sh -c 'systemctl start capwrap-verify.service; \
              systemctl show -P Result -P ExecMainStatus capwrap-verify.service > {}'\n",
             folder.path("result")
         );
-        fs::write(folder.path("tell.service"), tell).unwrap();
+        fs::write(folder.path("report.service"), report).unwrap();
         for target in ["sysinit.target", "basic.target", "shutdown.target"] {
             fs::write(folder.path(target), "[Unit]\nDefaultDependencies=no\n").unwrap();
         }
@@ -54,7 +54,7 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
 }
 
 /// For those who build from a spec: built by rpmbuild, installed by rpm below a folder. Scripts run there, in a
-/// chroot, so that the folder has a shell and a launcher that tells that it was called.
+/// chroot, so that the folder has a shell and a launcher that reports that it was called.
 #[test]
 fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
     let folder = Folder::new();

@@ -19,7 +19,7 @@ fn a_tool_without_a_policy_is_refused_with_the_command_that_finds_one_out() {
 
 #[test]
 fn a_shipped_policy_that_is_not_in_force_is_named_with_the_command_that_enables_it() {
-    capwrap(&["tracee"]).run().refused(&["no policy for \"tracee\" is in force", "capwrap enable tracee"]);
+    capwrap(&["tracee"]).run().refused(&["no policy for \"tracee\" is enabled", "capwrap enable tracee"]);
 }
 
 #[test]

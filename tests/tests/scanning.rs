@@ -181,7 +181,7 @@ fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
     let run = user(STRANGER, &[CAPWRAP, "verify", "--scan", folder.0.to_str().unwrap()]).run();
     assert_eq!(run.code, 2, "{run:?}");
     assert!(
-        run.stdout.contains("open/tool") && run.stdout.contains("cannot be looked at: permission denied"),
+        run.stdout.contains("open/tool") && run.stdout.contains("cannot be checked: permission denied"),
         "{run:?}"
     );
     let run = root(&[CAPWRAP, "verify", "--scan", "/no/such/folder"]).run();
@@ -236,8 +236,8 @@ fn attributes_that_the_kernel_does_not_show_are_told_in_a_line_each() {
         let run = root(&[CAPWRAP, "verify", "--scan", &mounted]).run();
         assert!(root(&["umount", &mounted]).run().ok());
         assert_eq!(run.code, 1, "{run:?}");
-        let told = run.stdout.matches("✗ capabilities  security.capability that the kernel does not show").count();
-        assert_eq!(told, malformed.len(), "{run:?}");
+        let found = run.stdout.matches("✗ capabilities  security.capability that the kernel does not show").count();
+        assert_eq!(found, malformed.len(), "{run:?}");
     });
 }
 
@@ -254,15 +254,15 @@ fn a_relative_tree_and_one_that_is_a_link_are_scanned_wherever_threads_stand() {
     }
 }
 
-/// The names that a scan from this directory tells of, and how it ended.
-fn told_from(directory: &Path, roots: &[&str]) -> (BTreeSet<String>, i32) {
+/// The names that a scan from this directory reports, and how it ended.
+fn found_from(directory: &Path, roots: &[&str]) -> (BTreeSet<String>, i32) {
     let roots = roots.iter().flat_map(|root| ["--scan", root]);
     let words: Vec<&str> = [CAPWRAP, "verify", "--json"].into_iter().chain(roots).collect();
     let output = std::process::Command::new(words[0]).args(&words[1..]).current_dir(directory).output().unwrap();
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
     let subjects = object["subjects"].as_array().unwrap();
     let names: BTreeSet<String> = subjects.iter().map(|subject| subject["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names.len(), subjects.len(), "something is told twice: {object}");
+    assert_eq!(names.len(), subjects.len(), "something is reported twice: {object}");
     (names, output.status.code().unwrap())
 }
 
@@ -280,10 +280,10 @@ fn a_file_beyond_the_longest_path_is_found_and_told() {
         directory = openat(&directory, name.as_str(), OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
     }
     nix::unistd::linkat(nix::fcntl::AT_FDCWD, tool.as_str(), &directory, "deep", nix::fcntl::AtFlags::empty()).unwrap();
-    let (told, code) = told_from(Path::new("/"), &[folder.0.to_str().unwrap()]);
-    assert_eq!(code, 1, "{told:?}");
-    assert!(told.iter().any(|path| path.ends_with("/deep") && path.len() > 5000), "{told:?}");
-    assert!(told.len() == 2 && told.contains(&tool), "{told:?}");
+    let (found, code) = found_from(Path::new("/"), &[folder.0.to_str().unwrap()]);
+    assert_eq!(code, 1, "{found:?}");
+    assert!(found.iter().any(|path| path.ends_with("/deep") && path.len() > 5000), "{found:?}");
+    assert!(found.len() == 2 && found.contains(&tool), "{found:?}");
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn files_that_come_and_go_are_no_fault_of_the_scan() {
                 fs::remove_dir_all(folder.0.join("comes")).unwrap();
             }
         });
-        let codes: Vec<i32> = (0..100).map(|_| told_from(Path::new("/"), &[folder.0.to_str().unwrap()]).1).collect();
+        let codes: Vec<i32> = (0..100).map(|_| found_from(Path::new("/"), &[folder.0.to_str().unwrap()]).1).collect();
         over.store(true, Ordering::Relaxed);
         assert_eq!(codes, vec![0; 100]);
     });

@@ -205,7 +205,7 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
     let file = policy.path.to_str().unwrap().to_owned();
-    for (path, mode, owner, told) in [
+    for (path, mode, owner, shown) in [
         (&file, 0o666, 0, "read what it says, then: chmod 0644"),
         (&file, 0o644, 1, "read what it says, then: chown root"),
         (&tool, 0o775, 0, "look what it is, then: chmod 0755"),
@@ -214,11 +214,11 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
         chown(path, Some(owner), None).unwrap();
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
         let run = verify(&[&policy.name, "--fix"]);
-        assert_eq!(run.code, 1, "{told}: {run:?}");
-        assert!(run.stdout.contains(told) && !run.stdout.contains(&format!("fixed: {path}")), "{told}: {run:?}");
+        assert_eq!(run.code, 1, "{shown}: {run:?}");
+        assert!(run.stdout.contains(shown) && !run.stdout.contains(&format!("fixed: {path}")), "{shown}: {run:?}");
         let about = fs::metadata(path).unwrap();
-        assert_eq!((about.uid(), about.permissions().mode() & 0o7777), (owner, mode), "{told}");
-        assert_eq!(root(&["getcap", path]).run().stdout, "", "{told}");
+        assert_eq!((about.uid(), about.permissions().mode() & 0o7777), (owner, mode), "{shown}");
+        assert_eq!(root(&["getcap", path]).run().stdout, "", "{shown}");
         chown(path, Some(0), None).unwrap();
         fs::set_permissions(path, PermissionsExt::from_mode(if path == &file { 0o644 } else { 0o755 })).unwrap();
     }
@@ -230,7 +230,7 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
     assert_eq!(root(&["getcap", &tool]).run().stdout, "");
 }
 
-/// From one link to the next; the launcher looks at each folder on the way, and so does this.
+/// From one link to the next; the launcher checks each folder on the way, and so does this.
 #[test]
 fn fix_follows_no_link_that_others_could_have_put_there() {
     let room = Folder::new();
@@ -273,12 +273,12 @@ fn what_cannot_be_looked_at_is_told_and_ends_with_2() {
     fs::set_permissions(std::path::Path::new(&hidden).parent().unwrap(), PermissionsExt::from_mode(0o700)).unwrap();
     let run = user(STRANGER, &[CAPWRAP, "verify", &hidden]).run();
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stdout.contains("cannot be looked at: permission denied"), "{run:?}");
+    assert!(run.stdout.contains("cannot be checked: permission denied"), "{run:?}");
     let run = verify(&["/no/such/file"]);
     assert_eq!(run.code, 2, "{run:?}");
     let run = verify(&["no-such-policy"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("no policy for \"no-such-policy\" is in force\nmend: "), "{run:?}");
+    assert!(run.stderr.contains("no policy for \"no-such-policy\" is enabled\nhint: "), "{run:?}");
 }
 
 #[test]

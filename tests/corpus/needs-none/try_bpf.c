@@ -1,5 +1,5 @@
 // Looks whether it may make a BPF map, and goes on whatever the answer.
-// only --minimize can tell: with cap_bpf the map is made
+// only --minimize can show: with cap_bpf the map is made
 #include "../corpus.h"
 #include <linux/bpf.h>
 

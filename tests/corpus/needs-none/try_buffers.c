@@ -1,5 +1,5 @@
 // Wants a socket buffer beyond the limit; if it may not, it takes what it gets, as many servers do.
-// only --minimize can tell: with cap_net_admin the first attempt succeeds
+// only --minimize can show: with cap_net_admin the first attempt succeeds
 #include "../corpus.h"
 #include <sys/socket.h>
 

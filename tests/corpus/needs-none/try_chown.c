@@ -1,5 +1,5 @@
 // Gives a file to root and root's group, as tar and cp do, and goes on if it may not.
-// only --minimize can tell: with cap_chown the file is root's
+// only --minimize can show: with cap_chown the file is root's
 #include "../corpus.h"
 
 int main(void) {

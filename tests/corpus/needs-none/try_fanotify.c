@@ -1,5 +1,5 @@
 // Watches a directory of its own with fanotify as far as that is free to all (fanotify_init).
-// only --minimize can tell: with cap_sys_admin the group is a privileged one, and every event names its process
+// only --minimize can show: with cap_sys_admin the group is a privileged one, and every event names its process
 #include "../corpus.h"
 #include <sys/fanotify.h>
 

@@ -1,5 +1,5 @@
 // Lets go of its further groups, as programs do that were perhaps started by root, and goes on if it may not.
-// only --minimize can tell: with cap_setgid the call succeeds
+// only --minimize can show: with cap_setgid the call succeeds
 #include "../corpus.h"
 #include <grp.h>
 

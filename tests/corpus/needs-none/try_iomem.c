@@ -1,5 +1,5 @@
 // Reads which addresses the machine's devices have, which come as zeros (r_show asks for cap_sys_admin line by line).
-// only --minimize can tell: with cap_sys_admin the addresses are there
+// only --minimize can show: with cap_sys_admin the addresses are there
 #include "../corpus.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
 // Reads a line of the kernel's symbols, whose addresses it does not use (kallsyms_show_value).
-// only --minimize can tell: with cap_syslog the addresses are there, without it they are zeros
+// only --minimize can show: with cap_syslog the addresses are there, without it they are zeros
 #include "../corpus.h"
 
 int main(void) {

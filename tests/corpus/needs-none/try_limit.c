@@ -1,5 +1,5 @@
 // Wants more open files than its hard limit, as servers do, and goes on with what it has.
-// only --minimize can tell: with cap_sys_resource the limit is raised
+// only --minimize can show: with cap_sys_resource the limit is raised
 #include "../corpus.h"
 #include <sys/resource.h>
 

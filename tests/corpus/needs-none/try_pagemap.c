@@ -1,5 +1,5 @@
 // Reads its own page map, for which pages are in memory (pagemap_read asks for cap_sys_admin).
-// only --minimize can tell: with cap_sys_admin the numbers of the page frames are there, without it they are zeros
+// only --minimize can show: with cap_sys_admin the numbers of the page frames are there, without it they are zeros
 #include "../corpus.h"
 
 int main(void) {

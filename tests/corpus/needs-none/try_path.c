@@ -1,5 +1,5 @@
 // Looks for a program in a directory that it may not search, and goes on to the next, as a shell does with its PATH.
-// only --minimize can tell: with cap_dac_read_search the directory is searched, and the program is not in it either
+// only --minimize can show: with cap_dac_read_search the directory is searched, and the program is not in it either
 #include "../corpus.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
 // Reads the configuration of the first PCI device, as lspci does (pci_read_config asks for cap_sys_admin).
-// only --minimize can tell: without cap_sys_admin it ends after 64 bytes
+// only --minimize can show: without cap_sys_admin it ends after 64 bytes
 #include "../corpus.h"
 #include <glob.h>
 

@@ -1,5 +1,5 @@
 // Counts events of its own in the kernel too; if it may not, only outside the kernel, as perf does.
-// only --minimize can tell: with cap_perfmon the first attempt succeeds
+// only --minimize can show: with cap_perfmon the first attempt succeeds
 #include "../corpus.h"
 #include <linux/perf_event.h>
 

@@ -1,5 +1,5 @@
 // Reads the state of every process, as ps does (do_task_stat asks for cap_sys_ptrace for those of other users).
-// only --minimize can tell: without cap_sys_ptrace the addresses among the numbers are zeros
+// only --minimize can show: without cap_sys_ptrace the addresses among the numbers are zeros
 #include "../corpus.h"
 #include <dirent.h>
 

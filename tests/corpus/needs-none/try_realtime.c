@@ -1,5 +1,5 @@
 // Wants real-time priority for processor and disk, as sound programs do, and goes on without.
-// only --minimize can tell: with cap_sys_nice (or, for the disk, cap_sys_admin, asked for first) the attempts succeed
+// only --minimize can show: with cap_sys_nice (or, for the disk, cap_sys_admin, asked for first) the attempts succeed
 #include "../corpus.h"
 #include <sched.h>
 

@@ -1,5 +1,5 @@
 // Filters its own system calls; if it may not, it gives up the right to gain rights and tries again.
-// only --minimize can tell: with cap_sys_admin the first attempt succeeds
+// only --minimize can show: with cap_sys_admin the first attempt succeeds
 #include "../corpus.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,5 +1,5 @@
 // Writes to a setuid file and does not mind whether it stays setuid (setattr_should_drop_suidgid).
-// only --minimize can tell: with cap_fsetid the bit stays, without it the write takes it away
+// only --minimize can show: with cap_fsetid the bit stays, without it the write takes it away
 #include "../corpus.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
 // Looks whether /etc/shadow can be read, and goes on whatever the answer.
-// only --minimize can tell: with cap_dac_read_search the file opens, and the kernel cannot see that nobody minds
+// only --minimize can show: with cap_dac_read_search the file opens, and the kernel cannot see that nobody minds
 #include "../corpus.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
 // Lists the machine's TCP sockets, as ss does (inet_diag asks for cap_net_admin).
-// only --minimize can tell: with cap_net_admin the marks and cgroups of the sockets are listed too
+// only --minimize can show: with cap_net_admin the marks and cgroups of the sockets are listed too
 #include "../corpus.h"
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>

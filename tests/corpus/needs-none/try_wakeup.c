@@ -1,5 +1,5 @@
 // Watches a pipe so that its events keep the machine awake, and does not mind if that wish is dropped.
-// only --minimize can tell: with cap_block_suspend the wish is granted
+// only --minimize can show: with cap_block_suspend the wish is granted
 #include "../corpus.h"
 #include <sys/epoll.h>
 

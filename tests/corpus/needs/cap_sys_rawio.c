@@ -7,6 +7,6 @@ int main(void) {
     int block = 0;
     if (ioctl(temp_file(), FIBMAP, &block) == 0) return 0;
     if (errno != EINVAL) die("FIBMAP");
-    // Before "fibmap: Use bmap instead of ->bmap method in ioctl_fibmap" that was looked at first.
-    if (kernel_before(5, 7)) cannot_show("the file system has no blocks, and this kernel looks at that first");
+    // Before "fibmap: Use bmap instead of ->bmap method in ioctl_fibmap" that was checked first.
+    if (kernel_before(5, 7)) cannot_show("the file system has no blocks, and this kernel checks that first");
 }

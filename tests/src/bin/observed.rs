@@ -1,4 +1,4 @@
-//! What the tools of the tests look at: a process that says `ready` and then does one thing until
+//! What the tools of the tests observe: a process that says `ready` and then does one thing until
 //! it is killed.
 //!
 //!   observed rest         asks for its parent's id, again and again

@@ -38,8 +38,8 @@ fn main() {
 fn say() {
     for line in fs::read_to_string("/proc/self/status").unwrap_or_default().lines() {
         let Some((name, value)) = line.split_once(':') else { continue };
-        let told = ["Name", "Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "NoNewPrivs", "Seccomp"];
-        if told.contains(&name) || name.starts_with("Cap") {
+        let shown = ["Name", "Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "NoNewPrivs", "Seccomp"];
+        if shown.contains(&name) || name.starts_with("Cap") {
             println!("{name} {}", value.split_whitespace().collect::<Vec<_>>().join(" "));
         }
     }

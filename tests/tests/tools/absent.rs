@@ -118,8 +118,8 @@ fn a_shipped_tool_that_is_not_installed_is_said_to_be_missing_with_a_mend() {
             continue;
         }
         // What nobody can have here would be said first.
-        let in_force = Policy::new(&shipped(name));
-        let run = capwrap(&["--drop", "cap_sys_resource", &in_force.name]).run();
+        let enabled = Policy::new(&shipped(name));
+        let run = capwrap(&["--drop", "cap_sys_resource", &enabled.name]).run();
         run.refused_with(127, &["cannot find the tool", policy.tool.paths[0].to_str().unwrap(), "hint: install it"]);
     }
 }

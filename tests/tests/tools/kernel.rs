@@ -1,4 +1,4 @@
-//! dmesg, iotop, perf, bpftool, bpftrace: what the kernel tells of itself.
+//! dmesg, iotop, perf, bpftool, bpftrace: what the kernel shows of itself.
 
 use super::*;
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// Runs a test with a shipped policy in force, among policies, mounts and a network of its own:
+/// Runs a test with a shipped policy enabled, among policies, mounts and a network of its own:
 /// no other test, and nothing on this machine, meets its policy, its ports or its packets.
 fn with_shipped(name: &str, options: &[&str], test: impl FnOnce() + Send) {
     // The launcher file is the machine's, and goes on carrying what everybody's policies need.
@@ -42,7 +42,7 @@ fn shipped(name: &str) -> String {
     fs::read_to_string(format!("/usr/local/share/capwrap/policies/{name}.toml")).unwrap()
 }
 
-/// The shipped policy, put in force under another name with this changed in its text.
+/// The shipped policy, enabled under another name with this changed in its text.
 fn changed(name: &str, changes: &[(&str, &str)]) -> Policy {
     let text = changes.iter().fold(shipped(name), |text, (old, new)| {
         assert!(text.contains(old), "{name} has no {old}");
@@ -56,7 +56,7 @@ fn with_children(name: &str) -> Policy {
     changed(name, &[("children = \"none\"", "children = \"any\"")])
 }
 
-/// Where the tool of a policy in force lies.
+/// Where the tool of an enabled policy lies.
 fn tool(name: &str) -> String {
     let policy = Read::read(&fs::read_to_string(format!("{POLICIES}/{name}.toml")).unwrap()).unwrap();
     let found = policy.tool.paths.iter().find(|path| path.exists());
@@ -263,7 +263,7 @@ fn effective(text: &str) -> Option<u64> {
     u64::from_str_radix(value.trim(), 16).ok()
 }
 
-/// A process of the stranger's to look at; see src/bin/observed.rs.
+/// A process of the stranger's to observe; see src/bin/observed.rs.
 struct Observed {
     process: Running,
     uid: String,
