@@ -25,10 +25,10 @@ pub fn meant_for(named: Option<&str>) -> Result<User> {
         return find(name)?.with_context(|| format!("there is no user {name}"));
     }
     let of_variable = |name: &str| std::env::var(name).ok().filter(|user| user != "root");
-    if let Some(name) = of_variable("SUDO_USER").or_else(|| of_variable("DOAS_USER"))
-        && let Some(user) = find(&name)?
-    {
-        return Ok(user);
+    if let Some(name) = of_variable("SUDO_USER").or_else(|| of_variable("DOAS_USER")) {
+        if let Some(user) = find(&name)? {
+            return Ok(user);
+        }
     }
     if let Some(user) = logged_in().and_then(|uid| nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten()) {
         return with_groups(user);

@@ -88,10 +88,10 @@ impl<'b> KernelTypes<'b> {
             if called == name {
                 return Some((place, member));
             }
-            if called.is_empty()
-                && let Some((inner, found)) = self.member(member, name)
-            {
-                return Some((place + inner, found));
+            if called.is_empty() {
+                if let Some((inner, found)) = self.member(member, name) {
+                    return Some((place + inner, found));
+                }
             }
         }
         None
