@@ -1,6 +1,6 @@
-//! The verbs of capwrap. The launcher starts their program, `main.rs`, after it has given up every
-//! capability, so that nothing here can do more than its caller; as root it keeps root's, because root
-//! asked. They are a library so that fuzzing can reach their readers; nothing else is for others.
+//! The verbs of capwrap. The launcher starts this program after it has given up every capability, so that nothing here
+//! can do more than its caller. Root keeps its own, because root asked. The program is a library so that fuzzing can
+//! reach its readers; nothing else is public.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -33,9 +33,9 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Put a policy in force, and give the launcher the capabilities that all of them need
+    /// Enable a policy, and give the launcher the capabilities that all enabled policies need
     Enable(enable::Enable),
-    /// Put a policy out of force, and take its capabilities from the launcher
+    /// Disable a policy, and take its capabilities from the launcher
     Disable(enable::Disable),
     /// Find out which capabilities a command needs, and refine its policy
     Learn(learn::Learn),
@@ -43,17 +43,17 @@ enum Verb {
     Trace(trace::Trace),
     /// Join the profiles of several runs or machines
     Merge(merge::Merge),
-    /// Tell whether what is installed is what the policies say
+    /// Check whether what is installed matches the policies
     Verify(verify::Verify),
-    /// Tell what a launch would hand over, and why
+    /// Show what a launch would grant, and why
     Explain(explain::Explain),
     /// List the tools that the caller may run
     List(list::List),
-    /// Tell what each capability opens, and who holds which
+    /// Show what each capability opens, and who holds which
     Caps(caps::Caps),
-    /// Tell what one grant has and another lacks
+    /// Show what one grant has and another lacks
     Diff(diff::Diff),
-    /// Write a policy's grant in the words of another launcher
+    /// Write a policy's grant for another launcher
     Export(export::Export),
     /// Find errors and dangers in policy files
     Lint(lint::Lint),
@@ -66,14 +66,14 @@ enum Verb {
 }
 
 impl Verb {
-    /// Whether it loads the probe, with capabilities that a policy may have handed to it.
+    /// Whether it loads the probe, with capabilities that a policy may have granted.
     const fn takes_rights(&self) -> bool {
         matches!(self, Self::Learn(_) | Self::Trace(_) | Self::Doctor(_))
     }
 }
 
-/// What a policy handed over is for the probe alone: nothing that is started from here has it. Root
-/// keeps its own, because root asked.
+/// What a policy granted is for the probe alone: nothing that is started from here has it. Root keeps its own, because
+/// root asked.
 fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
     use ::caps::CapSet;
     use anyhow::Context;

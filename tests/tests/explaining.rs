@@ -107,7 +107,10 @@ fn json_here_says_what_the_launcher_says() {
         let said = capwrap(&[&["--add", "kill", &policy.name], arguments].concat()).run().witness();
         let passed: Vec<&str> = object["passed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
         assert_eq!(mask(&passed.join(",")), said.sets()[2], "{object}");
-        assert_eq!((&object["schema"], &object["would_run"], &object["machine"]), (&2.into(), &true.into(), &"this".into()));
+        assert_eq!(
+            (&object["schema"], &object["would_run"], &object["machine"]),
+            (&2.into(), &true.into(), &"this".into())
+        );
         let bpf = object["granted"].as_array().unwrap().iter().find(|one| one["capabilities"][0] == "cap_bpf").unwrap();
         assert_eq!(bpf["conditions"][0]["condition"], "kernel_has cap_bpf");
         assert_eq!(bpf["conditions"][0]["fact"], "the kernel knows cap_bpf");

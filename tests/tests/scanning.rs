@@ -180,10 +180,7 @@ fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
     fs::set_permissions(folder.path("closed"), PermissionsExt::from_mode(0o700)).unwrap();
     let run = user(STRANGER, &[CAPWRAP, "verify", "--scan", folder.0.to_str().unwrap()]).run();
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(
-        run.stdout.contains("open/tool") && run.stdout.contains("cannot be checked: permission denied"),
-        "{run:?}"
-    );
+    assert!(run.stdout.contains("open/tool") && run.stdout.contains("cannot be checked: permission denied"), "{run:?}");
     let run = root(&[CAPWRAP, "verify", "--scan", "/no/such/folder"]).run();
     assert_eq!(run.code, 2, "{run:?}");
 }

@@ -52,7 +52,7 @@ fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
     page.entries(&entries.collect::<Vec<_>>());
 }
 
-/// The policies in force that can hand it over.
+/// The enabled policies that can grant it.
 fn policies(one: Capability) -> String {
     let grants = |name: &String| {
         let policy = enabled::read(&enabled::path(name)).ok()?;
@@ -60,5 +60,5 @@ fn policies(one: Capability) -> String {
         all.contains(one).then(|| name.clone())
     };
     let names: Vec<String> = enabled::names().unwrap_or_default().iter().filter_map(grants).collect();
-    if names.is_empty() { "by no policy in force".to_owned() } else { format!("by {}", names.join(", ")) }
+    if names.is_empty() { "by no enabled policy".to_owned() } else { format!("by {}", names.join(", ")) }
 }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 pub struct Caps {
     #[command(subcommand)]
     what: Option<What>,
-    /// Capabilities to tell of in full; without any, a table of all
+    /// Capabilities to describe in full; without any, a table of all
     #[arg(value_name = "CAPABILITY")]
     names: Vec<String>,
     #[command(flatten)]

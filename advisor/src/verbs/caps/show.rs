@@ -51,7 +51,7 @@ impl Show {
         let words = if self.pids.is_empty() { &own[..] } else { &self.pids[..] };
         let pids = words.iter().map(|word| pid(word)).collect::<Result<Vec<_>>>()?;
         let (mut shown, mut outcome) = (Vec::new(), Outcome::Clean);
-        // It takes rights and a kernel that not everybody has; what it would tell is then not known.
+        // It takes rights and a kernel that not everybody has; without them, its answer is not known.
         let mut securebits = Securebits::load().ok();
         for pid in pids {
             match process(pid, self.threads, securebits.as_mut()) {

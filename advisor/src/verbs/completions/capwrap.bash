@@ -35,7 +35,7 @@ _capwrap_names() {
     done
 }
 
-# What the caller may run; where that cannot be told, what is in force.
+# What the caller may run; where that is not known, what is enabled.
 _capwrap_tools() {
     local names
     names=$(command capwrap list --names 2>/dev/null)

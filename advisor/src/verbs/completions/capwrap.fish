@@ -64,7 +64,7 @@ function __capwrap_names
     end
 end
 
-# What the caller may run; where that cannot be told, what is in force.
+# What the caller may run; where that is not known, what is enabled.
 function __capwrap_tools
     set -l names (command capwrap list --names 2>/dev/null)
     if test -n "$names"

@@ -9,7 +9,7 @@ _capwrap_names() { # DESCRIPTION DIRECTORY...
   _wanted policies expl $what compadd -a names
 }
 
-# What the caller may run; where that cannot be told, what is in force.
+# What the caller may run; where that is not known, what is enabled.
 _capwrap_tools() {
   local expl
   local -a names

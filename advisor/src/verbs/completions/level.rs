@@ -30,11 +30,11 @@ pub enum Kind {
     Tool,
     /// A command; all after it is its own.
     Command,
-    /// Policies in force.
+    /// Enabled policies.
     Policies,
-    /// Policies in force and shipped ones.
+    /// Enabled policies and shipped ones.
     Templates,
-    /// Policies in force, and files.
+    /// Enabled policies, and files.
     PoliciesAndFiles,
     /// Names of capabilities with commas between.
     Capabilities,

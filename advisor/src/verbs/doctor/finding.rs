@@ -1,4 +1,4 @@
-//! What is told of the facts: lines that are judged, and what works.
+//! What the doctor prints: facts with a judgement each, and what works.
 
 use crate::output::finding::{Line, Section};
 use serde::Serialize;

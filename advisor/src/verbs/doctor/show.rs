@@ -55,7 +55,7 @@ pub fn text(findings: &Findings, width: usize, styled: bool) -> String {
     page.text
 }
 
-/// Those that say nothing but that they are not here, or cannot be read, are told together.
+/// Those that say nothing but that they are not here, or cannot be read, are printed together.
 fn settings(page: &mut Page, lines: &[Line]) {
     let (read, rest): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.value.is_some());
     page.entries(&read.into_iter().map(entry).collect::<Vec<_>>());

@@ -37,7 +37,7 @@ enum Value {
 enum Weight {
     Fine,
     Notable,
-    /// A problem where a policy in force hands this over, because it then opens nothing.
+    /// A problem where an enabled policy grants this, because it then opens nothing.
     Voids(&'static str),
     /// A problem where no way to see checks works.
     HindersProbe,
@@ -248,7 +248,7 @@ pub static TABLE: [Row; 17] = [
                  that check for one on which nothing hangs, and here it decides",
                 None,
             ),
-            fine(Value::Any, "cap_sys_admin is asked for with memory, and next to nothing hangs on the answer"),
+            fine(Value::Any, "cap_sys_admin is asked for with memory, and next to nothing depends on the answer"),
         ],
     },
 ];

@@ -32,7 +32,7 @@ fn off(name: &'static str, why: impl Into<String>, hint: &str) -> Work {
 /// What only root can try.
 fn for_root_to_tell(name: &'static str) -> Work {
     let hint = Some("sudo capwrap doctor".to_owned());
-    Work { name, works: State::Unknown, why: "only root can tell".to_owned(), hint }
+    Work { name, works: State::Unknown, why: "only root can find out".to_owned(), hint }
 }
 
 /// Something that is in the way, and what takes it away.
@@ -52,9 +52,9 @@ fn launching(facts: &Facts) -> Work {
         return match facts.policies().find_map(|(name, policy)| Some((name, policy.allowed.as_ref().err()?))) {
             Some((policy, (why, hint))) => no(name, format!("{policy}: {why}"), Some(hint.clone())),
             None if facts.launcher.policies.is().is_some_and(|all| !all.is_empty()) => {
-                no(name, "no policy in force can be read", None)
+                no(name, "no enabled policy can be read", None)
             }
-            None => off(name, "no policy is in force", "sudo capwrap enable NAME"),
+            None => off(name, "no policy is enabled", "sudo capwrap enable NAME"),
         };
     }
     // What is not installed cannot be missed.
@@ -67,7 +67,7 @@ fn launching(facts: &Facts) -> Work {
     let Some((_, (_, hint))) = refused.first() else {
         let names: Vec<&str> = mine.iter().filter(|(_, policy)| policy.tool.is_some()).map(|(name, _)| *name).collect();
         return if names.is_empty() {
-            no(name, "no tool of a policy in force is there", Some("install one".to_owned()))
+            no(name, "no tool of an enabled policy is there", Some("install one".to_owned()))
         } else {
             yes(name, names.join(", "))
         };
@@ -218,7 +218,7 @@ fn learning_as_member(facts: &Facts) -> Work {
         return match unread {
             Some(_) => no(name, format!("the policy {LEARNER} counts for nothing"), None),
             None => {
-                off(name, format!("the policy {LEARNER} is not in force"), &format!("sudo capwrap enable {LEARNER}"))
+                off(name, format!("the policy {LEARNER} is not enabled"), &format!("sudo capwrap enable {LEARNER}"))
             }
         };
     };
@@ -234,7 +234,7 @@ fn learning_as_member(facts: &Facts) -> Work {
     if !facts.may_trace() {
         return yes(
             name,
-            "capwrap hands the learner cap_bpf and cap_perfmon; `capwrap capwrap-learn doctor` tells by which back end",
+            "capwrap passes cap_bpf and cap_perfmon to the learner; `capwrap capwrap-learn doctor` shows the back end",
         );
     }
     match facts.back_end() {
@@ -296,7 +296,7 @@ fn options(facts: &Facts) -> Work {
 fn names(facts: &Facts) -> Work {
     let name = "names of call sites";
     if facts.kernel.names_functions {
-        return yes(name, "the kernel tells them with each check");
+        return yes(name, "the kernel reports them with each check");
     }
     if facts.kernel.shows_addresses == Reading::Is(true) {
         return yes(name, "looked up in /proc/kallsyms");
@@ -318,7 +318,7 @@ mod tests {
     type Case = (fn(&mut Facts), &'static str, State, &'static str);
 
     #[track_caller]
-    fn told(cases: &[Case]) {
+    fn judged(cases: &[Case]) {
         for (change, name, state, words) in cases {
             let mut facts = sound();
             change(&mut facts);
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_user_is_told_what_only_root_can_try() {
-        told(&[
+        judged(&[
             (as_user, "launching", State::Yes, "tcpdump"),
             (as_user, "learning as root", State::Unknown, "sudo capwrap doctor"),
             (as_user, "learning as a member", State::Yes, "capwrap-learn doctor"),
@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn why_nothing_is_launched_is_told_with_its_mend() {
-        told(&[
+        judged(&[
             (|facts| facts.launcher.file = Reading::Absent, "launching", State::No, "install.sh"),
             (|facts| facts.launcher.policies = Reading::Is(Vec::new()), "launching", State::Off, "enable NAME"),
             (
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_cannot_be_met_is_named_and_the_others_are_not() {
-        told(&[
+        judged(&[
             (
                 |facts| facts.rights.bounding = facts.rights.bounding.without(policy(facts, 1).takes),
                 "launching",
@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn what_makes_file_capabilities_void_matters_to_users_alone() {
-        told(&[
+        judged(&[
             (|facts| facts.rights.no_new_privs = true, "launching", State::Yes, ""),
             (
                 |facts| {
@@ -507,7 +507,7 @@ mod tests {
 
     #[test]
     fn why_nothing_is_learned_is_told_with_its_mend() {
-        told(&[
+        judged(&[
             (none_works, "learning as root", State::No, "no back end works"),
             (
                 |facts| {
@@ -586,7 +586,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_of_a_check_depends_on_the_back_end() {
-        told(&[
+        judged(&[
             (|facts| only(facts, "tp_btf"), "options of a check", State::Yes, "by the call site"),
             (|facts| only(facts, "kprobe"), "options of a check", State::Yes, "seen"),
             (|facts| facts.kernel.names_functions = false, "names of call sites", State::Yes, "/proc/kallsyms"),

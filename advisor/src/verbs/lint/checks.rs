@@ -117,7 +117,7 @@ fn kernel_version(number: usize, grant: &Grant, places: &Places) -> Vec<Found> {
     let compared = |text: &str| {
         let version = KernelVersion::parse(text.trim_start_matches(['<', '>', '=', '!', ' ']))?;
         let came: CapabilitySet = Capability::all().filter(|one| came_with(*one, version)).collect();
-        // Of those that came with it, one of the grant's own tells best what is meant.
+        // Of those that came with it, one of the grant's own shows best what is meant.
         let meant = came.intersection(grant.caps).iter().next().or_else(|| came.iter().last())?;
         let lacks = text.trim_start().starts_with('<');
         // Before it, this was the older capability's business.
@@ -156,7 +156,7 @@ fn covered(number: usize, grant: &Grant, policy: &Policy, span: std::ops::Range<
             && (other.modes.is_empty() || other.modes == grant.modes)
             // A named mode leaves conditions on arguments out: these two then say different things.
             && (grant.modes.is_empty() || other.modes == grant.modes || other.when.is_empty());
-        // Of two that are the same the second is told.
+        // Of two that are the same, the second is reported.
         *other_number != number && if same { *other_number < number } else { wider }
     };
     let (_, by) = policy.grants.iter().enumerate().find(covers)?;
@@ -215,21 +215,21 @@ mod tests {
             (">=2.2", "chown", false),
         ] {
             let rest = format!("[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\nwhen = {{ kernel = [\"{when}\"] }}\n");
-            let told = codes(HEAD, &rest).contains(&("kernel-version", format!("\"{when}\"")));
-            assert_eq!(told, expected, "{when} {caps}");
+            let found = codes(HEAD, &rest).contains(&("kernel-version", format!("\"{when}\"")));
+            assert_eq!(found, expected, "{when} {caps}");
         }
     }
 
     #[test]
     fn a_grant_is_covered_only_where_that_is_sure() {
         let grant = |caps: &str, more: &str| format!("[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\n{more}\n");
-        let told = |rest: String| codes(HEAD, &rest).iter().filter(|(code, _)| *code == "covered").count();
-        assert_eq!(told(grant("kill", "") + &grant("kill", "when = { kernel = \">6\" }")), 1);
-        assert_eq!(told(grant("kill", "") + &grant("kill", "")), 1);
-        assert_eq!(told(grant("kill", "when = { arg = \"a\" }") + &grant("kill", "when = { arg = \"b\" }")), 0);
-        assert_eq!(told(grant("kill", "mode = \"a\"") + &grant("kill", "")), 1, "the one without a mode serves all");
+        let found = |rest: String| codes(HEAD, &rest).iter().filter(|(code, _)| *code == "covered").count();
+        assert_eq!(found(grant("kill", "") + &grant("kill", "when = { kernel = \">6\" }")), 1);
+        assert_eq!(found(grant("kill", "") + &grant("kill", "")), 1);
+        assert_eq!(found(grant("kill", "when = { arg = \"a\" }") + &grant("kill", "when = { arg = \"b\" }")), 0);
+        assert_eq!(found(grant("kill", "mode = \"a\"") + &grant("kill", "")), 1, "the one without a mode serves all");
         assert_eq!(
-            told(grant("kill", "mode = \"a\"\nwhen = { arg = \"a\" }") + &grant("kill", "when = { arg = \"a\" }")),
+            found(grant("kill", "mode = \"a\"\nwhen = { arg = \"a\" }") + &grant("kill", "when = { arg = \"a\" }")),
             0
         );
     }

@@ -50,7 +50,7 @@ impl From<PolicyError> for Found {
     }
 }
 
-/// A file that was looked at.
+/// A file that was checked.
 pub struct Linted {
     /// As it is shown.
     pub name: String,

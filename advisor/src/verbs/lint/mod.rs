@@ -36,10 +36,10 @@ code into notes, which change no exit code. Where a policy's summary says that
 it grants the capability `as such`, that allows amounts-to-root and
 starts-programs.")]
 pub struct Lint {
-    /// Policy files, or policies by name; - reads standard input; without any, the policies in force
+    /// Policy files, or policies by name; - reads standard input; without any, the enabled policies
     #[arg(value_name = "FILE|NAME")]
     words: Vec<String>,
-    /// Look at the text alone, for a file from another machine
+    /// Check the text alone, for a file from another machine
     #[arg(long)]
     text_only: bool,
     /// Print the JSON schema of policy files, for editors
@@ -70,7 +70,7 @@ impl Lint {
         }
         let words = if self.words.is_empty() { enabled::names()? } else { self.words.clone() };
         if words.is_empty() {
-            return Err(hinted("no policy is in force", "name a file: capwrap lint FILE"));
+            return Err(hinted("no policy is enabled", "name a file: capwrap lint FILE"));
         }
         let linted = words.iter().map(|word| self.file(word)).collect::<Result<Vec<_>>>()?;
         if self.json {
@@ -117,7 +117,7 @@ impl Lint {
     }
 }
 
-/// No more than the launcher would read, and a byte that tells of more.
+/// No more than the launcher would read, and one byte that shows that there is more.
 fn read(file: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;

@@ -12,7 +12,7 @@ pub fn text() -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&schema_for!(Policy))
 }
 
-/// A capwrap policy: which capabilities a tool is handed, and who may run it. See capwrap.toml(5).
+/// A capwrap policy: which capabilities a tool gets, and who may run it. See capwrap.toml(5).
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code)]
@@ -20,13 +20,13 @@ struct Policy {
     /// The format: 1.
     #[schemars(range(min = 1, max = 1))]
     schema: u32,
-    /// What the tool is, for people; and, where it matters, what the policy hands over.
+    /// What the tool is, for people; and, where it matters, what the policy grants.
     summary: Option<String>,
     /// Where the tool's own documentation speaks of privileges.
     docs: Option<String>,
     tool: Tool,
     allow: Allow,
-    /// Capabilities, each with its condition: the union of those that hold is handed over.
+    /// Capabilities, each with its condition: the union of those that hold is passed to the tool.
     grant: Option<Vec<Grant>>,
     optional: Option<Optional>,
     exec: Option<Exec>,

@@ -3,7 +3,7 @@
 use capwrap_core::CapabilitySet;
 use std::path::PathBuf;
 
-/// What is told of it.
+/// What is shown of it.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What the caller types.
@@ -18,7 +18,7 @@ pub struct Entry {
     pub paths: Vec<PathBuf>,
     /// Why the caller may run it, or why not.
     pub allowed_by: Result<String, String>,
-    /// Whom the policy allows, in words.
+    /// The users and groups that the policy allows, in words.
     pub allows: String,
     /// The instant from which nobody may, in words.
     pub until: Option<String>,

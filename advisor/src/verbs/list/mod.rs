@@ -1,5 +1,5 @@
 //! `capwrap list`: the tools that the caller may run, all that somebody may, or those that could be
-//! put in force.
+//! enabled.
 //!
 //! ```text
 //! caller, policies ── entry ── show
@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct List {
-    /// All policies in force, with who may run their tools
+    /// All enabled policies, with who may run their tools
     #[arg(long, conflicts_with = "available")]
     all: bool,
-    /// Shipped policies that are not in force
+    /// Shipped policies that are not enabled
     #[arg(long)]
     available: bool,
     /// Print names alone, one a line
@@ -50,9 +50,9 @@ pub struct List {
 pub enum Which {
     /// Those that the caller may run.
     Own,
-    /// Those of all policies in force.
-    InForce,
-    /// Those of the shipped policies that are not in force.
+    /// Those of all enabled policies.
+    Enabled,
+    /// Those of the shipped policies that are not enabled.
     Available,
 }
 
@@ -60,7 +60,7 @@ impl List {
     pub fn run(&self) -> Result<()> {
         let which = match (self.all, self.available) {
             (false, false) => Which::Own,
-            (true, _) => Which::InForce,
+            (true, _) => Which::Enabled,
             (false, true) => Which::Available,
         };
         let who = Asking::now()?;
@@ -76,7 +76,7 @@ impl List {
     }
 }
 
-/// A policy that cannot be used lets nobody run anything: it is told, and is no reason to fail.
+/// A policy that cannot be used lets nobody run anything. It is reported, and is no reason to fail.
 fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (name, path) in candidates(which)? {
@@ -90,19 +90,19 @@ fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
 }
 
 fn candidates(which: Which) -> Result<Vec<(String, PathBuf)>> {
-    let in_force = enabled::names().with_context(|| format!("cannot list {}", paths::POLICIES))?;
+    let enabled = enabled::names().with_context(|| format!("cannot list {}", paths::POLICIES))?;
     if which != Which::Available {
-        return Ok(in_force.into_iter().map(|name| (name.clone(), enabled::path(&name))).collect());
+        return Ok(enabled.into_iter().map(|name| (name.clone(), enabled::path(&name))).collect());
     }
     let templates = policy_lookup::templates();
-    let shipped = enabled::names_in(&templates)?.into_iter().filter(|name| !in_force.contains(name));
+    let shipped = enabled::names_in(&templates)?.into_iter().filter(|name| !enabled.contains(name));
     Ok(shipped.map(|name| (name.clone(), templates.join(format!("{name}.toml")))).collect())
 }
 
 fn read(which: Which, path: &Path) -> Result<Policy> {
     match which {
         Which::Available => policy_lookup::read(&policy_lookup::text(path)?, path),
-        Which::Own | Which::InForce => enabled::read(path),
+        Which::Own | Which::Enabled => enabled::read(path),
     }
 }
 

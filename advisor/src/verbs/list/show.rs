@@ -14,7 +14,7 @@ use serde::Serialize;
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
 const SCHEMA: u32 = 2;
 
-/// The page: for each tool what it is, where it lies, what it is handed and on what ground.
+/// The page: for each tool what it is, where it lies, what it gets, and by what the caller may run it.
 pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled: bool) -> String {
     let mut page = Page::new(width, styled);
     if entries.is_empty() {
@@ -42,11 +42,13 @@ pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled:
 fn nothing(which: Which, caller: &str) -> String {
     match which {
         Which::Own => format!(
-            "No policy in force lets {caller} run anything. `capwrap list --all` tells whom they allow, \
-             `capwrap list --available` what could be put in force."
+            "No enabled policy lets {caller} run anything. `capwrap list --all` shows who may run what, \
+             `capwrap list --available` the policies that you can enable."
         ),
-        Which::InForce => "No policy is in force. `capwrap list --available` tells which could be.".to_owned(),
-        Which::Available => "Every shipped policy is in force.".to_owned(),
+        Which::Enabled => {
+            "No policy is enabled. `capwrap list --available` shows the policies that you can enable.".to_owned()
+        }
+        Which::Available => "Every shipped policy is enabled.".to_owned(),
     }
 }
 
@@ -68,7 +70,7 @@ fn about(entry: &Entry, which: Which) -> Vec<String> {
     lines.retain(|line| !line.is_empty());
     lines.push(match which {
         Which::Own => format!("as {}{}", entry.allowed_by.as_deref().unwrap_or_default(), terms(entry)),
-        Which::InForce => {
+        Which::Enabled => {
             let expired = matches!(&entry.allowed_by, Err(why) if why.contains("expired"));
             format!("allows {}{}{}", entry.allows, terms(entry), if expired { ": expired" } else { "" })
         }
@@ -123,11 +125,11 @@ struct Tool<'e> {
     allows: &'e str,
     until: Option<&'e str>,
     reason_demanded: bool,
-    /// What it is handed here without arguments.
+    /// What it gets here without arguments.
     always: Vec<&'static str>,
-    /// What it is handed here at most, whatever the arguments are.
+    /// What it gets here at most, whatever the arguments are.
     grants: Vec<&'static str>,
-    /// What it is handed besides if all that only a launch can try says yes.
+    /// What it gets as well if every probe that only a launch can try says yes.
     possible: Vec<&'static str>,
     /// What the caller may add.
     optional: Vec<&'static str>,
@@ -207,7 +209,7 @@ mod tests {
     #[test]
     fn who_may_run_nothing_is_told_where_to_look() {
         let said = text(&[], Which::Own, "alice", 40, false);
-        assert!(said.starts_with("No policy in force lets alice") && said.contains("list --all`"), "{said}");
+        assert!(said.starts_with("No enabled policy lets alice") && said.contains("list --all`"), "{said}");
         assert!(said.lines().all(|line| line.len() <= 40), "{said}");
     }
 }

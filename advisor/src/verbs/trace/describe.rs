@@ -1,4 +1,4 @@
-//! What does not change from one check to the next of its kind is looked up once.
+//! What does not change from one check to the next of its kind is found out once.
 
 use crate::analysis::call_sites;
 use crate::analysis::call_sites::{Given, Meaning};
@@ -16,11 +16,11 @@ use std::rc::Rc;
 pub struct Described {
     /// What was seen.
     pub observation: Observation,
-    /// How it was asked: said by the back end, or told by the call site.
+    /// How it was asked: as the back end reports it, or as the call site shows.
     pub options: Option<Options>,
     /// The inode number of the target user namespace.
     pub target_namespace: u32,
-    /// Whether nothing hangs on it.
+    /// Whether it has no effect on the result.
     pub speculative: bool,
     /// What is known of this place.
     pub why: Option<&'static str>,

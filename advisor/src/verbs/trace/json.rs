@@ -31,7 +31,7 @@ struct Object<'e> {
     /// Whose credentials were asked.
     credentials: &'static str,
     system_call: Option<&'e str>,
-    /// Whether nothing hangs on it.
+    /// Whether it has no effect on the result.
     speculative: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! A check as a line for people: as many columns as fit, the most telling ones first.
+//! A check as a line for people: as many columns as fit, the most useful ones first.
 
 use crate::analysis::observation::{Target, Verdict};
 use crate::verbs::trace::clock::Clock;

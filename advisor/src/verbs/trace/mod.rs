@@ -102,7 +102,7 @@ fn capability(text: &str) -> Result<Capability, String> {
     })
 }
 
-/// How long is slept between two looks at what came. Longer, and a burst needs a larger ring.
+/// How long capwrap sleeps before it reads new events. Longer, and a burst needs a larger ring.
 const REST: Duration = Duration::from_millis(20);
 /// How often what was lost is looked up.
 const LOSSES: Duration = Duration::from_secs(1);
@@ -173,8 +173,8 @@ impl Trace {
     fn read(&self, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
         let mut show = Show::new(self)?;
         let mut describer = Describer::new()?;
-        let mut looked = Instant::now();
-        let mut told = 0;
+        let mut checked = Instant::now();
+        let mut reported = 0;
         loop {
             // Outcome at before the events: what came until then is still taken.
             let last = over.load(Ordering::Acquire);
@@ -191,9 +191,9 @@ impl Trace {
                 Err(error) if is_closed_pipe(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
-            if last || looked.elapsed() >= LOSSES {
-                looked = Instant::now();
-                told = tell_losses(probe, told, last)?;
+            if last || checked.elapsed() >= LOSSES {
+                checked = Instant::now();
+                reported = report_losses(probe, reported, last)?;
                 show.clock.adjust(now(ClockId::CLOCK_MONOTONIC)?, now(ClockId::CLOCK_REALTIME)?);
             }
             if last {
@@ -209,10 +209,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Says how much was lost, where that is more than was said before.
-fn tell_losses(probe: &Probe, told: u64, last: bool) -> Result<u64> {
+fn report_losses(probe: &Probe, reported: u64, last: bool) -> Result<u64> {
     let losses: BTreeMap<_, _> = probe.losses()?.into_iter().filter(|(_, times)| *times > 0).collect();
     let all = losses.values().sum();
-    if all > told || (last && all > 0) {
+    if all > reported || (last && all > 0) {
         let each: Vec<String> = losses.iter().map(|(name, times)| format!("{times} {name}")).collect();
         error::note(&format!("lost{}: {}", if last { "" } else { " so far" }, each.join(", ")));
     }

@@ -3,7 +3,7 @@
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::Facts;
 
-/// What each back end tells of a check, by its name.
+/// What each back end reports of a check, by its name.
 const SEES: [(&str, &str); 3] = [
     ("fexit", "verdict, options and namespace"),
     ("tp_btf", "verdict and namespace; options by the call site"),

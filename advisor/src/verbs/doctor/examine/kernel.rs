@@ -61,7 +61,7 @@ fn btf(facts: &Facts) -> Line {
     let judgement = if facts.back_end().is_some() { Judgement::Note } else { Judgement::Problem };
     match &facts.kernel.btf {
         Reading::Is(bytes) => Line::ok(name, format!("{:.1} MiB", *bytes as f64 / f64::from(1 << 20)))
-            .means("tells the probe where the kernel keeps what it reads"),
+            .means("shows the probe where the kernel keeps what it reads"),
         Reading::Absent => Line::absent(name, judgement)
             .means("no /sys/kernel/btf/vmlinux: fexit and tp_btf cannot load")
             .hint("mount -t sysfs sysfs /sys; or a kernel with CONFIG_DEBUG_INFO_BTF"),

@@ -8,7 +8,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
     let launcher = &facts.launcher;
     let path = launcher.path.display().to_string();
     let mut lines = match &launcher.file {
-        // Nobody is known here whom they belong to.
+        // Nobody here knows who they belong to.
         Reading::Is(file) if file.uid != 0 && facts.rights.initial_namespace == Reading::Is(false) => {
             let means = "belongs to a user who is not root in this user namespace, as what it reads does";
             return vec![Line::note("file", path).means(means)];
@@ -21,7 +21,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
     lines.push(match &launcher.accounts {
         Reading::Is(()) => Line::ok("accounts", "/etc/passwd").means("names of users are looked up there"),
         Reading::Absent => Line::problem("accounts", "/etc/passwd")
-            .means("is not there: the launcher cannot tell who calls")
+            .means("is not there: the launcher cannot find out who the caller is")
             .hint("an image needs /etc/passwd with a line for root"),
         Reading::Unreadable(why) => unreadable("accounts", why),
     });
@@ -48,7 +48,7 @@ fn owner(path: &str, file: &LauncherFile) -> Line {
 }
 
 fn carried(facts: &Facts, file: &LauncherFile) -> Line {
-    const MEND: &str = "sudo capwrap enable";
+    const HINT: &str = "sudo capwrap enable";
     let name = "carries";
     let needed = facts.needed();
     let permitted = match &file.permitted {
@@ -57,25 +57,25 @@ fn carried(facts: &Facts, file: &LauncherFile) -> Line {
     };
     let shown = if permitted.is_empty() { "nothing".to_owned() } else { permitted.to_string() };
     let (few, many) = (needed.without(permitted), permitted.without(needed));
-    let problem = |means: String| Line::problem(name, &shown).means(means).hint(MEND);
+    let problem = |means: String| Line::problem(name, &shown).means(means).hint(HINT);
     if !few.is_empty() {
-        return problem(format!("policies in force need {few} too"));
+        return problem(format!("enabled policies need {few} too"));
     }
     if !many.is_empty() {
-        return problem(format!("no policy in force needs {many}"));
+        return problem(format!("no enabled policy needs {many}"));
     }
     if file.marked_otherwise {
         return problem("and some of it effective or inheritable, which it must not be".to_owned());
     }
     match file.root_id {
         Some(root) => Line::note(name, &shown).means(format!("only in the user namespace whose root is uid {root}")),
-        None => Line::ok(name, &shown).means("what the policies in force need together"),
+        None => Line::ok(name, &shown).means("what the enabled policies need together"),
     }
 }
 
 fn policies(facts: &Facts) -> Vec<Line> {
     let name = "policies";
-    let none = "none is in force: nothing can be launched";
+    let none = "none is enabled: nothing can be launched";
     let hint = "sudo capwrap enable NAME";
     let all = match &facts.launcher.policies {
         Reading::Is(all) if !all.is_empty() => all,
@@ -83,7 +83,7 @@ fn policies(facts: &Facts) -> Vec<Line> {
         Reading::Unreadable(why) => return vec![unreadable(name, why)],
     };
     let names: Vec<&str> = all.iter().map(|policy| policy.name.as_str()).collect();
-    let mut lines = vec![Line::ok(name, format!("{} in force", all.len())).means(names.join(", "))];
+    let mut lines = vec![Line::ok(name, format!("{} enabled", all.len())).means(names.join(", "))];
     lines.extend(all.iter().filter_map(faulty));
     lines
 }

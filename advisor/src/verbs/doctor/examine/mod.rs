@@ -37,11 +37,11 @@ mod tests {
         section.lines.into_iter().find(|one| one.name == name).unwrap()
     }
 
-    /// One change to a sound machine, the line that tells it, its judgement, and words of it.
+    /// One change to a sound machine, the line that shows it, its judgement, and words of it.
     type Case = (fn(&mut Facts), &'static str, &'static str, Judgement, &'static str);
 
     #[track_caller]
-    fn told(cases: &[Case]) {
+    fn judged(cases: &[Case]) {
         for (change, section, name, judgement, words) in cases {
             let mut facts = sound();
             change(&mut facts);
@@ -59,7 +59,7 @@ mod tests {
         }
     }
 
-    fn in_force(facts: &mut Facts, at: usize) -> &mut InForce {
+    fn enabled(facts: &mut Facts, at: usize) -> &mut InForce {
         match &mut facts.launcher.policies {
             Reading::Is(all) => &mut all[at],
             _ => unreachable!(),
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_lacks_or_forbids_is_told() {
-        told(&[
+        judged(&[
             (
                 |facts| facts.kernel.version = KernelVersion::parse("4.2.8"),
                 "kernel",
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_this_process_may_not_is_told() {
-        told(&[
+        judged(&[
             (
                 |facts| facts.rights.bounding = facts.rights.bounding.without(set("sys_resource")),
                 "rights",
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_mounted_otherwise_is_told() {
-        told(&[
+        judged(&[
             (
                 |facts| facts.mounts.all = Reading::Unreadable("no such file".to_owned()),
                 "mounts",
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_launcher_carries_what_the_policies_in_force_need_and_nothing_else() {
-        told(&[
+        judged(&[
             (
                 |facts| file(facts).permitted = Ok(set("bpf,perfmon")),
                 "launcher",
@@ -304,7 +304,7 @@ mod tests {
                 "launcher",
                 "carries",
                 Judgement::Problem,
-                "no policy in force needs cap_sys_admin",
+                "no enabled policy needs cap_sys_admin",
             ),
             (|facts| file(facts).marked_otherwise = true, "launcher", "carries", Judgement::Problem, "capwrap enable"),
             (|facts| file(facts).root_id = Some(1000), "launcher", "carries", Judgement::Note, "uid 1000"),
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_launchers_files_is_told() {
-        told(&[
+        judged(&[
             (|facts| facts.launcher.file = Reading::Absent, "launcher", "file", Judgement::Problem, "install.sh"),
             (
                 |facts| {
@@ -338,14 +338,14 @@ mod tests {
             (|facts| file(facts).mode = 0o100_700, "launcher", "file", Judgement::Problem, "not everybody"),
             (|facts| facts.launcher.policies = Reading::Absent, "launcher", "policies", Judgement::Note, "enable NAME"),
             (
-                |facts| in_force(facts, 1).read = Err("line 3: no such key".to_owned()),
+                |facts| enabled(facts, 1).read = Err("line 3: no such key".to_owned()),
                 "launcher",
                 "policy tcpdump",
                 Judgement::Problem,
                 "line 3",
             ),
             (
-                |facts| in_force(facts, 1).read.as_mut().unwrap().tool = None,
+                |facts| enabled(facts, 1).read.as_mut().unwrap().tool = None,
                 "launcher",
                 "policy tcpdump",
                 Judgement::Note,
@@ -356,7 +356,7 @@ mod tests {
             (
                 |facts| {
                     facts.launcher.log = Reading::Absent;
-                    in_force(facts, 1).read.as_mut().unwrap().audit_required = true;
+                    enabled(facts, 1).read.as_mut().unwrap().audit_required = true;
                 },
                 "launcher",
                 "log",

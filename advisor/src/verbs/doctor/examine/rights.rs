@@ -61,7 +61,7 @@ fn bounding(facts: &Facts) -> Line {
     let add: Vec<String> =
         lacking.intersection(taken).iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase())).collect();
     Line { judgement: Judgement::Problem, ..line }
-        .means("nothing started here can have it, and policies in force need it")
+        .means("nothing started here can have it, and enabled policies need it")
         .hint(format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" ")))
 }
 
