@@ -53,6 +53,30 @@ fn how_a_group_uses_a_tool_is_true_on_a_clean_machine() {
 }
 
 #[test]
+fn how_ecapture_runs_without_sudo_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/ecapture.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
+fn how_a_policy_is_written_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/write-a-policy.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
+fn how_needs_are_found_out_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/learn.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
+fn the_answers_to_administrators_are_true_on_a_clean_machine() {
+    let page = Page::read("how-to/administer.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
 fn how_a_tool_runs_in_a_container_is_true_with_podman() {
     // Its packages are not built beside those of the other pages.
     deb();
@@ -87,8 +111,17 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
 }
 
 /// The pages that are run, here and in `fleet.rs`.
-const RUN: [&str; 5] =
-    ["tutorial.md", "how-to/group.md", "how-to/container.md", "how-to/service.md", "how-to/fleet.md"];
+const RUN: [&str; 9] = [
+    "tutorial.md",
+    "how-to/administer.md",
+    "how-to/container.md",
+    "how-to/ecapture.md",
+    "how-to/fleet.md",
+    "how-to/group.md",
+    "how-to/learn.md",
+    "how-to/service.md",
+    "how-to/write-a-policy.md",
+];
 
 #[test]
 fn no_page_has_a_command_that_no_test_runs() {
