@@ -1,5 +1,6 @@
 //! Why a launch does not happen: one line for the caller, one for the hint, one exit code.
 
+use capwrap_core::text::error;
 use std::fmt::Display;
 
 /// capwrap refused or failed.
@@ -60,8 +61,7 @@ impl Refusal {
 /// nobody reads it, and the exit code still shows it.
 pub fn print_error(message: &str, hint: Option<&str>) {
     use std::io::Write;
-    let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
-    let _ = std::io::stderr().write_all(format!("capwrap: {message}\n{hint}").as_bytes());
+    let _ = std::io::stderr().write_all(error::lines(message, hint).as_bytes());
 }
 
 /// Turns an error of the system into a refusal that says what was tried.

@@ -1,6 +1,6 @@
 //! The voice of capwrap on standard error: an error in one line, with a hint where there is one, and notes.
 
-use capwrap_core::text::printable;
+use capwrap_core::text::error;
 
 /// Prints an error, with its hint where it has one.
 pub fn report(error: &anyhow::Error) {
@@ -11,7 +11,7 @@ pub fn report(error: &anyhow::Error) {
 /// Something worth knowing that is no error.
 pub fn note(what: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "capwrap: {}", printable::line(what));
+    let _ = std::io::stderr().write_all(error::lines(what, None).as_bytes());
 }
 
 /// An error with a hint: what to do about it.
@@ -41,9 +41,7 @@ pub fn reason(error: &std::io::Error) -> String {
 /// The voice of every error of capwrap.
 pub fn print_error(message: &str, hint: Option<&str>) {
     use std::io::Write;
-    let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable::line(hint)));
-    let message = printable::line(&without_numbers(message));
-    let _ = write!(std::io::stderr(), "capwrap: {message}\n{hint}");
+    let _ = std::io::stderr().write_all(error::lines(&without_numbers(message), hint).as_bytes());
 }
 
 /// A message without the numbers that the library puts behind the system's words.

@@ -34,8 +34,11 @@ fn show(c: char, shown: &mut String) {
     if c.is_control() || is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
 }
 
+/// What has no width or changes the direction of a line: the characters with the property Bidi_Control, and the format
+/// characters and tags (Unicode 15, PropList.txt, general category Cf).
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -49,6 +52,9 @@ mod tests {
         assert_eq!(text("a\nb\x1b[2Jc\\"), "a\\u{a}b\\u{1b}[2Jc\\\\");
         assert_eq!(text("\u{202e}x"), "\\u{202e}x");
         assert_eq!(text(OsStr::from_bytes(b"a\xff")), "a\\xff");
+        for c in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{9b}\u{7f}\u{e0041}".chars() {
+            assert_eq!(text(c.to_string()), c.escape_unicode().to_string());
+        }
         assert_eq!(line(&text("a\nb\\")), text("a\nb\\"));
         assert_eq!(line("a\nb\x1b[2J\\"), "a\\u{a}b\\u{1b}[2J\\");
     }
