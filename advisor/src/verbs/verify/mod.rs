@@ -80,16 +80,24 @@ impl Verify {
             return Err(hinted("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
         }
         let _alone = self.fix.then(enabled::lock).transpose()?;
-        let (mut subjects, files) = self.subjects()?;
+        let mut named = self.named_if_asked()?;
         let mut outcome = Outcome::Clean;
         if self.fix {
-            // A policy that was left out because of its file counts again once that is mended: what
-            // capwrap itself is to carry follows from the policies as they are then.
-            outcome = fix::all(subjects.iter().filter(|subject| subject.kind == Kind::Policy));
-            (subjects, _) = self.subjects()?;
-            outcome = outcome.and(fix::all(subjects.iter().filter(|subject| subject.kind != Kind::Policy)));
-            (subjects, _) = self.subjects()?;
+            // A policy that did not count because of its file counts again once the file is corrected: which capabilities
+            // capwrap itself needs follows from the policies as they are then.
+            outcome = fix::all(named.iter().filter(|subject| subject.kind == Kind::Policy));
+            named = self.named_if_asked()?;
         }
+        let scan = self.scan();
+        let files = scan.as_ref().map(|scan| scan.files);
+        let mut found = scan.map_or(Vec::new(), |scan| scan.subjects);
+        if self.fix {
+            let others = named.iter().filter(|subject| subject.kind != Kind::Policy);
+            outcome = outcome.and(fix::all(others.chain(&found)));
+            named = self.named_if_asked()?;
+            found = scan::again(found, &Accounted::read());
+        }
+        let subjects: Vec<Subject> = named.into_iter().chain(found).collect();
         outcome = subjects.iter().map(Subject::outcome).fold(outcome, Outcome::and);
         if self.json {
             say!("{}", show::json(&subjects, outcome, files)?);
@@ -104,19 +112,18 @@ impl Verify {
         Ok(outcome)
     }
 
-    /// What was asked for, checked and judged; and how many files were, where trees are walked.
-    fn subjects(&self) -> Result<(Vec<Subject>, Option<u64>)> {
-        let named =
-            if self.scans.is_empty() || self.all || !self.words.is_empty() { self.named()? } else { Vec::new() };
-        if self.scans.is_empty() {
-            return Ok((named, None));
-        }
+    /// The policies and files that were named, unless trees alone are to be scanned.
+    fn named_if_asked(&self) -> Result<Vec<Subject>> {
+        if self.scans.is_empty() || self.all || !self.words.is_empty() { self.named() } else { Ok(Vec::new()) }
+    }
+
+    /// What the trees hold, where any is to be scanned. A tree may be a whole machine, so each is walked once.
+    fn scan(&self) -> Option<scan::Scan> {
         let reach = Reach {
             one_file_system: self.one_file_system,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let scan = scan::scan(&self.scans, reach, &Accounted::read());
-        Ok((named.into_iter().chain(scan.subjects).collect(), Some(scan.files)))
+        (!self.scans.is_empty()).then(|| scan::scan(&self.scans, reach, &Accounted::read()))
     }
 
     /// The policies and files that were named.

@@ -5,6 +5,7 @@ use crate::host::installed_file::{Installed, Unread};
 use crate::host::tree_walk;
 use crate::host::tree_walk::{Met, Visitor, is_gone};
 use crate::output::error;
+use crate::output::finding::Judgement;
 use crate::store::{enabled, file_caps};
 use crate::verbs::verify::file;
 use crate::verbs::verify::judged::{Judged, Kind, Subject};
@@ -109,20 +110,37 @@ impl Visitor for Looker<'_> {
 /// One that carries something.
 fn look(met: &Met, accounted: &Accounted) -> Option<Subject> {
     let path = &met.path();
+    judge(path, accounted).unwrap_or_else(|TooLong| beyond_paths(met))
+}
+
+/// A path that is longer than the kernel takes.
+struct TooLong;
+
+/// What is to be reported of what lies at a path, if anything is.
+fn judge(path: &Path, accounted: &Accounted) -> Result<Option<Subject>, TooLong> {
     let found = match Installed::look(path) {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return beyond_paths(met),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return Err(TooLong),
         Err(error) => {
-            return Some(subject(path, Judged::unread("file", file::shown(path), &error::reason(&error))));
+            return Ok(Some(subject(path, Judged::unread("file", file::shown(path), &error::reason(&error)))));
         }
     };
     let judged = match (accounted.0.get(&found.identity), &found.carries) {
         (Some(wanted), _) => file::carries(&found, Some(wanted), ", as its policy says"),
-        (None, Ok(None)) => return None,
+        (None, Ok(None)) => return Ok(None),
         (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => file::unaccounted(path, &found.carries),
     };
-    (judged.line.judgement != crate::output::finding::Judgement::Ok).then(|| subject(path, judged))
+    Ok((judged.line.judgement != Judgement::Ok).then(|| subject(path, judged)))
+}
+
+/// The same subjects once more, after some of their files were corrected. What could not be read stays.
+pub fn again(subjects: Vec<Subject>, accounted: &Accounted) -> Vec<Subject> {
+    let once_more = |one: Subject| match &one.path {
+        Some(path) if !one.lines.iter().any(|line| line.unread) => judge(path, accounted).unwrap_or(Some(one)),
+        _ => Some(one),
+    };
+    subjects.into_iter().filter_map(once_more).collect()
 }
 
 /// One whose path is longer than the kernel takes. No policy can name it.
