@@ -30,6 +30,7 @@
 
 pub mod capability;
 pub mod decision;
+pub mod digest;
 pub mod explain;
 pub mod paths;
 pub mod policy;

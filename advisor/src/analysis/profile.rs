@@ -13,10 +13,10 @@ use crate::analysis::needs;
 use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Target, Verdict};
 use anyhow::{Context, Result, bail, ensure};
+use capwrap_core::digest;
 use capwrap_core::text::hex;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest profile that is read, in bytes.
@@ -246,7 +246,7 @@ impl Run {
         let unnamed = Self { id: String::new(), ..self.clone() };
         // Keys in the order of the fields above, maps in that of their keys, no blanks.
         let canonical = serde_json::to_vec(&unnamed).unwrap_or_default();
-        hex::encode(&Sha256::digest(&canonical))
+        hex::encode(&digest::of_bytes(&canonical))
     }
 
     fn check(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What is exported: one set of capabilities for all calls, and how the tool is run.
 
 use crate::dialects::mount::Mount;
+use crate::host::installed_file;
 use crate::output::error::hinted;
 use crate::store::policy_lookup::Source;
 use anyhow::Result;
@@ -126,7 +127,7 @@ fn check_mode(policy: &Policy, mode: Option<&str>) -> Result<()> {
 /// The first path that is there, as a launch would take it; else the first one.
 fn tool(policy: &Policy) -> String {
     let paths = &policy.tool.paths;
-    let there = paths.iter().find(|path| path.exists()).or_else(|| paths.first());
+    let there = installed_file::first(paths).or_else(|| paths.first());
     // Read from TOML, which is UTF-8.
     there.map_or_else(String::new, |path| path.to_string_lossy().into_owned())
 }

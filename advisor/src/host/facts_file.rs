@@ -12,6 +12,7 @@
 
 use crate::host::target_machine::{Machine, last_capability_of};
 use crate::output::error::{hinted, reason};
+use crate::store::bounded_read;
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap_core::decision::condition::Probe;
 use capwrap_core::decision::facts::KernelVersion;
@@ -19,7 +20,6 @@ use capwrap_core::text::{nearest, printable};
 use capwrap_core::{CapabilitySet, TABLE};
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use toml_edit::{Document, Item};
 
@@ -33,20 +33,13 @@ const MAX_BYTES: usize = 1 << 20;
 pub fn read(path: &Path) -> Result<Machine> {
     let shown = printable::text(path);
     let hint = "`capwrap doctor --json > FILE` on that machine writes them";
-    let text = text(path).map_err(|why| hinted(format!("cannot read the facts in {shown}: {why}"), hint))?;
+    let file = File::open(path).map_err(|error| anyhow!(reason(&error)));
+    let text = file
+        .and_then(|file| bounded_read::text(file, MAX_BYTES))
+        .map_err(|why| hinted(format!("cannot read the facts in {shown}: {why}"), hint))?;
     let machine =
         of_text(&text).map_err(|error| hinted(format!("no facts of a machine in {shown}: {error:#}"), hint))?;
     Ok(Machine { file: Some(path.to_owned()), ..machine })
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| reason(&error))?;
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(format!("it is larger than {} KiB", MAX_BYTES / 1024));
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 /// What the text says. JSON begins with a brace, TOML cannot.

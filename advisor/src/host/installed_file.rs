@@ -4,15 +4,22 @@ use crate::host::writable_path;
 use crate::host::writable_path::Opening;
 use crate::output::error::reason;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::digest;
 use capwrap_core::trusted_path::Surveyed;
 use nix::libc::EINVAL;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
-use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// The first of a policy's paths at which something lies: the one that the launcher would open. What cannot be looked up
+/// for want of rights may be there, and the launcher goes no further.
+pub fn first(paths: &[PathBuf]) -> Option<&PathBuf> {
+    let is_missing = |error: io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    paths.iter().find(|path| !path.metadata().is_err_and(is_missing))
+}
 
 /// What was found at a path.
 #[derive(Debug)]
@@ -89,9 +96,7 @@ impl Installed {
 
     /// The SHA-256 of its content.
     pub fn sha256(&self) -> io::Result<[u8; 32]> {
-        let (mut file, mut hash) = (self.reopen()?, Sha256::new());
-        io::copy(&mut file, &mut hash)?;
-        Ok(hash.finalize().into())
+        digest::of_file(self.reopen()?)
     }
 
     /// Whether it begins as a script does.
@@ -127,4 +132,19 @@ fn decoded(bytes: io::Result<Option<Vec<u8>>>) -> Result<Option<Attribute>, Unre
 /// proc(5): opening it opens the file itself, whatever its name means by now.
 fn by_descriptor(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_missing_is_passed_over_and_one_that_cannot_be_looked_up_is_not() {
+        let paths = ["/nowhere/tool", "/etc/passwd/tool", "/etc/passwd", "/etc/group"].map(PathBuf::from);
+        assert_eq!(first(&paths), Some(&paths[2]));
+        assert_eq!(first(&paths[..2]), None);
+        // A name that is too long for the kernel stands for every other error.
+        let unknown = [PathBuf::from(format!("/{}", "a".repeat(5000))), PathBuf::from("/etc/passwd")];
+        assert_eq!(first(&unknown), Some(&unknown[0]));
+    }
 }

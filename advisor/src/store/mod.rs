@@ -2,6 +2,7 @@
 //! writes in one step.
 
 pub mod atomic_write;
+pub mod bounded_read;
 pub mod enabled;
 pub mod file_caps;
 pub mod policy_edit;

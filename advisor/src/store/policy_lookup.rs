@@ -1,10 +1,12 @@
 //! A policy by its name or by its path: enabled, disabled, or shipped.
 
 use crate::output::error::hinted;
+use crate::store::bounded_read;
 use crate::store::enabled;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use capwrap_core::paths;
 use capwrap_core::policy;
+use capwrap_core::policy::MAX_BYTES;
 use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 use std::path::{Path, PathBuf};
@@ -69,7 +71,7 @@ pub fn checked(name: &str) -> Result<&str> {
 
 /// The text of a policy file.
 pub fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    bounded_read::text_of(path, MAX_BYTES)
 }
 
 /// What the text of a file says.

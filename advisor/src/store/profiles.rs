@@ -1,9 +1,8 @@
 //! The profile beside a policy: the evidence of every run that refined it.
 
 use crate::analysis::profile::{MAX_BYTES, Profile};
-use crate::store::enabled;
-use anyhow::{Context, Result, ensure};
-use std::io::Read;
+use crate::store::{bounded_read, enabled};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// Where it lies. No policy's name ends like this one's.
@@ -18,10 +17,6 @@ pub fn read(path: &Path) -> Result<Option<Profile>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
-    let mut text = String::new();
-    file.take(MAX_BYTES as u64 + 1)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(text.len() <= MAX_BYTES, "{} is larger than {MAX_BYTES} bytes", path.display());
+    let text = bounded_read::text(file, MAX_BYTES).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Some(Profile::read(&text).with_context(|| path.display().to_string())?))
 }

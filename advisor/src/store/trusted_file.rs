@@ -1,11 +1,11 @@
 //! Files that nobody but root can have written or can put another in place of, opened as the launcher opens them.
 
 use crate::output::error::hinted;
+use crate::store::bounded_read;
 use anyhow::{Context, Result};
 use capwrap_core::policy::MAX_BYTES;
 use capwrap_core::trusted_path;
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// Opens a regular file to read it.
@@ -28,8 +28,5 @@ pub fn open(path: &Path) -> Result<File> {
 /// # Errors
 /// As above; and what is no text.
 pub fn text(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    let read = open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text);
-    read.with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(text)
+    bounded_read::text(open(path)?, MAX_BYTES).with_context(|| format!("cannot read {}", path.display()))
 }

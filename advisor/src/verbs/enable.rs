@@ -1,5 +1,6 @@
 //! `capwrap enable` and `capwrap disable`.
 
+use crate::host::installed_file;
 use crate::output::error::hinted;
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
@@ -14,7 +15,6 @@ use capwrap_core::text::{hex, nearest, printable};
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::{Group, User, geteuid};
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -142,14 +142,12 @@ fn known_group(given: &str) -> Result<String> {
 }
 
 fn first_tool(policy: &Policy) -> Option<PathBuf> {
-    policy.tool.paths.iter().find(|path| path.exists()).cloned()
+    installed_file::first(&policy.tool.paths).cloned()
 }
 
 fn digest(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash)?;
-    Ok(hex::encode(&hash.finalize()))
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(hex::encode(&capwrap_core::digest::of_file(file).with_context(|| format!("cannot read {}", path.display()))?))
 }
 
 /// What is handed to whom, before anybody relies on it.

@@ -1,11 +1,9 @@
 //! `capwrap merge`: learned profiles of several runs or hosts as one.
 
 use crate::analysis::profile::{MAX_BYTES, Profile};
-use crate::store::atomic_write;
-use anyhow::{Context, Result, ensure};
+use crate::store::{atomic_write, bounded_read};
+use anyhow::{Context, Result};
 use clap::Args;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -34,12 +32,5 @@ impl Merge {
 }
 
 fn read(path: &Path) -> Result<Profile> {
-    let mut text = String::new();
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let length = file
-        .take(MAX_BYTES as u64 + 1)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(length <= MAX_BYTES, "{}: larger than {} MiB", path.display(), MAX_BYTES / 1024 / 1024);
-    Profile::read(&text).with_context(|| path.display().to_string())
+    Profile::read(&bounded_read::text_of(path, MAX_BYTES)?).with_context(|| path.display().to_string())
 }

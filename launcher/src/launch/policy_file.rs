@@ -2,13 +2,13 @@
 
 use crate::launch::write_in_progress::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
+use capwrap_core::digest;
 use capwrap_core::paths;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::hex;
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::Fault;
 use nix::sys::stat::fstat;
-use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub struct PolicyFile {
 pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     let path = Path::new(paths::POLICIES).join(format!("{name}.toml"));
     let text = read_whole(name, &path)?;
-    let sha256 = hex::encode(&Sha256::digest(&text));
+    let sha256 = hex::encode(&digest::of_bytes(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
     let policy = Policy::read(&text)
         .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).with_hint_if_any(error.hint))?;

@@ -5,6 +5,7 @@ use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
 use crate::system::{attribute, descriptors};
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::digest;
 use capwrap_core::policy::{Delivery, Policy, Tool};
 use capwrap_core::text::hex;
 use capwrap_core::trusted_path;
@@ -14,7 +15,6 @@ use nix::fcntl::AtFlags;
 use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{AccessFlags, faccessat};
-use sha2::{Digest, Sha256};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -218,11 +218,5 @@ impl Candidate<'_> {
 
 fn sha256(mut file: &std::fs::File) -> Result<[u8; 32], nix::Error> {
     file.seek(SeekFrom::Start(0)).map_err(descriptors::from_io)?;
-    let (mut hash, mut block) = (Sha256::new(), vec![0; 128 * 1024]);
-    loop {
-        match file.read(&mut block).map_err(descriptors::from_io)? {
-            0 => return Ok(hash.finalize().into()),
-            length => hash.update(&block[..length]),
-        }
-    }
+    digest::of_file(file).map_err(descriptors::from_io)
 }

@@ -1,7 +1,7 @@
 //! A unit by its name: its file and its drop-ins, as systemd finds them (systemd.unit(5)).
 
 use crate::dialects::systemd::read::{Assignment, assignments};
-use crate::verbs::diff::operand::text_of;
+use crate::store::bounded_read::{MAX_BYTES, text_of};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -50,7 +50,7 @@ fn load_from(name: &str, places: &[PathBuf]) -> Result<Option<(Vec<Assignment>, 
         if file.canonicalize().is_ok_and(|target| target == Path::new("/dev/null")) {
             continue;
         }
-        settings.extend(assignments(&text_of(file)?, &file.to_string_lossy())?);
+        settings.extend(assignments(&text_of(file, MAX_BYTES)?, &file.to_string_lossy())?);
     }
     Ok(Some((settings, files)))
 }

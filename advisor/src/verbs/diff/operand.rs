@@ -6,17 +6,15 @@ use crate::dialects::{document, engine, nixos, setcap, systemd};
 use crate::host::process;
 use crate::host::target_machine::Elsewhere;
 use crate::output::error::{hinted, reason};
+use crate::store::bounded_read;
+use crate::store::bounded_read::MAX_BYTES;
 use crate::store::policy_lookup;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::{RequestError, for_any_arguments};
 use capwrap_core::policy::{Bounding, Limit, Policy};
 use capwrap_core::text::printable;
-use std::io::Read;
 use std::path::Path;
-
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What policies are decided for.
 pub struct Asked<'a> {
@@ -36,7 +34,7 @@ pub fn read(word: &str, asked: &Asked<'_>) -> Result<Side> {
 
 fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     if word == "-" {
-        let text = text_from(std::io::stdin().lock()).context("cannot read standard input")?;
+        let text = bounded_read::text(std::io::stdin().lock(), MAX_BYTES).context("cannot read standard input")?;
         return of_text(&text, "standard input", None, asked);
     }
     if let Some(id) = word.strip_prefix("pid:") {
@@ -61,7 +59,7 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     }
     let (path, picked) = picked(word);
     if path.contains('/') || Path::new(path).is_file() {
-        let text = text_of(Path::new(path))?;
+        let text = bounded_read::text_of(Path::new(path), MAX_BYTES)?;
         return of_text(&text, path, picked, asked);
     }
     of_policy(&policy_lookup::load(word)?.policy, asked)
@@ -180,23 +178,6 @@ fn of_profile(text: &str) -> Result<Side> {
     let runs = profile.runs().len();
     let decided = format!("what {runs} {} needed", if runs == 1 { "run" } else { "runs" });
     Ok(Side::new("learned profile", profile.needed(), decided))
-}
-
-/// The text of a file.
-///
-/// # Errors
-/// A file that cannot be read, is too large, or is no text.
-pub fn text_of(path: &Path) -> Result<String> {
-    let shown = || format!("cannot read {}", printable::text(path));
-    let file = std::fs::File::open(path).map_err(|error| anyhow::anyhow!(reason(&error))).with_context(shown)?;
-    text_from(file).with_context(shown)
-}
-
-fn text_from(source: impl Read) -> Result<String> {
-    let mut bytes = Vec::new();
-    source.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| anyhow::anyhow!(reason(&error)))?;
-    anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "larger than {} MiB", MAX_BYTES / 1024 / 1024);
-    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("it is no text in UTF-8"))
 }
 
 /// What a text says. What it is follows from its name where that says so, and else from the text.

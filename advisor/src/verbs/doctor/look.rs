@@ -1,6 +1,7 @@
 //! The one impure edge of the doctor: looks everything up. What cannot be looked up is a fact too.
 
 use crate::host::clock;
+use crate::host::installed_file;
 use crate::host::process::UserNamespace;
 use crate::observe::probe;
 use crate::output::error::reason;
@@ -210,7 +211,7 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
         needs: needed_by_launcher(policy),
         takes: takes(rights.uid == 0),
         takes_of_users: takes(false),
-        tool: policy.tool.paths.iter().find(|path| path.exists()).cloned(),
+        tool: installed_file::first(&policy.tool.paths).cloned(),
         paths: policy.tool.paths.clone(),
         audit_required: policy.allow.audit_required,
         allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.hint(name, &user))),

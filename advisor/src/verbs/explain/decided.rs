@@ -1,6 +1,7 @@
 //! A decision that the launcher is not asked for: another machine's, or one for programs.
 
 use crate::host::caller::{Asking, allowed, until};
+use crate::host::installed_file;
 use crate::host::target_machine::Machine;
 use crate::output::error::hinted;
 use crate::store::enabled;
@@ -155,7 +156,7 @@ fn context(
                     Err(denial) => format!("refused: {} may not run {}: {denial}", who.name(), source.name),
                 },
             ));
-            let installed = source.policy.tool.paths.iter().find(|path| path.exists());
+            let installed = installed_file::first(&source.policy.tool.paths);
             refused |= installed.is_none();
             let missing = || format!("refused: {} is not installed: no {}", source.name, paths.join(", nor "));
             lines.push((

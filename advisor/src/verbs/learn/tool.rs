@@ -6,7 +6,6 @@ use capwrap_core::paths;
 use capwrap_core::policy;
 use capwrap_core::policy::Policy;
 use capwrap_core::text::hex;
-use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -107,9 +106,7 @@ impl std::fmt::Display for NotRun {
 impl std::error::Error for NotRun {}
 
 fn digest(path: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hex::encode(&hasher.finalize()))
+    Ok(hex::encode(&capwrap_core::digest::of_file(File::open(path)?)?))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::output::error;
 use crate::output::error::{hinted, reason};
 use crate::output::outcome::Outcome;
 use crate::output::terminal;
-use crate::store::{enabled, policy_lookup};
+use crate::store::{bounded_read, enabled, policy_lookup};
 use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
@@ -88,7 +88,13 @@ impl Lint {
             word => policy_lookup::find(word)?,
         };
         let name = if word == "-" { "standard input".to_owned() } else { printable::text(&path) };
-        let bytes = match if word == "-" { read(io::stdin()) } else { File::open(&path).and_then(read) } {
+        // No more than the launcher would read, and one byte that shows that there is more.
+        let read = |source: &mut dyn Read| bounded_read::bytes(source, MAX_BYTES);
+        let bytes = match if word == "-" {
+            read(&mut io::stdin())
+        } else {
+            File::open(&path).and_then(|mut file| read(&mut file))
+        } {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Linted { name, text: Err(reason(&error)), found: Vec::new() }),
         };
@@ -115,11 +121,4 @@ impl Lint {
         found.sort_by_key(|one| one.span.start);
         found
     }
-}
-
-/// No more than the launcher would read, and one byte that shows that there is more.
-fn read(file: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -11,6 +11,7 @@ mod show;
 
 use crate::host::caller;
 use crate::host::caller::Asking;
+use crate::host::installed_file;
 use crate::host::kernel;
 use crate::output::error::print_error;
 use crate::output::terminal;
@@ -111,7 +112,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     let known = Facts { uid0: who.is_root(), ..launcher_limits::facts(policy)? };
     let most = Facts { uid0: who.is_root(), ..kernel::facts(policy)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
-    let installed = policy.tool.paths.iter().find(|tool| tool.exists());
+    let installed = installed_file::first(&policy.tool.paths);
     // Whether a reason is given is not asked yet.
     let allowed_by = who.authorised(&policy.allow, Some("to be given"));
     Ok(Entry {

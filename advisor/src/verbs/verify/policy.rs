@@ -4,6 +4,7 @@ use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
 use crate::output::error::reason;
 use crate::output::finding::Line;
+use crate::store::bounded_read;
 use crate::store::enabled;
 use crate::verbs::verify::file::shown;
 use crate::verbs::verify::identity::unknown;
@@ -11,7 +12,6 @@ use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use jiff::Timestamp;
-use std::io::Read;
 
 /// A policy that ends sooner than this many seconds from now is noted.
 const SOON: i64 = 14 * 24 * 60 * 60;
@@ -73,11 +73,7 @@ fn file(found: &Installed) -> Vec<Judged> {
 /// What it says, or the line that tells why that is nothing.
 fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let path = shown(&found.real);
-    let bytes = found.reopen().and_then(|file| {
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    });
+    let bytes = found.reopen().and_then(|file| bounded_read::bytes(file, MAX_BYTES));
     let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
     let faulty = |means: String, hint: Option<String>| {
         let line = Line::problem("policy", &path).means(means);
