@@ -345,6 +345,25 @@ fn a_script_runs_only_where_the_policy_says_so_and_its_interpreter_is_roots() {
 }
 
 #[test]
+fn an_escape_sequence_in_a_scripts_interpreter_is_printed_escaped() {
+    let folder = Folder::new();
+    let path = folder.path("script");
+    let policy = Policy::new(&format!(
+        "schema = 1\ntool = {{ path = \"{path}\", script = true }}\nallow = {{ groups = [\"capwrap\"] }}\ngrant = [{{ caps = [\"cap_net_raw\"] }}]\n"
+    ));
+    // Erase the screen, a C1 control, an override of the direction, and an Arabic letter mark.
+    fs::write(&path, "#!/nowhere/\x1b[2J\u{9b}1A\u{202e}\u{61c}x\n").unwrap();
+    chmod(&path, 0o755);
+    let shown = r"/nowhere/\u{1b}[2J\u{9b}1A\u{202e}\u{61c}x";
+    let launch = capwrap(&[&policy.name]).run();
+    launch.refused_with(126, &["its interpreter", shown]);
+    let explained = capwrap(&["--explain", &policy.name]).run();
+    for text in [&launch.stderr, &explained.stdout] {
+        assert!(!text.contains(['\x1b', '\u{9b}', '\u{202e}', '\u{61c}']), "{text:?}");
+    }
+}
+
+#[test]
 fn a_verb_that_needs_root_says_so() {
     capwrap(&["enable", "tcpdump"]).run().refused(&["root alone", "hint: sudo capwrap enable"]);
     capwrap(&["disable", "tcpdump"]).run().refused(&["root alone"]);

@@ -186,6 +186,33 @@ fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
 }
 
 #[test]
+fn a_fix_walks_a_tree_no_more_often_than_a_scan_does() {
+    in_own_mounts(|| {
+        let folder = Folder::new();
+        for number in 0..100 {
+            fs::create_dir(folder.path(&number.to_string())).unwrap();
+        }
+        let tool = folder.copy(WITNESS, "50/tool");
+        let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
+        assert!(root(&["setcap", "cap_net_raw,cap_setuid=ei", &tool]).run().ok());
+        let log = folder.path("strace");
+        let directories_read = |options: &[&str]| {
+            let strace = ["strace", "--follow-forks", "--trace=getdents64", "--output", &log, CAPWRAP, "verify"];
+            let run = root(&[&strace, options, &["--scan", folder.0.to_str().unwrap()]].concat()).run();
+            (fs::read_to_string(&log).unwrap().matches("getdents64(").count(), run)
+        };
+        let (scanned, run) = directories_read(&[]);
+        assert!(run.code == 1 && scanned >= 100, "{scanned}: {run:?}");
+        let (fixed, run) = directories_read(&["--fix"]);
+        assert!(run.stdout.contains(&format!("fixed: {tool}: cap_net_raw=ei")), "{run:?}");
+        // What is fixed is checked once more by its path, and the policies are listed again.
+        assert!(fixed < scanned + 50, "{fixed} directories were read, and {scanned} by a scan alone");
+        assert_eq!(run.code, 0, "{run:?}");
+        drop(policy);
+    });
+}
+
+#[test]
 fn another_file_system_is_scanned_unless_it_is_to_be_left_out() {
     in_own_mounts(|| {
         let folder = Folder::new();
