@@ -1,0 +1,101 @@
+# Short names for the commands of CONTRIBUTING.md. `just` alone lists them. No recipe does more than the command that it
+# names; the first lines of each script say what the script needs, and whether it needs root.
+
+# List the recipes.
+[private]
+default:
+    @{{ just_executable() }} --list
+
+# Build the programs for development.
+build:
+    cargo build --locked
+
+# Build capwrap and install it below /usr/local, as root (--check, --uninstall, --with-packages).
+install *arguments:
+    ./install.sh {{ arguments }}
+
+# Show what capwrap does, with the shipped tcpdump policy, as root.
+demo *arguments:
+    ./demo.sh {{ arguments }}
+
+# Run the unit tests; they need no root.
+unit *arguments:
+    cargo test --locked {{ arguments }}
+
+# Run every test, as root, on a machine that may be changed.
+test *arguments:
+    ./tests/run {{ arguments }}
+
+# Boot other kernels under qemu, and print a table of what works on each.
+kernels *arguments:
+    tests/kernels/run {{ arguments }}
+
+# Check the programs whose needs are known, as root.
+corpus:
+    tests/corpus/check
+
+# Check the formatting, and let clippy look for mistakes.
+lint:
+    cargo fmt --all --check
+    cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+# Check the files below .github and this file.
+workflows:
+    .ci/workflows
+
+# Check licences, sources and advisories of the crates that are linked.
+supply-chain:
+    .ci/supply-chain
+
+# Fuzz every reader of what others wrote; it needs a nightly toolchain.
+fuzz *arguments:
+    fuzz/run {{ arguments }}
+
+# Look for undefined behaviour with Miri; it needs a nightly toolchain.
+miri:
+    .ci/miri
+
+# Build twice, in two folders, and compare the programs.
+reproducible:
+    .ci/reproducible
+
+# Build the probe's objects from source (--check compares them with the committed ones).
+probe *arguments:
+    launcher-ebpf/rebuild {{ arguments }}
+
+# Measure what a launch costs, beside setpriv, doas and sudo, as root.
+bench-launch *arguments:
+    bench/launch {{ arguments }}
+
+# Measure what learning costs, beside bpftrace and strace, as root.
+bench-learn *arguments:
+    bench/learn {{ arguments }}
+
+# Measure `capwrap verify --scan`, beside `getcap -r` and filecap, as root.
+bench-scan *arguments:
+    bench/scan {{ arguments }}
+
+# Measure an explanation and a list, beside a direct exec, as root.
+bench-explain *arguments:
+    bench/explain {{ arguments }}
+
+# Renew the man pages of the verbs, and the schema of policies.
+bless:
+    CAPWRAP_BLESS=1 cargo test --locked -p capwrap-advisor man_pages
+    cargo run --locked -p capwrap-advisor -- lint --schema > policies/capwrap-policy.schema.json
+
+# Build the book into target/book.
+docs:
+    docs/build
+
+# Build the .deb and the .rpm into target/packages.
+packages *arguments:
+    packaging/build {{ arguments }}
+
+# Run all checks that must pass before a change lands, as root.
+ci:
+    .ci/run
+
+# Run all checks on a clean Debian 12, in a container, as root.
+container *arguments:
+    .ci/container {{ arguments }}
