@@ -1,7 +1,13 @@
-//! What the documents say of the tests is so.
+//! What the documents say of the tests and of the scripts is so.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -16,7 +22,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_test_that_a_document_names_exists() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let top = top();
     let mut files = Vec::new();
     for folder in ["core", "launcher", "advisor", "tests"] {
         sources(&top.join(folder), &mut files);
@@ -35,4 +41,41 @@ fn every_test_that_a_document_names_exists() {
         }
     }
     assert!(named > 60, "only {named} names were found");
+}
+
+/// The scripts of the repository that a justfile or a workflow calls: whatever has a slash where a command begins.
+fn scripts(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let commands =
+        lines.flat_map(|line| line.trim_start_matches("run:").split("$(").flat_map(|part| part.split([';', '&', '|'])));
+    let first = commands.filter_map(|command| command.trim().trim_start_matches("sudo ").split_whitespace().next());
+    first.filter(|word| word.contains('/')).map(|word| word.trim_start_matches("./").to_owned()).collect()
+}
+
+#[test]
+fn every_script_that_the_justfile_or_a_workflow_names_can_be_executed() {
+    let mut named = BTreeSet::new();
+    let workflows = fs::read_dir(top().join(".github/workflows")).unwrap().map(|entry| entry.unwrap().path());
+    for file in workflows.chain([top().join("justfile")]) {
+        for script in scripts(&fs::read_to_string(&file).unwrap()) {
+            let status = fs::metadata(top().join(&script));
+            assert!(
+                status.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 == 0o111),
+                "{file:?} names {script}"
+            );
+            named.insert(script);
+        }
+    }
+    assert!(named.len() > 15 && named.contains(".ci/container"), "only {named:?}");
+}
+
+#[test]
+fn the_justfile_has_every_script_of_the_page_for_contributors() {
+    let page = fs::read_to_string(top().join("CONTRIBUTING.md")).unwrap();
+    let recipes = scripts(&fs::read_to_string(top().join("justfile")).unwrap());
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let listed: BTreeSet<String> = rows.flat_map(|row| row.split('`').skip(1).step_by(2).flat_map(scripts)).collect();
+    assert!(listed.len() > 8, "only {listed:?}");
+    let without: Vec<_> = listed.difference(&recipes).collect();
+    assert!(without.is_empty(), "these have no recipe: {without:?}");
 }
