@@ -36,6 +36,7 @@ pub mod paths;
 pub mod policy;
 pub mod record;
 pub mod text;
+pub mod tool_rules;
 pub mod trusted_path;
 
 pub use capability::set::CapabilitySet;

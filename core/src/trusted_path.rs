@@ -1,9 +1,10 @@
 //! Opening a file along a path on which nobody but its owner and root can put another one.
 //!
-//! Each component is opened by itself, without following links, and looked at through its
-//! descriptor; links are resolved here, so that the directories behind them are looked at too.
+//! Each component is opened by itself, without following links, and checked through its
+//! descriptor; links are resolved here, so that the directories behind them are checked too.
 //! (openat2(2) would do the same for one component and is newer than some kernels in use.)
 
+use crate::text::shell;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
@@ -45,9 +46,9 @@ pub struct Surveyed {
 pub enum Fault {
     /// Nothing of that name is there.
     Missing(PathBuf),
-    /// It cannot be opened or looked at.
+    /// It cannot be opened or checked.
     Failed(PathBuf, Errno),
-    /// It belongs neither to whom it may nor to root.
+    /// It belongs neither to root nor to the owner that the policy permits.
     Owner {
         /// It.
         path: PathBuf,
@@ -92,12 +93,12 @@ impl Fault {
         }
     }
 
-    /// The command that mends it.
+    /// The command that corrects it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Owner { owner: OVERFLOW, .. } => None,
-            Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", path.display())),
-            Self::Writable { path, .. } => Some(format!("chmod go-w {}", path.display())),
+            Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", shell::path(path)?)),
+            Self::Writable { path, .. } => Some(format!("chmod go-w {}", shell::path(path)?)),
             _ => None,
         }
     }
@@ -122,7 +123,7 @@ pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
     walk.finish(&name, owner)
 }
 
-/// Looks at what lies at an absolute path, and at every directory on the way, links followed.
+/// Opens what lies at an absolute path, and every directory on the way, links followed.
 ///
 /// # Errors
 /// Something on the way is missing or cannot be opened, or the path has no last name.
@@ -136,7 +137,7 @@ pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
     Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories })
 }
 
-/// What is to be said of a directory; its path is made where that is wanted.
+/// The judgement of a directory; its path is made where that is wanted.
 type Judge<'j> = &'j mut dyn FnMut(&FileStat, &dyn Fn() -> PathBuf) -> Result<(), Fault>;
 
 /// Goes along an absolute path, through links, and judges each directory as it is entered. Ends in front of what lies
@@ -234,7 +235,7 @@ impl Walk {
         }
     }
 
-    /// Opens what was looked at once more, to read it; checks are on this descriptor.
+    /// Opens what was found once more, to read it; checks are on this descriptor.
     fn finish(mut self, name: &OsStr, owner: u32) -> Result<Opened, Fault> {
         let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let path = self.path_of(name);
@@ -257,8 +258,12 @@ fn open_root(judge: Judge<'_>) -> Result<OwnedFd, Fault> {
     Ok(descriptor)
 }
 
-/// An access list shows its widest grant in the group bits, so that they tell of it too (acl(5)).
-fn check(status: &FileStat, owner: u32, path: &dyn Fn() -> PathBuf) -> Result<(), Fault> {
+/// Whether what has this status belongs to root or to `owner` and nobody else can write it. An access list shows its
+/// widest grant in the group bits, so that they cover it too (acl(5)).
+///
+/// # Errors
+/// It does not, or somebody else can. `path` is asked for only then.
+pub fn check(status: &FileStat, owner: u32, path: &dyn Fn() -> PathBuf) -> Result<(), Fault> {
     if status.st_uid != 0 && status.st_uid != owner {
         return Err(Fault::Owner { path: path(), owner: status.st_uid, wanted: owner });
     }

@@ -123,10 +123,13 @@ fn inheritable_delivery_refuses_a_tool_that_is_not_marked_for_it() {
     let folder = Folder::new();
     let tool = folder.copy(WITNESS, "marked");
     let policy = Policy::tool(&tool, "cap_net_raw,cap_syslog", "[exec]\ndeliver = \"inheritable\"");
-    capwrap(&[&policy.name]).run().refused_with(126, &["not marked", "setcap 'cap_net_raw,cap_syslog=ei'"]);
+    capwrap(&[&policy.name]).run().refused_with(
+        126,
+        &["no file capabilities, which inheritable delivery needs", "setcap 'cap_net_raw,cap_syslog=ei'"],
+    );
     for wrong in ["cap_net_raw=ei", "cap_net_raw,cap_syslog=i", "cap_net_raw,cap_syslog=eip"] {
         assert!(root(&["setcap", wrong, &tool]).run().ok());
-        capwrap(&[&policy.name]).run().refused_with(126, &["not those of inheritable delivery"]);
+        capwrap(&[&policy.name]).run().refused_with(126, &["inheritable delivery needs other file capabilities"]);
     }
 }
 

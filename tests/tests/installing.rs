@@ -162,10 +162,10 @@ fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed()
             "tcpdump: ",
             "tool     /usr/bin/tcpdump",
             "allowed  group capwrap",
-            "hands    cap_net_raw\n",
+            "grants   cap_net_raw\n",
             "to root  cap_chown,cap_setgid,cap_setuid\n",
             "may add  cap_net_admin\n",
-            "carries cap_net_admin,cap_net_raw=p",
+            "has cap_net_admin,cap_net_raw=p",
         ] {
             assert!(run.stdout.contains(part), "{part:?} is not in {}", run.stdout);
         }
@@ -187,7 +187,7 @@ fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed()
         let off = root(&[CAPWRAP, "disable", "tcpdump"]).run();
         assert!(
             off.stdout.contains("kept as /etc/capwrap/disabled/tcpdump.toml")
-                && off.stdout.contains("carries cap_syslog=p"),
+                && off.stdout.contains("has cap_syslog=p"),
             "{off:?}"
         );
         assert_eq!(carried(CAPWRAP), "cap_syslog=p");
@@ -262,7 +262,8 @@ fn a_tool_that_would_be_refused_is_told_when_its_policy_is_enabled() {
         assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
         let run = root(&[CAPWRAP, "enable", "tcpdump", "--path", &tool]).run();
         assert!(
-            run.stdout.contains(&format!("carries file capabilities and will be refused: setcap -r {tool}")),
+            run.stdout
+                .contains(&format!("capwrap cannot launch a tool that has file capabilities; hint: setcap -r {tool}")),
             "{run:?}"
         );
     });

@@ -64,12 +64,17 @@ fn what_a_launch_would_be_refused_for_is_told_with_its_mend() {
         assert!(root(&["/bin/sh", "-c", &hint.replace('@', &tool)]).run().ok());
         assert_eq!(verify(&[&tool]).code, 0);
     };
-    check("capabilities", "cap_net_raw=ep: it is to carry nothing", "setcap cap_net_raw=ep @", "setcap -r @");
-    check("mode", "4755: it is setuid or setgid", "chmod 4755 @", "chmod 0755 @");
+    check(
+        "capabilities",
+        "cap_net_raw=ep: capwrap cannot launch a tool that has file capabilities",
+        "setcap cap_net_raw=ep @",
+        "setcap -r @",
+    );
+    check("mode", "4755: the file is setuid or setgid", "chmod 4755 @", "chmod 0755 @");
     check("mode", "0775: others than its owner can write it", "chmod 0775 @", "chmod 0755 @");
     check("owner", "uid 1: the policy says root", "chown 1 @", "chown 0 @");
     check("place", "everybody can write", "chmod 0777 $(dirname @)", "chmod 0755 $(dirname @)");
-    check("script", "begins with #!", "cp @ @.real; printf '#!/bin/sh\\n' > @", "mv @.real @");
+    check("script", "it is a script", "cp @ @.real; printf '#!/bin/sh\\n' > @", "mv @.real @");
 }
 
 #[test]
@@ -88,9 +93,13 @@ fn the_mark_of_inheritable_delivery_and_file_capabilities_of_a_policys_own_are_c
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "net_raw", "[exec]\ndeliver = \"inheritable\"\n");
-    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "none: it is to carry cap_net_raw=ei");
+    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "none: inheritable delivery needs cap_net_raw=ei");
     assert!(root(&["setcap", "cap_net_raw,cap_bpf=ei", &tool]).run().ok());
-    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "cap_net_raw,cap_bpf=ei: it is to carry");
+    has_problem(
+        &verify(&[&policy.name, "--json"]),
+        "capabilities",
+        "cap_net_raw,cap_bpf=ei: inheritable delivery needs",
+    );
     assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
     assert_eq!(verify(&[&policy.name]).code, 0);
     drop(policy);
@@ -208,8 +217,8 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
     for (path, mode, owner, shown) in [
         (&file, 0o666, 0, "read what it says, then: chmod 0644"),
         (&file, 0o644, 1, "read what it says, then: chown root"),
-        (&tool, 0o775, 0, "look what it is, then: chmod 0755"),
-        (&tool, 0o755, 1, "look what it is, then: chown 0"),
+        (&tool, 0o775, 0, "check what it is, then run: chmod 0755"),
+        (&tool, 0o755, 1, "check what it is, then run: chown 0"),
     ] {
         chown(path, Some(owner), None).unwrap();
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();

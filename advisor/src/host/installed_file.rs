@@ -1,12 +1,14 @@
 //! A file as it is installed: everything that is judged, read from one descriptor.
 
 use crate::host::writable_path;
-use crate::host::writable_path::Opening;
+use crate::host::writable_path::Weakness;
 use crate::output::error::reason;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
+use capwrap_core::tool_rules::ToolFile;
 use capwrap_core::trusted_path::Surveyed;
 use nix::libc::EINVAL;
+use nix::sys::stat::FileStat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -41,8 +43,8 @@ pub struct Installed {
     pub identity: (u64, u64),
     /// What it carries; or why that is not known.
     pub carries: Result<Option<Attribute>, Unread>,
-    /// Directories on the way in which others can put another file in its place.
-    pub openings: Vec<Opening>,
+    /// Every directory on the way, links followed.
+    directories: Vec<(PathBuf, FileStat)>,
     /// Whether its mount is nosuid.
     pub nosuid: bool,
     /// Whether its mount is noexec.
@@ -69,7 +71,7 @@ impl Installed {
         let mount = fstatvfs(&file).map(|file_system| file_system.flags()).unwrap_or(FsFlags::empty());
         Ok(Self {
             path: path.to_owned(),
-            openings: writable_path::among(&directories),
+            directories,
             real,
             is_regular: about.is_file(),
             uid: about.uid(),
@@ -86,7 +88,24 @@ impl Installed {
 
     /// Whether others than root could have written what is in it, or can put another file in its place.
     pub fn is_others_too(&self) -> bool {
-        self.uid != 0 || self.mode & 0o022 != 0 || !self.openings.is_empty()
+        self.uid != 0 || self.mode & 0o022 != 0 || !self.weaknesses(0).is_empty()
+    }
+
+    /// Directories on the way in which others than root and `owner` can put another file in its place.
+    pub fn weaknesses(&self, owner: u32) -> Vec<Weakness> {
+        writable_path::among(&self.directories, owner)
+    }
+
+    /// What the launcher's rules for tools are asked about. Malformed file capabilities are none to the kernel.
+    pub fn as_tool(&self, is_script: bool) -> ToolFile<'_> {
+        ToolFile {
+            gid: self.gid,
+            mode: self.mode,
+            attribute: self.carries.as_ref().ok().and_then(Option::as_ref),
+            is_script,
+            nosuid: self.nosuid,
+            noexec: self.noexec,
+        }
     }
 
     /// The same file, opened to be read.

@@ -1,4 +1,5 @@
-//! Who else could put another file in a file's place.
+//! Who else could put another file in a file's place. A directory in which nobody but root and a permitted owner can do
+//! so is what the launcher takes: its rule is asked, and the weaknesses are where it fails.
 
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::{Fault, Surveyed};
@@ -7,9 +8,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A directory on the way to a file in which somebody other than root can replace what lies there.
+/// A directory on the way to a file in which somebody else can replace what lies there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct Weakness {
     /// The directory.
     pub directory: PathBuf,
     /// Its owner's user id.
@@ -18,39 +19,47 @@ pub struct Opening {
     pub gid: u32,
     /// Its permission bits.
     pub mode: u32,
+    /// The owner that would be permitted besides root.
+    pub owner: u32,
 }
 
-impl fmt::Display for Opening {
+impl fmt::Display for Weakness {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = capwrap_core::text::printable::text(&self.directory);
         match self {
-            Self { uid: 1.., .. } => write!(out, "{directory} belongs to uid {}", self.uid),
+            Self { uid, owner, .. } if *uid != 0 && uid != owner => {
+                write!(out, "{directory} belongs to uid {}", self.uid)
+            }
             Self { mode, .. } if mode & 0o002 != 0 => write!(out, "everybody can write {directory} (mode {mode:04o})"),
             Self { mode, gid, .. } => write!(out, "group {gid} can write {directory} (mode {mode:04o})"),
         }
     }
 }
 
-/// The openings among directories on the way to a file, each once: all but those that are root's and writable by nobody
-/// else, sticky or not, which is the launcher's rule.
-pub fn among(directories: &[(PathBuf, FileStat)]) -> Vec<Opening> {
-    let mut openings = Vec::new();
+/// The weaknesses among directories on the way to a file, each once: those that the launcher refuses where the file may
+/// belong to `owner`; 0 is root alone.
+pub fn among(directories: &[(PathBuf, FileStat)], owner: u32) -> Vec<Weakness> {
+    let mut weaknesses = Vec::new();
     for (directory, about) in directories {
+        if trusted_path::check(about, owner, &|| directory.clone()).is_ok() {
+            continue;
+        }
         let directory = directory.clone();
-        let opening = Opening { directory, uid: about.st_uid, gid: about.st_gid, mode: about.st_mode & 0o7777 };
-        if (opening.uid != 0 || opening.mode & 0o022 != 0) && !openings.contains(&opening) {
-            openings.push(opening);
+        let weakness =
+            Weakness { directory, uid: about.st_uid, gid: about.st_gid, mode: about.st_mode & 0o7777, owner };
+        if !weaknesses.contains(&weakness) {
+            weaknesses.push(weakness);
         }
     }
-    openings
+    weaknesses
 }
 
 /// Those on the way to this absolute path, links followed.
 ///
 /// # Errors
 /// Something on the way cannot be checked.
-pub fn openings(path: &Path) -> io::Result<Vec<Opening>> {
-    Ok(among(&survey(path)?.directories))
+pub fn weaknesses(path: &Path, owner: u32) -> io::Result<Vec<Weakness>> {
+    Ok(among(&survey(path)?.directories, owner))
 }
 
 /// What lies at the path, and the directories on the way to it.
@@ -70,16 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_that_all_can_write_is_an_opening_and_usr_bin_is_none() {
-        assert_eq!(openings(Path::new("/usr/bin/env")).unwrap(), []);
+    fn a_directory_that_all_can_write_is_an_weakness_and_usr_bin_is_none() {
+        assert_eq!(weaknesses(Path::new("/usr/bin/env"), 0).unwrap(), []);
         let file = tempfile::NamedTempFile::new_in("/tmp").unwrap();
-        let shown: Vec<String> = openings(file.path()).unwrap().iter().map(Opening::to_string).collect();
+        let shown: Vec<String> = weaknesses(file.path(), 0).unwrap().iter().map(Weakness::to_string).collect();
         assert_eq!(shown, ["everybody can write /tmp (mode 1777)"]);
-        assert_eq!(openings(Path::new("/nowhere/at/all")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(weaknesses(Path::new("/nowhere/at/all"), 0).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn a_directory_in_the_middle_of_a_chain_of_links_is_an_opening_too() {
+    fn a_directory_in_the_middle_of_a_chain_of_links_is_an_weakness_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["begin", "middle"] {
@@ -89,7 +98,10 @@ mod tests {
         std::os::unix::fs::symlink(path("middle/tool"), path("begin/tool")).unwrap();
         let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(path("middle"), mode(0o775)).unwrap();
-        let found = openings(&path("begin/tool")).unwrap();
-        assert!(found.iter().any(|opening| opening.directory == path("middle") && opening.mode == 0o775), "{found:?}");
+        let found = weaknesses(&path("begin/tool"), 0).unwrap();
+        assert!(
+            found.iter().any(|weakness| weakness.directory == path("middle") && weakness.mode == 0o775),
+            "{found:?}"
+        );
     }
 }

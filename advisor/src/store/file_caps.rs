@@ -46,13 +46,13 @@ pub fn write(file: &File, capabilities: FileCapabilities) -> Result<()> {
 pub fn wanted_of_tool(policy: &Policy) -> Option<FileCapabilities> {
     match (&policy.file, policy.exec.deliver) {
         (Some(file), _) => Some(*file),
-        (None, Delivery::Inheritable) => Some(mark(policy)),
+        (None, Delivery::Inheritable) => Some(of_inheritable_delivery(policy)),
         (None, Delivery::Ambient) => None,
     }
 }
 
 /// The file capabilities of a tool whose policy has inheritable delivery: all that a launch could pass to it.
-pub fn mark(policy: &Policy) -> FileCapabilities {
+pub fn of_inheritable_delivery(policy: &Policy) -> FileCapabilities {
     inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional()))
 }
 

@@ -1,7 +1,9 @@
 //! `capwrap enable` and `capwrap disable`.
 
+use crate::host::accounts::{Names, Of};
 use crate::host::installed_file;
-use crate::output::error::hinted;
+use crate::host::installed_file::Installed;
+use crate::output::error::{hinted, reason};
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
@@ -12,16 +14,18 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, Policy};
 use capwrap_core::text::{hex, nearest, printable};
+use capwrap_core::tool_rules::{self, ToolFault};
+use capwrap_core::trusted_path;
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::{Group, User, geteuid};
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct Enable {
-    /// The policy; without one the launcher only gets again what those in force need
+    /// The policy; without one, the launcher only gets again what the enabled policies need
     name: Option<String>,
     /// A group that may run the tool (several: repeat it)
     #[arg(long = "group", value_name = "GROUP")]
@@ -70,12 +74,12 @@ impl Enable {
             text = policy_edit::apply(&text, &change)?;
         }
         let policy = policy_lookup::read(&text, &source)?;
-        let mark = Mark::of(&policy)?;
+        let tool_caps = ToolCaps::of(&policy)?;
         if !already || text != before {
             atomic_write::replace(&enabled::path(&name), &text)?;
         }
-        show(&name, &policy, &source, already);
-        mark.map_or(Ok(()), |mark| mark.set())?;
+        show(&name, &policy, &source, already, text != before);
+        tool_caps.map_or(Ok(()), |caps| caps.set())?;
         give_what_is_needed(&launcher)
     }
 }
@@ -88,21 +92,23 @@ impl Disable {
             let names = enabled::names()?;
             let near = nearest::name(&self.name, names.iter().map(String::as_str));
             return Err(hinted(
-                format!("no policy for {:?} is in force", self.name),
-                near.map_or(format!("those in force: {}", one_line(&names)), |near| format!("capwrap disable {near}")),
+                format!("no policy for {:?} is enabled", self.name),
+                near.map_or(format!("the enabled policies: {}", one_line(&names)), |near| {
+                    format!("capwrap disable {near}")
+                }),
             ));
         }
-        // One that others could have written has marked nothing.
+        // A policy that others could have written has given its tool nothing.
         let policy = enabled::read(&path).ok();
         enabled::make_directory(Path::new(policy_lookup::DISABLED))?;
         let kept = Path::new(policy_lookup::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
-        say!("{}: out of force; kept as {}", self.name, kept.display());
-        // Whatever becomes of the tool's mark, the launcher loses what nothing needs now.
-        let mark = policy.map_or(Ok(None), |policy| Mark::of(&policy));
+        say!("{}: disabled; kept as {}", self.name, kept.display());
+        // Whatever becomes of the tool's file, the launcher loses what no policy needs now.
+        let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
         give_what_is_needed(&file_caps::installed())?;
-        mark?.map_or(Ok(()), |mark| mark.take_away())
+        tool_caps?.map_or(Ok(()), |caps| caps.take_away())
     }
 }
 
@@ -110,7 +116,7 @@ impl Disable {
 fn alone(verb: &str) -> Result<Flock<File>> {
     if !geteuid().is_root() {
         return Err(hinted(
-            format!("{verb} changes what others may do, which root alone may"),
+            format!("{verb} changes what others may do, and only root may do that"),
             format!("sudo capwrap {verb} …"),
         ));
     }
@@ -150,8 +156,8 @@ fn digest(path: &Path) -> Result<String> {
     Ok(hex::encode(&capwrap_core::digest::of_file(file).with_context(|| format!("cannot read {}", path.display()))?))
 }
 
-/// What is handed to whom, before anybody relies on it.
-fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
+/// What the policy grants, and to whom, before anybody relies on it.
+fn show(name: &str, policy: &Policy, source: &Path, already: bool, changed: bool) {
     say!("{name}: {}", printable::text(&policy.summary));
     match first_tool(policy) {
         Some(tool) => {
@@ -167,47 +173,61 @@ fn show(name: &str, policy: &Policy, source: &Path, already: bool) {
     let groups = policy.allow.groups.iter().map(|group| printable::text(format!("group {group}")));
     say!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
     let parts =
-        [("hands  ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
-    for (label, set) in parts.into_iter().filter(|(label, set)| *label == "hands  " || !set.is_empty()) {
+        [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
+    for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
         say!("  {label}  {set}");
     }
-    let from = if already { "changed in place".to_owned() } else { format!("from {}", source.display()) };
+    let from = match (already, changed) {
+        (true, true) => "changed in place".to_owned(),
+        (true, false) => "unchanged".to_owned(),
+        (false, _) => format!("from {}", source.display()),
+    };
     say!("  policy   {} ({from})", enabled::path(name).display());
     if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
         say!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
     }
-    if let Some(obstacle) = first_tool(policy).and_then(|tool| obstacle(policy, &tool)) {
-        say!("  note     {obstacle}");
+    for obstacle in obstacles(policy) {
+        say!("  note     capwrap will refuse to launch it: {obstacle}");
     }
 }
 
-/// What the launcher will refuse the tool for.
-fn obstacle(policy: &Policy, tool: &Path) -> Option<String> {
-    let real = tool.canonicalize().ok()?;
-    let mode = real.metadata().ok()?.mode();
-    if mode & 0o6000 != 0 {
-        return Some(format!(
-            "{} is setuid or setgid and will be refused: chmod ug-s {}",
-            printable::text(tool),
-            printable::text(&real)
-        ));
-    }
-    let carries = file_caps::read(&File::open(&real).ok()?).ok()?.is_some();
-    (carries && policy.exec.deliver == Delivery::Ambient).then(|| {
-        let (tool, real) = (printable::text(tool), printable::text(&real));
-        format!("{tool} carries file capabilities and will be refused: setcap -r {real}")
-    })
+/// Why the launcher will refuse the tool, each with a hint where there is one.
+fn obstacles(policy: &Policy) -> Vec<String> {
+    let Some(tool) = first_tool(policy) else { return Vec::new() };
+    let names = Names::read();
+    let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
+    let opened = match trusted_path::open(&tool, owner) {
+        Ok(opened) => opened,
+        Err(fault) => return vec![with_hint(fault.describe(&tool), fault.hint())],
+    };
+    let found = match Installed::look(&tool) {
+        Ok(found) => found,
+        Err(error) => return vec![format!("{}: {}", printable::text(&tool), reason(&error))],
+    };
+    let mut beginning = Vec::new();
+    let is_script = opened.file.take(2).read_to_end(&mut beginning).is_ok() && beginning == b"#!";
+    let file = found.as_tool(is_script);
+    let group = policy.tool.group.as_ref().and_then(|group| names.local(Of::Group, group));
+    let faults = tool_rules::faults(&file, policy, group, policy.grantable());
+    // enable itself gives the tool what inheritable delivery takes.
+    let lasting = faults.iter().filter(|fault| !matches!(fault, ToolFault::NotInheritable { .. }));
+    lasting.map(|fault| with_hint(fault.to_string(), fault.hint(&found.real))).collect()
 }
 
-/// The mark that inheritable delivery takes on the tool's own file.
-struct Mark {
+fn with_hint(why: String, hint: Option<String>) -> String {
+    let why = printable::text(why);
+    hint.map_or_else(|| why.clone(), |hint| format!("{why}; hint: {hint}"))
+}
+
+/// The file capabilities that inheritable delivery needs on the tool's own file.
+struct ToolCaps {
     tool: PathBuf,
     file: File,
     capabilities: FileCapabilities,
 }
 
-impl Mark {
-    /// That of this policy's tool, if it takes one and the tool is there.
+impl ToolCaps {
+    /// Those of this policy's tool, if it needs any and the tool is there.
     ///
     /// # Errors
     /// Others than root could put another file in the tool's place.
@@ -216,7 +236,7 @@ impl Mark {
             return Ok(None);
         };
         let file = trusted_file::open(&tool)?;
-        Ok(Some(Self { tool, file, capabilities: file_caps::mark(policy) }))
+        Ok(Some(Self { tool, file, capabilities: file_caps::of_inheritable_delivery(policy) }))
     }
 
     fn set(&self) -> Result<()> {
@@ -230,7 +250,7 @@ impl Mark {
     fn write(&self, capabilities: FileCapabilities) -> Result<()> {
         let change = change(file_caps::read(&self.file)?.as_ref(), &capabilities);
         file_caps::write(&self.file, capabilities)?;
-        say!("  marked   {} {change}", printable::text(&self.tool));
+        say!("  file     {} {change}", printable::text(&self.tool));
         Ok(())
     }
 }
@@ -241,21 +261,21 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
     let needed = permitted(enabled::needed()?);
     let change = change(before.as_ref(), &needed);
     file_caps::write(&file, needed)?;
-    say!("launcher {} carries {change}", path.display());
+    say!("launcher {} {change}", path.display());
     Ok(())
 }
 
 /// What a file has now, and what it had.
 fn change(before: Option<&FileCapabilities>, now: &FileCapabilities) -> String {
     let (was, is) = (describe(before), describe(Some(now)));
-    if was == is { format!("{is}, as before") } else { format!("{is} (was {was})") }
+    if was == is { format!("still has {is}") } else { format!("now has {is} (before: {was})") }
 }
 
-/// setcap's notation, `nothing` for nothing.
+/// setcap's notation, or `no capabilities`.
 fn describe(capabilities: Option<&FileCapabilities>) -> String {
     match capabilities {
         Some(file) if !file.permitted.union(file.inheritable).is_empty() => file.to_string(),
-        _ => "nothing".to_owned(),
+        _ => "no capabilities".to_owned(),
     }
 }
 

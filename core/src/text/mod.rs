@@ -4,3 +4,4 @@ pub mod error;
 pub mod hex;
 pub mod nearest;
 pub mod printable;
+pub mod shell;

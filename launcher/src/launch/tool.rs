@@ -6,13 +6,13 @@ use crate::system::{attribute, descriptors};
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
-use capwrap_core::policy::{Delivery, Policy, Tool};
+use capwrap_core::policy::{Policy, Tool};
 use capwrap_core::text::hex;
+use capwrap_core::tool_rules::{self, ToolFile};
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::{Fault, Opened};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
-use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::{AccessFlags, faccessat};
 use std::io::{Read, Seek, SeekFrom};
@@ -42,11 +42,25 @@ pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result
     })?;
     let (path, opened) = open_first(rules, owner)?;
     let found = Candidate { path, opened: &opened, rules };
-    found.looser_than_the_policy(who)?;
-    found.gains_on_its_own(policy.exec.deliver, passed)?;
-    found.on_a_mount_without_rights()?;
+    let attribute = found.attribute()?;
+    let mount = fstatvfs(&opened.file).or_refuse(|| format!("ask how {} is mounted", path.display()))?.flags();
+    let is_script = found.is_script()?;
+    let file = ToolFile {
+        gid: opened.status.st_gid,
+        mode: opened.status.st_mode & 0o7777,
+        attribute: attribute.as_ref(),
+        is_script,
+        nosuid: mount.contains(FsFlags::ST_NOSUID),
+        noexec: mount.contains(FsFlags::ST_NOEXEC),
+    };
+    let group = rules.group.as_ref().and_then(|group| who.local.gid(group));
+    if let Some(fault) = tool_rules::faults(&file, policy, group, passed).first() {
+        return Err(found.refuse(fault).with_hint_if_any(fault.hint(path)));
+    }
     found.executable_by_caller()?;
-    let is_script = found.script()?;
+    if is_script {
+        found.interpreter()?;
+    }
     let sha256 = found.digest()?;
     Ok(CheckedTool { path: path.to_owned(), opened, owner, sha256, is_script })
 }
@@ -89,70 +103,11 @@ impl Candidate<'_> {
         self.opened.status.st_mode & 0o7777
     }
 
-    fn looser_than_the_policy(&self, who: &Identified) -> Result<(), Refusal> {
-        if let Some(group) = &self.rules.group {
-            let (wanted, actual) = (who.local.gid(group), self.opened.status.st_gid);
-            if wanted != Some(actual) {
-                return Err(self
-                    .refuse(format!("its group is {actual}, the policy wants {group}"))
-                    .with_hint(format!("chgrp {group} {}", self.path.display())));
-            }
-        }
-        if let Some(most) = self.rules.mode.filter(|most| self.mode() & !most != 0) {
-            return Err(self
-                .refuse(format!("its mode {:04o} is looser than the policy's {most:04o}", self.mode()))
-                .with_hint(format!("chmod {most:04o} {}", self.path.display())));
-        }
-        Ok(())
-    }
-
-    /// A file that is setuid, setgid or carries capabilities clears the ambient set at exec
-    /// (capabilities(7)). With inheritable delivery its capabilities must be exactly those that
-    /// let the decision through.
-    fn gains_on_its_own(&self, deliver: Delivery, passed: CapabilitySet) -> Result<(), Refusal> {
-        if Mode::from_bits_truncate(self.mode()).intersects(Mode::S_ISUID | Mode::S_ISGID) {
-            return Err(self
-                .refuse(format!(
-                    "it is setuid or setgid (mode {:04o}), and so would not get what is handed over",
-                    self.mode()
-                ))
-                .with_hint(format!("chmod ug-s {}", self.path.display())));
-        }
+    /// Its file capabilities. The kernel takes no notice of a malformed attribute, and capwrap launches no such file.
+    fn attribute(&self) -> Result<Option<Attribute>, Refusal> {
         let bytes = attribute::read(&self.opened.file, ATTRIBUTE)
             .or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
-        match (deliver, bytes) {
-            (Delivery::Ambient, None) => Ok(()),
-            (Delivery::Ambient, Some(_)) => Err(self
-                .refuse("it carries file capabilities, and so would not get what is handed over")
-                .with_hint(format!("setcap -r {}", self.path.display()))),
-            (Delivery::Inheritable, bytes) => {
-                let mark = format!("setcap '{passed}=ei' {}", self.path.display());
-                let attribute =
-                    bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|error| self.refuse(error))?;
-                match attribute.map(|attribute| attribute.capabilities) {
-                    Some(file) if file.effective && file.permitted.is_empty() && passed.is_subset(file.inheritable) => {
-                        Ok(())
-                    }
-                    Some(_) => {
-                        Err(self.refuse("its file capabilities are not those of inheritable delivery").with_hint(mark))
-                    }
-                    None => Err(self.refuse("it is not marked for inheritable delivery").with_hint(mark)),
-                }
-            }
-        }
-    }
-
-    /// nosuid says that nothing on that file system may bring rights along; capwrap heeds it for
-    /// both deliveries, though the kernel would let the ambient set pass.
-    fn on_a_mount_without_rights(&self) -> Result<(), Refusal> {
-        let flags =
-            fstatvfs(&self.opened.file).or_refuse(|| format!("ask how {} is mounted", self.path.display()))?.flags();
-        for (flag, word) in [(FsFlags::ST_NOSUID, "nosuid"), (FsFlags::ST_NOEXEC, "noexec")] {
-            if flags.contains(flag) {
-                return Err(self.refuse(format!("it lies on a file system mounted {word}")));
-            }
-        }
-        Ok(())
+        bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|error| self.refuse(error))
     }
 
     /// The kernel decides at exec; asking before gives the clearer error. faccessat(2) is asked by
@@ -168,21 +123,12 @@ impl Candidate<'_> {
         }
     }
 
-    /// A script's interpreter gets the capabilities, and with them everything that it starts.
-    fn script(&self) -> Result<bool, Refusal> {
+    /// Whether the kernel would start an interpreter for it.
+    fn is_script(&self) -> Result<bool, Refusal> {
         let mut beginning = [0; 2];
         let mut file = &self.opened.file;
         let read = file.read(&mut beginning).or_refuse(|| format!("read {}", self.path.display()))?;
-        let is_script = read == 2 && &beginning == b"#!";
-        if is_script && !self.rules.script {
-            return Err(self
-                .refuse("it is a script, whose interpreter and all that it starts would get the capabilities")
-                .with_hint("say `script = true` in [tool], if that is meant"));
-        }
-        if is_script {
-            self.interpreter()?;
-        }
-        Ok(is_script)
+        Ok(beginning[..read] == *b"#!")
     }
 
     /// The kernel opens the interpreter by the path in the script: nobody but root may be able to

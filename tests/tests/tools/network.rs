@@ -34,7 +34,10 @@ fn refused_with_file_capabilities(name: &str, folder: &Folder) -> String {
     let copy = folder.copy(&tool_of_shipped(name), name);
     assert!(root(&["setcap", "cap_net_raw=ep", &copy]).run().ok());
     with_shipped(name, &["--path", &copy], || {
-        capwrap(&[name]).run().refused_with(126, &["it carries file capabilities", &format!("hint: setcap -r {copy}")]);
+        capwrap(&[name]).run().refused_with(
+            126,
+            &["cannot launch a tool that has file capabilities", &format!("hint: setcap -r {copy}")],
+        );
         // The hint that is offered is enough.
         assert!(root(&["setcap", "-r", &copy]).run().ok());
         let corrected = capwrap(&["--explain", name]).run();

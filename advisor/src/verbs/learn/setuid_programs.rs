@@ -5,6 +5,8 @@ use crate::analysis::classify::{Class, Classed};
 use crate::output::error;
 use crate::output::error::hinted;
 use anyhow::Result;
+use capwrap_core::capability::xattr::ATTRIBUTE;
+use capwrap_core::tool_rules;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -26,7 +28,7 @@ fn apart(classed: &mut [Classed], privileged: &BTreeSet<String>, tool: &str) {
     }
 }
 
-/// Tells which there were.
+/// Notes which there were.
 pub fn note(classed: &[Classed], tool: &Path) {
     for program in among(classed) {
         error::note(&if Path::new(&program) == tool {
@@ -43,7 +45,7 @@ pub fn note(classed: &[Classed], tool: &Path) {
 /// A setuid or setgid tool: no policy runs it.
 pub fn refuse_setuid(tool: &Path) -> Result<()> {
     let bits = std::fs::metadata(tool).map_or(0, |found| found.permissions().mode());
-    if bits & 0o6000 == 0 {
+    if !tool_rules::has_privileges(bits, false) {
         return Ok(());
     }
     Err(hinted(
@@ -59,7 +61,7 @@ fn among(classed: &[Classed]) -> BTreeSet<String> {
 
 fn brings_privileges(program: &Path) -> bool {
     let bits = std::fs::metadata(program).map_or(0, |found| found.permissions().mode());
-    bits & 0o6000 != 0 || matches!(xattr::get(program, "security.capability"), Ok(Some(_)))
+    tool_rules::has_privileges(bits, matches!(xattr::get(program, ATTRIBUTE), Ok(Some(_))))
 }
 
 #[cfg(test)]

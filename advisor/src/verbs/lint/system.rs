@@ -1,4 +1,4 @@
-//! What this machine says to a policy: its file, its tool's place, whom it names, and the time.
+//! A policy against this machine: its file, its tool's place, the users and groups that it names, and the time.
 
 use crate::host::accounts::{Known, Names, Of};
 use crate::host::clock;
@@ -10,11 +10,11 @@ use capwrap_core::policy::{Identity, Policy};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What the launcher would refuse about the file itself, where it is one of a policy in force.
+/// What the launcher would refuse about the file itself, where it is one of an enabled policy.
 pub fn file(path: &Path) -> Vec<Found> {
-    let in_force =
+    let is_enabled =
         path.parent().and_then(|folder| folder.canonicalize().ok()) == Path::new(paths::POLICIES).canonicalize().ok();
-    let Some(about) = path.metadata().ok().filter(|_| in_force) else { return Vec::new() };
+    let Some(about) = path.metadata().ok().filter(|_| is_enabled) else { return Vec::new() };
     let shown = capwrap_core::text::printable::text(path);
     let error = |message: String, hint: String| Found::new(Severity::Error, "file", 0..0, message).help(hint);
     let mut found = Vec::new();
@@ -32,14 +32,16 @@ pub fn file(path: &Path) -> Vec<Found> {
 pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     let mut found = Vec::new();
     let key = |table, key| places.span(&[Step::Key(table), Step::Key(key)]);
+    let names = Names::read();
+    let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
     for path in &policy.tool.paths {
         // A tool that is not there is in no place yet.
-        for opening in writable_path::openings(path).unwrap_or_default() {
-            let message = format!("{opening}: another file can be put in the tool's place, and a launch is refused");
+        for weakness in writable_path::weaknesses(path, owner).unwrap_or_default() {
+            let message =
+                format!("{weakness}: another file can be put in the tool's place, and capwrap refuses to launch it");
             found.push(Found::warning("writable-place", key("tool", "path"), message));
         }
     }
-    let names = Names::read();
     let tool = [
         (Of::User, Some(&policy.tool.owner), key("tool", "owner")),
         (Of::Group, policy.tool.group.as_ref(), key("tool", "group")),

@@ -2,14 +2,14 @@
 
 use crate::analysis::capability_risk;
 use crate::host::installed_file::{Installed, Unread};
-use crate::host::writable_path::Opening;
+use crate::host::writable_path::Weakness;
 use crate::output::error;
 use crate::output::finding::Line;
 use crate::verbs::verify::judged::{Fix, Judged};
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::FileCapabilities;
-use capwrap_core::text::printable;
+use capwrap_core::text::{printable, shell};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,22 +17,27 @@ use std::path::Path;
 /// Version 1 (before Linux 2.6.25) is one that is not shown, and that counts when the file is executed.
 const MALFORMED: &str = "truncated, of another byte order or an unknown version, or of version 1";
 
-/// Directories on the way, and the mount.
-pub fn place(found: &Installed) -> Vec<Judged> {
-    let opening = |opening: &Opening| {
-        let directory = shown(&opening.directory);
-        let hint = if opening.uid != 0 { format!("chown root {directory}") } else { format!("chmod go-w {directory}") };
-        Line::problem("place", opening.to_string())
-            .means("another file can be put in its place: a launch is refused")
-            .hint(hint)
-            .into()
+/// Directories on the way, and the mount. The file and the directories may belong to root and to `owner`.
+pub fn place(found: &Installed, owner: u32) -> Vec<Judged> {
+    let weak = |weakness: &Weakness| {
+        let line = Line::problem("place", weakness.to_string())
+            .means("another file can be put in its place; capwrap refuses to launch it");
+        // Whose home it is keeps it: the tool belongs elsewhere, or the policy names its owner.
+        if weakness.uid != 0 && weakness.uid != owner {
+            return line.hint("install it where root owns every directory, or name its owner in [tool]").into();
+        }
+        // Sticky directories that everybody writes are the system's.
+        match shell::path(&weakness.directory).filter(|_| weakness.mode & 0o1000 == 0) {
+            Some(directory) => line.hint(format!("chmod go-w {directory}")).into(),
+            None => line.hint("install it where root owns every directory").into(),
+        }
     };
-    let mut lines: Vec<Judged> = found.openings.iter().map(opening).collect();
+    let mut lines: Vec<Judged> = found.weaknesses(owner).iter().map(weak).collect();
     for (there, word) in [(found.nosuid, "nosuid"), (found.noexec, "noexec")] {
         if there {
             lines.push(
                 Line::problem("mount", word)
-                    .means("its file system brings no rights along: a launch is refused")
+                    .means("the file system is mounted so; capwrap refuses to launch it")
                     .into(),
             );
         }
@@ -40,18 +45,18 @@ pub fn place(found: &Installed) -> Vec<Judged> {
     lines
 }
 
-/// Whether it carries what it is to carry. `of` ends the sentence that begins with "it is to carry".
-pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -> Judged {
+/// Whether the file has the file capabilities that are wanted. `why` begins the sentence that ends with them.
+pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) -> Judged {
     let name = "capabilities";
     let path = shown(&found.real);
     let hint = wanted.map_or_else(|| format!("setcap -r {path}"), |wanted| format!("setcap '{wanted}' {path}"));
     let fix = Fix::Capabilities(wanted.copied());
-    let to_carry = wanted.map_or_else(|| "nothing".to_owned(), FileCapabilities::to_string);
+    let wanted_text = wanted.map_or_else(|| "none".to_owned(), FileCapabilities::to_string);
     let attribute = match &found.carries {
-        Err(Unread::Failed(why)) => return Judged::unread(name, path, why),
-        Err(Unread::Malformed(why)) => {
-            let means = format!("{MALFORMED}; it is to carry {to_carry}{of}");
-            return Judged::fixed_by(Line::problem(name, why).means(means).hint(hint), found, fix);
+        Err(Unread::Failed(error)) => return Judged::unread(name, path, error),
+        Err(Unread::Malformed(error)) => {
+            let means = format!("{MALFORMED}; {why} {wanted_text}");
+            return Judged::fixed_by(Line::problem(name, error).means(means).hint(hint), found, fix);
         }
         Ok(attribute) => attribute.as_ref(),
     };
@@ -61,11 +66,9 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, of: &str) -
         (Some(Attribute { capabilities, root_id: None }), Some(wanted)) if capabilities == wanted => {
             Line::ok(name, carried).into()
         }
-        _ => Judged::fixed_by(
-            Line::problem(name, carried).means(format!("it is to carry {to_carry}{of}")).hint(hint),
-            found,
-            fix,
-        ),
+        _ => {
+            Judged::fixed_by(Line::problem(name, carried).means(format!("{why} {wanted_text}")).hint(hint), found, fix)
+        }
     }
 }
 
@@ -75,7 +78,7 @@ pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>) -> 
     match carries {
         Err(Unread::Failed(why)) => Judged::unread(name, shown(path), why),
         Err(Unread::Malformed(why)) => Line::problem(name, why).means(MALFORMED).into(),
-        Ok(None) => Line::ok(name, "none").means("and no policy in force speaks of it").into(),
+        Ok(None) => Line::ok(name, "none").means("and no enabled policy names the file").into(),
         Ok(Some(attribute)) => Line::problem(name, notation(Some(attribute)))
             .means(format!("{}; no policy accounts for it", judged(attribute)))
             .into(),

@@ -41,7 +41,7 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
 fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     let found = Installed::look(path).with_context(|| format!("cannot look at {}", path.display()))?;
     let shown = capwrap_core::text::printable::text(&found.real);
-    if !found.openings.is_empty() || !found.is_regular {
+    if !found.weaknesses(0).is_empty() || !found.is_regular {
         bail!("{}: left as it is: others can put another file in its place", capwrap_core::text::printable::text(path));
     }
     let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);

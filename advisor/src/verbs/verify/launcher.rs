@@ -18,10 +18,10 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     match Installed::look(path) {
         Ok(found) => {
             lines.push(owner(&found, "launcher"));
-            lines.extend(file::place(&found));
+            lines.extend(file::place(&found, 0));
             let wanted = file_caps::permitted(needed);
             let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
-            lines.push(file::carries(&found, wanted, ": what the policies in force need together"));
+            lines.push(file::carries(&found, wanted, "the enabled policies together need"));
             if found.links > 1 {
                 lines.push(
                     Line::problem("links", found.links.to_string())
@@ -42,7 +42,7 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     match Installed::look(&advisor) {
         Ok(found) => {
             lines.push(owner(&found, "advisor"));
-            lines.extend(file::place(&found));
+            lines.extend(file::place(&found, 0));
         }
         Err(error) => lines.push(Judged::unread("advisor", shown(&advisor), &reason(&error))),
     }

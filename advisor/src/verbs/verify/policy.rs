@@ -44,7 +44,7 @@ pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
 /// The file: root's, readable for the launcher, which runs as its caller, and written by nobody else.
 fn file(found: &Installed) -> Vec<Judged> {
     let path = shown(&found.real);
-    let mut lines = crate::verbs::verify::file::place(found);
+    let mut lines = crate::verbs::verify::file::place(found, 0);
     if found.uid != 0 {
         let line = Line::problem("policy", &path)
             .means(format!("belongs to uid {}: a launch is refused", found.uid))

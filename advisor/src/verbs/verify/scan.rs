@@ -127,7 +127,7 @@ fn judge(path: &Path, accounted: &Accounted) -> Result<Option<Subject>, TooLong>
         }
     };
     let judged = match (accounted.0.get(&found.identity), &found.carries) {
-        (Some(wanted), _) => file::carries(&found, Some(wanted), ", as its policy says"),
+        (Some(wanted), _) => file::carries(&found, Some(wanted), "its policy says"),
         (None, Ok(None)) => return Ok(None),
         (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => file::unaccounted(path, &found.carries),
     };

@@ -12,7 +12,8 @@ use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::{Delivery, Policy};
-use capwrap_core::text::hex;
+use capwrap_core::text::{hex, shell};
+use capwrap_core::tool_rules::{self, ToolFault};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -36,30 +37,62 @@ pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec
             }
         }
     };
+    let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
     let mut lines = vec![kind(&found)];
-    lines.extend(file::place(&found));
-    lines.extend(owner(&found, policy, names));
-    lines.extend(mode(&found, policy));
+    lines.extend(file::place(&found, owner));
+    lines.extend(self::owner(&found, policy, names));
+    lines.extend(group_not_known(policy, names));
+    let is_script = found.is_script();
+    let faults = tool_rules::faults(
+        &found.as_tool(matches!(is_script, Ok(true))),
+        policy,
+        group(policy, names),
+        policy.grantable(),
+    );
+    lines.extend(faults.iter().filter_map(|fault| judged(fault, &found, policy, names)));
+    lines.extend(mode(&found, policy, &faults));
     lines.push(capabilities(&found, policy));
-    lines.extend(content(&found, name, policy));
+    lines.extend(is_script.err().map(|error| Judged::unread("script", shown(&found.real), &reason(&error))));
+    lines.extend(digest(&found, name, policy));
     lines.extend(file::copies(&found));
     lines.extend(others.filter_map(|path| other(path, &found)));
     (Some(found.path), lines)
 }
 
+fn group(policy: &Policy, names: &Names) -> Option<u32> {
+    policy.tool.group.as_ref().and_then(|group| names.local(Of::Group, group))
+}
+
+/// A fault as a line. Those of the mode and of the file capabilities have lines of their own, and `place` has the mount's.
+fn judged(fault: &ToolFault, found: &Installed, policy: &Policy, names: &Names) -> Option<Judged> {
+    let line = |name, value: String, hint: Option<String>| {
+        let line = Line::problem(name, value).means(format!("{fault}; capwrap refuses to launch it"));
+        if let Some(hint) = hint { line.hint(hint) } else { line }
+    };
+    match fault {
+        ToolFault::Group { actual, .. } => {
+            let line = line("group", format!("gid {actual}"), fault.hint(&found.real));
+            // A group that nobody knows cannot be given.
+            let wanted = group(policy, names)?;
+            Some(Judged::fixed_by(line, found, Fix::Group(wanted)))
+        }
+        ToolFault::Script => Some(line("script", shown(&found.real), fault.hint(&found.real)).into()),
+        _ => None,
+    }
+}
+
 fn kind(found: &Installed) -> Judged {
     let path = shown(&found.path);
     if !found.is_regular {
-        return Line::problem("tool", path).means("is no regular file: a launch is refused").into();
+        return Line::problem("tool", path).means("is no regular file; capwrap refuses to launch it").into();
     }
     let line = Line::ok("tool", path);
     (if found.real == found.path { line } else { line.means(format!("leads to {}", shown(&found.real))) }).into()
 }
 
-/// The launcher takes root for an owner always, and whom the policy names. Another than the named is drift.
+/// The launcher permits root, and the owner that the policy names. Root, where the policy names another, is drift.
 fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
     let rules = &policy.tool;
-    let path = shown(&found.real);
     let mut lines = Vec::new();
     if let Some(line) = unknown("owner", Of::User, &rules.owner, names) {
         lines.push(line);
@@ -70,56 +103,42 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
                 Line::note("owner", "root").means(format!("the policy says {owner}"))
             } else {
                 Line::problem("owner", format!("uid {actual}")).means(format!(
-                    "the policy says {}: a launch is refused",
+                    "the policy says {}; capwrap refuses to launch it",
                     if wanted == 0 { "root".to_owned() } else { owner.to_string() }
                 ))
             };
             // Whose it was may have written it, and who is given it can.
-            lines.push(line.hint(format!("look what it is, then: chown {wanted} {path}")).into());
+            lines.push(match shell::path(&found.real) {
+                Some(path) => line.hint(format!("check what it is, then run: chown {wanted} {path}")).into(),
+                None => line.into(),
+            });
         }
-    }
-    let Some(group) = &rules.group else { return lines };
-    if let Some(line) = unknown("group", Of::Group, group, names) {
-        lines.push(line);
-    } else if let Some(wanted) = names.local(Of::Group, group).filter(|wanted| *wanted != found.gid) {
-        let line = Line::problem("group", format!("gid {}", found.gid))
-            .means(format!("the policy says {group}: a launch is refused"))
-            .hint(format!("chgrp {group} {path}"));
-        lines.push(Judged::fixed_by(line, found, Fix::Group(wanted)));
     }
     lines
 }
 
-fn mode(found: &Installed, policy: &Policy) -> Vec<Judged> {
-    let path = shown(&found.real);
-    let most = policy.tool.mode.unwrap_or(0o7777);
-    let set_id = found.mode & 0o6000;
-    let by_others = found.mode & 0o022;
-    let looser = found.mode & !most;
+fn group_not_known(policy: &Policy, names: &Names) -> Option<Judged> {
+    unknown("group", Of::Group, policy.tool.group.as_ref()?, names)
+}
+
+/// What is wrong with the mode: the launcher's faults, others who can write the file, or drift from the policy.
+fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judged> {
+    let command = |mode: u32| Some(format!("chmod {mode:04o} {}", shell::path(&found.real)?));
     let shown_mode = format!("{:04o}", found.mode);
-    if set_id | by_others | looser == 0 {
-        return match policy.tool.mode {
-            Some(most) if most != found.mode => {
-                let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
-                vec![line.hint(format!("chmod {most:04o} {path}")).into()]
-            }
-            _ => Vec::new(),
-        };
-    }
-    let why = if set_id != 0 {
-        "it is setuid or setgid, and so would not get what is handed over".to_owned()
-    } else if by_others != 0 {
-        "others than its owner can write it".to_owned()
-    } else {
-        format!("looser than the policy's {most:04o}")
+    let by_others = (found.mode & 0o022 != 0).then(|| "others than its owner can write it".to_owned());
+    let of_mode = |fault: &&ToolFault| matches!(fault, ToolFault::SetId { .. } | ToolFault::Looser { .. });
+    let Some(why) = faults.iter().find(of_mode).map(ToString::to_string).or(by_others) else {
+        let most = policy.tool.mode.filter(|most| *most != found.mode)?;
+        let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
+        return Some(if let Some(command) = command(most) { line.hint(command) } else { line }.into());
     };
-    let right = found.mode & !0o6022 & most;
-    let line = Line::problem("mode", shown_mode).means(format!("{why}: a launch is refused"));
-    vec![if found.is_others_too() {
-        line.hint(format!("look what it is, then: chmod {right:04o} {path}")).into()
-    } else {
-        Judged::fixed_by(line.hint(format!("chmod {right:04o} {path}")), found, Fix::Mode(right))
-    }]
+    let right = found.mode & !0o6022 & policy.tool.mode.unwrap_or(0o7777);
+    let line = Line::problem("mode", shown_mode).means(format!("{why}; capwrap refuses to launch it"));
+    Some(match command(right) {
+        Some(command) if found.is_others_too() => line.hint(format!("check what it is, then run: {command}")).into(),
+        Some(command) => Judged::fixed_by(line.hint(command), found, Fix::Mode(right)),
+        None => line.into(),
+    })
 }
 
 fn capabilities(found: &Installed, policy: &Policy) -> Judged {
@@ -130,46 +149,30 @@ fn capabilities(found: &Installed, policy: &Policy) -> Judged {
             Ok(None) => return Line::ok("capabilities", "none").into(),
             Ok(Some(Attribute { capabilities, root_id: None })) if Some(*capabilities) == wanted => {
                 return Line::note("capabilities", capabilities.to_string())
-                    .means("as the policy's [file] says; capwrap launches it only without")
+                    .means("as the policy's [file] says; capwrap can launch it only without them")
                     .into();
             }
             _ => {}
         }
     }
-    let of = match (policy.file.is_some(), policy.exec.deliver) {
-        (true, _) => ", as the policy's [file] says",
-        (false, Delivery::Ambient) => " for ambient delivery: a launch is refused",
-        (false, Delivery::Inheritable) => " for inheritable delivery",
+    let why = match (policy.file.is_some(), policy.exec.deliver) {
+        (true, _) => "the policy's [file] says",
+        (false, Delivery::Ambient) => "capwrap cannot launch a tool that has file capabilities; it needs",
+        (false, Delivery::Inheritable) => "inheritable delivery needs",
     };
-    file::carries(found, wanted.as_ref(), of)
+    file::carries(found, wanted.as_ref(), why)
 }
 
-fn content(found: &Installed, name: &str, policy: &Policy) -> Vec<Judged> {
-    let path = shown(&found.real);
-    let mut lines = Vec::new();
-    if !policy.tool.script {
-        match found.is_script() {
-            Ok(false) => {}
-            Ok(true) => lines.push(
-                Line::problem("script", &path)
-                    .means("begins with #!, and the policy allows no script: a launch is refused")
-                    .hint("script = true in [tool], if that is meant")
-                    .into(),
-            ),
-            Err(error) => lines.push(Judged::unread("script", &path, &reason(&error))),
-        }
-    }
-    if let Some(pinned) = policy.tool.sha256 {
-        lines.push(match found.sha256() {
-            Ok(actual) if actual == pinned => Line::ok("sha256", "as pinned").into(),
-            Ok(actual) => Line::problem("sha256", hex::encode(&actual))
-                .means(format!("the policy pins {}: a launch is refused", hex::encode(&pinned)))
-                .hint(format!("if the new file is meant: capwrap enable {name} --pin"))
-                .into(),
-            Err(error) => Judged::unread("sha256", &path, &reason(&error)),
-        });
-    }
-    lines
+fn digest(found: &Installed, name: &str, policy: &Policy) -> Option<Judged> {
+    let pinned = policy.tool.sha256?;
+    Some(match found.sha256() {
+        Ok(actual) if actual == pinned => Line::ok("sha256", "as pinned").into(),
+        Ok(actual) => Line::problem("sha256", hex::encode(&actual))
+            .means(format!("the policy pins {}; capwrap refuses to launch it", hex::encode(&pinned)))
+            .hint(format!("if the new file is meant: capwrap enable {name} --pin"))
+            .into(),
+        Err(error) => Judged::unread("sha256", shown(&found.real), &reason(&error)),
+    })
 }
 
 /// Another path of the policy, which is not what runs as long as the first one is there.

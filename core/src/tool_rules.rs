@@ -1,0 +1,245 @@
+//! What makes a tool fit to run. The launcher refuses a tool by the first fault; `verify`, `lint`, `enable` and `learn`
+//! report all of them. Which directories and owners are trusted on the way to the tool is the rule of
+//! [`trusted_path`](crate::trusted_path).
+
+use crate::CapabilitySet;
+use crate::capability::xattr::Attribute;
+use crate::policy::{Delivery, Identity, Policy};
+use crate::text::shell;
+use std::fmt;
+use std::path::Path;
+
+/// What is known of the file, read from the descriptor that would be executed.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolFile<'f> {
+    /// Its group's id.
+    pub gid: u32,
+    /// Its permission bits, with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Its file capabilities, if it has any.
+    pub attribute: Option<&'f Attribute>,
+    /// Whether it begins with `#!`.
+    pub is_script: bool,
+    /// Whether its file system is mounted nosuid.
+    pub nosuid: bool,
+    /// Whether its file system is mounted noexec.
+    pub noexec: bool,
+}
+
+/// A reason for which capwrap refuses to launch a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolFault {
+    /// It belongs to this group and not to the policy's.
+    Group {
+        /// Its group's id.
+        actual: u32,
+        /// As the policy names it.
+        wanted: Identity,
+    },
+    /// Its mode has bits that the policy's mode does not have.
+    Looser {
+        /// Its permission bits.
+        mode: u32,
+        /// The policy's.
+        most: u32,
+    },
+    /// It is setuid or setgid: exec clears the ambient set (capabilities(7)).
+    SetId {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It has file capabilities: exec clears the ambient set (capabilities(7)).
+    FileCapabilities(String),
+    /// Its file capabilities are not those of inheritable delivery.
+    NotInheritable {
+        /// What it has, in setcap's notation; `None` for nothing.
+        has: Option<String>,
+        /// What the launch passes to it.
+        passed: CapabilitySet,
+    },
+    /// Its file system is mounted with this option.
+    Mount(&'static str),
+    /// It is a script, and the policy does not say `script = true`.
+    Script,
+}
+
+/// Whether exec gives a file with these bits and file capabilities privileges of its own, in place of the ambient set.
+pub const fn has_privileges(mode: u32, has_file_capabilities: bool) -> bool {
+    mode & SET_ID != 0 || has_file_capabilities
+}
+
+/// S_ISUID and S_ISGID.
+const SET_ID: u32 = 0o6000;
+
+/// All faults of a tool, in the order in which the launcher refuses. `group` is the number of the policy's group, where
+/// this machine has it; `passed` is what the launch would pass to the tool.
+pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: CapabilitySet) -> Vec<ToolFault> {
+    let rules = &policy.tool;
+    let mut faults = Vec::new();
+    if let Some(wanted) = rules.group.as_ref().filter(|_| group != Some(file.gid)) {
+        faults.push(ToolFault::Group { actual: file.gid, wanted: wanted.clone() });
+    }
+    if let Some(most) = rules.mode.filter(|most| file.mode & !most != 0) {
+        faults.push(ToolFault::Looser { mode: file.mode, most });
+    }
+    if file.mode & SET_ID != 0 {
+        faults.push(ToolFault::SetId { mode: file.mode });
+    }
+    faults.extend(of_file_capabilities(file.attribute, policy.exec.deliver, passed));
+    for (is_set, option) in [(file.nosuid, "nosuid"), (file.noexec, "noexec")] {
+        if is_set {
+            faults.push(ToolFault::Mount(option));
+        }
+    }
+    if file.is_script && !rules.script {
+        faults.push(ToolFault::Script);
+    }
+    faults
+}
+
+/// With ambient delivery a file with file capabilities loses the ambient set. With inheritable delivery its inheritable
+/// set must let through what is passed, and it must bring nothing of its own.
+fn of_file_capabilities(attribute: Option<&Attribute>, deliver: Delivery, passed: CapabilitySet) -> Option<ToolFault> {
+    let notation = |attribute: &Attribute| match attribute.root_id {
+        None => attribute.capabilities.to_string(),
+        Some(root) => format!("{} [rootid={root}]", attribute.capabilities),
+    };
+    match (deliver, attribute) {
+        (Delivery::Ambient, None) => None,
+        (Delivery::Ambient, Some(attribute)) => Some(ToolFault::FileCapabilities(notation(attribute))),
+        (Delivery::Inheritable, attribute) => {
+            let lets_through = attribute.is_some_and(|attribute| {
+                let file = &attribute.capabilities;
+                file.effective && file.permitted.is_empty() && passed.is_subset(file.inheritable)
+            });
+            (!lets_through).then(|| ToolFault::NotInheritable { has: attribute.map(notation), passed })
+        }
+    }
+}
+
+impl fmt::Display for ToolFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group { actual, wanted } => write!(out, "its group is {actual}, and the policy says {wanted}"),
+            Self::Looser { mode, most } => write!(out, "its mode {mode:04o} is looser than the policy's {most:04o}"),
+            Self::SetId { mode } => write!(
+                out,
+                "the file is setuid or setgid (mode {mode:04o}), so it would not get the capabilities that the policy grants"
+            ),
+            Self::FileCapabilities(has) => {
+                write!(out, "the file has {has}, and capwrap cannot launch a tool that has file capabilities")
+            }
+            Self::NotInheritable { has: None, .. } => {
+                out.write_str("the file has no file capabilities, which inheritable delivery needs")
+            }
+            Self::NotInheritable { has: Some(has), .. } => {
+                write!(out, "the file has {has}, and inheritable delivery needs other file capabilities")
+            }
+            Self::Mount(option) => write!(out, "it lies on a file system mounted {option}"),
+            Self::Script => {
+                out.write_str("it is a script, whose interpreter and all that it starts would get the capabilities")
+            }
+        }
+    }
+}
+
+impl ToolFault {
+    /// The command or the change after which the tool has this fault no longer. `path` is the tool's.
+    pub fn hint(&self, path: &Path) -> Option<String> {
+        let command = |words: &str| Some(format!("{words} {}", shell::path(path)?));
+        match self {
+            Self::Group { wanted, .. } => command(&format!("chgrp {}", shell::word(&wanted.to_string()))),
+            Self::Looser { most, .. } => command(&format!("chmod {most:04o}")),
+            Self::SetId { .. } => command("chmod ug-s"),
+            Self::FileCapabilities(_) => command("setcap -r"),
+            Self::NotInheritable { passed, .. } => command(&format!("setcap '{passed}=ei'")),
+            Self::Mount(_) => None,
+            Self::Script => Some("a policy that means it says `script = true` in [tool]".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::FileCapabilities;
+
+    const SOUND: ToolFile<'_> =
+        ToolFile { gid: 0, mode: 0o755, attribute: None, is_script: false, nosuid: false, noexec: false };
+
+    fn policy(tool: &str, exec: &str) -> Policy {
+        let text = format!(
+            "schema = 1\nsummary = \"t\"\n[tool]\npath = \"/usr/bin/t\"\n{tool}\n[allow]\nusers = [\"root\"]\n\
+             [[grant]]\ncaps = [\"cap_net_raw\"]\nwhy = \"t\"\n[exec]\n{exec}\n"
+        );
+        Policy::read(&text).unwrap()
+    }
+
+    fn attribute(permitted: &str, inheritable: &str) -> Attribute {
+        let set = |list: &str| CapabilitySet::parse(list).unwrap_or_default();
+        let capabilities =
+            FileCapabilities { effective: true, permitted: set(permitted), inheritable: set(inheritable) };
+        Attribute { capabilities, root_id: None }
+    }
+
+    #[test]
+    fn each_fault_is_found_and_a_sound_tool_has_none() {
+        let raw = CapabilitySet::parse("net_raw").unwrap();
+        let (ambient, inheritable) = (policy("", ""), policy("", "deliver = \"inheritable\""));
+        let (strict, script) = (policy("group = \"#7\"\nmode = \"0750\"", ""), policy("script = true", ""));
+        let (raw_ep, raw_ei) = (attribute("net_raw", "none"), attribute("none", "net_raw"));
+        let chown_ei = attribute("none", "chown");
+        let row = |file: ToolFile<'_>, policy: &Policy, group| {
+            faults(&file, policy, group, raw).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(row(SOUND, &ambient, None), none);
+        assert_eq!(row(ToolFile { attribute: Some(&raw_ei), ..SOUND }, &inheritable, None), none);
+        assert_eq!(row(ToolFile { is_script: true, ..SOUND }, &script, None), none);
+        assert_eq!(row(ToolFile { gid: 7, mode: 0o750, ..SOUND }, &strict, Some(7)), none);
+        for (file, policy, group, fault) in [
+            (ToolFile { mode: 0o750, ..SOUND }, &strict, Some(7), "its group is 0, and the policy says #7"),
+            (ToolFile { mode: 0o750, ..SOUND }, &strict, None, "its group is 0, and the policy says #7"),
+            (ToolFile { gid: 7, ..SOUND }, &strict, Some(7), "its mode 0755 is looser than the policy's 0750"),
+            (ToolFile { mode: 0o4755, ..SOUND }, &ambient, None, "the file is setuid or setgid (mode 4755), so"),
+            (ToolFile { mode: 0o2755, ..SOUND }, &ambient, None, "the file is setuid or setgid (mode 2755), so"),
+            (
+                ToolFile { attribute: Some(&raw_ep), ..SOUND },
+                &ambient,
+                None,
+                "the file has cap_net_raw=ep, and capwrap",
+            ),
+            (
+                ToolFile { attribute: Some(&raw_ep), ..SOUND },
+                &inheritable,
+                None,
+                "the file has cap_net_raw=ep, and inh",
+            ),
+            (
+                ToolFile { attribute: Some(&chown_ei), ..SOUND },
+                &inheritable,
+                None,
+                "the file has cap_chown=ei, and inh",
+            ),
+            (SOUND, &inheritable, None, "the file has no file capabilities, which inheritable delivery needs"),
+            (ToolFile { nosuid: true, ..SOUND }, &ambient, None, "it lies on a file system mounted nosuid"),
+            (ToolFile { noexec: true, ..SOUND }, &ambient, None, "it lies on a file system mounted noexec"),
+            (ToolFile { is_script: true, ..SOUND }, &ambient, None, "it is a script, whose interpreter"),
+        ] {
+            let found = row(file, policy, group);
+            assert!(found.len() == 1 && found[0].starts_with(fault), "{fault}: {found:?}");
+        }
+        let worst =
+            ToolFile { mode: 0o6777, attribute: Some(&raw_ep), is_script: true, nosuid: true, noexec: true, gid: 1 };
+        assert_eq!(row(worst, &strict, Some(7)).len(), 7);
+    }
+
+    #[test]
+    fn a_hint_can_be_pasted_whatever_the_path_is() {
+        let hint = |path: &str| ToolFault::SetId { mode: 0o4755 }.hint(Path::new(path));
+        assert_eq!(hint("/usr/bin/t").unwrap(), "chmod ug-s /usr/bin/t");
+        assert_eq!(hint("/opt/a; touch b/t").unwrap(), "chmod ug-s '/opt/a; touch b/t'");
+        assert_eq!(hint("/opt/it's").unwrap(), r"chmod ug-s '/opt/it'\''s'");
+        assert_eq!(hint("/opt/a\nb"), None);
+    }
+}
