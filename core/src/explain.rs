@@ -8,7 +8,8 @@ use crate::decision::condition::Condition;
 use crate::decision::facts::Facts;
 use crate::decision::shortfall_cause::Cause;
 use crate::decision::{Borrowed, Decision, Outcome, Weighed, options_with_value};
-use crate::policy::{Bounding, Children, Delivery, Limit, Policy};
+use crate::policy::limits::Limit;
+use crate::policy::{Bounding, Children, Delivery, Policy};
 use crate::text::printable;
 use std::ffi::OsString;
 use std::fmt::{Display, Write};
@@ -405,7 +406,10 @@ limits = { memlock = "unlimited" }
         let facts = Facts {
             kernel: KernelVersion { major: 6, minor: 1, patch: 0 },
             last_capability: 40,
-            hard_limits: vec![(crate::policy::Resource::parse("memlock").unwrap(), crate::policy::Limit(65536))],
+            hard_limits: vec![(
+                crate::policy::limits::Resource::parse("memlock").unwrap(),
+                crate::policy::limits::Limit(65536),
+            )],
             ..Facts::default()
         };
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();

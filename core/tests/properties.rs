@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use capwrap_core::capability::xattr::Attribute;
-use capwrap_core::decision::condition::Probe;
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::probe::Probe;
 use capwrap_core::decision::{Decision, Outcome, Request, decide};
 use capwrap_core::policy::{FileCapabilities, Policy};
 use capwrap_core::{Capability, CapabilitySet};

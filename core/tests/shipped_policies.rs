@@ -2,10 +2,11 @@
 //! way of calling, the capabilities that upstream's documents name, and what is corrected in them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use capwrap_core::decision::condition::Probe;
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::probe::Probe;
 use capwrap_core::decision::{Decision, Request, decide, needed_by_launcher};
-use capwrap_core::policy::{Children, Delivery, Limit, Policy, Resource};
+use capwrap_core::policy::limits::{Limit, Resource};
+use capwrap_core::policy::{Children, Delivery, Policy};
 use capwrap_core::{Capability, CapabilitySet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -2,9 +2,10 @@
 #![no_main]
 
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::condition::Probe;
+use capwrap_core::decision::probe::Probe;
 use capwrap_core::decision::{Request, decide, needed_by_launcher};
-use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::Policy;
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;

@@ -8,7 +8,8 @@ use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::{RequestError, for_any_arguments};
-use capwrap_core::policy::{Container, Limit, Policy, Resource};
+use capwrap_core::policy::limits::{Limit, Resource};
+use capwrap_core::policy::{Container, Policy};
 use capwrap_core::text::printable;
 use std::path::Path;
 

@@ -40,7 +40,7 @@ pub struct Words {
 }
 
 /// Every limit: none is set.
-const ALL_LIMITS: &[&str] = &capwrap_core::policy::RESOURCES;
+const ALL_LIMITS: &[&str] = &capwrap_core::policy::limits::RESOURCES;
 /// go-units, which Docker and Podman read `--ulimit` with, leaves RLIMIT_AS out.
 const AS: &[&str] = &["as"];
 

@@ -2,7 +2,8 @@
 
 use crate::analysis::profile::Kernel;
 use anyhow::{Context, Result};
-use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::Policy;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What is known about the machine and the caller when a policy is decided.
 
-use crate::decision::condition::{Condition, Probe};
-use crate::policy::{Limit, Policy, Resource};
+use crate::decision::probe::Probe;
+use crate::policy::limits::{Limit, Resource};
 use crate::{Capability, CapabilitySet};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,38 +53,6 @@ impl Facts {
     /// The hard limit in force on a resource that the policy presets.
     pub fn hard_limit(&self, resource: Resource) -> Option<Limit> {
         self.hard_limits.iter().find(|(named, _)| *named == resource).map(|(_, limit)| *limit)
-    }
-}
-
-/// What a policy's conditions ask of the machine: so much and no more is looked up.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Questions {
-    /// The dotted names of settings, each once.
-    pub sysctls: Vec<String>,
-    /// The probes, each once.
-    pub probes: Vec<Probe>,
-}
-
-impl Questions {
-    /// The questions of all conditions of the policy.
-    pub fn of(policy: &Policy) -> Self {
-        let mut questions = Self::default();
-        for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
-            match condition {
-                Condition::Sysctl { name, .. } if !questions.sysctls.contains(name) => {
-                    questions.sysctls.push(name.clone());
-                }
-                Condition::Probe(probes) => {
-                    for probe in probes {
-                        if !questions.probes.contains(probe) {
-                            questions.probes.push(*probe);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        questions
     }
 }
 

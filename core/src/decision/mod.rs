@@ -6,12 +6,17 @@ pub mod authorise;
 pub mod condition;
 pub mod environment;
 pub mod facts;
+pub mod probe;
+pub mod questions;
 pub mod shortfall_cause;
 
 use crate::decision::arguments::Arguments;
-use crate::decision::condition::{Condition, Probe};
-use crate::decision::facts::{Facts, Questions};
-use crate::policy::{Bounding, Grant, Limit, Policy};
+use crate::decision::condition::Condition;
+use crate::decision::facts::Facts;
+use crate::decision::probe::Probe;
+use crate::decision::questions::Questions;
+use crate::policy::limits::Limit;
+use crate::policy::{Bounding, Grant, Policy};
 use crate::text::nearest;
 use crate::{Capability, CapabilitySet};
 use std::ffi::OsString;
@@ -305,7 +310,7 @@ fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
 mod tests {
     use super::*;
     use crate::decision::facts::{Answer, KernelVersion};
-    use crate::policy::Resource;
+    use crate::policy::limits::Resource;
 
     const HEAD: &str = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";
 

@@ -1,8 +1,10 @@
 //! From the text of a policy file to a [`Policy`].
 
 use crate::capability::setcap_text::NotationError;
-use crate::decision::condition::{Comparison, Condition, Probe};
+use crate::decision::condition::{Comparison, Condition};
+use crate::decision::probe::Probe;
 use crate::policy::error::Lines;
+use crate::policy::limits::RESOURCES;
 use crate::policy::section::{Fault, Section, capability, unknown_capability};
 use crate::policy::*;
 use toml::de::{DeTable, DeValue};

@@ -3,8 +3,9 @@
 use super::caller::Identified;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, files, limits, perf, prctl};
-use capwrap_core::decision::condition::Probe;
-use capwrap_core::decision::facts::{Answer, Facts, KernelVersion, Questions};
+use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::probe::Probe;
+use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::Policy;
 use capwrap_core::{Capability, CapabilitySet};
 use nix::errno::Errno;

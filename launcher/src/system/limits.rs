@@ -1,6 +1,6 @@
 //! Resource limits, by the numbers of the model.
 
-use capwrap_core::policy::{Limit, Resource};
+use capwrap_core::policy::limits::{Limit, Resource};
 use nix::Error;
 use nix::errno::Errno;
 

@@ -69,7 +69,7 @@ fn say() {
     for (number, target) in descriptors {
         println!("fd {number} {target}");
     }
-    for (number, name) in capwrap_core::policy::RESOURCES.iter().enumerate() {
+    for (number, name) in capwrap_core::policy::limits::RESOURCES.iter().enumerate() {
         let (soft, hard) = limit(number as _);
         println!("limit {name} {soft} {hard}");
     }

@@ -4,7 +4,7 @@ use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
 use crate::dialects::target::Target;
 use crate::dialects::{comment, quote};
-use capwrap_core::policy::{Limit, Resource};
+use capwrap_core::policy::limits::{Limit, Resource};
 
 /// The script's text.
 pub fn command(launch: &Launch<'_>, target: Target, remarks: &Remarks) -> String {

@@ -106,7 +106,7 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
         side.state_bounding(bounding);
     }
     side.state_no_new_privs(is_on("NoNewPrivileges"));
-    for resource in capwrap_core::policy::RESOURCES {
+    for resource in capwrap_core::policy::limits::RESOURCES {
         if let Some(limit) = last(&format!("Limit{}", resource.to_ascii_uppercase())).and_then(limit) {
             side.state_limit(resource, limit);
         }

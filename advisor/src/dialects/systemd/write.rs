@@ -3,7 +3,7 @@
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
 use crate::dialects::{comment, quote};
-use capwrap_core::policy::Limit;
+use capwrap_core::policy::limits::Limit;
 
 /// The drop-in's text.
 pub fn drop_in(launch: &Launch<'_>, remarks: &Remarks) -> String {

@@ -12,7 +12,8 @@ use crate::store::policy_lookup;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::{RequestError, for_any_arguments};
-use capwrap_core::policy::{Bounding, Limit, Policy};
+use capwrap_core::policy::limits::Limit;
+use capwrap_core::policy::{Bounding, Policy};
 use capwrap_core::text::printable;
 use std::path::Path;
 

@@ -302,7 +302,7 @@ impl Weight {
 mod tests {
     use super::*;
     use crate::verbs::doctor::facts::sound;
-    use capwrap_core::decision::facts::Questions;
+    use capwrap_core::decision::questions::Questions;
     use capwrap_core::policy::Policy;
 
     fn judged(name: &'static str, value: &str, facts: &Facts) -> Line {

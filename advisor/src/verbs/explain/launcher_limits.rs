@@ -7,8 +7,9 @@ use crate::host::target_machine::settled;
 use crate::store::{file_caps, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::condition::Probe;
-use capwrap_core::decision::facts::{Answer, Facts, Questions};
+use capwrap_core::decision::facts::{Answer, Facts};
+use capwrap_core::decision::probe::Probe;
+use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::{Limit, Policy, Resource};
 use std::path::Path;
 

@@ -284,7 +284,7 @@ impl JsonSchema for Limits {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let limit = serde_json::json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }] });
         let properties: serde_json::Map<_, _> =
-            capwrap_core::policy::RESOURCES.iter().map(|name| ((*name).to_owned(), limit.clone())).collect();
+            capwrap_core::policy::limits::RESOURCES.iter().map(|name| ((*name).to_owned(), limit.clone())).collect();
         json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }

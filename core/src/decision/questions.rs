@@ -1,0 +1,37 @@
+//! What a policy asks of the machine before it can be decided.
+
+use crate::decision::condition::Condition;
+use crate::decision::probe::Probe;
+use crate::policy::Policy;
+
+/// What a policy's conditions ask of the machine: so much and no more is looked up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// The dotted names of settings, each once.
+    pub sysctls: Vec<String>,
+    /// The probes, each once.
+    pub probes: Vec<Probe>,
+}
+
+impl Questions {
+    /// The questions of all conditions of the policy.
+    pub fn of(policy: &Policy) -> Self {
+        let mut questions = Self::default();
+        for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
+            match condition {
+                Condition::Sysctl { name, .. } if !questions.sysctls.contains(name) => {
+                    questions.sysctls.push(name.clone());
+                }
+                Condition::Probe(probes) => {
+                    for probe in probes {
+                        if !questions.probes.contains(probe) {
+                            questions.probes.push(*probe);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        questions
+    }
+}
