@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// The machine that a decision is for.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Elsewhere {
+pub struct TargetMachine {
     /// Decide for this kernel release
     #[arg(long, value_name = "RELEASE")]
     kernel: Option<String>,
@@ -25,7 +25,7 @@ pub struct Elsewhere {
     facts: Option<PathBuf>,
 }
 
-impl Elsewhere {
+impl TargetMachine {
     /// A kernel release, a file of facts, both (the file's machine with another kernel) or neither.
     pub const fn new(kernel: Option<String>, facts: Option<PathBuf>) -> Self {
         Self { kernel, facts }
@@ -145,8 +145,8 @@ mod tests {
         [[grant]]\ncaps = \"sys_admin\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
         [[grant]]\ncaps = \"kill\"\nwhen = { sysctl = { \"kernel.x\" = \"1\" } }\n";
 
-    fn for_kernel(release: &str) -> Elsewhere {
-        Elsewhere::new(Some(release.to_owned()), None)
+    fn for_kernel(release: &str) -> TargetMachine {
+        TargetMachine::new(Some(release.to_owned()), None)
     }
 
     #[test]
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn for_other_launchers_an_untried_probe_says_yes_there_as_it_does_here() {
         let policy = Policy::read(POLICY).unwrap();
-        for elsewhere in [Elsewhere::default(), for_kernel("6.1")] {
-            assert!(elsewhere.facts(&policy).unwrap().probes[&Probe::PerfUprobeNeedsSysAdmin].yes, "{elsewhere:?}");
+        for target in [TargetMachine::default(), for_kernel("6.1")] {
+            assert!(target.facts(&policy).unwrap().probes[&Probe::PerfUprobeNeedsSysAdmin].yes, "{target:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::dialects::remarks::Remarks;
 use crate::dialects::setcap;
 use crate::dialects::systemd;
 use crate::dialects::target::Target;
-use crate::host::target_machine::Elsewhere;
+use crate::host::target_machine::TargetMachine;
 use crate::store::{atomic_write, policy_lookup};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -28,7 +28,7 @@ pub struct Export {
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
     #[command(flatten)]
-    elsewhere: Elsewhere,
+    target_machine: TargetMachine,
     /// Write into this file, not to standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub struct Export {
 impl Export {
     pub fn run(&self) -> Result<()> {
         let source = policy_lookup::load(&self.policy)?;
-        let facts = self.elsewhere.facts(&source.policy)?;
+        let facts = self.target_machine.facts(&source.policy)?;
         let launch = Launch::of(&source, &facts, self.mode.as_deref())?;
         let text = text(&launch, self.to)?;
         match &self.output {

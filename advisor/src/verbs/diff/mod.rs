@@ -9,7 +9,7 @@ mod compare;
 pub mod operand;
 mod show;
 
-use crate::host::target_machine::Elsewhere;
+use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, report};
 use crate::output::outcome::Outcome;
 use crate::output::terminal;
@@ -30,7 +30,7 @@ pub struct Diff {
     #[arg(long, value_name = "NAME")]
     mode: Option<String>,
     #[command(flatten)]
-    elsewhere: Elsewhere,
+    target_machine: TargetMachine,
     /// List what both have, too
     #[arg(short, long)]
     verbose: bool,
@@ -57,7 +57,7 @@ impl Diff {
         if self.a == "-" && self.b == "-" {
             return Err(hinted("cannot read both sides from standard input", "name a file for one of them"));
         }
-        let asked = operand::Asked { mode: self.mode.as_deref(), elsewhere: &self.elsewhere };
+        let asked = operand::Asked { mode: self.mode.as_deref(), target_machine: &self.target_machine };
         let (a, b) = (operand::read(&self.a, &asked)?, operand::read(&self.b, &asked)?);
         if let Some(mode) = self.mode.as_ref().filter(|_| !a.has_modes && !b.has_modes) {
             return Err(hinted(

@@ -4,7 +4,7 @@ use crate::analysis::profile::Profile;
 use crate::dialects::grant::{Side, all, shown};
 use crate::dialects::{document, engine, nixos, setcap, systemd};
 use crate::host::process;
-use crate::host::target_machine::Elsewhere;
+use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, reason};
 use crate::store::bounded_read;
 use crate::store::bounded_read::MAX_BYTES;
@@ -20,7 +20,7 @@ use std::path::Path;
 /// What policies are decided for.
 pub struct Asked<'a> {
     pub mode: Option<&'a str>,
-    pub elsewhere: &'a Elsewhere,
+    pub target_machine: &'a TargetMachine,
 }
 
 /// The side that a word means.
@@ -150,7 +150,7 @@ fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
         let error = RequestError::UnknownMode { given: given.to_owned(), known };
         return Err(hinted(error.to_string(), error.hint()));
     }
-    let facts = asked.elsewhere.facts(policy)?;
+    let facts = asked.target_machine.facts(policy)?;
     let grant = for_any_arguments(policy, &facts, mode);
     let decided = match (mode, modes.is_empty()) {
         (Some(mode), _) => format!("what it grants in mode {mode} on Linux {}", facts.kernel),
@@ -305,13 +305,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str, name: &str) -> Result<Side> {
-        let elsewhere = Elsewhere::default();
-        of_text(text, name, None, &Asked { mode: None, elsewhere: &elsewhere })
+        let target_machine = TargetMachine::default();
+        of_text(text, name, None, &Asked { mode: None, target_machine: &target_machine })
     }
 
     fn word(word: &str) -> Result<Side> {
-        let elsewhere = Elsewhere::default();
-        read(word, &Asked { mode: None, elsewhere: &elsewhere })
+        let target_machine = TargetMachine::default();
+        read(word, &Asked { mode: None, target_machine: &target_machine })
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod launcher_limits;
 mod paint;
 
 use crate::host::caller::Asking;
-use crate::host::target_machine::{Elsewhere, Machine};
+use crate::host::target_machine::{Machine, TargetMachine};
 use crate::output::error::{hinted, report};
 use crate::output::outcome::REFUSED;
 use crate::output::terminal;
@@ -124,7 +124,7 @@ impl Explain {
             true => vec![None],
             false => self.facts.iter().map(Some).collect(),
         };
-        files.into_iter().map(|file| Elsewhere::new(self.kernel.clone(), file.cloned()).other()).collect()
+        files.into_iter().map(|file| TargetMachine::new(self.kernel.clone(), file.cloned()).other()).collect()
     }
 }
 
