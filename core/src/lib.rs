@@ -35,6 +35,7 @@ pub mod explain;
 pub mod paths;
 pub mod policy;
 pub mod record;
+pub mod sysctl;
 pub mod text;
 pub mod tool_rules;
 pub mod trusted_path;

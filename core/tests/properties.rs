@@ -79,7 +79,7 @@ prop_compose! {
             sysctls: [("kernel.perf_event_paranoid", paranoid), ("kernel.unprivileged_bpf_disabled", bpf)]
                 .map(|(name, value)| (name.to_owned(), Some(value.to_string())))
                 .into(),
-            probes: [(Probe::PerfUprobeNeedsSysAdmin, Answer { yes, because: String::new() })].into(),
+            probes: [(Probe::PerfUprobeNeedsSysAdmin, Answer::found(yes, ""))].into(),
             uid0,
             root_is_confined: confined,
             bounding,

@@ -34,7 +34,7 @@ fn machine(release: &str, last: &str, paranoid: i32) -> Facts {
         ..Facts::default()
     };
     facts.sysctls.insert("kernel.perf_event_paranoid".into(), Some(format!("{paranoid}\n")));
-    facts.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: false, because: String::new() });
+    facts.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(false, ""));
     facts
 }
 
@@ -113,7 +113,7 @@ fn every_row_of_ecaptures_table_is_granted_with_its_corrections() {
 #[test]
 fn ecapture_gets_sys_admin_where_perf_uprobes_or_all_of_perf_demand_it() {
     let mut fixed = new();
-    fixed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: true, because: String::new() });
+    fixed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(true, ""));
     grants("ecapture", &fixed, "tls", "bpf,perfmon,sys_ptrace,sys_admin");
     grants("ecapture", &machine("6.1.0", "cap_checkpoint_restore", 3), "tls", "bpf,perfmon,sys_ptrace,sys_admin");
 }

@@ -58,7 +58,7 @@ fn facts(chosen: &[u8], policy: &Policy) -> Facts {
         probes: questions
             .probes
             .into_iter()
-            .map(|probe: Probe| (probe, Answer { yes: one & 8 != 0, because: String::new() }))
+            .map(|probe: Probe| (probe, Answer::found(one & 8 != 0, "")))
             .collect(),
         uid0: one & 16 != 0,
         root_is_confined: one & 32 != 0,

@@ -7,6 +7,7 @@ use crate::dialects::export_request::Launch;
 use crate::dialects::quote;
 use crate::dialects::target::Target;
 use capwrap_core::decision::condition::Condition;
+use capwrap_core::decision::facts::Answer;
 use capwrap_core::decision::grants_for_any_arguments;
 use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::{Bounding, Children, Delivery, Grant, Identity};
@@ -47,7 +48,11 @@ fn heading(launch: &Launch<'_>) -> Vec<String> {
     let unknown = Questions::of(launch.policy).sysctls.into_iter().filter(|name| !facts.sysctls.contains_key(name));
     let unknown = unknown.map(|name| format!("{} not known, and nothing granted for it", printable::text(name)));
     let probes = facts.probes.iter().map(|(probe, answer)| {
-        format!("probe {probe}: {} ({})", if answer.yes { "yes" } else { "no" }, printable::text(&answer.because))
+        format!(
+            "probe {probe}: {} ({})",
+            if answer.yes { "yes" } else { "no" },
+            printable::text(answer.because.to_string())
+        )
     });
     let calls = launch.mode.map_or("any arguments".to_owned(), |mode| format!("mode {}", printable::text(mode)));
     let decided = format!("Decided for Linux {} and {calls}", facts.kernel);
@@ -170,7 +175,7 @@ fn assumed(launch: &Launch<'_>) -> Option<String> {
     let certain = grants(launch).filter(|grant| !of_probes(grant));
     let certain = certain.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps));
     let assumed = launch.caps.without(certain);
-    let untried = launch.facts.probes.values().any(|answer| answer.yes && answer.because == "not tried");
+    let untried = launch.facts.probes.values().any(Answer::is_assumed);
     (untried && !assumed.is_empty()).then(|| {
         format!(
             "{assumed} is in it because a probe was not tried and is taken to say yes: leave it out where \
@@ -320,12 +325,11 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::dialects::export_request::tests::{facts, policy};
-    use capwrap_core::decision::facts::Answer;
 
-    fn remarks(more: &str, because: &str) -> Remarks {
+    fn remarks(more: &str, answer: &Answer) -> Remarks {
         let (source, mut facts) = (policy(more), facts());
         for probe in Questions::of(&source.policy).probes {
-            facts.probes.insert(probe, Answer { yes: true, because: because.to_owned() });
+            facts.probes.insert(probe, answer.clone());
         }
         let launch = Launch::of(&source, &facts, None).unwrap();
         Remarks::of(&launch, Target::Docker)
@@ -334,15 +338,15 @@ mod tests {
     #[test]
     fn what_rests_on_a_probe_that_was_not_tried_is_told() {
         let grant = "[[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n";
-        let told = |because| remarks(grant, because).mind.iter().any(|text| text.starts_with("cap_sys_admin is in it"));
-        assert!(told("not tried"));
-        assert!(!told("perf_event_open said EACCES"));
+        let told = |answer| remarks(grant, answer).mind.iter().any(|text| text.starts_with("cap_sys_admin is in it"));
+        assert!(told(&Answer::NOT_TRIED));
+        assert!(!told(&Answer::found(true, "not tried")));
     }
 
     #[test]
     fn a_setting_that_is_not_known_is_told() {
         let grant = "[[grant]]\ncaps = [\"cap_syslog\"]\nwhen = { sysctl = { \"kernel.dmesg_restrict\" = \"1\" } }\n";
-        let remarks = remarks(grant, "");
+        let remarks = remarks(grant, &Answer::NOT_TRIED);
         assert!(
             remarks.heading.iter().any(|text| text.contains("kernel.dmesg_restrict not known")),
             "{:?}",
@@ -352,7 +356,7 @@ mod tests {
 
     #[test]
     fn texts_of_the_policy_stay_within_their_line() {
-        let remarks = remarks("why = \"a\\nrm -rf / \\u001b[2J\"\n", "");
+        let remarks = remarks("why = \"a\\nrm -rf / \\u001b[2J\"\n", &Answer::NOT_TRIED);
         assert_eq!(remarks.capabilities[0].1, "a\\u{a}rm -rf / \\u{1b}[2J");
     }
 }

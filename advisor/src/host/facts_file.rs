@@ -10,7 +10,7 @@
 //! perf_uprobe_needs_sys_admin = true
 //! ```
 
-use crate::host::target_machine::{Machine, last_capability_of};
+use crate::host::machine::{Machine, last_capability_of};
 use crate::output::error::{hinted, reason};
 use crate::store::bounded_read;
 use anyhow::{Context, Result, anyhow, bail};

@@ -1,18 +1,15 @@
 //! For which machine a policy is decided: this one, or another.
 
 use crate::host::facts_file;
-use crate::host::kernel;
+use crate::host::machine::Machine;
+use crate::host::policy_facts::{self, Untried};
 use crate::output::error::hinted;
 use anyhow::Result;
-use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
-use capwrap_core::decision::probe::Probe;
-use capwrap_core::decision::questions::Questions;
+use capwrap_core::decision::facts::{Facts, KernelVersion};
 use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
-use capwrap_core::{Capability, CapabilitySet, TABLE};
 use clap::Args;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The machine that a decision is for.
 #[derive(Args, Clone, Debug, Default)]
@@ -31,21 +28,13 @@ impl TargetMachine {
         Self { kernel, facts }
     }
 
-    /// What the policy's conditions ask, as that machine answers. A probe that nobody tried there is
-    /// taken to say yes, as it is for this machine; a setting that is not known is left out, so that
-    /// no condition on it holds.
+    /// The facts of that machine that the policy asks about. A probe that nobody tried there is taken
+    /// to say yes, as it is for this machine.
+    ///
+    /// # Errors
+    /// As [`Self::other`], and as [`policy_facts::of`].
     pub fn facts(&self, policy: &Policy) -> Result<Facts> {
-        match self.other()? {
-            None => kernel::facts(policy),
-            Some(other) => {
-                let mut facts = other.known(policy);
-                for probe in Questions::of(policy).probes {
-                    let untried = Answer { yes: true, because: "not tried".to_owned() };
-                    facts.probes.entry(probe).or_insert(untried);
-                }
-                Ok(facts)
-            }
-        }
+        policy_facts::of(policy, self.other()?.as_ref(), Untried::SaysYes)
     }
 
     /// The other machine; `None` where it is this one.
@@ -70,76 +59,11 @@ impl TargetMachine {
     }
 }
 
-/// A machine that is not this one, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Machine {
-    /// The file that tells of it.
-    pub file: Option<PathBuf>,
-    /// Its kernel.
-    pub kernel: KernelVersion,
-    /// The number of the last capability that the kernel knows.
-    pub last_capability: u8,
-    /// Whether that was taken from the release alone.
-    pub by_release: bool,
-    /// Settings by their dotted names; `None` for one that its kernel does not have.
-    pub sysctls: BTreeMap<String, Option<String>>,
-    /// What trying showed.
-    pub probes: BTreeMap<Probe, bool>,
-    /// What nothing that is started there can have.
-    pub bounding_lacks: CapabilitySet,
-    /// What the launcher's own file permits there.
-    pub launcher: Option<CapabilitySet>,
-}
-
-impl Machine {
-    /// What is known of what the policy's conditions ask. What is not known is not in it.
-    pub fn known(&self, policy: &Policy) -> Facts {
-        let questions = Questions::of(policy);
-        let told = |name: String| Some((name.clone(), self.sysctls.get(&name)?.clone()));
-        let tried = |probe: &Probe| {
-            let yes = *self.probes.get(probe)?;
-            let file = self.file.as_deref().unwrap_or(Path::new("the file")).display();
-            Some(Answer { yes, because: format!("{file} says {}", if yes { "yes" } else { "no" }) })
-        };
-        let answered = |probe: Probe| Some((probe, settled(probe, self.last_capability).or_else(|| tried(&probe))?));
-        Facts {
-            kernel: self.kernel,
-            last_capability: self.last_capability,
-            sysctls: questions.sysctls.into_iter().filter_map(told).collect(),
-            probes: questions.probes.into_iter().filter_map(answered).collect(),
-            ..Facts::default()
-        }
-    }
-
-    /// The same machine with another kernel, of which nobody tried anything yet. It knows the
-    /// capabilities that its release brought; distributions bring some of them to older ones.
-    fn with_kernel(self, kernel: KernelVersion) -> Self {
-        let last_capability = last_capability_of(kernel);
-        Self { kernel, last_capability, by_release: true, probes: BTreeMap::new(), ..self }
-    }
-}
-
-/// The answer of a probe that need not be tried, in the launcher's words.
-pub fn settled(probe: Probe, last_capability: u8) -> Option<Answer> {
-    match probe {
-        Probe::PerfUprobeNeedsSysAdmin if last_capability < Capability::PERFMON.number() => Some(Answer {
-            yes: true,
-            because: "the kernel is older than cap_perfmon, so perf uprobes need cap_sys_admin".to_owned(),
-        }),
-        Probe::PerfUprobeNeedsSysAdmin => None,
-    }
-}
-
-/// The number of the last capability that a release knows.
-pub fn last_capability_of(kernel: KernelVersion) -> u8 {
-    let known = |row: &&capwrap_core::Row| KernelVersion::parse(row.since).is_some_and(|since| since <= kernel);
-    let number = TABLE.iter().take_while(known).count().saturating_sub(1);
-    u8::try_from(number).unwrap_or(u8::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use capwrap_core::Capability;
+    use capwrap_core::decision::probe::Probe;
 
     const POLICY: &str = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n\
         [[grant]]\ncaps = \"sys_admin\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
@@ -170,14 +94,6 @@ mod tests {
             let error = for_kernel(bad).other().unwrap_err();
             assert!(error.to_string().contains("no release of a kernel"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_setting_and_a_probe_of_which_nothing_is_told_are_not_known() {
-        let policy = Policy::read(POLICY).unwrap();
-        let known = |release: &str| for_kernel(release).other().unwrap().unwrap().known(&policy);
-        assert!(known("6.1").sysctls.is_empty() && known("6.1").probes.is_empty());
-        assert!(known("5.4").probes[&Probe::PerfUprobeNeedsSysAdmin].yes, "older than cap_perfmon");
     }
 
     #[test]

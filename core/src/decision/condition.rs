@@ -87,7 +87,7 @@ impl Condition {
             Self::Probe(any) => any
                 .iter()
                 .filter_map(|probe| facts.probe(*probe))
-                .map(|answer| answer.because.clone())
+                .map(|answer| answer.because.to_string())
                 .collect::<Vec<_>>()
                 .join("; "),
             Self::Subcommand(_) => match arguments.subcommand() {

@@ -32,8 +32,41 @@ pub struct Facts {
 pub struct Answer {
     /// Whether what the probe's name says is so.
     pub yes: bool,
-    /// What was tried and what came of it.
-    pub because: String,
+    /// Why.
+    pub because: Because,
+}
+
+impl Answer {
+    /// Nobody tried. It is taken to say yes, so that nothing is left out that the policy may grant.
+    pub const NOT_TRIED: Self = Self { yes: true, because: Because::NotTried };
+
+    /// What was found, and how.
+    pub fn found(yes: bool, because: impl Into<String>) -> Self {
+        Self { yes, because: Because::Found(because.into()) }
+    }
+
+    /// Whether it is only assumed.
+    pub fn is_assumed(&self) -> bool {
+        self.because == Because::NotTried
+    }
+}
+
+/// What an answer rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// What was tried and what came of it, or why it need not be tried.
+    Found(String),
+    /// Nobody tried.
+    NotTried,
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Found(how) => how,
+            Self::NotTried => "not tried",
+        })
+    }
 }
 
 impl Facts {

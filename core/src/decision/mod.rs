@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(passed(&policy, &facts(), &[]), "none");
         let mut known = facts();
         known.sysctls.insert("kernel.x".into(), Some("3\n".into()));
-        known.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer { yes: true, because: String::new() });
+        known.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(true, ""));
         assert_eq!(passed(&policy, &known, &[]), "cap_chown,cap_kill");
     }
 

@@ -7,7 +7,7 @@ use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
 use capwrap_core::decision::probe::Probe;
 use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::Policy;
-use capwrap_core::{Capability, CapabilitySet};
+use capwrap_core::{Capability, CapabilitySet, sysctl};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
     let last_capability = last_capability(kernel)?;
     let mut sysctls = BTreeMap::new();
     for name in questions.sysctls {
-        sysctls.insert(name.clone(), sysctl(&name)?);
+        sysctls.insert(name.clone(), setting(&name)?);
     }
     let mut probes = BTreeMap::new();
     for probe in questions.probes {
@@ -65,18 +65,9 @@ fn kernel() -> Result<KernelVersion, Refusal> {
 }
 
 /// A setting by its dotted name, `None` where this kernel has none of that name.
-fn sysctl(name: &str) -> Result<Option<String>, Refusal> {
-    // As sysctl(8) reads a name: where `.` separates, a `/` stands for a dot in a part.
-    let swapped = name.chars().map(|c| match c {
-        '.' => '/',
-        '/' => '.',
-        other => other,
-    });
-    let dots_separate = name.find(['.', '/']).is_none_or(|at| name.as_bytes()[at] == b'.');
-    let path = if dots_separate { swapped.collect() } else { name.to_owned() };
-    let settings = Path::new("/proc/sys");
-    let value = files::read_if_there(&settings.join(path)).or_refuse(|| format!("read the setting {name}"))?;
-    if value.is_none() && !settings.exists() {
+fn setting(name: &str) -> Result<Option<String>, Refusal> {
+    let value = files::read_if_there(&sysctl::path(name)).or_refuse(|| format!("read the setting {name}"))?;
+    if value.is_none() && !Path::new(sysctl::FOLDER).exists() {
         return Err(Refusal::new(format!("cannot read the setting {name}: /proc is not mounted")));
     }
     Ok(value)
@@ -89,7 +80,7 @@ fn ask(probe: Probe, last_capability: u8) -> Result<Answer, Refusal> {
 }
 
 fn perf_uprobe_needs_sys_admin(last_capability: u8) -> Result<Answer, Refusal> {
-    let answer = |yes, because: &str| Ok(Answer { yes, because: because.to_owned() });
+    let answer = |yes, because: &str| Ok(Answer::found(yes, because));
     if Capability::PERFMON.number() > last_capability {
         return answer(true, "the kernel is older than cap_perfmon, so perf uprobes need cap_sys_admin");
     }

@@ -1,38 +1,10 @@
 //! What was found on the machine, before anybody judges it.
 
+use crate::host::reading::Reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// Something that was looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reading<T = String> {
-    /// It is so.
-    Is(T),
-    /// There is no such thing.
-    Absent,
-    /// It cannot be read, for this reason.
-    Unreadable(String),
-}
-
-impl<T> Reading<T> {
-    /// What was read, if it was.
-    pub const fn is(&self) -> Option<&T> {
-        match self {
-            Self::Is(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Reading<U> {
-        match self {
-            Self::Is(value) => Reading::Is(to(value)),
-            Self::Absent => Reading::Absent,
-            Self::Unreadable(why) => Reading::Unreadable(why),
-        }
-    }
-}
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -148,6 +120,8 @@ pub struct InForce {
 pub struct Policy {
     /// What any launch of it could need of the launcher's file.
     pub needs: CapabilitySet,
+    /// What every launch of it fails to read here, and why.
+    pub unreadable: Option<String>,
     /// What a launch without arguments takes here, as this user.
     pub takes: CapabilitySet,
     /// The same of any user but root.
@@ -211,6 +185,7 @@ pub fn sound() -> Facts {
         name: name.to_owned(),
         read: Ok(Policy {
             needs,
+            unreadable: None,
             takes: needs,
             takes_of_users: needs,
             tool: Some(path.into()),

@@ -2,25 +2,25 @@
 
 use crate::host::clock;
 use crate::host::installed_file;
+use crate::host::policy_facts::{self, Untried};
 use crate::host::process::UserNamespace;
+use crate::host::reading::{Reading, number, reading, text};
+use crate::host::sysctl;
 use crate::observe::probe;
 use crate::output::error::reason;
 use crate::store::{enabled, file_caps};
 use crate::verbs::doctor::facts::{
-    Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Reading, Rights, Tried,
+    Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Rights, Tried,
 };
 use crate::verbs::doctor::sysctls;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::decision::authorise::{Caller, LocalAccounts, authorise};
-use capwrap_core::decision::facts::{Answer, Facts as LaunchFacts, KernelVersion};
-use capwrap_core::decision::questions::Questions;
+use capwrap_core::decision::facts::{Facts as LaunchFacts, KernelVersion};
 use capwrap_core::decision::{Request, decide, needed_by_launcher};
 use capwrap_core::paths;
 use capwrap_core::policy;
-use capwrap_core::policy::{Limit, Resource};
 use nix::errno::Errno;
-use nix::sys::resource::{self, getrlimit};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use procfs::process::{MountInfo, Process};
 use std::fs::File;
@@ -36,13 +36,13 @@ const NAMING_HELPERS: [&str; 3] = ["BPF_FUNC_snprintf", "BPF_FUNC_task_pt_regs",
 pub fn look() -> Facts {
     let kernel = kernel();
     let rights = rights();
-    let launcher = launcher(&kernel, &rights);
+    let launcher = launcher(&rights);
     Facts {
         back_ends: probe::attempts()
             .into_iter()
             .map(|(back_end, outcome)| Tried { name: back_end.to_string(), outcome })
             .collect(),
-        sysctls: sysctls::TABLE.iter().map(|row| (row.name, sysctl(row.name))).collect(),
+        sysctls: sysctls::TABLE.iter().map(|row| (row.name, setting(row.name))).collect(),
         mounts: mounts(),
         kernel,
         rights,
@@ -112,13 +112,9 @@ fn container() -> Option<String> {
     Some(format!("the cgroup's path speaks of {sign}"))
 }
 
-fn sysctl(name: &str) -> Reading {
-    if !Path::new("/proc/sys/kernel").exists() {
-        return Reading::Unreadable("/proc/sys is not there".to_owned());
-    }
-    let value = text(Path::new("/proc/sys").join(name.replace('.', "/")));
+fn setting(name: &str) -> Reading {
     // Some hold several numbers, with tabs between.
-    value.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
+    sysctl::read(name).map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn mounts() -> Mounts {
@@ -150,11 +146,11 @@ fn mount(info: MountInfo) -> Mount {
     Mount { place: info.mount_point, kind: info.fs_type, options: options.map(option).collect() }
 }
 
-fn launcher(kernel: &Kernel, rights: &Rights) -> Launcher {
+fn launcher(rights: &Rights) -> Launcher {
     let path = file_caps::installed();
     let policies = match enabled::names() {
         Ok(names) if names.is_empty() && !Path::new(paths::POLICIES).exists() => Reading::Absent,
-        Ok(names) => Reading::Is(names.into_iter().map(|name| policy(name, kernel, rights)).collect()),
+        Ok(names) => Reading::Is(names.into_iter().map(|name| policy(name, rights)).collect()),
         Err(error) => Reading::Unreadable(error.root_cause().to_string()),
     };
     Launcher {
@@ -184,12 +180,12 @@ fn launcher_as_it_is(path: &Path, about: &std::fs::Metadata) -> LauncherFile {
     }
 }
 
-fn policy(name: String, kernel: &Kernel, rights: &Rights) -> InForce {
+fn policy(name: String, rights: &Rights) -> InForce {
     let read = enabled::read(&enabled::path(&name)).map_err(|error| format!("{error:#}"));
-    InForce { read: read.map(|policy| weigh(&name, &policy, kernel, rights)), name }
+    InForce { read: read.map(|policy| weigh(&name, &policy, rights)), name }
 }
 
-fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) -> Policy {
+fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {
     let local = LocalAccounts {
         passwd: std::fs::read_to_string("/etc/passwd").unwrap_or_default(),
         group: std::fs::read_to_string("/etc/group").unwrap_or_default(),
@@ -203,13 +199,22 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
     // Whether a reason is demanded is between the policy and each launch.
     let allowed = authorise(&policy.allow, &caller, &local, now, Some("doctor"));
     let user = rights.user.clone().unwrap_or_else(|| format!("#{}", rights.uid));
+    let facts = policy_facts::of(policy, None, Untried::SaysYes);
     let takes = |uid0| {
-        let facts = launch_facts(policy, kernel, rights, uid0);
+        let Ok(machine) = &facts else { return CapabilitySet::EMPTY };
+        let facts = LaunchFacts {
+            uid0,
+            // noroot, and locked.
+            root_is_confined: rights.securebits.is().is_some_and(|bits| bits & 3 == 3),
+            bounding: rights.bounding,
+            ..machine.clone()
+        };
         let decision = decide(policy, &facts, &[], &Request::default()).ok();
         decision.map_or(CapabilitySet::EMPTY, |decision| decision.passed.union(decision.borrowed_set()))
     };
     Policy {
         needs: needed_by_launcher(policy),
+        unreadable: facts.as_ref().err().map(|error| format!("{error:#}")),
         takes: takes(rights.uid == 0),
         takes_of_users: takes(false),
         tool: installed_file::first(&policy.tool.paths).cloned(),
@@ -217,44 +222,6 @@ fn weigh(name: &str, policy: &policy::Policy, kernel: &Kernel, rights: &Rights) 
         audit_required: policy.allow.audit_required,
         allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.hint(name, &user))),
     }
-}
-
-/// What the launcher would look up, but for its probes: those are taken to say yes.
-fn launch_facts(policy: &policy::Policy, kernel: &Kernel, rights: &Rights, uid0: bool) -> LaunchFacts {
-    let questions = Questions::of(policy);
-    let untried = |probe| (probe, Answer { yes: true, because: "not tried".to_owned() });
-    LaunchFacts {
-        kernel: kernel.version.unwrap_or_default(),
-        // Without the setting the kernel is asked for one after the other, as the launcher does.
-        last_capability: kernel.last_capability.is().copied().unwrap_or_else(|| {
-            caps::runtime::thread_all_supported().iter().map(caps::Capability::index).max().unwrap_or_default()
-        }),
-        sysctls: questions.sysctls.into_iter().map(|name| (name.clone(), sysctl(&name).is().cloned())).collect(),
-        probes: questions.probes.into_iter().map(untried).collect(),
-        uid0,
-        // noroot, and locked.
-        root_is_confined: rights.securebits.is().is_some_and(|bits| bits & 3 == 3),
-        bounding: rights.bounding,
-        hard_limits: policy.exec.limits.iter().filter_map(|(limit, _)| Some((*limit, hard(*limit)?))).collect(),
-    }
-}
-
-/// The hard limit, of those that policies raise.
-fn hard(limit: Resource) -> Option<Limit> {
-    let theirs = match limit.name() {
-        "core" => resource::Resource::RLIMIT_CORE,
-        "memlock" => resource::Resource::RLIMIT_MEMLOCK,
-        "nofile" => resource::Resource::RLIMIT_NOFILE,
-        "nproc" => resource::Resource::RLIMIT_NPROC,
-        "stack" => resource::Resource::RLIMIT_STACK,
-        "as" => resource::Resource::RLIMIT_AS,
-        "rtprio" => resource::Resource::RLIMIT_RTPRIO,
-        "nice" => resource::Resource::RLIMIT_NICE,
-        "msgqueue" => resource::Resource::RLIMIT_MSGQUEUE,
-        "sigpending" => resource::Resource::RLIMIT_SIGPENDING,
-        _ => return None,
-    };
-    getrlimit(theirs).ok().map(|(_, hard)| Limit(hard))
 }
 
 /// The log that takes the launcher's records.
@@ -269,24 +236,4 @@ fn log() -> Reading<&'static str> {
         }
     }
     refused
-}
-
-fn text(path: impl AsRef<Path>) -> Reading {
-    reading(std::fs::read_to_string(path)).map(|text| text.trim().to_owned())
-}
-
-fn number(text: Reading) -> Reading<u8> {
-    match text {
-        Reading::Is(text) => text.parse().map_or_else(|_| Reading::Unreadable(format!("{text:?}")), Reading::Is),
-        Reading::Absent => Reading::Absent,
-        Reading::Unreadable(why) => Reading::Unreadable(why),
-    }
-}
-
-fn reading<T>(result: io::Result<T>) -> Reading<T> {
-    match result {
-        Ok(value) => Reading::Is(value),
-        Err(error) if error.kind() == ErrorKind::NotFound => Reading::Absent,
-        Err(error) => Reading::Unreadable(reason(&error)),
-    }
 }

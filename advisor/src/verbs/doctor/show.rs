@@ -106,8 +106,9 @@ fn sum(page: &mut Page, findings: &Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::reading::Reading;
     use crate::verbs::doctor::examine::examine;
-    use crate::verbs::doctor::facts::{Facts, Reading, sound};
+    use crate::verbs::doctor::facts::{Facts, sound};
     use crate::verbs::doctor::works::works;
 
     fn findings(facts: &Facts) -> Findings {

@@ -4,8 +4,9 @@
 //! Documentation/admin-guide/LSM/Yama.rst, Documentation/trace/ftrace.rst; where a row says so, the kernel's code
 //! or a distribution's patch.
 
+use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, Reading};
+use crate::verbs::doctor::facts::Facts;
 use capwrap_core::Capability;
 
 /// A setting.

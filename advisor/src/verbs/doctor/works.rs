@@ -1,7 +1,8 @@
 //! From facts to what capwrap can do here.
 
+use crate::host::reading::Reading;
 use crate::observe::access::LEARNER;
-use crate::verbs::doctor::facts::{Facts, Policy, Reading};
+use crate::verbs::doctor::facts::{Facts, Policy};
 use crate::verbs::doctor::finding::{State, Work};
 use capwrap_core::CapabilitySet;
 
@@ -131,6 +132,9 @@ fn no_gain(facts: &Facts) -> Option<Obstacle> {
 fn refused(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
     if policy.audit_required && facts.launcher.log == Reading::Absent {
         return Some(obstacle("it demands a record, and no log listens", "start journald or syslog"));
+    }
+    if let Some(why) = &policy.unreadable {
+        return Some((why.clone(), None));
     }
     let unbound = policy.takes.without(facts.rights.bounding);
     if !unbound.is_empty() {
@@ -410,6 +414,12 @@ mod tests {
                 "launching",
                 State::No,
                 "tcpdump: the bounding set lacks cap_net_raw",
+            ),
+            (
+                |facts| policy(facts, 1).unreadable = Some("cannot read the setting kernel.x: denied".to_owned()),
+                "launching",
+                State::No,
+                "tcpdump: cannot read the setting kernel.x: denied",
             ),
             (
                 |facts| facts.rights.permitted = policy(facts, 0).takes,

@@ -2,7 +2,8 @@
 
 use crate::host::caller::{Asking, allowed, until};
 use crate::host::installed_file;
-use crate::host::target_machine::Machine;
+use crate::host::machine::Machine;
+use crate::host::policy_facts::{self, Untried};
 use crate::output::error::hinted;
 use crate::store::enabled;
 use crate::store::policy_lookup::Source;
@@ -33,8 +34,7 @@ pub struct Decided {
 
 /// Decides for a machine, `None` for this one.
 pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
-    let mut facts =
-        machine.map_or_else(|| launcher_limits::facts(&source.policy), |machine| Ok(machine.known(&source.policy)))?;
+    let mut facts = policy_facts::of(&source.policy, machine, Untried::LeftOut)?;
     let rights = if machine.is_none() { Some(launcher_limits::rights()?) } else { None };
     let is_in_force = source.path == enabled::path(&source.name);
     facts.uid0 = who.is_root();

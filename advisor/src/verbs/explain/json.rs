@@ -1,6 +1,6 @@
 //! An explanation for programs.
 
-use crate::host::target_machine::Machine;
+use crate::host::machine::Machine;
 use anyhow::Result;
 use capwrap_core::Capability;
 use capwrap_core::CapabilitySet;

@@ -8,11 +8,12 @@ mod asked;
 mod by_launcher;
 mod decided;
 mod json;
-pub mod launcher_limits;
+mod launcher_limits;
 mod paint;
 
 use crate::host::caller::Asking;
-use crate::host::target_machine::{Machine, TargetMachine};
+use crate::host::machine::Machine;
+use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, report};
 use crate::output::outcome::REFUSED;
 use crate::output::terminal;

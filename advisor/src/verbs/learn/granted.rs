@@ -1,6 +1,6 @@
 //! What a policy grants for a command line, on this machine.
 
-use crate::host::kernel;
+use crate::host::policy_facts::{self, Untried};
 use crate::verbs::learn::tool::Tool;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
@@ -21,7 +21,8 @@ impl Granted {
     /// What the tool's policy grants for these arguments: nothing where there is none.
     pub fn by(tool: &Tool, arguments: &[OsString]) -> Result<Self> {
         let Some(found) = &tool.policy else { return Ok(Self::default()) };
-        let facts = kernel::facts(&found.policy)?;
+        // A probe is taken to say yes, so that nothing is proposed that the policy grants where it does.
+        let facts = policy_facts::of(&found.policy, None, Untried::SaysYes)?;
         let decision = decision::decide(&found.policy, &facts, arguments, &Request::default())?;
         let weighed = decision.grants.iter().enumerate();
         let holding = weighed.filter(|(_, one)| one.outcome == Outcome::Holds).map(|(place, _)| place).collect();

@@ -12,11 +12,10 @@ mod show;
 use crate::host::caller;
 use crate::host::caller::Asking;
 use crate::host::installed_file;
-use crate::host::kernel;
+use crate::host::policy_facts::{self, Untried};
 use crate::output::error::print_error;
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
-use crate::verbs::explain::launcher_limits;
 use anyhow::{Context, Result};
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::{Request, decide, for_any_arguments};
@@ -109,8 +108,8 @@ fn read(which: Which, path: &Path) -> Result<Policy> {
 
 fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry> {
     // The first leaves out what only the launcher can try; the other takes that to say yes.
-    let known = Facts { uid0: who.is_root(), ..launcher_limits::facts(policy)? };
-    let most = Facts { uid0: who.is_root(), ..kernel::facts(policy)? };
+    let known = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::LeftOut)? };
+    let most = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::SaysYes)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
     let installed = installed_file::first(&policy.tool.paths);
     // Whether a reason is given is not asked yet.

@@ -1,7 +1,8 @@
 //! The kernel, and what it shows of itself.
 
+use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, Reading};
+use crate::verbs::doctor::facts::Facts;
 use crate::verbs::doctor::finding::unreadable;
 use capwrap_core::TABLE;
 use capwrap_core::decision::facts::KernelVersion;

@@ -1,7 +1,8 @@
 //! The launcher, its policies, and what it looks things up in.
 
+use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, InForce, LauncherFile, Policy, Reading};
+use crate::verbs::doctor::facts::{Facts, InForce, LauncherFile, Policy};
 use crate::verbs::doctor::finding::unreadable;
 
 pub fn launcher(facts: &Facts) -> Vec<Line> {
@@ -97,6 +98,9 @@ fn faulty(policy: &InForce) -> Option<Line> {
                 .means(why)
                 .hint(format!("correct the file, or sudo capwrap disable {}", policy.name)),
         ),
+        Ok(Policy { unreadable: Some(why), .. }) => {
+            Some(Line::problem(name, "capwrap refuses to launch its tool").means(why))
+        }
         Ok(Policy { tool: None, paths, .. }) => {
             let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
             Some(

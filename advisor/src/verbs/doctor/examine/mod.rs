@@ -25,9 +25,10 @@ pub fn examine(facts: &Facts) -> Vec<Section> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::reading::Reading;
     use crate::output::finding::Judgement;
     use crate::output::finding::Line;
-    use crate::verbs::doctor::facts::{InForce, LauncherFile, Mount, Reading, Tried, sound};
+    use crate::verbs::doctor::facts::{InForce, LauncherFile, Mount, Tried, sound};
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;
 
@@ -343,6 +344,16 @@ mod tests {
                 "policy tcpdump",
                 Judgement::Problem,
                 "line 3",
+            ),
+            (
+                |facts| {
+                    enabled(facts, 1).read.as_mut().unwrap().unreadable =
+                        Some("cannot read the setting kernel.x: permission denied".to_owned());
+                },
+                "launcher",
+                "policy tcpdump",
+                Judgement::Problem,
+                "kernel.x",
             ),
             (
                 |facts| enabled(facts, 1).read.as_mut().unwrap().tool = None,

@@ -1,7 +1,8 @@
 //! The file systems that capwrap and its tools stand on.
 
+use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, Mount, Reading};
+use crate::verbs::doctor::facts::{Facts, Mount};
 use crate::verbs::doctor::finding::unreadable;
 use std::path::Path;
 

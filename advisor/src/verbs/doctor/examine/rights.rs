@@ -1,7 +1,8 @@
 //! What this process may, and what it may not gain.
 
+use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, Reading};
+use crate::verbs::doctor::facts::Facts;
 use crate::verbs::doctor::finding::unreadable;
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 

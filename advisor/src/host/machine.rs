@@ -1,0 +1,55 @@
+//! A machine that is not this one, as far as it is known.
+
+use capwrap_core::decision::facts::{Answer, KernelVersion};
+use capwrap_core::decision::probe::Probe;
+use capwrap_core::{Capability, CapabilitySet, TABLE};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A machine that is not this one, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// The file that tells of it.
+    pub file: Option<PathBuf>,
+    /// Its kernel.
+    pub kernel: KernelVersion,
+    /// The number of the last capability that the kernel knows.
+    pub last_capability: u8,
+    /// Whether that was taken from the release alone.
+    pub by_release: bool,
+    /// Settings by their dotted names; `None` for one that its kernel does not have.
+    pub sysctls: BTreeMap<String, Option<String>>,
+    /// What trying showed.
+    pub probes: BTreeMap<Probe, bool>,
+    /// What nothing that is started there can have.
+    pub bounding_lacks: CapabilitySet,
+    /// What the launcher's own file permits there.
+    pub launcher: Option<CapabilitySet>,
+}
+
+impl Machine {
+    /// The same machine with another kernel, of which nobody tried anything yet. It knows the
+    /// capabilities that its release brought; distributions bring some of them to older ones.
+    pub fn with_kernel(self, kernel: KernelVersion) -> Self {
+        let last_capability = last_capability_of(kernel);
+        Self { kernel, last_capability, by_release: true, probes: BTreeMap::new(), ..self }
+    }
+}
+
+/// The answer of a probe that need not be tried, in the launcher's words.
+pub fn settled(probe: Probe, last_capability: u8) -> Option<Answer> {
+    match probe {
+        Probe::PerfUprobeNeedsSysAdmin if last_capability < Capability::PERFMON.number() => {
+            let because = "the kernel is older than cap_perfmon, so perf uprobes need cap_sys_admin";
+            Some(Answer::found(true, because))
+        }
+        Probe::PerfUprobeNeedsSysAdmin => None,
+    }
+}
+
+/// The number of the last capability that a release knows.
+pub fn last_capability_of(kernel: KernelVersion) -> u8 {
+    let known = |row: &&capwrap_core::Row| KernelVersion::parse(row.since).is_some_and(|since| since <= kernel);
+    let number = TABLE.iter().take_while(known).count().saturating_sub(1);
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
