@@ -245,3 +245,75 @@ fn colours_change_no_word() {
         assert_eq!(words, plain.stdout);
     }
 }
+
+/// In a network of the thread's own, an interface whose name has a dot. `None`, and a word about it,
+/// where this kernel makes none.
+fn interface_with_a_dot() -> Option<&'static str> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    let name = "cw.7";
+    let made = ["dummy", "veth"].iter().any(|kind| root(&["ip", "link", "add", "name", name, "type", kind]).run().ok());
+    if !made {
+        eprintln!("skipped: this kernel makes neither dummy nor veth interfaces");
+        return None;
+    }
+    // Only this interface has the value.
+    fs::write(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter"), "2").unwrap();
+    Some(name)
+}
+
+#[test]
+fn a_setting_of_an_interface_with_a_dot_is_the_same_fact_at_a_launch_and_for_every_verb() {
+    let policy = Policy::witness(
+        "",
+        "[[grant]]\ncaps = \"cap_kill\"\nwhen = { sysctl = { \"net.ipv4.conf.cw/7.rp_filter\" = \"2\" } }\n\
+         [[grant]]\ncaps = \"cap_chown\"\nwhen = { sysctl = { \"net/ipv4/conf/cw.7/rp_filter\" = \"2\" } }\n",
+    );
+    let name = policy.name.as_str();
+    let both = serde_json::json!(["cap_chown", "cap_kill"]);
+    in_own_mounts(|| {
+        if interface_with_a_dot().is_none() {
+            return;
+        }
+        assert_eq!(capwrap(&[name]).run().witness().sets()[2], mask("cap_chown,cap_kill"));
+        let page = capwrap(&["explain", name]).run();
+        assert!(page.stdout.contains("net.ipv4.conf.cw/7.rp_filter is 2"), "{page:?}");
+        assert!(page.stdout.contains("net/ipv4/conf/cw.7/rp_filter is 2"), "{page:?}");
+        assert_eq!(json(capwrap(&["explain", "--json", name]))["passed"], both);
+        let script = capwrap(&["export", "--to", "setcap", name]).run();
+        assert!(script.stdout.contains("net.ipv4.conf.cw/7.rp_filter = 2"), "{script:?}");
+        // The doctor sees that a launch would take them.
+        let less = ["/usr/bin/setpriv", "--bounding-set", "-kill,-chown", "--"];
+        let works = json(user(MEMBER, &[CAPWRAP, "doctor", "--json"]).under(&less))["works"].to_string();
+        assert!(works.contains(&format!("{name}: the bounding set lacks cap_chown,cap_kill")), "{works}");
+        // So does learning: it reports both as granted, and not needed.
+        let learned = root(&[CAPWRAP, "--learn", "--user", MEMBER, "--policy", name, "--", WITNESS]).run();
+        let removable = learned.stdout.lines().chain(learned.stderr.lines()).find(|line| line.starts_with("removable"));
+        assert!(removable.is_some_and(|line| line.contains("cap_chown,cap_kill")), "{learned:?}");
+    });
+}
+
+#[test]
+fn a_setting_that_cannot_be_read_stops_the_launch_and_every_verb_alike() {
+    // Only root may read it, and what lies below a file nobody can.
+    for setting in ["kernel.cad_pid", "kernel.ostype.x"] {
+        let policy = Policy::witness(
+            "cap_kill",
+            &format!("[[grant]]\ncaps = \"cap_chown\"\nwhen = {{ sysctl = {{ \"{setting}\" = \"1\" }} }}\n"),
+        );
+        let name = policy.name.as_str();
+        let path = policy.path.to_str().unwrap();
+        let said = format!("cannot read the setting {setting}");
+        for words in [&[name][..], &["explain", name], &["explain", "--json", name], &["explain", path]] {
+            capwrap(words).run().refused(&[&said]);
+        }
+        let script = capwrap(&["export", "--to", "setcap", name]).run();
+        assert!(!script.ok() && script.stderr.contains(&said), "{script:?}");
+        let list = capwrap(&["list"]).run();
+        assert!(!list.stdout.contains(name) && list.stderr.contains(&said), "{list:?}");
+        let doctor = json(user(MEMBER, &[CAPWRAP, "doctor", "--json"]));
+        assert!(doctor["works"].to_string().contains(&format!("{name}: {said}")), "{doctor}");
+        assert!(doctor["facts"].to_string().contains(&said), "{doctor}");
+        // Another machine's facts do not come from here.
+        assert!(capwrap(&["explain", "--kernel", "6.1", name]).run().ok());
+    }
+}
