@@ -465,7 +465,7 @@ used by capwrap itself, not passed to the tool
     }
 
     #[test]
-    fn a_grant_that_hangs_on_what_nobody_asked_is_apart_and_one_that_fails_anyway_is_not() {
+    fn a_grant_that_depends_on_what_nobody_asked_is_apart_and_one_that_fails_anyway_is_not() {
         let grant = |caps: &str, when: &str| format!("[[grant]]\ncaps = \"{caps}\"\nwhen = {{ {when} }}\n");
         let probe = "probe = \"perf_uprobe_needs_sys_admin\"";
         let setting = "sysctl = { \"kernel.x\" = \">2\" }";

@@ -56,7 +56,7 @@ fn no_personality_of_the_callers_makes_the_kernel_another_or_reaches_the_tool() 
 
 /// By locking what everybody can open.
 #[test]
-fn nobody_keeps_root_from_taking_a_policy_out_of_force() {
+fn nobody_keeps_root_from_disabling_a_policy() {
     let lock = "/etc/capwrap/lock";
     assert!(root(&[CAPWRAP, "enable"]).run().ok());
     let held = user(STRANGER, &["flock", "--nonblock", lock, "true"]).run();
@@ -74,7 +74,7 @@ fn nobody_keeps_root_from_taking_a_policy_out_of_force() {
 
 /// Of a policy that others can write nobody knows what it says, so that it does not become root's own.
 #[test]
-fn what_others_could_have_written_is_not_put_in_force() {
+fn what_others_could_have_written_is_not_enabled() {
     let policy = Policy::witness("cap_net_raw", "");
     let before = fs::read_to_string(&policy.path).unwrap();
     for spoil in ["chmod 0666", "chown 1"] {
@@ -100,7 +100,7 @@ fn no_mark_is_put_on_a_file_that_others_chose() {
 }
 
 #[test]
-fn a_policy_that_is_put_out_of_force_leaves_the_launcher_nothing_whatever_became_of_its_tool() {
+fn a_policy_that_is_disabled_leaves_the_launcher_nothing_whatever_became_of_its_tool() {
     let folder = Folder::new();
     let tool = folder.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "cap_wake_alarm", "[exec]\ndeliver = \"inheritable\"\n");

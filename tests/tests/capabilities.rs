@@ -40,7 +40,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn every_capability_is_told_as_capsh_knows_it() {
+fn every_capability_is_reported_as_capsh_knows_it() {
     let object = json(&caps(&["--json"]));
     let all = object["capabilities"].as_array().unwrap();
     let last: u64 = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap().trim().parse().unwrap();
@@ -149,7 +149,7 @@ fn threads_that_differ_from_their_process_are_marked() {
 }
 
 #[test]
-fn the_securebits_of_processes_and_threads_are_told_to_root() {
+fn the_securebits_of_processes_and_threads_are_shown_to_root() {
     let locked = ["capsh", "--secbits=0x2f", "--", "-c", "echo ready; sleep 60 & wait"];
     let plain = ["/bin/sh", "-c", "echo ready; sleep 60 & wait"];
     let (locked, plain) = (Running::new(&locked), Running::new(&plain));

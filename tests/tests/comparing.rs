@@ -81,7 +81,7 @@ fn the_exports_of_a_policy_read_back_have_no_difference() {
 }
 
 #[test]
-fn what_cannot_be_looked_at_is_one_clear_line_and_two() {
+fn what_cannot_be_checked_is_one_clear_line_and_two() {
     let unit = File::new("bad.service", "[Service]\nthis is no setting\n");
     let json = File::new("bad.json", "{\"process\": ");
     let caps = File::new("bad.yaml", "services: {t: {cap_add: [CAP_BFP]}}\n");

@@ -15,7 +15,7 @@ fn works<'v>(object: &'v Value, name: &str) -> &'v str {
 }
 
 #[test]
-fn root_is_told_by_which_back_end_learning_works() {
+fn root_reads_by_which_back_end_learning_works() {
     let (_, object) = doctor(root(&["capwrap", "doctor"]));
     assert_eq!(object["schema"], 2);
     assert_eq!(works(&object, "learning as root"), "yes");
@@ -26,13 +26,13 @@ fn root_is_told_by_which_back_end_learning_works() {
 }
 
 #[test]
-fn a_stranger_is_told_what_only_root_can_tell() {
+fn a_stranger_reads_what_only_root_can_find_out() {
     let (_, object) = doctor(user(STRANGER, &["capwrap", "doctor"]));
     assert_eq!(works(&object, "learning as root"), "unknown");
 }
 
 #[test]
-fn a_launcher_that_carries_too_little_is_mended_by_enable() {
+fn a_launcher_that_carries_too_little_is_corrected_by_enable() {
     // Its file is put over the installed one, in mounts of the test's own.
     let folder = Folder::new();
     let bare = folder.launcher("cap_kill=p");

@@ -146,7 +146,7 @@ fn a_backported_capability_is_known_where_the_file_says_so() {
 }
 
 #[test]
-fn a_fleet_is_told_one_machine_after_the_other_and_one_that_lacks_something_fails_it() {
+fn a_fleet_is_explained_one_machine_after_the_other_and_one_that_lacks_something_fails_it() {
     let policy = Policy::witness("cap_net_raw,cap_bpf", "");
     let old = File::new("old.toml", "kernel = \"5.4\"\n");
     let new = File::new("new.json", "{\"kernel\": \"6.1\"}");
@@ -165,7 +165,7 @@ fn a_fleet_is_told_one_machine_after_the_other_and_one_that_lacks_something_fail
 }
 
 #[test]
-fn a_session_without_new_privileges_is_told_so_in_the_same_words_for_people_and_programs() {
+fn a_session_without_new_privileges_is_said_so_in_the_same_words_for_people_and_programs() {
     let policy = Policy::witness("cap_net_raw", "");
     let call = |words: &[&str]| {
         user(MEMBER, &[&[CAPWRAP, "explain"], words, &[policy.name.as_str()]].concat()).under(&[
@@ -194,7 +194,7 @@ fn what_follows_the_tool_is_the_tools() {
 }
 
 #[test]
-fn a_policy_that_is_not_in_force_is_explained_as_if_it_were() {
+fn a_policy_that_is_not_enabled_is_explained_as_if_it_were() {
     let name = "tcpdump";
     in_own_mounts(|| {
         cover("/etc/capwrap");
@@ -207,7 +207,7 @@ fn a_policy_that_is_not_in_force_is_explained_as_if_it_were() {
 }
 
 #[test]
-fn what_cannot_be_read_or_meant_is_one_line_and_a_mend() {
+fn what_cannot_be_read_or_meant_is_one_line_and_a_hint() {
     let policy = policy();
     let name = policy.name.as_str();
     let broken = File::new("broken.toml", "kernel 5\n");

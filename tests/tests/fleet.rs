@@ -105,7 +105,7 @@ capwrap_textfile_directory: /var/lib/prometheus/node-exporter
 ";
 
 #[test]
-fn a_fleet_is_installed_changed_verified_mended_and_learned_from() {
+fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     let fleet = Fleet::start();
     let [one, two, three] = &fleet.hosts;
     let template = |caps: &str| {

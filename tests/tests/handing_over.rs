@@ -18,7 +18,7 @@ fn a_policy_without_grants_hands_over_nothing() {
 }
 
 #[test]
-fn every_capability_that_the_kernel_knows_can_be_handed_over_alone() {
+fn every_capability_that_the_kernel_knows_can_be_passed_alone() {
     for capability in capwrap_core::Capability::all() {
         let policy = Policy::witness(capability.name(), "");
         let run = capwrap(&[&policy.name]).run();

@@ -43,7 +43,7 @@ fn carried(path: &str) -> String {
 }
 
 #[test]
-fn installing_again_changes_nothing_and_puts_no_policy_in_force() {
+fn installing_again_changes_nothing_and_enables_no_policy() {
     on_a_machine_of_its_own(|| {
         let before = carried(CAPWRAP);
         let listing = |path: &str| root(&["ls", "-lR", "--time-style=+", path]).run().stdout;
@@ -73,7 +73,7 @@ fn a_hard_link_to_the_replaced_launcher_has_no_capabilities() {
 }
 
 #[test]
-fn uninstalling_removes_everything_but_policies_in_force_and_says_so() {
+fn uninstalling_removes_everything_but_enabled_policies_and_says_so() {
     on_a_machine_of_its_own(|| {
         let link = "/usr/local/bin/kept-by-somebody";
         fs::hard_link(CAPWRAP, link).unwrap();
@@ -152,7 +152,7 @@ fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
 }
 
 #[test]
-fn enabling_shows_what_is_handed_to_whom_and_gives_the_launcher_what_is_needed() {
+fn enabling_shows_what_is_granted_to_whom_and_gives_the_launcher_what_is_needed() {
     on_a_machine_of_its_own(|| {
         for entry in fs::read_dir(POLICIES).unwrap() {
             fs::remove_file(entry.unwrap().path()).unwrap();
@@ -255,7 +255,7 @@ fn a_policy_that_the_launcher_would_refuse_gives_the_launcher_nothing() {
 }
 
 #[test]
-fn a_tool_that_would_be_refused_is_told_when_its_policy_is_enabled() {
+fn a_tool_that_would_be_refused_is_reported_when_its_policy_is_enabled() {
     on_a_machine_of_its_own(|| {
         let folder = Folder::new();
         let tool = folder.copy("/usr/bin/tcpdump", "tcpdump");

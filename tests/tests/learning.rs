@@ -183,7 +183,7 @@ fn a_policy_that_was_changed_meanwhile_is_left_as_it_is() {
 }
 
 #[test]
-fn a_damaged_profile_beside_the_policy_is_told_and_kept() {
+fn a_damaged_profile_beside_the_policy_is_reported_and_kept() {
     let name = Name::new("damaged");
     std::fs::write(name.file("profile.json"), "{\"schema\": 1, ").unwrap();
     let run = learn(&["--write", "--policy", &name.0, "true"]);

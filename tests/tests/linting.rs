@@ -80,7 +80,7 @@ fn a_tool_in_a_directory_that_others_can_write_is_a_warning() {
 }
 
 #[test]
-fn a_policy_in_force_is_found_by_its_name_and_its_file_is_looked_at() {
+fn an_enabled_policy_is_found_by_its_name_and_its_file_is_checked() {
     let policy = Policy::witness("", "");
     let run = root(&[CAPWRAP, "lint", &policy.name]).run();
     assert!(run.stdout.contains("[no-summary]"), "{run:?}");

@@ -33,7 +33,7 @@ fn what_is_listed_can_be_run_and_what_has_expired_is_not_listed() {
 }
 
 #[test]
-fn json_tells_what_a_launch_is_handed() {
+fn json_shows_what_a_launch_passes() {
     let policy = Policy::witness(
         "cap_net_raw",
         "[[grant]]\ncaps = [\"cap_bpf\"]\nwhen = { arg = \"-b\" }\n[optional]\ncaps = [\"cap_kill\"]",
@@ -51,7 +51,7 @@ fn json_tells_what_a_launch_is_handed() {
 }
 
 #[test]
-fn a_broken_policy_is_told_and_hides_no_other() {
+fn a_broken_policy_is_reported_and_hides_no_other() {
     let broken = Policy::new("schema = 1\nnonsense\n");
     let good = Policy::tool("/nowhere/tool", "cap_net_raw", "");
     let run = capwrap(&["list"]).run();
@@ -61,7 +61,7 @@ fn a_broken_policy_is_told_and_hides_no_other() {
 }
 
 #[test]
-fn a_shipped_policy_is_available_until_it_is_in_force() {
+fn a_shipped_policy_is_available_until_it_is_enabled() {
     in_own_mounts(|| {
         cover("/etc/capwrap");
         fs::create_dir(POLICIES).unwrap();

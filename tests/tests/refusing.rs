@@ -18,7 +18,7 @@ fn a_tool_without_a_policy_is_refused_with_the_command_that_finds_one_out() {
 }
 
 #[test]
-fn a_shipped_policy_that_is_not_in_force_is_named_with_the_command_that_enables_it() {
+fn a_shipped_policy_that_is_not_enabled_is_named_with_the_command_that_enables_it() {
     capwrap(&["tracee"]).run().refused(&["no policy for \"tracee\" is enabled", "capwrap enable tracee"]);
 }
 
@@ -176,7 +176,7 @@ fn who_is_not_allowed_is_refused_with_the_command_that_would_allow() {
 }
 
 #[test]
-fn membership_counts_as_the_session_has_it_and_who_joined_since_is_told_to_log_in_again() {
+fn membership_counts_as_the_session_has_it_and_who_joined_since_is_asked_to_log_in_again() {
     let policy = Policy::witness("cap_net_raw", "");
     let before_joining =
         root(&["setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--clear-groups", CAPWRAP, &policy.name]).run();

@@ -154,7 +154,7 @@ fn a_scan_finds_every_file_that_filecap_finds() {
 }
 
 #[test]
-fn what_a_policy_accounts_for_is_not_told() {
+fn what_a_policy_accounts_for_is_not_reported() {
     let folder = Folder::new();
     let tool = folder.copy(WITNESS, "tool");
     assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
@@ -170,7 +170,7 @@ fn what_a_policy_accounts_for_is_not_told() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_and_the_rest_is_scanned() {
+fn what_cannot_be_read_is_reported_and_the_rest_is_scanned() {
     let folder = Folder::new();
     for name in ["closed", "open"] {
         fs::create_dir(folder.path(name)).unwrap();
@@ -232,7 +232,7 @@ fn another_file_system_is_scanned_unless_it_is_to_be_left_out() {
 
 /// The kernel stores no such attribute: they are written into a file system's image.
 #[test]
-fn attributes_that_the_kernel_does_not_show_are_told_in_a_line_each() {
+fn attributes_that_the_kernel_does_not_show_are_reported_in_a_line_each() {
     in_own_mounts(|| {
         let folder = Folder::new();
         let image = folder.path("image");
@@ -291,7 +291,7 @@ fn found_from(directory: &Path, roots: &[&str]) -> (BTreeSet<String>, i32) {
 }
 
 #[test]
-fn a_file_beyond_the_longest_path_is_found_and_told() {
+fn a_file_beyond_the_longest_path_is_found_and_reported() {
     use nix::fcntl::{OFlag, openat};
     use nix::sys::stat::{Mode, mkdirat};
     let folder = Folder::new();

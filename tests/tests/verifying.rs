@@ -38,18 +38,18 @@ fn has_problem(run: &Run, name: &str, said: &str) {
 }
 
 #[test]
-fn what_is_as_its_policy_says_is_told_in_a_line_and_ends_with_0() {
+fn what_is_as_its_policy_says_is_reported_in_a_line_and_ends_with_0() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "net_raw", "");
     let run = verify(&[&policy.name]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     assert!(run.stdout.contains(&format!("{}  {tool}", policy.name)), "{run:?}");
-    assert!(run.stdout.ends_with("all is as it should be; ✗ 0 problems, ! 0 notes\n"), "{run:?}");
+    assert!(run.stdout.ends_with("everything matches the policies: ✗ 0 problems, ! 0 notes\n"), "{run:?}");
 }
 
 #[test]
-fn what_a_launch_would_be_refused_for_is_told_with_its_mend() {
+fn what_a_launch_would_be_refused_for_is_reported_with_its_hint() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::tool(&tool, "net_raw", "");
@@ -78,7 +78,7 @@ fn what_a_launch_would_be_refused_for_is_told_with_its_mend() {
 }
 
 #[test]
-fn a_digest_that_is_not_the_pinned_one_is_told() {
+fn a_digest_that_is_not_the_pinned_one_is_reported() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::new(&format!(
@@ -107,13 +107,13 @@ fn the_mark_of_inheritable_delivery_and_file_capabilities_of_a_policys_own_are_c
     assert!(root(&["setcap", "-r", &tool]).run().ok());
     assert_eq!(verify(&[&policy.name]).code, 0, "what a launch takes is right, too");
     assert!(root(&["setcap", "cap_net_raw=ei", &tool]).run().ok());
-    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "cap_net_raw=ei: it is to carry");
+    has_problem(&verify(&[&policy.name, "--json"]), "capabilities", "cap_net_raw=ei: the policy's [file] says");
     assert!(root(&["setcap", "cap_net_raw=ep cap_net_admin+ei", &tool]).run().ok());
     assert_eq!(verify(&[&policy.name]).code, 0);
 }
 
 #[test]
-fn a_policy_that_has_ended_or_names_nobody_is_told() {
+fn a_policy_that_has_ended_or_names_nobody_is_reported() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let policy = Policy::new(&format!(
@@ -125,7 +125,7 @@ fn a_policy_that_has_ended_or_names_nobody_is_told() {
 }
 
 #[test]
-fn a_policy_file_that_counts_for_nothing_is_told_with_its_line() {
+fn a_policy_file_that_counts_for_nothing_is_reported_with_its_line() {
     let policy = Policy::new("schema = 1\nnonsense = 2\n");
     has_problem(&verify(&[&policy.name, "--json"]), "policy", "line 2:1: unknown key `nonsense`");
     let policy = Policy::witness("net_raw", "");
@@ -136,7 +136,7 @@ fn a_policy_file_that_counts_for_nothing_is_told_with_its_line() {
 }
 
 #[test]
-fn a_copy_that_keeps_its_rights_is_told() {
+fn a_copy_that_keeps_its_rights_is_reported() {
     let room = Folder::new();
     let tool = room.copy(WITNESS, "tool");
     let old = room.copy(WITNESS, "tool.old");
@@ -276,7 +276,7 @@ fn fix_is_for_root_alone_and_looking_is_for_everybody() {
 }
 
 #[test]
-fn what_cannot_be_looked_at_is_told_and_ends_with_2() {
+fn what_cannot_be_checked_is_reported_and_ends_with_2() {
     let room = Folder::new();
     let hidden = room.copy(WITNESS, "hidden");
     fs::set_permissions(std::path::Path::new(&hidden).parent().unwrap(), PermissionsExt::from_mode(0o700)).unwrap();
@@ -306,7 +306,7 @@ fn the_metrics_are_in_the_format_of_node_exporter() {
 }
 
 #[test]
-fn a_tool_on_a_nosuid_mount_is_told() {
+fn a_tool_on_a_nosuid_mount_is_reported() {
     in_own_mounts(|| {
         let room = Folder::new();
         let tool = room.copy(WITNESS, "tool");

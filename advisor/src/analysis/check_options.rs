@@ -42,14 +42,14 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_function_that_asks_in_one_way_tells_the_options() {
+    fn the_innermost_function_that_asks_in_one_way_shows_the_options() {
         assert_eq!(told_by(&site(&["security_capable", "capable", "ns_capable_noaudit"])), Some(AUDITED));
         assert_eq!(told_by(&site(&["ns_capable_setid", "__sys_setuid"])), Some(IN_SET_ID));
         assert_eq!(told_by(&site(&["cap_vm_enough_memory", "mmap_region"])), Some(NOT_AUDITED));
     }
 
     #[test]
-    fn a_call_site_without_such_a_function_tells_nothing() {
+    fn a_call_site_without_such_a_function_shows_nothing() {
         assert_eq!(told_by(&site(&["security_capable", "ns_capable_common", "generic_permission"])), None);
         assert_eq!(told_by(&[]), None);
     }

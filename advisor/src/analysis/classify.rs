@@ -429,7 +429,7 @@ pub mod tests {
     }
 
     #[test]
-    fn what_nothing_handed_over_reaches_is_foreign() {
+    fn what_nothing_passed_reaches_is_foreign() {
         let mount = granted("sys_admin", "mount", &["ns_capable", "may_mount"]);
         let inner = Observation { target: Target::Inner, ..mount.clone() };
         let outer = Observation { target: Target::Outer, verdict: Verdict::Denied, ..mount };
@@ -445,7 +445,7 @@ pub mod tests {
     }
 
     #[test]
-    fn what_a_setuid_program_has_was_not_handed_over() {
+    fn what_a_setuid_program_has_was_not_passed_to_it() {
         assert_eq!(classes(&[granted("chown", "fchown", &["chown_ok"])], &with_nothing()), [Foreign]);
     }
 

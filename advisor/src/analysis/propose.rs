@@ -433,7 +433,7 @@ children = "none"                 # it was seen starting nothing
     }
 
     #[test]
-    fn a_why_tells_of_the_commonest_places_and_of_what_was_refused_or_replaced() {
+    fn a_why_names_the_commonest_places_and_of_what_was_refused_or_replaced() {
         let observations: Vec<Observation> = ["a", "b", "c"]
             .iter()
             .zip([1, 9, 3])

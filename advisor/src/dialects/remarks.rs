@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rests_on_a_probe_that_was_not_tried_is_told() {
+    fn what_rests_on_a_probe_that_was_not_tried_is_reported() {
         let grant = "[[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n";
         let told = |answer| remarks(grant, answer).mind.iter().any(|text| text.starts_with("cap_sys_admin is in it"));
         assert!(told(&Answer::NOT_TRIED));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_not_known_is_told() {
+    fn a_setting_that_is_not_known_is_reported() {
         let grant = "[[grant]]\ncaps = [\"cap_syslog\"]\nwhen = { sysctl = { \"kernel.dmesg_restrict\" = \"1\" } }\n";
         let remarks = remarks(grant, &Answer::NOT_TRIED);
         assert!(

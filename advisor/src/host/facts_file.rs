@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_or_cannot_be_is_told() {
+    fn what_means_nothing_or_cannot_be_is_reported() {
         for (text, words) in [
             ("", "names no kernel"),
             ("nonsense", "neither JSON nor TOML: line 1"),

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_and_a_probe_of_another_machine_of_which_nothing_is_told_are_not_known() {
+    fn a_setting_and_a_probe_of_another_machine_of_which_nothing_is_reported_are_not_known() {
         let grants = "[[grant]]\ncaps = \"sys_admin\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
             [[grant]]\ncaps = \"kill\"\nwhen = { sysctl = { \"kernel.x\" = \"1\" } }\n";
         let policy = Policy::read(&format!("{HEAD}{grants}")).unwrap();

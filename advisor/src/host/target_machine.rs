@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_tells_which_capabilities_the_kernel_knows() {
+    fn a_release_shows_which_capabilities_the_kernel_knows() {
         for (release, last) in [
             ("2.4", "cap_lease"),
             ("3.10.0-1160.el7", "cap_block_suspend"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_release_is_told_with_what_is_one() {
+    fn what_is_no_release_is_refused_with_what_is_one() {
         for bad in ["six", "", "5", "-1.2"] {
             let error = for_kernel(bad).other().unwrap_err();
             assert!(error.to_string().contains("no release of a kernel"), "{error}");

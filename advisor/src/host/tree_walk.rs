@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_not_there_is_told_and_one_that_is_a_file_is_met() {
+    fn a_root_that_is_not_there_is_reported_and_one_that_is_a_file_is_met() {
         let (files, unread) = walked(Path::new("/nowhere/at/all"), 2);
         assert_eq!((files.len(), unread), (0, vec![(PathBuf::from("/nowhere/at/all"), Errno::NOENT)]));
         let (files, unread) = walked(Path::new("/etc/passwd"), 2);

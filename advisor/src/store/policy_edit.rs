@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_named_on_a_policy_in_force_comes_on_top_once() {
+    fn who_is_named_on_an_enabled_policy_comes_on_top_once() {
         let change = Change { groups: vec!["net".into(), "capwrap".into()], keeps_allowed: true, ..Change::default() };
         let once = apply(TEXT, &change).unwrap();
         assert!(once.contains("groups = [\"capwrap\", \"net\"] # by default"), "{once}");

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn who_joined_the_group_after_logging_in_is_told_so() {
+    fn who_joined_the_group_after_logging_in_is_said_so() {
         let denial = asks(&allow(&[], &["capwrap"]), &caller(1000, &[])).unwrap_err();
         assert!(denial.hint("tcpdump", "alice").contains("newgrp capwrap"), "{denial:?}");
     }

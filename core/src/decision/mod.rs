@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_union_of_all_grants_that_hold_is_handed_over() {
+    fn the_union_of_all_grants_that_hold_is_passed_to_the_tool() {
         let policy = policy(
             "[[grant]]\ncaps = \"chown\"\n[[grant]]\ncaps = [\"chown\", \"kill\"]\nwhen = { kernel = \">=5\" }\n\
              [[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel = \"<5\" }\n",

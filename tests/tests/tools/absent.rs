@@ -110,7 +110,7 @@ fn captrace_alone_holds_its_grant_and_the_command_that_it_traces_nothing() {
 }
 
 #[test]
-fn a_shipped_tool_that_is_not_installed_is_said_to_be_missing_with_a_mend() {
+fn a_shipped_tool_that_is_not_installed_is_said_to_be_missing_with_a_hint() {
     for name in ["tracee", "bpfman", "captrace"] {
         let policy = Read::read(&shipped(name)).unwrap();
         if policy.tool.paths.iter().any(|path| path.exists()) {

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_systemd_ignores_is_told() {
+    fn a_name_that_systemd_ignores_is_reported() {
         let unit = of("CapabilityBoundingSet=BPF CAP_KILL");
         assert_eq!((unit.grant.to_string().as_str(), unit.notes.len()), ("cap_kill", 1));
     }

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_differ_are_told_together_and_their_sets_are_marked() {
+    fn threads_that_differ_are_reported_together_and_their_sets_are_marked() {
         let process = Process { first: one(10, 3), others: vec![one(11, 0), one(12, 3), one(13, 0)] };
         let shown = text(&[process], true, 80, false);
         for part in [

@@ -175,7 +175,7 @@ impl Facts {
     }
 }
 
-/// A machine on which everything is as it should be, for tests that change one thing.
+/// A machine on which nothing is wrong, for tests that change one thing.
 #[cfg(test)]
 pub fn sound() -> Facts {
     use Reading::{Absent, Is};

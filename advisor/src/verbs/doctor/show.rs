@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_has_a_mark_and_its_mend_is_below_it() {
+    fn a_problem_has_a_mark_and_its_hint_is_below_it() {
         let shown = text(&findings(&broken()), 80, false);
         let at = shown.find("✗ file ").unwrap();
         let lines: Vec<&str> = shown[at..].lines().take(2).collect();

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_told_what_it_changes() {
+    fn every_value_has_what_it_changes() {
         for (name, value, judgement, words) in [
             ("kernel.perf_event_paranoid", "4", Judgement::Note, "cap_sys_admin"),
             ("kernel.perf_event_paranoid", "2", Judgement::Ok, "takes cap_perfmon"),
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_voids_a_capability_is_a_problem_where_a_policy_in_force_hands_it_over() {
+    fn what_voids_a_capability_is_a_problem_where_an_enabled_policy_grants_it() {
         let mut facts = sound();
         assert_eq!(judged("kernel.yama.ptrace_scope", "3", &facts).judgement, Judgement::Note);
         let Reading::Is(policies) = &mut facts.launcher.policies else { unreachable!() };
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_that_a_shipped_policy_asks_for_is_told() {
+    fn every_setting_that_a_shipped_policy_asks_for_is_reported() {
         let policies = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies")).unwrap();
         let paths = policies.map(|entry| entry.unwrap().path());
         for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {

@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_told_what_only_root_can_try() {
+    fn a_user_reads_what_only_root_can_try() {
         judged(&[
             (as_user, "launching", State::Yes, "tcpdump"),
             (as_user, "learning as root", State::Unknown, "sudo capwrap doctor"),
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn why_nothing_is_launched_is_told_with_its_mend() {
+    fn why_nothing_is_launched_is_reported_with_its_hint() {
         judged(&[
             (|facts| facts.launcher.file = Reading::Absent, "launching", State::No, "install.sh"),
             (|facts| facts.launcher.policies = Reading::Is(Vec::new()), "launching", State::Off, "enable NAME"),
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn why_nothing_is_learned_is_told_with_its_mend() {
+    fn why_nothing_is_learned_is_reported_with_its_hint() {
         judged(&[
             (none_works, "learning as root", State::No, "no back end works"),
             (

@@ -36,7 +36,7 @@ pub struct Decided {
 pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
     let mut facts = policy_facts::of(&source.policy, machine, Untried::LeftOut)?;
     let rights = if machine.is_none() { Some(launcher_limits::rights()?) } else { None };
-    let is_in_force = source.path == enabled::path(&source.name);
+    let is_enabled = source.path == enabled::path(&source.name);
     facts.uid0 = who.is_root();
     // Root's is whole, where nobody says otherwise.
     let lacks = machine.map_or(CapabilitySet::EMPTY, |machine| machine.bounding_lacks);
@@ -44,12 +44,12 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
     let decision = decision::decide(&source.policy, &facts, &asked.arguments, &asked.request)
         .map_err(|error| hinted(format!("{}: {error}", source.name), error.hint()))?;
     let holds = |capability| match (&rights, machine) {
-        (Some(rights), _) => cause_here(capability, &facts, rights, is_in_force),
+        (Some(rights), _) => cause_here(capability, &facts, rights, is_enabled),
         (None, Some(machine)) => cause_there(capability, &facts, machine),
         (None, None) => None,
     };
     let shortfalls = shortfalls(source, &decision, &facts, holds);
-    let (context, refused) = context(source, asked, machine, who, &facts, is_in_force);
+    let (context, refused) = context(source, asked, machine, who, &facts, is_enabled);
     let explanation = Explanation {
         name: &source.name,
         file: &source.path,
@@ -63,7 +63,7 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
         context: &context,
     };
     let would_run = !refused && shortfalls.is_empty();
-    let about = About { machine, is_in_force, would_run };
+    let about = About { machine, is_enabled, would_run };
     Ok(Decided { text: explanation.render(), told: json::told(&explanation, &about), would_run })
 }
 
@@ -91,7 +91,7 @@ fn shortfalls(
 
 /// Why the launcher would not hold it here, in the order in which the launcher asks. A policy that
 /// is not in force is taken to be: enabling it gives the launcher's file what it needs.
-fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_in_force: bool) -> Option<Cause> {
+fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_enabled: bool) -> Option<Cause> {
     if !facts.knows(capability) {
         Some(Cause::UnknownToKernel)
     } else if !rights.bounding.contains(capability) {
@@ -101,7 +101,7 @@ fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_in_forc
     } else if rights.no_new_privs {
         Some(Cause::NoNewPrivs)
     } else {
-        (is_in_force && !rights.launcher.contains(capability)).then_some(Cause::NotOnFile)
+        (is_enabled && !rights.launcher.contains(capability)).then_some(Cause::NotOnFile)
     }
 }
 
@@ -125,12 +125,12 @@ fn context(
     machine: Option<&Machine>,
     who: &Asking,
     facts: &Facts,
-    is_in_force: bool,
+    is_enabled: bool,
 ) -> (Vec<(&'static str, String)>, bool) {
     let paths: Vec<String> = source.policy.tool.paths.iter().map(printable::text).collect();
     let mut lines = Vec::new();
     let mut refused = false;
-    if !is_in_force {
+    if !is_enabled {
         lines.push(("in force", "no; explained as if it were".to_owned()));
     }
     match machine {
@@ -148,7 +148,7 @@ fn context(
         }
         None => {
             let ground = who.authorised(&source.policy.allow, asked.reason.as_deref());
-            refused |= is_in_force && ground.is_err();
+            refused |= is_enabled && ground.is_err();
             lines.push((
                 "caller",
                 match ground {

@@ -17,7 +17,7 @@ pub struct About<'m> {
     /// `None` for this one.
     pub machine: Option<&'m Machine>,
     /// Whether the policy is in force on this one.
-    pub is_in_force: bool,
+    pub is_enabled: bool,
     /// Whether nothing is known that would keep it from running.
     pub would_run: bool,
 }
@@ -112,7 +112,7 @@ pub fn told(explanation: &Explanation<'_>, about: &About<'_>) -> Told {
             name: explanation.name.to_owned(),
             path: printable::text(explanation.file),
             summary: printable::text(&policy.summary),
-            enabled: about.is_in_force,
+            enabled: about.is_enabled,
         },
         machine: match about.machine {
             None => Some("this".to_owned()),

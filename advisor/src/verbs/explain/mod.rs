@@ -72,7 +72,7 @@ impl Explain {
         let mut asked = self.asked()?;
         let machines = self.machines()?;
         let is_here = machines.iter().all(Option::is_none);
-        if is_here && !self.json && is_in_force(&asked.tool) {
+        if is_here && !self.json && is_enabled(&asked.tool) {
             return by_launcher::explain(&asked, self.color.styled());
         }
         // The launcher looks at these by itself.
@@ -130,7 +130,7 @@ impl Explain {
 }
 
 /// Whether the launcher would look at it. Where that cannot be told, the launcher tells why.
-fn is_in_force(tool: &str) -> bool {
+fn is_enabled(tool: &str) -> bool {
     let is_name = !policy_lookup::is_path(tool) && capwrap_core::policy::is_name(tool);
     is_name && enabled::path(tool).try_exists().unwrap_or(true)
 }

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_that_gives_no_reason_or_allows_nothing_is_told() {
+    fn a_comment_that_gives_no_reason_or_allows_nothing_is_reported() {
         for comment in ["# lint: allow amounts-to-root", "# lint: allow amounts-to-rot: r", "# lint: allow no-why: r"] {
             assert!(linted(comment, "s").contains(&(Severity::Warning, "allow")), "{comment}");
         }

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_is_told_with_its_place_its_capabilities_and_its_ground() {
+    fn a_tool_is_reported_with_its_place_its_capabilities_and_its_ground() {
         let absent = Entry { installed: None, until: Some("2030-01-01T00:00:00Z".to_owned()), ..entry("dump") };
         assert_eq!(
             text(&[entry("tcpdump"), absent], Which::Own, "alice", 80, false),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_run_nothing_is_told_where_to_look() {
+    fn who_may_run_nothing_reads_where_to_look() {
         let said = text(&[], Which::Own, "alice", 40, false);
         assert!(said.starts_with("No enabled policy lets alice") && said.contains("list --all`"), "{said}");
         assert!(said.lines().all(|line| line.len() <= 40), "{said}");

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_just_before_the_clock_was_looked_at_lies_before_it() {
+    fn a_check_just_before_the_clock_was_read_lies_before_it() {
         let mut clock = Clock::new(TimeZone::UTC, 5 * SECOND, NOW);
         assert_eq!(local(&mut clock, 4_999_000_000), "05:07:05.999");
     }

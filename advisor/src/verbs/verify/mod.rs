@@ -51,7 +51,7 @@ pub struct Verify {
     /// Set right what is wrong with files, and show each change (root)
     #[arg(long)]
     fix: bool,
-    /// Show what is as it should be, too
+    /// Show what has no problem, too
     #[arg(long, short)]
     verbose: bool,
     /// Print one JSON object
@@ -141,14 +141,14 @@ impl Verify {
             } else if in_force.contains(word) {
                 subjects.push(policy::subject(word, &names, now));
             } else {
-                return Err(not_in_force(word, &in_force));
+                return Err(not_enabled(word, &in_force));
             }
         }
         Ok(subjects)
     }
 }
 
-fn not_in_force(word: &str, in_force: &[String]) -> anyhow::Error {
+fn not_enabled(word: &str, in_force: &[String]) -> anyhow::Error {
     let hint = if let Some(near) = nearest::name(word, in_force.iter().map(String::as_str)) {
         format!("capwrap verify {near}")
     } else if Path::new(word).exists() {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_nobody_knows_is_told_and_a_number_is_taken_as_it_is() {
+    fn whom_nobody_knows_is_reported_and_a_number_is_taken_as_it_is() {
         let lines = allowed(&policy("2030-01-01T00:00:00Z"), &Names::read());
         let shown: Vec<_> = lines.iter().map(|judged| judged.line.value.as_deref().unwrap()).collect();
         assert_eq!(shown, ["user no-such-user"]);

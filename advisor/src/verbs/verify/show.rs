@@ -18,7 +18,7 @@ pub struct Look {
     pub width: usize,
     /// Whether there may be colours.
     pub styled: bool,
-    /// Whether what is as it should be is shown, too.
+    /// Whether what has no problem is shown, too.
     pub verbose: bool,
     /// How many files a scan has read.
     pub files: Option<u64>,
@@ -58,17 +58,17 @@ pub fn json(subjects: &[Subject], outcome: Outcome, files_scanned: Option<u64>) 
     serde_json::to_string_pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
 }
 
-/// What people read: what is as it should be in one line each, the rest with all that is wrong.
+/// What people read: each subject without a problem in one line, the rest with all that is wrong.
 pub fn text(subjects: &[Subject], outcome: Outcome, look: &Look) -> String {
     let verbose = look.verbose;
     let mut page = Page::new(look.width, look.styled);
-    let is_told = |subject: &&Subject| {
+    let is_shown = |subject: &&Subject| {
         verbose
             || subject.kind == Kind::File
             || subject.lines.iter().any(|judged| judged.line.judgement != Judgement::Ok)
     };
-    let (told, right): (Vec<&Subject>, Vec<&Subject>) = subjects.iter().partition(is_told);
-    for subject in told {
+    let (shown, right): (Vec<&Subject>, Vec<&Subject>) = subjects.iter().partition(is_shown);
+    for subject in shown {
         page.heading(&subject.name);
         let lines = subject.lines.iter().filter(|judged| {
             verbose
@@ -79,7 +79,7 @@ pub fn text(subjects: &[Subject], outcome: Outcome, look: &Look) -> String {
         page.entries(&lines.map(|Judged { line, .. }| entry(line)).collect::<Vec<_>>());
     }
     if !right.is_empty() {
-        page.heading("as it should be");
+        page.heading("no problems found");
         let entries = right.iter().map(|subject| Entry {
             mark: (' ', Style::Plain),
             name: &subject.name,
@@ -91,12 +91,12 @@ pub fn text(subjects: &[Subject], outcome: Outcome, look: &Look) -> String {
     let of = |judgement| subjects.iter().map(|subject| subject.count(judgement)).sum::<usize>();
     let (problems, notes) = (of(Judgement::Problem), of(Judgement::Note));
     let said = match outcome {
-        Outcome::Clean => "all is as it should be",
-        Outcome::Found => "not all is as it should be",
+        Outcome::Clean => "everything matches the policies",
+        Outcome::Found => "not everything matches the policies",
         Outcome::NotAll => "not everything could be checked",
     };
     let scanned = look.files.map(|files| format!(" in {}", counted(files as usize, "file"))).unwrap_or_default();
-    let words = format!("{said}{scanned}; ✗ {}, ! {}", counted(problems, "problem"), counted(notes, "note"));
+    let words = format!("{said}{scanned}: ✗ {}, ! {}", counted(problems, "problem"), counted(notes, "note"));
     page.closing(&words, if outcome == Outcome::Clean { Style::Green } else { Style::Red });
     page.text
 }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_takes_one_line_and_what_is_wrong_its_mend() {
+    fn what_is_right_takes_one_line_and_what_is_wrong_its_hint() {
         assert_eq!(
             text(&subjects(), Outcome::Found, &Look { width: 80, styled: false, verbose: false, files: None }),
             "\
@@ -132,10 +132,10 @@ bad
 ✗ mode  4755: it is setuid
         hint: chmod u-s /usr/bin/bad
 
-as it should be
+no problems found
   good  /usr/bin/good
 
-not all is as it should be; ✗ 1 problem, ! 0 notes
+not everything matches the policies: ✗ 1 problem, ! 0 notes
 "
         );
     }

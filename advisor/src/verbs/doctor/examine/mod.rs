@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_lacks_or_forbids_is_told() {
+    fn what_the_kernel_lacks_or_forbids_is_reported() {
         judged(&[
             (
                 |facts| facts.kernel.version = KernelVersion::parse("4.2.8"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_process_may_not_is_told() {
+    fn what_this_process_may_not_is_reported() {
         judged(&[
             (
                 |facts| facts.rights.bounding = facts.rights.bounding.without(set("sys_resource")),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mounted_otherwise_is_told() {
+    fn what_is_mounted_otherwise_is_reported() {
         judged(&[
             (
                 |facts| facts.mounts.all = Reading::Unreadable("no such file".to_owned()),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_launcher_carries_what_the_policies_in_force_need_and_nothing_else() {
+    fn the_launcher_carries_what_the_enabled_policies_need_and_nothing_else() {
         judged(&[
             (
                 |facts| file(facts).permitted = Ok(set("bpf,perfmon")),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_launchers_files_is_told() {
+    fn what_is_wrong_with_the_launchers_files_is_reported() {
         judged(&[
             (|facts| facts.launcher.file = Reading::Absent, "launcher", "file", Judgement::Problem, "install.sh"),
             (
