@@ -367,7 +367,7 @@ mod tests {
     use crate::decision::{Request, decide};
 
     const POLICY: &str = r#"schema = 1
-summary = "a tool that looks at packets and takes quite a long sentence to say so"
+summary = "a tool that shows packets and takes quite a long sentence to say so"
 [tool]
 path = "/usr/bin/tool"
 [allow]
@@ -434,7 +434,7 @@ limits = { memlock = "unlimited" }
         assert_eq!(
             explained(&["-w", "-"], &Request::default(), &[]),
             "\
-tool: a tool that looks at packets and takes quite a long sentence to say so
+tool: a tool that shows packets and takes quite a long sentence to say so
   policy    /etc/capwrap/policies/tool.toml
   caller    alice, as group capwrap
   delivery  ambient, no_new_privs, starts no other program, memlock unlimited

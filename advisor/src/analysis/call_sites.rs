@@ -80,7 +80,7 @@ pub struct Site {
     /// Groups of functions: the call site holds one of each.
     pub functions: &'static [&'static [&'static str]],
     /// The function that asks itself; none named: any.
-    pub telling: &'static [&'static str],
+    pub asking_function: &'static [&'static str],
     /// The capabilities asked for; none named: any.
     pub capabilities: &'static [&'static str],
     /// The kernel's answer, where it matters.
@@ -104,7 +104,7 @@ pub struct Site {
 /// A row that fits every check: the others write down what they differ in.
 const ROW: Site = Site {
     functions: &[],
-    telling: &[],
+    asking_function: &[],
     capabilities: &[],
     verdict: None,
     credentials: None,
@@ -124,16 +124,16 @@ const NO_AUDIT: &[&str] = &["has_capability_noaudit", "has_ns_capability_noaudit
 /// listmount, the BPF verifier (cap_perfmon), setgroups to the same groups (refused without
 /// cap_setgid), epoll's EPOLLWAKEUP.
 ///
-/// Some are asked before what would do without is looked at: a limit, an owner, a list that is open
-/// to all. Passed, such a check does not tell whether it was needed. It is held speculative here,
-/// as most programs need it not, and named as possible; --minimize tells.
+/// Some are asked before what would do without is checked: a limit, an owner, a list that is open
+/// to all. Where such a check passes, it does not show whether the capability was needed. It counts as
+/// speculative here, because most programs do not need it, and is named as possible; --minimize finds out.
 pub const SITES: &[Site] = &[
     // mm/util.c, security/commoncap.c: who has it may use the last 3 % of memory too. Asked at
     // every mmap and 14 times by one clone.
     Site {
         functions: &[&["cap_vm_enough_memory", "security_vm_enough_memory_mm", "__vm_enough_memory"]],
         capabilities: &["cap_sys_admin"],
-        why: "memory overcommit: only the last reserve hangs on it",
+        why: "memory overcommit: only the last reserve depends on it",
         ..ROW
     },
     // security/commoncap.c, cap_inh_is_capped: asked before the sets are compared. It matters to
@@ -163,20 +163,20 @@ pub const SITES: &[Site] = &[
         why: "asked before the ids are compared, and none changed",
         ..ROW
     },
-    // Refused, the check does not tell a change that failed from a call that changed nothing, as
-    // every tool makes it that sheds setuid root. The lesser harm is not to hand over cap_setuid.
+    // A refused check is the same for a change that failed and for a call that changed nothing, as
+    // every tool makes it that sheds setuid root. The lesser harm is not to grant cap_setuid.
     Site {
         functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
         capabilities: &["cap_setuid"],
         verdict: Some(Verdict::Denied),
-        why: "asked before the ids are compared; refused, it tells nothing",
+        why: "asked before the ids are compared; a refusal shows nothing",
         ..ROW
     },
     Site {
         functions: &[&["__sys_setgid", "__x64_sys_setgid", "__sys_setresgid", "__x64_sys_setresgid"]],
         capabilities: &["cap_setgid"],
         verdict: Some(Verdict::Denied),
-        why: "asked before the ids are compared; refused, it tells nothing",
+        why: "asked before the ids are compared; a refusal shows nothing",
         ..ROW
     },
     // fs/open.c, access_override_creds: with the real ids, and for who is not root with no
@@ -195,11 +195,11 @@ pub const SITES: &[Site] = &[
         why: "access(2) asks as if without capabilities",
         ..ROW
     },
-    // fs/proc/array.c: ptrace_may_access without audit, for every process that ps looks at.
+    // fs/proc/array.c: ptrace_may_access without audit, for every process that ps checks.
     Site {
         functions: &[&["do_task_stat"]],
         capabilities: &["cap_sys_ptrace"],
-        why: "only the addresses in /proc/PID/stat hang on it",
+        why: "only the addresses in /proc/PID/stat depend on it",
         ..ROW
     },
     // net/sysctl_net.c, kernel/ucount.c, kernel/pid_namespace.c, ipc/ipc_sysctl.c: asked at every
@@ -215,21 +215,21 @@ pub const SITES: &[Site] = &[
     Site {
         functions: &[&["would_dump"]],
         capabilities: &["cap_dac_read_search", "cap_dac_override"],
-        why: "only whether the process may be dumped hangs on it",
+        why: "only whether the process may be dumped depends on it",
         ..ROW
     },
     // fs/pipe.c, alloc_pipe_info: over a soft limit a new pipe is smaller. F_SETPIPE_SZ asks elsewhere.
     Site {
         functions: &[&["alloc_pipe_info"]],
         capabilities: &["cap_sys_resource", "cap_sys_admin"],
-        why: "only how large a new pipe is hangs on it",
+        why: "only how large a new pipe is depends on it",
         ..ROW
     },
     // io_uring/io_uring.c: who has it is not charged for the rings' memory.
     Site {
         functions: &[&["io_uring_setup", "io_uring_create", "__do_sys_io_uring_setup", "__x64_sys_io_uring_setup"]],
         capabilities: &["cap_ipc_lock"],
-        why: "only whether the rings count against memlock hangs on it",
+        why: "only whether the rings count against memlock depends on it",
         ..ROW
     },
     // mm/mmap.c, mlock_future_ok (MAP_LOCKED, after mlockall); ipc/shm.c, SHM_LOCK
@@ -244,35 +244,35 @@ pub const SITES: &[Site] = &[
             "ksys_shmctl",
         ]],
         capabilities: &["cap_ipc_lock"],
-        why: "asked before the memlock limit is looked at",
+        why: "asked before the memlock limit is checked",
         ..ROW
     },
     // kernel/events/core.c, perf_check_permission: asked before the rights over the process are.
     // The same function asks for whole CPUs, of who shuts the kernel out of what is counted. Before
     // "perf/core: Take over CAP_SYS_PTRACE creds to CAP_PERFMON capability" it was not asked, but what
-    // all hangs on was asked in the same place (Linux 5.4).
+    // all depends on was asked in the same place (Linux 5.4).
     Site {
-        telling: &["__do_sys_perf_event_open", "__x64_sys_perf_event_open", "perf_check_permission"],
+        asking_function: &["__do_sys_perf_event_open", "__x64_sys_perf_event_open", "perf_check_permission"],
         capabilities: &["cap_perfmon", "cap_sys_admin"],
         since: (5, 9),
-        why: "asked before one's rights over the process are looked at",
+        why: "asked before one's rights over the process are checked",
         ..ROW
     },
-    // kernel/sched/core.c: asked of every user before it was looked at whether more is wanted (Linux 5.10);
+    // kernel/sched/core.c: asked of every user before it was checked whether more is wanted (Linux 5.10);
     // since "sched: only perform capability check on privileged operation" it is asked last (Linux 6.1).
     Site {
-        telling: &["__sched_setscheduler"],
+        asking_function: &["__sched_setscheduler"],
         capabilities: &["cap_sys_nice"],
         until: (6, 0),
-        why: "asked before it is looked at whether more is wanted",
+        why: "asked before it is checked whether more is wanted",
         ..ROW
     },
-    // net/ipv4/tcp.c: TCP_CONGESTION asks before the algorithm is looked at, and most are open to all.
+    // net/ipv4/tcp.c: TCP_CONGESTION asks before the algorithm is checked, and most are open to all.
     // On 5.10 the function is inlined in tcp_setsockopt.
     Site {
         functions: &[&["do_tcp_setsockopt", "tcp_setsockopt", "tcp_set_congestion_control"]],
         capabilities: &["cap_net_admin"],
-        why: "asked before the congestion control is looked at",
+        why: "asked before the congestion control is checked",
         ..ROW
     },
     // net/ipv4/inet_diag.c, udp_diag.c, raw_diag.c, net/packet/diag.c: what `ss` lists.
@@ -292,7 +292,7 @@ pub const SITES: &[Site] = &[
             "packet_diag_dump",
         ]],
         capabilities: &["cap_net_admin"],
-        why: "only the marks and filters in a list of sockets hang on it",
+        why: "only the marks and filters in a list of sockets depend on it",
         ..ROW
     },
     // net/core/dev_ioctl.c, dev_load: an interface that does not exist is asked for by name. What
@@ -303,11 +303,11 @@ pub const SITES: &[Site] = &[
         why: "no such interface: may its module be loaded?",
         ..ROW
     },
-    // net/vmw_vsock/af_vsock.c: a flag that VMCI alone looks at.
+    // net/vmw_vsock/af_vsock.c: a flag that VMCI alone checks.
     Site {
         functions: &[&["__vsock_create"]],
         capabilities: &["cap_net_admin"],
-        why: "marks a vsock as trusted, which few transports look at",
+        why: "marks a vsock as trusted, which few transports check",
         ..ROW
     },
     // fs/xattr.c, fs/ext4/xattr_trusted.c: reading one asks again, in xattr_permission.
@@ -323,28 +323,28 @@ pub const SITES: &[Site] = &[
             "ovl_listxattr",
         ]],
         capabilities: &["cap_sys_admin"],
-        why: "only whether trusted.* names are listed hangs on it",
+        why: "only whether trusted.* names are listed depends on it",
         ..ROW
     },
     // lib/vsprintf.c, %pK with kernel.kptr_restrict = 1; kallsyms asks elsewhere.
     Site {
         functions: &[&["restricted_pointer"]],
         capabilities: &["cap_syslog"],
-        why: "only kernel addresses in a text hang on it",
+        why: "only kernel addresses in a text depend on it",
         ..ROW
     },
     // security/selinux/hooks.c: the raw form of a context that the loaded policy does not know.
     Site {
         functions: &[&["selinux_inode_getsecurity"]],
         capabilities: &["cap_mac_admin"],
-        why: "only contexts unknown to the loaded policy hang on it",
+        why: "only contexts unknown to the loaded policy depend on it",
         ..ROW
     },
     // security/integrity/ima/ima_policy.c
     Site {
         functions: &[&["ima_match_rules", "ima_match_policy"]],
         capabilities: &["cap_setuid", "cap_setgid"],
-        why: "the integrity rules choose which ids to look at",
+        why: "the integrity rules choose which ids to check",
         ..ROW
     },
     // arch/x86/net/bpf_jit_comp.c (d4e89d212d40), arch/arm64/net/bpf_jit_comp.c
@@ -365,7 +365,7 @@ pub const SITES: &[Site] = &[
     Site {
         functions: &[&["__set_oom_adj", "oom_score_adj_write", "oom_adj_write"], NO_AUDIT],
         capabilities: &["cap_sys_resource"],
-        why: "only how low oom_score_adj may go later hangs on it",
+        why: "only how low oom_score_adj may go later depends on it",
         ..ROW
     },
     // fs/xfs: may the new owner's quota be exceeded?
@@ -375,14 +375,14 @@ pub const SITES: &[Site] = &[
             NO_AUDIT,
         ],
         capabilities: &["cap_fowner"],
-        why: "only whether a quota may be exceeded hangs on it",
+        why: "only whether a quota may be exceeded depends on it",
         ..ROW
     },
     // fs/xfs/xfs_fsmap.c
     Site {
         functions: &[&["xfs_getfsmap", "xfs_ioc_getfsmap"], NO_AUDIT],
         capabilities: &["cap_sys_admin"],
-        why: "only how much a map of the disk tells hangs on it",
+        why: "only how much a map of the disk shows depends on it",
         ..ROW
     },
     // security/keys/keyctl.c, until 6.6 (and its backports) asked before the owner is compared.
@@ -470,7 +470,7 @@ pub const EITHER_OR: &[EitherOr] = &[
 ];
 
 /// The function that asked: the first of the call site that is not [`MACHINERY`].
-pub fn telling(call_site: &[String]) -> Option<&str> {
+pub fn asking_function(call_site: &[String]) -> Option<&str> {
     beyond_machinery(call_site).first().map(|function| plain(function))
 }
 
@@ -485,7 +485,7 @@ fn plain(function: &str) -> &str {
     function.split('.').next().unwrap_or(function)
 }
 
-/// The row that speaks about a check, on this kernel; `given` tells what is true of the run.
+/// The row that speaks about a check, on this kernel; `given` says what is true of the run.
 pub fn site(observation: &Observation, kernel: KernelVersion, given: impl Fn(Given) -> bool) -> Option<&'static Site> {
     SITES.iter().find(|site| site.fits(observation, kernel) && given(site.given))
 }
@@ -502,8 +502,9 @@ impl Site {
             && self.since <= release
             && release < self.until
             && self.functions.iter().all(holds_one_of)
-            && (self.telling.is_empty()
-                || telling(&observation.call_site).is_some_and(|one| self.telling.contains(&plain(one))))
+            && (self.asking_function.is_empty()
+                || asking_function(&observation.call_site)
+                    .is_some_and(|one| self.asking_function.contains(&plain(one))))
     }
 }
 
@@ -537,7 +538,7 @@ mod tests {
     #[test]
     fn every_row_says_where_and_why_in_a_phrase_that_fits_a_table() {
         for site in SITES {
-            assert!(!site.functions.is_empty() || !site.telling.is_empty(), "{site:?}");
+            assert!(!site.functions.is_empty() || !site.asking_function.is_empty(), "{site:?}");
             assert!(site.functions.iter().all(|group| !group.is_empty()), "{site:?}");
             assert!((10..=64).contains(&site.why.len()), "{:?} has {} characters", site.why, site.why.len());
             assert!(site.since < site.until, "{site:?}");
@@ -562,7 +563,7 @@ mod tests {
             (&["capable"], None),
             (&[], None),
         ] {
-            assert_eq!(telling(&site(functions)), expected, "{functions:?}");
+            assert_eq!(asking_function(&site(functions)), expected, "{functions:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The options of a check where the back end does not carry them: from the call site, as far as it
-//! tells.
+//! shows them.
 
 use crate::analysis::observation::Options;
 

@@ -38,13 +38,13 @@ pub struct IdsChanged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// It was passed, or a broader one in its place, and what the command did hangs on it.
+    /// It was passed, or a broader one in its place, and what the command did depends on it.
     Needed,
-    /// It was refused, and what the command wanted hangs on it.
+    /// It was refused, and what the command wanted depends on it.
     Denied,
-    /// Nothing that the command is after hangs on it.
+    /// Nothing that the command is after depends on it.
     Speculative,
-    /// It is about a user namespace or credentials that nothing handed over reaches.
+    /// It is about a user namespace or credentials that no grant reaches.
     Foreign,
 }
 
@@ -67,7 +67,7 @@ impl Class {
 
 /// An observation and what it means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Classed {
+pub struct Classified {
     /// What was seen.
     pub observation: Observation,
     /// What it means.
@@ -82,14 +82,14 @@ pub struct Classed {
 
 /// Classes what was seen in one process after the other, and puts together what differs in the
 /// process alone: no check of one process has a bearing on those of another.
-pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFacts) -> Vec<Classed> {
-    let mut together: BTreeMap<Classed, (u64, u64)> = BTreeMap::new();
+pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFacts) -> Vec<Classified> {
+    let mut together: BTreeMap<Classified, (u64, u64)> = BTreeMap::new();
     for observations in processes {
-        let mut of_one: BTreeMap<Classed, u64> = BTreeMap::new();
+        let mut of_one: BTreeMap<Classified, u64> = BTreeMap::new();
         for one in class(&observations, run) {
             let times = one.observation.times;
             let observation = Observation { process: 0, times: 0, ..one.observation };
-            count(of_one.entry(Classed { observation, processes: 0, ..one }).or_default(), times);
+            count(of_one.entry(Classified { observation, processes: 0, ..one }).or_default(), times);
         }
         for (one, times) in of_one {
             let (all_times, all_processes) = together.entry(one).or_default();
@@ -97,7 +97,7 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
             *all_processes += 1;
         }
     }
-    let counted = |(one, (times, processes)): (Classed, (u64, u64))| Classed {
+    let counted = |(one, (times, processes)): (Classified, (u64, u64))| Classified {
         observation: Observation { times, ..one.observation },
         processes,
         ..one
@@ -106,23 +106,23 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
 }
 
 /// Classes every observation, in the order given.
-pub fn class(observations: &[Observation], run: &RunFacts) -> Vec<Classed> {
+pub fn class(observations: &[Observation], run: &RunFacts) -> Vec<Classified> {
     let pairs = Pairs::of(observations);
     observations.iter().map(|observation| classed(observation, run, &pairs)).collect()
 }
 
-fn classed(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Classed {
+fn classed(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Classified {
     let (class, why, instead) = foreign(observation)
         .or_else(|| known_site(observation, run, pairs))
         .or_else(|| not_from_the_grant(observation, run))
         .or_else(|| pairs.half(observation, run))
         .unwrap_or_else(|| plain(observation));
-    Classed { observation: observation.clone(), class, why, instead, processes: 1 }
+    Classified { observation: observation.clone(), class, why, instead, processes: 1 }
 }
 
 type Judgement = (Class, String, Option<Capability>);
 
-/// Whom nothing that is handed over reaches (user_namespaces(7)).
+/// What no grant reaches (user_namespaces(7)).
 fn foreign(observation: &Observation) -> Option<Judgement> {
     let overlay = || observation.call_site.iter().any(|function| function.starts_with("ovl_"));
     let why = match (observation.target, observation.credentials) {
@@ -157,7 +157,7 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
     })
 }
 
-/// Passed without having been handed over, or refused although it was.
+/// It passed without having been granted, or was refused although it was.
 fn not_from_the_grant(observation: &Observation, run: &RunFacts) -> Option<Judgement> {
     let held = run.held.contains(observation.capability);
     match observation.verdict {
@@ -166,7 +166,7 @@ fn not_from_the_grant(observation: &Observation, run: &RunFacts) -> Option<Judge
             Some((Class::Foreign, why.to_owned(), None))
         }
         Verdict::Denied if held => {
-            let why = "was handed over, and given up before it was asked for";
+            let why = "was passed to the tool, and given up before it was asked for";
             Some((Class::Speculative, why.to_owned(), None))
         }
         _ => None,
@@ -175,7 +175,7 @@ fn not_from_the_grant(observation: &Observation, run: &RunFacts) -> Option<Judge
 
 fn plain(observation: &Observation) -> Judgement {
     let class = if observation.verdict == Verdict::Granted { Class::Needed } else { Class::Denied };
-    let why = match call_sites::telling(&observation.call_site) {
+    let why = match call_sites::asking_function(&observation.call_site) {
         Some(function) => format!("asked by {function}"),
         None => "the kernel does not name who asked".to_owned(),
     };
@@ -210,7 +210,7 @@ impl<'o> Pairs<'o> {
     fn half(&self, observation: &Observation, run: &RunFacts) -> Option<Judgement> {
         let name = observation.capability.name();
         EITHER_OR.iter().find_map(|pair| {
-            // What was handed over and refused all the same, the tool gave up: it goes on with the other.
+            // What was passed to the tool and refused all the same, the tool gave up: it goes on with the other.
             if Capability::parse(pair.narrow).is_ok_and(|narrow| run.held.contains(narrow)) {
                 return None;
             }

@@ -30,7 +30,7 @@ pub struct Proof {
 /// What to start from.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// All that can be handed over.
+    /// All capabilities that can be granted here.
     pub everything: CapabilitySet,
     /// What the full run is held to need.
     pub needed: CapabilitySet,

@@ -2,7 +2,7 @@
 //! can be said.
 
 use crate::analysis::call_sites;
-use crate::analysis::classify::{Class, Classed};
+use crate::analysis::classify::{Class, Classified};
 use crate::analysis::observation::count;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +105,7 @@ impl std::error::Error for Refusal {}
 ///
 /// # Errors
 /// Counts that are not whole, and a run in which nothing was seen.
-pub fn decide(checks: &[Classed], granted: CapabilitySet, lost: &BTreeMap<String, u64>) -> Result<Needs, Refusal> {
+pub fn decide(checks: &[Classified], granted: CapabilitySet, lost: &BTreeMap<String, u64>) -> Result<Needs, Refusal> {
     let lost: Vec<(String, u64)> =
         lost.iter().filter(|(_, times)| **times > 0).map(|(name, times)| (name.clone(), *times)).collect();
     if !lost.is_empty() {
@@ -142,8 +142,8 @@ pub fn needed(checks: impl Iterator<Item = (Class, Capability, Option<Capability
     )
 }
 
-fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need {
-    let asked_for = |check: &&Classed| {
+fn need(capability: Capability, set: CapabilitySet, checks: &[Classified]) -> Need {
+    let asked_for = |check: &&Classified| {
         let observation = &check.observation;
         check.class.counts()
             && match check.instead {
@@ -151,11 +151,11 @@ fn need(capability: Capability, set: CapabilitySet, checks: &[Classed]) -> Need 
                 _ => observation.capability == capability,
             }
     };
-    let about: Vec<&Classed> = checks.iter().filter(asked_for).collect();
+    let about: Vec<&Classified> = checks.iter().filter(asked_for).collect();
     let outright = about.iter().any(|check| check.observation.capability == capability);
     let mut places: BTreeMap<_, u64> = BTreeMap::new();
-    for Classed { observation, .. } in &about {
-        let function = call_sites::telling(&observation.call_site).map(str::to_owned);
+    for Classified { observation, .. } in &about {
+        let function = call_sites::asking_function(&observation.call_site).map(str::to_owned);
         let place = (observation.executable.clone(), observation.system_call.clone(), function);
         count(places.entry(place).or_default(), observation.times);
     }

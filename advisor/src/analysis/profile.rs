@@ -8,7 +8,7 @@
 //! is one again, in whatever order and however often they are joined. `needed` is for readers: it
 //! follows from the runs, and is worked out anew, whatever a file says, when one is read.
 
-use crate::analysis::classify::{Class, Classed, IdsChanged};
+use crate::analysis::classify::{Class, Classified, IdsChanged};
 use crate::analysis::needs;
 use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Target, Verdict};
@@ -280,9 +280,9 @@ fn is_utc(text: &str) -> bool {
 }
 
 /// The checks of a run, those that differ in the process alone put together.
-pub fn checks(classed: &[Classed]) -> Vec<Check> {
+pub fn checks(classed: &[Classified]) -> Vec<Check> {
     let mut together: BTreeMap<Check, (u64, u64)> = BTreeMap::new();
-    for Classed { observation, class, why, instead, processes } in classed {
+    for Classified { observation, class, why, instead, processes } in classed {
         let check = Check {
             capability: observation.capability,
             class: *class,

@@ -18,7 +18,7 @@ const PLACES: usize = 2;
 #[derive(Debug)]
 pub struct Proposal<'p> {
     /// The policy that there is.
-    pub policy: Option<InForce<'p>>,
+    pub policy: Option<Enabled<'p>>,
     /// The tool, for a policy that there is not.
     pub tool: Tool<'p>,
     /// What was learned.
@@ -31,10 +31,10 @@ pub struct Proposal<'p> {
 
 /// A policy and what it comes to for the run that was observed.
 #[derive(Clone, Copy, Debug)]
-pub struct InForce<'p> {
+pub struct Enabled<'p> {
     /// Its text.
     pub text: &'p str,
-    /// What it hands over.
+    /// What it grants.
     pub granted: CapabilitySet,
     /// Which of its grants hold, by their places in the file, from 0.
     pub holding: &'p [usize],
@@ -64,7 +64,7 @@ pub fn propose(proposal: &Proposal) -> Result<String> {
     Ok(text)
 }
 
-fn changed(policy: &InForce, proposal: &Proposal) -> Result<String> {
+fn changed(policy: &Enabled, proposal: &Proposal) -> Result<String> {
     let read = Policy::read(policy.text).context("the policy as it is is none")?;
     let mut document: DocumentMut = policy.text.parse().context("not TOML")?;
     // What a grant without conditions has is granted, whatever was decided for the run.
@@ -116,7 +116,7 @@ fn take_away(document: &mut DocumentMut, holding: &[usize], proven: CapabilitySe
     }
 }
 
-/// Takes capabilities out of one grant, and tells whether that leaves none.
+/// Takes capabilities out of one grant, and returns whether that leaves none.
 fn empties(grant: &mut dyn TableLike, proven: CapabilitySet) -> bool {
     let is_proven = |value: &Value| {
         value
@@ -189,7 +189,7 @@ fn whole(proposal: &Proposal) -> String {
     text += "\n[allow]\ngroups = [\"capwrap\"]\n";
     for need in &proposal.needs.needed {
         let Need { capability, .. } = need;
-        // Whoever reads it before it is put in force is to see what that means.
+        // Whoever reads it before it is enabled is to see what that means.
         text += &format!("\n# {capability} opens: {}\n", capability_risk::of(*capability).opens);
         text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
@@ -305,7 +305,7 @@ caps = ["cap_kill"]
         let holding: Vec<usize> =
             places.filter(|(_, grant)| grant.outcome == Outcome::Holds).map(|(place, _)| place).collect();
         propose(&Proposal {
-            policy: Some(InForce { text, granted: decision.passed, holding: &holding }),
+            policy: Some(Enabled { text, granted: decision.passed, holding: &holding }),
             tool: TOOL,
             needs,
             proven: set(proven),

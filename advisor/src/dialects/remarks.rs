@@ -338,9 +338,9 @@ mod tests {
     #[test]
     fn what_rests_on_a_probe_that_was_not_tried_is_reported() {
         let grant = "[[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n";
-        let told = |answer| remarks(grant, answer).mind.iter().any(|text| text.starts_with("cap_sys_admin is in it"));
-        assert!(told(&Answer::NOT_TRIED));
-        assert!(!told(&Answer::found(true, "not tried")));
+        let minds = |answer| remarks(grant, answer).mind.iter().any(|text| text.starts_with("cap_sys_admin is in it"));
+        assert!(minds(&Answer::NOT_TRIED));
+        assert!(!minds(&Answer::found(true, "not tried")));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Known {
     /// The launcher knows it by this number.
     Local(u32),
     /// A directory server knows it by this number, and the launcher does not.
-    Elsewhere(u32),
+    DirectoryServer(u32),
     /// Nobody knows it.
     Unknown,
 }
@@ -67,7 +67,7 @@ impl Names {
         };
         match (local, elsewhere) {
             (Some(id), _) => Known::Local(id),
-            (None, Some(id)) => Known::Elsewhere(id),
+            (None, Some(id)) => Known::DirectoryServer(id),
             (None, None) => Known::Unknown,
         }
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use capwrap_core::decision::accounts;
-use capwrap_core::decision::authorise::{Caller, Denial, Ground, LocalAccounts, authorise};
+use capwrap_core::decision::authorise::{AllowedBy, Caller, Denial, LocalAccounts, authorise};
 use capwrap_core::policy::Allow;
 use nix::unistd::{getgid, getgroups, getuid};
 
@@ -48,7 +48,7 @@ impl Asking {
     }
 
     /// Whether this policy allows them, now.
-    pub fn authorised(&self, allow: &Allow, reason: Option<&str>) -> Result<Ground, Denial> {
+    pub fn authorised(&self, allow: &Allow, reason: Option<&str>) -> Result<AllowedBy, Denial> {
         authorise(allow, &self.caller, &self.local, self.now, reason)
     }
 }

@@ -156,7 +156,7 @@ fn of_doctor(facts: &[Value]) -> Result<Machine> {
     let value = |section: &'static str, name: &str| {
         in_section(section).find(|fact| text(fact, "name") == name).map(|fact| text(fact, "value"))
     };
-    let kernel = version(&value("kernel", "release").context("the doctor told no release of a kernel")?)?;
+    let kernel = version(&value("kernel", "release").context("the doctor's output has no release of a kernel")?)?;
     let last = value("kernel", "capabilities").and_then(|range| range.strip_prefix("0 to ")?.parse::<u8>().ok());
     let set = |list: &str| CapabilitySet::parse(list).map_err(|error| anyhow!("{error}"));
     let lacks = value("rights", "bounding set").unwrap_or_default();
@@ -231,7 +231,7 @@ mod tests {
             ("nonsense", "neither JSON nor TOML: line 1"),
             ("{\"kernel\": ", "no JSON"),
             ("[1]\n", "\"1\" means nothing"),
-            ("{\"facts\": []}", "told no release"),
+            ("{\"facts\": []}", "has no release"),
             ("kernel = 5\n", "`kernel` is a text"),
             ("kernel = \"six\"\n", "no release of a kernel"),
             ("kernal = \"5.4\"\n", "\"kernal\" means nothing, kernel does"),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// A machine that is not this one, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// The file that tells of it.
+    /// The file that describes it.
     pub file: Option<PathBuf>,
     /// Its kernel.
     pub kernel: KernelVersion,

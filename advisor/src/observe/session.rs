@@ -30,7 +30,7 @@ pub struct Subject<'s> {
 }
 
 /// What a run showed.
-pub struct Seen {
+pub struct RunData {
     pub counted: Counted,
     pub losses: Losses,
     pub tally: Tally,
@@ -53,7 +53,7 @@ impl From<Ending> for Exit {
 }
 
 /// Runs the command once, to its end and that of everything it leaves behind.
-pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
+pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     // Counts need no ring: the smallest there is.
     let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
     let plan = Plan {
@@ -70,7 +70,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<Seen> {
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();
     let (ending, stdout) = stopped.run(subject.limits)?;
-    Ok(Seen {
+    Ok(RunData {
         counted: probe.counted()?,
         losses: probe.losses()?,
         tally: probe.tally()?,

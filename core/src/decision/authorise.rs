@@ -45,7 +45,7 @@ impl LocalAccounts {
 
 /// What makes a caller authorised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ground {
+pub enum AllowedBy {
     /// The caller is root.
     Root,
     /// `allow.users` names the caller.
@@ -54,7 +54,7 @@ pub enum Ground {
     Group(Identity),
 }
 
-impl fmt::Display for Ground {
+impl fmt::Display for AllowedBy {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => out.write_str("root"),
@@ -127,7 +127,7 @@ pub fn authorise(
     local: &LocalAccounts,
     now: i64,
     reason: Option<&str>,
-) -> Result<Ground, Denial> {
+) -> Result<AllowedBy, Denial> {
     let ground = ground(allow, caller, local)?;
     if allow.until.is_some_and(|until| now >= until) {
         return Err(Denial::Expired);
@@ -138,16 +138,16 @@ pub fn authorise(
     Ok(ground)
 }
 
-fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts) -> Result<Ground, Denial> {
+fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts) -> Result<AllowedBy, Denial> {
     if caller.uid == 0 {
-        return Ok(Ground::Root);
+        return Ok(AllowedBy::Root);
     }
     if let Some(user) = allow.users.iter().find(|user| local.uid(user) == Some(caller.uid)) {
-        return Ok(Ground::User(user.clone()));
+        return Ok(AllowedBy::User(user.clone()));
     }
     let is_member = |gid: u32| gid == caller.gid || caller.groups.contains(&gid);
     if let Some(group) = allow.groups.iter().find(|group| local.gid(group).is_some_and(is_member)) {
-        return Ok(Ground::Group(group.clone()));
+        return Ok(AllowedBy::Group(group.clone()));
     }
     let name = accounts::account(&local.passwd, caller.uid).map(|account| account.name);
     let joined_since = allow.groups.iter().find(|group| {
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    fn asks(allow: &Allow, caller: &Caller) -> Result<Ground, Denial> {
+    fn asks(allow: &Allow, caller: &Caller) -> Result<AllowedBy, Denial> {
         authorise(allow, caller, &local(), 1000, None)
     }
 
@@ -200,7 +200,7 @@ mod tests {
         assert!(asks(&allow(&[], &["capwrap"]), &caller(1001, &[998])).is_ok());
         assert!(asks(&allow(&[], &["capwrap"]), &caller(1001, &[997])).is_err());
         assert!(asks(&allow(&["alice"], &[]), &caller(1001, &[])).is_err());
-        assert_eq!(asks(&allow(&[], &["other"]), &caller(0, &[])), Ok(Ground::Root));
+        assert_eq!(asks(&allow(&[], &["other"]), &caller(0, &[])), Ok(AllowedBy::Root));
     }
 
     #[test]

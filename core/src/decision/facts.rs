@@ -21,7 +21,7 @@ pub struct Facts {
     pub uid0: bool,
     /// Whether uid 0 already gains nothing at exec: the securebit noroot is set and locked.
     pub root_is_confined: bool,
-    /// The bounding set of the process. Looked up for uid 0 alone, who would gain it at exec.
+    /// The bounding set of the process. Read for uid 0 alone, who would gain it at exec.
     pub bounding: CapabilitySet,
     /// The hard limits of the resources that the policy presets, in the order of the policy.
     pub hard_limits: Vec<(Resource, Limit)>,
@@ -83,7 +83,7 @@ impl Facts {
         self.probes.get(&probe)
     }
 
-    /// The hard limit in force on a resource that the policy presets.
+    /// The current hard limit of a resource that the policy presets.
     pub fn hard_limit(&self, resource: Resource) -> Option<Limit> {
         self.hard_limits.iter().find(|(named, _)| *named == resource).map(|(_, limit)| *limit)
     }

@@ -38,7 +38,7 @@ pub struct Request {
 pub struct Decision<'p> {
     /// What the tool gets. Never more than grants and `--add` name, less what `--drop` names.
     pub passed: CapabilitySet,
-    /// What the launcher uses itself and hands to nobody.
+    /// What the launcher uses itself and passes to nobody.
     pub borrowed: Vec<Borrowed>,
     /// What keeps uid 0 from gaining more at exec.
     pub root: RootConfinement,

@@ -4,7 +4,7 @@ use crate::Capability;
 use std::fmt;
 
 /// A question that only trying answers, because distributions backport what a release number
-/// does not tell.
+/// does not show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Probe {
     /// Whether perf uprobes open for CAP_SYS_ADMIN alone, as they do since the fix of
@@ -21,7 +21,7 @@ impl Probe {
         (name == Self::NAMES[0]).then_some(Self::PerfUprobeNeedsSysAdmin)
     }
 
-    /// The capability that the launcher must make effective to ask: never handed over for that.
+    /// The capability that the launcher must make effective to ask: it is not passed to the tool for that.
     pub const fn borrows(self) -> Capability {
         match self {
             Self::PerfUprobeNeedsSysAdmin => Capability::PERFMON,

@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// Whether the process is in a user namespace of somebody's making; `None` where `/proc` does not
-/// tell. Capabilities count only inside it, and its maker may have brought its own `/etc`.
+/// show it. Capabilities count only inside it, and its maker may have brought its own `/etc`.
 pub fn in_own_user_namespace() -> Option<bool> {
     std::fs::metadata("/proc/self/ns/user").ok().map(|namespace| namespace.ino() != INITIAL_USER_NAMESPACE)
 }

@@ -5,7 +5,7 @@ use super::policy_file::PolicyFile;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::files;
 use capwrap_core::decision::accounts;
-use capwrap_core::decision::authorise::{Caller, Ground, LocalAccounts, authorise};
+use capwrap_core::decision::authorise::{AllowedBy, Caller, LocalAccounts, authorise};
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -57,7 +57,7 @@ pub fn identify() -> Result<Identified, Refusal> {
 }
 
 /// Whether the policy allows the caller now.
-pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Result<Ground, Refusal> {
+pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Result<AllowedBy, Refusal> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Refusal::new("the clock is before 1970"))?;
     let now = i64::try_from(now.as_secs()).map_err(|_| Refusal::new("the clock is beyond all dates"))?;
     authorise(&file.policy.allow, &who.caller, &who.local, now, launch.reason.as_deref()).map_err(|denial| {
@@ -69,7 +69,7 @@ pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Resul
 
 fn local_file(path: &str) -> Result<String, Refusal> {
     files::read_if_there(Path::new(path)).or_refuse(|| format!("read {path}"))?.ok_or_else(|| {
-        Refusal::new(format!("{path} is missing, so capwrap cannot tell who the caller is"))
+        Refusal::new(format!("{path} is missing, so capwrap cannot find out who the caller is"))
             .with_hint(format!("in an image made from scratch, make an empty one: touch {path}"))
     })
 }

@@ -290,7 +290,7 @@ fn form(text: &str, name: &str) -> Form {
     } else if any(&|line| ["apiVersion:", "services:", "kind:", "items:"].iter().any(|key| line.starts_with(key))) {
         Form::Yaml
     } else if first.starts_with('{') {
-        // What is wrong with it is told by the parser.
+        // The parser reports what is wrong with it.
         Form::Json
     } else {
         Form::Other

@@ -87,8 +87,8 @@ pub struct Mounts {
 pub struct Launcher {
     pub path: PathBuf,
     pub file: Reading<LauncherFile>,
-    /// The policies in force, in the order of their names.
-    pub policies: Reading<Vec<InForce>>,
+    /// The enabled policies, in the order of their names.
+    pub policies: Reading<Vec<Enabled>>,
     /// Whether /etc/passwd is there.
     pub accounts: Reading<()>,
     /// The log that listens.
@@ -108,9 +108,9 @@ pub struct LauncherFile {
     pub root_id: Option<u32>,
 }
 
-/// A policy in force.
+/// An enabled policy.
 #[derive(Clone, Debug)]
-pub struct InForce {
+pub struct Enabled {
     pub name: String,
     /// What it says, or why it counts for nothing.
     pub read: Result<Policy, String>,
@@ -163,13 +163,13 @@ impl Facts {
         self.sysctls.get(name)?.is()?.parse().ok()
     }
 
-    /// The policies in force that can be read.
+    /// The enabled policies that can be read.
     pub fn policies(&self) -> impl Iterator<Item = (&str, &Policy)> {
         let all = self.launcher.policies.is().map(Vec::as_slice).unwrap_or_default();
         all.iter().filter_map(|policy| Some((policy.name.as_str(), policy.read.as_ref().ok()?)))
     }
 
-    /// What all policies in force need of the launcher's file.
+    /// What all enabled policies need of the launcher's file.
     pub fn needed(&self) -> CapabilitySet {
         self.policies().fold(CapabilitySet::EMPTY, |set, (_, policy)| set.union(policy.needs))
     }
@@ -181,7 +181,7 @@ pub fn sound() -> Facts {
     use Reading::{Absent, Is};
     let all = CapabilitySet::from_mask((1 << 41) - 1);
     let learner = CapabilitySet::parse("bpf,perfmon").unwrap();
-    let policy = |name: &str, needs, path: &str| InForce {
+    let policy = |name: &str, needs, path: &str| Enabled {
         name: name.to_owned(),
         read: Ok(Policy {
             needs,

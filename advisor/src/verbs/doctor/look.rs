@@ -10,7 +10,7 @@ use crate::observe::probe;
 use crate::output::error::reason;
 use crate::store::{enabled, file_caps};
 use crate::verbs::doctor::facts::{
-    Facts, InForce, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Rights, Tried,
+    Enabled, Facts, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Rights, Tried,
 };
 use crate::verbs::doctor::sysctls;
 use capwrap_core::CapabilitySet;
@@ -32,7 +32,7 @@ use std::path::Path;
 /// What the probe asks of a kernel that is to name its own functions, as the kernel's BTF spells it.
 const NAMING_HELPERS: [&str; 3] = ["BPF_FUNC_snprintf", "BPF_FUNC_task_pt_regs", "BPF_FUNC_get_current_task_btf"];
 
-/// Looks at everything.
+/// Checks everything.
 pub fn look() -> Facts {
     let kernel = kernel();
     let rights = rights();
@@ -180,9 +180,9 @@ fn launcher_as_it_is(path: &Path, about: &std::fs::Metadata) -> LauncherFile {
     }
 }
 
-fn policy(name: String, rights: &Rights) -> InForce {
+fn policy(name: String, rights: &Rights) -> Enabled {
     let read = enabled::read(&enabled::path(&name)).map_err(|error| format!("{error:#}"));
-    InForce { read: read.map(|policy| weigh(&name, &policy, rights)), name }
+    Enabled { read: read.map(|policy| weigh(&name, &policy, rights)), name }
 }
 
 fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {

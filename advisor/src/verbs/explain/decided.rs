@@ -9,7 +9,7 @@ use crate::store::enabled;
 use crate::store::policy_lookup::Source;
 use crate::verbs::explain::asked::Asked;
 use crate::verbs::explain::json;
-use crate::verbs::explain::json::{About, Told};
+use crate::verbs::explain::json::{About, Shown};
 use crate::verbs::explain::launcher_limits;
 use crate::verbs::explain::launcher_limits::Rights;
 use anyhow::Result;
@@ -27,7 +27,7 @@ pub struct Decided {
     /// For people.
     pub text: String,
     /// For programs.
-    pub told: Told,
+    pub shown: Shown,
     /// Whether nothing is known that would keep it from running.
     pub would_run: bool,
 }
@@ -64,14 +64,14 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
     };
     let would_run = !refused && shortfalls.is_empty();
     let about = About { machine, is_enabled, would_run };
-    Ok(Decided { text: explanation.render(), told: json::told(&explanation, &about), would_run })
+    Ok(Decided { text: explanation.render(), shown: json::shown(&explanation, &about), would_run })
 }
 
 fn known(facts: &Facts) -> CapabilitySet {
     Capability::all().filter(|capability| facts.knows(*capability)).collect()
 }
 
-/// What the decision needs and `cause` says is not held, by cause; what is handed over first.
+/// What the decision needs and `cause` says is not held, by cause; the tool's capabilities come first.
 fn shortfalls(
     source: &Source,
     decision: &Decision<'_>,
@@ -90,7 +90,7 @@ fn shortfalls(
 }
 
 /// Why the launcher would not hold it here, in the order in which the launcher asks. A policy that
-/// is not in force is taken to be: enabling it gives the launcher's file what it needs.
+/// is not enabled is taken to be: enabling it gives the launcher's file what it needs.
 fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_enabled: bool) -> Option<Cause> {
     if !facts.knows(capability) {
         Some(Cause::UnknownToKernel)
@@ -131,7 +131,7 @@ fn context(
     let mut lines = Vec::new();
     let mut refused = false;
     if !is_enabled {
-        lines.push(("in force", "no; explained as if it were".to_owned()));
+        lines.push(("enabled", "no; explained as if it were".to_owned()));
     }
     match machine {
         Some(machine) => {

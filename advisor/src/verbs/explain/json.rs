@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 /// The version of the JSON object. It changes when something in it changes its meaning or goes.
 const SCHEMA: u32 = 2;
 
-/// What an explanation itself does not tell.
+/// What is not in an explanation itself.
 pub struct About<'m> {
     /// `None` for this one.
     pub machine: Option<&'m Machine>,
-    /// Whether the policy is in force on this one.
+    /// Whether the policy is enabled on this one.
     pub is_enabled: bool,
     /// Whether nothing is known that would keep it from running.
     pub would_run: bool,
@@ -26,20 +26,20 @@ pub struct About<'m> {
 struct Object<'o> {
     schema: u32,
     #[serde(flatten)]
-    machine: &'o Told,
+    machine: &'o Shown,
 }
 
 #[derive(Serialize)]
 struct Objects<'o> {
     schema: u32,
-    machines: &'o [Told],
+    machines: &'o [Shown],
 }
 
-/// What is told of one machine.
+/// What is shown of one machine.
 #[derive(Serialize)]
-pub struct Told {
+pub struct Shown {
     policy: Policy,
-    /// `this`, the file that told of it, or nothing where a release alone was given.
+    /// `this`, the file that shown of it, or nothing where a release alone was given.
     machine: Option<String>,
     kernel: String,
     last_capability: Option<&'static str>,
@@ -94,20 +94,20 @@ struct Missing {
 }
 
 /// One object, without a newline behind it: a machine's own, or those of several in a list.
-pub fn text(machines: &[Told]) -> Result<String> {
+pub fn text(machines: &[Shown]) -> Result<String> {
     Ok(match machines {
         [machine] => serde_json::to_string_pretty(&Object { schema: SCHEMA, machine })?,
         machines => serde_json::to_string_pretty(&Objects { schema: SCHEMA, machines })?,
     })
 }
 
-/// What an explanation tells of a machine.
-pub fn told(explanation: &Explanation<'_>, about: &About<'_>) -> Told {
+/// What an explanation shows of a machine.
+pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
     let Explanation { policy, facts, decision, .. } = explanation;
     let list = |reasons: Vec<Reason>| reasons.into_iter().map(because).collect();
     let borrowed = decision.borrowed.iter();
     let missing = explanation.shortfalls.iter();
-    Told {
+    Shown {
         policy: Policy {
             name: explanation.name.to_owned(),
             path: printable::text(explanation.file),

@@ -1,7 +1,7 @@
-//! `capwrap explain`: what a launch would hand over, and why.
+//! `capwrap explain`: what a launch would grant, and why.
 //!
 //! For this machine the launcher itself answers, so that there is one decision. What it cannot
-//! answer (another machine, a policy that is not in force, JSON) is decided here, by the same
+//! answer (another machine, a policy that is not enabled, JSON) is decided here, by the same
 //! library and in the same words.
 
 mod asked;
@@ -75,25 +75,25 @@ impl Explain {
         if is_here && !self.json && is_enabled(&asked.tool) {
             return by_launcher::explain(&asked, self.color.styled());
         }
-        // The launcher looks at these by itself.
+        // The launcher reads these by itself.
         asked.request.drop = asked.request.drop.union(of_variable("CAPWRAP_DROP")?);
         asked.request.add = asked.request.add.union(of_variable("CAPWRAP_ADD")?);
         let source = policy_lookup::load(&asked.tool)?;
         let who = Asking::now()?;
         let mut would_run = true;
-        let mut told = Vec::new();
+        let mut shown = Vec::new();
         for (at, machine) in machines.iter().enumerate() {
             let decided = decide(&source, &asked, machine.as_ref(), &who)?;
             would_run &= decided.would_run;
             if self.json {
-                told.push(decided.told);
+                shown.push(decided.shown);
             } else {
                 let blank = if at > 0 { "\n" } else { "" };
                 say!("{blank}{}", paint::paint(&decided.text, self.color.styled()).trim_end());
             }
         }
         if self.json {
-            say!("{}", json::text(&told)?);
+            say!("{}", json::text(&shown)?);
         }
         Ok(if would_run { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
     }
@@ -129,7 +129,7 @@ impl Explain {
     }
 }
 
-/// Whether the launcher would look at it. Where that cannot be told, the launcher tells why.
+/// Whether the launcher would read its policy. Where that is not known, the launcher says why.
 fn is_enabled(tool: &str) -> bool {
     let is_name = !policy_lookup::is_path(tool) && capwrap_core::policy::is_name(tool);
     is_name && enabled::path(tool).try_exists().unwrap_or(true)

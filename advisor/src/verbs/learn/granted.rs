@@ -11,7 +11,7 @@ use std::ffi::OsString;
 /// What the policy comes to for this run.
 #[derive(Clone, Debug, Default)]
 pub struct Granted {
-    /// What it hands over.
+    /// What it grants.
     pub set: CapabilitySet,
     /// Which of its grants hold, by their places in the file, from 0.
     pub holding: Vec<usize>,

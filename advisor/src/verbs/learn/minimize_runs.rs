@@ -3,7 +3,7 @@
 use crate::analysis::minimize;
 use crate::analysis::minimize::{Proof, Start, Trial};
 use crate::observe::command::{Ending, Limits, Output};
-use crate::observe::session::{Seen, Subject, observe};
+use crate::observe::session::{RunData, Subject, observe};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -24,9 +24,12 @@ pub struct Proving<'p> {
 }
 
 impl Proving<'_> {
-    /// Runs the command with everything, and then with less and less. `meaning` tells from a run what
+    /// Runs the command with everything, and then with less and less. `meaning` finds out from a run what
     /// it needed and all that it asked for. Gives the full run and the proof.
-    pub fn prove(&self, meaning: impl Fn(&Seen) -> Result<(CapabilitySet, CapabilitySet)>) -> Result<(Seen, Proof)> {
+    pub fn prove(
+        &self,
+        meaning: impl Fn(&RunData) -> Result<(CapabilitySet, CapabilitySet)>,
+    ) -> Result<(RunData, Proof)> {
         let full = observe(self.subject, Output::Kept)?;
         let (needed, asked) = meaning(&full)?;
         let start = Start { everything: self.subject.hold, needed, asked, repeat: self.repeat };
@@ -47,7 +50,7 @@ impl Proving<'_> {
         Ok((full, proof))
     }
 
-    fn works(&self, seen: &Seen, full: &Seen) -> Result<bool> {
+    fn works(&self, seen: &RunData, full: &RunData) -> Result<bool> {
         let Some(check) = self.check else { return Ok(seen.ending == full.ending && seen.stdout == full.stdout) };
         let status = match seen.ending {
             Ending::Exited(status) => status,

@@ -13,7 +13,7 @@ mod run_plan;
 mod setuid_programs;
 pub mod tool;
 
-use crate::analysis::classify::{Classed, IdsChanged, RunFacts};
+use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
@@ -23,7 +23,7 @@ use crate::observe::access::Access;
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::probe::BackEnd;
-use crate::observe::session::{Seen, Subject, observe};
+use crate::observe::session::{RunData, Subject, observe};
 use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::outcome;
@@ -126,7 +126,7 @@ impl Learn {
             file: plan.file.as_deref(),
             command: &plan.command,
             user: user.as_ref(),
-            hold: plan.hands_over,
+            hold: plan.passes,
             execs: plan.execs,
             back_end: self.back_end,
             limits: Limits { after: self.limit },
@@ -154,7 +154,7 @@ impl Learn {
     fn check_rights(&self, standing: Access) -> Result<()> {
         let asked = [
             (self.user.is_some(), "--user: the command runs as who learns"),
-            (self.minimize, "--minimize: it hands capabilities over to take them away"),
+            (self.minimize, "--minimize: it grants capabilities and takes them away"),
             (self.write, "--write: it changes what others may do"),
         ];
         match asked.into_iter().find(|(asked, _)| *asked) {
@@ -181,7 +181,13 @@ impl Learn {
     }
 
     /// From what was seen to what it means, and the record of it.
-    fn judge(&self, seen: &Seen, tool: &Tool, user: Option<&User>, held: CapabilitySet) -> Result<(Vec<Classed>, Run)> {
+    fn judge(
+        &self,
+        seen: &RunData,
+        tool: &Tool,
+        user: Option<&User>,
+        held: CapabilitySet,
+    ) -> Result<(Vec<Classified>, Run)> {
         let kernel = kernel::kernel()?;
         let facts = RunFacts {
             held,
@@ -212,9 +218,9 @@ impl Learn {
     }
 
     /// Runs it with everything, and then with less and less.
-    fn prove(&self, subject: &Subject<'_>, tool: &Tool, held: CapabilitySet) -> Result<(Vec<Classed>, Run, Ending)> {
+    fn prove(&self, subject: &Subject<'_>, tool: &Tool, held: CapabilitySet) -> Result<(Vec<Classified>, Run, Ending)> {
         let proving = Proving { subject, check: self.check.as_deref(), repeat: self.repeat };
-        let judge = |seen: &Seen| self.judge(seen, tool, subject.user, held);
+        let judge = |seen: &RunData| self.judge(seen, tool, subject.user, held);
         let (seen, proof) = proving.prove(|seen| {
             let (classed, _) = judge(seen)?;
             Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
@@ -267,7 +273,7 @@ impl Learn {
         };
         let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
         let after = propose::propose(&propose::Proposal {
-            policy: tool.policy.as_ref().map(|found| propose::InForce {
+            policy: tool.policy.as_ref().map(|found| propose::Enabled {
                 text: &found.text,
                 granted: granted.set,
                 holding: &granted.holding,
@@ -295,7 +301,7 @@ impl Learn {
     fn show_change(&self, file: &Path, tool: &Tool, before: &str, after: &str) {
         let change = report::diff(&file.display().to_string(), before, after, self.color.styled());
         match &tool.policy {
-            Some(found) if change.is_empty() && found.in_force => say!("\nThe policy in force needs no change."),
+            Some(found) if change.is_empty() && found.enabled => say!("\nThe enabled policy needs no change."),
             Some(_) if change.is_empty() => {
                 say!("\nThe shipped policy needs no change: capwrap enable {}", tool.name);
             }
@@ -309,7 +315,7 @@ impl Learn {
     }
 }
 
-fn needed(classed: &[Classed]) -> CapabilitySet {
+fn needed(classed: &[Classified]) -> CapabilitySet {
     needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
 }
 
@@ -329,14 +335,14 @@ fn whom(user: Option<&User>) -> profile::User {
 fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Result<()> {
     let directory = file.parent().context("a policy without a directory")?;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    let in_force = tool.policy.as_ref().filter(|found| found.in_force);
-    // From here on nobody else changes what is in force, and what others changed meanwhile stays: a run takes its time.
+    let enabled = tool.policy.as_ref().filter(|found| found.enabled);
+    // From here on nobody else changes what is enabled, and what others changed meanwhile stays: a run takes its time.
     let _alone = enabled::lock()?;
     // The evidence first: a policy never says more than its evidence.
     let all = profiles::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
     atomic_write::replace(beside, &all.to_json()?)?;
     let now = if file.exists() { Some(trusted_file::text(file)?) } else { None };
-    if now.as_deref() != in_force.map(|found| found.text.as_str()) {
+    if now.as_deref() != enabled.map(|found| found.text.as_str()) {
         return Err(hinted(
             format!(
                 "{} was changed while {} ran: its evidence is written, and nothing else",
@@ -346,12 +352,12 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
             "run it again",
         ));
     }
-    if in_force.is_some_and(|found| found.text == text) {
+    if enabled.is_some_and(|found| found.text == text) {
         error::note(&format!("the evidence is in {}", beside.display()));
         return Ok(());
     }
     atomic_write::replace(file, text)?;
-    let done = if in_force.is_some() { "changed" } else { "written, and in force" };
+    let done = if enabled.is_some() { "changed" } else { "written, and enabled" };
     error::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
     error::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));
     Ok(())

@@ -23,7 +23,7 @@ pub struct Look {
     pub verbose: bool,
 }
 
-/// What is to be told.
+/// What is to be printed.
 #[derive(Debug)]
 pub struct Report<'r> {
     /// What was asked.
@@ -63,7 +63,10 @@ pub fn report(report: &Report, look: Look) -> String {
             }
             let possible = worth_telling(report.checks, needs.possible);
             if !possible.is_empty() {
-                line("possible", &format!("{possible}: asked before it matters; --minimize tells"));
+                line(
+                    "possible",
+                    &format!("{possible}: the kernel asks for it before the answer matters; --minimize finds out"),
+                );
             }
             if let Some(proof) = report.proof {
                 let without =
@@ -85,8 +88,8 @@ pub fn report(report: &Report, look: Look) -> String {
 
 /// Of what only speculative checks asked for: all but what every program asks for.
 fn worth_telling(checks: &[Check], possible: CapabilitySet) -> CapabilitySet {
-    let told = checks.iter().filter(|check| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT));
-    possible.intersection(told.map(|check| check.capability).collect())
+    let printed = checks.iter().filter(|check| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT));
+    possible.intersection(printed.map(|check| check.capability).collect())
 }
 
 /// How the reason of the most frequent check of all begins.
@@ -254,7 +257,7 @@ mod tests {
         ]
     }
 
-    fn told(look: Look) -> String {
+    fn printed(look: Look) -> String {
         let mut run = with_everything();
         run.held = run.held.without(CapabilitySet::parse("checkpoint_restore").unwrap());
         let classed = class(&seen(), &run);
@@ -275,7 +278,7 @@ mod tests {
     #[test]
     fn a_terminal_of_80_columns_holds_it() {
         looks_like(
-            &told(NARROW),
+            &printed(NARROW),
             "\
 capability                times  verdict  executable  system call
 needed:
@@ -303,7 +306,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     #[test]
     fn a_terminal_of_120_columns_shows_whole_paths() {
         looks_like(
-            &told(WIDE),
+            &printed(WIDE),
             "\
 capability                times  verdict  executable                        system call  why
 needed:
@@ -329,7 +332,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     #[test]
     fn all_checks_are_shown_when_asked_for() {
         looks_like(
-            &told(Look { verbose: true, ..NARROW }),
+            &printed(Look { verbose: true, ..NARROW }),
             "\
 capability                times  verdict  executable  system call
 needed:
@@ -344,7 +347,7 @@ denied:
       asked by proc_map_files_lookup
 speculative:
   cap_sys_admin              22  granted  tool        clone
-      memory overcommit: only the last reserve hangs on it
+      memory overcommit: only the last reserve depends on it
 foreign:
   cap_sys_admin               1  granted  tool        mount
       in a user namespace made below the command's own
@@ -370,14 +373,14 @@ removable  cap_net_admin: granted, and not needed in 3 runs
 
     #[test]
     fn styles_only_colour_what_is_there_without_them() {
-        let styled = told(Look { styled: true, ..NARROW });
+        let styled = printed(Look { styled: true, ..NARROW });
         assert!(styled.contains("\x1b[1mneeded"), "{styled:?}");
         let plain: String = styled
             .split('\x1b')
             .enumerate()
             .map(|(at, part)| if at == 0 { part } else { part.split_once('m').unwrap().1 })
             .collect();
-        assert_eq!(plain, told(NARROW));
+        assert_eq!(plain, printed(NARROW));
     }
 
     #[test]

@@ -15,25 +15,24 @@ pub struct RunPlan {
     pub command: Vec<OsString>,
     /// How many execs it takes until the tool is what runs.
     pub execs: u32,
-    /// What is handed to it from here.
-    pub hands_over: CapabilitySet,
+    /// What is passed to it from here.
+    pub passes: CapabilitySet,
     /// What it holds in the end.
     pub held: CapabilitySet,
 }
 
 impl RunPlan {
-    /// Root hands everything over. Others have the launcher hand over what the policy grants, if one
-    /// is in force.
+    /// Root passes everything to the command. For others the launcher passes what the policy grants, if one is enabled.
     pub fn of(access: Access, tool: &Tool, command: &[OsString], granted: &Granted) -> Self {
         let (file, words) = (Some(tool.found.clone()), command.to_vec());
         if let Access::Root(all) = access {
-            return Self { file, command: words, execs: 1, hands_over: all, held: all };
+            return Self { file, command: words, execs: 1, passes: all, held: all };
         }
-        if tool.policy.as_ref().is_some_and(|found| found.in_force) {
+        if tool.policy.as_ref().is_some_and(|found| found.enabled) {
             let launcher = [launcher().into_os_string(), "--".into(), tool.name.clone().into()];
             let command = launcher.into_iter().chain(command[1..].iter().cloned()).collect();
-            return Self { file: None, command, execs: 2, hands_over: CapabilitySet::EMPTY, held: granted.set };
+            return Self { file: None, command, execs: 2, passes: CapabilitySet::EMPTY, held: granted.set };
         }
-        Self { file, command: words, execs: 1, hands_over: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
+        Self { file, command: words, execs: 1, passes: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
     }
 }

@@ -1,7 +1,7 @@
 //! Programs that bring privileges of their own: setuid, setgid, or with file capabilities. What
 //! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
 
-use crate::analysis::classify::{Class, Classed};
+use crate::analysis::classify::{Class, Classified};
 use crate::output::error;
 use crate::output::error::hinted;
 use anyhow::Result;
@@ -12,12 +12,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Classes the checks of such programs as foreign.
-pub fn set_apart(classed: &mut [Classed], tool: &Path) {
+pub fn set_apart(classed: &mut [Classified], tool: &Path) {
     let privileged = among(classed);
     apart(classed, &privileged, &tool.to_string_lossy());
 }
 
-fn apart(classed: &mut [Classed], privileged: &BTreeSet<String>, tool: &str) {
+fn apart(classed: &mut [Classified], privileged: &BTreeSet<String>, tool: &str) {
     for one in classed {
         let executable = &one.observation.executable;
         if executable != tool && one.class.counts() && privileged.contains(executable) {
@@ -29,7 +29,7 @@ fn apart(classed: &mut [Classed], privileged: &BTreeSet<String>, tool: &str) {
 }
 
 /// Notes which there were.
-pub fn note(classed: &[Classed], tool: &Path) {
+pub fn note(classed: &[Classified], tool: &Path) {
     for program in among(classed) {
         error::note(&if Path::new(&program) == tool {
             format!(
@@ -54,7 +54,7 @@ pub fn refuse_setuid(tool: &Path) -> Result<()> {
     ))
 }
 
-fn among(classed: &[Classed]) -> BTreeSet<String> {
+fn among(classed: &[Classified]) -> BTreeSet<String> {
     let executables: BTreeSet<&String> = classed.iter().map(|one| &one.observation.executable).collect();
     executables.into_iter().filter(|program| brings_privileges(Path::new(program))).cloned().collect()
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// The command's file and the policy that is to be refined.
 pub struct Tool {
-    /// Where it was found: perhaps a symbolic link, whose name tells programs what to do.
+    /// Where it was found: perhaps a symbolic link, whose name decides what the program does.
     pub found: PathBuf,
     /// The file, absolute and without symbolic links.
     pub path: PathBuf,
@@ -29,8 +29,8 @@ pub struct Tool {
 pub struct Found {
     pub text: String,
     pub policy: Policy,
-    /// Whether it is in force; else it is the shipped one.
-    pub in_force: bool,
+    /// Whether it is enabled; else it is the shipped one.
+    pub enabled: bool,
 }
 
 impl Tool {
@@ -52,13 +52,13 @@ impl Tool {
 
 fn policy_of(name: &str) -> Result<Option<Found>> {
     let shipped = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
-    for (path, in_force) in [(enabled::path(name), true), (shipped, false)] {
+    for (path, enabled) in [(enabled::path(name), true), (shipped, false)] {
         if !path.exists() {
             continue;
         }
         let text = trusted_file::text(&path)?;
         let policy = Policy::read(&text).with_context(|| format!("{} is no policy", path.display()))?;
-        return Ok(Some(Found { text, policy, in_force }));
+        return Ok(Some(Found { text, policy, enabled }));
     }
     Ok(None)
 }

@@ -67,7 +67,7 @@ fn unknown(of: Of, identity: &Identity, span: std::ops::Range<usize>, names: &Na
     let word = of.word();
     match names.known(of, identity) {
         Known::Local(_) => None,
-        Known::Elsewhere(id) => Some(
+        Known::DirectoryServer(id) => Some(
             Found::warning(
                 "unknown-name",
                 span,

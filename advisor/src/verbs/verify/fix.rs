@@ -1,4 +1,4 @@
-//! Setting right what is wrong, on the descriptors that were checked.
+//! Corrects what is wrong, on the descriptors that were checked.
 //!
 //! A file that others could have written is left as it is, but for what it carries, which is taken from it: with its
 //! owner or its mode set right it would be trusted, with whatever they wrote, or write yet through a descriptor
@@ -17,7 +17,7 @@ use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Sets right what can be, and says each change. What could not be set right is told, and the rest
+/// Corrects what can be corrected, and prints each change. What could not be corrected is reported, and the rest
 /// goes on.
 pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
     let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
@@ -39,7 +39,7 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
 /// # Errors
 /// Others can put another file in its place, or the system refuses a change.
 fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
-    let found = Installed::look(path).with_context(|| format!("cannot look at {}", path.display()))?;
+    let found = Installed::look(path).with_context(|| format!("cannot check {}", path.display()))?;
     let shown = capwrap_core::text::printable::text(&found.real);
     if !found.weaknesses(0).is_empty() || !found.is_regular {
         bail!("{}: left as it is: others can put another file in its place", capwrap_core::text::printable::text(path));

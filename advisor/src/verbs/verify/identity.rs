@@ -10,7 +10,7 @@ pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, na
     let problem = Line::problem(line, format!("{word} {identity}"));
     match names.known(of, identity) {
         Known::Local(_) => None,
-        Known::Elsewhere(id) => Some(
+        Known::DirectoryServer(id) => Some(
             problem
                 .means("only a directory server knows it, which the launcher never asks: it counts for nobody")
                 .hint(format!("write \"#{id}\" in its place"))

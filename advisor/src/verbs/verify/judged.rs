@@ -21,20 +21,20 @@ pub struct Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A policy in force and its tool.
+    /// An enabled policy and its tool.
     Policy,
     /// capwrap itself.
     Launcher,
-    /// A file that no policy in force speaks of.
+    /// A file that no enabled policy names.
     File,
 }
 
-/// A line, and what would set right what it tells.
+/// A line, and what would correct what it reports.
 #[derive(Debug)]
 pub struct Judged {
     pub line: Line,
     pub fix: Option<(PathBuf, Fix)>,
-    /// Whether it tells that something could not be checked.
+    /// Whether it reports that something could not be checked.
     pub unread: bool,
 }
 
@@ -74,7 +74,7 @@ impl Subject {
         self.lines.iter().filter(|judged| judged.line.judgement == judgement).count()
     }
 
-    /// What came of looking at it.
+    /// The outcome of checking it.
     pub fn outcome(&self) -> Outcome {
         if self.lines.iter().any(|judged| judged.unread) {
             Outcome::NotAll

@@ -12,7 +12,7 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::paths;
 use std::path::Path;
 
-/// The launcher, with what the policies in force need of it, and the program behind the verbs.
+/// The launcher, with what the enabled policies need of it, and the program behind the verbs.
 pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     let mut lines = Vec::new();
     match Installed::look(path) {

@@ -1,7 +1,7 @@
-//! `capwrap verify`: is what is installed what the policies say?
+//! `capwrap verify`: checks what is installed against the policies.
 //!
 //! ```text
-//! subjects: policies in force, the launcher, other files
+//! subjects: enabled policies, the launcher, other files
 //!     └─ look (installed) ── judge (policy, tool, launcher, file) ── show, prometheus
 //!                                             └─ fix, and again
 //! ```
@@ -36,10 +36,10 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 pub struct Verify {
-    /// Policies in force by name, or files by path; without any, everything
+    /// Enabled policies by name, or files by path; without any, everything
     #[arg(value_name = "NAME|PATH")]
     words: Vec<String>,
-    /// Every policy in force, and capwrap itself
+    /// Every enabled policy, and capwrap itself
     #[arg(long, conflicts_with = "words")]
     all: bool,
     /// Every file below this directory that carries what no policy accounts for (several: repeat it)
@@ -77,7 +77,10 @@ impl Verify {
 
     fn verify(&self) -> Result<Outcome> {
         if self.fix && !geteuid().is_root() {
-            return Err(hinted("--fix changes files of root's, which root alone may", "sudo capwrap verify --fix"));
+            return Err(hinted(
+                "--fix changes files of root's, and only root may do that",
+                "sudo capwrap verify --fix",
+            ));
         }
         let _alone = self.fix.then(enabled::lock).transpose()?;
         let mut named = self.named_if_asked()?;
@@ -129,34 +132,34 @@ impl Verify {
     /// The policies and files that were named.
     fn named(&self) -> Result<Vec<Subject>> {
         let (names, now) = (Names::read(), now());
-        let in_force = enabled::names()?;
+        let enabled = enabled::names()?;
         if self.words.is_empty() {
-            let policies = in_force.iter().map(|name| policy::subject(name, &names, now));
+            let policies = enabled.iter().map(|name| policy::subject(name, &names, now));
             return Ok(policies.chain([launcher_itself()]).collect());
         }
         let mut subjects = Vec::new();
         for word in &self.words {
             if word.contains('/') {
-                subjects.extend(of_path(Path::new(word), &in_force, &names, now)?);
-            } else if in_force.contains(word) {
+                subjects.extend(of_path(Path::new(word), &enabled, &names, now)?);
+            } else if enabled.contains(word) {
                 subjects.push(policy::subject(word, &names, now));
             } else {
-                return Err(not_enabled(word, &in_force));
+                return Err(not_enabled(word, &enabled));
             }
         }
         Ok(subjects)
     }
 }
 
-fn not_enabled(word: &str, in_force: &[String]) -> anyhow::Error {
-    let hint = if let Some(near) = nearest::name(word, in_force.iter().map(String::as_str)) {
+fn not_enabled(word: &str, enabled: &[String]) -> anyhow::Error {
+    let hint = if let Some(near) = nearest::name(word, enabled.iter().map(String::as_str)) {
         format!("capwrap verify {near}")
     } else if Path::new(word).exists() {
         format!("for the file here: capwrap verify ./{word}")
     } else {
         "capwrap list --all shows those that are".to_owned()
     };
-    hinted(format!("no policy for {:?} is in force", capwrap_core::text::printable::text(word)), hint)
+    hinted(format!("no policy for {:?} is enabled", capwrap_core::text::printable::text(word)), hint)
 }
 
 fn launcher_itself() -> Subject {
@@ -164,7 +167,7 @@ fn launcher_itself() -> Subject {
 }
 
 /// The policies whose tool this is, capwrap itself, or a file that no policy speaks of.
-fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<Vec<Subject>> {
+fn of_path(path: &Path, enabled: &[String], names: &Names, now: i64) -> Result<Vec<Subject>> {
     let absolute = std::path::absolute(path)?;
     let found = match Installed::look(&absolute) {
         Ok(found) => found,
@@ -190,7 +193,7 @@ fn of_path(path: &Path, in_force: &[String], names: &Names, now: i64) -> Result<
             .any(|path| *path == absolute || path.canonicalize().is_ok_and(|real| real == found.real))
     };
     let mut subjects: Vec<Subject> =
-        in_force.iter().filter(speaks).map(|name| policy::subject(name, names, now)).collect();
+        enabled.iter().filter(speaks).map(|name| policy::subject(name, names, now)).collect();
     if subjects.is_empty() {
         let mut lines = vec![file::unaccounted(&found.path, &found.carries)];
         lines.extend(file::copies(&found));

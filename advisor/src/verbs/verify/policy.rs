@@ -1,4 +1,4 @@
-//! Lines about a policy in force: its file, whom it names, its time; and then about its tool.
+//! Lines about an enabled policy: its file, whom it names, its time; and then about its tool.
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 /// A policy that ends sooner than this many seconds from now is noted.
 const SOON: i64 = 14 * 24 * 60 * 60;
 
-/// Everything about the policy in force of this name.
+/// Everything about the enabled policy of this name.
 pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
     let path = enabled::path(name);
     let found = match Installed::look(&path) {
@@ -70,7 +70,7 @@ fn file(found: &Installed) -> Vec<Judged> {
     lines
 }
 
-/// What it says, or the line that tells why that is nothing.
+/// What it says, or the line that says why it does not count.
 fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let path = shown(&found.real);
     let bytes = found.reopen().and_then(|file| bounded_read::bytes(file, MAX_BYTES));

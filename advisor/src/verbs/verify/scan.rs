@@ -30,12 +30,12 @@ pub struct Scan {
     pub files: u64,
 }
 
-/// Files whose capabilities a policy in force accounts for, by device and inode, with what they are
+/// Files whose capabilities an enabled policy accounts for, by device and inode, with what they are
 /// to carry.
 pub struct Accounted(HashMap<(u64, u64), FileCapabilities>);
 
 impl Accounted {
-    /// By the policies in force. One that cannot be read accounts for nothing.
+    /// By the enabled policies. One that cannot be read accounts for nothing.
     pub fn read() -> Self {
         let mut accounted = HashMap::new();
         let mut add = |path: &Path, wanted: FileCapabilities| {
@@ -88,7 +88,7 @@ impl Visitor for Looker<'_> {
         if files.is_multiple_of(4096) {
             self.progress.set_position(files);
         }
-        // Nearly all carry nothing, which one system call tells.
+        // Nearly all have none, which one system call shows.
         match met.ask(|path| rustix::fs::lgetxattr(path, ATTRIBUTE, &mut [0; 64])) {
             // Without extended attributes, or gone meanwhile.
             Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOTDIR) => {}

@@ -2,7 +2,7 @@
 
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, InForce, LauncherFile, Policy};
+use crate::verbs::doctor::facts::{Enabled, Facts, LauncherFile, Policy};
 use crate::verbs::doctor::finding::unreadable;
 
 pub fn launcher(facts: &Facts) -> Vec<Line> {
@@ -90,7 +90,7 @@ fn policies(facts: &Facts) -> Vec<Line> {
 }
 
 /// A policy that has something wrong with it.
-fn faulty(policy: &InForce) -> Option<Line> {
+fn faulty(policy: &Enabled) -> Option<Line> {
     let name = format!("policy {}", policy.name);
     match &policy.read {
         Err(why) => Some(

@@ -28,7 +28,7 @@ mod tests {
     use crate::host::reading::Reading;
     use crate::output::finding::Judgement;
     use crate::output::finding::Line;
-    use crate::verbs::doctor::facts::{InForce, LauncherFile, Mount, Tried, sound};
+    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Mount, Tried, sound};
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;
 
@@ -60,7 +60,7 @@ mod tests {
         }
     }
 
-    fn enabled(facts: &mut Facts, at: usize) -> &mut InForce {
+    fn enabled(facts: &mut Facts, at: usize) -> &mut Enabled {
         match &mut facts.launcher.policies {
             Reading::Is(all) => &mut all[at],
             _ => unreachable!(),
