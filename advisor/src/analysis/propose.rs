@@ -175,12 +175,12 @@ fn add(document: &mut DocumentMut, missing: CapabilitySet, why: &str) {
 fn whole(proposal: &Proposal) -> String {
     let Tool { name, path, sha256 } = proposal.tool;
     let mut text = format!(
-        "# Learned by watching {name}. What it was not seen doing is not in here.\n\n\
+        "# Learned from a run of {name}. It covers only what {name} did in that run.\n\n\
          schema  = 1\n\
          summary = {}\n\n\
          [tool]\n\
          path   = {}\n",
-        quoted(&format!("{}, as far as it was seen at work", printable::text(name))),
+        quoted(&format!("{}, as far as capwrap has observed it", printable::text(name))),
         quoted(path),
     );
     if let Some(sha256) = sha256 {
@@ -199,7 +199,7 @@ fn whole(proposal: &Proposal) -> String {
          # forbids that, where it does without.\n\
          [exec]\nchildren = \"any\"\n"
     } else {
-        "\n[exec]\nchildren = \"none\"                 # it was seen starting nothing\n"
+        "\n[exec]\nchildren = \"none\"                 # no run started another program\n"
     };
     text
 }
@@ -405,10 +405,10 @@ caps = ["cap_kill"]
             starts_others,
         };
         let expected = format!(
-            r#"# Learned by watching tool. What it was not seen doing is not in here.
+            r#"# Learned from a run of tool. It covers only what tool did in that run.
 
 schema  = 1
-summary = "tool, as far as it was seen at work"
+summary = "tool, as far as capwrap has observed it"
 
 [tool]
 path   = "/usr/bin/tool"
@@ -423,7 +423,7 @@ caps = ["cap_net_raw"]
 why  = "learned: openat by /usr/bin/tool"
 
 [exec]
-children = "none"                 # it was seen starting nothing
+children = "none"                 # no run started another program
 "#,
             digest
         );
