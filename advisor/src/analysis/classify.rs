@@ -147,12 +147,12 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
         Meaning::Foreign => (Class::Foreign, site.why.to_owned(), None),
         Meaning::Narrower(_) if not_from_the_grant(observation, run).is_some() => return None,
         // Refused, the kernel goes on to ask for the narrow one.
-        Meaning::Narrower(name) if observation.verdict == Verdict::Denied && pairs.asked(observation, name) => {
-            covered_by(name)
+        Meaning::Narrower(narrow) if observation.verdict == Verdict::Denied && pairs.asked(observation, narrow) => {
+            covered_by(narrow)
         }
-        Meaning::Narrower(name) => {
+        Meaning::Narrower(narrow) => {
             let (class, _, _) = plain(observation);
-            (class, format!("{}: {name} would do", site.why), Capability::parse(name).ok())
+            (class, format!("{}: {narrow} would do", site.why), Some(narrow))
         }
     })
 }
@@ -182,8 +182,8 @@ fn plain(observation: &Observation) -> Judgement {
     (class, why, None)
 }
 
-fn covered_by(name: &str) -> Judgement {
-    (Class::Speculative, format!("covered: {name} is asked for in its place"), None)
+fn covered_by(other: Capability) -> Judgement {
+    (Class::Speculative, format!("covered: {other} is asked for in its place"), None)
 }
 
 /// A place from which both halves of a pair are asked: a process, a system call, and the call site
@@ -191,13 +191,13 @@ fn covered_by(name: &str) -> Judgement {
 type Place<'o> = (u32, Option<&'o str>, &'o [String]);
 
 /// How often each capability was asked for and answered so, place by place.
-struct Pairs<'o>(BTreeMap<(Place<'o>, &'static str, Verdict), u64>);
+struct Pairs<'o>(BTreeMap<(Place<'o>, Capability, Verdict), u64>);
 
 impl<'o> Pairs<'o> {
     fn of(observations: &'o [Observation]) -> Self {
         let mut times = BTreeMap::new();
         for observation in observations.iter().filter(|observation| foreign(observation).is_none()) {
-            let key = (place(observation), observation.capability.name(), observation.verdict);
+            let key = (place(observation), observation.capability, observation.verdict);
             count(times.entry(key).or_default(), observation.times);
         }
         Self(times)
@@ -208,10 +208,10 @@ impl<'o> Pairs<'o> {
     /// the broad one is asked for more often than the narrow one was refused, something asks for
     /// the broad one alone (writing, of the two about files), and it covers the narrow one.
     fn half(&self, observation: &Observation, run: &RunFacts) -> Option<Judgement> {
-        let name = observation.capability.name();
+        let asked_for = observation.capability;
         EITHER_OR.iter().find_map(|pair| {
             // What was passed to the tool and refused all the same, the tool gave up: it goes on with the other.
-            if Capability::parse(pair.narrow).is_ok_and(|narrow| run.held.contains(narrow)) {
+            if run.held.contains(pair.narrow) {
                 return None;
             }
             let refused = self.times(observation, pair.narrow, Verdict::Denied);
@@ -225,26 +225,26 @@ impl<'o> Pairs<'o> {
             let led_there =
                 rivals.map(|rival| self.times(observation, rival.narrow, Verdict::Denied)).fold(0, u64::saturating_add);
             let narrow_would_do = broad <= led_there;
-            let is_narrow = name == pair.narrow && observation.verdict == Verdict::Denied;
+            let is_narrow = asked_for == pair.narrow && observation.verdict == Verdict::Denied;
             match (is_narrow, narrow_would_do) {
                 (true, false) => Some(covered_by(pair.broad)),
                 (true, true) if passed > 0 => {
                     let why = format!("passed by way of {}, and would do alone", pair.broad);
                     Some((Class::Needed, why, None))
                 }
-                (false, true) if name == pair.broad => Some(covered_by(pair.narrow)),
+                (false, true) if asked_for == pair.broad => Some(covered_by(pair.narrow)),
                 _ => None,
             }
         })
     }
 
     /// Whether this capability was asked for at the place of the observation.
-    fn asked(&self, observation: &Observation, name: &'static str) -> bool {
-        [Verdict::Granted, Verdict::Denied].iter().any(|verdict| self.times(observation, name, *verdict) > 0)
+    fn asked(&self, observation: &Observation, capability: Capability) -> bool {
+        [Verdict::Granted, Verdict::Denied].iter().any(|verdict| self.times(observation, capability, *verdict) > 0)
     }
 
-    fn times(&self, observation: &Observation, name: &'static str, verdict: Verdict) -> u64 {
-        self.0.get(&(place(observation), name, verdict)).copied().unwrap_or(0)
+    fn times(&self, observation: &Observation, capability: Capability, verdict: Verdict) -> u64 {
+        self.0.get(&(place(observation), capability, verdict)).copied().unwrap_or(0)
     }
 }
 

@@ -71,15 +71,6 @@ pub const TABLE: [Row; 41] = [
 pub struct Capability(u8);
 
 impl Capability {
-    /// Change the capability sets and securebits of the process itself.
-    pub const SETPCAP: Self = Self(8);
-    /// The capability that opens most of the system.
-    pub const SYS_ADMIN: Self = Self(21);
-    /// Raise hard resource limits.
-    pub const SYS_RESOURCE: Self = Self(24);
-    /// Performance monitoring, since Linux 5.8.
-    pub const PERFMON: Self = Self(38);
-
     /// Every capability of [`TABLE`], in the order of their numbers.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..TABLE.len() as u8).map(Self)
@@ -106,6 +97,103 @@ impl Capability {
         let bare = lower.strip_prefix("cap_").unwrap_or(&lower);
         Self::all().find(|capability| capability.name()[4..] == *bare).ok_or_else(|| UnknownCapability::new(text, bare))
     }
+}
+
+/// The constants of [`Capability`]: each name with its number in [`TABLE`].
+macro_rules! constants {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
+        impl Capability {
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
+        }
+
+        #[cfg(test)]
+        const CONSTANTS: &[(&str, Capability)] = &[$((stringify!($name), Capability::$name)),*];
+    };
+}
+
+constants! {
+    /// Change the owner and group of files.
+    CHOWN = 0;
+    /// Read, write and execute files whatever their permissions say.
+    DAC_OVERRIDE = 1;
+    /// Read files and search directories whatever their permissions say.
+    DAC_READ_SEARCH = 2;
+    /// Act on files as their owner may.
+    FOWNER = 3;
+    /// Keep the setuid and setgid bits of a file that is changed.
+    FSETID = 4;
+    /// Send signals to processes of others.
+    KILL = 5;
+    /// Change the group ids.
+    SETGID = 6;
+    /// Change the user ids.
+    SETUID = 7;
+    /// Change the capability sets and securebits of the process itself.
+    SETPCAP = 8;
+    /// Set the immutable and append-only flags of files.
+    LINUX_IMMUTABLE = 9;
+    /// Bind to ports below the first unprivileged one.
+    NET_BIND_SERVICE = 10;
+    /// Broadcast and listen to multicast (unused).
+    NET_BROADCAST = 11;
+    /// Configure the network.
+    NET_ADMIN = 12;
+    /// Use raw and packet sockets.
+    NET_RAW = 13;
+    /// Lock memory beyond the limit.
+    IPC_LOCK = 14;
+    /// Use System V IPC objects whatever their permissions say.
+    IPC_OWNER = 15;
+    /// Load and unload kernel modules.
+    SYS_MODULE = 16;
+    /// Use I/O ports and the memory of devices.
+    SYS_RAWIO = 17;
+    /// Use chroot(2) and enter mount namespaces.
+    SYS_CHROOT = 18;
+    /// Trace and inspect processes of others.
+    SYS_PTRACE = 19;
+    /// Turn process accounting on and off.
+    SYS_PACCT = 20;
+    /// The capability that opens most of the system.
+    SYS_ADMIN = 21;
+    /// Reboot, and load another kernel.
+    SYS_BOOT = 22;
+    /// Raise priorities and choose scheduling of any process.
+    SYS_NICE = 23;
+    /// Raise hard resource limits.
+    SYS_RESOURCE = 24;
+    /// Set the clocks.
+    SYS_TIME = 25;
+    /// Configure and hang up terminals.
+    SYS_TTY_CONFIG = 26;
+    /// Make device files.
+    MKNOD = 27;
+    /// Take leases on files of others.
+    LEASE = 28;
+    /// Write records to the audit log.
+    AUDIT_WRITE = 29;
+    /// Configure auditing.
+    AUDIT_CONTROL = 30;
+    /// Set file capabilities.
+    SETFCAP = 31;
+    /// Override mandatory access control.
+    MAC_OVERRIDE = 32;
+    /// Configure mandatory access control.
+    MAC_ADMIN = 33;
+    /// Read and clear the kernel log, and see kernel addresses.
+    SYSLOG = 34;
+    /// Set timers that wake the system.
+    WAKE_ALARM = 35;
+    /// Keep the system from suspending.
+    BLOCK_SUSPEND = 36;
+    /// Read the audit log over a multicast socket.
+    AUDIT_READ = 37;
+    /// Performance monitoring, since Linux 5.8.
+    PERFMON = 38;
+    /// Load BPF programs and maps, since Linux 5.8.
+    BPF = 39;
+    /// Checkpoint and restore processes, since Linux 5.9.
+    CHECKPOINT_RESTORE = 40;
 }
 
 impl fmt::Display for Capability {
@@ -154,6 +242,13 @@ mod tests {
     fn the_last_capability_is_read_like_every_other() {
         assert_eq!(Capability::parse("checkpoint_restore").map(Capability::number), Ok(40));
         assert_eq!(Capability::all().count(), 41);
+    }
+
+    #[test]
+    fn every_capability_has_a_constant_of_its_name() {
+        let named: Vec<_> = CONSTANTS.iter().map(|(name, constant)| (format!("CAP_{name}"), *constant)).collect();
+        let all: Vec<_> = Capability::all().map(|one| (one.name().to_uppercase(), one)).collect();
+        assert_eq!(named, all);
     }
 
     #[test]

@@ -16,25 +16,25 @@ pub enum Engine {
 }
 
 /// What Docker and containerd give without being asked (moby, oci/caps/defaults.go; containerd, oci/spec.go).
-const DOCKER: [&str; 14] = [
-    "chown",
-    "dac_override",
-    "fsetid",
-    "fowner",
-    "mknod",
-    "net_raw",
-    "setgid",
-    "setuid",
-    "setfcap",
-    "setpcap",
-    "net_bind_service",
-    "sys_chroot",
-    "kill",
-    "audit_write",
+const DOCKER: [Capability; 14] = [
+    Capability::CHOWN,
+    Capability::DAC_OVERRIDE,
+    Capability::FSETID,
+    Capability::FOWNER,
+    Capability::MKNOD,
+    Capability::NET_RAW,
+    Capability::SETGID,
+    Capability::SETUID,
+    Capability::SETFCAP,
+    Capability::SETPCAP,
+    Capability::NET_BIND_SERVICE,
+    Capability::SYS_CHROOT,
+    Capability::KILL,
+    Capability::AUDIT_WRITE,
 ];
 
 /// What of that Podman does not give (containers-common, containers.conf(5), default_capabilities).
-const NOT_PODMAN: [&str; 3] = ["mknod", "net_raw", "audit_write"];
+const NOT_PODMAN: [Capability; 3] = [Capability::MKNOD, Capability::NET_RAW, Capability::AUDIT_WRITE];
 
 /// A container as it is asked for, by whatever file or command.
 #[derive(Clone, Debug, Default)]
@@ -95,9 +95,8 @@ impl Engine {
     }
 
     fn default_set(self) -> CapabilitySet {
-        let lacking: &[&str] = if self == Self::Podman { &NOT_PODMAN } else { &[] };
-        let names = DOCKER.iter().filter(|name| !lacking.contains(name));
-        names.filter_map(|name| Capability::parse(name).ok()).collect()
+        let lacking: &[Capability] = if self == Self::Podman { &NOT_PODMAN } else { &[] };
+        DOCKER.iter().filter(|one| !lacking.contains(one)).copied().collect()
     }
 }
 

@@ -9,11 +9,11 @@ use capwrap_core::{Capability, CapabilitySet};
 const SECTIONS: [&str; 4] = ["Service", "Socket", "Mount", "Swap"];
 
 /// Settings that take capabilities from the bounding set (systemd, unit_patch_contexts).
-const TAKERS: [(&str, &[&str]); 4] = [
-    ("PrivateDevices", &["mknod", "sys_rawio"]),
-    ("ProtectKernelModules", &["sys_module"]),
-    ("ProtectKernelLogs", &["syslog"]),
-    ("ProtectClock", &["sys_time", "wake_alarm"]),
+const TAKERS: [(&str, &[Capability]); 4] = [
+    ("PrivateDevices", &[Capability::MKNOD, Capability::SYS_RAWIO]),
+    ("ProtectKernelModules", &[Capability::SYS_MODULE]),
+    ("ProtectKernelLogs", &[Capability::SYSLOG]),
+    ("ProtectClock", &[Capability::SYS_TIME, Capability::WAKE_ALARM]),
 ];
 
 /// An assignment, in the order in which systemd reads them.
@@ -86,8 +86,8 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
     let last = |key: &str| assignments.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value.as_str());
     let is_on = |key: &str| last(key).and_then(boolean);
     let mut taken = CapabilitySet::EMPTY;
-    for (setting, names) in TAKERS.iter().filter(|(setting, _)| is_on(setting) == Some(true)) {
-        let set: CapabilitySet = names.iter().filter_map(|name| Capability::parse(name).ok()).collect();
+    for (setting, taken_away) in TAKERS.iter().filter(|(setting, _)| is_on(setting) == Some(true)) {
+        let set: CapabilitySet = taken_away.iter().copied().collect();
         notes.push(format!("{setting}=yes takes {set} from the bounding set"));
         taken = taken.union(set);
     }
