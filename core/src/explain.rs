@@ -342,6 +342,8 @@ impl Page {
 
     /// Words after `first`, broken at [`WIDTH`] and continued at `indent`.
     fn wrapped(&mut self, first: &str, indent: usize, text: &str) {
+        // Whoever made it: no word of a page moves the cursor or reorders its line.
+        let text = &printable::line(text);
         let mut line = first.to_owned();
         let mut is_fresh = true;
         for word in text.split(' ').filter(|word| !word.is_empty()) {

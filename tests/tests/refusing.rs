@@ -365,6 +365,6 @@ fn an_escape_sequence_in_a_scripts_interpreter_is_printed_escaped() {
 
 #[test]
 fn a_verb_that_needs_root_says_so() {
-    capwrap(&["enable", "tcpdump"]).run().refused(&["root alone", "hint: sudo capwrap enable"]);
-    capwrap(&["disable", "tcpdump"]).run().refused(&["root alone"]);
+    capwrap(&["enable", "tcpdump"]).run().refused(&["only root", "hint: sudo capwrap enable"]);
+    capwrap(&["disable", "tcpdump"]).run().refused(&["only root"]);
 }
