@@ -29,7 +29,9 @@ fn every_test_that_a_document_names_exists() {
     }
     let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let mut named = 0;
-    for document in ["docs/src/explanation/prior-cves.md", "docs/src/explanation/threat-model.md"] {
+    for document in
+        ["docs/src/explanation/prior-cves.md", "docs/src/explanation/threat-model.md", "docs/ARCHITECTURE.md"]
+    {
         let text = fs::read_to_string(top.join(document)).unwrap();
         // A sentence of at least four words between backticks is a test's name.
         for name in text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3) {
@@ -78,4 +80,25 @@ fn the_justfile_has_every_script_of_the_page_for_contributors() {
     assert!(listed.len() > 8, "only {listed:?}");
     let without: Vec<_> = listed.difference(&recipes).collect();
     assert!(without.is_empty(), "these have no recipe: {without:?}");
+}
+
+/// A path is one between backticks with a `/` in it, from the top or below a crate's sources.
+#[test]
+fn every_file_that_a_page_for_contributors_names_exists() {
+    let below = ["", "launcher/src", "advisor/src"].map(|folder| top().join(folder));
+    let is_path = |name: &&str| {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-./".contains(c);
+        !name.starts_with(['/', '.']) && name.contains('/') && name.chars().all(letter)
+    };
+    let mut named = 0;
+    for document in ["docs/ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(top().join(document)).unwrap();
+        for name in text.split('`').skip(1).step_by(2).filter(is_path) {
+            // What is built is not in the repository.
+            let built = name.starts_with("target/");
+            assert!(built || below.iter().any(|folder| folder.join(name).exists()), "{document} names {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 60, "only {named} names were found");
 }
