@@ -21,10 +21,10 @@ pub struct Export {
     /// The policy, by its name or by the path of its file
     #[arg(value_name = "NAME")]
     policy: String,
-    /// Whose words to write it in
+    /// The launcher to write it for
     #[arg(long, value_name = "LAUNCHER")]
     to: Target,
-    /// Export what this mode is granted, not what all modes are together
+    /// Export what this mode grants, not what all modes grant together
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
     #[command(flatten)]

@@ -11,7 +11,7 @@ pub struct Merge {
     /// The profiles, as `capwrap --learn --json` prints them
     #[arg(required = true, value_name = "PROFILE")]
     profiles: Vec<PathBuf>,
-    /// Write the outcome into this file, not to standard output; one of the profiles may be it
+    /// Write the result into this file, not to standard output; it may be one of the profiles
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ pub struct Form {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: terminal::Color,
 }

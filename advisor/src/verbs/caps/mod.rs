@@ -29,7 +29,7 @@ pub struct Caps {
 
 #[derive(Subcommand)]
 enum What {
-    /// The names of the capabilities in a mask, as /proc/PID/status shows it
+    /// Print the names of the capabilities in a mask, as /proc/PID/status shows it
     Decode {
         /// Hexadecimal, with or without 0x
         #[arg(required = true, value_name = "MASK")]
@@ -37,7 +37,7 @@ enum What {
         #[command(flatten)]
         form: Form,
     },
-    /// The mask of a list of capabilities
+    /// Print the mask of a list of capabilities
     Encode {
         /// As in cap_bpf,perfmon
         #[arg(required = true, value_name = "LIST")]
@@ -45,7 +45,7 @@ enum What {
         #[command(flatten)]
         form: Form,
     },
-    /// The sets of a process and of its threads, or of all processes that hold any
+    /// Show the sets of a process and of its threads, or of all processes that hold any
     Show(show::Show),
 }
 

@@ -33,13 +33,13 @@ pub struct Explain {
     /// Choose a mode of the policy by name
     #[arg(long, value_name = "NAME")]
     mode: Option<String>,
-    /// Hand over less, as in cap_net_admin,cap_bpf
+    /// Pass fewer capabilities to the tool, as in cap_net_admin,cap_bpf
     #[arg(long, value_name = "CAPS")]
     drop: Vec<String>,
-    /// Hand over more, out of the policy's optional ones
+    /// Pass more capabilities, out of the policy's optional ones
     #[arg(long, value_name = "CAPS")]
     add: Vec<String>,
-    /// Why, where the policy demands a reason
+    /// The reason, where the policy demands one
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Decide for this kernel release
@@ -52,7 +52,7 @@ pub struct Explain {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
     /// The tool, or the path of a policy, and the tool's arguments

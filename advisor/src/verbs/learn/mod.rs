@@ -45,14 +45,14 @@ use tool::{NotRun, Tool};
 #[derive(Args)]
 #[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
 pub struct Learn {
-    /// Whom CMD is meant for [default: who called sudo, else who
+    /// The user to run CMD as [default: who called sudo, else who
     /// logged in, else nobody]
     #[arg(long, value_name = "NAME", verbatim_doc_comment)]
     user: Option<String>,
     /// The policy's name [default: CMD's]
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// Put the change into the policy, the evidence beside it
+    /// Write the change into the policy, and the evidence beside it
     #[arg(long)]
     write: bool,
     /// Write the evidence, a JSON profile, to FILE
@@ -61,27 +61,27 @@ pub struct Learn {
     /// End CMD after this time, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     limit: Option<Duration>,
-    /// Prove it: run CMD with one capability less at a time, and
-    /// keep what it needs
+    /// Run CMD again with one capability less at a time, and keep
+    /// only what it needs
     #[arg(long, verbatim_doc_comment)]
     minimize: bool,
-    /// Whether a run worked: CHECK's status. It reads the run's
-    /// output, and the run's status in CAPWRAP_STATUS [default:
+    /// Decide by CHECK's status whether a run worked. CHECK reads the
+    /// run's output, and the run's status in CAPWRAP_STATUS [default:
     /// the same output and status as with everything]
     #[arg(long, value_name = "CHECK", requires = "minimize", verbatim_doc_comment)]
     check: Option<String>,
-    /// Runs of each set, all of which must work
+    /// Run CMD so often with each set; all runs must work
     #[arg(long, value_name = "N", requires = "minimize", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
-    /// Print the profile alone; what CMD prints goes to standard
+    /// Print only the profile; what CMD prints goes to standard
     /// error
     #[arg(long, verbatim_doc_comment)]
     json: bool,
-    /// Show the checks on which nothing hangs, too
+    /// Show the checks too that have no effect on the result
     #[arg(short, long)]
     verbose: bool,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
     #[arg(long, value_name = "NAME", hide = true)]
@@ -168,7 +168,7 @@ impl Learn {
     fn meant_for(&self) -> Result<User> {
         let user = command::meant_for(self.user.as_deref())?;
         if user.assumed {
-            error::note(&format!("{} runs as nobody; --user NAME says whom it is meant for", self.shown()));
+            error::note(&format!("{} runs as nobody; choose a user with --user NAME", self.shown()));
         }
         if user.uid == 0 {
             error::note("root owns the files: as root the kernel asks for less than as a user");

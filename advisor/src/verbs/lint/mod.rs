@@ -48,7 +48,7 @@ pub struct Lint {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
 }

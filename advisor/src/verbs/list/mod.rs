@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct List {
-    /// All enabled policies, with who may run their tools
+    /// List all enabled policies, with who may run their tools
     #[arg(long, conflicts_with = "available")]
     all: bool,
-    /// Shipped policies that are not enabled
+    /// List the shipped policies that are not enabled
     #[arg(long)]
     available: bool,
     /// Print names alone, one a line
@@ -40,7 +40,7 @@ pub struct List {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
 }

@@ -38,51 +38,51 @@ use summary::Summary;
 #[derive(Args)]
 #[command(override_usage = "capwrap trace [OPTIONS] [CMD [ARGS…]]")]
 pub struct Trace {
-    /// Processes (several: repeat it, or commas between)
+    /// Trace these processes (several: repeat it, or commas between)
     #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',', group = "scope")]
     pids: Vec<u32>,
-    /// With -p: what they start from now on, too
+    /// With -p: trace what they start from now on, too
     #[arg(short, long, requires = "pids")]
     follow: bool,
-    /// A cgroup and what is below it
+    /// Trace a cgroup and what is below it
     #[arg(long, value_name = "PATH", group = "scope")]
     cgroup: Option<PathBuf>,
-    /// A container of docker, podman or containerd, by its id
+    /// Trace a container of docker, podman or containerd, by its id
     #[arg(long, value_name = "ID", group = "scope")]
     container: Option<String>,
-    /// Denied checks alone
+    /// Show only denied checks
     #[arg(long)]
     denied: bool,
-    /// These capabilities alone
+    /// Show only checks of these capabilities
     #[arg(short, long = "capability", value_name = "CAP", value_delimiter = ',', value_parser = capability)]
     capabilities: Vec<Capability>,
-    /// Speculative checks too: those on which nothing hangs
+    /// Show the checks too that have no effect on the result
     #[arg(short, long)]
     verbose: bool,
-    /// The kernel's functions that led to each check
+    /// Show the kernel's functions that led to each check
     #[arg(short, long)]
     stack: bool,
-    /// Each check once for a program and a place, and at the
+    /// Show each check once for a program and a place, and at the
     /// end how often
     #[arg(short, long, conflicts_with = "summary", verbatim_doc_comment)]
     unique: bool,
-    /// No checks, but a table of them at the end
+    /// Show no checks, but a table of them at the end
     #[arg(long)]
     summary: bool,
-    /// One JSON object a line
+    /// Print one JSON object a line
     #[arg(long)]
     json: bool,
     /// End after this time, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     limit: Option<Duration>,
-    /// Room for what is not shown yet, in MiB
+    /// Buffer for events that are not shown yet, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
     ring: u32,
-    /// Who runs CMD [default: who runs this]
+    /// The user to run CMD as [default: who runs this]
     #[arg(long, value_name = "NAME", requires = "command")]
     user: Option<String>,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
     #[arg(long, value_name = "NAME", hide = true)]
@@ -90,7 +90,7 @@ pub struct Trace {
     /// Said by the learner that starts itself by its policy.
     #[arg(long, hide = true)]
     by_policy: bool,
-    /// A command, from its very start to the end of all it starts
+    /// A command to trace, from its start to the end of all it starts
     #[arg(trailing_var_arg = true, value_name = "CMD", group = "scope")]
     command: Vec<OsString>,
 }

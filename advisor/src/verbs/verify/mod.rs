@@ -42,13 +42,13 @@ pub struct Verify {
     /// Every enabled policy, and capwrap itself
     #[arg(long, conflicts_with = "words")]
     all: bool,
-    /// Every file below this directory that carries what no policy accounts for (several: repeat it)
+    /// Find every file below this directory with capabilities that no policy accounts for (several: repeat it)
     #[arg(long = "scan", value_name = "DIR")]
     scans: Vec<PathBuf>,
-    /// Scan no other file systems than those of the directories
+    /// Stay on the file systems of these directories
     #[arg(long, requires = "scans")]
     one_file_system: bool,
-    /// Set right what is wrong with files, and show each change (root)
+    /// Correct what is wrong with files, and show each change (root)
     #[arg(long)]
     fix: bool,
     /// Show what has no problem, too
@@ -60,7 +60,7 @@ pub struct Verify {
     /// Write metrics for node_exporter's textfile collector to this file, too
     #[arg(long, value_name = "FILE")]
     prometheus: Option<PathBuf>,
-    /// When to colour
+    /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
 }
