@@ -26,20 +26,20 @@ fuzz_target!(|bytes: &[u8]| {
 
     // No more than the grants name, and what was added of the optional.
     let granted = policy.grants.iter().fold(add, |set, grant| set.union(grant.caps));
-    assert!(all.handed.without(granted).is_empty(), "{} of {granted}", all.handed);
+    assert!(all.passed.without(granted).is_empty(), "{} of {granted}", all.passed);
     // The launcher carries what it can be asked for, but what root alone is granted.
     if !facts.uid0 {
-        assert!(all.handed.without(needed_by_launcher(&policy)).is_empty());
+        assert!(all.passed.without(needed_by_launcher(&policy)).is_empty());
     }
     // Dropping takes away what was named, and nothing else.
     let dropped = CapabilitySet::from_mask(u64::from(chosen[5]).wrapping_mul(0x0001_0405_1011_4145) & (u64::MAX >> 23));
     if let Ok(less) = decide(&policy, &facts, &arguments, &request(dropped)) {
-        assert_eq!(less.handed, all.handed.without(dropped));
+        assert_eq!(less.passed, all.passed.without(dropped));
     }
     // A grant that does not hold changes nothing.
     if let Ok(longer) = Policy::read(&format!("{text}{NEVER}")) {
-        let same = decide(&longer, &facts, &arguments, &request(CapabilitySet::EMPTY)).map(|decision| decision.handed);
-        assert_eq!(same.ok(), Some(all.handed));
+        let same = decide(&longer, &facts, &arguments, &request(CapabilitySet::EMPTY)).map(|decision| decision.passed);
+        assert_eq!(same.ok(), Some(all.passed));
     }
 });
 
