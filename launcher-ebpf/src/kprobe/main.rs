@@ -12,16 +12,16 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
-#[path = "../probe/counting.rs"]
+#[path = "../shared/counting.rs"]
 mod counting;
-#[path = "../probe/executable.rs"]
+#[path = "../shared/executable.rs"]
 mod executable;
 mod kernel;
 mod maps;
 mod plain;
-#[path = "../probe/process.rs"]
+#[path = "../shared/process.rs"]
 mod process;
-#[path = "../probe/relation.rs"]
+#[path = "../shared/relation.rs"]
 mod relation;
 mod site;
 

@@ -7,11 +7,15 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
+#[path = "../shared/counting.rs"]
 mod counting;
+#[path = "../shared/executable.rs"]
 mod executable;
 mod kernel;
 mod maps;
+#[path = "../shared/process.rs"]
 mod process;
+#[path = "../shared/relation.rs"]
 mod relation;
 mod site;
 
