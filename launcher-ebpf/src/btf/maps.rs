@@ -1,6 +1,6 @@
 //! What the probe keeps. User space sets the sizes that depend on what is asked.
 
-use crate::executable::Climbing;
+use crate::climbing::Climbing;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};

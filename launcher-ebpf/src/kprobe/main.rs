@@ -12,6 +12,8 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
+#[path = "../shared/climbing.rs"]
+mod climbing;
 #[path = "../shared/counting.rs"]
 mod counting;
 #[path = "../shared/executable.rs"]

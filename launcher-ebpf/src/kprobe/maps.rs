@@ -2,10 +2,10 @@
 //! use no others on some kernels (check_map_prog_compatibility in kernel/bpf/verifier.c), and
 //! allocating in them can lock up.
 
-use crate::executable::Climbing;
+use crate::climbing::Climbing;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, CgroupArray, HashMap, PerCpuArray, PerfEventArray};
-use capwrap_ebpf::{Check, Event, Executable, Ground, Path, Site, Start, Tracked, lost, tally};
+use capwrap_ebpf::{Check, Event, Executable, FRAMES, Ground, Path, Site, Start, Tracked, lost, tally};
 
 /// How often each check was made: the truth.
 #[map]
@@ -60,11 +60,14 @@ pub static GROUND: Array<Ground> = Array::with_max_entries(1, 0);
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
+/// The frames of a walk: `cap_capable` itself, and a site's.
+pub const WALKED: usize = FRAMES + 1;
+
 /// See `SCRATCH`.
 #[repr(C)]
 pub struct Scratch {
     /// What bpf_get_stack says.
-    pub walked: [u64; crate::site::WALKED],
+    pub walked: [u64; WALKED],
     /// A new call site.
     pub site: Site,
     /// How far the path has come.

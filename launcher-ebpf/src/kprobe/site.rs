@@ -2,14 +2,11 @@
 
 use crate::counting::lose;
 use crate::kernel::{given, load, place};
-use crate::maps::{SCRATCH, SITES};
+use crate::maps::{SCRATCH, SITES, WALKED};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_get_stack;
 use capwrap_ebpf::{FRAMES, lost};
-
-/// The frames of a walk: `cap_capable` itself, and a site's.
-pub const WALKED: usize = FRAMES + 1;
 
 /// The key of `SITES` for the running check; 0 where the stack could not be read.
 #[inline(always)]

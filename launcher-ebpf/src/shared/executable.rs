@@ -1,23 +1,12 @@
 //! The file that a process executes, and its path: taken once, when the file is first met.
 
+use crate::climbing::Climbing;
 use crate::counting::lose;
 use crate::kernel::{Address, current as current_task, load_current, offset, peek, volatile};
 use crate::maps::{EXECUTABLES, SCRATCH, Scratch};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use capwrap_ebpf::{Executable, PATH_BYTES, lost};
-
-/// How far the way up from a file has come.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Climbing {
-    /// The directory entry.
-    pub entry: u64,
-    /// The mount that it is in.
-    pub vfsmount: u64,
-    /// Not 0 at the root of all mounts.
-    pub whole: u64,
-}
 
 /// The components and mounts that are followed; of a longer path the end is kept.
 const COMPONENTS: usize = 16;
