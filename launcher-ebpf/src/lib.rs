@@ -109,7 +109,7 @@ pub struct Path {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tracked {
-    /// The address of its group leader: tells it from a later process with the same number.
+    /// The address of its group leader: a later process with the same number has another.
     pub leader: u64,
     /// What it executes.
     pub executable: Executable,
@@ -161,8 +161,8 @@ pub mod lost {
     pub const COUNTERS: u32 = 5;
 }
 
-/// What happened in a run: the places of the map `TALLY`.
-pub mod tally {
+/// What happened in a run: the places of the map `STATS`.
+pub mod stats {
     /// Processes followed.
     pub const PROCESSES: u32 = 0;
     /// Times that a process was seen with another effective user than it was started with.
@@ -177,7 +177,7 @@ pub mod tally {
 pub mod scope {
     /// Those of processes in `TRACKED`.
     pub const TRACKED: u32 = 0;
-    /// All but those of [`Settings::own_process`](super::Settings::own_process).
+    /// All but those of [`Settings::observer`](super::Settings::observer).
     pub const ALL: u32 = 1;
     /// Those of processes in `TRACKED` and in `LISTED`.
     pub const LISTED: u32 = 2;
@@ -200,8 +200,8 @@ pub struct Settings {
     pub scope: u32,
     /// The level of `cgroup` below the root.
     pub cgroup_level: u32,
-    /// Whoever asks: never taken.
-    pub own_process: u32,
+    /// The process that observes: its own checks are never taken.
+    pub observer: u32,
     /// 1: put every check into the ring. 0: count.
     pub events: u32,
     /// 1: denied checks alone.
@@ -251,7 +251,7 @@ pub struct Offsets {
 }
 
 /// What the kprobes find where, in bytes: registers in `pt_regs`, which are those of the machine, and
-/// the tracepoints' fields, as tracefs tells them.
+/// the tracepoints' fields, as tracefs lists them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Places {
@@ -286,11 +286,11 @@ pub struct Places {
     pub zero: u32,
 }
 
-/// What user space asks of the kprobes and knows for them: the only value of the map `GROUND`.
+/// What user space asks of the kprobes and knows for them: the only value of the map `CONFIG`.
 /// Read-only data, as the probe's, would take Linux 5.2.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ground {
+pub struct KprobeConfig {
     /// As the probe's.
     pub settings: Settings,
     /// All zeroes where the kernel has no BTF.
@@ -301,7 +301,7 @@ pub struct Ground {
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{Check, Event, Executable, Ground, Offsets, Path, Settings, Site, Start, Tracked};
+    use super::{Check, Event, Executable, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
 
     macro_rules! plain_old_data {
         ($($record:ty),*) => {$(
@@ -310,7 +310,7 @@ mod user {
             unsafe impl aya::Pod for $record {}
         )*};
     }
-    plain_old_data!(Check, Executable, Ground, Offsets, Path, Settings, Site, Start, Tracked);
+    plain_old_data!(Check, Executable, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
 
     impl Event {
         /// The event that these bytes of the ring are, if they are as many as one has.
@@ -331,5 +331,5 @@ const _: () = {
     assert!(size_of::<Event>() == 8 + size_of::<Check>() + 8 + 16);
     assert!(size_of::<Settings>() == 3 * 8 + 8 * 4);
     assert!(size_of::<Tracked>() == 32);
-    assert!(size_of::<Ground>() == size_of::<Settings>() + 28 * 4 + 14 * 4);
+    assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 28 * 4 + 14 * 4);
 };

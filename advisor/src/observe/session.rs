@@ -4,7 +4,7 @@ use crate::analysis::profile::Exit;
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, Plan, User};
 use crate::observe::probe;
-use crate::observe::probe::{BackEnd, Counted, Losses, Tally};
+use crate::observe::probe::{BackEnd, Counted, Losses, Stats};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_ebpf::Settings;
@@ -33,7 +33,7 @@ pub struct Subject<'s> {
 pub struct RunData {
     pub counted: Counted,
     pub losses: Losses,
-    pub tally: Tally,
+    pub stats: Stats,
     pub back_end: BackEnd,
     pub ending: Ending,
     /// What it wrote to standard output, where that was kept.
@@ -73,7 +73,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     Ok(RunData {
         counted: probe.counted()?,
         losses: probe.losses()?,
-        tally: probe.tally()?,
+        stats: probe.stats()?,
         back_end: probe.back_end,
         ending,
         stdout,

@@ -1,6 +1,6 @@
 //! One check: is it one of those asked for, what was asked, and where it goes.
 
-use crate::counting::{count, lose, tell};
+use crate::counting::{count, happened, lose};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
 use crate::maps::{EVENTS, LISTED, TRACKED};
 use crate::{executable, process, relation, site};
@@ -8,7 +8,7 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
 use capwrap_ebpf::{
-    CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, Tracked, lost, scope, tally,
+    CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, Tracked, lost, scope, stats,
 };
 
 /// What the kernel was asked, and answered.
@@ -42,13 +42,13 @@ fn is_asked_for(process: u32) -> bool {
     // SAFETY: asks for a pointer alone.
     let tracked = || TRACKED.get_ptr(process).is_some();
     match setting!(scope) {
-        scope::ALL => process::own_id() != setting!(own_process),
+        scope::ALL => process::own_id() != setting!(observer),
         scope::TRACKED => tracked(),
         scope::LISTED => tracked() || LISTED.get_ptr(process::own_id()).is_some(),
         scope::CGROUP => {
             // SAFETY: the helper has no precondition.
             let at_level = unsafe { generated::bpf_get_current_ancestor_cgroup_id(setting!(cgroup_level) as i32) };
-            at_level == setting!(cgroup) && process::own_id() != setting!(own_process)
+            at_level == setting!(cgroup) && process::own_id() != setting!(observer)
         }
         _ => false,
     }
@@ -104,14 +104,14 @@ fn system_call(task: Address) -> i32 {
     load::<u64>(registers, offset!(pt_regs_system_call)) as i32
 }
 
-/// setuid(2) to itself asks as setuid to another does: whether the ids ever changed tells them apart.
+/// setuid(2) makes the same check whether the id is a new one or not. It is needed only if the ids ever changed.
 #[inline(always)]
 fn note_ids(asked: &Asked, tracked: &Tracked) {
     if load::<u32>(asked.credentials, offset!(cred_euid)) != tracked.user {
-        tell(tally::USER_CHANGED);
+        happened(stats::USER_CHANGED);
     }
     if load::<u32>(asked.credentials, offset!(cred_egid)) != tracked.group {
-        tell(tally::GROUP_CHANGED);
+        happened(stats::GROUP_CHANGED);
     }
 }
 

@@ -14,7 +14,7 @@ pub static SETTINGS: Settings = Settings {
     pid_namespace_inode: 0,
     scope: 0,
     cgroup_level: 0,
-    own_process: 0,
+    observer: 0,
     events: 0,
     denied_only: 0,
     follow: 0,

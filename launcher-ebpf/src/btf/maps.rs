@@ -4,7 +4,7 @@ use crate::climbing::Climbing;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
-use capwrap_ebpf::{Check, Executable, Path, Site, Start, Tracked, lost, tally};
+use capwrap_ebpf::{Check, Executable, Path, Site, Start, Tracked, lost, stats};
 
 /// How often each check was made: the truth. Not allocated ahead, as few runs need a hundredth.
 #[map]
@@ -34,9 +34,9 @@ pub static LISTED: HashMap<u32, u32> = HashMap::with_max_entries(1 << 10, BPF_F_
 #[map]
 pub static LOST: Array<u64> = Array::with_max_entries(lost::COUNTERS, 0);
 
-/// What happened, by `tally`.
+/// What happened, by `stats`.
 #[map]
-pub static TALLY: Array<u64> = Array::with_max_entries(tally::COUNTERS, 0);
+pub static STATS: Array<u64> = Array::with_max_entries(stats::COUNTERS, 0);
 
 /// Checks as they happen, for `trace` alone.
 #[map]
@@ -54,12 +54,12 @@ pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 pub const KNOWN_SETS: u32 = 64;
 /// The call sites that a set holds.
 pub const WAYS: usize = 4;
-/// The frames that tell a known call site from others: as many as a check's path has in practice.
+/// The frames that distinguish a known call site from others: as many as a check's path has in practice.
 pub const COMPARED: usize = 14;
 /// Room for the words of the kernel's stack: a power of two.
 pub const WORDS: usize = 256;
-/// Those of them that are looked at.
-pub const LOOKED_AT: usize = 160;
+/// Those of them that are compared.
+pub const SEARCHED: usize = 160;
 /// The frames of a walk: a power of two, with room for the probe's own.
 pub const WALKED: usize = 32;
 /// So many frames of a walk are the probe's own: two functions, and what called them.
@@ -132,6 +132,6 @@ pub struct Finding {
     pub ambiguous: u64,
     /// The frames of the walk but for the outermost, the probe's own included.
     pub inner: u64,
-    /// The word looked at last.
+    /// The word that was compared last.
     pub place: u64,
 }

@@ -9,7 +9,7 @@
 use crate::counting::lose;
 use crate::kernel::{setting, volatile};
 use crate::maps::{
-    COMPARED, FIRST_WITHIN, Finding, KNOWN, KNOWN_SETS, Known, LOOKED_AT, OWN_FRAMES, SCRATCH, SITES, Scratch, WALKED,
+    COMPARED, FIRST_WITHIN, Finding, KNOWN, KNOWN_SETS, Known, OWN_FRAMES, SCRATCH, SEARCHED, SITES, Scratch, WALKED,
     WAYS, WORDS,
 };
 use aya_ebpf::EbpfContext;
@@ -77,13 +77,13 @@ fn walk(context: *mut c_void, known: *mut Known, tag: u64) -> u64 {
     // arithmetic on the context itself, but on the number that it is.
     scratch.context = context as u64;
     let left = STACK_BYTES - (volatile(&scratch.context) & (STACK_BYTES - 1));
-    scratch.window = if left < LOOKED_AT as u64 * 8 { left } else { LOOKED_AT as u64 * 8 };
+    scratch.window = if left < SEARCHED as u64 * 8 { left } else { SEARCHED as u64 * 8 };
     read_stack(context, volatile(&scratch.window), scratch);
     // SAFETY: as many bytes as the array has; the helper answers an error otherwise.
     let bytes =
         unsafe { bpf_get_stack(context, (&raw mut scratch.walked).cast(), size_of_val(&scratch.walked) as u32, 0) };
     // The outermost frame is the entry from user space, at a place of its own in each system call
-    // (randomize_kstack_offset). It tells nothing.
+    // (randomize_kstack_offset). It says nothing about the check.
     let inner = if bytes > 8 { bytes as u64 / 8 - 1 } else { 0 };
     scratch.finding = Finding { first: 0, found: 0, wanted: 0, ambiguous: 0, place: 0, inner };
     if inner > 0 {
@@ -126,7 +126,7 @@ fn find_frames(scratch: &mut Scratch) {
     scratch.places[0] = place as u8;
     scratch.finding.found = 1;
     scratch.finding.wanted = if inner - first < COMPARED as u64 { inner - first } else { COMPARED as u64 };
-    for _ in 0..LOOKED_AT {
+    for _ in 0..SEARCHED {
         let Finding { first, found, wanted, place, .. } = volatile(&scratch.finding);
         let place = place + 1;
         if found >= wanted || place * 8 >= volatile(&scratch.window) {
@@ -143,7 +143,7 @@ fn find_frames(scratch: &mut Scratch) {
             scratch.finding.ambiguous = 1;
         }
     }
-    // The last one looked at is the last found, or the span does not matter.
+    // The last one compared is the last found, or the span does not matter.
     scratch.span = (volatile(&scratch.finding.place) + 1) * 8;
 }
 

@@ -1,6 +1,6 @@
 //! One check: what is asked is kept until it is answered.
 
-use crate::counting::{count, lose, tell};
+use crate::counting::{count, happened, lose};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
 use crate::maps::{ASKED, CGROUPS, EVENTS, LISTED, TRACKED};
 use crate::{executable, plain, process, relation, site};
@@ -12,7 +12,7 @@ use aya_ebpf::helpers::{
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use capwrap_ebpf::{
     CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, CREDENTIALS_UNKNOWN, Check, Event, OPTION_NO_AUDIT,
-    OPTIONS_UNKNOWN, RELATION_UNKNOWN, Tracked, lost, scope, tally,
+    OPTIONS_UNKNOWN, RELATION_UNKNOWN, Tracked, lost, scope, stats,
 };
 
 // int cap_capable(const struct cred *, struct user_namespace *, int cap, unsigned int opts)
@@ -99,10 +99,10 @@ fn is_asked_for<const TYPES: bool>(tracked: bool, process: u32) -> bool {
     // Without types user space is in the initial pid namespace: else this one is not loaded.
     let own_id = || if TYPES { process::own_id() } else { process };
     match setting!(scope) {
-        scope::ALL => own_id() != setting!(own_process),
+        scope::ALL => own_id() != setting!(observer),
         scope::TRACKED => tracked,
         scope::LISTED => tracked || LISTED.get_ptr(own_id()).is_some(),
-        scope::CGROUP => CGROUPS.current_task_under_cgroup(0) == Ok(true) && own_id() != setting!(own_process),
+        scope::CGROUP => CGROUPS.current_task_under_cgroup(0) == Ok(true) && own_id() != setting!(observer),
         _ => false,
     }
 }
@@ -159,7 +159,7 @@ fn whose(asked: Address) -> u8 {
     }
 }
 
-/// setuid(2) to itself asks as setuid to another does: whether the ids ever changed tells them apart.
+/// setuid(2) makes the same check whether the id is a new one or not. It is needed only if the ids ever changed.
 #[inline(always)]
 fn note_ids<const TYPES: bool>(credentials: Address, tracked: &Tracked) {
     let (user, group) = if TYPES {
@@ -168,10 +168,10 @@ fn note_ids<const TYPES: bool>(credentials: Address, tracked: &Tracked) {
         plain::ids()
     };
     if user != tracked.user {
-        tell(tally::USER_CHANGED);
+        happened(stats::USER_CHANGED);
     }
     if group != tracked.group {
-        tell(tally::GROUP_CHANGED);
+        happened(stats::GROUP_CHANGED);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What user space says of this kernel, and reading the kernel's memory.
 
-use crate::maps::GROUND;
+use crate::maps::CONFIG;
 use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::{bpf_get_current_task, generated};
-use capwrap_ebpf::Ground;
+use capwrap_ebpf::KprobeConfig;
 use core::mem::MaybeUninit;
 
 /// A structure of the kernel's.
@@ -11,9 +11,9 @@ pub type Address = *const u8;
 
 /// What user space says: it is there before anything is attached.
 #[inline(always)]
-pub fn ground() -> &'static Ground {
-    match GROUND.get(0) {
-        Some(ground) => ground,
+pub fn config() -> &'static KprobeConfig {
+    match CONFIG.get(0) {
+        Some(config) => config,
         // An array's first place is always there; the verifier does not know. Were this a value like
         // any other, it would follow the rest of the program once more for each field that is read.
         // SAFETY: r0 holds what a program returns, and exit ends it, wherever it stands.
@@ -24,17 +24,17 @@ pub fn ground() -> &'static Ground {
 /// A field of the settings, offsets or places.
 macro_rules! setting {
     ($field:ident) => {
-        $crate::kernel::ground().settings.$field
+        $crate::kernel::config().settings.$field
     };
 }
 macro_rules! offset {
     ($field:ident) => {
-        $crate::kernel::ground().offsets.$field
+        $crate::kernel::config().offsets.$field
     };
 }
 macro_rules! place {
     ($field:ident) => {
-        $crate::kernel::ground().places.$field
+        $crate::kernel::config().places.$field
     };
 }
 pub(crate) use {offset, place, setting};

@@ -77,7 +77,7 @@ fn cap_capable_plain(context: ProbeContext) -> u32 {
     0
 }
 
-// task:task_newtask, in the parent. Unlike sched:sched_process_fork it tells a thread from a process.
+// task:task_newtask, in the parent. Unlike sched:sched_process_fork it distinguishes a thread from a process.
 #[tracepoint]
 fn process_fork_plain(context: TracePointContext) -> u32 {
     plain::forked(&context);

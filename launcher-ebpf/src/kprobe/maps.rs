@@ -5,7 +5,7 @@
 use crate::climbing::Climbing;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, CgroupArray, HashMap, PerCpuArray, PerfEventArray};
-use capwrap_ebpf::{Check, Event, Executable, FRAMES, Ground, Path, Site, Start, Tracked, lost, tally};
+use capwrap_ebpf::{Check, Event, Executable, FRAMES, KprobeConfig, Path, Site, Start, Tracked, lost, stats};
 
 /// How often each check was made: the truth.
 #[map]
@@ -44,9 +44,9 @@ pub static CGROUPS: CgroupArray = CgroupArray::with_max_entries(1, 0);
 #[map]
 pub static LOST: Array<u64> = Array::with_max_entries(lost::COUNTERS, 0);
 
-/// What happened, by `tally`.
+/// What happened, by `stats`.
 #[map]
-pub static TALLY: Array<u64> = Array::with_max_entries(tally::COUNTERS, 0);
+pub static STATS: Array<u64> = Array::with_max_entries(stats::COUNTERS, 0);
 
 /// Checks as they happen, for `trace` alone. Not the ring of Linux 5.8.
 #[map]
@@ -54,7 +54,7 @@ pub static EVENTS: PerfEventArray<Event> = PerfEventArray::new(0);
 
 /// What user space asks and knows.
 #[map]
-pub static GROUND: Array<Ground> = Array::with_max_entries(1, 0);
+pub static CONFIG: Array<KprobeConfig> = Array::with_max_entries(1, 0);
 
 /// Room for what does not fit on the stack of 512 bytes.
 #[map]

@@ -1,13 +1,13 @@
 //! Following processes without the kernel's types, by what the tracepoints themselves say. An
 //! executable is known by the name that exec was given: of a script, by the script's.
 
-use crate::counting::{lose, tell};
+use crate::counting::{happened, lose};
 use crate::kernel::{given, place, setting};
 use crate::maps::{EXECUTABLES, LISTED, SCRATCH, START, TRACKED};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, generated};
-use capwrap_ebpf::{DEVICE_BY_NAME, Executable, Tracked, lost, tally};
+use capwrap_ebpf::{DEVICE_BY_NAME, Executable, Tracked, lost, stats};
 
 /// That of a process whose exec was not seen.
 pub const UNKNOWN: Executable = Executable { inode: 0, device: DEVICE_BY_NAME };
@@ -69,7 +69,7 @@ pub fn executed(context: &impl EbpfContext) {
     track(process, new(executable(context, UNKNOWN)));
 }
 
-/// A thread ends: the last look at its ids.
+/// A thread ends: its ids are compared for the last time.
 #[inline(always)]
 pub fn ended() {
     let ids = bpf_get_current_pid_tgid();
@@ -82,10 +82,10 @@ pub fn ended() {
     }
     let (user, group) = self::ids();
     if user != tracked.user {
-        tell(tally::USER_CHANGED);
+        happened(stats::USER_CHANGED);
     }
     if group != tracked.group {
-        tell(tally::GROUP_CHANGED);
+        happened(stats::GROUP_CHANGED);
     }
 }
 
@@ -101,8 +101,7 @@ pub fn freed(context: &impl EbpfContext) {
     }
 }
 
-/// The user and group. Those that a process really has stand for the effective ones, which no
-/// helper tells.
+/// The user and group. The real ones stand for all, as no helper returns the others.
 #[inline(always)]
 pub fn ids() -> (u32, u32) {
     let ids = bpf_get_current_uid_gid();
@@ -116,7 +115,7 @@ fn own_id() -> u32 {
 
 #[inline(always)]
 fn track(process: u32, tracked: Tracked) {
-    if TRACKED.insert(process, tracked, 0).is_ok() { tell(tally::PROCESSES) } else { lose(lost::PROCESSES) }
+    if TRACKED.insert(process, tracked, 0).is_ok() { happened(stats::PROCESSES) } else { lose(lost::PROCESSES) }
 }
 
 #[inline(always)]

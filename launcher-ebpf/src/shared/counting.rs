@@ -1,6 +1,6 @@
 //! Counting: checks by what they are, losses, and what happened.
 
-use crate::maps::{COUNTS, LOST, TALLY};
+use crate::maps::{COUNTS, LOST, STATS};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use capwrap_ebpf::{Check, lost};
 
@@ -37,8 +37,8 @@ pub fn lose(what: u32) {
 
 /// Counts what happened.
 #[inline(always)]
-pub fn tell(what: u32) {
-    if let Some(counter) = TALLY.get_ptr_mut(what) {
+pub fn happened(what: u32) {
+    if let Some(counter) = STATS.get_ptr_mut(what) {
         add_one(counter);
     }
 }

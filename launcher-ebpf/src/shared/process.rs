@@ -1,12 +1,12 @@
 //! Which processes are followed: from the command's own exec through every fork.
 
-use crate::counting::{lose, tell};
+use crate::counting::{happened, lose};
 use crate::executable;
 use crate::kernel::{Address, load, offset, peek, setting};
 use crate::maps::{LISTED, START, TRACKED};
 use aya_ebpf::bindings::bpf_pidns_info;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated};
-use capwrap_ebpf::{Tracked, lost, tally};
+use capwrap_ebpf::{Tracked, lost, stats};
 
 /// The running process's id as user space knows it: in user space's pid namespace; 0 outside it.
 #[inline(always)]
@@ -68,7 +68,7 @@ pub fn executed(task: Address) {
     track(process, Tracked { leader, ..new(task) });
 }
 
-/// A thread ends: the last look at its ids.
+/// A thread ends: its ids are compared for the last time.
 #[inline(always)]
 pub fn ended(task: Address) {
     let Some(tracked) = TRACKED.get_ptr(load::<u32>(task, offset!(task_tgid))) else { return };
@@ -76,10 +76,10 @@ pub fn ended(task: Address) {
     let tracked = unsafe { &*tracked };
     let (user, group) = ids(task);
     if user != tracked.user {
-        tell(tally::USER_CHANGED);
+        happened(stats::USER_CHANGED);
     }
     if group != tracked.group {
-        tell(tally::GROUP_CHANGED);
+        happened(stats::GROUP_CHANGED);
     }
 }
 
@@ -97,7 +97,7 @@ pub fn freed(task: Address) {
 
 #[inline(always)]
 fn track(process: u32, tracked: Tracked) {
-    if TRACKED.insert(process, tracked, 0).is_ok() { tell(tally::PROCESSES) } else { lose(lost::PROCESSES) }
+    if TRACKED.insert(process, tracked, 0).is_ok() { happened(stats::PROCESSES) } else { lose(lost::PROCESSES) }
 }
 
 #[inline(always)]

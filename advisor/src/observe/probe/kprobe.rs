@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aya::maps::{Array, CgroupArray};
 use aya::programs::{KProbe, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfLoader};
-use capwrap_ebpf::{Ground, Offsets, Places, Settings, scope};
+use capwrap_ebpf::{KprobeConfig, Offsets, Places, Settings, scope};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub fn load(settings: &Settings, offsets: Option<&Offsets>) -> Result<Ebpf> {
 
 fn with_types(settings: &Settings, offsets: &Offsets) -> Result<Ebpf> {
     let places = Places { audit: audit()?, ..registers()? };
-    let mut ebpf = prepare(&Ground { settings: *settings, offsets: *offsets, places })?;
+    let mut ebpf = prepare(&KprobeConfig { settings: *settings, offsets: *offsets, places })?;
     load_programs(&mut ebpf, "cap_capable_types")?;
     // By the tracepoints' arguments: no tracefs is needed, and a task is known by its address.
     for (name, _, tracepoint) in PROCESSES {
@@ -69,7 +69,7 @@ fn plain(settings: &Settings) -> Result<Ebpf> {
         free_process: formats.place("sched/sched_process_free", "pid")?,
         ..registers()?
     };
-    let mut ebpf = prepare(&Ground { settings: *settings, offsets: Offsets::default(), places })?;
+    let mut ebpf = prepare(&KprobeConfig { settings: *settings, offsets: Offsets::default(), places })?;
     load_programs(&mut ebpf, "cap_capable_plain")?;
     for (name, category, tracepoint) in PROCESSES {
         let program: &mut TracePoint = program(&mut ebpf, &format!("{name}_plain"))?.try_into()?;
@@ -80,14 +80,14 @@ fn plain(settings: &Settings) -> Result<Ebpf> {
     Ok(ebpf)
 }
 
-fn prepare(ground: &Ground) -> Result<Ebpf> {
+fn prepare(config: &KprobeConfig) -> Result<Ebpf> {
     let mut ebpf = EbpfLoader::new().btf(None).load(OBJECT)?;
-    let map = ebpf.map_mut("GROUND").context("the probe has no map GROUND")?;
-    let mut map: Array<_, Ground> = Array::try_from(map)?;
-    map.set(0, ground, 0)?;
-    if ground.settings.scope == scope::CGROUP {
+    let map = ebpf.map_mut("CONFIG").context("the probe has no map CONFIG")?;
+    let mut map: Array<_, KprobeConfig> = Array::try_from(map)?;
+    map.set(0, config, 0)?;
+    if config.settings.scope == scope::CGROUP {
         let map = ebpf.map_mut("CGROUPS").context("the probe has no map CGROUPS")?;
-        CgroupArray::try_from(map)?.set(0, cgroup(ground.settings.cgroup)?, 0)?;
+        CgroupArray::try_from(map)?.set(0, cgroup(config.settings.cgroup)?, 0)?;
     }
     Ok(ebpf)
 }

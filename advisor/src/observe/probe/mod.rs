@@ -16,4 +16,4 @@ mod symbols;
 pub use back_end::{attempts, open};
 pub use events::Events;
 pub use loaded::{BackEnd, Probe};
-pub use reading::{Counted, Losses, Names, Tally};
+pub use reading::{Counted, Losses, Names, Stats};

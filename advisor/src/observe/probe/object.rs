@@ -25,7 +25,7 @@ impl ProbeConfig {
         let settings = Settings {
             pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
             pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
-            own_process: std::process::id(),
+            observer: std::process::id(),
             ..*asked
         };
         Self { settings, types: Types::read() }

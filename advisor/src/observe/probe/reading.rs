@@ -6,7 +6,7 @@ use crate::observe::probe::symbols::Symbols;
 use anyhow::{Context, Result};
 use aya::maps::{Array, HashMap};
 use capwrap_core::Capability;
-use capwrap_ebpf::{self as shared, Check, Executable, Path, Site, lost, tally};
+use capwrap_ebpf::{self as shared, Check, Executable, Path, Site, lost, stats};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,7 +16,7 @@ pub type Losses = BTreeMap<&'static str, u64>;
 
 /// What happened besides.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct Stats {
     /// Processes followed.
     pub processes: u64,
     /// Whether one of them ever had another effective user than it was started with.
@@ -169,13 +169,13 @@ impl Probe {
     }
 
     /// What happened so far.
-    pub fn tally(&self) -> Result<Tally> {
-        let counters: Array<_, u64> = Array::try_from(self.map("TALLY")?)?;
-        let counted = |what| counters.get(&what, 0).context("cannot read the tally");
-        Ok(Tally {
-            processes: counted(tally::PROCESSES)?,
-            user_changed: counted(tally::USER_CHANGED)? > 0,
-            group_changed: counted(tally::GROUP_CHANGED)? > 0,
+    pub fn stats(&self) -> Result<Stats> {
+        let counters: Array<_, u64> = Array::try_from(self.map("STATS")?)?;
+        let counted = |what| counters.get(&what, 0).context("cannot read the stats");
+        Ok(Stats {
+            processes: counted(stats::PROCESSES)?,
+            user_changed: counted(stats::USER_CHANGED)? > 0,
+            group_changed: counted(stats::GROUP_CHANGED)? > 0,
         })
     }
 

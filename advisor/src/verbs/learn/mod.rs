@@ -191,7 +191,7 @@ impl Learn {
         let kernel = kernel::kernel()?;
         let facts = RunFacts {
             held,
-            ids_changed: IdsChanged { users: seen.tally.user_changed, groups: seen.tally.group_changed },
+            ids_changed: IdsChanged { users: seen.stats.user_changed, groups: seen.stats.group_changed },
             no_new_privs: tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs),
             kernel: kernel::version(&kernel.release)?,
         };
@@ -206,7 +206,7 @@ impl Learn {
             kernel,
             back_end: seen.back_end.to_string(),
             held,
-            processes: seen.tally.processes,
+            processes: seen.stats.processes,
             executables: classed.iter().map(|one| one.observation.executable.clone()).collect(),
             ids_changed: facts.ids_changed,
             exit: Some(seen.ending.into()),
