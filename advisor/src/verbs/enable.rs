@@ -268,15 +268,17 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
 /// What a file has now, and what it had.
 fn change(before: Option<&FileCapabilities>, now: &FileCapabilities) -> String {
     let (was, is) = (describe(before), describe(Some(now)));
-    if was == is { format!("still has {is}") } else { format!("now has {is} (before: {was})") }
+    let has = is.as_deref().unwrap_or("no capabilities");
+    if was == is {
+        format!("still has {has}")
+    } else {
+        format!("now has {has} (before: {})", was.as_deref().unwrap_or("none"))
+    }
 }
 
-/// setcap's notation, or `no capabilities`.
-fn describe(capabilities: Option<&FileCapabilities>) -> String {
-    match capabilities {
-        Some(file) if !file.permitted.union(file.inheritable).is_empty() => file.to_string(),
-        _ => "no capabilities".to_owned(),
-    }
+/// setcap's notation; `None` for no capabilities.
+fn describe(capabilities: Option<&FileCapabilities>) -> Option<String> {
+    capabilities.filter(|file| !file.permitted.union(file.inheritable).is_empty()).map(FileCapabilities::to_string)
 }
 
 fn one_line(items: &[String]) -> String {
