@@ -3,16 +3,20 @@
 
 pub mod comment;
 pub mod compose;
+pub mod detect;
 pub mod document;
 pub mod engine;
 pub mod export_request;
 pub mod grant;
+pub mod json;
 pub mod kubernetes;
 pub mod mount;
 pub mod nixos;
 pub mod oci;
 pub mod quote;
+pub mod read;
 pub mod remarks;
 pub mod setcap;
 pub mod systemd;
 pub mod target;
+pub mod write;

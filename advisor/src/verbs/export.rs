@@ -1,14 +1,7 @@
 //! `capwrap export`: a policy's grant in the words of another launcher.
 
-use crate::dialects::compose;
-use crate::dialects::engine;
+use crate::dialects;
 use crate::dialects::export_request::Launch;
-use crate::dialects::kubernetes;
-use crate::dialects::nixos;
-use crate::dialects::oci;
-use crate::dialects::remarks::Remarks;
-use crate::dialects::setcap;
-use crate::dialects::systemd;
 use crate::dialects::target::Target;
 use crate::host::target_machine::TargetMachine;
 use crate::store::{atomic_write, policy_lookup};
@@ -39,7 +32,7 @@ impl Export {
         let source = policy_lookup::load(&self.policy)?;
         let facts = self.target_machine.facts(&source.policy)?;
         let launch = Launch::of(&source, &facts, self.mode.as_deref())?;
-        let text = text(&launch, self.to)?;
+        let text = dialects::write::text(&launch, self.to)?;
         match &self.output {
             Some(path) => {
                 let path = std::path::absolute(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -50,34 +43,5 @@ impl Export {
                 Ok(())
             }
         }
-    }
-}
-
-/// The launch in the target's words, with what a reader of them must know.
-fn text(launch: &Launch<'_>, target: Target) -> Result<String> {
-    let remarks = Remarks::of(launch, target);
-    match target {
-        Target::Systemd => Ok(systemd::write::drop_in(launch, &remarks)),
-        Target::Docker | Target::Podman => Ok(engine::write::command(launch, target, &remarks)),
-        Target::Compose => compose::write::file(launch, &remarks),
-        Target::Kubernetes => kubernetes::write::pod(launch, &remarks),
-        Target::Oci => oci::write::configuration(launch, &remarks),
-        Target::Setcap => Ok(setcap::write::script(launch, &remarks)),
-        Target::Nixos => Ok(nixos::write::module(launch, &remarks)),
-    }
-}
-
-#[cfg(test)]
-pub mod tests {
-    use super::*;
-    use crate::dialects::export_request;
-    use clap::ValueEnum;
-
-    /// A policy's text in every target's words, under the target's name.
-    pub fn everywhere(policy: &str) -> Vec<(String, String)> {
-        let (source, facts) = (export_request::tests::source("t", policy), export_request::tests::facts());
-        let launch = Launch::of(&source, &facts, None).unwrap();
-        let written = |target: &Target| (format!("{target:?}"), text(&launch, *target).unwrap());
-        Target::value_variants().iter().map(written).collect()
     }
 }

@@ -1,3 +1,4 @@
 //! Compose files.
 
+pub mod read;
 pub mod write;

@@ -1,3 +1,4 @@
 //! Kubernetes objects.
 
+pub mod read;
 pub mod write;

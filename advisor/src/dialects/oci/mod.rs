@@ -1,3 +1,4 @@
 //! Configurations of OCI runtimes.
 
+pub mod read;
 pub mod write;

@@ -1,8 +1,11 @@
 //! Which side a word means, and what it says: the one place here that reads files.
 
 use crate::analysis::profile::Profile;
+use crate::dialects;
+use crate::dialects::detect::{Form, form};
 use crate::dialects::grant::{Side, all, shown};
-use crate::dialects::{document, engine, nixos, setcap, systemd};
+use crate::dialects::read::{Read, foreign};
+use crate::dialects::{engine, systemd};
 use crate::host::process;
 use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, reason};
@@ -174,6 +177,12 @@ fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
     Ok(side)
 }
 
+/// Whether a text is a profile that `capwrap --learn` wrote.
+fn is_profile(text: &str) -> bool {
+    let has_both = |value: serde_json::Value| value.get("runs").is_some() && value.get("needed").is_some();
+    serde_json::from_str(text).is_ok_and(has_both)
+}
+
 fn of_profile(text: &str) -> Result<Side> {
     let profile = Profile::read(text)?;
     let runs = profile.runs().len();
@@ -198,36 +207,13 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
     }
     let said = match form {
         Form::Policy => Some(of_policy(&policy_lookup::read(text, Path::new(name))?, asked)?),
-        Form::Unit => Some(systemd::read::side(&systemd::read::assignments(text, name)?, "systemd unit")),
-        Form::Json => {
-            let value: serde_json::Value = serde_json::from_str(text)
-                .map_err(|error| foreign(&error.into()))
-                .with_context(|| format!("{shown}: no JSON"))?;
-            if value.get("runs").is_some() && value.get("needed").is_some() {
-                Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
-            } else {
-                of_several(document::containers(&[value]).with_context(|| shown.clone())?)?
-            }
-        }
-        Form::Yaml => {
-            let documents = document::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
-            of_several(document::containers(&documents)?)?
-        }
-        Form::Nixos => of_several(nixos::read::read(text)?)?,
-        Form::Command => {
-            let asked = engine::read::read(text).into_iter();
-            let kind = |engine| match engine {
-                engine::rules::Engine::Docker => "docker command",
-                engine::rules::Engine::Podman => "podman command",
-                engine::rules::Engine::Kubernetes => "nerdctl command",
-            };
-            let sides = asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?)));
-            of_several(sides.collect::<Result<_>>()?)?
-        }
         Form::Status => Some(of_rights(&process::of_status(text))),
-        Form::Other => match setcap::read::capable(text)? {
-            Some(set) => Some(Side::new("output of capable", set, "what was asked for")),
-            None => of_several(setcap::read::files(text)?)?,
+        Form::Json if is_profile(text) => {
+            Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
+        }
+        form => match dialects::read::text(form, text, name)? {
+            Read::One(side) => Some(side),
+            Read::Several(sides) => of_several(sides)?,
         },
     };
     said.ok_or_else(|| {
@@ -238,70 +224,14 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
     })
 }
 
-/// The error of a parser, which may quote what it read.
-fn foreign(error: &anyhow::Error) -> anyhow::Error {
-    anyhow::anyhow!(printable::text(format!("{error:#}")))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Policy,
-    Unit,
-    Json,
-    Yaml,
-    Nixos,
-    Command,
-    Status,
-    Other,
-}
-
-fn form(text: &str, name: &str) -> Form {
-    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
-    match end {
-        "toml" => return Form::Policy,
-        "service" | "socket" | "mount" | "swap" | "conf" => return Form::Unit,
-        "json" => return Form::Json,
-        "yaml" | "yml" => return Form::Yaml,
-        "nix" => return Form::Nixos,
-        _ => {}
-    }
-    let is_comment = |line: &&str| line.is_empty() || line.starts_with(['#', ';']);
-    let lines = || text.lines().map(str::trim).filter(|line| !is_comment(line));
-    let any = |says: &dyn Fn(&str) -> bool| lines().any(says);
-    let first = lines().next().unwrap_or_default();
-    if first.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-        Form::Json
-    } else if any(&|line| ["[Service]", "[Unit]", "[Socket]", "[Mount]", "[Swap]"].contains(&line)) {
-        Form::Unit
-    } else if any(&|line| line == "[tool]" || line.starts_with("tool =")) && any(&|line| line.starts_with("schema")) {
-        Form::Policy
-    } else if any(&|line| line.starts_with("CapPrm:")) {
-        Form::Status
-    } else if any(&|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        words.windows(2).any(|two| {
-            ["docker", "podman", "nerdctl"].iter().any(|engine| two[0].ends_with(engine))
-                && ["run", "create", "container"].contains(&two[1])
-        })
-    }) {
-        Form::Command
-    } else if any(&|line| line.contains("security.wrappers") || line.contains("serviceConfig")) {
-        Form::Nixos
-    } else if any(&|line| ["apiVersion:", "services:", "kind:", "items:"].iter().any(|key| line.starts_with(key))) {
-        Form::Yaml
-    } else if first.starts_with('{') {
-        // The parser reports what is wrong with it.
-        Form::Json
-    } else {
-        Form::Other
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::export_request::{self, Launch};
+    use crate::dialects::target::Target;
     use crate::verbs::diff::compare::Difference;
     use capwrap_core::Capability;
+    use clap::ValueEnum;
     use proptest::prelude::*;
 
     fn of(text: &str, name: &str) -> Result<Side> {
@@ -312,6 +242,14 @@ mod tests {
     fn word(word: &str) -> Result<Side> {
         let target_machine = TargetMachine::default();
         read(word, &Asked { mode: None, target_machine: &target_machine })
+    }
+
+    /// A policy's text in every target's words, under the target's name.
+    fn everywhere(policy: &str) -> Vec<(String, String)> {
+        let (source, facts) = (export_request::tests::source("t", policy), export_request::tests::facts());
+        let launch = Launch::of(&source, &facts, None).unwrap();
+        let written = |target: &Target| (format!("{target:?}"), dialects::write::text(&launch, *target).unwrap());
+        Target::value_variants().iter().map(written).collect()
     }
 
     #[test]
@@ -338,22 +276,6 @@ mod tests {
         ] {
             let error = format!("{:#}", word(bad).unwrap_err());
             assert!(!error.contains('\n'), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_a_text_is_follows_from_what_it_says() {
-        for (text, expected) in [
-            ("# drop-in\n[Service]\nAmbientCapabilities=\n", Form::Unit),
-            ("#!/bin/sh\n# x\ndocker run --rm x\n", Form::Command),
-            ("[{\"HostConfig\": {}}]", Form::Json),
-            ("# c\napiVersion: v1\n", Form::Yaml),
-            ("{ pkgs, ... }:\n{ security.wrappers.x = { }; }", Form::Nixos),
-            ("schema = 1\n[tool]\n", Form::Policy),
-            ("#!/bin/sh\nsetcap cap_bpf=ep /x\n", Form::Other),
-            ("Name: x\nCapPrm: 0\n", Form::Status),
-        ] {
-            assert_eq!(form(text, "f"), expected, "{text}");
         }
     }
 
@@ -411,7 +333,7 @@ mod tests {
                 exec.join("\n"), container.join("\n"), caps = caps.to_string().split(',').collect::<Vec<_>>(),
                 more = more.union(caps).iter().next().map_or("cap_chown", Capability::name),
             );
-            for (target, text) in crate::verbs::export::tests::everywhere(&policy) {
+            for (target, text) in everywhere(&policy) {
                 let (named, exported) = (of(&policy, "t.toml").unwrap(), of(&text, "export").unwrap());
                 let difference = Difference::of(named, exported);
                 prop_assert!(

@@ -1,0 +1,57 @@
+//! Reading the config.json of an OCI runtime.
+
+use crate::dialects::engine::rules;
+use crate::dialects::engine::rules::capability;
+use crate::dialects::grant::Side;
+use crate::dialects::json::{array, number, strings};
+use anyhow::Result;
+use capwrap_core::CapabilitySet;
+use serde_json::Value;
+
+/// A configuration of an OCI runtime (OCI Runtime Specification, config.md, "Linux Process").
+///
+/// # Errors
+/// A capability that is none.
+pub fn container(config: &Value) -> Result<Side> {
+    let process = &config["process"];
+    let set = |name: &str| -> Result<CapabilitySet> {
+        strings(&process["capabilities"][name]).iter().map(|name| capability(name)).collect()
+    };
+    let (bounding, ambient) = (set("bounding")?, set("ambient")?);
+    // As at every exec, capabilities(7): uid 0 gets its bounding set, others keep what is ambient.
+    let uid = process["user"]["uid"].as_u64().unwrap_or_default();
+    let mut side = if uid == 0 {
+        Side::new("OCI runtime configuration", bounding, "the bounding set: it runs as uid 0")
+    } else {
+        Side::new("OCI runtime configuration", ambient, format!("the ambient set: it runs as uid {uid}"))
+    };
+    let inheritable = set("inheritable")?;
+    if uid != 0 && ambient.is_empty() && !inheritable.is_empty() {
+        side.grant = inheritable.intersection(bounding);
+        side.decided = format!("the inheritable set: it runs as uid {uid} and nothing is ambient");
+        side.notes.push("inheritable: effective where the file that it executes carries them, too".to_owned());
+    }
+    side.state_bounding(bounding);
+    side.state_no_new_privs(process["noNewPrivileges"].as_bool());
+    for limit in array(&process["rlimits"]) {
+        if let (Some(kind), Some(hard)) = (limit["type"].as_str(), number(&limit["hard"])) {
+            side.state_limit(kind.trim_start_matches("RLIMIT_"), hard);
+        }
+    }
+    let namespaces = array(&config["linux"]["namespaces"]);
+    if !namespaces.is_empty() {
+        for (kind, name) in [("pid", "pid"), ("network", "net")] {
+            if !namespaces.iter().any(|namespace| namespace["type"] == kind) {
+                side.state(name, Some("host".to_owned()));
+            }
+        }
+    }
+    let mounts = array(&config["mounts"]).iter().filter_map(|mount| {
+        let options = strings(&mount["options"]);
+        let has = |wanted: &str| options.iter().any(|option| option == wanted);
+        let is_bind = mount["type"] == "bind" || has("bind") || has("rbind");
+        is_bind.then(|| Some(rules::mount(mount["source"].as_str()?, mount["destination"].as_str()?, has("ro"))))?
+    });
+    side.state_mounts(&mounts.collect());
+    Ok(side)
+}
