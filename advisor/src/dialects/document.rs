@@ -75,7 +75,7 @@ mod tests {
         ] {
             let side = only(&text);
             assert_eq!(side.grant.to_string(), "cap_bpf", "{text}");
-            assert_eq!((side.stated["no_new_privs"].as_str(), side.sets["bounding"].to_string().as_str()), ("yes", "cap_bpf"), "{text}");
+            assert_eq!((side.stated.no_new_privs, side.stated.bounding), (Some(true), Some(side.grant)), "{text}");
         }
     }
 

@@ -1,7 +1,6 @@
 //! What is exported: one set of capabilities for all calls, and how the tool is run.
 
 use crate::dialects::mount::Mount;
-use crate::host::installed_file;
 use crate::output::error::hinted;
 use crate::store::policy_lookup::Source;
 use anyhow::Result;
@@ -27,7 +26,7 @@ pub struct Launch<'p> {
     pub facts: &'p Facts,
     /// What the launcher passes to the tool. Never empty.
     pub caps: CapabilitySet,
-    /// The tool's path.
+    /// The tool's path: the policy's first, unless the machine has another.
     pub tool: String,
     /// What the container sees of the host.
     pub mounts: Vec<Mount>,
@@ -56,9 +55,15 @@ impl<'p> Launch<'p> {
             mode,
             facts,
             caps,
-            tool: tool(policy),
+            tool: policy.tool.paths.first().map_or_else(String::new, |path| in_text(path)),
             mounts: container(policy).map_or(Ok(Vec::new()), |container| Mount::read_all(&container.mounts))?,
         })
+    }
+
+    /// The same for a tool that is installed at this path.
+    pub fn with_tool(mut self, path: &Path) -> Self {
+        self.tool = in_text(path);
+        self
     }
 
     /// The `[container]` table.
@@ -125,12 +130,9 @@ fn check_mode(policy: &Policy, mode: Option<&str>) -> Result<()> {
     }
 }
 
-/// The first path that is there, as a launch would take it; else the first one.
-fn tool(policy: &Policy) -> String {
-    let paths = &policy.tool.paths;
-    let there = installed_file::first(paths).or_else(|| paths.first());
-    // Read from TOML, which is UTF-8.
-    there.map_or_else(String::new, |path| path.to_string_lossy().into_owned())
+/// A path of a policy, which was read from TOML and so is UTF-8.
+fn in_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Words that would mean something else to a launcher than what the policy means.
@@ -168,15 +170,17 @@ pub mod tests {
         Facts { kernel: KernelVersion { major: 6, minor: 1, patch: 0 }, last_capability: 40, ..Facts::default() }
     }
 
-    /// A policy for a tool with one grant and these tables.
-    pub fn policy(more: &str) -> Source {
-        source(
-            "t",
-            &format!(
-                "schema = 1\nsummary = \"s\"\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n\
-                 [[grant]]\ncaps = [\"cap_net_raw\", \"cap_bpf\"]\n{more}"
-            ),
+    /// The text of a policy for a tool with one grant and these tables.
+    pub fn policy_text(more: &str) -> String {
+        format!(
+            "schema = 1\nsummary = \"s\"\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n\
+             [[grant]]\ncaps = [\"cap_net_raw\", \"cap_bpf\"]\n{more}"
         )
+    }
+
+    /// The same as a policy.
+    pub fn policy(more: &str) -> Source {
+        source("t", &policy_text(more))
     }
 
     #[test]

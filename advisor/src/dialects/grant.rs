@@ -1,5 +1,7 @@
 //! One side of a comparison: what a process that is started so could use, and what else is said.
 
+use crate::dialects::mount::BindMount;
+use capwrap_core::policy::limits::Limit;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,50 +17,74 @@ pub struct Side {
     pub grant: CapabilitySet,
     /// Which of its sets that is, and why.
     pub decided: String,
-    /// Other sets that it states, by name. Compared where both sides state them.
-    pub sets: BTreeMap<&'static str, CapabilitySet>,
-    /// What else it states, by name. Compared likewise.
-    pub stated: BTreeMap<String, String>,
+    /// What else it states. Compared where both sides state it.
+    pub stated: Stated,
     /// What the reader of a comparison should know.
     pub notes: Vec<String>,
     /// Whether it is a policy that has modes.
     pub has_modes: bool,
 }
 
+/// What a side states besides its grant. What it does not speak of is `None`, or has no entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    pub ambient: Option<CapabilitySet>,
+    pub bounding: Option<CapabilitySet>,
+    pub effective: Option<CapabilitySet>,
+    /// Whether the process and its children gain nothing at exec.
+    pub no_new_privs: Option<bool>,
+    /// The process namespace, in the words of container engines: `host`, `container:NAME`.
+    pub pid: Option<String>,
+    /// The network namespace, likewise.
+    pub net: Option<String>,
+    /// What it sees of the host.
+    pub mounts: Option<BTreeSet<BindMount>>,
+    /// Resource limits by their names in lower case. Engines take names that policies do not have.
+    pub limits: BTreeMap<String, Limit>,
+}
+
+impl Stated {
+    /// Adds a resource limit, whatever the case of its name.
+    pub fn limit(&mut self, resource: &str, limit: Limit) {
+        self.limits.insert(resource.to_ascii_lowercase(), limit);
+    }
+
+    /// What both state, and differently: in the words of this one, and of the other.
+    pub fn apart(&self, other: &Self) -> (Self, Self) {
+        (self.shared(other, false), other.shared(self, false))
+    }
+
+    /// Whether it states nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What both state: where they are alike, or where they are not.
+    fn shared(&self, other: &Self, alike: bool) -> Self {
+        fn kept<T: Clone + PartialEq>(own: Option<&T>, other: Option<&T>, alike: bool) -> Option<T> {
+            own.filter(|own| other.is_some_and(|other| (*own == other) == alike)).cloned()
+        }
+        // All fields by name: none that is added is forgotten.
+        let Self { ambient, bounding, effective, no_new_privs, pid, net, mounts, limits } = self;
+        let limit =
+            |(name, limit): (&String, &Limit)| Some((name.clone(), kept(Some(limit), other.limits.get(name), alike)?));
+        Self {
+            ambient: kept(ambient.as_ref(), other.ambient.as_ref(), alike),
+            bounding: kept(bounding.as_ref(), other.bounding.as_ref(), alike),
+            effective: kept(effective.as_ref(), other.effective.as_ref(), alike),
+            no_new_privs: kept(no_new_privs.as_ref(), other.no_new_privs.as_ref(), alike),
+            pid: kept(pid.as_ref(), other.pid.as_ref(), alike),
+            net: kept(net.as_ref(), other.net.as_ref(), alike),
+            mounts: kept(mounts.as_ref(), other.mounts.as_ref(), alike),
+            limits: limits.iter().filter_map(limit).collect(),
+        }
+    }
+}
+
 impl Side {
     /// One of this kind that states nothing else.
     pub fn new(kind: &'static str, grant: CapabilitySet, decided: impl Into<String>) -> Self {
         Self { kind, grant, decided: decided.into(), ..Self::default() }
-    }
-
-    /// Adds what it states, if it does.
-    pub fn state(&mut self, name: impl Into<String>, value: Option<String>) {
-        if let Some(value) = value {
-            self.stated.insert(name.into(), value);
-        }
-    }
-
-    /// Adds its bounding set.
-    pub fn state_bounding(&mut self, set: CapabilitySet) {
-        self.sets.insert("bounding", set);
-    }
-
-    /// Adds whether the process and its children gain nothing at exec.
-    pub fn state_no_new_privs(&mut self, is_set: Option<bool>) {
-        self.state("no_new_privs", is_set.map(|is_set| if is_set { "yes" } else { "no" }.to_owned()));
-    }
-
-    /// Adds a resource limit: `None` is unlimited.
-    pub fn state_limit(&mut self, resource: &str, limit: Option<u64>) {
-        let value = limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
-        self.state(format!("limit {}", resource.to_ascii_lowercase()), Some(value));
-    }
-
-    /// Adds what it sees of the host, each as `SOURCE:TARGET` or `SOURCE:TARGET:ro`.
-    pub fn state_mounts(&mut self, mounts: &BTreeSet<String>) {
-        let value =
-            if mounts.is_empty() { "none".to_owned() } else { mounts.iter().cloned().collect::<Vec<_>>().join(" ") };
-        self.state("mounts", Some(value));
     }
 
     /// One of several that were read from one file: the named one, or all of them together.
@@ -76,8 +102,7 @@ impl Side {
             several = true;
             first.grant = first.grant.union(other.grant);
             // What they do not agree on is nothing that they state together.
-            first.stated.retain(|name, value| other.stated.get(name) == Some(value));
-            first.sets.retain(|name, set| other.sets.get(name) == Some(set));
+            first.stated = first.stated.shared(&other.stated, true);
             first.notes.extend(other.notes);
         }
         if several {

@@ -1,6 +1,7 @@
 //! Values of JSON and YAML, read leniently: what is missing, or of another type, is empty.
 
 use crate::dialects::engine::rules;
+use capwrap_core::policy::limits::Limit;
 use serde_json::Value;
 
 /// The elements of a list.
@@ -22,8 +23,7 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A limit: -1 and the largest number are none.
-#[expect(clippy::option_option, reason = "no limit is a limit")]
-pub fn number(value: &Value) -> Option<Option<u64>> {
+/// A resource limit: -1 and the largest number are none.
+pub fn hard_limit(value: &Value) -> Option<Limit> {
     rules::limit(&text(value)?)
 }

@@ -3,6 +3,7 @@
 use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::text::printable;
+use std::fmt;
 
 /// One bind mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,36 @@ impl Mount {
         let general =
             |option: &str| ["ro", "rw"].contains(&option) || PROPAGATIONS.iter().any(|(name, _)| *name == option);
         self.options.iter().map(String::as_str).filter(move |option| !general(option))
+    }
+}
+
+/// A bind mount as comparisons see it: what of the host, where, and whether it can be written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BindMount {
+    pub source: String,
+    pub target: String,
+    pub read_only: bool,
+}
+
+impl BindMount {
+    /// One of these paths.
+    pub fn new(source: &str, target: &str, read_only: bool) -> Self {
+        Self { source: source.to_owned(), target: target.to_owned(), read_only }
+    }
+
+    /// One as `SOURCE:TARGET[:OPTIONS]`; nothing for a named or anonymous volume, which is not the host's.
+    pub fn of_volume(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ':');
+        let (source, target) = (parts.next()?, parts.next()?);
+        let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
+        source.starts_with(['/', '.', '~']).then(|| Self::new(source, target, read_only))
+    }
+}
+
+impl fmt::Display for BindMount {
+    /// One spelling, however its options were written.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}{}", self.source, self.target, if self.read_only { ":ro" } else { "" })
     }
 }
 

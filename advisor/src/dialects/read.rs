@@ -10,7 +10,7 @@ use capwrap_core::text::printable;
 /// What was read.
 pub enum Read {
     /// A text that is about one process.
-    One(Side),
+    One(Box<Side>),
     /// A text that may be about several, by their names.
     Several(Vec<(String, Side)>),
 }
@@ -23,7 +23,7 @@ pub enum Read {
 pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
     let shown = printable::text(name);
     Ok(match form {
-        Form::Unit => Read::One(systemd::read::side(&systemd::read::assignments(text, name)?, "systemd unit")),
+        Form::Unit => one(systemd::read::side(&systemd::read::assignments(text, name)?, "systemd unit")),
         Form::Json => {
             let value: serde_json::Value = serde_json::from_str(text)
                 .map_err(|error| foreign(&error.into()))
@@ -37,11 +37,15 @@ pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
         Form::Nixos => Read::Several(nixos::read::read(text)?),
         Form::Command => Read::Several(commands(text)?),
         Form::Other => match setcap::read::capable(text)? {
-            Some(set) => Read::One(Side::new("output of capable", set, "what was asked for")),
+            Some(set) => one(Side::new("output of capable", set, "what was asked for")),
             None => Read::Several(setcap::read::files(text)?),
         },
         Form::Policy | Form::Status => Read::Several(Vec::new()),
     })
+}
+
+fn one(side: Side) -> Read {
+    Read::One(Box::new(side))
 }
 
 fn commands(text: &str) -> Result<Vec<(String, Side)>> {

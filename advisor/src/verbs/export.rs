@@ -3,6 +3,7 @@
 use crate::dialects;
 use crate::dialects::export_request::Launch;
 use crate::dialects::target::Target;
+use crate::host::installed_file;
 use crate::host::target_machine::TargetMachine;
 use crate::store::{atomic_write, policy_lookup};
 use anyhow::{Context, Result};
@@ -32,6 +33,11 @@ impl Export {
         let source = policy_lookup::load(&self.policy)?;
         let facts = self.target_machine.facts(&source.policy)?;
         let launch = Launch::of(&source, &facts, self.mode.as_deref())?;
+        // The path that a launch would take, if one is there.
+        let launch = match installed_file::first(&source.policy.tool.paths) {
+            Some(path) => launch.with_tool(path),
+            None => launch,
+        };
         let text = dialects::write::text(&launch, self.to)?;
         match &self.output {
             Some(path) => {

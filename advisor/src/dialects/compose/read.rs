@@ -3,7 +3,8 @@
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::grant::Side;
-use crate::dialects::json::{array, number, strings, text};
+use crate::dialects::json::{array, hard_limit, strings, text};
+use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use serde_json::Value;
 
@@ -16,12 +17,12 @@ pub fn services(file: &Value) -> Result<Vec<(String, Side)>> {
     let service = |(name, service): (&String, &Value)| {
         let limits = service["ulimits"].as_object().into_iter().flatten().filter_map(|(name, limit)| {
             let hard = limit.get("hard").unwrap_or(limit);
-            Some((name.clone(), number(hard)?))
+            Some((name.clone(), hard_limit(hard)?))
         });
         let bind = |volume: &Value| match volume {
-            Value::String(volume) => rules::volume(&undollared(volume)),
+            Value::String(volume) => BindMount::of_volume(&undollared(volume)),
             long if long["type"] == "bind" => {
-                Some(rules::mount(long["source"].as_str()?, long["target"].as_str()?, long["read_only"] == true))
+                Some(BindMount::new(long["source"].as_str()?, long["target"].as_str()?, long["read_only"] == true))
             }
             _ => None,
         };

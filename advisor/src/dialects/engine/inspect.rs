@@ -3,7 +3,8 @@
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::grant::Side;
-use crate::dialects::json::{array, number, strings, text};
+use crate::dialects::json::{array, hard_limit, strings, text};
+use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ pub fn container(container: &Value) -> Result<(String, Side)> {
     let engine = if container.get("EffectiveCaps").is_some() { Engine::Podman } else { Engine::Docker };
     let limits = array(&host["Ulimits"]).iter().filter_map(|limit| {
         let name = limit["Name"].as_str()?.to_ascii_lowercase();
-        Some((name.strip_prefix("rlimit_").unwrap_or(&name).to_owned(), number(&limit["Hard"])?))
+        Some((name.strip_prefix("rlimit_").unwrap_or(&name).to_owned(), hard_limit(&limit["Hard"])?))
     });
     let asked = Asked {
         add: strings(&host["CapAdd"]),
@@ -28,7 +29,7 @@ pub fn container(container: &Value) -> Result<(String, Side)> {
         pid: text(&host["PidMode"]),
         net: text(&host["NetworkMode"]),
         limits: limits.collect(),
-        mounts: strings(&host["Binds"]).iter().filter_map(|bind| rules::volume(bind)).collect(),
+        mounts: strings(&host["Binds"]).iter().filter_map(|bind| BindMount::of_volume(bind)).collect(),
     };
     let name = text(&container["Name"]).unwrap_or_default();
     let kind = if engine == Engine::Podman { "podman inspect" } else { "docker inspect" };

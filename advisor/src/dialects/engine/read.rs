@@ -1,7 +1,8 @@
 //! `docker run` and `podman run` commands, as a shell reads them.
 
-use crate::dialects::engine;
+use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
+use crate::dialects::mount::BindMount;
 
 /// Options without a value: all others take the next word where they have no `=`.
 const FLAGS: [&str; 24] = [
@@ -96,15 +97,14 @@ fn apply(asked: &mut Asked, option: &str, value: &str) {
         "--cap-add" => asked.add.extend(list()),
         "--cap-drop" => asked.drop.extend(list()),
         "--privileged" => asked.privileged = value == "true",
-        "--security-opt" => asked.no_new_privs = engine::rules::no_new_privs(value).or(asked.no_new_privs),
+        "--security-opt" => asked.no_new_privs = rules::no_new_privs(value).or(asked.no_new_privs),
         "--user" | "-u" => asked.user = Some(value.to_owned()),
         "--pid" => asked.pid = Some(value.to_owned()),
         "--net" | "--network" => asked.net = Some(value.to_owned()),
-        "--volume" | "-v" => asked.mounts.extend(engine::rules::volume(value)),
+        "--volume" | "-v" => asked.mounts.extend(BindMount::of_volume(value)),
         "--mount" => asked.mounts.extend(bind(value)),
         "--ulimit" => {
-            let limit =
-                value.split_once('=').and_then(|(name, limit)| Some((name.to_owned(), engine::rules::limit(limit)?)));
+            let limit = value.split_once('=').and_then(|(name, limit)| Some((name.to_owned(), rules::limit(limit)?)));
             asked.limits.extend(limit);
         }
         _ => {}
@@ -112,12 +112,12 @@ fn apply(asked: &mut Asked, option: &str, value: &str) {
 }
 
 /// `type=bind,source=/a,target=/b,readonly`.
-fn bind(text: &str) -> Option<String> {
+fn bind(text: &str) -> Option<BindMount> {
     let parts: Vec<(&str, &str)> = text.split(',').map(|part| part.split_once('=').unwrap_or((part, "true"))).collect();
     let value = |names: &[&str]| parts.iter().find(|(name, _)| names.contains(name)).map(|(_, value)| *value);
     (value(&["type"]) == Some("bind")).then_some(())?;
     let read_only = value(&["readonly", "ro"]).is_some_and(|value| value == "true" || value == "1");
-    Some(engine::rules::mount(value(&["source", "src"])?, value(&["target", "dst", "destination"])?, read_only))
+    Some(BindMount::new(value(&["source", "src"])?, value(&["target", "dst", "destination"])?, read_only))
 }
 
 fn base(word: &str) -> &str {
@@ -167,6 +167,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use capwrap_core::policy::limits::Limit;
 
     #[test]
     fn a_command_over_several_lines_is_read_as_a_shell_reads_it() {
@@ -178,8 +179,8 @@ mod tests {
         assert_eq!((name.as_str(), *engine), ("t", Engine::Docker));
         assert_eq!((asked.add.join(","), asked.drop.join(",")), ("BPF,PERFMON".to_owned(), "ALL".to_owned()));
         assert_eq!(asked.no_new_privs, Some(true));
-        assert_eq!(asked.limits, [("memlock".to_owned(), None)]);
-        assert!(asked.mounts.contains("/a:/b:ro"));
+        assert_eq!(asked.limits, [("memlock".to_owned(), Limit::UNLIMITED)]);
+        assert!(asked.mounts.contains(&BindMount::new("/a", "/b", true)));
         assert!(!asked.privileged);
     }
 }

@@ -1,8 +1,10 @@
 //! What container engines make of the capabilities that are added and dropped.
 
 use crate::dialects::grant::{Side, all};
+use crate::dialects::mount::BindMount;
 use crate::output::error::hinted;
 use anyhow::Result;
+use capwrap_core::policy::limits::Limit;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
@@ -46,9 +48,9 @@ pub struct Asked {
     pub user: Option<String>,
     pub pid: Option<String>,
     pub net: Option<String>,
-    /// By the resource's name; `None` is unlimited.
-    pub limits: Vec<(String, Option<u64>)>,
-    pub mounts: BTreeSet<String>,
+    /// By the resource's name.
+    pub limits: Vec<(String, Limit)>,
+    pub mounts: BTreeSet<BindMount>,
 }
 
 impl Asked {
@@ -65,14 +67,14 @@ impl Asked {
             (false, false) => format!("{}'s default set with what is added and dropped", engine.name()),
         };
         let mut side = Side::new(kind, grant, decided);
-        side.state_bounding(grant);
-        side.state_no_new_privs(self.no_new_privs);
+        side.stated.bounding = Some(grant);
+        side.stated.no_new_privs = self.no_new_privs;
         let said = |word: &Option<String>| word.clone().filter(|word| !word.is_empty() && word != "default");
-        side.state("pid", said(&self.pid));
-        side.state("net", said(&self.net));
-        side.state_mounts(&self.mounts);
+        side.stated.pid = said(&self.pid);
+        side.stated.net = said(&self.net);
+        side.stated.mounts = Some(self.mounts.clone());
         for (resource, limit) in &self.limits {
-            side.state_limit(resource, *limit);
+            side.stated.limit(resource, *limit);
         }
         if let Some(user) = self.user.as_deref().filter(|user| !is_root(user)) {
             side.notes.push(format!(
@@ -148,19 +150,6 @@ fn is_root(user: &str) -> bool {
     ["", "0", "root"].contains(&user.split(':').next().unwrap_or_default())
 }
 
-/// A bind mount in one spelling, however its options are written.
-pub fn mount(source: &str, target: &str, read_only: bool) -> String {
-    format!("{source}:{target}{}", if read_only { ":ro" } else { "" })
-}
-
-/// The same from `SOURCE:TARGET[:OPTIONS]`; nothing for a named or anonymous volume, which is not the host's.
-pub fn volume(text: &str) -> Option<String> {
-    let mut parts = text.splitn(3, ':');
-    let (source, target) = (parts.next()?, parts.next()?);
-    let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
-    source.starts_with(['/', '.', '~']).then(|| mount(source, target, read_only))
-}
-
 /// `no-new-privileges`, `no-new-privileges:true`, `no-new-privileges=false`; nothing for another option.
 pub fn no_new_privs(option: &str) -> Option<bool> {
     let rest = option.strip_prefix("no-new-privileges")?;
@@ -171,12 +160,11 @@ pub fn no_new_privs(option: &str) -> Option<bool> {
     }
 }
 
-/// The hard limit of `SOFT:HARD`, `BOTH`, `unlimited`, `-1`; outside `None` for what is none.
-#[expect(clippy::option_option, reason = "no limit is a limit")]
-pub fn limit(text: &str) -> Option<Option<u64>> {
+/// The hard limit of `SOFT:HARD`, `BOTH`, `unlimited`, `-1`; nothing for what is none.
+pub fn limit(text: &str) -> Option<Limit> {
     match text.rsplit(':').next()?.trim() {
-        "-1" | "unlimited" | "infinity" => Some(None),
-        number => number.parse().ok().map(|number: u64| (number != u64::MAX).then_some(number)),
+        "-1" | "unlimited" | "infinity" => Some(Limit::UNLIMITED),
+        number => number.parse().ok().map(Limit),
     }
 }
 

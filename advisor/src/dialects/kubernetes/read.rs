@@ -1,9 +1,9 @@
 //! Reading objects of Kubernetes.
 
-use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::grant::Side;
 use crate::dialects::json::{array, strings, text};
+use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ fn container_of(pod: &Value, container: &Value) -> Result<(String, Side)> {
         let is_its = |volume: &&Value| volume["name"].is_string() && volume["name"] == mount["name"];
         let volume = array(&pod["volumes"]).iter().find(is_its)?;
         let path = volume["hostPath"]["path"].as_str()?;
-        Some(rules::mount(path, mount["mountPath"].as_str()?, mount["readOnly"] == true))
+        Some(BindMount::new(path, mount["mountPath"].as_str()?, mount["readOnly"] == true))
     };
     let asked = Asked {
         add: strings(&own["capabilities"]["add"]),

@@ -123,6 +123,6 @@ mod tests {
         assert_eq!(sides.len(), 2);
         assert_eq!((sides[0].0.as_str(), sides[0].1.grant.to_string().as_str()), ("t", "cap_net_raw,cap_bpf"));
         assert_eq!((sides[1].0.as_str(), sides[1].1.grant.to_string().as_str()), ("s", "cap_kill,cap_bpf"));
-        assert_eq!(sides[1].1.stated["no_new_privs"], "yes");
+        assert_eq!(sides[1].1.stated.no_new_privs, Some(true));
     }
 }

@@ -1,9 +1,9 @@
 //! Reading the config.json of an OCI runtime.
 
-use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
-use crate::dialects::json::{array, number, strings};
+use crate::dialects::json::{array, hard_limit, strings};
+use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use serde_json::Value;
@@ -31,27 +31,27 @@ pub fn container(config: &Value) -> Result<Side> {
         side.decided = format!("the inheritable set: it runs as uid {uid} and nothing is ambient");
         side.notes.push("inheritable: effective where the file that it executes carries them, too".to_owned());
     }
-    side.state_bounding(bounding);
-    side.state_no_new_privs(process["noNewPrivileges"].as_bool());
+    side.stated.bounding = Some(bounding);
+    side.stated.no_new_privs = process["noNewPrivileges"].as_bool();
     for limit in array(&process["rlimits"]) {
-        if let (Some(kind), Some(hard)) = (limit["type"].as_str(), number(&limit["hard"])) {
-            side.state_limit(kind.trim_start_matches("RLIMIT_"), hard);
+        if let (Some(kind), Some(hard)) = (limit["type"].as_str(), hard_limit(&limit["hard"])) {
+            side.stated.limit(kind.trim_start_matches("RLIMIT_"), hard);
         }
     }
     let namespaces = array(&config["linux"]["namespaces"]);
     if !namespaces.is_empty() {
-        for (kind, name) in [("pid", "pid"), ("network", "net")] {
-            if !namespaces.iter().any(|namespace| namespace["type"] == kind) {
-                side.state(name, Some("host".to_owned()));
-            }
-        }
+        let hosts = |kind: &str| {
+            let is_own = namespaces.iter().any(|namespace| namespace["type"] == kind);
+            (!is_own).then(|| "host".to_owned())
+        };
+        (side.stated.pid, side.stated.net) = (hosts("pid"), hosts("network"));
     }
     let mounts = array(&config["mounts"]).iter().filter_map(|mount| {
         let options = strings(&mount["options"]);
         let has = |wanted: &str| options.iter().any(|option| option == wanted);
         let is_bind = mount["type"] == "bind" || has("bind") || has("rbind");
-        is_bind.then(|| Some(rules::mount(mount["source"].as_str()?, mount["destination"].as_str()?, has("ro"))))?
+        is_bind.then(|| Some(BindMount::new(mount["source"].as_str()?, mount["destination"].as_str()?, has("ro"))))?
     });
-    side.state_mounts(&mounts.collect());
+    side.stated.mounts = Some(mounts.collect());
     Ok(side)
 }

@@ -2,6 +2,7 @@
 
 use crate::dialects::grant::{Side, all};
 use anyhow::{Result, bail};
+use capwrap_core::policy::limits::{Limit, RESOURCES};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 
@@ -103,12 +104,12 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
     };
     let mut side = Side::new(kind, grant, decided);
     if says("CapabilityBoundingSet") || !taken.is_empty() {
-        side.state_bounding(bounding);
+        side.stated.bounding = Some(bounding);
     }
-    side.state_no_new_privs(is_on("NoNewPrivileges"));
-    for resource in capwrap_core::policy::limits::RESOURCES {
+    side.stated.no_new_privs = is_on("NoNewPrivileges");
+    for resource in RESOURCES {
         if let Some(limit) = last(&format!("Limit{}", resource.to_ascii_uppercase())).and_then(limit) {
-            side.state_limit(resource, limit);
+            side.stated.limit(resource, limit);
         }
     }
     if says("ExecStart") && assignments.iter().any(|(key, value)| key == "ExecStart" && is_privileged(value)) {
@@ -171,11 +172,10 @@ fn boolean(word: &str) -> Option<bool> {
 }
 
 /// The hard limit of `SOFT:HARD` or `BOTH`, with suffixes to the base of 1024.
-#[expect(clippy::option_option, reason = "no limit is a limit")]
-fn limit(text: &str) -> Option<Option<u64>> {
+fn limit(text: &str) -> Option<Limit> {
     let hard = text.rsplit(':').next()?.trim();
     if hard == "infinity" {
-        return Some(None);
+        return Some(Limit::UNLIMITED);
     }
     let digits = hard.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let power = match &hard[digits.len()..] {
@@ -187,7 +187,7 @@ fn limit(text: &str) -> Option<Option<u64>> {
         _ => return None,
     };
     let number: u64 = digits.parse().ok()?;
-    number.checked_mul(1 << (10 * power)).map(|number| (number != u64::MAX).then_some(number))
+    number.checked_mul(1 << (10 * power)).map(Limit)
 }
 
 #[cfg(test)]
@@ -229,7 +229,7 @@ mod tests {
             "AmbientCapabilities=CAP_KILL\nCapabilityBoundingSet=CAP_KILL \\\n# between\n  CAP_BPF\nLimitMEMLOCK=64M",
         );
         assert_eq!(unit.grant.to_string(), "cap_kill,cap_bpf");
-        assert_eq!(unit.stated["limit memlock"], "67108864");
+        assert_eq!(unit.stated.limits["memlock"], Limit(64 * 1024 * 1024));
         assert!(unit.decided.contains("root"));
     }
 

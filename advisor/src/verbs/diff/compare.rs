@@ -1,6 +1,6 @@
 //! What each side has and the other lacks.
 
-use crate::dialects::grant::Side;
+use crate::dialects::grant::{Side, Stated};
 use capwrap_core::CapabilitySet;
 
 /// Two sides and how they differ.
@@ -13,87 +13,85 @@ pub struct Difference {
     pub only_in_b: CapabilitySet,
     /// What both could use.
     pub in_both: CapabilitySet,
-    /// Other sets that both state, and differently.
-    pub sets: Vec<StatedSet>,
-    /// What else both state, and differently.
-    pub stated: Vec<Stated>,
-}
-
-/// A set that both sides state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StatedSet {
-    pub name: &'static str,
-    pub a: CapabilitySet,
-    pub b: CapabilitySet,
-}
-
-/// Something else that both sides state.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Stated {
-    pub name: String,
-    pub a: String,
-    pub b: String,
+    /// What else both state, and differently: as A states it, and as B does.
+    pub stated: (Stated, Stated),
 }
 
 impl Difference {
     /// Compares.
     pub fn of(a: Side, b: Side) -> Self {
-        let both = a.stated.iter().filter_map(|(name, value)| Some((name, value, b.stated.get(name)?)));
-        let stated = both
-            .filter(|(_, a, b)| a != b)
-            .map(|(name, a, b)| Stated { name: name.clone(), a: a.clone(), b: b.clone() })
-            .collect();
-        let both = a.sets.iter().filter_map(|(name, set)| Some(StatedSet { name, a: *set, b: *b.sets.get(name)? }));
-        let sets = both.filter(|set| set.a != set.b).collect();
         Self {
-            sets,
             only_in_a: a.grant.without(b.grant),
             only_in_b: b.grant.without(a.grant),
             in_both: a.grant.intersection(b.grant),
-            stated,
+            stated: a.stated.apart(&b.stated),
             a,
             b,
         }
     }
 
     /// Whether there is none.
-    pub const fn is_none(&self) -> bool {
-        self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.sets.is_empty() && self.stated.is_empty()
+    pub fn is_none(&self) -> bool {
+        self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.stated.0.is_empty() && self.stated.1.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::mount::BindMount;
+    use capwrap_core::Capability;
+    use capwrap_core::policy::limits::Limit;
 
-    fn side(list: &str, stated: &[(&str, &str)]) -> Side {
+    fn side(list: &str, state: impl FnOnce(&mut Stated)) -> Side {
         let mut side = Side::new("list", CapabilitySet::parse(list).unwrap(), "");
-        for (name, value) in stated {
-            side.state(*name, Some((*value).to_owned()));
-        }
+        state(&mut side.stated);
         side
+    }
+
+    fn pid(word: &str) -> impl FnOnce(&mut Stated) {
+        let word = word.to_owned();
+        |stated| stated.pid = Some(word)
     }
 
     #[test]
     fn what_one_side_alone_states_is_no_difference() {
-        let difference = Difference::of(side("bpf", &[("pid", "host")]), side("bpf", &[("net", "host")]));
+        let difference = Difference::of(side("bpf", pid("host")), side("bpf", |b| b.net = Some("host".to_owned())));
         assert!(difference.is_none());
-        let difference = Difference::of(side("bpf", &[("pid", "host")]), side("bpf", &[("pid", "own")]));
+        let difference = Difference::of(side("bpf", pid("host")), side("bpf", pid("own")));
         assert!(!difference.is_none());
     }
 
     #[test]
     fn a_bounding_set_that_differs_is_a_difference() {
-        let (mut one, mut other) = (side("bpf", &[]), side("bpf", &[]));
-        one.state_bounding(CapabilitySet::parse("bpf").unwrap());
-        assert!(Difference::of(one.clone(), other.clone()).is_none());
-        other.state_bounding(CapabilitySet::parse("bpf,kill").unwrap());
-        assert!(!Difference::of(one, other).is_none());
+        let bounding = |list: &str| side("bpf", |stated| stated.bounding = CapabilitySet::parse(list).ok());
+        assert!(Difference::of(bounding("bpf"), side("bpf", |_| {})).is_none());
+        assert!(!Difference::of(bounding("bpf"), bounding("bpf,kill")).is_none());
+    }
+
+    #[test]
+    fn of_everything_that_is_stated_what_differs_is_a_difference() {
+        let states: [fn(&mut Stated, bool); 8] = [
+            |stated, is_a| stated.ambient = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
+            |stated, is_a| stated.bounding = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
+            |stated, is_a| stated.effective = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
+            |stated, is_a| stated.no_new_privs = Some(is_a),
+            |stated, is_a| stated.pid = Some(is_a.to_string()),
+            |stated, is_a| stated.net = Some(is_a.to_string()),
+            |stated, is_a| stated.mounts = Some([BindMount::new("/a", "/b", is_a)].into()),
+            |stated, is_a| stated.limit("CORE", Limit(is_a.into())),
+        ];
+        for (at, state) in states.iter().enumerate() {
+            let [a, b] = [true, false].map(|is_a| side("bpf", |stated| state(stated, is_a)));
+            assert!(Difference::of(a.clone(), a.clone()).is_none(), "{at}");
+            let difference = Difference::of(a.clone(), b.clone());
+            assert_eq!(difference.stated, (a.stated, b.stated), "{at}");
+        }
     }
 
     #[test]
     fn a_side_has_what_the_other_lacks() {
-        let difference = Difference::of(side("bpf,kill", &[]), side("kill,perfmon", &[]));
+        let difference = Difference::of(side("bpf,kill", |_| {}), side("kill,perfmon", |_| {}));
         let sets = [difference.only_in_a, difference.only_in_b, difference.in_both].map(|set| set.to_string());
         assert_eq!(sets, ["cap_bpf", "cap_perfmon", "cap_kill"]);
     }

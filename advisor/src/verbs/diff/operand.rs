@@ -14,9 +14,8 @@ use crate::store::bounded_read::MAX_BYTES;
 use crate::store::policy_lookup;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::{RequestError, for_any_arguments};
-use capwrap_core::policy::limits::Limit;
-use capwrap_core::policy::{Bounding, Policy};
+use capwrap_core::decision::RequestError;
+use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
 use std::path::Path;
 
@@ -127,9 +126,10 @@ fn of_process(id: &str) -> Result<Side> {
 fn of_rights(rights: &process::Rights) -> Side {
     let mut side =
         Side::new("process", rights.permitted, format!("the permitted set of {}", printable::text(&rights.name)));
-    side.sets.extend([("effective", rights.effective), ("ambient", rights.ambient)]);
-    side.state_bounding(rights.bounding);
-    side.state_no_new_privs(rights.no_new_privs);
+    side.stated.ambient = Some(rights.ambient);
+    side.stated.bounding = Some(rights.bounding);
+    side.stated.effective = Some(rights.effective);
+    side.stated.no_new_privs = rights.no_new_privs;
     if rights.effective != rights.permitted {
         side.notes.push(format!("effective now: {}", shown(rights.effective)));
     }
@@ -154,27 +154,7 @@ fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
         return Err(hinted(error.to_string(), error.hint()));
     }
     let facts = asked.target_machine.facts(policy)?;
-    let grant = for_any_arguments(policy, &facts, mode);
-    let decided = match (mode, modes.is_empty()) {
-        (Some(mode), _) => format!("what it grants in mode {mode} on Linux {}", facts.kernel),
-        (None, true) => format!("what it grants on Linux {}", facts.kernel),
-        (None, false) => format!("what all its modes together grant on Linux {}", facts.kernel),
-    };
-    let mut side = Side::new("policy", grant, decided);
-    side.has_modes = !modes.is_empty();
-    side.state_no_new_privs(Some(policy.exec.no_new_privs));
-    if policy.exec.bounding == Bounding::Drop {
-        side.state_bounding(grant);
-    }
-    for (resource, limit) in &policy.exec.limits {
-        side.state_limit(resource.name(), (*limit != Limit::UNLIMITED).then_some(limit.0));
-    }
-    if let Some(container) = &policy.container {
-        side.state("pid", container.pid.clone());
-        side.state("net", container.net.clone());
-        side.state_mounts(&container.mounts.iter().filter_map(|mount| engine::rules::volume(mount)).collect());
-    }
-    Ok(side)
+    Ok(dialects::policy::side(policy, &facts, mode))
 }
 
 /// Whether a text is a profile that `capwrap --learn` wrote.
@@ -212,7 +192,7 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
             Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
         }
         form => match dialects::read::text(form, text, name)? {
-            Read::One(side) => Some(side),
+            Read::One(side) => Some(*side),
             Read::Several(sides) => of_several(sides)?,
         },
     };
@@ -227,11 +207,6 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::export_request::{self, Launch};
-    use crate::dialects::target::Target;
-    use crate::verbs::diff::compare::Difference;
-    use capwrap_core::Capability;
-    use clap::ValueEnum;
     use proptest::prelude::*;
 
     fn of(text: &str, name: &str) -> Result<Side> {
@@ -242,14 +217,6 @@ mod tests {
     fn word(word: &str) -> Result<Side> {
         let target_machine = TargetMachine::default();
         read(word, &Asked { mode: None, target_machine: &target_machine })
-    }
-
-    /// A policy's text in every target's words, under the target's name.
-    fn everywhere(policy: &str) -> Vec<(String, String)> {
-        let (source, facts) = (export_request::tests::source("t", policy), export_request::tests::facts());
-        let launch = Launch::of(&source, &facts, None).unwrap();
-        let written = |target: &Target| (format!("{target:?}"), dialects::write::text(&launch, *target).unwrap());
-        Target::value_variants().iter().map(written).collect()
     }
 
     #[test]
@@ -312,36 +279,6 @@ mod tests {
             at in 0..NAMES.len(),
         ) {
             let _ = of(&parts.concat(), NAMES[at]);
-        }
-
-        #[test]
-        fn what_is_exported_is_read_back_without_difference(
-            caps in (1_u64..1 << 41).prop_map(CapabilitySet::from_mask),
-            more in (0_u64..1 << 41).prop_map(CapabilitySet::from_mask),
-            exec in proptest::sample::subsequence(vec![
-                "children = \"none\"", "env = { keep = [\"TERM\"], set = { LANG = \"C'\\\"$x\" } }", "bounding = \"drop\"",
-                "limits = { memlock = \"unlimited\", nofile = 4096 }",
-            ], 0..=4),
-            container in proptest::sample::subsequence(vec![
-                "image = \"docker.io/gojue/ecapture\"", "pid = \"host\"", "net = \"host\"",
-                "mounts = [\"/sys/kernel/debug:/sys/kernel/debug\", \"/lib/modules:/lib/modules:ro\"]",
-            ], 0..=4),
-        ) {
-            let policy = format!(
-                "schema = 1\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n[[grant]]\ncaps = {caps:?}\n\
-                 [[grant]]\ncaps = \"{more}\"\nmode = \"m\"\n[exec]\n{}\n[container]\n{}\n",
-                exec.join("\n"), container.join("\n"), caps = caps.to_string().split(',').collect::<Vec<_>>(),
-                more = more.union(caps).iter().next().map_or("cap_chown", Capability::name),
-            );
-            for (target, text) in everywhere(&policy) {
-                let (named, exported) = (of(&policy, "t.toml").unwrap(), of(&text, "export").unwrap());
-                let difference = Difference::of(named, exported);
-                prop_assert!(
-                    difference.is_none(),
-                    "{target}: {} {} {:?} {:?}\n{policy}\n{text}",
-                    difference.only_in_a, difference.only_in_b, difference.sets, difference.stated
-                );
-            }
         }
 
         #[test]

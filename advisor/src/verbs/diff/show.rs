@@ -2,15 +2,16 @@
 
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
-use crate::dialects::grant::{Side, shown};
+use crate::dialects::grant::{Side, Stated, shown};
+use crate::dialects::mount::BindMount;
 use crate::output::table::Table;
 use crate::output::terminal::Style;
-use crate::verbs::diff::compare::{Difference, Stated};
+use crate::verbs::diff::compare::Difference;
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The page.
 pub fn text(difference: &Difference, width: u16, styled: bool, verbose: bool) -> String {
@@ -45,10 +46,11 @@ fn stated(difference: &Difference, width: u16, styled: bool) -> String {
         true => "-".to_owned(),
         false => format!("+ {}", shown(set).replace(',', ", ")),
     };
-    let sets = difference.sets.iter().map(|set| (set.name, set.a.without(set.b), set.b.without(set.a)));
+    let (a, b) = &difference.stated;
+    let sets = sets(a).zip(sets(b)).map(|((name, a), (_, b))| (name, a.without(b), b.without(a)));
     let sets = sets.filter(|(_, a, b)| (*a, *b) != (difference.only_in_a, difference.only_in_b));
     let sets = sets.map(|(name, a, b)| [name.to_owned(), more(a), more(b)]);
-    let others = difference.stated.iter().map(|Stated { name, a, b }| [name.clone(), a.clone(), b.clone()]);
+    let others = others(a).into_iter().zip(others(b)).map(|((name, a), (_, b))| [name, a, b]);
     let rows: Vec<[String; 3]> = sets.chain(others).collect();
     if rows.is_empty() {
         return String::new();
@@ -58,6 +60,27 @@ fn stated(difference: &Difference, width: u16, styled: bool) -> String {
         table.row(row.map(|text| (printable::text(text), Style::Plain)));
     }
     format!("\n{}", table.render(&[0], &[]))
+}
+
+/// The sets that a side states, by name.
+fn sets(stated: &Stated) -> impl Iterator<Item = (&'static str, CapabilitySet)> {
+    let all = [("ambient", stated.ambient), ("bounding", stated.bounding), ("effective", stated.effective)];
+    all.into_iter().filter_map(|(name, set)| Some((name, set?)))
+}
+
+/// What else a side states, in words, by name.
+fn others(stated: &Stated) -> BTreeMap<String, String> {
+    let limits = stated.limits.iter().map(|(resource, limit)| (format!("limit {resource}"), limit.to_string()));
+    let spelled = |mounts: &BTreeSet<BindMount>| mounts.iter().map(BindMount::to_string).collect::<BTreeSet<_>>();
+    let mounts = stated.mounts.as_ref().map(|mounts| match mounts.is_empty() {
+        true => "none".to_owned(),
+        false => spelled(mounts).into_iter().collect::<Vec<_>>().join(" "),
+    });
+    let no_new_privs = stated.no_new_privs.map(|is_set| if is_set { "yes" } else { "no" }.to_owned());
+    let words =
+        [("mounts", mounts), ("net", stated.net.clone()), ("no_new_privs", no_new_privs), ("pid", stated.pid.clone())];
+    let words = words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), word?)));
+    limits.chain(words).collect()
 }
 
 fn section(name: &str, set: CapabilitySet, width: u16, styled: bool) -> String {
@@ -176,8 +199,16 @@ struct Object<'d> {
     only_in_b: Vec<Row>,
     in_both: Vec<String>,
     /// What else both state, and differently: sets and others.
-    stated: Vec<Stated>,
+    stated: Vec<Differently>,
     different: bool,
+}
+
+/// Something that both sides state.
+#[derive(Serialize)]
+struct Differently {
+    name: String,
+    a: String,
+    b: String,
 }
 
 #[derive(Serialize)]
@@ -188,7 +219,7 @@ struct SideObject<'d> {
     mask: String,
     capabilities: Vec<String>,
     decided: &'d str,
-    stated: BTreeMap<&'d str, String>,
+    stated: BTreeMap<String, String>,
     notes: &'d [String],
 }
 
@@ -197,8 +228,10 @@ struct SideObject<'d> {
 /// # Errors
 /// None that a difference can cause.
 pub fn json(difference: &Difference) -> Result<String> {
-    let sets = difference.sets.iter();
-    let sets = sets.map(|set| Stated { name: set.name.to_owned(), a: shown(set.a), b: shown(set.b) });
+    let (a, b) = &difference.stated;
+    let sets = sets(a).zip(sets(b));
+    let sets = sets.map(|((name, a), (_, b))| Differently { name: name.to_owned(), a: shown(a), b: shown(b) });
+    let others = others(a).into_iter().zip(others(b)).map(|((name, a), (_, b))| Differently { name, a, b });
     let object = Object {
         schema: 1,
         a: side_object(&difference.a),
@@ -206,22 +239,21 @@ pub fn json(difference: &Difference) -> Result<String> {
         only_in_a: rows(difference.only_in_a),
         only_in_b: rows(difference.only_in_b),
         in_both: rows(difference.in_both).into_iter().map(|row| row.name).collect(),
-        stated: sets.chain(difference.stated.iter().cloned()).collect(),
+        stated: sets.chain(others).collect(),
         different: !difference.is_none(),
     };
     serde_json::to_string_pretty(&object).context("cannot write JSON")
 }
 
 fn side_object(side: &Side) -> SideObject<'_> {
-    let sets = side.sets.iter().map(|(name, set)| (*name, shown(*set)));
-    let others = side.stated.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let sets = sets(&side.stated).map(|(name, set)| (name.to_owned(), shown(set)));
     SideObject {
         label: printable::text(&side.label),
         kind: side.kind,
         mask: format!("{:016x}", side.grant.mask()),
         capabilities: rows(side.grant).into_iter().map(|row| row.name).collect(),
         decided: &side.decided,
-        stated: sets.chain(others).collect(),
+        stated: sets.chain(others(&side.stated)).collect(),
         notes: &side.notes,
     }
 }
@@ -229,13 +261,14 @@ fn side_object(side: &Side) -> SideObject<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use capwrap_core::policy::limits::Limit;
 
     fn difference() -> Difference {
         let side = |list: &str| Side::new("list", CapabilitySet::parse(list).unwrap(), "the list itself");
         let (mut a, mut b) = (side("bpf,sys_admin,kill"), side("kill"));
         (a.label, b.label) = ("first".to_owned(), "second".to_owned());
-        a.state("pid", Some("host".to_owned()));
-        b.state("pid", Some("own".to_owned()));
+        a.stated.pid = Some("host".to_owned());
+        b.stated.pid = Some("own".to_owned());
         b.notes.push(
             "a note that is longer than a line of a narrow screen, so that it has to be broken somewhere".to_owned(),
         );
@@ -266,7 +299,28 @@ mod tests {
     fn what_is_shown_of_a_file_moves_no_cursor() {
         let mut difference = difference();
         difference.a.label = "a\x1b[2J".to_owned();
-        difference.stated[0].a = "b\x1b".to_owned();
+        difference.stated.0.pid = Some("b\x1b".to_owned());
         assert!(!text(&difference, 80, false, true).contains('\x1b'));
+    }
+
+    #[test]
+    fn everything_that_a_side_states_has_its_name_and_words() {
+        let mut side = Side::new("list", CapabilitySet::EMPTY, "");
+        let all = &mut side.stated;
+        (all.ambient, all.bounding) = (Some(CapabilitySet::EMPTY), CapabilitySet::parse("bpf").ok());
+        all.effective = CapabilitySet::parse("kill,bpf").ok();
+        (all.no_new_privs, all.pid, all.net) = (Some(false), Some("host".to_owned()), Some("none".to_owned()));
+        all.mounts = Some([BindMount::new("/a", "/b", true), BindMount::new("/a-c", "/d", false)].into());
+        all.limit("MEMLOCK", Limit::UNLIMITED);
+        all.limit("core", Limit(0));
+        let json = serde_json::to_string(&side_object(&side).stated).unwrap();
+        assert_eq!(
+            json,
+            "{\"ambient\":\"none\",\"bounding\":\"cap_bpf\",\"effective\":\"cap_kill,cap_bpf\",\
+             \"limit core\":\"0\",\"limit memlock\":\"unlimited\",\"mounts\":\"/a-c:/d /a:/b:ro\",\
+             \"net\":\"none\",\"no_new_privs\":\"no\",\"pid\":\"host\"}"
+        );
+        side.stated.mounts = Some(BTreeSet::new());
+        assert_eq!(others(&side.stated)["mounts"], "none");
     }
 }

@@ -1,0 +1,34 @@
+//! A policy's own grant, as one side of a comparison.
+
+use crate::dialects::grant::Side;
+use crate::dialects::mount::BindMount;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::for_any_arguments;
+use capwrap_core::policy::{Bounding, Policy};
+
+/// What a policy grants on the machine of these facts, for launchers and comparisons that know no arguments: in one
+/// mode, or in all together.
+pub fn side(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Side {
+    let modes = policy.modes();
+    let grant = for_any_arguments(policy, facts, mode);
+    let decided = match (mode, modes.is_empty()) {
+        (Some(mode), _) => format!("what it grants in mode {mode} on Linux {}", facts.kernel),
+        (None, true) => format!("what it grants on Linux {}", facts.kernel),
+        (None, false) => format!("what all its modes together grant on Linux {}", facts.kernel),
+    };
+    let mut side = Side::new("policy", grant, decided);
+    side.has_modes = !modes.is_empty();
+    side.stated.no_new_privs = Some(policy.exec.no_new_privs);
+    if policy.exec.bounding == Bounding::Drop {
+        side.stated.bounding = Some(grant);
+    }
+    for (resource, limit) in &policy.exec.limits {
+        side.stated.limit(resource.name(), *limit);
+    }
+    if let Some(container) = &policy.container {
+        side.stated.pid.clone_from(&container.pid);
+        side.stated.net.clone_from(&container.net);
+        side.stated.mounts = Some(container.mounts.iter().filter_map(|mount| BindMount::of_volume(mount)).collect());
+    }
+    side
+}
