@@ -48,6 +48,18 @@ fn the_delta_of_bpfds_guide_is_one_command() {
 }
 
 #[test]
+fn nerdctl_is_read_by_its_own_rules() {
+    let nerdctl = File::new("nerdctl.sh", "nerdctl run --cap-drop=ALL --cap-add=ALL x\n");
+    let (_, object) = diff("all", &nerdctl.0);
+    assert_eq!((&object["different"], &object["b"]["kind"]), (&Value::Bool(false), &"nerdctl command".into()));
+    let pod =
+        "kind: Pod\nspec: {containers: [{name: x, securityContext: {capabilities: {drop: [ALL], add: [ALL]}}}]}\n";
+    let pod = File::new("pod.yaml", pod);
+    let (_, object) = diff("none", &pod.0);
+    assert_eq!(object["different"], false, "{object}");
+}
+
+#[test]
 fn a_policy_has_no_difference_from_a_drop_in_with_its_grant() {
     let policy = Policy::witness("cap_net_raw,cap_kill", "");
     let unit = File::new(

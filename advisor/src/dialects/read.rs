@@ -52,7 +52,9 @@ fn commands(text: &str) -> Result<Vec<(String, Side)>> {
     let kind = |engine| match engine {
         Engine::Docker => "docker command",
         Engine::Podman => "podman command",
-        Engine::Kubernetes => "nerdctl command",
+        Engine::Nerdctl => "nerdctl command",
+        // No command starts a pod's container.
+        Engine::Kubernetes => "Kubernetes container",
     };
     let asked = engine::read::read(text).into_iter();
     asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?))).collect()

@@ -1,4 +1,5 @@
-//! Container engines: the rules of Docker, Podman and Kubernetes' runtimes, and their command lines.
+//! Container engines: the rules of Docker, Podman, nerdctl and Kubernetes' runtimes, their command lines, and what they
+//! print of a container.
 
 pub mod inspect;
 pub mod read;

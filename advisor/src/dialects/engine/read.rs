@@ -1,4 +1,4 @@
-//! `docker run` and `podman run` commands, as a shell reads them.
+//! `docker run`, `podman run` and `nerdctl run` commands, as a shell reads them.
 
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
@@ -43,8 +43,7 @@ fn command(words: &[String]) -> Option<(String, Engine, Asked)> {
     let engine_at = words.iter().position(|word| ["docker", "podman", "nerdctl"].contains(&base(word)))?;
     let engine = match base(&words[engine_at]) {
         "podman" => Engine::Podman,
-        // containerd's own: what is dropped wins, as with Kubernetes.
-        "nerdctl" => Engine::Kubernetes,
+        "nerdctl" => Engine::Nerdctl,
         _ => Engine::Docker,
     };
     let run = words[engine_at..].iter().position(|word| ["run", "create"].contains(&word.as_str()))?;
@@ -182,5 +181,12 @@ mod tests {
         assert_eq!(asked.limits, [("memlock".to_owned(), Limit::UNLIMITED)]);
         assert!(asked.mounts.contains(&BindMount::new("/a", "/b", true)));
         assert!(!asked.privileged);
+    }
+
+    #[test]
+    fn each_command_is_of_its_engine() {
+        let read = read("docker run a; sudo podman run b\n/usr/local/bin/nerdctl run --cap-add=ALL --cap-drop ALL c\n");
+        let engines: Vec<Engine> = read.iter().map(|(_, engine, _)| *engine).collect();
+        assert_eq!(engines, [Engine::Docker, Engine::Podman, Engine::Nerdctl]);
     }
 }

@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 pub enum Engine {
     Docker,
     Podman,
+    /// The command line of containerd.
+    Nerdctl,
+    /// containerd under Kubernetes.
     Kubernetes,
 }
 
@@ -92,7 +95,7 @@ impl Engine {
         match self {
             Self::Docker => "Docker",
             Self::Podman => "Podman",
-            Self::Kubernetes => "containerd",
+            Self::Nerdctl | Self::Kubernetes => "containerd",
         }
     }
 
@@ -103,18 +106,29 @@ impl Engine {
 }
 
 /// The rules: moby's `TweakCapabilities` (what is added wins), Podman's `MergeCapabilities` (which refuses the same
-/// name on both lists), containerd's `WithCapabilities` for Kubernetes (what is dropped wins).
+/// name on both lists), nerdctl's `generateCapOpts` and the `WithCapabilities` of containerd's CRI for Kubernetes (what
+/// is dropped wins). Where ALL is on both lists, nerdctl adds last and the CRI drops last; beside a dropped ALL,
+/// nerdctl overlooks the other names that are dropped.
 fn given(engine: Engine, add: &Names, drop: &Names) -> CapabilitySet {
-    if engine == Engine::Kubernetes {
-        let base = if add.all { all() } else { engine.default_set() };
-        let base = if drop.all { CapabilitySet::EMPTY } else { base };
-        return base.union(add.set).without(drop.set);
+    match engine {
+        Engine::Docker | Engine::Podman if add.all => all().without(drop.set),
+        Engine::Docker | Engine::Podman if drop.all => add.set,
+        Engine::Docker | Engine::Podman => engine.default_set().without(drop.set).union(add.set),
+        Engine::Nerdctl => match (add.all, drop.all) {
+            (true, true) => all(),
+            (true, false) => all().without(drop.set),
+            (false, true) => add.set,
+            (false, false) => engine.default_set().union(add.set).without(drop.set),
+        },
+        Engine::Kubernetes => {
+            let base = match (add.all, drop.all) {
+                (_, true) => CapabilitySet::EMPTY,
+                (true, false) => all(),
+                (false, false) => engine.default_set(),
+            };
+            base.union(add.set).without(drop.set)
+        }
     }
-    if add.all {
-        return all().without(drop.set);
-    }
-    let base = if drop.all { CapabilitySet::EMPTY } else { engine.default_set().without(drop.set) };
-    base.union(add.set)
 }
 
 /// A list that may hold the word ALL.
@@ -180,7 +194,7 @@ mod tests {
 
     #[test]
     fn dropping_all_leaves_what_is_added() {
-        for engine in [Engine::Docker, Engine::Podman, Engine::Kubernetes] {
+        for engine in [Engine::Docker, Engine::Podman, Engine::Nerdctl, Engine::Kubernetes] {
             assert_eq!(granted(engine, &["BPF", "CAP_PERFMON"], &["ALL"]), "cap_perfmon,cap_bpf");
         }
     }
@@ -192,6 +206,20 @@ mod tests {
         assert_eq!(Engine::Podman.default_set().mask(), 0x0000_0000_8004_05fb);
         assert!(!granted(Engine::Podman, &[], &[]).contains("net_raw"));
         assert!(granted(Engine::Docker, &["KILL"], &["KILL"]).contains("cap_kill"));
-        assert!(!granted(Engine::Kubernetes, &["KILL"], &["KILL"]).contains("cap_kill"));
+        for engine in [Engine::Nerdctl, Engine::Kubernetes] {
+            assert_eq!(engine.default_set(), Engine::Docker.default_set());
+            assert!(!granted(engine, &["KILL"], &["KILL"]).contains("cap_kill"));
+            assert!(!granted(engine, &["ALL"], &["KILL"]).contains("cap_kill"));
+            assert!(granted(engine, &["BPF"], &["KILL"]).contains("cap_bpf"));
+        }
+    }
+
+    #[test]
+    fn nerdctl_adds_all_last_and_kubernetes_drops_all_last() {
+        let everything = all().to_string();
+        assert_eq!(granted(Engine::Nerdctl, &["ALL"], &["ALL"]), everything);
+        assert_eq!(granted(Engine::Kubernetes, &["ALL"], &["ALL"]), "none");
+        assert_eq!(granted(Engine::Nerdctl, &["KILL"], &["ALL", "KILL"]), "cap_kill");
+        assert_eq!(granted(Engine::Kubernetes, &["KILL"], &["ALL", "KILL"]), "none");
     }
 }
