@@ -113,10 +113,23 @@ pub struct Tracked {
     pub leader: u64,
     /// What it executes.
     pub executable: Executable,
-    /// The effective user that it was started with.
-    pub user: u32,
-    /// The effective group.
-    pub group: u32,
+    /// The ids that it was started with. Without the kernel's types the real ones stand for all.
+    pub ids: Ids,
+}
+
+/// The ids of credentials, in the order of the kernel's `struct cred`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the members")]
+pub struct Ids {
+    pub uid: u32,
+    pub gid: u32,
+    pub suid: u32,
+    pub sgid: u32,
+    pub euid: u32,
+    pub egid: u32,
+    pub fsuid: u32,
+    pub fsgid: u32,
 }
 
 /// The command to start with: the only value of the map `START`.
@@ -165,9 +178,10 @@ pub mod lost {
 pub mod stats {
     /// Processes followed.
     pub const PROCESSES: u32 = 0;
-    /// Times that a process was seen with another effective user than it was started with.
+    /// Times that a process was seen with another user id than it was started with, whichever of the
+    /// real, effective, saved and filesystem ones.
     pub const USER_CHANGED: u32 = 1;
-    /// The same of its group.
+    /// The same of its group ids.
     pub const GROUP_CHANGED: u32 = 2;
     /// How many there are.
     pub const COUNTERS: u32 = 3;
@@ -228,8 +242,15 @@ pub struct Offsets {
     pub task_mm: u32,
     pub cred_user_ns: u32,
     pub cred_uid: u32,
+    pub cred_gid: u32,
+    pub cred_suid: u32,
+    pub cred_sgid: u32,
     pub cred_euid: u32,
     pub cred_egid: u32,
+    pub cred_fsuid: u32,
+    pub cred_fsgid: u32,
+    /// 1: the ids lie one behind the other, as [`Ids`] has them.
+    pub cred_ids_adjacent: u32,
     pub user_namespace_level: u32,
     pub user_namespace_inum: u32,
     pub pt_regs_system_call: u32,
@@ -301,7 +322,7 @@ pub struct KprobeConfig {
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{Check, Event, Executable, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
+    use super::{Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
 
     macro_rules! plain_old_data {
         ($($record:ty),*) => {$(
@@ -310,7 +331,7 @@ mod user {
             unsafe impl aya::Pod for $record {}
         )*};
     }
-    plain_old_data!(Check, Executable, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
+    plain_old_data!(Check, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
 
     impl Event {
         /// The event that these bytes of the ring are, if they are as many as one has.
@@ -330,6 +351,7 @@ const _: () = {
     assert!(size_of::<Check>() == 8 + 16 + 3 * 4 + 5 + 7);
     assert!(size_of::<Event>() == 8 + size_of::<Check>() + 8 + 16);
     assert!(size_of::<Settings>() == 3 * 8 + 8 * 4);
-    assert!(size_of::<Tracked>() == 32);
-    assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 28 * 4 + 14 * 4);
+    assert!(size_of::<Ids>() == 8 * 4);
+    assert!(size_of::<Tracked>() == 8 + 16 + size_of::<Ids>());
+    assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 34 * 4 + 14 * 4);
 };

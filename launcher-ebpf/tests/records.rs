@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use aya::Pod;
-use capwrap_ebpf::{Check, Event, Executable, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
+use capwrap_ebpf::{Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
 
 /// The bytes of a record, as a map of the kernel's is given them.
 fn bytes<T: Pod>(record: &T) -> Vec<u8> {
@@ -32,6 +32,7 @@ fn there_and_back<T: Pod>() {
 fn every_pattern_of_bytes_is_a_record_and_gives_the_same_bytes() {
     there_and_back::<Check>();
     there_and_back::<Executable>();
+    there_and_back::<Ids>();
     there_and_back::<KprobeConfig>();
     there_and_back::<Offsets>();
     there_and_back::<Path>();
@@ -50,6 +51,7 @@ fn a_record_that_was_made_field_by_field_has_no_byte_that_nobody_set() {
     }
     copied::<Check>();
     copied::<Executable>();
+    copied::<Ids>();
     copied::<KprobeConfig>();
     copied::<Offsets>();
     copied::<Settings>();

@@ -279,6 +279,38 @@ fn what_a_setuid_program_does_with_its_privileges_is_not_learned() {
     assert_eq!(needed(&profile(&["sh", "-c", &format!("{plain} root {file}")])), ["cap_chown"]);
 }
 
+/// What a Python script that becomes others is learned to need.
+fn needed_by_ids(script: &str) -> Value {
+    profile(&["python3", "-c", &format!("import os\n{script}")])["needed"].clone()
+}
+
+#[test]
+fn a_change_of_the_real_or_of_the_saved_id_alone_needs_the_capability() {
+    assert_eq!(needed_by_ids("os.setresuid(1, -1, -1)"), serde_json::json!(["cap_setuid"]));
+    assert_eq!(needed_by_ids("os.setresuid(-1, -1, 1)"), serde_json::json!(["cap_setuid"]));
+    assert_eq!(needed_by_ids("os.setresgid(1, -1, -1)"), serde_json::json!(["cap_setgid"]));
+    assert_eq!(needed_by_ids("os.setresgid(-1, -1, 1)"), serde_json::json!(["cap_setgid"]));
+    assert_eq!(needed_by_ids("os.setresuid(*os.getresuid()); os.setuid(os.getuid())"), serde_json::json!([]));
+}
+
+#[test]
+fn the_ids_of_who_mounted_an_overlay_are_not_taken_for_those_of_a_command_that_uses_it() {
+    use nix::mount::{MsFlags, mount};
+    let folder = Folder::new();
+    let [lower, upper, work, merged] = ["lower", "upper", "work", "merged"].map(|name| folder.path(name));
+    in_own_mounts(|| {
+        cover(&folder.path("."));
+        for directory in [&lower, &upper, &work, &merged] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+        mount(Some("overlay"), merged.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str())).unwrap();
+        assert!(root(&["chown", MEMBER, &merged]).run().ok());
+        let script = format!("open('{merged}/file', 'w').write('text'); os.setuid(os.getuid())");
+        assert_eq!(needed_by_ids(&script), serde_json::json!([]));
+    });
+}
+
 #[test]
 fn after_the_given_time_the_command_is_ended_and_the_result_shown() {
     let began = Instant::now();

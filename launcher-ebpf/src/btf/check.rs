@@ -1,15 +1,13 @@
 //! One check: is it one of those asked for, what was asked, and where it goes.
 
-use crate::counting::{count, happened, lose};
+use crate::counting::{count, lose};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
 use crate::maps::{EVENTS, LISTED, TRACKED};
-use crate::{executable, process, relation, site};
+use crate::{executable, ids, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
-use capwrap_ebpf::{
-    CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, Tracked, lost, scope, stats,
-};
+use capwrap_ebpf::{CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, lost, scope};
 
 /// What the kernel was asked, and answered.
 pub struct Asked {
@@ -29,8 +27,13 @@ pub fn take(context: &impl EbpfContext, asked: &Asked) {
         let Some(tracked) = TRACKED.get_ptr_mut(process) else { return };
         // SAFETY: checked not to be null. Whoever writes it is an exec of this very process.
         let tracked = unsafe { &*tracked };
-        note_ids(asked, tracked);
-        count(&describe(context, asked, process, tracked.executable));
+        let check = describe(context, asked, process, tracked.executable);
+        // Those of others say nothing of the process: access(2) and overlayfs override its own.
+        if check.credentials == CREDENTIALS_OWN {
+            // As plain loads: one read by bpf_probe_read_kernel takes longer than the eight of them.
+            ids::compare(&ids::each(|at| load(asked.credentials, at)), &tracked.ids);
+        }
+        count(&check);
     } else if is_asked_for(process) && (setting!(denied_only) == 0 || asked.denied) {
         let check = describe(context, asked, process, executable::current());
         emit(check, ids as u32, asked);
@@ -102,17 +105,6 @@ fn system_call(task: Address) -> i32 {
     // SAFETY: the task is the running one, as bpf_get_current_task_btf gave it.
     let registers = unsafe { generated::bpf_task_pt_regs(task.cast_mut().cast()) } as Address;
     load::<u64>(registers, offset!(pt_regs_system_call)) as i32
-}
-
-/// setuid(2) makes the same check whether the id is a new one or not. It is needed only if the ids ever changed.
-#[inline(always)]
-fn note_ids(asked: &Asked, tracked: &Tracked) {
-    if load::<u32>(asked.credentials, offset!(cred_euid)) != tracked.user {
-        happened(stats::USER_CHANGED);
-    }
-    if load::<u32>(asked.credentials, offset!(cred_egid)) != tracked.group {
-        happened(stats::GROUP_CHANGED);
-    }
 }
 
 #[inline(always)]

@@ -1,9 +1,9 @@
 //! One check: what is asked is kept until it is answered.
 
-use crate::counting::{count, happened, lose};
+use crate::counting::{count, lose};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
 use crate::maps::{ASKED, CGROUPS, EVENTS, LISTED, TRACKED};
-use crate::{executable, plain, process, relation, site};
+use crate::{executable, ids, plain, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{BPF_F_CURRENT_CPU, BPF_NOEXIST};
 use aya_ebpf::helpers::{
@@ -12,7 +12,7 @@ use aya_ebpf::helpers::{
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use capwrap_ebpf::{
     CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, CREDENTIALS_UNKNOWN, Check, Event, OPTION_NO_AUDIT,
-    OPTIONS_UNKNOWN, RELATION_UNKNOWN, Tracked, lost, scope, stats,
+    OPTIONS_UNKNOWN, RELATION_UNKNOWN, lost, scope,
 };
 
 // int cap_capable(const struct cred *, struct user_namespace *, int cap, unsigned int opts)
@@ -33,10 +33,16 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
     }
     let credentials = given::<u64>(context, place!(credentials)) as Address;
     let target = given::<u64>(context, place!(target)) as Address;
+    let whose = if TYPES { whose(credentials) } else { CREDENTIALS_UNKNOWN };
     if setting!(events) == 0
         && let Some(tracked) = tracked
     {
-        note_ids::<TYPES>(credentials, tracked);
+        if !TYPES {
+            ids::compare(&plain::ids(), &tracked.ids);
+        } else if whose == CREDENTIALS_OWN {
+            // Those of others say nothing of the process: access(2) and overlayfs override its own.
+            ids::compare(&ids::of(credentials), &tracked.ids);
+        }
     }
     let check = Check {
         site: site::of(context),
@@ -52,7 +58,7 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
         denied: 0,
         options: options(given(context, place!(options))),
         relation: if TYPES { relation::of(credentials, target) } else { RELATION_UNKNOWN },
-        credentials: if TYPES { whose(credentials) } else { CREDENTIALS_UNKNOWN },
+        credentials: whose,
         zero: [0; 7],
     };
     if ASKED.insert(ids, check, BPF_NOEXIST.into()).is_err() {
@@ -156,22 +162,6 @@ fn whose(asked: Address) -> u8 {
         CREDENTIALS_OVERRIDDEN
     } else {
         CREDENTIALS_OTHER
-    }
-}
-
-/// setuid(2) makes the same check whether the id is a new one or not. It is needed only if the ids ever changed.
-#[inline(always)]
-fn note_ids<const TYPES: bool>(credentials: Address, tracked: &Tracked) {
-    let (user, group) = if TYPES {
-        (load(credentials, offset!(cred_euid)), load(credentials, offset!(cred_egid)))
-    } else {
-        plain::ids()
-    };
-    if user != tracked.user {
-        happened(stats::USER_CHANGED);
-    }
-    if group != tracked.group {
-        happened(stats::GROUP_CHANGED);
     }
 }
 

@@ -18,6 +18,8 @@ mod climbing;
 mod counting;
 #[path = "../shared/executable.rs"]
 mod executable;
+#[path = "../shared/ids.rs"]
+mod ids;
 mod kernel;
 mod maps;
 mod plain;

@@ -2,12 +2,13 @@
 //! executable is known by the name that exec was given: of a script, by the script's.
 
 use crate::counting::{happened, lose};
+use crate::ids;
 use crate::kernel::{given, place, setting};
 use crate::maps::{EXECUTABLES, LISTED, SCRATCH, START, TRACKED};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, generated};
-use capwrap_ebpf::{DEVICE_BY_NAME, Executable, Tracked, lost, stats};
+use capwrap_ebpf::{DEVICE_BY_NAME, Executable, Ids, Tracked, lost, stats};
 
 /// That of a process whose exec was not seen.
 pub const UNKNOWN: Executable = Executable { inode: 0, device: DEVICE_BY_NAME };
@@ -80,13 +81,7 @@ pub fn ended() {
     if ids as u32 == process {
         tracked.leader = ENDED;
     }
-    let (user, group) = self::ids();
-    if user != tracked.user {
-        happened(stats::USER_CHANGED);
-    }
-    if group != tracked.group {
-        happened(stats::GROUP_CHANGED);
-    }
+    ids::compare(&self::ids(), &tracked.ids);
 }
 
 /// A task is gone. The process with it if it was the group's leader, and if the number has not been
@@ -103,9 +98,10 @@ pub fn freed(context: &impl EbpfContext) {
 
 /// The user and group. The real ones stand for all, as no helper returns the others.
 #[inline(always)]
-pub fn ids() -> (u32, u32) {
+pub fn ids() -> Ids {
     let ids = bpf_get_current_uid_gid();
-    (ids as u32, (ids >> 32) as u32)
+    let (user, group) = (ids as u32, (ids >> 32) as u32);
+    Ids { uid: user, gid: group, suid: user, sgid: group, euid: user, egid: group, fsuid: user, fsgid: group }
 }
 
 #[inline(always)]
@@ -120,8 +116,7 @@ fn track(process: u32, tracked: Tracked) {
 
 #[inline(always)]
 fn new(executable: Executable) -> Tracked {
-    let (user, group) = ids();
-    Tracked { leader: LIVES, executable, user, group }
+    Tracked { leader: LIVES, executable, ids: ids() }
 }
 
 /// `/proc/self/exe`

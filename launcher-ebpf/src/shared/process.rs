@@ -2,11 +2,12 @@
 
 use crate::counting::{happened, lose};
 use crate::executable;
+use crate::ids;
 use crate::kernel::{Address, load, offset, peek, setting};
 use crate::maps::{LISTED, START, TRACKED};
 use aya_ebpf::bindings::bpf_pidns_info;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated};
-use capwrap_ebpf::{Tracked, lost, stats};
+use capwrap_ebpf::{Ids, Tracked, lost, stats};
 
 /// The running process's id as user space knows it: in user space's pid namespace; 0 outside it.
 #[inline(always)]
@@ -51,7 +52,9 @@ pub fn executed(task: Address) {
     let leader: u64 = peek(task, offset!(task_group_leader)).unwrap_or(0);
     if let Some(tracked) = TRACKED.get_ptr_mut(process) {
         // SAFETY: checked not to be null; an exec ends all other threads of the process.
-        unsafe { (*tracked).executable = executable::current() };
+        let tracked = unsafe { &mut *tracked };
+        tracked.executable = executable::current();
+        ids::executed(&mut tracked.ids);
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };
@@ -74,13 +77,7 @@ pub fn ended(task: Address) {
     let Some(tracked) = TRACKED.get_ptr(load::<u32>(task, offset!(task_tgid))) else { return };
     // SAFETY: checked not to be null.
     let tracked = unsafe { &*tracked };
-    let (user, group) = ids(task);
-    if user != tracked.user {
-        happened(stats::USER_CHANGED);
-    }
-    if group != tracked.group {
-        happened(stats::GROUP_CHANGED);
-    }
+    ids::compare(&own_ids(task), &tracked.ids);
 }
 
 /// A task is gone. The process with it if it was the group's leader, and if the number has not been
@@ -102,14 +99,12 @@ fn track(process: u32, tracked: Tracked) {
 
 #[inline(always)]
 fn new(task: Address) -> Tracked {
-    let (user, group) = ids(task);
-    Tracked { leader: task as u64, executable: executable::current(), user, group }
+    Tracked { leader: task as u64, executable: executable::current(), ids: own_ids(task) }
 }
 
-/// The effective user and group of a task.
+/// The ids of a task's own credentials.
 #[inline(always)]
-fn ids(task: Address) -> (u32, u32) {
+fn own_ids(task: Address) -> Ids {
     let credentials: usize = peek(task, offset!(task_real_cred)).unwrap_or(0);
-    let id = |at| peek(credentials as Address, at).unwrap_or(0);
-    (id(offset!(cred_euid)), id(offset!(cred_egid)))
+    ids::of(credentials as Address)
 }

@@ -7,6 +7,9 @@ use capwrap_ebpf::Offsets;
 /// The running kernel's BTF.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
+/// The ids of `struct cred`, in the order of `capwrap_ebpf::Ids`.
+const IDS: [&str; 8] = ["uid", "gid", "suid", "sgid", "euid", "egid", "fsuid", "fsgid"];
+
 /// Reads the offsets from the bytes of a kernel's BTF.
 pub fn read(btf: &[u8]) -> Result<Offsets> {
     let types = KernelTypes::read(btf)?;
@@ -14,6 +17,10 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
         ["task_struct", "cred", "user_namespace", "file", "inode", "dentry", "mount"].map(|name| types.structure(name));
     let (task, cred, user_namespace) = (task?, cred?, user_namespace?);
     let (file, inode, dentry, mount) = (file?, inode?, dentry?, mount?);
+    let mut ids = [0; IDS.len()];
+    for (offset, name) in ids.iter_mut().zip(IDS) {
+        *offset = cred.offset(&[name])?;
+    }
     Ok(Offsets {
         task_pid: task.offset(&["pid"])?,
         task_tgid: task.offset(&["tgid"])?,
@@ -23,9 +30,15 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
         task_real_cred: task.offset(&["real_cred"])?,
         task_mm: task.offset(&["mm"])?,
         cred_user_ns: cred.offset(&["user_ns"])?,
-        cred_uid: cred.offset(&["uid"])?,
-        cred_euid: cred.offset(&["euid"])?,
-        cred_egid: cred.offset(&["egid"])?,
+        cred_uid: ids[0],
+        cred_gid: ids[1],
+        cred_suid: ids[2],
+        cred_sgid: ids[3],
+        cred_euid: ids[4],
+        cred_egid: ids[5],
+        cred_fsuid: ids[6],
+        cred_fsgid: ids[7],
+        cred_ids_adjacent: u32::from(adjacent(&ids)),
         user_namespace_level: user_namespace.offset(&["level"])?,
         user_namespace_inum: user_namespace.offset(&["ns", "inum"])?,
         pt_regs_system_call: system_call(&types)?,
@@ -46,6 +59,12 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
     })
 }
 
+/// Whether the ids lie one behind the other, so that they can be read in one go. A kernel may shuffle the
+/// members of its structures (CONFIG_RANDSTRUCT).
+fn adjacent(ids: &[u32]) -> bool {
+    ids.windows(2).all(|pair| pair[0].checked_add(size_of::<u32>() as u32) == Some(pair[1]))
+}
+
 /// The register that holds the system call's number for the kernel's own use.
 fn system_call(types: &KernelTypes) -> Result<u32> {
     match std::env::consts::ARCH {
@@ -59,13 +78,28 @@ fn system_call(types: &KernelTypes) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_running_kernels_structures_have_all_members() {
         let Ok(btf) = std::fs::read(VMLINUX) else { return };
         let offsets = read(&btf).unwrap();
         assert_eq!(offsets.task_tgid, offsets.task_pid + 4);
-        assert_ne!(offsets.cred_euid, offsets.cred_egid);
+        let ids = [
+            [offsets.cred_uid, offsets.cred_suid, offsets.cred_euid, offsets.cred_fsuid],
+            [offsets.cred_gid, offsets.cred_sgid, offsets.cred_egid, offsets.cred_fsgid],
+        ];
+        let each: BTreeSet<u32> = ids.into_iter().flatten().collect();
+        assert_eq!(each.len(), 8, "{offsets:?}");
+    }
+
+    #[test]
+    fn ids_are_read_in_one_go_only_where_they_lie_in_the_order_of_the_record() {
+        assert!(adjacent(&[8, 12, 16, 20, 24, 28, 32, 36]));
+        // In another order, apart, and in the same place.
+        for ids in [[8, 16, 12, 20, 24, 28, 32, 36], [8, 12, 16, 20, 24, 28, 32, 40], [8; 8], [u32::MAX; 8]] {
+            assert!(!adjacent(&ids), "{ids:?}");
+        }
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub type Losses = BTreeMap<&'static str, u64>;
 pub struct Stats {
     /// Processes followed.
     pub processes: u64,
-    /// Whether one of them ever had another effective user than it was started with.
+    /// Whether one of them ever had another user id than it was started with.
     pub user_changed: bool,
-    /// The same of its group.
+    /// The same of its group ids.
     pub group_changed: bool,
 }
 
