@@ -11,7 +11,7 @@ use std::fmt::Write;
 /// Renews the pages where this is set.
 pub const BLESS: &str = "CAPWRAP_BLESS";
 /// When their words last changed. A page that names the day of its making would differ each day.
-const DATE: &str = "2026-11-23";
+const DATE: &str = "2026-11-25";
 
 /// What is written by hand.
 struct Fragment {
