@@ -75,14 +75,14 @@ impl Needs {
 
 /// Why a policy is not refined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Inconclusive {
     /// Something did not fit between kernel and user space.
     Lost(Vec<(String, u64)>),
     /// Not one check of any class.
     NothingSeen,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Inconclusive {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost(counters) => {
@@ -98,21 +98,25 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Inconclusive {}
 
 /// Decides what is needed. `granted` is what the policy grants for this run, and `lost` holds the
 /// counters of what was lost, by name.
 ///
 /// # Errors
 /// Counts that are not whole, and a run in which nothing was seen.
-pub fn decide(checks: &[Classified], granted: CapabilitySet, lost: &BTreeMap<String, u64>) -> Result<Needs, Refusal> {
+pub fn decide(
+    checks: &[Classified],
+    granted: CapabilitySet,
+    lost: &BTreeMap<String, u64>,
+) -> Result<Needs, Inconclusive> {
     let lost: Vec<(String, u64)> =
         lost.iter().filter(|(_, times)| **times > 0).map(|(name, times)| (name.clone(), *times)).collect();
     if !lost.is_empty() {
-        return Err(Refusal::Lost(lost));
+        return Err(Inconclusive::Lost(lost));
     }
     if checks.is_empty() {
-        return Err(Refusal::NothingSeen);
+        return Err(Inconclusive::NothingSeen);
     }
     let set = needed(checks.iter().map(|check| (check.class, check.observation.capability, check.instead)));
     let asked = |class: fn(Class) -> bool| -> CapabilitySet {
@@ -249,7 +253,7 @@ mod tests {
 
     #[test]
     fn seeing_nothing_at_all_refuses_and_seeing_only_noise_does_not() {
-        assert_eq!(decide(&[], CapabilitySet::EMPTY, &NONE_LOST), Err(Refusal::NothingSeen));
+        assert_eq!(decide(&[], CapabilitySet::EMPTY, &NONE_LOST), Err(Inconclusive::NothingSeen));
         let needs = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, &NONE_LOST).unwrap();
         assert_eq!(needs.needed, []);
     }

@@ -1,10 +1,18 @@
-//! `capwrap --learn CMD`: what a command needs, seen and not guessed, and what that means for its
-//! policy.
+//! `capwrap --learn CMD`: finds out what a command needs, and refines its policy.
 //!
 //! ```text
-//! observe ── class ── decide ── propose ── report
-//! (impure)   ─────────── pure ───────────
+//! tool, granted    which file is it, and what does its policy grant already?
+//! run_plan         what is executed, with which capabilities?
+//! observe          the command runs, and the probe counts its checks      (observe::session)
+//! classify         what does each check mean?                             (analysis::classify)
+//! minimize         with --minimize: what does it do without?              (minimize_runs, analysis::minimize)
+//! decide           what does the command need?                            (analysis::needs)
+//! propose          how does its policy change?                            (analysis::propose)
+//! report, write    the table, the difference; the evidence and the policy (report, store)
 //! ```
+//!
+//! The file has them in this order. Running, reading and writing happen here; what a check means is pure and happens in
+//! `analysis`.
 
 pub mod granted;
 mod minimize_runs;
@@ -141,12 +149,10 @@ impl Learn {
         };
         setuid_programs::note(&classed, &tool.path);
 
-        let proof = run.minimized.clone();
-        let needs = needs::decide(&classed, granted.set, &run.lost).map(|needs| match &proof {
-            Some(proof) => needs.proven(proof.kept, proof.removed),
-            None => needs,
-        });
-        self.give(&tool, &granted, run, needs, proof, earlier)?;
+        let learned = Learned::of(run, &classed, &granted, earlier);
+        self.export(&learned.this)?;
+        self.report(&learned);
+        self.change(&tool, &granted, learned)?;
         Ok(ending)
     }
 
@@ -202,7 +208,7 @@ impl Learn {
             command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             started: seen.started.clone(),
             tool: profile::Tool { path: tool.path.display().to_string(), sha256: tool.sha256.clone() },
-            user: whom(user),
+            user: profiles_user(user),
             kernel,
             back_end: seen.back_end.to_string(),
             held,
@@ -234,45 +240,38 @@ impl Learn {
         Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
     }
 
-    /// Shows what came of it, and writes what is to be written.
-    fn give(
-        &self,
-        tool: &Tool,
-        granted: &Granted,
-        run: Run,
-        needs: Result<Needs, needs::Refusal>,
-        proof: Option<Minimized>,
-        earlier: Option<Profile>,
-    ) -> Result<()> {
-        let this = Profile::of([run]);
-        let run = &this.runs()[0];
+    /// The profile of this run, into `--output` and for `--json`.
+    fn export(&self, this: &Profile) -> Result<()> {
+        let json = this.to_json()?;
         if let Some(file) = &self.output {
-            atomic_write::replace(file, &this.to_json()?)?;
+            atomic_write::replace(file, &json)?;
         }
         if self.json {
-            say!("{}", this.to_json()?.trim_end());
+            say!("{}", json.trim_end());
         }
-        let beside = profiles::of(&tool.name);
-        let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
-        // What was not granted, or what an earlier run needed, is not removable.
-        let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
-        let needs = needs.map(|needs| Needs { removable: removable(&needs), ..needs });
+        Ok(())
+    }
+
+    /// What the runs mean for people: the table of checks, and what is needed.
+    fn report(&self, learned: &Learned) {
         if !self.json {
             let look = report::Look { width: terminal::width(), styled: self.color.styled(), verbose: self.verbose };
             let report = report::Report {
-                checks: &run.checks,
-                needs: needs.as_ref(),
-                runs: all.runs().len(),
-                proof: proof.as_ref(),
+                checks: &learned.run().checks,
+                needs: learned.needs.as_ref(),
+                runs: learned.all.runs().len(),
+                proof: learned.run().minimized.as_ref(),
             };
             say!("{}", report::report(&report, look).trim_end());
         }
-        let needs = match needs {
-            Ok(needs) => needs,
-            Err(refusal) => return if self.write { Err(refusal.into()) } else { Ok(()) },
-        };
-        let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
-        let after = propose::propose(&propose::Proposal {
+    }
+
+    /// The policy's new text.
+    fn propose(tool: &Tool, granted: &Granted, learned: &Learned, needs: &Needs) -> Result<String> {
+        let run = learned.run();
+        // The command works with what is kept, so all else that was granted can go.
+        let proven = |proof: &Minimized| granted.set.without(proof.kept);
+        propose::propose(&propose::Proposal {
             policy: tool.policy.as_ref().map(|found| propose::Enabled {
                 text: &found.text,
                 granted: granted.set,
@@ -283,17 +282,27 @@ impl Learn {
                 path: &tool.path.display().to_string(),
                 sha256: tool.sha256.as_deref(),
             },
-            needs: &needs,
-            // It works with what is kept, so all else that was granted can go.
-            proven: proof.as_ref().map_or(CapabilitySet::EMPTY, |proof| granted.set.without(proof.kept)),
+            needs,
+            proven: run.minimized.as_ref().map_or(CapabilitySet::EMPTY, proven),
             starts_others: run.executables.len() > 1,
-        })?;
+        })
+    }
+
+    /// Proposes the change of the policy, shows it, and writes it where that is asked for.
+    fn change(&self, tool: &Tool, granted: &Granted, learned: Learned) -> Result<()> {
+        let needs = match &learned.needs {
+            Ok(needs) => needs,
+            Err(_) if !self.write => return Ok(()),
+            Err(refusal) => return Err(refusal.clone().into()),
+        };
+        let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
+        let after = Self::propose(tool, granted, &learned, needs)?;
         let file = enabled::path(&tool.name);
         if !self.json {
             self.show_change(&file, tool, before, &after);
         }
         if self.write {
-            put(&file, tool, &after, &beside, &all)?;
+            write(&file, tool, &after, &learned.all)?;
         }
         Ok(())
     }
@@ -315,12 +324,41 @@ impl Learn {
     }
 }
 
+/// What was learned from this run, and from all runs so far.
+struct Learned {
+    /// The profile of this run alone.
+    this: Profile,
+    /// That of this run and of all before it.
+    all: Profile,
+    /// What the command needs, or why nothing can be concluded.
+    needs: Result<Needs, needs::Inconclusive>,
+}
+
+impl Learned {
+    fn of(run: Run, classed: &[Classified], granted: &Granted, earlier: Option<Profile>) -> Self {
+        let needs = needs::decide(classed, granted.set, &run.lost).map(|needs| match &run.minimized {
+            Some(proof) => needs.proven(proof.kept, proof.removed),
+            None => needs,
+        });
+        let this = Profile::of([run]);
+        let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
+        // What was not granted, or what an earlier run needed, is not removable.
+        let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
+        let needs = needs.map(|needs| Needs { removable: removable(&needs), ..needs });
+        Self { this, all, needs }
+    }
+
+    fn run(&self) -> &Run {
+        &self.this.runs()[0]
+    }
+}
+
 fn needed(classed: &[Classified]) -> CapabilitySet {
     needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
 }
 
-/// Whom it ran as.
-fn whom(user: Option<&User>) -> profile::User {
+/// The user that it ran as.
+fn profiles_user(user: Option<&User>) -> profile::User {
     let own = nix::unistd::getuid();
     match user {
         Some(user) => profile::User { name: Some(user.name.clone()), uid: user.uid },
@@ -331,8 +369,9 @@ fn whom(user: Option<&User>) -> profile::User {
     }
 }
 
-/// Puts the policy and its evidence in place.
-fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Result<()> {
+/// Writes the policy and the evidence beside it.
+fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
+    let beside = &profiles::of(&tool.name);
     let directory = file.parent().context("a policy without a directory")?;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let enabled = tool.policy.as_ref().filter(|found| found.enabled);
@@ -345,7 +384,7 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
     if now.as_deref() != enabled.map(|found| found.text.as_str()) {
         return Err(hinted(
             format!(
-                "{} was changed while {} ran: its evidence is written, and nothing else",
+                "{} was changed while {} ran: the evidence is written, and nothing else",
                 file.display(),
                 tool.name
             ),
@@ -357,8 +396,11 @@ fn put(file: &Path, tool: &Tool, text: &str, beside: &Path, all: &Profile) -> Re
         return Ok(());
     }
     atomic_write::replace(file, text)?;
-    let done = if enabled.is_some() { "changed" } else { "written, and enabled" };
-    error::note(&format!("{}: {done}; its evidence is in {}", file.display(), beside.display()));
-    error::note(&format!("`capwrap enable {}` gives the launcher what it needs now", tool.name));
+    let done = if enabled.is_some() { "changed" } else { "written and enabled" };
+    error::note(&format!("{} is {done}; the evidence is in {}", file.display(), beside.display()));
+    error::note(&format!(
+        "note: run `capwrap enable {}` to give the launcher the capabilities that it now needs",
+        tool.name
+    ));
     Ok(())
 }

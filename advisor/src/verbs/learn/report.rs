@@ -1,7 +1,7 @@
 //! What people see of a run: what was asked, what is needed, and how the policy would change.
 
 use crate::analysis::classify::Class;
-use crate::analysis::needs::{Needs, Refusal};
+use crate::analysis::needs::{Inconclusive, Needs};
 use crate::analysis::observation::Verdict;
 use crate::analysis::observation::count;
 use crate::analysis::profile::{Check, Minimized};
@@ -29,7 +29,7 @@ pub struct Report<'r> {
     /// What was asked.
     pub checks: &'r [Check],
     /// What follows.
-    pub needs: Result<&'r Needs, &'r Refusal>,
+    pub needs: Result<&'r Needs, &'r Inconclusive>,
     /// How many runs it rests on.
     pub runs: usize,
     /// What was proven by taking away.
