@@ -1,31 +1,7 @@
-//! The facts about this machine's kernel that a run's evidence rests on.
+//! The release of this machine's kernel, and the capabilities that it knows.
 
-use crate::analysis::profile::Kernel;
-use crate::host::sysctl;
 use anyhow::{Context, Result};
 use capwrap_core::decision::facts::KernelVersion;
-
-/// The settings that decide which capabilities the kernel asks for.
-pub const SYSCTLS: [&str; 9] = [
-    "fs.protected_hardlinks",
-    "kernel.dmesg_restrict",
-    "kernel.kptr_restrict",
-    "kernel.perf_event_paranoid",
-    "kernel.unprivileged_bpf_disabled",
-    "kernel.unprivileged_userns_clone",
-    "kernel.yama.ptrace_scope",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ping_group_range",
-];
-
-/// The kernel and its settings, for the evidence.
-pub fn kernel() -> Result<Kernel> {
-    Ok(Kernel {
-        release: release()?,
-        cap_last_cap: last_capability()?,
-        sysctls: SYSCTLS.iter().map(|name| ((*name).to_owned(), sysctl::read(name).is().cloned())).collect(),
-    })
-}
 
 /// The release as numbers.
 pub fn version(release: &str) -> Result<KernelVersion> {

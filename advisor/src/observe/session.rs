@@ -1,6 +1,5 @@
 //! The impure edge of learning: one run of the command under the probe.
 
-use crate::analysis::profile::Exit;
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, Plan, User};
 use crate::observe::probe;
@@ -41,15 +40,6 @@ pub struct RunData {
     /// When it began: RFC 3339, in UTC.
     pub started: String,
     pub took: Duration,
-}
-
-impl From<Ending> for Exit {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Exited(status) => Self::Code(status),
-            Ending::Killed(signal) => Self::Signal(signal),
-        }
-    }
 }
 
 /// Runs the command once, to its end and that of everything it leaves behind.

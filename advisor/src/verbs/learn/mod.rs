@@ -14,6 +14,7 @@
 //! The file has them in this order. Running, reading and writing happen here; what a check means is pure and happens in
 //! `analysis`.
 
+mod evidence;
 pub mod granted;
 mod minimize_runs;
 mod report;
@@ -194,7 +195,7 @@ impl Learn {
         user: Option<&User>,
         held: CapabilitySet,
     ) -> Result<(Vec<Classified>, Run)> {
-        let kernel = kernel::kernel()?;
+        let kernel = evidence::kernel()?;
         let facts = RunFacts {
             held,
             ids_changed: IdsChanged { users: seen.stats.user_changed, groups: seen.stats.group_changed },
@@ -208,7 +209,7 @@ impl Learn {
             command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             started: seen.started.clone(),
             tool: profile::Tool { path: tool.path.display().to_string(), sha256: tool.sha256.clone() },
-            user: profiles_user(user),
+            user: evidence::user(user),
             kernel,
             back_end: seen.back_end.to_string(),
             held,
@@ -355,18 +356,6 @@ impl Learned {
 
 fn needed(classed: &[Classified]) -> CapabilitySet {
     needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
-}
-
-/// The user that it ran as.
-fn profiles_user(user: Option<&User>) -> profile::User {
-    let own = nix::unistd::getuid();
-    match user {
-        Some(user) => profile::User { name: Some(user.name.clone()), uid: user.uid },
-        None => profile::User {
-            name: nix::unistd::User::from_uid(own).ok().flatten().map(|user| user.name),
-            uid: own.as_raw(),
-        },
-    }
 }
 
 /// Writes the policy and the evidence beside it.
