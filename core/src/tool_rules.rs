@@ -5,9 +5,12 @@
 use crate::CapabilitySet;
 use crate::capability::xattr::Attribute;
 use crate::policy::{Delivery, Identity, Policy};
-use crate::text::shell;
+use crate::text::{hex, shell};
+use crate::trusted_path::Fault;
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// What is known of the file, read from the descriptor that would be executed.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +19,8 @@ pub struct ToolFile<'f> {
     pub gid: u32,
     /// Its permission bits, with setuid, setgid and sticky.
     pub mode: u32,
-    /// Its file capabilities, if it has any.
-    pub attribute: Option<&'f Attribute>,
+    /// Its file capabilities, if it has any; or why they are malformed.
+    pub attribute: Result<Option<&'f Attribute>, &'f str>,
     /// Whether it begins with `#!`.
     pub is_script: bool,
     /// Whether its file system is mounted nosuid.
@@ -50,6 +53,8 @@ pub enum ToolFault {
     },
     /// It has file capabilities: exec clears the ambient set (capabilities(7)).
     FileCapabilities(String),
+    /// Its file capabilities are malformed, in these words. The kernel ignores them, and capwrap launches no such file.
+    Malformed(String),
     /// Its file capabilities are not those of inheritable delivery.
     NotInheritable {
         /// What it has, in setcap's notation; `None` for nothing.
@@ -61,6 +66,27 @@ pub enum ToolFault {
     Mount(&'static str),
     /// It is a script, and the policy does not say `script = true`.
     Script,
+    /// Its mode lets nobody execute it.
+    NotExecutable {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is a script, and the path of its interpreter is not absolute.
+    RelativeInterpreter(PathBuf),
+    /// It is a script, and others than root could change its interpreter.
+    Interpreter {
+        /// The interpreter.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It is not the file whose SHA-256 the policy pins.
+    Digest {
+        /// Its SHA-256.
+        actual: [u8; 32],
+        /// The policy's.
+        pinned: [u8; 32],
+    },
 }
 
 /// Whether exec gives a file with these bits and file capabilities privileges of its own, in place of the ambient set.
@@ -85,7 +111,10 @@ pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: 
     if file.mode & SET_ID != 0 {
         faults.push(ToolFault::SetId { mode: file.mode });
     }
-    faults.extend(of_file_capabilities(file.attribute, policy.exec.deliver, passed));
+    match file.attribute {
+        Ok(attribute) => faults.extend(of_file_capabilities(attribute, policy.exec.deliver, passed)),
+        Err(why) => faults.push(ToolFault::Malformed(why.to_owned())),
+    }
     for (is_set, option) in [(file.nosuid, "nosuid"), (file.noexec, "noexec")] {
         if is_set {
             faults.push(ToolFault::Mount(option));
@@ -94,8 +123,37 @@ pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: 
     if file.is_script && !rules.script {
         faults.push(ToolFault::Script);
     }
+    if file.mode & 0o111 == 0 {
+        faults.push(ToolFault::NotExecutable { mode: file.mode });
+    }
     faults
 }
+
+/// The interpreter of a script, by what follows `#!` in it. The kernel opens it by this path when the script runs, so
+/// that [`trusted_path`](crate::trusted_path) is to judge it, with root as its owner.
+///
+/// # Errors
+/// Its path is not absolute.
+pub fn interpreter(line: &[u8]) -> Result<PathBuf, ToolFault> {
+    // The kernel takes spaces and tabs as what separates words (`load_script`).
+    let mut words = line.split(|byte| *byte == b'\n').next().unwrap_or_default().split(|byte| b" \t".contains(byte));
+    let path = PathBuf::from(OsStr::from_bytes(words.find(|word| !word.is_empty()).unwrap_or_default()));
+    if path.is_absolute() { Ok(path) } else { Err(ToolFault::RelativeInterpreter(path)) }
+}
+
+/// How many bytes of a script the kernel reads after `#!` (`BINPRM_BUF_SIZE`, 256).
+pub const INTERPRETER_LINE: u64 = 254;
+
+/// What to do about a fault on the way to a tool.
+pub fn hint_of_way(fault: &Fault) -> Option<String> {
+    match fault {
+        Fault::Owner { .. } if fault.is_of_a_directory() => Some(INSTALL_ELSEWHERE.to_owned()),
+        _ => fault.hint(),
+    }
+}
+
+/// What to do about a directory of others on the way to a tool: nothing may take it from them.
+pub const INSTALL_ELSEWHERE: &str = "install it where root owns every directory, or name its owner in [tool]";
 
 /// With ambient delivery a file with file capabilities loses the ambient set. With inheritable delivery its inheritable
 /// set must let through what is passed, and it must bring nothing of its own.
@@ -135,26 +193,59 @@ impl fmt::Display for ToolFault {
             Self::NotInheritable { has: Some(has), .. } => {
                 write!(out, "the file has {has}, and inheritable delivery needs other file capabilities")
             }
+            Self::Malformed(why) => out.write_str(why),
             Self::Mount(option) => write!(out, "it lies on a file system mounted {option}"),
             Self::Script => {
                 out.write_str("it is a script, whose interpreter and all that it starts would get the capabilities")
+            }
+            Self::NotExecutable { mode } => write!(out, "users may not execute it (mode {mode:04o})"),
+            Self::RelativeInterpreter(path) => write!(out, "its interpreter {path:?} is no absolute path"),
+            Self::Interpreter { path, why } => write!(out, "its interpreter {}: {why}", path.display()),
+            Self::Digest { actual, pinned } => {
+                write!(out, "its SHA-256 is {}, the policy pins {}", hex::encode(actual), hex::encode(pinned))
             }
         }
     }
 }
 
 impl ToolFault {
-    /// The command or the change after which the tool has this fault no longer. `path` is the tool's.
-    pub fn hint(&self, path: &Path) -> Option<String> {
-        let command = |words: &str| Some(format!("{words} {}", shell::path(path)?));
+    /// What is wrong with the interpreter at this path.
+    pub fn of_interpreter(path: PathBuf, fault: &Fault) -> Self {
+        let why = fault.describe(&path);
+        Self::Interpreter { path, why }
+    }
+
+    /// The command or the change after which the tool has this fault no longer. `path` is the tool's, and `safe_for` is
+    /// who can safely run a command on it ([`safe_for`](crate::trusted_path::safe_for)).
+    pub fn hint(&self, path: &Path, safe_for: Option<u32>) -> Option<String> {
+        let command = |words: &str| {
+            let command = format!("{words} {}", shell::path(path)?);
+            match safe_for? {
+                0 => Some(command),
+                uid => Some(format!("as uid {uid}, run: {command}")),
+            }
+        };
+        // Setting file capabilities takes privileges.
+        let by_root = |words: &str, else_advice: &str| {
+            if safe_for == Some(0) { command(words) } else { Some(else_advice.to_owned()) }
+        };
         match self {
             Self::Group { wanted, .. } => command(&format!("chgrp {}", shell::word(&wanted.to_string()))),
             Self::Looser { most, .. } => command(&format!("chmod {most:04o}")),
             Self::SetId { .. } => command("chmod ug-s"),
-            Self::FileCapabilities(_) => command("setcap -r"),
-            Self::NotInheritable { passed, .. } => command(&format!("setcap '{passed}=ei'")),
-            Self::Mount(_) => None,
+            Self::FileCapabilities(_) | Self::Malformed(_) => {
+                by_root("setcap -r", "its owner can put a copy in its place, which has no file capabilities")
+            }
+            Self::NotInheritable { passed, .. } => by_root(
+                &format!("setcap '{passed}=ei'"),
+                "run `capwrap enable` with the policy's name, which sets them",
+            ),
             Self::Script => Some("a policy that means it says `script = true` in [tool]".to_owned()),
+            Self::NotExecutable { .. } => command("chmod a+x"),
+            Self::Digest { .. } => {
+                Some("if the new file is meant, an administrator can run `capwrap enable NAME --pin`".to_owned())
+            }
+            Self::Mount(_) | Self::RelativeInterpreter(_) | Self::Interpreter { .. } => None,
         }
     }
 }
@@ -165,7 +256,7 @@ mod tests {
     use crate::policy::FileCapabilities;
 
     const SOUND: ToolFile<'_> =
-        ToolFile { gid: 0, mode: 0o755, attribute: None, is_script: false, nosuid: false, noexec: false };
+        ToolFile { gid: 0, mode: 0o755, attribute: Ok(None), is_script: false, nosuid: false, noexec: false };
 
     fn policy(tool: &str, exec: &str) -> Policy {
         let text = format!(
@@ -194,7 +285,7 @@ mod tests {
         };
         let none: [&str; 0] = [];
         assert_eq!(row(SOUND, &ambient, None), none);
-        assert_eq!(row(ToolFile { attribute: Some(&raw_ei), ..SOUND }, &inheritable, None), none);
+        assert_eq!(row(ToolFile { attribute: Ok(Some(&raw_ei)), ..SOUND }, &inheritable, None), none);
         assert_eq!(row(ToolFile { is_script: true, ..SOUND }, &script, None), none);
         assert_eq!(row(ToolFile { gid: 7, mode: 0o750, ..SOUND }, &strict, Some(7)), none);
         for (file, policy, group, fault) in [
@@ -204,19 +295,19 @@ mod tests {
             (ToolFile { mode: 0o4755, ..SOUND }, &ambient, None, "the file is setuid or setgid (mode 4755), so"),
             (ToolFile { mode: 0o2755, ..SOUND }, &ambient, None, "the file is setuid or setgid (mode 2755), so"),
             (
-                ToolFile { attribute: Some(&raw_ep), ..SOUND },
+                ToolFile { attribute: Ok(Some(&raw_ep)), ..SOUND },
                 &ambient,
                 None,
                 "the file has cap_net_raw=ep, and capwrap",
             ),
             (
-                ToolFile { attribute: Some(&raw_ep), ..SOUND },
+                ToolFile { attribute: Ok(Some(&raw_ep)), ..SOUND },
                 &inheritable,
                 None,
                 "the file has cap_net_raw=ep, and inh",
             ),
             (
-                ToolFile { attribute: Some(&chown_ei), ..SOUND },
+                ToolFile { attribute: Ok(Some(&chown_ei)), ..SOUND },
                 &inheritable,
                 None,
                 "the file has cap_chown=ei, and inh",
@@ -225,21 +316,74 @@ mod tests {
             (ToolFile { nosuid: true, ..SOUND }, &ambient, None, "it lies on a file system mounted nosuid"),
             (ToolFile { noexec: true, ..SOUND }, &ambient, None, "it lies on a file system mounted noexec"),
             (ToolFile { is_script: true, ..SOUND }, &ambient, None, "it is a script, whose interpreter"),
+            (ToolFile { attribute: Err("truncated"), ..SOUND }, &ambient, None, "truncated"),
+            (ToolFile { attribute: Err("truncated"), ..SOUND }, &inheritable, None, "truncated"),
+            (ToolFile { mode: 0o644, ..SOUND }, &ambient, None, "users may not execute it (mode 0644)"),
         ] {
             let found = row(file, policy, group);
             assert!(found.len() == 1 && found[0].starts_with(fault), "{fault}: {found:?}");
         }
-        let worst =
-            ToolFile { mode: 0o6777, attribute: Some(&raw_ep), is_script: true, nosuid: true, noexec: true, gid: 1 };
+        let worst = ToolFile {
+            mode: 0o6777,
+            attribute: Ok(Some(&raw_ep)),
+            is_script: true,
+            nosuid: true,
+            noexec: true,
+            gid: 1,
+        };
         assert_eq!(row(worst, &strict, Some(7)).len(), 7);
     }
 
     #[test]
+    fn a_script_names_its_interpreter_as_the_kernel_reads_it() {
+        for (line, path) in
+            [(&b"/bin/sh\n/bin/false"[..], "/bin/sh"), (b" \t/bin/sh -x\n", "/bin/sh"), (b"/bin/sh\t-x", "/bin/sh")]
+        {
+            assert_eq!(interpreter(line), Ok(PathBuf::from(path)), "{line:?}");
+        }
+        let odd = interpreter(b"/bin/\xff\n").unwrap();
+        assert_eq!(odd.as_os_str().as_bytes(), b"/bin/\xff", "no other path than the kernel's is judged");
+        for (line, path) in [(&b"sh\n"[..], "\"sh\""), (b"\n/bin/sh\n", "\"\""), (b"", "\"\"")] {
+            let fault = interpreter(line).unwrap_err().to_string();
+            assert_eq!(fault, format!("its interpreter {path} is no absolute path"));
+        }
+        let fault = ToolFault::of_interpreter("/bin/sh".into(), &Fault::Missing("/bin/sh".into()));
+        assert_eq!(fault.to_string(), "its interpreter /bin/sh: no such file");
+    }
+
+    #[test]
     fn a_hint_can_be_pasted_whatever_the_path_is() {
-        let hint = |path: &str| ToolFault::SetId { mode: 0o4755 }.hint(Path::new(path));
+        let hint = |path: &str| ToolFault::SetId { mode: 0o4755 }.hint(Path::new(path), Some(0));
         assert_eq!(hint("/usr/bin/t").unwrap(), "chmod ug-s /usr/bin/t");
         assert_eq!(hint("/opt/a; touch b/t").unwrap(), "chmod ug-s '/opt/a; touch b/t'");
         assert_eq!(hint("/opt/it's").unwrap(), r"chmod ug-s '/opt/it'\''s'");
         assert_eq!(hint("/opt/a\nb"), None);
+    }
+
+    #[test]
+    fn no_command_for_root_touches_what_others_can_put_in_the_tools_place() {
+        let passed = CapabilitySet::parse("net_raw").unwrap();
+        for fault in [
+            ToolFault::Group { actual: 0, wanted: Identity::Id(7) },
+            ToolFault::Looser { mode: 0o755, most: 0o750 },
+            ToolFault::SetId { mode: 0o4755 },
+            ToolFault::FileCapabilities("cap_net_raw=ep".to_owned()),
+            ToolFault::Malformed("truncated".to_owned()),
+            ToolFault::NotInheritable { has: None, passed },
+            ToolFault::NotExecutable { mode: 0o644 },
+        ] {
+            let hint = |safe_for| fault.hint(Path::new("/home/alice/t"), safe_for);
+            assert!(hint(Some(0)).unwrap().ends_with(" /home/alice/t"), "{fault}");
+            let by_owner = hint(Some(1000)).unwrap();
+            assert!(by_owner.starts_with("as uid 1000, run: ") || !by_owner.contains("/home"), "{fault}: {by_owner}");
+            assert!(hint(None).is_none_or(|advice| !advice.contains("/home")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_directory_of_others_is_left_to_them() {
+        let of = |mode| Fault::Owner { path: "/home/alice".into(), owner: 1000, wanted: 0, mode, safe_for: Some(0) };
+        assert_eq!(hint_of_way(&of(0o040_755)).as_deref(), Some(INSTALL_ELSEWHERE));
+        assert_eq!(hint_of_way(&of(0o100_755)).as_deref(), Some("chown 0 /home/alice"));
     }
 }

@@ -26,6 +26,8 @@ pub struct Opened {
     pub directory: OwnedFd,
     /// Its name there.
     pub name: CString,
+    /// Who can safely run a command on its path: see [`safe_for`].
+    pub safe_for: Option<u32>,
 }
 
 /// What lies at the end of a path, whatever it is and whosever.
@@ -56,6 +58,10 @@ pub enum Fault {
         owner: u32,
         /// The one that it may belong to.
         wanted: u32,
+        /// Its `st_mode`.
+        mode: u32,
+        /// Who can safely run a command on its path.
+        safe_for: Option<u32>,
     },
     /// Others than its owner can write it.
     Writable {
@@ -63,6 +69,8 @@ pub enum Fault {
         path: PathBuf,
         /// Its `st_mode`.
         mode: u32,
+        /// Who can safely run a command on its path.
+        safe_for: Option<u32>,
     },
     /// It is no regular file.
     NotRegular(PathBuf),
@@ -80,27 +88,73 @@ impl Fault {
                 "{} belongs to uid {OVERFLOW}, not to root: to nobody, or it is the machine's own, seen from a user namespace",
                 path.display()
             ),
-            Self::Owner { path, owner, wanted } if *wanted == 0 => {
+            Self::Owner { path, owner, wanted, .. } if *wanted == 0 => {
                 format!("{} belongs to uid {owner}, not to root", path.display())
             }
-            Self::Owner { path, owner, wanted } => {
+            Self::Owner { path, owner, wanted, .. } => {
                 format!("{} belongs to uid {owner}, not to uid {wanted} or root", path.display())
             }
-            Self::Writable { path, mode } => {
+            Self::Writable { path, mode, .. } => {
                 format!("{} can be written by others than its owner (mode {:04o})", path.display(), mode & 0o7777)
             }
             Self::NotRegular(path) => format!("{} is no regular file", path.display()),
         }
     }
 
-    /// The command that corrects it.
+    /// The command with which root corrects it. There is none where the command could change a file that somebody else
+    /// has put there, or where it would take a directory away from its owner.
+    pub fn command(&self) -> Option<String> {
+        match self {
+            Self::Owner { owner: OVERFLOW, .. } => None,
+            Self::Owner { path, wanted, mode, safe_for: Some(0), .. } if !is_directory(*mode) => {
+                Some(format!("chown {wanted} {}", shell::path(path)?))
+            }
+            Self::Writable { path, mode, safe_for: Some(0) } if !is_shared(*mode) => Some(go_w(path)?),
+            _ => None,
+        }
+    }
+
+    /// What to do about it: the command for root, or the command for somebody else, or advice.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Owner { owner: OVERFLOW, .. } => None,
-            Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", shell::path(path)?)),
-            Self::Writable { path, .. } => Some(format!("chmod go-w {}", shell::path(path)?)),
+            Self::Writable { path, mode, safe_for: Some(uid @ 1..) } if !is_shared(*mode) => {
+                Some(format!("as uid {uid}, run: {}", go_w(path)?))
+            }
+            Self::Owner { .. } | Self::Writable { .. } => {
+                self.command().or_else(|| Some("keep it where root owns every directory on the way to it".to_owned()))
+            }
             _ => None,
         }
+    }
+
+    /// Whether it is a directory's.
+    pub fn is_of_a_directory(&self) -> bool {
+        matches!(self, Self::Owner { mode, .. } | Self::Writable { mode, .. } if is_directory(*mode))
+    }
+}
+
+fn go_w(path: &Path) -> Option<String> {
+    Some(format!("chmod go-w {}", shell::path(path)?))
+}
+
+fn is_directory(mode: u32) -> bool {
+    SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) == SFlag::S_IFDIR
+}
+
+/// Whether it is a directory like `/tmp`, which everybody is meant to write.
+fn is_shared(mode: u32) -> bool {
+    is_directory(mode) && mode & 0o1000 != 0
+}
+
+/// Who can run a command on a path and be sure that it changes the file that was found there, which belongs to `owner`.
+/// Root (0) can where every directory on the way is root's. Else only the owner can: the kernel lets nobody but root
+/// change a file of others, so that a link which somebody puts there leads the owner to nothing new.
+pub const fn safe_for(owner: u32, roots_way: bool) -> Option<u32> {
+    match (roots_way, owner) {
+        (true, _) => Some(0),
+        (false, 0) => None,
+        (false, owner) => Some(owner),
     }
 }
 
@@ -116,11 +170,16 @@ const MAX_LINKS: usize = 40;
 /// # Errors
 /// One of them does not, or something on the way cannot be opened.
 pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
-    let (walk, name, found) = follow(path, &mut |status, path| check(status, owner, path))?;
+    let mut roots_way = true;
+    let (walk, name, found) = follow(path, &mut |status, path| {
+        check(status, owner, roots_way, path)?;
+        roots_way &= status.st_uid == 0;
+        Ok(())
+    })?;
     if kind(&found.status) != SFlag::S_IFREG {
         return Err(Fault::NotRegular(walk.path_of(&name)));
     }
-    walk.finish(&name, owner)
+    walk.finish(&name, owner, roots_way)
 }
 
 /// Opens what lies at an absolute path, and every directory on the way, links followed.
@@ -135,6 +194,22 @@ pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
     })?;
     let path = walk.path_of(&name);
     Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories })
+}
+
+/// All faults of what was surveyed: those for which [`open`] would refuse it, where it may belong to `owner`.
+pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
+    let mut roots_way = true;
+    let mut faults = Vec::new();
+    for (path, status) in &surveyed.directories {
+        faults.extend(check(status, owner, roots_way, &|| path.clone()).err());
+        roots_way &= is_trusted(status, 0);
+    }
+    let (path, status) = (&surveyed.path, &surveyed.status);
+    if kind(status) != SFlag::S_IFREG {
+        faults.push(Fault::NotRegular(path.clone()));
+    }
+    faults.extend(check(status, owner, roots_way, &|| path.clone()).err());
+    faults
 }
 
 /// The judgement of a directory; its path is made where that is wanted.
@@ -236,16 +311,17 @@ impl Walk {
     }
 
     /// Opens what was found once more, to read it; checks are on this descriptor.
-    fn finish(mut self, name: &OsStr, owner: u32) -> Result<Opened, Fault> {
+    fn finish(mut self, name: &OsStr, owner: u32, roots_way: bool) -> Result<Opened, Fault> {
         let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let path = self.path_of(name);
         if kind(&found.status) != SFlag::S_IFREG {
             return Err(Fault::NotRegular(path));
         }
-        check(&found.status, owner, &|| path.clone())?;
+        check(&found.status, owner, roots_way, &|| path.clone())?;
         let directory = self.here.pop().ok_or_else(|| Fault::Failed(path.clone(), Errno::EBADF))?;
         let name = CString::new(name.as_bytes()).map_err(|_| Fault::Failed(path.clone(), Errno::EINVAL))?;
-        Ok(Opened { file: File::from(found.descriptor), status: found.status, directory, name })
+        let safe_for = safe_for(found.status.st_uid, roots_way);
+        Ok(Opened { file: File::from(found.descriptor), status: found.status, directory, name, safe_for })
     }
 }
 
@@ -260,15 +336,26 @@ fn open_root(judge: Judge<'_>) -> Result<OwnedFd, Fault> {
 
 /// Whether what has this status belongs to root or to `owner` and nobody else can write it. An access list shows its
 /// widest grant in the group bits, so that they cover it too (acl(5)).
-///
-/// # Errors
-/// It does not, or somebody else can. `path` is asked for only then.
-pub fn check(status: &FileStat, owner: u32, path: &dyn Fn() -> PathBuf) -> Result<(), Fault> {
-    if status.st_uid != 0 && status.st_uid != owner {
-        return Err(Fault::Owner { path: path(), owner: status.st_uid, wanted: owner });
+pub fn is_trusted(status: &FileStat, owner: u32) -> bool {
+    is_owned(status, owner) && !is_writable(status)
+}
+
+const fn is_owned(status: &FileStat, owner: u32) -> bool {
+    status.st_uid == 0 || status.st_uid == owner
+}
+
+fn is_writable(status: &FileStat) -> bool {
+    Mode::from_bits_truncate(status.st_mode).intersects(Mode::S_IWGRP | Mode::S_IWOTH)
+}
+
+/// The fault of what is not trusted. `path` is asked for only then.
+fn check(status: &FileStat, owner: u32, roots_way: bool, path: &dyn Fn() -> PathBuf) -> Result<(), Fault> {
+    let (mode, safe_for) = (status.st_mode, safe_for(status.st_uid, roots_way));
+    if !is_owned(status, owner) {
+        return Err(Fault::Owner { path: path(), owner: status.st_uid, wanted: owner, mode, safe_for });
     }
-    if Mode::from_bits_truncate(status.st_mode).intersects(Mode::S_IWGRP | Mode::S_IWOTH) {
-        return Err(Fault::Writable { path: path(), mode: status.st_mode });
+    if is_writable(status) {
+        return Err(Fault::Writable { path: path(), mode, safe_for });
     }
     Ok(())
 }
@@ -283,4 +370,46 @@ fn components(path: &Path) -> impl Iterator<Item = OsString> {
         Component::ParentDir => Some(OsString::from("..")),
         Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIRECTORY: u32 = 0o040_000;
+    const FILE: u32 = 0o100_000;
+
+    fn owner(mode: u32, wanted: u32, safe_for: Option<u32>) -> Fault {
+        Fault::Owner { path: PathBuf::from("/home/alice"), owner: 1000, wanted, mode, safe_for }
+    }
+
+    fn writable(mode: u32, safe_for: Option<u32>) -> Fault {
+        Fault::Writable { path: PathBuf::from("/opt/a b"), mode, safe_for }
+    }
+
+    #[test]
+    fn no_command_takes_a_home_away_or_touches_what_others_can_put_there() {
+        const ELSEWHERE: &str = "keep it where root owns every directory on the way to it";
+        for (fault, command, hint) in [
+            (owner(FILE | 0o755, 0, Some(0)), Some("chown 0 /home/alice"), "chown 0 /home/alice"),
+            (owner(DIRECTORY | 0o755, 0, Some(0)), None, ELSEWHERE),
+            (owner(FILE | 0o755, 7, Some(1000)), None, ELSEWHERE),
+            (writable(FILE | 0o775, Some(0)), Some("chmod go-w '/opt/a b'"), "chmod go-w '/opt/a b'"),
+            (writable(DIRECTORY | 0o775, Some(0)), Some("chmod go-w '/opt/a b'"), "chmod go-w '/opt/a b'"),
+            (writable(FILE | 0o775, Some(1000)), None, "as uid 1000, run: chmod go-w '/opt/a b'"),
+            (writable(FILE | 0o775, None), None, ELSEWHERE),
+            (writable(DIRECTORY | 0o1777, Some(0)), None, ELSEWHERE),
+        ] {
+            assert_eq!(fault.command().as_deref(), command, "{fault:?}");
+            assert_eq!(fault.hint().as_deref(), Some(hint), "{fault:?}");
+        }
+        let nobody = Fault::Owner { path: "/a".into(), owner: OVERFLOW, wanted: 0, mode: FILE, safe_for: Some(0) };
+        assert_eq!(nobody.hint(), None);
+    }
+
+    #[test]
+    fn a_command_is_safe_for_root_on_roots_way_alone_and_else_for_the_owner() {
+        assert_eq!([safe_for(0, true), safe_for(7, true)], [Some(0), Some(0)]);
+        assert_eq!([safe_for(0, false), safe_for(7, false)], [None, Some(7)]);
+    }
 }

@@ -318,3 +318,159 @@ fn a_tool_on_a_nosuid_mount_is_reported() {
         assert!(root(&["umount", &folder]).run().ok());
     });
 }
+
+/// A folder in a user's home that is the user's, and gone when dropped.
+struct InHome(std::path::PathBuf);
+
+impl InHome {
+    fn new(user: &str) -> Self {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let folder = std::path::PathBuf::from(format!("/home/{user}/capwrap-{}-{number}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let folder = Self(folder);
+        folder.own(&folder.0, user);
+        folder
+    }
+
+    fn own(&self, path: &std::path::Path, user: &str) {
+        assert!(root(&["chown", &format!("{user}:"), path.to_str().unwrap()]).run().ok());
+        fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// A copy of the witness, of this user.
+    fn tool(&self, user: &str) -> String {
+        let path = self.0.join("tool");
+        fs::copy(WITNESS, &path).unwrap();
+        self.own(&path, user);
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for InHome {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A policy that lint has nothing to say of. `tool` is more of `[tool]`, `more` more of the policy.
+fn sound(path: &str, tool: &str, more: &str) -> Policy {
+    Policy::new(&format!(
+        "schema = 1\nsummary = \"s\"\n[tool]\npath = \"{path}\"\n{tool}\n[allow]\ngroups = [\"capwrap\"]\n\
+         [[grant]]\ncaps = \"net_raw\"\nwhy = \"w\"\n{more}"
+    ))
+}
+
+/// What lint finds in an enabled policy, each as `code: message`, with its help.
+fn linted(policy: &Policy) -> Vec<(String, String)> {
+    let run = root(&[CAPWRAP, "lint", "--json", &policy.name]).run();
+    let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found = object["files"][0]["found"].as_array().unwrap().iter();
+    found.map(|one| (text(&one["code"]) + ": " + &text(&one["message"]), text(&one["help"]))).collect()
+}
+
+/// The launcher, verify, lint and enable all take the tool.
+#[track_caller]
+fn accepted_by_all(policy: &Policy) {
+    let enabled = root(&[CAPWRAP, "enable", &policy.name]).run();
+    assert!(enabled.ok() && !enabled.stdout.contains("refuse"), "{enabled:?}");
+    let launch = capwrap(&[&policy.name]).run();
+    assert_eq!(launch.witness().sets()[2], mask("net_raw"));
+    let run = verify(&[&policy.name, "--json"]);
+    assert_eq!((run.code, problems(&run)), (0, Vec::new()));
+    assert_eq!(linted(policy), []);
+}
+
+/// The launcher, verify, lint and enable all refuse it. These are the words of the launcher, lint and enable, and then
+/// the name and the words of verify's line. No hint of theirs has these last words.
+#[track_caller]
+fn refused_by_all(policy: &Policy, said: &str, (name, verified): (&str, &str), never: &str) {
+    let launch = capwrap(&[&policy.name]).run();
+    launch.refused_with(126, &[said]);
+    let lint = linted(policy);
+    let has = |code: &str| lint.iter().any(|(found, _)| found.starts_with(code) && found.contains(said));
+    assert!(has("refused-tool: ") || has("writable-place: "), "{said}: {lint:?}");
+    let enabled = root(&[CAPWRAP, "enable", &policy.name]).run();
+    let noted = |line: &str| line.contains("note     capwrap will refuse to launch it: ") && line.contains(said);
+    assert!(enabled.stdout.lines().any(noted), "{said}: {enabled:?}");
+    let run = verify(&[&policy.name, "--json"]);
+    has_problem(&run, name, verified);
+    let hints = format!("{}{lint:?}{}{}", launch.stderr, enabled.stdout, run.stdout);
+    assert!(never.is_empty() || !hints.contains(never), "{never}: {hints}");
+}
+
+#[test]
+fn a_tool_in_its_owners_home_is_accepted_by_launch_verify_lint_and_enable_alike() {
+    let home = InHome::new(MEMBER);
+    let tool = home.tool(MEMBER);
+    let owner = format!("owner = \"{MEMBER}\"");
+    accepted_by_all(&sound(&tool, &owner, ""));
+    accepted_by_all(&sound(&tool, &owner, "[exec]\ndeliver = \"inheritable\"\n"));
+}
+
+#[test]
+fn a_tool_in_the_home_of_somebody_else_is_refused_by_all_and_nobody_is_to_give_the_home_away() {
+    let home = InHome::new(MEMBER);
+    let tool = home.tool(MEMBER);
+    let refused = |policy: &Policy, said: &str, verified: &str| {
+        refused_by_all(policy, said, ("place", verified), "chown");
+        let launch = capwrap(&[&policy.name]).run();
+        launch.refused_with(126, &["hint: install it where root owns every directory, or name its owner in [tool]"]);
+    };
+    let place = format!("/home/{MEMBER} belongs to uid ");
+    refused(&sound(&tool, "", ""), &place, &place);
+    refused(&sound(&tool, &format!("owner = \"{STRANGER}\""), ""), &place, &place);
+}
+
+#[test]
+fn a_tool_that_is_unfit_to_run_is_refused_by_launch_verify_lint_and_enable_alike() {
+    let (room, home) = (Folder::new(), InHome::new(MEMBER));
+    let owner = format!("owner = \"{MEMBER}\"");
+    for (tool, rules) in [(room.copy(WITNESS, "tool"), ""), (home.tool(MEMBER), &*owner)] {
+        let policy = sound(&tool, rules, "");
+        // Root's commands touch nothing where somebody else can put a link.
+        let never = |command: &str| {
+            if rules.is_empty() { String::new() } else { format!("hint: {command} {tool}") }
+        };
+        accepted_by_all(&policy);
+        for (mode, said, verified, command) in [
+            (0o4755, "the file is setuid or setgid (mode 4755)", "4755: the file is setuid or setgid", "chmod ug-s"),
+            (0o2755, "the file is setuid or setgid (mode 2755)", "2755: the file is setuid or setgid", "chmod ug-s"),
+            (0o775, "can be written by others", "0775: others than its owner can write it", "chmod go-w"),
+            (0o644, "users may not execute it (mode 0644)", "0644: users may not execute it", "chmod a+x"),
+        ] {
+            fs::set_permissions(&tool, PermissionsExt::from_mode(mode)).unwrap();
+            refused_by_all(&policy, said, ("mode", verified), &never(command));
+        }
+        fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
+        let said = "cap_net_raw=ep, and capwrap cannot launch a tool that has file capabilities";
+        let verified = "cap_net_raw=ep: capwrap cannot launch a tool that has file capabilities";
+        refused_by_all(&policy, said, ("capabilities", verified), &never("setcap -r"));
+        assert!(root(&["setcap", "-r", &tool]).run().ok());
+        fs::write(&tool, "#!sh\n").unwrap();
+        refused_by_all(&policy, "it is a script", ("script", "it is a script"), "");
+        let scripted = sound(&tool, &format!("{rules}\nscript = true"), "[exec]\nchildren = \"none\"\n");
+        let relative = "its interpreter \"sh\" is no absolute path";
+        refused_by_all(&scripted, relative, ("script", relative), "");
+    }
+}
+
+/// The owner of a home chooses what its links lead to.
+#[test]
+fn enable_gives_file_capabilities_to_no_file_that_the_owner_of_a_home_chose() {
+    let (room, home) = (Folder::new(), InHome::new(MEMBER));
+    let target = room.copy(WITNESS, "target");
+    let link = home.0.join("tool").to_str().unwrap().to_owned();
+    symlink(&target, &link).unwrap();
+    let policy = sound(&link, &format!("owner = \"{MEMBER}\""), "[exec]\ndeliver = \"inheritable\"\n");
+    let run = root(&[CAPWRAP, "enable", &policy.name]).run();
+    assert!(run.code == 125 && run.stderr.contains("a file of root's that uid"), "{run:?}");
+    assert_eq!(root(&["getcap", &target]).run().stdout, "");
+    fs::set_permissions(&target, PermissionsExt::from_mode(0o4755)).unwrap();
+    let ambient = sound(&link, &format!("owner = \"{MEMBER}\""), "");
+    let launch = capwrap(&[&ambient.name]).run();
+    launch.refused_with(126, &["setuid or setgid"]);
+    assert!(!launch.stderr.contains("hint"), "{launch:?}");
+}

@@ -1,13 +1,7 @@
 //! One word, written so that its reader takes it for one word and for nothing else.
 
 /// For a POSIX shell.
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
+pub use capwrap_core::text::shell::word as shell;
 
 /// For a systemd setting that splits and unquotes its value (systemd.syntax(7), "Quoting"), with
 /// specifiers.

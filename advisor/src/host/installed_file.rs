@@ -5,10 +5,11 @@ use crate::host::writable_path::Weakness;
 use crate::output::error::reason;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
+use capwrap_core::text::shell;
 use capwrap_core::tool_rules::ToolFile;
-use capwrap_core::trusted_path::Surveyed;
+use capwrap_core::trusted_path;
+use capwrap_core::trusted_path::{Fault, Surveyed};
 use nix::libc::EINVAL;
-use nix::sys::stat::FileStat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -30,8 +31,8 @@ pub struct Installed {
     pub path: PathBuf,
     /// Where it leads, all links followed.
     pub real: PathBuf,
-    /// What was opened there (O_PATH): what a fix changes.
-    pub file: File,
+    /// What was opened there (O_PATH), which is what a fix changes, and every directory on the way.
+    surveyed: Surveyed,
     pub is_regular: bool,
     pub uid: u32,
     pub gid: u32,
@@ -43,8 +44,6 @@ pub struct Installed {
     pub identity: (u64, u64),
     /// What it carries; or why that is not known.
     pub carries: Result<Option<Attribute>, Unread>,
-    /// Every directory on the way, links followed.
-    directories: Vec<(PathBuf, FileStat)>,
     /// Whether its mount is nosuid.
     pub nosuid: bool,
     /// Whether its mount is noexec.
@@ -66,23 +65,22 @@ impl Installed {
     /// # Errors
     /// Nothing is there, or it cannot be checked.
     pub fn look(path: &Path) -> io::Result<Self> {
-        let Surveyed { path: real, file, directories, .. } = writable_path::survey(path)?;
-        let about = file.metadata()?;
-        let mount = fstatvfs(&file).map(|file_system| file_system.flags()).unwrap_or(FsFlags::empty());
+        let surveyed = writable_path::survey(path)?;
+        let about = surveyed.file.metadata()?;
+        let mount = fstatvfs(&surveyed.file).map(|file_system| file_system.flags()).unwrap_or(FsFlags::empty());
         Ok(Self {
             path: path.to_owned(),
-            directories,
-            real,
+            real: surveyed.path.clone(),
             is_regular: about.is_file(),
             uid: about.uid(),
             gid: about.gid(),
             mode: about.mode() & 0o7777,
             links: about.nlink(),
             identity: (about.dev(), about.ino()),
-            carries: carried(&file),
+            carries: carried(&surveyed.file),
             nosuid: mount.contains(FsFlags::ST_NOSUID),
             noexec: mount.contains(FsFlags::ST_NOEXEC),
-            file,
+            surveyed,
         })
     }
 
@@ -93,15 +91,35 @@ impl Installed {
 
     /// Directories on the way in which others than root and `owner` can put another file in its place.
     pub fn weaknesses(&self, owner: u32) -> Vec<Weakness> {
-        writable_path::among(&self.directories, owner)
+        writable_path::among(&self.surveyed.directories, owner)
     }
 
-    /// What the launcher's rules for tools are asked about. Malformed file capabilities are none to the kernel.
+    /// Why the launcher would not trust it, where it may belong to `owner`.
+    pub fn faults(&self, owner: u32) -> Vec<Fault> {
+        trusted_path::faults(&self.surveyed, owner)
+    }
+
+    /// Who can safely run a command on its path; 0 is root. Nobody can where others than its owner can put another file
+    /// there.
+    pub fn safe_for(&self) -> Option<u32> {
+        trusted_path::safe_for(self.uid, self.weaknesses(0).is_empty()).filter(|uid| self.weaknesses(*uid).is_empty())
+    }
+
+    /// Its path in a command for root, where root can safely run one on it.
+    pub fn in_command(&self) -> Option<String> {
+        self.safe_for().filter(|uid| *uid == 0).and_then(|_| shell::path(&self.real))
+    }
+
+    /// What the launcher's rules for tools are asked about. File capabilities that could not be read are taken for none.
     pub fn as_tool(&self, is_script: bool) -> ToolFile<'_> {
         ToolFile {
             gid: self.gid,
             mode: self.mode,
-            attribute: self.carries.as_ref().ok().and_then(Option::as_ref),
+            attribute: match &self.carries {
+                Ok(attribute) => Ok(attribute.as_ref()),
+                Err(Unread::Malformed(why)) => Err(why),
+                Err(Unread::Failed(_)) => Ok(None),
+            },
             is_script,
             nosuid: self.nosuid,
             noexec: self.noexec,
@@ -110,7 +128,7 @@ impl Installed {
 
     /// The same file, opened to be read.
     pub fn reopen(&self) -> io::Result<File> {
-        File::open(by_descriptor(&self.file))
+        File::open(by_descriptor(&self.surveyed.file))
     }
 
     /// The SHA-256 of its content.

@@ -12,5 +12,6 @@ pub mod process;
 pub mod reading;
 pub mod sysctl;
 pub mod target_machine;
+pub mod tool_faults;
 pub mod tree_walk;
 pub mod writable_path;

@@ -21,6 +21,8 @@ pub struct Weakness {
     pub mode: u32,
     /// The owner that would be permitted besides root.
     pub owner: u32,
+    /// Who can safely run a command on it.
+    pub safe_for: Option<u32>,
 }
 
 impl fmt::Display for Weakness {
@@ -39,15 +41,18 @@ impl fmt::Display for Weakness {
 /// The weaknesses among directories on the way to a file, each once: those that the launcher refuses where the file may
 /// belong to `owner`; 0 is root alone.
 pub fn among(directories: &[(PathBuf, FileStat)], owner: u32) -> Vec<Weakness> {
-    let mut weaknesses = Vec::new();
+    let mut weaknesses: Vec<Weakness> = Vec::new();
+    let mut roots_way = true;
     for (directory, about) in directories {
-        if trusted_path::check(about, owner, &|| directory.clone()).is_ok() {
+        let safe_for = trusted_path::safe_for(about.st_uid, roots_way);
+        roots_way &= trusted_path::is_trusted(about, 0);
+        if trusted_path::is_trusted(about, owner) {
             continue;
         }
         let directory = directory.clone();
-        let weakness =
-            Weakness { directory, uid: about.st_uid, gid: about.st_gid, mode: about.st_mode & 0o7777, owner };
-        if !weaknesses.contains(&weakness) {
+        let mode = about.st_mode & 0o7777;
+        let weakness = Weakness { directory, uid: about.st_uid, gid: about.st_gid, mode, owner, safe_for };
+        if !weaknesses.iter().any(|known| known.directory == weakness.directory) {
             weaknesses.push(weakness);
         }
     }
@@ -79,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_that_all_can_write_is_an_weakness_and_usr_bin_is_none() {
+    fn a_directory_that_all_can_write_is_a_weakness_and_usr_bin_is_none() {
         assert_eq!(weaknesses(Path::new("/usr/bin/env"), 0).unwrap(), []);
         let file = tempfile::NamedTempFile::new_in("/tmp").unwrap();
         let shown: Vec<String> = weaknesses(file.path(), 0).unwrap().iter().map(Weakness::to_string).collect();
@@ -88,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_in_the_middle_of_a_chain_of_links_is_an_weakness_too() {
+    fn a_directory_in_the_middle_of_a_chain_of_links_is_a_weakness_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["begin", "middle"] {

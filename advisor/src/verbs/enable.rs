@@ -2,8 +2,8 @@
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file;
-use crate::host::installed_file::Installed;
-use crate::output::error::{hinted, reason};
+use crate::host::tool_faults;
+use crate::output::error::hinted;
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
@@ -14,13 +14,10 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, Policy};
 use capwrap_core::text::{hex, nearest, printable};
-use capwrap_core::tool_rules::{self, ToolFault};
-use capwrap_core::trusted_path;
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::{Group, User, geteuid};
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -186,37 +183,9 @@ fn show(name: &str, policy: &Policy, source: &Path, already: bool, changed: bool
     if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
         say!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
     }
-    for obstacle in obstacles(policy) {
-        say!("  note     capwrap will refuse to launch it: {obstacle}");
+    for refusal in tool_faults::all(policy, &Names::read()) {
+        say!("  note     {}", refusal.note());
     }
-}
-
-/// Why the launcher will refuse the tool, each with a hint where there is one.
-fn obstacles(policy: &Policy) -> Vec<String> {
-    let Some(tool) = first_tool(policy) else { return Vec::new() };
-    let names = Names::read();
-    let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
-    let opened = match trusted_path::open(&tool, owner) {
-        Ok(opened) => opened,
-        Err(fault) => return vec![with_hint(fault.describe(&tool), fault.hint())],
-    };
-    let found = match Installed::look(&tool) {
-        Ok(found) => found,
-        Err(error) => return vec![format!("{}: {}", printable::text(&tool), reason(&error))],
-    };
-    let mut beginning = Vec::new();
-    let is_script = opened.file.take(2).read_to_end(&mut beginning).is_ok() && beginning == b"#!";
-    let file = found.as_tool(is_script);
-    let group = policy.tool.group.as_ref().and_then(|group| names.local(Of::Group, group));
-    let faults = tool_rules::faults(&file, policy, group, policy.grantable());
-    // enable itself gives the tool what inheritable delivery takes.
-    let lasting = faults.iter().filter(|fault| !matches!(fault, ToolFault::NotInheritable { .. }));
-    lasting.map(|fault| with_hint(fault.to_string(), fault.hint(&found.real))).collect()
-}
-
-fn with_hint(why: String, hint: Option<String>) -> String {
-    let why = printable::text(why);
-    hint.map_or_else(|| why.clone(), |hint| format!("{why}; hint: {hint}"))
 }
 
 /// The file capabilities that inheritable delivery needs on the tool's own file.
@@ -230,12 +199,13 @@ impl ToolCaps {
     /// Those of this policy's tool, if it needs any and the tool is there.
     ///
     /// # Errors
-    /// Others than root could put another file in the tool's place.
+    /// Others than root and the policy's owner could put another file in the tool's place.
     fn of(policy: &Policy) -> Result<Option<Self>> {
         let Some(tool) = first_tool(policy).filter(|_| policy.exec.deliver == Delivery::Inheritable) else {
             return Ok(None);
         };
-        let file = trusted_file::open(&tool)?;
+        let owner = Names::read().local(Of::User, &policy.tool.owner).unwrap_or(0);
+        let file = trusted_file::open_of(&tool, owner)?;
         Ok(Some(Self { tool, file, capabilities: file_caps::of_inheritable_delivery(policy) }))
     }
 

@@ -8,7 +8,7 @@ use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
 use capwrap_core::policy::{Policy, Tool};
 use capwrap_core::text::hex;
-use capwrap_core::tool_rules::{self, ToolFile};
+use capwrap_core::tool_rules::{self, ToolFault, ToolFile};
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::{Fault, Opened};
 use nix::errno::Errno;
@@ -33,7 +33,7 @@ pub struct CheckedTool {
     pub is_script: bool,
 }
 
-/// Opens and checks the tool that the policy names. `handed` is what it is to get.
+/// Opens and checks the tool that the policy names. `passed` is what it is to get.
 pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result<CheckedTool, Refusal> {
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
@@ -48,14 +48,14 @@ pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result
     let file = ToolFile {
         gid: opened.status.st_gid,
         mode: opened.status.st_mode & 0o7777,
-        attribute: attribute.as_ref(),
+        attribute: attribute.as_ref().map(Option::as_ref).map_err(String::as_str),
         is_script,
         nosuid: mount.contains(FsFlags::ST_NOSUID),
         noexec: mount.contains(FsFlags::ST_NOEXEC),
     };
     let group = rules.group.as_ref().and_then(|group| who.local.gid(group));
     if let Some(fault) = tool_rules::faults(&file, policy, group, passed).first() {
-        return Err(found.refuse(fault).with_hint_if_any(fault.hint(path)));
+        return Err(found.refuse_for(fault));
     }
     found.executable_by_caller()?;
     if is_script {
@@ -74,7 +74,7 @@ fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
             Err(fault) => {
                 return Err(Refusal::new(format!("cannot run {}: {}", path.display(), fault.describe(path)))
                     .with_status(NOT_EXECUTABLE)
-                    .with_hint_if_any(fault.hint()));
+                    .with_hint_if_any(tool_rules::hint_of_way(&fault)));
             }
         }
     }
@@ -99,15 +99,19 @@ impl Candidate<'_> {
         Refusal::new(format!("cannot run {}: {why}", self.path.display())).with_status(NOT_EXECUTABLE)
     }
 
+    fn refuse_for(&self, fault: &ToolFault) -> Refusal {
+        self.refuse(fault).with_hint_if_any(fault.hint(self.path, self.opened.safe_for))
+    }
+
     fn mode(&self) -> u32 {
         self.opened.status.st_mode & 0o7777
     }
 
-    /// Its file capabilities. The kernel takes no notice of a malformed attribute, and capwrap launches no such file.
-    fn attribute(&self) -> Result<Option<Attribute>, Refusal> {
+    /// Its file capabilities, or why they are malformed.
+    fn attribute(&self) -> Result<Result<Option<Attribute>, String>, Refusal> {
         let bytes = attribute::read(&self.opened.file, ATTRIBUTE)
             .or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
-        bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|error| self.refuse(error))
+        Ok(bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|malformed| malformed.to_string()))
     }
 
     /// The kernel decides at exec; asking before gives the clearer error. faccessat(2) is asked by
@@ -116,9 +120,12 @@ impl Candidate<'_> {
         let by_name = self.opened.name.as_c_str();
         match faccessat(&self.opened.directory, by_name, AccessFlags::X_OK, AtFlags::empty()) {
             Ok(()) => Ok(()),
-            Err(Errno::EACCES) => Err(self
-                .refuse(format!("you may not execute it (mode {:04o})", self.mode()))
-                .with_hint(format!("chmod a+x {}, or join its group", self.path.display()))),
+            Err(Errno::EACCES) => {
+                let hint = ToolFault::NotExecutable { mode: self.mode() }.hint(self.path, self.opened.safe_for);
+                Err(self
+                    .refuse(format!("you may not execute it (mode {:04o})", self.mode()))
+                    .with_hint_if_any(hint.map(|hint| format!("join its group, or: {hint}"))))
+            }
             Err(errno) => Err(errno).or_refuse(|| format!("ask whether {} can be executed", self.path.display())),
         }
     }
@@ -135,18 +142,14 @@ impl Candidate<'_> {
     /// put another file there.
     fn interpreter(&self) -> Result<(), Refusal> {
         let mut line = Vec::new();
-        // The kernel reads no more of the line (`BINPRM_BUF_SIZE`, 256).
-        (&self.opened.file).take(254).read_to_end(&mut line).or_refuse(|| format!("read {}", self.path.display()))?;
-        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let mut words = line.split(|byte| *byte == b' ' || *byte == b'\t').filter(|word| !word.is_empty());
-        let interpreter = words.next().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-        let path = Path::new(&interpreter);
-        if !path.is_absolute() {
-            return Err(self.refuse(format!("its interpreter {interpreter:?} is no absolute path")));
-        }
-        match trusted_path::open(path, 0) {
+        (&self.opened.file)
+            .take(tool_rules::INTERPRETER_LINE)
+            .read_to_end(&mut line)
+            .or_refuse(|| format!("read {}", self.path.display()))?;
+        let path = tool_rules::interpreter(&line).map_err(|fault| self.refuse_for(&fault))?;
+        match trusted_path::open(&path, 0) {
             Ok(_) => Ok(()),
-            Err(fault) => Err(self.refuse(format!("its interpreter {interpreter}: {}", fault.describe(path)))),
+            Err(fault) => Err(self.refuse_for(&ToolFault::of_interpreter(path, &fault))),
         }
     }
 
@@ -154,9 +157,7 @@ impl Candidate<'_> {
         let Some(pinned) = self.rules.sha256 else { return Ok(None) };
         let actual = sha256(&self.opened.file).or_refuse(|| format!("read {}", self.path.display()))?;
         if actual != pinned {
-            return Err(self
-                .refuse(format!("its SHA-256 is {}, the policy pins {}", hex::encode(&actual), hex::encode(&pinned)))
-                .with_hint("if the new file is meant, an administrator can run `capwrap enable NAME --pin`"));
+            return Err(self.refuse_for(&ToolFault::Digest { actual, pinned }));
         }
         Ok(Some(hex::encode(&actual)))
     }

@@ -26,7 +26,8 @@ use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
-use crate::host::kernel;
+use crate::host::accounts::Names;
+use crate::host::{kernel, tool_faults};
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
@@ -44,6 +45,7 @@ use crate::verbs::learn::minimize_runs::Proving;
 use crate::verbs::learn::run_plan::RunPlan;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
+use capwrap_core::policy::Policy;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -391,5 +393,7 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
         "note: run `capwrap enable {}` to give the launcher the capabilities that it now needs",
         tool.name
     ));
+    let refusals = Policy::read(text).map(|policy| tool_faults::all(&policy, &Names::read())).unwrap_or_default();
+    refusals.iter().for_each(|refusal| error::note(&format!("note: {}", refusal.note())));
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
 
 use crate::analysis::classify::{Class, Classified};
+use crate::host::installed_file::Installed;
 use crate::output::error;
 use crate::output::error::hinted;
 use anyhow::Result;
@@ -50,7 +51,10 @@ pub fn refuse_setuid(tool: &Path) -> Result<()> {
     }
     Err(hinted(
         format!("{} is setuid or setgid, and capwrap runs no such tool: no policy is written for it", tool.display()),
-        format!("chmod ug-s {}, or learn from a copy without the bit", tool.display()),
+        match Installed::look(tool).ok().and_then(|found| found.in_command()) {
+            Some(path) => format!("chmod ug-s {path}, or learn from a copy without the bit"),
+            None => "learn from a copy without the bit".to_owned(),
+        },
     ))
 }
 

@@ -43,7 +43,7 @@ pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
                 }
             }
             // Whether there is something to allow can depend on the machine.
-            if !is_used && !["writable-place", "unknown-name", "until-passed"].contains(&code) {
+            if !is_used && !["writable-place", "refused-tool", "unknown-name", "until-passed"].contains(&code) {
                 found.push(warning("this allows nothing here".to_owned()).help("take the comment out"));
             }
         }

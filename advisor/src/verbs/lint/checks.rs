@@ -10,7 +10,7 @@ use capwrap_core::policy::{Children, Delivery, Grant, Policy};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// Every check of the text, by its code and what it finds.
-pub const CODES: [(&str, &str); 11] = [
+pub const CODES: [(&str, &str); 12] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
@@ -21,6 +21,7 @@ pub const CODES: [(&str, &str); 11] = [
     ("script", "a script, whose interpreter gets the capabilities"),
     ("until-passed", "a policy that has ended"),
     ("writable-place", "a tool in a directory that others can write"),
+    ("refused-tool", "a tool that capwrap refuses to launch as it is installed here"),
     ("unknown-name", "users and groups that nobody knows"),
 ];
 

@@ -2,28 +2,34 @@
 
 use crate::host::accounts::{Known, Names, Of};
 use crate::host::clock;
+use crate::host::installed_file::Installed;
+use crate::host::tool_faults::{self, About, ToolRefusal};
 use crate::host::writable_path;
 use crate::verbs::lint::found::{Found, Severity};
 use crate::verbs::lint::places::{Places, Step};
 use capwrap_core::paths;
 use capwrap_core::policy::{Identity, Policy};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What the launcher would refuse about the file itself, where it is one of an enabled policy.
 pub fn file(path: &Path) -> Vec<Found> {
     let is_enabled =
         path.parent().and_then(|folder| folder.canonicalize().ok()) == Path::new(paths::POLICIES).canonicalize().ok();
-    let Some(about) = path.metadata().ok().filter(|_| is_enabled) else { return Vec::new() };
-    let shown = capwrap_core::text::printable::text(path);
-    let error = |message: String, hint: String| Found::new(Severity::Error, "file", 0..0, message).help(hint);
+    let Some(about) = is_enabled.then(|| Installed::look(path).ok()).flatten() else { return Vec::new() };
+    // A command is offered where nothing but this file can be meant by its path.
+    let error = |message: String, command: &str| {
+        let found = Found::new(Severity::Error, "file", 0..0, message);
+        match about.in_command() {
+            Some(path) => found.help(format!("{command} {path}")),
+            None => found,
+        }
+    };
     let mut found = Vec::new();
-    if about.uid() != 0 {
-        found.push(error(format!("the file belongs to uid {}", about.uid()), format!("chown root {shown}")));
+    if about.uid != 0 {
+        found.push(error(format!("the file belongs to uid {}", about.uid), "chown root"));
     }
-    if about.mode() & 0o022 != 0 {
-        let message = format!("others can write the file (mode {:04o})", about.mode() & 0o7777);
-        found.push(error(message, format!("chmod go-w {shown}")));
+    if about.mode & 0o022 != 0 {
+        found.push(error(format!("others can write the file (mode {:04o})", about.mode), "chmod go-w"));
     }
     found
 }
@@ -41,6 +47,16 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
                 format!("{weakness}: another file can be put in the tool's place, and capwrap refuses to launch it");
             found.push(Found::warning("writable-place", key("tool", "path"), message));
         }
+    }
+    // The directories were reported, and names of users that nobody knows are below.
+    let refusals = tool_faults::all(policy, &names).into_iter().filter(|one| one.about == About::Tool);
+    for ToolRefusal { why, hint, .. } in refusals {
+        let message = format!("{why}: capwrap refuses to launch it");
+        let warning = Found::warning("refused-tool", key("tool", "path"), message);
+        found.push(match hint {
+            Some(hint) => warning.help(hint),
+            None => warning,
+        });
     }
     let tool = [
         (Of::User, Some(&policy.tool.owner), key("tool", "owner")),

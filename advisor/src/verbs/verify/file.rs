@@ -17,20 +17,24 @@ use std::path::Path;
 /// Version 1 (before Linux 2.6.25) is one that is not shown, and that counts when the file is executed.
 const MALFORMED: &str = "truncated, of another byte order or an unknown version, or of version 1";
 
-/// Directories on the way, and the mount. The file and the directories may belong to root and to `owner`.
-pub fn place(found: &Installed, owner: u32) -> Vec<Judged> {
+/// What to do about a directory of others on the way to a file of capwrap's own.
+pub const ROOTS_PLACE: &str = "install it where root owns every directory";
+
+/// Directories on the way, and the mount. The file and the directories may belong to root and to `owner`; `elsewhere` is
+/// the hint where a directory belongs to somebody else.
+pub fn place(found: &Installed, owner: u32, elsewhere: &str) -> Vec<Judged> {
     let weak = |weakness: &Weakness| {
         let line = Line::problem("place", weakness.to_string())
             .means("another file can be put in its place; capwrap refuses to launch it");
-        // Whose home it is keeps it: the tool belongs elsewhere, or the policy names its owner.
-        if weakness.uid != 0 && weakness.uid != owner {
-            return line.hint("install it where root owns every directory, or name its owner in [tool]").into();
-        }
-        // Sticky directories that everybody writes are the system's.
-        match shell::path(&weakness.directory).filter(|_| weakness.mode & 0o1000 == 0) {
-            Some(directory) => line.hint(format!("chmod go-w {directory}")).into(),
-            None => line.hint("install it where root owns every directory").into(),
-        }
+        // Whose home it is keeps it, and sticky directories that everybody writes are the system's.
+        let is_kept = weakness.uid != 0 && weakness.uid != owner || weakness.mode & 0o1000 != 0;
+        let command = shell::path(&weakness.directory).map(|directory| format!("chmod go-w {directory}"));
+        let hint = match (command, weakness.safe_for) {
+            (Some(command), Some(0)) if !is_kept => command,
+            (Some(command), Some(uid)) if !is_kept => format!("as uid {uid}, run: {command}"),
+            _ => elsewhere.to_owned(),
+        };
+        line.hint(hint).into()
     };
     let mut lines: Vec<Judged> = found.weaknesses(owner).iter().map(weak).collect();
     for (there, word) in [(found.nosuid, "nosuid"), (found.noexec, "noexec")] {
@@ -49,14 +53,16 @@ pub fn place(found: &Installed, owner: u32) -> Vec<Judged> {
 pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) -> Judged {
     let name = "capabilities";
     let path = shown(&found.real);
-    let hint = wanted.map_or_else(|| format!("setcap -r {path}"), |wanted| format!("setcap '{wanted}' {path}"));
+    let words = wanted.map_or_else(|| "setcap -r".to_owned(), |wanted| format!("setcap '{wanted}'"));
+    // Where others can put another file in its place, no command is safe.
+    let hint = found.in_command().map(|path| format!("{words} {path}"));
     let fix = Fix::Capabilities(wanted.copied());
     let wanted_text = wanted.map_or_else(|| "none".to_owned(), FileCapabilities::to_string);
     let attribute = match &found.carries {
         Err(Unread::Failed(error)) => return Judged::unread(name, path, error),
         Err(Unread::Malformed(error)) => {
             let means = format!("{MALFORMED}; {why} {wanted_text}");
-            return Judged::fixed_by(Line::problem(name, error).means(means).hint(hint), found, fix);
+            return Judged::fixed_by(hinted(Line::problem(name, error).means(means), hint), found, fix);
         }
         Ok(attribute) => attribute.as_ref(),
     };
@@ -67,8 +73,17 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) 
             Line::ok(name, carried).into()
         }
         _ => {
-            Judged::fixed_by(Line::problem(name, carried).means(format!("{why} {wanted_text}")).hint(hint), found, fix)
+            let line = Line::problem(name, carried).means(format!("{why} {wanted_text}"));
+            Judged::fixed_by(hinted(line, hint), found, fix)
         }
+    }
+}
+
+/// The line, with a hint where there is one.
+pub fn hinted(line: Line, hint: Option<String>) -> Line {
+    match hint {
+        Some(hint) => line.hint(hint),
+        None => line,
     }
 }
 
@@ -149,18 +164,15 @@ fn is_copy(candidate: &OsStr, name: &OsStr) -> bool {
 /// A line about a copy that gives rights to whoever executes it.
 pub fn copy(path: &Path) -> Option<Judged> {
     let found = Installed::look(path).ok().filter(|found| found.is_regular)?;
-    let path = shown(&found.path);
     let gives = match &found.carries {
         Ok(Some(attribute)) => notation(Some(attribute)),
         _ if found.mode & 0o6000 != 0 => format!("mode {:04o}", found.mode),
         _ => return None,
     };
-    Some(
-        Line::problem("copy", &path)
-            .means(format!("{gives}: another version of the file keeps its rights"))
-            .hint(format!("rm {path}"))
-            .into(),
-    )
+    let hint = found.in_command().and_then(|_| Some(format!("rm {}", shell::path(path)?)));
+    let line =
+        Line::problem("copy", shown(path)).means(format!("{gives}: another version of the file keeps its rights"));
+    Some(hinted(line, hint).into())
 }
 
 /// A path, safe to show.

@@ -6,10 +6,11 @@ use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::file_caps;
 use crate::verbs::verify::file;
-use crate::verbs::verify::file::shown;
+use crate::verbs::verify::file::{hinted, shown};
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths;
+use capwrap_core::text::shell;
 use std::path::Path;
 
 /// The launcher, with what the enabled policies need of it, and the program behind the verbs.
@@ -18,17 +19,15 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     match Installed::look(path) {
         Ok(found) => {
             lines.push(owner(&found, "launcher"));
-            lines.extend(file::place(&found, 0));
+            lines.extend(file::place(&found, 0, file::ROOTS_PLACE));
             let wanted = file_caps::permitted(needed);
             let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
             lines.push(file::carries(&found, wanted, "the enabled policies together need"));
             if found.links > 1 {
-                lines.push(
-                    Line::problem("links", found.links.to_string())
-                        .means("another name keeps this version and its rights, whatever is installed over it")
-                        .hint(format!("find / -xdev -samefile {}", shown(&found.real)))
-                        .into(),
-                );
+                let line = Line::problem("links", found.links.to_string())
+                    .means("another name keeps this version and its rights, whatever is installed over it");
+                let path = shell::path(&found.real);
+                lines.push(hinted(line, path.map(|path| format!("find / -xdev -samefile {path}"))).into());
             }
             lines.extend(file::copies(&found));
         }
@@ -42,7 +41,7 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     match Installed::look(&advisor) {
         Ok(found) => {
             lines.push(owner(&found, "advisor"));
-            lines.extend(file::place(&found, 0));
+            lines.extend(file::place(&found, 0, file::ROOTS_PLACE));
         }
         Err(error) => lines.push(Judged::unread("advisor", shown(&advisor), &reason(&error))),
     }
@@ -60,15 +59,14 @@ fn owner(found: &Installed, name: &str) -> Judged {
             .into();
     }
     if found.gid != 0 {
-        let line = Line::problem(name, &path)
-            .means(format!("{is}: it is to be root's"))
-            .hint(format!("chown root:root {path}; capwrap enable"));
-        return Judged::fixed_by(line, found, Fix::Group(0));
+        let line = Line::problem(name, &path).means(format!("{is}: it is to be root's"));
+        let command = found.in_command().map(|path| format!("chown root:root {path}; capwrap enable"));
+        return Judged::fixed_by(hinted(line, command), found, Fix::Group(0));
     }
     if found.mode != 0o755 {
-        let line =
-            Line::problem(name, &path).means(format!("{is}: it is to be 0755")).hint(format!("chmod 0755 {path}"));
-        return Judged::fixed_by(line, found, Fix::Mode(0o755));
+        let line = Line::problem(name, &path).means(format!("{is}: it is to be 0755"));
+        let command = found.in_command().map(|path| format!("chmod 0755 {path}"));
+        return Judged::fixed_by(hinted(line, command), found, Fix::Mode(0o755));
     }
     Line::ok(name, path).means("root's, mode 0755").into()
 }

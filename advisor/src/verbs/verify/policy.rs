@@ -6,7 +6,8 @@ use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::bounded_read;
 use crate::store::enabled;
-use crate::verbs::verify::file::shown;
+use crate::verbs::verify::file;
+use crate::verbs::verify::file::{hinted, shown};
 use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool;
@@ -26,7 +27,7 @@ pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
             return Subject { kind: Kind::Policy, name: name.to_owned(), path: None, lines: vec![line] };
         }
     };
-    let mut lines = file(&found);
+    let mut lines = policy_file(&found);
     let mut tool_path = None;
     match read(&found) {
         Err(judged) => lines.push(*judged),
@@ -42,14 +43,13 @@ pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
 }
 
 /// The file: root's, readable for the launcher, which runs as its caller, and written by nobody else.
-fn file(found: &Installed) -> Vec<Judged> {
+fn policy_file(found: &Installed) -> Vec<Judged> {
     let path = shown(&found.real);
-    let mut lines = crate::verbs::verify::file::place(found, 0);
+    let mut lines = file::place(found, 0, file::ROOTS_PLACE);
     if found.uid != 0 {
-        let line = Line::problem("policy", &path)
-            .means(format!("belongs to uid {}: a launch is refused", found.uid))
-            .hint(format!("read what it says, then: chown root {path}"));
-        lines.push(line.into());
+        let line = Line::problem("policy", &path).means(format!("belongs to uid {}: a launch is refused", found.uid));
+        let hint = found.in_command().map(|path| format!("read what it says, then: chown root {path}"));
+        lines.push(hinted(line, hint).into());
     }
     let looser = found.mode & 0o022;
     let unreadable = !found.mode & 0o444;
@@ -58,10 +58,11 @@ fn file(found: &Installed) -> Vec<Judged> {
             if looser != 0 { "others can write it" } else { "not everybody can read it, so that no user's launch can" };
         let mode = (found.mode | 0o444) & !0o022;
         let line = Line::problem("policy", &path).means(format!("mode {:04o}: {why}", found.mode));
+        let command = found.in_command().map(|path| format!("chmod {mode:04o} {path}"));
         lines.push(if found.is_others_too() {
-            line.hint(format!("read what it says, then: chmod {mode:04o} {path}")).into()
+            hinted(line, command.map(|command| format!("read what it says, then: {command}"))).into()
         } else {
-            Judged::fixed_by(line.hint(format!("chmod {mode:04o} {path}")), found, Fix::Mode(mode))
+            Judged::fixed_by(hinted(line, command), found, Fix::Mode(mode))
         });
     }
     if lines.is_empty() {

@@ -3,16 +3,17 @@
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
+use crate::host::tool_faults;
 use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::file_caps;
 use crate::verbs::verify::file;
-use crate::verbs::verify::file::shown;
+use crate::verbs::verify::file::{hinted, shown};
 use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::{Delivery, Policy};
-use capwrap_core::text::{hex, shell};
+use capwrap_core::text::{hex, printable, shell};
 use capwrap_core::tool_rules::{self, ToolFault};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec
     };
     let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
     let mut lines = vec![kind(&found)];
-    lines.extend(file::place(&found, owner));
+    lines.extend(file::place(&found, owner, tool_rules::INSTALL_ELSEWHERE));
     lines.extend(self::owner(&found, policy, names));
     lines.extend(group_not_known(policy, names));
     let is_script = found.is_script();
@@ -52,6 +53,12 @@ pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec
     lines.extend(faults.iter().filter_map(|fault| judged(fault, &found, policy, names)));
     lines.extend(mode(&found, policy, &faults));
     lines.push(capabilities(&found, policy));
+    if policy.tool.script && matches!(is_script, Ok(true)) {
+        match tool_faults::interpreter(&found) {
+            Ok(fault) => lines.extend(fault.and_then(|fault| judged(&fault, &found, policy, names))),
+            Err(error) => lines.push(Judged::unread("script", shown(&found.real), &reason(&error))),
+        }
+    }
     lines.extend(is_script.err().map(|error| Judged::unread("script", shown(&found.real), &reason(&error))));
     lines.extend(digest(&found, name, policy));
     lines.extend(file::copies(&found));
@@ -65,18 +72,19 @@ fn group(policy: &Policy, names: &Names) -> Option<u32> {
 
 /// A fault as a line. Those of the mode and of the file capabilities have lines of their own, and `place` has the mount's.
 fn judged(fault: &ToolFault, found: &Installed, policy: &Policy, names: &Names) -> Option<Judged> {
-    let line = |name, value: String, hint: Option<String>| {
-        let line = Line::problem(name, value).means(format!("{fault}; capwrap refuses to launch it"));
-        if let Some(hint) = hint { line.hint(hint) } else { line }
+    let line = |name, value: String| {
+        let line = Line::problem(name, value).means(printable::text(format!("{fault}; capwrap refuses to launch it")));
+        hinted(line, fault.hint(&found.real, found.safe_for()))
     };
     match fault {
         ToolFault::Group { actual, .. } => {
-            let line = line("group", format!("gid {actual}"), fault.hint(&found.real));
             // A group that nobody knows cannot be given.
             let wanted = group(policy, names)?;
-            Some(Judged::fixed_by(line, found, Fix::Group(wanted)))
+            Some(Judged::fixed_by(line("group", format!("gid {actual}")), found, Fix::Group(wanted)))
         }
-        ToolFault::Script => Some(line("script", shown(&found.real), fault.hint(&found.real)).into()),
+        ToolFault::Script | ToolFault::RelativeInterpreter(_) | ToolFault::Interpreter { .. } => {
+            Some(line("script", shown(&found.real)).into())
+        }
         _ => None,
     }
 }
@@ -108,10 +116,8 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
                 ))
             };
             // Whose it was may have written it, and who is given it can.
-            lines.push(match shell::path(&found.real) {
-                Some(path) => line.hint(format!("check what it is, then run: chown {wanted} {path}")).into(),
-                None => line.into(),
-            });
+            let hint = found.in_command().map(|path| format!("check what it is, then run: chown {wanted} {path}"));
+            lines.push(hinted(line, hint).into());
         }
     }
     lines
@@ -123,19 +129,34 @@ fn group_not_known(policy: &Policy, names: &Names) -> Option<Judged> {
 
 /// What is wrong with the mode: the launcher's faults, others who can write the file, or drift from the policy.
 fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judged> {
-    let command = |mode: u32| Some(format!("chmod {mode:04o} {}", shell::path(&found.real)?));
-    let shown_mode = format!("{:04o}", found.mode);
-    let by_others = (found.mode & 0o022 != 0).then(|| "others than its owner can write it".to_owned());
-    let of_mode = |fault: &&ToolFault| matches!(fault, ToolFault::SetId { .. } | ToolFault::Looser { .. });
-    let Some(why) = faults.iter().find(of_mode).map(ToString::to_string).or(by_others) else {
-        let most = policy.tool.mode.filter(|most| *most != found.mode)?;
-        let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
-        return Some(if let Some(command) = command(most) { line.hint(command) } else { line }.into());
+    let command = |mode: u32| {
+        let command = format!("chmod {mode:04o} {}", shell::path(&found.real)?);
+        match found.safe_for()? {
+            0 => Some(command),
+            uid => Some(format!("as uid {uid}, run: {command}")),
+        }
     };
-    let right = found.mode & !0o6022 & policy.tool.mode.unwrap_or(0o7777);
-    let line = Line::problem("mode", shown_mode).means(format!("{why}; capwrap refuses to launch it"));
+    let shown_mode = format!("{:04o}", found.mode);
+    let is_of_mode = |fault: &&ToolFault| {
+        matches!(fault, ToolFault::SetId { .. } | ToolFault::Looser { .. } | ToolFault::NotExecutable { .. })
+    };
+    let is_executable = !faults.iter().any(|fault| matches!(fault, ToolFault::NotExecutable { .. }));
+    let mut why: Vec<String> = faults.iter().filter(is_of_mode).map(ToString::to_string).collect();
+    why.extend((found.mode & 0o022 != 0).then(|| "others than its owner can write it".to_owned()));
+    let most = policy.tool.mode;
+    if why.is_empty() {
+        let most = most.filter(|most| *most != found.mode)?;
+        let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
+        return Some(hinted(line, command(most)).into());
+    }
+    let executable = if is_executable { 0 } else { 0o111 };
+    let right = (found.mode | executable) & !0o6022 & most.unwrap_or(0o7777);
+    let line = Line::problem("mode", shown_mode).means(format!("{}; capwrap refuses to launch it", why.join("; ")));
     Some(match command(right) {
+        Some(command) if !command.starts_with("chmod") => line.hint(command).into(),
         Some(command) if found.is_others_too() => line.hint(format!("check what it is, then run: {command}")).into(),
+        // Who could execute it before shall not be more by a fix that nobody read.
+        hint if !is_executable => hinted(line, hint).into(),
         Some(command) => Judged::fixed_by(line.hint(command), found, Fix::Mode(right)),
         None => line.into(),
     })
