@@ -51,7 +51,7 @@ pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
     let Some(tool) = installed_file::first(&policy.tool.paths) else { return Vec::new() };
     let mut refusals = Vec::new();
     let mut add = |about, why: String, hint: Option<String>| {
-        refusals.push(ToolRefusal { why: printable::text(why), hint: hint.map(printable::text), about });
+        refusals.push(ToolRefusal { why: printable::line(&why), hint: hint.map(|hint| printable::line(&hint)), about });
     };
     let owner = names.local(Of::User, &policy.tool.owner);
     if owner.is_none() {

@@ -65,7 +65,8 @@ impl Page {
                 self.indented(indent, &line);
             }
             if let Some(hint) = hint {
-                self.hint(indent, &format!("hint: {}", printable::text(hint)));
+                // A backslash stays one: the command is there to be copied.
+                self.hint(indent, &format!("hint: {}", printable::line(hint)));
             }
         }
     }

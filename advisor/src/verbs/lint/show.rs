@@ -55,7 +55,7 @@ pub fn text(linted: &[Linted], width: usize, styled: bool) -> String {
 
 fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Group<'a> {
     // The renderer breaks no line of its own accord; it indents those that it is given by these.
-    let wrapped = |words: &str| wrapped(&printable::text(words), width.saturating_sub(12).max(30)).join("\n");
+    let lines = |words: String| wrapped(&words, width.saturating_sub(12).max(30)).join("\n");
     let level = match found.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -63,9 +63,10 @@ fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Gr
     };
     let span = found.span.start.min(text.len())..found.span.end.min(text.len());
     let snippet = Snippet::source(text).path(name).annotation(AnnotationKind::Primary.span(span));
-    let group = level.primary_title(wrapped(&format!("{} [{}]", found.message, found.code))).element(snippet);
+    let group =
+        level.primary_title(lines(printable::text(format!("{} [{}]", found.message, found.code)))).element(snippet);
     match &found.help {
-        Some(help) => group.element(Level::HELP.message(wrapped(help))),
+        Some(help) => group.element(Level::HELP.message(lines(printable::line(help)))),
         None => group,
     }
 }

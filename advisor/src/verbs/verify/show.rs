@@ -141,6 +141,18 @@ not everything matches the policies: ✗ 1 problem, ! 0 notes
     }
 
     #[test]
+    fn a_command_can_be_copied_whatever_its_path_is_and_moves_no_cursor() {
+        let mut subjects = subjects();
+        let path = capwrap_core::text::shell::path(std::path::Path::new("/opt/it's")).unwrap();
+        subjects[1].lines.push(Line::problem("mode", "4755").hint(format!("chmod ug-s {path}")).into());
+        subjects[1].lines.push(Line::problem("mode", "4755").hint("a\nb\u{1b}[2J").into());
+        let look = Look { width: 80, styled: false, verbose: false, files: None };
+        let shown = text(&subjects, Outcome::Found, &look);
+        assert!(shown.contains(r"hint: chmod ug-s '/opt/it'\''s'"), "{shown}");
+        assert!(shown.contains(r"hint: a\u{a}b\u{1b}[2J"), "{shown}");
+    }
+
+    #[test]
     fn the_object_has_every_line_whether_right_or_wrong() {
         let object: serde_json::Value =
             serde_json::from_str(&json(&subjects(), Outcome::Found, None).unwrap()).unwrap();

@@ -13,7 +13,7 @@ use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::{Delivery, Policy};
-use capwrap_core::text::{hex, printable, shell};
+use capwrap_core::text::{hex, shell};
 use capwrap_core::tool_rules::{self, ToolFault};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn group(policy: &Policy, names: &Names) -> Option<u32> {
 /// A fault as a line. Those of the mode and of the file capabilities have lines of their own, and `place` has the mount's.
 fn judged(fault: &ToolFault, found: &Installed, policy: &Policy, names: &Names) -> Option<Judged> {
     let line = |name, value: String| {
-        let line = Line::problem(name, value).means(printable::text(format!("{fault}; capwrap refuses to launch it")));
+        let line = Line::problem(name, value).means(format!("{fault}; capwrap refuses to launch it"));
         hinted(line, fault.hint(&found.real, found.safe_for()))
     };
     match fault {
