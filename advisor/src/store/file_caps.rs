@@ -61,7 +61,7 @@ pub const fn permitted(set: CapabilitySet) -> FileCapabilities {
     FileCapabilities { effective: false, permitted: set, inheritable: CapabilitySet::EMPTY }
 }
 
-/// `=ei` of a set: the mark of inheritable delivery.
+/// `=ei` of a set: the file capabilities for inheritable delivery.
 pub const fn inheritable(set: CapabilitySet) -> FileCapabilities {
     FileCapabilities { effective: true, permitted: CapabilitySet::EMPTY, inheritable: set }
 }

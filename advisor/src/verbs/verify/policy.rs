@@ -47,7 +47,8 @@ fn policy_file(found: &Installed) -> Vec<Judged> {
     let path = shown(&found.real);
     let mut lines = file::place(found, 0, file::ROOTS_PLACE);
     if found.uid != 0 {
-        let line = Line::problem("policy", &path).means(format!("belongs to uid {}: a launch is refused", found.uid));
+        let line =
+            Line::problem("policy", &path).means(format!("belongs to uid {}; capwrap refuses every launch", found.uid));
         let hint = found.in_command().map(|path| format!("read what it says, then: chown root {path}"));
         lines.push(hinted(line, hint).into());
     }
