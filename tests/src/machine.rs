@@ -2,10 +2,12 @@
 
 use crate::{Folder, Run, done, root};
 
-/// Captures a packet as alice, who may do nothing else.
+/// Captures a packet as alice, who may do nothing else. tcpdump can miss the first one on a busy machine, so they are sent
+/// until it has ended.
 pub const CAPTURE: &str = "runuser -u alice -- capwrap tcpdump -i lo -n -c 1 --immediate-mode > /tmp/said 2>&1 & \
-    until grep -q listening /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.1; done; \
-    bash -c 'echo > /dev/udp/127.0.0.1/9'; wait $!; result=$?; cat /tmp/said; exit $result";
+    capture=$!; until grep -q listening /tmp/said || ! kill -0 $capture 2> /dev/null; do sleep 0.1; done; \
+    (while bash -c 'echo > /dev/udp/127.0.0.1/9'; do sleep 0.2; done) > /dev/null 2>&1 & \
+    sender=$!; wait $capture; result=$?; kill $sender; cat /tmp/said; exit $result";
 
 /// The folder, gone when dropped.
 pub struct Machine(Folder);
