@@ -60,7 +60,7 @@ fn tracee_gets_what_its_rings_take_or_the_error_names_cap_sys_resource() {
         );
         assert_eq!(granted_mask("tracee", &["-e", "net_packet_dns"]), granted | mask("net_admin"));
         let words = explained("tracee");
-        assert!(words.contains("EBPF ring: lock and raise the limit for maps and buffers"), "{words}");
+        assert!(words.contains("EBPF ring: lock memory, and raise the limit for maps"), "{words}");
         if sys_resource_is_to_be_had() {
             let said = run.witness();
             assert_eq!((said.sets(), said.bounding()), ([granted; 4], granted));
@@ -81,7 +81,7 @@ fn bpfman_gets_what_its_unit_gives_it_and_the_explanation_says_what_that_amounts
         assert_eq!(granted_mask("bpfman", &[]), unit);
         let words = explained("bpfman");
         assert!(words.contains("cap_sys_admin amounts to root"), "{words}");
-        assert!(words.contains("raise RLIMIT_MEMLOCK; bpfman ends with"), "{words}");
+        assert!(words.contains("raise RLIMIT_MEMLOCK; if bpfman cannot"), "{words}");
         let run = launch(&["bpfman"]);
         if sys_resource_is_to_be_had() {
             assert_eq!(run.witness().sets(), [unit; 4]);
@@ -104,7 +104,7 @@ fn captrace_alone_holds_its_grant_and_the_command_that_it_traces_nothing() {
         assert_eq!(launch(&["captrace"]).witness().sets(), [grant, grant, grant, 0]);
         assert_eq!(launch(&["captrace", "exec", WITNESS]).witness().sets()[1..], [0; 3]);
         let words = explained("captrace");
-        assert!(words.contains("inheritable (only the marked file gets them, its children do not)"), "{words}");
+        assert!(words.contains("inheritable (only this file gets them, its children do not)"), "{words}");
         assert!(words.contains("writes any file (-o), which amounts to root"), "{words}");
     });
 }
