@@ -1,10 +1,10 @@
 //! capwrap: run a tool with exactly the capabilities that its policy grants.
 //!
-//! This file is the launch from top to bottom. Each step is a module of `launch`, named for what it
-//! does; each fails closed: one line that names the cause, exit 125, and nothing run. `system` is
-//! the boundary to the kernel and holds every `unsafe`.
+//! This file shows the launch from top to bottom. Each step is a module of `launch`, named for what
+//! it does. Each step fails closed: capwrap prints one line that names the cause, exits with 125,
+//! and runs nothing. `system` is the boundary to the kernel and holds every `unsafe`.
 //!
-//! The program has no Rust runtime before `main` (`system::entry` says why).
+//! No Rust runtime runs before `main`; `system::entry` says why.
 #![no_main]
 
 mod launch;
@@ -24,7 +24,7 @@ use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::io::Write;
 
-/// The exit code of the process, where it does not become another program.
+/// Returns the exit code of the process, unless the process becomes another program.
 fn start() -> u8 {
     run().unwrap_or_else(|refusal| refusal.report())
 }
@@ -74,8 +74,8 @@ fn decision<'p>(launch: &Launch, file: &'p PolicyFile, facts: &Facts) -> Result<
         .map_err(|error| Refusal::new(format!("{}: {error}", launch.name)).with_hint(error.hint()))
 }
 
-/// Root's way out where dropping capabilities fails: the checked tool, with everything that root
-/// has.
+/// Root can use this where capwrap cannot drop capabilities: it runs the checked tool with
+/// everything that root has.
 fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infallible, Refusal> {
     if !who.is_root() {
         return Err(Refusal::new("--bypass is for root alone").with_hint("leave it (or CAPWRAP_BYPASS) out"));
@@ -90,7 +90,8 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infall
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
 
-/// The same decision, in words. Says first whether it would be refused, and why.
+/// Explains the decision that a launch would make. The text first says whether capwrap would refuse
+/// the launch, and why.
 fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let file = policy_file::read(&launch.name)?;
     let facts = machine::facts(&file.policy, who)?;
@@ -131,7 +132,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
 fn print(text: &str) -> u8 {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => 0,
-        // Whoever reads only the beginning, as head(1) does, has what they want.
+        // A reader that takes only the beginning, as head(1) does, has what it wants.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
         Err(_) => refusal::REFUSED,
     }

@@ -1,16 +1,18 @@
-//! Why a launch does not happen: one line for the caller, one for the hint, one exit code.
+//! A refusal says why a launch does not happen. It has one line for the caller, perhaps a hint, and
+//! an exit code.
 
 use capwrap_core::text::error;
 use std::fmt::Display;
 
 /// capwrap refused or failed.
 pub const REFUSED: u8 = 125;
-/// The tool was found and cannot be run.
+/// The tool was found, but it cannot be run.
 pub const NOT_EXECUTABLE: u8 = 126;
 /// The tool was not found.
 pub const NOT_FOUND: u8 = 127;
 
-/// A launch that does not happen. Every step of the trusted path ends in one of these or succeeds.
+/// A launch that does not happen. Every step of the trusted path either succeeds or ends in a
+/// refusal.
 #[derive(Debug)]
 pub struct Refusal {
     status: u8,
@@ -23,7 +25,7 @@ impl Refusal {
         Self { status: REFUSED, message: message.into(), hint: None }
     }
 
-    /// The usual form: what was tried, and what the system said.
+    /// The usual form of a refusal: it says what capwrap tried, and what the system answered.
     pub fn failed(tried: impl Display, why: impl Display) -> Self {
         Self::new(format!("cannot {tried}: {why}"))
     }
@@ -33,7 +35,7 @@ impl Refusal {
         self
     }
 
-    /// With a hint where there is one.
+    /// Adds the hint if there is one.
     pub fn with_hint_if_any(self, hint: Option<impl Into<String>>) -> Self {
         match hint {
             Some(hint) => self.with_hint(hint),
@@ -50,21 +52,21 @@ impl Refusal {
         &self.message
     }
 
-    /// Prints it and gives the exit code.
+    /// Prints the refusal and returns its exit code.
     pub fn report(&self) -> u8 {
         print_error(&self.message, self.hint.as_deref());
         self.status
     }
 }
 
-/// Prints in the voice of every error of capwrap. Standard error may be closed or full: then
-/// nobody reads it, and the exit code still shows it.
+/// Prints an error in the form that all errors of capwrap have. Standard error may be closed or
+/// full: then nobody reads the error, and the exit code alone reports it.
 pub fn print_error(message: &str, hint: Option<&str>) {
     use std::io::Write;
     let _ = std::io::stderr().write_all(error::lines(message, hint).as_bytes());
 }
 
-/// Turns an error of the system into a refusal that says what was tried.
+/// Turns an error of the system into a refusal that says what capwrap tried.
 pub trait OrRefuse<T> {
     fn or_refuse<D: Display>(self, tried: impl FnOnce() -> D) -> Result<T, Refusal>;
 }

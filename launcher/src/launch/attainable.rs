@@ -1,4 +1,4 @@
-//! Step 7: whether the decision can be met here, and if not, why not.
+//! Step 7 checks whether the decision can be met here, and if not, why not.
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, prctl};
@@ -15,14 +15,15 @@ use std::os::unix::fs::MetadataExt;
 /// The inode number of the initial user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
 const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
-/// Whether the process is in a user namespace of somebody's making; `None` where `/proc` does not
-/// show it. Capabilities count only inside it, and its maker may have brought its own `/etc`.
+/// Returns whether the process is in a user namespace other than the initial one, or `None` if
+/// `/proc` does not show it. In such a namespace capabilities count only inside it, and its creator
+/// may have supplied another `/etc`.
 pub fn in_own_user_namespace() -> Option<bool> {
     std::fs::metadata("/proc/self/ns/user").ok().map(|namespace| namespace.ino() != INITIAL_USER_NAMESPACE)
 }
 
-/// Everything that the decision needs and the process does not have, by cause; empty where it can
-/// be met.
+/// Returns everything that the decision needs and the process does not have, with its cause. The
+/// list is empty if the decision can be met.
 pub fn shortfalls(
     name: &str,
     policy: &Policy,
@@ -56,7 +57,8 @@ pub fn shortfalls(
     Ok(shortfalls)
 }
 
-/// One line for a launch that cannot be met; the hint of its first part.
+/// Refuses a launch that has shortfalls. The error names all of them; the hint is that of the
+/// first.
 pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
     let Some(first) = shortfalls.first() else { return Ok(()) };
     let parts: Vec<String> = shortfalls.iter().map(|one| format!("{}: {}", one.what, one.why)).collect();
@@ -64,7 +66,8 @@ pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
         .with_hint_if_any(first.hint.as_deref()))
 }
 
-/// The most likely cause, asked for in the order in which each would hide the next.
+/// Returns the most likely cause. The causes are checked in the order in which each would hide the
+/// next.
 fn cause(capability: Capability, facts: &Facts) -> Result<Cause, Refusal> {
     if !facts.knows(capability) {
         return Ok(Cause::UnknownToKernel);
@@ -95,8 +98,8 @@ fn is_traced() -> bool {
     status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|pid| pid.trim() != "0"))
 }
 
-/// What the launcher's own file permits; nothing where that cannot be read. It only chooses the
-/// words of an error.
+/// Returns what the launcher's own file permits, or nothing if that cannot be read. The result only
+/// selects the text of an error.
 fn own_file_capabilities() -> CapabilitySet {
     let Ok(file) = std::fs::File::open("/proc/self/exe") else { return CapabilitySet::EMPTY };
     let bytes = crate::system::attribute::read(&file, ATTRIBUTE).ok().flatten().unwrap_or_default();

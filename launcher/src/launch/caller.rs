@@ -1,4 +1,4 @@
-//! Step 4: who calls, and whether they may.
+//! Step 4 finds out who the caller is, and whether the policy allows them.
 
 use super::command_line::Launch;
 use super::policy_file::PolicyFile;
@@ -10,7 +10,7 @@ use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The caller, and the local files that give numbers names.
+/// The caller, and the local files that map ids to names.
 #[derive(Debug)]
 pub struct Identified {
     pub caller: Caller,
@@ -18,7 +18,7 @@ pub struct Identified {
 }
 
 impl Identified {
-    /// The caller's name, or its number where the local files have none.
+    /// Returns the caller's name, or the number if the local files have no name for it.
     pub fn name(&self) -> String {
         match accounts::account(&self.local.passwd, self.caller.uid) {
             Some(account) => account.name.to_owned(),
@@ -31,11 +31,11 @@ impl Identified {
     }
 }
 
-/// Asks the kernel who calls.
+/// Asks the kernel who the caller is.
 ///
 /// # Errors
-/// A caller whose real and effective ids differ: a set-user-ID program that did not decide who it
-/// is must not decide who runs a tool.
+/// The caller's real and effective ids differ. A set-user-ID program that did not settle on one
+/// identity must not decide who runs a tool.
 pub fn identify() -> Result<Identified, Refusal> {
     let (user, group) = (getuid(), getgid());
     if user != geteuid() || group != getegid() {
@@ -56,7 +56,7 @@ pub fn identify() -> Result<Identified, Refusal> {
     })
 }
 
-/// Whether the policy allows the caller now.
+/// Returns the rule by which the policy allows the caller now, or refuses.
 pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Result<AllowedBy, Refusal> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Refusal::new("the clock is before 1970"))?;
     let now = i64::try_from(now.as_secs()).map_err(|_| Refusal::new("the clock is beyond all dates"))?;

@@ -1,4 +1,5 @@
-//! Step 2: options, then the tool's name, then everything after it untouched.
+//! Step 2 reads the command line: options, then the tool's name, then its arguments, which stay
+//! untouched.
 
 use crate::refusal::Refusal;
 use capwrap_core::CapabilitySet;
@@ -11,32 +12,32 @@ use std::ffi::{OsStr, OsString};
 
 /// What the command line asks for.
 pub enum Command {
-    /// Text to print on standard output, and nothing else.
+    /// Print this text on standard output, and do nothing else.
     Print(String),
-    /// A verb and its arguments, for the advisor.
+    /// Pass this verb and its arguments to the advisor.
     Verb(Vec<OsString>),
-    /// A tool.
+    /// Run this tool.
     Tool(Launch),
 }
 
-/// A tool to become, as the command line says it.
+/// A tool to become, as the command line gives it.
 #[derive(Debug)]
 pub struct Launch {
     /// The tool's name, which is its policy's name and never a path.
     pub name: String,
     /// The tool's arguments, untouched. They need not be UTF-8.
     pub arguments: Vec<OsString>,
-    /// Mode, less, and more.
+    /// The mode, and the capabilities to drop and to add.
     pub request: Request,
-    /// Why the caller runs it.
+    /// Why the caller runs the tool.
     pub reason: Option<String>,
-    /// Print the decision and run nothing.
+    /// Whether to print the decision and run nothing.
     pub explain: bool,
-    /// Keep everything that the caller has; root alone.
+    /// Whether to keep everything that the caller has. Only root may ask for it.
     pub bypass: bool,
 }
 
-/// The words that are not tools. A tool of the same name is run with `capwrap -- NAME`.
+/// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
 pub const VERBS: [&str; 15] = [
     "caps",
     "completions",
@@ -82,7 +83,7 @@ See capwrap(1) and capwrap.toml(5).";
 /// Reads the process's own arguments and the three container variables.
 pub fn read() -> Result<Command, Refusal> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    // All that follows --learn is the learner's.
+    // Everything after --learn belongs to the learner.
     if arguments.first().is_some_and(|first| first == "--learn") {
         let verb = std::iter::once(OsString::from("learn"));
         return Ok(Command::Verb(verb.chain(arguments.into_iter().skip(1)).collect()));
@@ -217,7 +218,7 @@ fn utf8(source: &str, value: &OsStr) -> Result<String, Refusal> {
         .ok_or_else(|| Refusal::new(format!("{source} is not UTF-8: {}", printable::text(value))))
 }
 
-/// clap's own words without its decoration: `error: …` and usage below.
+/// Takes the first line of clap's message, without `error: ` before it and the usage below it.
 fn unusable(error: &clap::Error) -> Refusal {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Step 12: execute what was checked.
+//! Step 12 executes the file that step 8 checked.
 
 use super::command_line::Launch;
 use super::prepared::Prepared;
@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// the descriptor's number (commit 543841d18060).
 const NAMES_DESCRIPTORS: KernelVersion = KernelVersion { major: 6, minor: 14, patch: 0 };
 
-/// Becomes the tool. Returns only when that failed.
+/// Becomes the tool. It returns only if that failed.
 pub fn become_tool(
     launch: &Launch,
     tool: &CheckedTool,
@@ -39,15 +39,16 @@ pub fn become_tool(
     })
 }
 
-/// Whether the descriptor itself is executed. On kernels that would show its number as the process's
-/// name it is not, but the tool's name in the directory that was checked, where nobody but root can
-/// have put another file.
+/// Returns whether capwrap executes the descriptor itself. Kernels before [`NAMES_DESCRIPTORS`]
+/// would show the descriptor's number as the name of the process. There capwrap executes the tool's
+/// name in the directory that it checked, if only root can have put another file there.
 fn is_by_descriptor(tool: &CheckedTool, kernel: KernelVersion) -> bool {
     let only_root_could_swap = tool.owner == 0;
     kernel >= NAMES_DESCRIPTORS || !only_root_could_swap
 }
 
-/// The descriptor that a script's interpreter opens it by, below `/dev/fd`: it must outlive the exec.
+/// Returns the descriptor by which a script's interpreter opens it, below `/dev/fd`. The descriptor
+/// must stay open after the exec.
 pub fn descriptor_of_script(tool: &CheckedTool, kernel: KernelVersion) -> BorrowedFd<'_> {
     if is_by_descriptor(tool, kernel) { tool.opened.file.as_fd() } else { tool.opened.directory.as_fd() }
 }

@@ -1,4 +1,4 @@
-//! Step 1: the process itself, before anything that the caller chose is read.
+//! Step 1 hardens the process itself, before it reads anything that the caller chose.
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{abort_handlers, capabilities, descriptors, personality};
@@ -10,9 +10,9 @@ pub fn secure() -> Result<(), Refusal> {
     descriptors::open_missing_standard().or_refuse(|| "open a standard descriptor that was closed")?;
     capabilities::clear_effective()?;
     personality::make_plain().or_refuse(|| "make the personality plain")?;
-    // CVE-2021-4034: pkexec took its environment for its arguments when it was given none. Newer
-    // kernels put an empty string there instead (commit dcd46d897adb). No policy is ever chosen by
-    // this name.
+    // CVE-2021-4034: without arguments, pkexec took its environment for its arguments. Newer
+    // kernels put an empty string there instead (commit dcd46d897adb). capwrap never chooses a
+    // policy by this name.
     match std::env::args_os().next() {
         Some(own_name) if !own_name.is_empty() => Ok(()),
         _ => Err(Refusal::new("started without a name of its own (an empty argv)")),

@@ -1,4 +1,4 @@
-//! Step 5: the facts that this policy asks about, and no others.
+//! Step 5 reads the facts that this policy asks about, and no others.
 
 use super::caller::Identified;
 use crate::refusal::{OrRefuse, Refusal};
@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Looks up what the policy's conditions and presets depend on.
+/// Reads what the policy's conditions and presets depend on.
 pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
     let questions = Questions::of(policy);
     let kernel = kernel()?;
@@ -40,13 +40,13 @@ pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
     Ok(facts)
 }
 
-/// The release that brought the last capability that the table knows. Distributions brought them
-/// to older kernels (RHEL 8), but nobody takes them from newer ones.
+/// The release that introduced the last capability in capwrap's table. Distributions have
+/// backported capabilities to older kernels (RHEL 8), but none removes them from newer ones.
 const ALL_CAPABILITIES: KernelVersion = KernelVersion { major: 5, minor: 9, patch: 0 };
 
 /// # Errors
-/// A kernel that denies knowing what its release must know: a policy could then choose what it
-/// grants to older kernels, which is more.
+/// The kernel does not know a capability that its release must know. A policy could then choose
+/// what it grants to older kernels, which is more.
 fn last_capability(kernel: KernelVersion) -> Result<u8, Refusal> {
     let last = capabilities::last()?;
     if kernel >= ALL_CAPABILITIES && usize::from(last) < capwrap_core::TABLE.len() - 1 {
@@ -64,7 +64,7 @@ fn kernel() -> Result<KernelVersion, Refusal> {
         .ok_or_else(|| Refusal::new(format!("a kernel release that is no number: {release:?}")))
 }
 
-/// A setting by its dotted name, `None` where this kernel has none of that name.
+/// Returns the value of a setting by its dotted name, or `None` if this kernel does not have it.
 fn setting(name: &str) -> Result<Option<String>, Refusal> {
     let value = files::read_if_there(&sysctl::path(name)).or_refuse(|| format!("read the setting {name}"))?;
     if value.is_none() && !Path::new(sysctl::FOLDER).exists() {
@@ -91,7 +91,7 @@ fn perf_uprobe_needs_sys_admin(last_capability: u8) -> Result<Answer, Refusal> {
     let pmu = pmu.trim().parse().map_err(|_| Refusal::new(format!("the type of the uprobe PMU is {pmu:?}")))?;
     let needed = CapabilitySet::from(Capability::PERFMON);
     if !needed.is_subset(capabilities::held()?.permitted) {
-        // The decision borrows cap_perfmon for this probe, so that it is then reported missing.
+        // The decision borrows cap_perfmon for this probe, so step 7 reports it as missing.
         return answer(false, "not tried: cap_perfmon is not held here");
     }
     match capabilities::with_effective(needed, || perf::try_uprobe(pmu))? {

@@ -1,4 +1,4 @@
-//! The steps of the trusted path; `main.rs` says in which order they are taken.
+//! The steps of the trusted path. `main.rs` shows their order.
 
 pub mod attainable;
 pub mod caller;

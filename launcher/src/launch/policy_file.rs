@@ -1,4 +1,4 @@
-//! Step 3: the policy, found by the tool's name and nothing else.
+//! Step 3 reads the policy, which it finds by the tool's name alone.
 
 use crate::launch::write_in_progress::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 /// A policy file as it was read.
 #[derive(Debug)]
 pub struct PolicyFile {
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What it says.
+    /// The policy in the file.
     pub policy: Policy,
     /// The SHA-256 of its text, in hexadecimal.
     pub sha256: String,
@@ -34,13 +34,13 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     Ok(PolicyFile { path, policy, sha256 })
 }
 
-/// The text of the file, once nobody is about to write more of it.
+/// Returns the text of the file, once nobody is still writing it.
 fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
     let mut watch = Watch::default();
     for _ in 0..write_in_progress::RETRIES {
         let mut opened = trusted_path::open(path, 0).map_err(|fault| unusable(name, path, &fault))?;
         let before = Stamp::of(&opened.status);
-        // One byte more than is allowed shows that a file is too large.
+        // Reading one byte more than the limit shows that a file is too large.
         let most = MAX_BYTES as u64 + 1;
         let expected = u64::try_from(opened.status.st_size).unwrap_or(0).min(most);
         let mut text = Vec::with_capacity(expected as usize + 1);
@@ -66,8 +66,8 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
         .with_hint_if_any(fault.hint())
 }
 
-/// A shipped policy is named with the command that enables it. Its existence is enough for that, because a shipped
-/// policy grants nothing.
+/// For a shipped policy, the hint is the command that enables it. The file only has to exist,
+/// because a shipped policy grants nothing.
 fn missing(name: &str) -> Refusal {
     let template = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
     let refusal = Refusal::new(format!("no policy for {name:?} is enabled"));

@@ -1,4 +1,4 @@
-//! What step 10 prepares for the last one.
+//! What step 10 prepares for step 12.
 
 use std::ffi::OsString;
 
@@ -6,6 +6,6 @@ use std::ffi::OsString;
 #[derive(Debug)]
 pub struct Prepared {
     pub environment: Vec<(OsString, OsString)>,
-    /// A random number, by which the filter recognises the launcher's own exec.
+    /// The random number by which the filter recognises the launcher's own exec.
     pub exec_tag: u64,
 }

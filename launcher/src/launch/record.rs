@@ -1,4 +1,5 @@
-//! Step 9: the record. Sent to the journal's own socket where there is one, else to syslog's.
+//! Step 9 writes the record. It goes to the journal's own socket if there is one, and else to the
+//! socket of syslog.
 
 use super::caller::Identified;
 use super::command_line::Launch;
@@ -16,13 +17,15 @@ use std::time::Duration;
 const JOURNAL: &str = "/run/systemd/journal/socket";
 const SYSLOG: &str = "/dev/log";
 
-/// A log that does not take a record for so long is one that does not take it.
+/// The time that the log gets to accept a record. After that, capwrap counts it as a log that does
+/// not accept records.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the caller chose is cut beyond this, so that the record fits a datagram.
+/// The longest text of the caller's choice in a record, in bytes. Longer text is cut, so that the
+/// record fits into a datagram.
 const MOST: usize = 4096;
 
-/// Everything that a record of a launch speaks of.
+/// Everything that a record of a launch describes.
 pub struct Subject<'a> {
     pub who: &'a Identified,
     pub launch: &'a Launch,
@@ -34,8 +37,8 @@ pub struct Subject<'a> {
 /// Records a launch that is about to happen.
 ///
 /// # Errors
-/// A log that is there and does not take it: the caller may have caused that. Where there is none
-/// at all, the launch goes on unless the policy says `audit = "required"`.
+/// A log is listening but does not accept the record; the caller may have caused that. If no log is
+/// listening, the launch goes on unless the policy says `audit = "required"`.
 pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
     let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
     match Log::open().map_err(untaken)? {
@@ -48,7 +51,8 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Records a refusal, as well as that can be done: nothing is run in any case.
+/// Records a refusal if that is possible. A failure to record it changes nothing, because capwrap
+/// runs nothing in either case.
 pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
     let mut fields = about(who, launch);
     fields.push(("error", cut(refusal.message().to_owned())));
@@ -105,17 +109,17 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// The datagram that a log wants.
+/// Converts a record to the datagram that a log expects.
 type Form = fn(&Record) -> Vec<u8>;
 
-/// A log that listens, and the form in which it takes records.
+/// A log that is listening, and the format in which it accepts records.
 struct Log {
     socket: UnixDatagram,
     form: Form,
 }
 
 impl Log {
-    /// The first log that listens; `None` where none does.
+    /// Opens the first log that is listening. The result is `None` if none is.
     fn open() -> Result<Option<Self>, Errno> {
         let socket = UnixDatagram::unbound().map_err(from_io)?;
         socket.set_write_timeout(Some(PATIENCE)).map_err(from_io)?;

@@ -1,4 +1,4 @@
-//! Step 10: what the tool inherits besides capabilities.
+//! Step 10 sanitises what the tool inherits besides capabilities.
 
 use super::caller::Identified;
 use super::execute;
@@ -16,12 +16,13 @@ use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 
-/// The environment, umask, signals and descriptors: what holds for every launch.
+/// Prepares the environment, umask, signals and descriptors. This applies to every launch.
 pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &CheckedTool) -> Result<Prepared, Refusal> {
     let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let account = accounts::account(&who.local.passwd, who.caller.uid);
     let environment = environment::build(&caller, account.as_ref(), &policy.exec.env);
-    // The caller's own mask, but never one that lets others write what the tool makes.
+    // The tool keeps the caller's mask, with the bits added that stop other users from writing to
+    // what the tool creates.
     let callers = umask(Mode::S_IWGRP | Mode::S_IWOTH);
     umask(callers | Mode::S_IWGRP | Mode::S_IWOTH);
     signals::reset().or_refuse(|| "reset the signals")?;
@@ -33,7 +34,8 @@ pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &Che
     Ok(Prepared { environment, exec_tag: exec::random_tag().or_refuse(|| "get a random number")? })
 }
 
-/// Limits, bounding set, securebits, no_new_privs and the filter: what a bypass leaves alone.
+/// Sets the limits, bounding set, securebits, no_new_privs and the filter. A bypass leaves all of
+/// these unchanged.
 pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared: &Prepared) -> Result<(), Refusal> {
     preset_limits(policy, facts)?;
     if policy.exec.bounding == Bounding::Drop {
@@ -79,8 +81,8 @@ fn reduce_bounding_set(keep: CapabilitySet, last: u8) -> Result<(), Refusal> {
     }
 }
 
-/// With `noroot`, uid 0 gains nothing at exec but what is ambient (capabilities(7)). The bit that
-/// would keep capabilities over a later setuid stays off, so that a tool that drops to another
+/// With `noroot`, uid 0 gains nothing at exec except what is ambient (capabilities(7)). The bit
+/// that would keep capabilities across a later setuid stays off, so a tool that drops to another
 /// user loses them as it expects.
 fn confine_root() -> Result<(), Refusal> {
     let bits = prctl::securebits().or_refuse(|| "read the securebits")? | prctl::NOROOT | prctl::NOROOT_LOCKED;

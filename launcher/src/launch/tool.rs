@@ -1,4 +1,5 @@
-//! Step 8: the tool, opened once. Everything is checked on that descriptor, and it is what runs.
+//! Step 8 opens the tool once. Everything is checked on that descriptor, and capwrap runs what it
+//! refers to.
 
 use super::caller::Identified;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
@@ -21,19 +22,20 @@ use std::path::{Path, PathBuf};
 /// A tool that passed every check.
 #[derive(Debug)]
 pub struct CheckedTool {
-    /// The descriptor and what belongs to it.
+    /// The open file, its directory and its name there.
     pub opened: Opened,
-    /// Its path as the policy writes it.
+    /// The tool's path as the policy writes it.
     pub path: PathBuf,
-    /// The owner that the policy permits it; 0 is root alone.
+    /// The file owner that the policy permits besides root; 0 means root alone.
     pub owner: u32,
-    /// Its SHA-256 in hexadecimal, where the policy pins one.
+    /// The tool's SHA-256 in hexadecimal, if the policy pins one.
     pub sha256: Option<String>,
-    /// Whether it is a `#!` script.
+    /// Whether the tool is a `#!` script.
     pub is_script: bool,
 }
 
-/// Opens and checks the tool that the policy names. `passed` is what it is to get.
+/// Opens and checks the tool that the policy names. `passed` is the set of capabilities that the
+/// tool is to get.
 pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result<CheckedTool, Refusal> {
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
@@ -65,7 +67,7 @@ pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result
     Ok(CheckedTool { path: path.to_owned(), opened, owner, sha256, is_script })
 }
 
-/// The first path that exists.
+/// Opens the first path that exists.
 fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
     for path in &rules.paths {
         match trusted_path::open(path, owner) {
@@ -107,15 +109,16 @@ impl Candidate<'_> {
         self.opened.status.st_mode & 0o7777
     }
 
-    /// Its file capabilities, or why they are malformed.
+    /// Returns the tool's file capabilities, or why they are malformed.
     fn attribute(&self) -> Result<Result<Option<Attribute>, String>, Refusal> {
         let bytes = attribute::read(&self.opened.file, ATTRIBUTE)
             .or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
         Ok(bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|malformed| malformed.to_string()))
     }
 
-    /// The kernel decides at exec; asking before gives the clearer error. faccessat(2) is asked by
-    /// the name in the checked directory, because older kernels cannot ask a descriptor.
+    /// Checks early what the kernel decides at exec, because this gives a clearer error.
+    /// faccessat(2) checks the name in the checked directory, because older kernels cannot check a
+    /// descriptor.
     fn executable_by_caller(&self) -> Result<(), Refusal> {
         let by_name = self.opened.name.as_c_str();
         match faccessat(&self.opened.directory, by_name, AccessFlags::X_OK, AtFlags::empty()) {
@@ -130,7 +133,7 @@ impl Candidate<'_> {
         }
     }
 
-    /// Whether the kernel would start an interpreter for it.
+    /// Returns whether the kernel would start an interpreter for the tool.
     fn is_script(&self) -> Result<bool, Refusal> {
         let mut beginning = [0; 2];
         let mut file = &self.opened.file;
@@ -138,8 +141,8 @@ impl Candidate<'_> {
         Ok(beginning[..read] == *b"#!")
     }
 
-    /// The kernel opens the interpreter by the path in the script: nobody but root may be able to
-    /// put another file there.
+    /// Checks the interpreter. The kernel opens it by the path in the script, so only root may be
+    /// able to replace the file there.
     fn interpreter(&self) -> Result<(), Refusal> {
         let mut line = Vec::new();
         (&self.opened.file)

@@ -1,4 +1,4 @@
-//! A verb: the advisor's work, done with no more than the caller has.
+//! A verb is the advisor's work. The advisor has no more rights than the caller.
 
 use super::caller;
 use crate::refusal::{OrRefuse, Refusal};
@@ -9,7 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// Gives up every capability and becomes the advisor. Root keeps its own: root asked.
+/// Gives up every capability and becomes the advisor. Root keeps its capabilities, because root
+/// asked for the verb.
 pub fn become_advisor(words: &[OsString]) -> Result<Infallible, Refusal> {
     let path = Path::new(paths::PREFIX).join(paths::ADVISOR);
     let advisor = trusted_path::open(&path, 0).map_err(|fault| {
@@ -21,8 +22,8 @@ pub fn become_advisor(words: &[OsString]) -> Result<Infallible, Refusal> {
     }
     let argv = std::iter::once(OsStr::new("capwrap")).chain(words.iter().map(OsString::as_os_str));
     let argv = exec::c_strings(argv).or_refuse(|| "pass the arguments on")?;
-    // What has given up its rights may have its caller's environment: it can do nothing that the
-    // caller cannot.
+    // A process that has given up its rights may keep its caller's environment, because it can do
+    // nothing that the caller cannot do.
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let environment = exec::variables(&environment).or_refuse(|| "pass the environment on")?;
     let target = exec::Target::Descriptor(advisor.file.as_fd());

@@ -1,27 +1,31 @@
-//! Whether somebody is writing a file at this moment.
+//! Detects that somebody is writing a file at this moment.
 //!
-//! An editor that saves in place empties the file and writes it piece by piece, and the first piece of
-//! a policy can be a policy that grants more: a grant whose `when` is not there yet. Nobody can be
-//! asked whether the file is open for writing but by a lease, which takes cap_lease (fcntl(2)). Its
-//! times show it: a write sets the time of the last modification and that of the last change to the same
-//! now (inode(7)). What was written elsewhere and then renamed, or had its mode or its times set when
-//! it was complete, was changed later than it was modified. So is what somebody made a hard link to, which is nobody
-//! but root where `fs.protected_hardlinks` is 1 (`Documentation/admin-guide/sysctl/fs.rst`); where it is not,
-//! the later change shows nothing.
+//! An editor that saves in place empties the file and writes it piece by piece. The first piece of
+//! a policy can grant more than the whole: it may contain a grant whose `when` has not been written
+//! yet. Only a lease would show whether the file is open for writing, and a lease needs cap_lease
+//! (fcntl(2)).
+//!
+//! The file's times show it instead. A write sets the times of the last modification and of the
+//! last change to the same moment (inode(7)). A file that was written under another name and then
+//! renamed, or whose mode or times were set when it was complete, was changed later than it was
+//! modified. The same is true of a file to which somebody made a hard link. Only root can do that
+//! where `fs.protected_hardlinks` is 1 (`Documentation/admin-guide/sysctl/fs.rst`); where it is not
+//! 1, the later change proves nothing.
 
 use crate::system::files;
 use nix::sys::stat::FileStat;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long a file that was last written in place must have been left alone.
+/// How long a file that was last written in place must have been unchanged.
 const STILL: Duration = Duration::from_secs(1);
-/// How long to wait between two attempts.
+/// The time to wait between two attempts.
 pub const BETWEEN_RETRIES: Duration = Duration::from_millis(50);
-/// Attempts before capwrap gives up on a file that is written all the time: ten seconds.
+/// The number of attempts before capwrap gives up on a file that is written all the time. Together
+/// they take ten seconds.
 pub const RETRIES: usize = 200;
 
-/// What of a file is never the same after a write.
+/// The properties of a file that a write always changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     inode: (u64, u64),
@@ -40,22 +44,23 @@ impl Stamp {
         }
     }
 
-    /// Whether the last thing that happened to it was a write, a moment ago.
+    /// Returns whether the last change to the file was a write, a moment ago.
     fn was_just_written(&self) -> bool {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // A time in the future, after the clock was set back, is as good as now.
+        // A time in the future, left from before the clock was set back, counts as now.
         let recent = |time| now.saturating_sub(time) < STILL;
         recent(self.modified) && recent(self.changed) && (self.modified == self.changed || !links_are_protected())
     }
 }
 
-/// Whether nobody can make a hard link to a file of root's. What cannot be read is as good as no.
+/// Returns whether only root can make a hard link to a file of root's. A setting that cannot be
+/// read counts as no.
 fn links_are_protected() -> bool {
     let setting = files::read_if_there(Path::new("/proc/sys/fs/protected_hardlinks"));
     setting.is_ok_and(|value| value.is_some_and(|value| value.trim() == "1"))
 }
 
-/// Times before 1970 are as old as it gets.
+/// A time before 1970 counts as 1970.
 fn since_1970(seconds: i64, nanoseconds: i64) -> Duration {
     Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0))
 }
@@ -67,7 +72,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether what was read between these two stamps is the whole file.
+    /// Returns whether the text that was read between these two stamps is the whole file.
     pub fn is_whole(&mut self, before: Stamp, after: Stamp) -> bool {
         let since = match self.last {
             Some((last, since)) if last == before && before == after => since,

@@ -1,14 +1,14 @@
-//! The two ends that Rust would make in its own way, out of memory and a panic, end like every
-//! refusal: one line, exit 125, nothing run.
+//! Rust has its own way to end a process that is out of memory or that panics. These handlers make
+//! both end as a refusal does: capwrap prints one line, exits with 125, and runs nothing.
 
 use crate::refusal::REFUSED;
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The C library's allocator, which never answers with nothing.
+/// The C library's allocator. It never returns null: if memory runs out, the process exits.
 pub struct OrExit;
 
-// SAFETY: every call goes to `System` with the caller's own arguments, and what it answers is
-// passed on, but for null, which is never returned.
+// SAFETY: every call passes the caller's own arguments to `System` and returns its result, except
+// for null: on null the process exits.
 unsafe impl GlobalAlloc for OrExit {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps GlobalAlloc's contract, which is System's.
@@ -38,7 +38,7 @@ fn or_exit(block: *mut u8) -> *mut u8 {
     block
 }
 
-/// A panic is a defect of capwrap. It is said so, and nothing is run.
+/// A panic is a defect of capwrap. The handler says so, and capwrap runs nothing.
 pub fn end_panics_in_refusals() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or(String::new(), |place| format!(" at {}:{}", place.file(), place.line()));

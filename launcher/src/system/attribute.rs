@@ -1,4 +1,4 @@
-//! Extended attributes, read from what was opened.
+//! Extended attributes, read from an open file.
 
 use nix::Error;
 use nix::errno::Errno;
@@ -6,8 +6,8 @@ use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-/// The attribute's bytes, or `None` where the file has none of that name. At most 256 bytes: more
-/// than `security.capability` ever has.
+/// Returns the attribute's bytes, or `None` if the file does not have this attribute. It reads at
+/// most 256 bytes, which is more than `security.capability` ever has.
 pub fn read(file: &File, name: &str) -> Result<Option<Vec<u8>>, Error> {
     let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
     let mut bytes = vec![0u8; 256];
@@ -18,7 +18,7 @@ pub fn read(file: &File, name: &str) -> Result<Option<Vec<u8>>, Error> {
             bytes.truncate(length as usize);
             Ok(Some(bytes))
         }
-        // A file system without extended attributes has none.
+        // A file on a file system without extended attributes does not have the attribute either.
         Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(None),
         Err(errno) => Err(errno),
     }

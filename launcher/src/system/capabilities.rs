@@ -1,11 +1,11 @@
-//! The capability sets of the process, as the model's sets.
+//! The capability sets of the process, in the types of `capwrap_core`.
 
 use super::prctl;
 use crate::refusal::{OrRefuse, Refusal};
 use caps::{CapSet, CapsHashSet};
 use capwrap_core::{Capability, CapabilitySet};
 
-/// The three sets of capget(2).
+/// The three sets that capget(2) returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     pub permitted: CapabilitySet,
@@ -26,12 +26,12 @@ fn read(set: CapSet) -> Result<CapabilitySet, Refusal> {
     Ok(theirs.into_iter().filter_map(|one| Capability::from_number(one.index())).collect())
 }
 
-/// From here on a capability is effective only inside [`with_effective`].
+/// Clears the effective set. From here on a capability is effective only inside [`with_effective`].
 pub fn clear_effective() -> Result<(), Refusal> {
     caps::clear(None, CapSet::Effective).or_refuse(|| "clear the effective set")
 }
 
-/// Makes `needed` effective around one act, and nothing before or after it.
+/// Makes `needed` effective while `act` runs, and neither before nor after it.
 pub fn with_effective<T>(needed: CapabilitySet, act: impl FnOnce() -> T) -> Result<T, Refusal> {
     if needed.is_empty() {
         return Ok(act());
@@ -42,9 +42,10 @@ pub fn with_effective<T>(needed: CapabilitySet, act: impl FnOnce() -> T) -> Resu
     Ok(outcome)
 }
 
-/// The number of the last capability that the kernel knows.
+/// Returns the number of the last capability that the kernel knows.
 pub fn last() -> Result<u8, Refusal> {
-    // No kernel with fewer than 37 (3.16, 2014) is still about; asking upwards from there is five calls.
+    // No kernel with fewer than 37 capabilities (3.16, 2014) is in use any more. Counting upwards
+    // from there takes five calls.
     let is_known = |number| prctl::in_bounding_set(number).or_refuse(|| "ask which capabilities the kernel knows");
     let mut last = if is_known(36)?.is_some() { 36 } else { 0 };
     while last < 63 && is_known(last + 1)?.is_some() {
@@ -53,7 +54,7 @@ pub fn last() -> Result<u8, Refusal> {
     Ok(last)
 }
 
-/// The bounding set, unknown capabilities of a newer kernel included.
+/// Returns the bounding set, including capabilities of a newer kernel that capwrap does not know.
 pub fn bounding(last: u8) -> Result<CapabilitySet, Refusal> {
     let mut mask = 0;
     for number in 0..=last {
@@ -74,11 +75,12 @@ fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
     Ok(set)
 }
 
-/// Sets all sets to what is passed to the tool: permitted and inheritable equal to it, ambient equal to
-/// it or empty, nothing effective. Then reads everything back.
+/// Sets all sets to what is passed to the tool: permitted and inheritable are equal to `passed`,
+/// ambient is equal to it or empty, and effective is empty. Then it reads every set back.
 ///
 /// # Errors
-/// A set that the kernel says is another: before 5.8 capset(2) takes unknown bits and forgets them.
+/// The kernel reports a set that differs from the one that was set. Before 5.8 capset(2) accepts
+/// unknown bits and ignores them.
 pub fn raise_exactly(passed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
     let set = theirs(passed)?;
     caps::clear(None, CapSet::Ambient).or_refuse(|| "clear the ambient set")?;
@@ -98,7 +100,7 @@ pub fn raise_exactly(passed: CapabilitySet, in_ambient: bool, last: u8) -> Resul
     Ok(())
 }
 
-/// Gives up everything, as before starting the advisor.
+/// Gives up every capability. The launcher does this before it starts the advisor.
 pub fn give_up_all(last: u8) -> Result<(), Refusal> {
     raise_exactly(CapabilitySet::EMPTY, true, last)
 }

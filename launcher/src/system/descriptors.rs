@@ -1,4 +1,4 @@
-//! Descriptors: those that must be there, and those that must not reach the tool.
+//! File descriptors: the standard ones must be open, and all others must not reach the tool.
 
 use nix::Error;
 use nix::errno::Errno;
@@ -6,19 +6,21 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
-/// Opens `/dev/null` in place of a standard descriptor that the caller closed, so that no file
-/// opened later takes its number and is written to as if it were standard error. (The C library
-/// does so before main where exec gave capabilities, but not for root.)
+/// Opens `/dev/null` in place of a standard descriptor that the caller closed. Otherwise a file
+/// that is opened later would get its number, and capwrap would write to the file as if it were
+/// standard error. (The C library does the same before main if exec gave capabilities, but not for
+/// root.)
 pub fn open_missing_standard() -> Result<(), Error> {
     for wanted in 0..=2 {
-        // SAFETY: the descriptor is only asked about, and fcntl(2) answers EBADF if it is closed.
+        // SAFETY: this only queries the descriptor, and fcntl(2) answers EBADF if it is closed.
         let standard = unsafe { BorrowedFd::borrow_raw(wanted) };
         match fcntl(standard, FcntlArg::F_GETFD) {
             Ok(_) => continue,
             Err(Errno::EBADF) => {}
             Err(errno) => return Err(errno),
         }
-        // The lowest free number is the missing one: all below it are open.
+        // open(2) takes the lowest free number. That is the missing one, because all below it are
+        // open.
         let opened = open("/dev/null", OFlag::O_RDWR, Mode::empty())?;
         if opened.as_raw_fd() != wanted {
             return Err(Errno::EBADF);
@@ -29,14 +31,14 @@ pub fn open_missing_standard() -> Result<(), Error> {
     Ok(())
 }
 
-/// Closes every descriptor above 2 at exec (CVE-2024-21626 was one that stayed open).
+/// Marks every descriptor above 2 to be closed at exec. In CVE-2024-21626 one stayed open.
 pub fn close_others_on_exec() -> Result<(), Error> {
     let (first, last): (libc::c_uint, libc::c_uint) = (3, libc::c_uint::MAX);
     // SAFETY: close_range(2) with this flag only marks descriptors.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
     match Errno::result(answer) {
         Ok(_) => Ok(()),
-        // Linux 5.9 brought the call, 5.11 the flag.
+        // close_range(2) is new in Linux 5.9, its flag in 5.11.
         Err(Errno::ENOSYS | Errno::EINVAL) => close_each_on_exec(),
         Err(errno) => Err(errno),
     }
@@ -48,7 +50,8 @@ fn close_each_on_exec() -> Result<(), Error> {
         let name = entry.map_err(from_io)?.file_name();
         let Some(number) = name.to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
         if number > 2 {
-            // SAFETY: the descriptor is only marked; one that was closed meanwhile answers EBADF.
+            // SAFETY: this only marks the descriptor; fcntl(2) answers EBADF if it was closed
+            // meanwhile.
             let other = unsafe { BorrowedFd::borrow_raw(number) };
             match fcntl(other, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)) {
                 Ok(_) | Err(Errno::EBADF) => {}
@@ -59,7 +62,8 @@ fn close_each_on_exec() -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps one descriptor open at exec: a script's, which its interpreter opens by number.
+/// Keeps one descriptor open at exec: the descriptor of a script, which its interpreter opens by
+/// number.
 pub fn keep_on_exec(descriptor: impl AsFd) -> Result<(), Error> {
     fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
 }

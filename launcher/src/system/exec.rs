@@ -1,4 +1,4 @@
-//! execveat(2), and the one number that goes with it.
+//! execveat(2), and the random number that capwrap passes with it.
 
 use nix::Error;
 use nix::errno::Errno;
@@ -7,17 +7,17 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// What is executed: a descriptor itself, or a name in the directory of a descriptor.
+/// What capwrap executes: a descriptor itself, or a name in the directory of a descriptor.
 pub enum Target<'a> {
     Descriptor(BorrowedFd<'a>),
     Entry { directory: BorrowedFd<'a>, name: &'a CStr },
 }
 
-/// Becomes the target. `tag` goes into the unused sixth argument, for the filter of
-/// [`super::seccomp`].
+/// Becomes the target. `tag` is passed as the sixth argument, which execveat(2) does not use; the
+/// filter of [`super::seccomp`] checks it.
 ///
 /// # Errors
-/// Returns only when it failed.
+/// The call returns only if it failed.
 pub fn become_target(
     target: &Target<'_>,
     argv: &[CString],
@@ -37,15 +37,15 @@ pub fn become_target(
     Err(Errno::result(answer).err().unwrap_or(Errno::EIO))
 }
 
-/// Strings as the kernel wants them.
+/// Converts strings to the C strings that the kernel takes.
 ///
 /// # Errors
-/// EINVAL for one that holds a NUL.
+/// EINVAL if a string contains a NUL.
 pub fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Result<Vec<CString>, Error> {
     strings.map(|string| CString::new(string.as_bytes()).map_err(|_| Errno::EINVAL)).collect()
 }
 
-/// `NAME=VALUE` for each variable; errors as above.
+/// Returns `NAME=VALUE` for each variable. The errors are those of [`c_strings`].
 pub fn variables(environment: &[(OsString, OsString)]) -> Result<Vec<CString>, Error> {
     let lines: Vec<OsString> = environment
         .iter()
@@ -58,7 +58,7 @@ fn null_terminated(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// A random number that nobody can guess.
+/// Returns a random number that nobody can guess.
 pub fn random_tag() -> Result<u64, Error> {
     let mut bytes = [0u8; 8];
     // SAFETY: getrandom(2) writes at most `bytes.len()` bytes to `bytes`.

@@ -1,4 +1,4 @@
-//! Files of the system that may be missing for good reason.
+//! Files of the system that may be missing for a good reason.
 
 use super::descriptors::from_io;
 use nix::Error;
@@ -9,8 +9,8 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// The text of a file, `None` where there is none of that name. A second look must agree that it
-/// is missing: what is granted may depend on it.
+/// Returns the text of a file, or `None` if no file has this name. A second attempt must confirm
+/// that the file is missing, because what capwrap grants may depend on it.
 pub fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
     let opened = File::options().read(true).custom_flags(OFlag::O_CLOEXEC.bits()).open(path).map_err(from_io);
     match opened {
@@ -24,7 +24,7 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// What is not UTF-8 is replaced: a policy names nobody like that.
+/// Replaces what is not UTF-8. A policy cannot name an account with such a name.
 fn read(mut file: File) -> Result<String, Error> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(from_io)?;

@@ -1,4 +1,4 @@
-//! Resource limits, by the numbers of the model.
+//! Resource limits, in the types of `capwrap_core`.
 
 use capwrap_core::policy::limits::{Limit, Resource};
 use nix::Error;
@@ -11,7 +11,7 @@ pub fn hard(resource: Resource) -> Result<Limit, Error> {
     Errno::result(answer).map(|_| Limit(limit.rlim_max))
 }
 
-/// Sets the soft and the hard limit. Raising the hard one needs cap_sys_resource effective.
+/// Sets the soft and the hard limit. To raise the hard limit, cap_sys_resource must be effective.
 pub fn set(resource: Resource, Limit(value): Limit) -> Result<(), Error> {
     let limit = libc::rlimit64 { rlim_cur: value, rlim_max: value };
     // SAFETY: prlimit(2) of the process itself reads one rlimit64 from `limit` and writes nothing.

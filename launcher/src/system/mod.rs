@@ -1,4 +1,4 @@
-//! The boundary to the kernel. Every `unsafe` of the launcher is below here.
+//! The boundary to the kernel. This module holds every `unsafe` of the launcher.
 
 pub mod abort_handlers;
 pub mod attribute;

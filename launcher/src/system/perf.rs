@@ -1,11 +1,11 @@
-//! perf_event_open(2), as far as a probe needs it.
+//! The part of perf_event_open(2) that a probe needs.
 
 use nix::Error;
 use nix::errno::Errno;
 use std::os::fd::{FromRawFd, OwnedFd};
 
-/// The beginning of `struct perf_event_attr`, as long as its first published versions were
-/// (`PERF_ATTR_SIZE_VER1`, 72 bytes): the kernel takes what follows as 0.
+/// The beginning of `struct perf_event_attr`, as long as one of its first versions was
+/// (`PERF_ATTR_SIZE_VER1`, 72 bytes). The kernel takes the fields that follow as 0.
 #[repr(C)]
 struct Attributes {
     kind: u32,
@@ -26,8 +26,8 @@ const EXCLUDE_KERNEL: u64 = 1 << 5;
 /// `PERF_FLAG_FD_CLOEXEC`.
 const CLOSE_ON_EXEC: libc::c_ulong = 1 << 3;
 
-/// Asks for a uprobe on no file at all. The kernel checks the rights first: EINVAL means that
-/// they would do, EACCES that they would not. Nothing is ever attached.
+/// Asks the kernel for a uprobe without naming a file. The kernel checks the rights first: EINVAL
+/// means that the rights suffice, EACCES that they do not. The kernel never attaches anything.
 pub fn try_uprobe(pmu_type: u32) -> Result<(), Error> {
     let attributes = Attributes {
         kind: pmu_type,

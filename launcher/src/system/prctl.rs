@@ -1,4 +1,4 @@
-//! prctl(2): the attributes of the process that no crate here wraps.
+//! prctl(2): attributes of the process that no crate of the launcher wraps.
 
 use nix::Error;
 use nix::errno::Errno;
@@ -11,14 +11,14 @@ pub const NO_CAP_AMBIENT_RAISE: u32 = 1 << 6;
 
 fn prctl(option: i32, argument: libc::c_ulong) -> Result<u32, Error> {
     let zero: libc::c_ulong = 0;
-    // SAFETY: only options that take numbers and no pointers are passed; unused arguments are 0,
-    // as the kernel demands.
+    // SAFETY: every caller passes an option that takes numbers and no pointers. The unused
+    // arguments are 0, as the kernel demands.
     let answer = unsafe { libc::prctl(option, argument, zero, zero, zero) };
     Errno::result(answer).map(|answer| answer as u32)
 }
 
-/// Whether the capability of this number is in the bounding set; `None` where the kernel does not
-/// know it.
+/// Returns whether the bounding set has the capability of this number, or `None` if the kernel does
+/// not know the number.
 pub fn in_bounding_set(capability: u8) -> Result<Option<bool>, Error> {
     match prctl(libc::PR_CAPBSET_READ, capability.into()) {
         Ok(answer) => Ok(Some(answer == 1)),
@@ -27,7 +27,7 @@ pub fn in_bounding_set(capability: u8) -> Result<Option<bool>, Error> {
     }
 }
 
-/// Takes the capability of this number out of the bounding set. Needs cap_setpcap effective.
+/// Removes the capability of this number from the bounding set. cap_setpcap must be effective.
 pub fn drop_from_bounding_set(capability: u8) -> Result<(), Error> {
     prctl(libc::PR_CAPBSET_DROP, capability.into()).map(drop)
 }
@@ -36,7 +36,7 @@ pub fn securebits() -> Result<u32, Error> {
     prctl(libc::PR_GET_SECUREBITS, 0)
 }
 
-/// Needs cap_setpcap effective.
+/// Sets the securebits. cap_setpcap must be effective.
 pub fn set_securebits(bits: u32) -> Result<(), Error> {
     prctl(libc::PR_SET_SECUREBITS, bits.into()).map(drop)
 }

@@ -1,10 +1,10 @@
-//! The filter behind `children = "none"`: after the launcher's own exec the process can start no
-//! other program.
+//! The filter behind `children = "none"`: after the launcher's own exec the process cannot start
+//! another program.
 //!
-//! The filter is active before that exec, so it must let exactly that one through. What identifies it
-//! apart is a random number in the sixth argument, which execveat(2) does not have: the kernel
-//! ignores the register, the filter sees it, and nothing in the tool's memory or registers holds
-//! it afterwards. A tool that was taken over cannot repeat the call.
+//! The filter is active before that exec, so it must allow exactly this one. The filter recognises
+//! it by a random number in the sixth argument, which execveat(2) does not have. The kernel ignores
+//! that register, but the filter sees it, and afterwards nothing in the tool's memory or registers
+//! holds the number. An attacker who controls the tool cannot repeat the call.
 
 use libc::sock_filter;
 use nix::Error;
@@ -22,8 +22,8 @@ compile_error!("children = \"none\" needs this architecture's AUDIT_ARCH number 
 /// The bit that marks a call of the x32 ABI, which shares x86-64's architecture number.
 const X32: u32 = 0x4000_0000;
 
-// Offsets in `struct seccomp_data`, seccomp(2). The words of an argument lie low first on all
-// architectures above.
+// Offsets in `struct seccomp_data`, seccomp(2). On all architectures above, the low word of an
+// argument comes first.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 const SIXTH_LOW: u32 = 16 + 5 * 8;
@@ -31,8 +31,9 @@ const SIXTH_HIGH: u32 = SIXTH_LOW + 4;
 
 const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
-/// Refuses every execve and execveat but one that carries `secret` as its sixth argument. Calls of
-/// another architecture (32-bit code) end the process: their numbers mean other things.
+/// Refuses every execve and execveat except one with `secret` as its sixth argument. A call by the
+/// numbers of another architecture (32-bit code) ends the process, because there the numbers mean
+/// other system calls.
 pub fn forbid_exec_without(secret: u64) -> Result<(), Error> {
     let program = program(secret);
     let header = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
@@ -45,7 +46,7 @@ pub fn forbid_exec_without(secret: u64) -> Result<(), Error> {
 
 fn program(secret: u64) -> Vec<sock_filter> {
     let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    // Jumps count the instructions to pass over: for yes, for no.
+    // A jump has two counts of instructions to skip: one if the test holds, and one if it does not.
     let equal = |value, yes, no| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, yes, no, value);
     let at_least = |value, yes, no| instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, yes, no, value);
     let answer = |action| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, action);

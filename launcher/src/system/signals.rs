@@ -1,20 +1,21 @@
-//! Signals as the tool finds them.
+//! The signal dispositions and the signal mask that the tool starts with.
 
 use nix::Error;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
-/// Signals whose being ignored is the caller's own affair: what nohup(1) and a shell's background
-/// jobs do. Who may start the tool may also choose not to interrupt it.
+/// The caller may ignore these signals, as nohup(1) and a shell's background jobs do. A user who
+/// may start the tool may also choose not to interrupt it.
 const CALLERS: [i32; 3] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
 
-/// The kernel keeps these two as they are.
+/// The kernel does not let a process change these two.
 const FIXED: [i32; 2] = [libc::SIGKILL, libc::SIGSTOP];
 
 /// The number of signals on every architecture that capwrap is built for (`_NSIG`).
 const LAST: i32 = 64;
 
-/// Blocks nothing and ignores nothing but [`CALLERS`], whose handlers exec resets.
+/// Unblocks all signals, and sets all except [`CALLERS`] to their default action. Exec resets the
+/// handlers of those.
 pub fn reset() -> Result<(), Error> {
     for signal in (1..=LAST).filter(|signal| !CALLERS.contains(signal) && !FIXED.contains(signal)) {
         set_default(signal)?;
@@ -22,10 +23,12 @@ pub fn reset() -> Result<(), Error> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-/// By the system call itself: the C library hides 32 and 33, which a caller can still ignore.
+/// Uses the system call itself, because the C library hides signals 32 and 33, which a caller can
+/// still ignore.
 fn set_default(signal: i32) -> Result<(), Error> {
-    // The kernel's own `struct sigaction` differs between architectures in what follows the
-    // handler, but nowhere has it more than 32 bytes; all-zero is SIG_DFL, no flags, an empty mask.
+    // What follows the handler in the kernel's own `struct sigaction` differs between
+    // architectures, but the struct never has more than 32 bytes. All zeros mean SIG_DFL, no flags
+    // and an empty mask.
     let default = [0u64; 4];
     let no_old: *mut u64 = std::ptr::null_mut();
     let mask_bytes: libc::size_t = 8;
