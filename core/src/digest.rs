@@ -1,15 +1,15 @@
-//! SHA-256, of files and of texts.
+//! SHA-256 digests of files and texts.
 
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 
-/// How much of a file is read at a time, in bytes.
+/// The number of bytes of a file that are read at a time.
 const BLOCK: usize = 128 * 1024;
 
-/// The SHA-256 of all that is left to read.
+/// Returns the SHA-256 of everything that is left to read.
 ///
 /// # Errors
-/// Those of reading it.
+/// The errors of reading the source.
 pub fn of_file(mut source: impl Read) -> io::Result<[u8; 32]> {
     let (mut hash, mut block) = (Sha256::new(), vec![0; BLOCK]);
     loop {
@@ -22,7 +22,7 @@ pub fn of_file(mut source: impl Read) -> io::Result<[u8; 32]> {
     }
 }
 
-/// The SHA-256 of these bytes.
+/// Returns the SHA-256 of these bytes.
 pub fn of_bytes(bytes: impl AsRef<[u8]>) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn a_file_and_its_bytes_have_the_digest_that_the_standard_gives() {
-        // FIPS 180-4, appendix B.1, and the empty message.
+        // The first digest is the example in FIPS 180-4, appendix B.1. The second is that of the
+        // empty message.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         for (text, expected) in [("abc", abc), ("", empty)] {

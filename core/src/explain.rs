@@ -1,5 +1,5 @@
-//! A decision in words. Each capability stands with the policy's line, the fact and the reason for it; what this
-//! machine cannot give stands with its cause.
+//! Explains a decision in words. Each capability is shown with the policy's line, the fact and the
+//! reason for it. What this machine cannot give is shown with its cause.
 
 use crate::Capability;
 use crate::capability::set::CapabilitySet;
@@ -15,19 +15,20 @@ use std::ffi::OsString;
 use std::fmt::{Display, Write};
 use std::path::Path;
 
-/// Something that a decision needs and the machine or the caller's circumstances do not give.
+/// Something that a decision needs and that the machine or the caller's circumstances do not give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortfall {
     /// What is missing: a capability's name, or a sentence's subject such as `the ambient set`.
     pub what: String,
     /// Its most likely cause.
     pub why: String,
-    /// The command or the change that gives it, where there is one.
+    /// The command or the change that gives it, if there is one.
     pub hint: Option<String>,
 }
 
 impl Shortfall {
-    /// These capabilities are not held, for this cause. What the launcher itself needs is named as such.
+    /// Describes capabilities that are not held, for this cause. It marks those that the launcher
+    /// itself needs.
     pub fn new(cause: Cause, lacking: CapabilitySet, name: &str, decision: &Decision<'_>, facts: &Facts) -> Self {
         let is_own = |one: &&Borrowed| lacking.contains(one.capability) && !decision.passed.contains(one.capability);
         let own = decision.borrowed.iter().filter(is_own);
@@ -39,44 +40,46 @@ impl Shortfall {
 
 /// Everything that an explanation shows.
 pub struct Explanation<'a> {
-    /// The policy's name: what the user types.
+    /// The policy's name, which the user types.
     pub name: &'a str,
     /// The policy's file.
     pub file: &'a Path,
-    /// What it says.
+    /// The policy in that file.
     pub policy: &'a Policy,
     /// The facts of the machine.
     pub facts: &'a Facts,
     /// The tool's arguments.
     pub arguments: &'a [OsString],
-    /// What was decided.
+    /// The decision.
     pub decision: &'a Decision<'a>,
-    /// What is missing; empty: the launch can be met.
+    /// What is missing. If it is empty, the decision can be met.
     pub shortfalls: &'a [Shortfall],
-    /// The heading of what is missing: [`MISSING_HERE`] or [`MISSING_THERE`].
+    /// The heading of the section on what is missing: [`MISSING_HERE`] or [`MISSING_THERE`].
     pub missing: &'static str,
     /// What the caller asked capwrap not to pass, with `--drop`.
     pub dropped: CapabilitySet,
-    /// Lines about the caller, the tool and the circumstances: label and text.
+    /// Lines about the caller, the tool and the circumstances, each with its label.
     pub context: &'a [(&'static str, String)],
 }
 
-/// The headings of the sections on what the policy names.
+/// The heading of the section on what the policy grants.
 pub const GRANTED: &str = "granted";
-/// What it does not grant here, or for these arguments.
+/// The heading of the section on what it does not grant here, or not for these arguments.
 pub const NOT_GRANTED: &str = "not granted";
-/// What it may grant: the conditions depend on facts that are not known.
+/// The heading of the section on what it may grant, because its conditions depend on facts that are
+/// not known.
 pub const NOT_KNOWN: &str = "not known";
-/// What the decision needs and this machine does not give.
+/// The heading of the section on what the decision needs and this machine does not give.
 pub const MISSING_HERE: &str = "missing here";
-/// The same of another machine.
+/// The same heading for another machine.
 pub const MISSING_THERE: &str = "missing there";
 
-/// As wide as the narrowest terminal that people use.
+/// The width of the narrowest terminal that people use.
 const WIDTH: usize = 80;
 
 impl Explanation<'_> {
-    /// The explanation as text of at most [`WIDTH`] columns, but for words that are longer.
+    /// Formats the explanation as text of at most [`WIDTH`] columns, except for words that are
+    /// longer.
     pub fn render(&self) -> String {
         let nothing = [Item::new("nothing", [])];
         let mut page = Page::default();
@@ -103,7 +106,7 @@ impl Explanation<'_> {
         page.text
     }
 
-    /// One for each grant that holds, one for what `--add` added.
+    /// Returns one reason for each grant that holds, and one for what `--add` added.
     pub fn granted(&self) -> Vec<Reason> {
         let holding = self.decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
         let mut reasons: Vec<Reason> = holding
@@ -118,8 +121,8 @@ impl Explanation<'_> {
         reasons
     }
 
-    /// One for each grant that does not hold, one for what was dropped, one for what could be
-    /// added.
+    /// Returns one reason for each grant that does not hold, one for what was dropped, and one for
+    /// what could be added.
     pub fn withheld(&self) -> Vec<Reason> {
         let failed = self.decision.grants.iter().filter(|weighed| weighed.outcome != Outcome::Holds);
         let mut reasons: Vec<Reason> = failed
@@ -138,15 +141,15 @@ impl Explanation<'_> {
         reasons
     }
 
-    /// One for each grant whose known conditions hold and of which another condition is not known, and one for what
-    /// the launcher itself needs where a limit is not known. Empty where every fact of the policy is known, as it is
-    /// at a launch.
+    /// Returns one reason for each grant whose known conditions hold but that has a condition that
+    /// is not known, and one for what the launcher itself needs if a limit is not known. The list
+    /// is empty if every fact of the policy is known, as it is at a launch.
     pub fn unknown(&self) -> Vec<Reason> {
         let grants = self.decision.grants.iter().map(|weighed| {
             let conditions = self.undecided(weighed).into_iter();
             let met = conditions.map(|one| Met { condition: Some(shown(one)), fact: None }).collect();
             let why = weighed.grant.why.as_deref().map(printable::text);
-            // What the grant would give, without what the caller dropped.
+            // This is what the grant would give, without what the caller dropped.
             let more = weighed.grant.caps.without(self.decision.passed).without(self.dropped);
             Reason { capabilities: more, line: Some(weighed.grant.line), met, why }
         });
@@ -162,8 +165,8 @@ impl Explanation<'_> {
         grants.chain(limits).filter(Reason::is_about_something).collect()
     }
 
-    /// The conditions of a grant whose answers are not known, where no answer that is known speaks
-    /// against it.
+    /// Returns the conditions of a grant whose answers are not known. It returns none if a known
+    /// answer rules the grant out.
     fn undecided<'w>(&self, weighed: &Weighed<'w>) -> Vec<&'w Condition> {
         if !matches!(weighed.outcome, Outcome::Fails(_)) {
             return Vec::new();
@@ -175,7 +178,7 @@ impl Explanation<'_> {
         if failing.is_empty() { unknown } else { Vec::new() }
     }
 
-    /// Whether nobody asked what it is about, and nothing that was asked answers it.
+    /// Returns whether a fact that the condition depends on is not known.
     fn is_unknown(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Sysctl { name, .. } => !self.facts.sysctls.contains_key(name),
@@ -184,7 +187,8 @@ impl Explanation<'_> {
         }
     }
 
-    /// The conditions of a grant that count: those on arguments do not where --mode stands for them.
+    /// Returns the conditions of a grant that count. Conditions on arguments do not count if
+    /// `--mode` replaces them.
     fn counting<'w>(&self, weighed: &Weighed<'w>) -> impl Iterator<Item = &'w Condition> {
         let by_mode = self.mode_of(weighed).is_some();
         weighed.grant.when.iter().filter(move |one| !(by_mode && one.is_about_arguments()))
@@ -245,26 +249,26 @@ impl Explanation<'_> {
 /// Why capabilities are granted, are not, or may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// Which.
+    /// The capabilities.
     pub capabilities: CapabilitySet,
-    /// The line of the policy that speaks of them, from 1; `None` where none does.
+    /// The line of the policy that names them, from 1; `None` if no line does.
     pub line: Option<usize>,
-    /// What it rests on; empty where the policy grants them always.
+    /// The conditions that decided. The list is empty if the policy always grants them.
     pub met: Vec<Met>,
-    /// The policy's own reason, printable.
+    /// The policy's own reason, safe to print.
     pub why: Option<String>,
 }
 
 /// A condition, and the fact that decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Met {
-    /// As a policy file writes it; `None` where the caller's own options decide.
+    /// The condition as a policy file writes it; `None` if the caller's own options decide.
     pub condition: Option<String>,
-    /// `None` where it is not known.
+    /// The fact; `None` if it is not known.
     pub fact: Option<String>,
 }
 
-/// Words of the policy, safe to show; what is safe already stays as it is.
+/// Makes words of the policy safe to print. Words that are safe already are unchanged.
 fn shown(words: impl Display) -> String {
     let words = words.to_string();
     let escaped = printable::text(&words);
@@ -300,7 +304,7 @@ impl Reason {
     }
 }
 
-/// A line that names something, and lines about it.
+/// A line that names something, with lines about it.
 struct Item {
     head: String,
     about: Vec<String>,
@@ -340,9 +344,9 @@ impl Page {
         self.wrapped(&" ".repeat(indent), indent, text);
     }
 
-    /// Words after `first`, broken at [`WIDTH`] and continued at `indent`.
+    /// Adds words after `first`, broken at [`WIDTH`] and continued at `indent`.
     fn wrapped(&mut self, first: &str, indent: usize, text: &str) {
-        // Whoever made it: no word of a page moves the cursor or reorders its line.
+        // Whoever wrote the text, no word of a page may move the cursor or reorder its line.
         let text = &printable::line(text);
         let mut line = first.to_owned();
         let mut is_fresh = true;

@@ -1,9 +1,9 @@
 //! The policy model of capwrap: text and facts in, decisions out.
 //!
-//! This crate is pure. It does no input or output, holds no `unsafe` and knows no command line, so that all of it can
-//! be tested with made-up facts. The launcher decides with it, and the advisor explains, lints and exports the same
-//! decision. One module alone reads files, `trusted_path`: the launcher and whoever corrects a file must open what
-//! they trust in the same way.
+//! This crate is pure. It does no input or output, contains no `unsafe` and knows no command line,
+//! so all of it can be tested with invented facts. The launcher decides with it, and the advisor
+//! explains, lints and exports the same decision. Only one module reads files, `trusted_path`: the
+//! launcher and every program that corrects a file must open what they trust in the same way.
 //!
 //! ```text
 //! policy file ── Policy::read ──┐
@@ -22,9 +22,9 @@
 //! | `toml` (its parser, no derive) | policy files, with the place of every value | a format of our own |
 //! | `sha2` | digests of tools and policies | trust in paths |
 //!
-//! `winnow`, `toml_parser`, `serde_core`, `serde_spanned` and `toml_datetime` come with toml, `clap_builder`,
-//! `clap_lex` and `anstyle` with clap, `digest` and its four with sha2, `bitflags` and `cfg-if` with
-//! nix. `anyhow` stays at the edge, in the advisor.
+//! toml depends on `winnow`, `toml_parser`, `serde_core`, `serde_spanned` and `toml_datetime`, clap
+//! on `clap_builder`, `clap_lex` and `anstyle`, sha2 on `digest` and its four dependencies, and nix
+//! on `bitflags` and `cfg-if`. `anyhow` is used in the advisor alone.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -43,7 +43,7 @@ pub mod trusted_path;
 pub use capability::set::CapabilitySet;
 pub use capability::{Capability, Row, TABLE, UnknownCapability};
 
-/// The bytes of a hexadecimal string, in tests.
+/// Returns the bytes of a hexadecimal string, for tests.
 #[cfg(test)]
 fn hex_bytes(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()

@@ -1,15 +1,15 @@
-//! Where things are. Set when capwrap is built, never when it runs.
+//! The paths of capwrap's files. They are set when capwrap is built, never when it runs.
 
-/// Where capwrap was installed: `CAPWRAP_PREFIX` of the build, else `/usr/local`.
+/// The prefix that capwrap is installed below: `CAPWRAP_PREFIX` at build time, else `/usr/local`.
 pub const PREFIX: &str = match option_env!("CAPWRAP_PREFIX") {
     Some(prefix) => prefix,
     None => "/usr/local",
 };
 
-/// The enabled policies, one `NAME.toml` each.
+/// The directory of the enabled policies, each in a file `NAME.toml`.
 pub const POLICIES: &str = "/etc/capwrap/policies";
 
-/// Shipped policies, as templates, below [`PREFIX`].
+/// The directory of the shipped policies, which are templates, below [`PREFIX`].
 pub const TEMPLATES: &str = "share/capwrap/policies";
 
 /// The launcher, below [`PREFIX`].

@@ -1,15 +1,16 @@
-//! Where a kernel setting lies, by its name.
+//! Finds the file of a kernel setting by its name.
 
 use std::path::{Path, PathBuf};
 
-/// The folder of all settings.
+/// The directory of all settings.
 pub const FOLDER: &str = "/proc/sys";
 
-/// The file of a setting. A name is read as sysctl(8) reads it: its first separator, `.` or `/`,
-/// separates its parts. Where that is `.`, a `/` stands for a dot in a part, as in the name of an
+/// Returns the file of a setting. It reads a name as sysctl(8) does: the first `.` or `/` in the
+/// name separates its parts. If that is `.`, a `/` stands for a dot in a part, as in the name of an
 /// interface: `net.ipv4.conf.eth0/7.rp_filter` and `net/ipv4/conf/eth0.7/rp_filter` are the same.
 ///
-/// The name has to be one that a policy can hold: it has no empty part, so that it cannot climb.
+/// The name must be one that a policy can contain. Such a name has no empty part, so the path
+/// cannot lead out of the directory.
 pub fn path(name: &str) -> PathBuf {
     let swapped = name.chars().map(|c| match c {
         '.' => '/',

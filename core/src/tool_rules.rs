@@ -1,6 +1,7 @@
-//! What makes a tool fit to run. The launcher refuses a tool by the first fault; `verify`, `lint`, `enable` and `learn`
-//! report all of them. Which directories and owners are trusted on the way to the tool is the rule of
-//! [`trusted_path`](crate::trusted_path).
+//! The rules that a tool must meet before capwrap runs it. The launcher refuses a tool at the first
+//! fault; `verify`, `lint`, `enable` and `learn` report all of them.
+//! [`trusted_path`](crate::trusted_path) decides which directories and owners on the path to the
+//! tool are trusted.
 
 use crate::CapabilitySet;
 use crate::capability::xattr::Attribute;
@@ -12,93 +13,96 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What is known of the file, read from the descriptor that would be executed.
+/// What is known about the file, read from the descriptor that capwrap would execute.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolFile<'f> {
-    /// Its group's id.
+    /// The id of the file's group.
     pub gid: u32,
-    /// Its permission bits, with setuid, setgid and sticky.
+    /// The file's permission bits, with setuid, setgid and sticky.
     pub mode: u32,
-    /// Its file capabilities, if it has any; or why they are malformed.
+    /// The file's capabilities, if it has any, or why they are malformed.
     pub attribute: Result<Option<&'f Attribute>, &'f str>,
-    /// Whether it begins with `#!`.
+    /// Whether the file begins with `#!`.
     pub is_script: bool,
-    /// Whether its file system is mounted nosuid.
+    /// Whether the file system is mounted nosuid.
     pub nosuid: bool,
-    /// Whether its file system is mounted noexec.
+    /// Whether the file system is mounted noexec.
     pub noexec: bool,
 }
 
 /// A reason for which capwrap refuses to launch a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolFault {
-    /// It belongs to this group and not to the policy's.
+    /// The file belongs to this group and not to the policy's.
     Group {
-        /// Its group's id.
+        /// The id of the file's group.
         actual: u32,
-        /// As the policy names it.
+        /// The group as the policy names it.
         wanted: Identity,
     },
-    /// Its mode has bits that the policy's mode does not have.
+    /// The file's mode has bits that the policy's mode does not have.
     Looser {
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
-        /// The policy's.
+        /// The policy's mode.
         most: u32,
     },
-    /// It is setuid or setgid: exec clears the ambient set (capabilities(7)).
+    /// The file is setuid or setgid, so exec clears the ambient set (capabilities(7)).
     SetId {
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
     },
-    /// It has file capabilities: exec clears the ambient set (capabilities(7)).
+    /// The file has capabilities, so exec clears the ambient set (capabilities(7)).
     FileCapabilities(String),
-    /// Its file capabilities are malformed, in these words. The kernel ignores them, and capwrap launches no such file.
+    /// The file's capabilities are malformed; the text says how. The kernel ignores them, and
+    /// capwrap does not launch such a file.
     Malformed(String),
-    /// Its file capabilities are not those of inheritable delivery.
+    /// The file's capabilities are not those that inheritable delivery needs.
     NotInheritable {
-        /// What it has, in setcap's notation; `None` for nothing.
+        /// The capabilities that the file has, in setcap's notation; `None` if it has none.
         has: Option<String>,
-        /// What the launch passes to it.
+        /// The capabilities that the launch passes to the tool.
         passed: CapabilitySet,
     },
-    /// Its file system is mounted with this option.
+    /// The file system is mounted with this option.
     Mount(&'static str),
-    /// It is a script, and the policy does not say `script = true`.
+    /// The file is a script, and the policy does not say `script = true`.
     Script,
-    /// Its mode lets nobody execute it.
+    /// The file's mode lets nobody execute it.
     NotExecutable {
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
     },
-    /// It is a script, and the path of its interpreter is not absolute.
+    /// The file is a script, and the path of its interpreter is not absolute.
     RelativeInterpreter(PathBuf),
-    /// It is a script, and others than root could change its interpreter.
+    /// The file is a script, and a user other than root could change its interpreter.
     Interpreter {
         /// The interpreter.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the interpreter.
         why: String,
     },
-    /// It is not the file whose SHA-256 the policy pins.
+    /// The file is not the one whose SHA-256 the policy pins.
     Digest {
-        /// Its SHA-256.
+        /// The SHA-256 of the file.
         actual: [u8; 32],
-        /// The policy's.
+        /// The SHA-256 that the policy pins.
         pinned: [u8; 32],
     },
 }
 
-/// Whether exec gives a file with these bits and file capabilities privileges of its own, in place of the ambient set.
+/// Returns whether exec gives a file with these bits and file capabilities privileges of its own,
+/// in place of the ambient set.
 pub const fn has_privileges(mode: u32, has_file_capabilities: bool) -> bool {
     mode & SET_ID != 0 || has_file_capabilities
 }
 
-/// S_ISUID and S_ISGID.
+/// `S_ISUID` and `S_ISGID`.
 const SET_ID: u32 = 0o6000;
 
-/// All faults of a tool, in the order in which the launcher refuses. `group` is the number of the policy's group, where
-/// this machine has it; `passed` is what the launch would pass to the tool.
+/// Returns all faults of a tool, in the order in which the launcher refuses them. `group` is the
+/// number of the policy's group, if this machine has it. `passed` is what the launch would pass to
+/// the tool.
 pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: CapabilitySet) -> Vec<ToolFault> {
     let rules = &policy.tool;
     let mut faults = Vec::new();
@@ -129,22 +133,23 @@ pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: 
     faults
 }
 
-/// The interpreter of a script, by what follows `#!` in it. The kernel opens it by this path when the script runs, so
-/// that [`trusted_path`](crate::trusted_path) is to judge it, with root as its owner.
+/// Returns the interpreter of a script, from what follows `#!` in it. The kernel opens it by this
+/// path when the script runs, so [`trusted_path`](crate::trusted_path) must judge it, with root as
+/// its owner.
 ///
 /// # Errors
-/// Its path is not absolute.
+/// The path of the interpreter is not absolute.
 pub fn interpreter(line: &[u8]) -> Result<PathBuf, ToolFault> {
-    // The kernel takes spaces and tabs as what separates words (`load_script`).
+    // The kernel separates words at spaces and tabs (`load_script`).
     let mut words = line.split(|byte| *byte == b'\n').next().unwrap_or_default().split(|byte| b" \t".contains(byte));
     let path = PathBuf::from(OsStr::from_bytes(words.find(|word| !word.is_empty()).unwrap_or_default()));
     if path.is_absolute() { Ok(path) } else { Err(ToolFault::RelativeInterpreter(path)) }
 }
 
-/// How many bytes of a script the kernel reads after `#!` (`BINPRM_BUF_SIZE`, 256).
+/// The number of bytes of a script that the kernel reads after `#!` (`BINPRM_BUF_SIZE`, 256).
 pub const INTERPRETER_LINE: u64 = 254;
 
-/// What to do about a fault on the way to a tool.
+/// Returns the hint for a fault on the path to a tool.
 pub fn hint_of_way(fault: &Fault) -> Option<String> {
     match fault {
         Fault::Owner { .. } if fault.is_of_a_directory() => Some(INSTALL_ELSEWHERE.to_owned()),
@@ -152,11 +157,13 @@ pub fn hint_of_way(fault: &Fault) -> Option<String> {
     }
 }
 
-/// What to do about a directory of others on the way to a tool: nothing may take it from them.
+/// The hint for a directory of another owner on the path to a tool. capwrap suggests nothing that
+/// would take the directory from its owner.
 pub const INSTALL_ELSEWHERE: &str = "install it where root owns every directory, or name its owner in [tool]";
 
-/// With ambient delivery a file with file capabilities loses the ambient set. With inheritable delivery its inheritable
-/// set must let through what is passed, and it must bring nothing of its own.
+/// Checks file capabilities against the delivery. With ambient delivery a file that has
+/// capabilities loses the ambient set. With inheritable delivery the file's inheritable set must
+/// allow what is passed, and the file must add nothing of its own.
 fn of_file_capabilities(attribute: Option<&Attribute>, deliver: Delivery, passed: CapabilitySet) -> Option<ToolFault> {
     let notation = |attribute: &Attribute| match attribute.root_id {
         None => attribute.capabilities.to_string(),
@@ -209,14 +216,15 @@ impl fmt::Display for ToolFault {
 }
 
 impl ToolFault {
-    /// What is wrong with the interpreter at this path.
+    /// Makes the fault of the interpreter at this path.
     pub fn of_interpreter(path: PathBuf, fault: &Fault) -> Self {
         let why = fault.describe(&path);
         Self::Interpreter { path, why }
     }
 
-    /// The command or the change after which the tool has this fault no longer. `path` is the tool's, and `safe_for` is
-    /// who can safely run a command on it ([`safe_for`](crate::trusted_path::safe_for)).
+    /// Returns the command or the change that removes this fault. `path` is the tool's path, and
+    /// `safe_for` is the user who can safely run a command on it
+    /// ([`safe_for`](crate::trusted_path::safe_for)).
     pub fn hint(&self, path: &Path, safe_for: Option<u32>) -> Option<String> {
         let command = |words: &str| {
             let command = format!("{words} {}", shell::path(path)?);
@@ -225,7 +233,7 @@ impl ToolFault {
                 uid => Some(format!("as uid {uid}, run: {command}")),
             }
         };
-        // Setting file capabilities takes privileges.
+        // Only a privileged user can set file capabilities.
         let by_root = |words: &str, else_advice: &str| {
             if safe_for == Some(0) { command(words) } else { Some(else_advice.to_owned()) }
         };

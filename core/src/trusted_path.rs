@@ -1,8 +1,8 @@
-//! Opening a file along a path on which nobody but its owner and root can put another one.
+//! Opens a file along a path on which only root and the file's owner can replace a component.
 //!
-//! Each component is opened by itself, without following links, and checked through its
-//! descriptor; links are resolved here, so that the directories behind them are checked too.
-//! (openat2(2) would do the same for one component and is newer than some kernels in use.)
+//! Each component is opened by itself, without following links, and checked through its descriptor.
+//! This module resolves links itself, so that the directories behind them are checked too.
+//! (openat2(2) would do the same for one component, but some kernels in use do not have it.)
 
 use crate::text::shell;
 use nix::errno::Errno;
@@ -18,66 +18,66 @@ use std::path::{Component, Path, PathBuf};
 /// A regular file, opened for reading, that only root and its permitted owner can change.
 #[derive(Debug)]
 pub struct Opened {
-    /// It.
+    /// The open file.
     pub file: File,
-    /// What fstat(2) says of it.
+    /// The file's status, from fstat(2).
     pub status: FileStat,
-    /// The directory that it was opened in.
+    /// The directory that contains the file.
     pub directory: OwnedFd,
-    /// Its name there.
+    /// The file's name in that directory.
     pub name: CString,
-    /// Who can safely run a command on its path: see [`safe_for`].
+    /// The user who can safely run a command on the file's path: see [`safe_for`].
     pub safe_for: Option<u32>,
 }
 
-/// What lies at the end of a path, whatever it is and whosever.
+/// What a path leads to, whatever its type and owner.
 #[derive(Debug)]
 pub struct Surveyed {
-    /// Its path without links.
+    /// The path without links.
     pub path: PathBuf,
-    /// Opened with O_PATH.
+    /// The file, opened with O_PATH.
     pub file: File,
-    /// What fstat(2) says of it.
+    /// The file's status, from fstat(2).
     pub status: FileStat,
-    /// Every directory on the way, those behind links too.
+    /// Every directory on the path, including those behind links.
     pub directories: Vec<(PathBuf, FileStat)>,
 }
 
-/// Why a file was not opened, and which part of its path is to blame.
+/// Why a file was not opened, and which part of its path is the cause.
 #[derive(Debug)]
 pub enum Fault {
-    /// Nothing of that name is there.
+    /// This path does not exist.
     Missing(PathBuf),
-    /// It cannot be opened or checked.
+    /// This path cannot be opened or checked.
     Failed(PathBuf, Errno),
-    /// It belongs neither to root nor to the owner that the policy permits.
+    /// This file or directory belongs neither to root nor to the owner that the policy permits.
     Owner {
-        /// It.
+        /// The file or directory.
         path: PathBuf,
-        /// The user id that it belongs to.
+        /// Its owner's user id.
         owner: u32,
-        /// The one that it may belong to.
+        /// The user id that it may belong to.
         wanted: u32,
         /// Its `st_mode`.
         mode: u32,
         /// Who can safely run a command on its path.
         safe_for: Option<u32>,
     },
-    /// Others than its owner can write it.
+    /// Users other than its owner can write to this file or directory.
     Writable {
-        /// It.
+        /// The file or directory.
         path: PathBuf,
         /// Its `st_mode`.
         mode: u32,
         /// Who can safely run a command on its path.
         safe_for: Option<u32>,
     },
-    /// It is no regular file.
+    /// This path is not a regular file.
     NotRegular(PathBuf),
 }
 
 impl Fault {
-    /// What is wrong, to follow the name of what was wanted.
+    /// Describes what is wrong. The text follows the name of the wanted file.
     pub fn describe(&self, wanted_path: &Path) -> String {
         match self {
             Self::Missing(path) if path == wanted_path => "no such file".to_owned(),
@@ -101,8 +101,9 @@ impl Fault {
         }
     }
 
-    /// The command with which root corrects it. There is none where the command could change a file that somebody else
-    /// has put there, or where it would take a directory away from its owner.
+    /// Returns the command with which root corrects the fault. There is no command if it could
+    /// change a file that somebody else has put there, or if it would take a directory away from
+    /// its owner.
     pub fn command(&self) -> Option<String> {
         match self {
             Self::Owner { owner: OVERFLOW, .. } => None,
@@ -114,7 +115,7 @@ impl Fault {
         }
     }
 
-    /// What to do about it: the command for root, or the command for somebody else, or advice.
+    /// Returns the hint: a command for root, a command for another user, or advice.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Owner { owner: OVERFLOW, .. } => None,
@@ -128,7 +129,7 @@ impl Fault {
         }
     }
 
-    /// Whether it is a directory's.
+    /// Returns whether the fault is that of a directory.
     pub fn is_of_a_directory(&self) -> bool {
         matches!(self, Self::Owner { mode, .. } | Self::Writable { mode, .. } if is_directory(*mode))
     }
@@ -142,14 +143,15 @@ fn is_directory(mode: u32) -> bool {
     SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) == SFlag::S_IFDIR
 }
 
-/// Whether it is a directory like `/tmp`, which everybody is meant to write.
+/// Returns whether it is a directory such as `/tmp`, in which everybody may create files.
 fn is_shared(mode: u32) -> bool {
     is_directory(mode) && mode & 0o1000 != 0
 }
 
-/// Who can run a command on a path and be sure that it changes the file that was found there, which belongs to `owner`.
-/// Root (0) can where every directory on the way is root's. Else only the owner can: the kernel lets nobody but root
-/// change a file of others, so that a link which somebody puts there leads the owner to nothing new.
+/// Returns the user who can run a command on a path and be sure that it changes the file that was
+/// found there, which belongs to `owner`. Root (0) can if every directory on the path is root's.
+/// Otherwise only the owner can: the kernel lets only root change files of other users, so a link
+/// that somebody puts there gives the owner access to nothing new.
 pub const fn safe_for(owner: u32, roots_way: bool) -> Option<u32> {
     match (roots_way, owner) {
         (true, _) => Some(0),
@@ -158,17 +160,19 @@ pub const fn safe_for(owner: u32, roots_way: bool) -> Option<u32> {
     }
 }
 
-/// The user id that stands for all that a user namespace does not map (user_namespaces(7)).
+/// The user id that stands for every user id that a user namespace does not map
+/// (user_namespaces(7)).
 const OVERFLOW: u32 = 65534;
 
-/// As many links as the kernel follows (path_resolution(7)).
+/// The number of links that the kernel follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// Opens the file at an absolute path. Every directory on the way, links followed, and the file
-/// itself must belong to root or to `owner` and be writable by nobody else.
+/// Opens the file at an absolute path. Every directory on the path, including those behind links,
+/// and the file itself must belong to root or to `owner`, and nobody else may be able to write to
+/// them.
 ///
 /// # Errors
-/// One of them does not, or something on the way cannot be opened.
+/// One of them does not meet this rule, or a part of the path cannot be opened.
 pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
     let mut roots_way = true;
     let (walk, name, found) = follow(path, &mut |status, path| {
@@ -182,10 +186,11 @@ pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
     walk.finish(&name, owner, roots_way)
 }
 
-/// Opens what lies at an absolute path, and every directory on the way, links followed.
+/// Opens what an absolute path leads to, and every directory on the path, including those behind
+/// links.
 ///
 /// # Errors
-/// Something on the way is missing or cannot be opened, or the path has no last name.
+/// A part of the path is missing or cannot be opened, or the path has no last name.
 pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
     let mut directories = Vec::new();
     let (walk, name, found) = follow(path, &mut |status, path| {
@@ -196,7 +201,8 @@ pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
     Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories })
 }
 
-/// All faults of what was surveyed: those for which [`open`] would refuse it, where it may belong to `owner`.
+/// Returns all faults of what was surveyed. For each of them [`open`] would refuse the file if it
+/// may belong to `owner`.
 pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
     let mut roots_way = true;
     let mut faults = Vec::new();
@@ -212,11 +218,12 @@ pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
     faults
 }
 
-/// The judgement of a directory; its path is made where that is wanted.
+/// Judges a directory. Its path is computed only if the judge needs it.
 type Judge<'j> = &'j mut dyn FnMut(&FileStat, &dyn Fn() -> PathBuf) -> Result<(), Fault>;
 
-/// Goes along an absolute path, through links, and judges each directory as it is entered. Ends in front of what lies
-/// there: the directory, the name in it, and what that means.
+/// Follows an absolute path, through links, and judges each directory as it enters it. It ends
+/// before the last component and returns the directory, the name in it, and what the name refers
+/// to.
 fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Fault> {
     let mut walk = Walk { here: vec![open_root(judge)?], names: Vec::new() };
     let mut ahead: VecDeque<OsString> = components(path).collect();
@@ -250,8 +257,8 @@ fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Faul
     Err(Fault::NotRegular(path.to_owned()))
 }
 
-/// Whether the name still means the file that was opened: for kernels on which executing a
-/// descriptor would show its number as the process's name.
+/// Returns whether the name still refers to the file that was opened. It is for kernels on which
+/// executing a descriptor would show its number as the name of the process.
 pub fn is_still(opened: &Opened) -> Result<bool, nix::Error> {
     let now = fstatat(&opened.directory, opened.name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
     Ok((now.st_dev, now.st_ino) == (opened.status.st_dev, opened.status.st_ino))
@@ -310,7 +317,7 @@ impl Walk {
         }
     }
 
-    /// Opens what was found once more, to read it; checks are on this descriptor.
+    /// Opens what was found once more, to read it. The checks use this descriptor.
     fn finish(mut self, name: &OsStr, owner: u32, roots_way: bool) -> Result<Opened, Fault> {
         let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let path = self.path_of(name);
@@ -334,8 +341,9 @@ fn open_root(judge: Judge<'_>) -> Result<OwnedFd, Fault> {
     Ok(descriptor)
 }
 
-/// Whether what has this status belongs to root or to `owner` and nobody else can write it. An access list shows its
-/// widest grant in the group bits, so that they cover it too (acl(5)).
+/// Returns whether a file with this status belongs to root or to `owner`, and nobody else can write
+/// to it. The group bits show the widest grant of an access control list, so they cover the list
+/// too (acl(5)).
 pub fn is_trusted(status: &FileStat, owner: u32) -> bool {
     is_owned(status, owner) && !is_writable(status)
 }
@@ -348,7 +356,7 @@ fn is_writable(status: &FileStat) -> bool {
     Mode::from_bits_truncate(status.st_mode).intersects(Mode::S_IWGRP | Mode::S_IWOTH)
 }
 
-/// The fault of what is not trusted. `path` is asked for only then.
+/// Returns the fault of a file that is not trusted. It calls `path` only then.
 fn check(status: &FileStat, owner: u32, roots_way: bool, path: &dyn Fn() -> PathBuf) -> Result<(), Fault> {
     let (mode, safe_for) = (status.st_mode, safe_for(status.st_uid, roots_way));
     if !is_owned(status, owner) {

@@ -1,4 +1,4 @@
-//! What holds of every policy, machine and request.
+//! Properties that hold for every policy, machine and request.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use capwrap_core::capability::xattr::Attribute;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::ffi::OsString;
 
-/// Conditions of every kind, each of which some machine or call meets and another does not.
+/// Conditions of every kind. Each holds on some machines or calls and not on others.
 const CONDITIONS: [&str; 10] = [
     "kernel = \">=5.8\"",
     "kernel_has = \"cap_bpf\"",
@@ -25,7 +25,7 @@ const CONDITIONS: [&str; 10] = [
     "arg = \"-p\"",
     "option = [\"-m\", \"--mode\"], value = [\"text\", \"pcap\"]",
 ];
-/// Two that no machine of this test meets.
+/// Two conditions that hold on no machine of this test.
 const FALSE: [&str; 2] = ["kernel = \"<2.6\"", "sysctl = { \"kernel.never\" = \"1\" }"];
 const ARGUMENTS: [&str; 7] = ["run", "-p", "-m", "text", "--mode=pcap", "--", "stop"];
 
@@ -33,7 +33,7 @@ fn any_set() -> impl Strategy<Value = CapabilitySet> {
     (0_u64..1 << 41).prop_map(CapabilitySet::from_mask)
 }
 
-/// A few: what one grant names.
+/// Yields a few capabilities, as one grant names them.
 fn few() -> impl Strategy<Value = CapabilitySet> {
     vec(0_u8..41, 1..4)
         .prop_map(|numbers| numbers.iter().fold(0, |mask, number| mask | 1 << number))
@@ -49,7 +49,7 @@ struct Grant {
 
 fn any_grant() -> impl Strategy<Value = Grant> {
     let mode = prop_oneof![Just(None), select(vec!["a", "b"]).prop_map(Some)];
-    // Both of uid0 in one table would be one key twice.
+    // Both conditions on uid0 in one table would be the same key twice.
     let when = subsequence(CONDITIONS.to_vec(), 0..4)
         .prop_filter("one key twice", |when| when.iter().filter(|condition| condition.starts_with("uid0")).count() < 2);
     (few(), when, mode).prop_map(|(caps, when, mode)| Grant { caps, when, mode })
@@ -88,7 +88,7 @@ prop_compose! {
     }
 }
 
-/// A policy's grants and `[optional]`, a machine, a call.
+/// Yields a policy's grants and `[optional]`, a machine, and a call.
 fn any_case() -> impl Strategy<Value = (Vec<Grant>, CapabilitySet, Facts, Vec<&'static str>, Option<&'static str>)> {
     let mode = prop_oneof![Just(None), select(vec!["a", "b"]).prop_map(Some)];
     (vec(any_grant(), 0..6), few(), any_facts(), subsequence(ARGUMENTS.to_vec(), 0..5), mode)
@@ -121,7 +121,8 @@ proptest! {
         decided(&text(&grants, optional), &facts, &words, &request, |decision| {
             let named = grants.iter().fold(add, |all, grant| all.union(grant.caps));
             prop_assert!(decision.passed.is_subset(named));
-            // And it is just what the grants that hold name, and what was added, without what was dropped.
+            // The result is also exactly what the grants that hold name, with what was added,
+            // without what was dropped.
             let hold = decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
             let granted = hold.fold(add, |all, weighed| all.union(weighed.grant.caps));
             prop_assert_eq!(decision.passed, granted.without(drop));
@@ -161,7 +162,8 @@ proptest! {
         (mut grants, optional, facts, words, mode) in any_case(), condition in select(CONDITIONS.to_vec()), at: prop::sample::Index,
     ) {
         prop_assume!(!grants.is_empty());
-        // A condition on arguments is what a mode's name stands in for, and is nothing without the name.
+        // The name of a mode replaces a condition on arguments, and without the name the condition
+        // has no effect.
         let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
         let passed = |grants: &[Grant]| decided(&text(grants, optional), &facts, &words, &request, |decision| decision.passed);
         let before = passed(&grants);
@@ -192,7 +194,7 @@ proptest! {
 
     #[test]
     fn capabilities_are_read_as_they_are_said(effective: bool, permitted in any_set(), inheritable in any_set()) {
-        // Effective of nothing has no words, and opens nothing.
+        // The effective bit with no capabilities has no notation, and it has no effect.
         let effective = effective && !permitted.union(inheritable).is_empty();
         let all = FileCapabilities { effective, permitted, inheritable };
         prop_assert_eq!(FileCapabilities::parse(&all.to_string()), Ok(all));

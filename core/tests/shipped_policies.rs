@@ -1,5 +1,5 @@
-//! The shipped policies against the tables that they were written from: for each kernel and each
-//! way of calling, the capabilities that upstream's documents name, and what is corrected in them.
+//! Compares the shipped policies with the tables that they were written from: for each kernel and
+//! each call, the capabilities that upstream's documents name, with corrections.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
@@ -25,8 +25,8 @@ fn policy(name: &str) -> Policy {
     Policy::read(&std::fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{name}.toml:{error}"))
 }
 
-/// A machine with this kernel, with the capabilities that it knows, and with settings as upstream
-/// has them.
+/// Returns the facts of a machine with this kernel, the capabilities that it knows, and upstream's
+/// default settings.
 fn machine(release: &str, last: &str, paranoid: i32) -> Facts {
     let mut facts = Facts {
         kernel: KernelVersion::parse(release).unwrap(),
@@ -46,7 +46,7 @@ fn old() -> Facts {
     machine("5.4.0", "cap_audit_read", 2)
 }
 
-/// RHEL 8: an old release that knows the new capabilities.
+/// RHEL 8 has an old release that knows the new capabilities.
 fn rhel_8() -> Facts {
     machine("4.18.0", "cap_bpf", 2)
 }
@@ -90,9 +90,9 @@ fn none_is_a_way_to_other_programs_with_capabilities_unless_its_summary_says_so(
 
 #[test]
 fn every_row_of_ecaptures_table_is_granted_with_its_corrections() {
-    // Mode, arguments; then the table's columns: kernel >= 5.8, kernel < 5.8. The correction is
-    // cap_sys_ptrace below 5.8: reading other processes' maps took it there too, as the setcap line
-    // under the table knows.
+    // Each row has the mode and the arguments, then the table's columns for kernel >= 5.8 and
+    // kernel < 5.8. The correction is cap_sys_ptrace below 5.8: to read the maps of other processes
+    // a tool needed it there too, and the setcap line under the table has it.
     for (mode, arguments, with_bpf, without_bpf) in [
         ("text", "tls", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
         ("text", "tls -m text", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
@@ -133,7 +133,7 @@ fn ecaptures_locked_memory_is_preset_with_a_capability_that_it_never_gets() {
 fn tracees_base_ebpf_and_event_sets_are_granted() {
     let always = "ipc_lock,sys_resource,dac_override,sys_ptrace,syslog";
     let with = |more: &str| format!("{always},{more}");
-    // Its code takes the two BPF capabilities below 2 only, and cap_sys_admin from 2 on.
+    // tracee's code needs the two BPF capabilities only below 2, and cap_sys_admin from 2 on.
     let open = machine("6.1.0", "cap_checkpoint_restore", 1);
     grants("tracee", &open, "", &with("bpf,perfmon"));
     grants("tracee", &new(), "", &with("sys_admin"));
@@ -158,8 +158,8 @@ fn what_tracees_capabilities_add_gave_can_be_added_and_drop_takes_away() {
 
 #[test]
 fn bpfman_gets_what_its_unit_lists_today() {
-    // The page that speaks of bpfd.service lists cap_dac_override and cap_perfmon besides; the unit
-    // has dropped both since.
+    // The page about bpfd.service also lists cap_dac_override and cap_perfmon. The unit has dropped
+    // both since.
     grants("bpfman", &new(), "", "bpf,dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
     grants("bpfman", &old(), "", "dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
 }

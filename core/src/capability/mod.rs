@@ -11,7 +11,7 @@ use std::fmt;
 pub struct Row {
     /// The name that the kernel, libcap and policies use, in lower case.
     pub name: &'static str,
-    /// The first kernel release that knows it.
+    /// The first kernel release that knows the capability.
     pub since: &'static str,
 }
 
@@ -71,22 +71,22 @@ pub const TABLE: [Row; 41] = [
 pub struct Capability(u8);
 
 impl Capability {
-    /// Every capability of [`TABLE`], in the order of their numbers.
+    /// Returns every capability of [`TABLE`], in the order of their numbers.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..TABLE.len() as u8).map(Self)
     }
 
-    /// The capability of that number, if [`TABLE`] has one.
+    /// Returns the capability of that number, if [`TABLE`] has one.
     pub fn from_number(number: u8) -> Option<Self> {
         (usize::from(number) < TABLE.len()).then_some(Self(number))
     }
 
-    /// Its number: the bit in a capability mask.
+    /// Returns the capability's number, which is its bit in a capability mask.
     pub const fn number(self) -> u8 {
         self.0
     }
 
-    /// Its name, as in `cap_bpf`.
+    /// Returns the capability's name, such as `cap_bpf`.
     pub fn name(self) -> &'static str {
         TABLE[usize::from(self.0)].name
     }

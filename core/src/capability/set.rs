@@ -1,11 +1,11 @@
-//! A set of capabilities, as the mask that the kernel keeps.
+//! A set of capabilities, stored as the mask that the kernel keeps.
 
 use crate::capability::{Capability, UnknownCapability};
 use std::fmt;
 
 /// A set of capabilities: bit N of the mask is capability number N.
 ///
-/// It can hold bits that no known capability has, as a newer kernel may report.
+/// The set can contain bits that no known capability has, because a newer kernel may report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CapabilitySet(u64);
 
@@ -13,12 +13,12 @@ impl CapabilitySet {
     /// The set without members.
     pub const EMPTY: Self = Self(0);
 
-    /// The set with this mask.
+    /// Returns the set with this mask.
     pub const fn from_mask(mask: u64) -> Self {
         Self(mask)
     }
 
-    /// The mask, as `/proc/PID/status` shows it.
+    /// Returns the mask, as `/proc/PID/status` shows it.
     pub const fn mask(self) -> u64 {
         self.0
     }
@@ -28,45 +28,45 @@ impl CapabilitySet {
         list.split(',').filter(|name| !name.trim().is_empty()).map(Capability::parse).collect()
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this capability is in it.
+    /// Returns whether this capability is in the set.
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & (1 << capability.number()) != 0
     }
 
-    /// Whether every member is one of `other` too.
+    /// Returns whether every member is also a member of `other`.
     pub const fn is_subset(self, other: Self) -> bool {
         self.0 & !other.0 == 0
     }
 
-    /// What is in either.
+    /// Returns what is in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in both.
+    /// Returns what is in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What is in this one and not in `other`.
+    /// Returns what is in this set and not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Puts one capability in.
+    /// Adds one capability to the set.
     pub const fn insert(&mut self, capability: Capability) {
         self.0 |= 1 << capability.number();
     }
 
-    /// The known members, in the order of their numbers.
+    /// Returns the known members, in the order of their numbers.
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::all().filter(move |capability| self.contains(*capability))
     }
@@ -84,7 +84,7 @@ impl FromIterator<Capability> for CapabilitySet {
     }
 }
 
-/// The members' names with commas between, or `none`.
+/// Formats as the members' names separated by commas, or as `none`.
 impl fmt::Display for CapabilitySet {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {

@@ -1,29 +1,31 @@
 //! The text of file capabilities, as setcap(8) reads it and getcap(8) prints it.
 //!
-//! A clause is a list of names, an operator and flags: `cap_net_raw,cap_bpf=ep`. Several follow one
-//! another with blanks between, each changing what those before it said (cap_from_text(3)). How it is
-//! printed is what libcap 2.66 prints for the same file, seen by comparing the two.
+//! A clause is a list of names, an operator and flags: `cap_net_raw,cap_bpf=ep`. Clauses are
+//! separated by blanks, and each changes what the clauses before it set (cap_from_text(3)). This
+//! module prints what libcap 2.66 prints for the same file; comparing the two showed this.
 
 use crate::capability::set::CapabilitySet;
 use crate::capability::{Capability, UnknownCapability};
 use crate::policy::FileCapabilities;
 use std::fmt;
 
-/// The flags of one capability, as bits of a number from 0 to 7: the order that libcap prints them in.
+/// The flags of one capability, as bits of a number from 0 to 7, in the order in which libcap
+/// prints them.
 const FLAGS: [(u8, char); 3] = [(1, 'e'), (4, 'i'), (2, 'p')];
-/// As many bits as a capability set has.
+/// The number of bits in a capability set.
 const BITS: u8 = 64;
-/// As many as have names.
+/// The number of capabilities that have names.
 const NAMED: u8 = crate::TABLE.len() as u8;
 
-/// Text that says nothing about file capabilities, or nothing that a file can carry.
+/// Text that does not describe file capabilities, or describes some that a file cannot carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotationError {
     /// A name that no capability has.
     Unknown(UnknownCapability),
-    /// A clause that is none.
+    /// Text that is not a clause.
     Clause(String),
-    /// Some capabilities effective and others not: a file has one bit for all of them.
+    /// Some capabilities are effective and others are not, but a file has only one bit for all of
+    /// them.
     Effective,
 }
 
@@ -43,7 +45,7 @@ impl FileCapabilities {
     /// Reads the notation.
     ///
     /// # Errors
-    /// What libcap would refuse, too.
+    /// The text is one that libcap would also refuse.
     pub fn parse(text: &str) -> Result<Self, NotationError> {
         let mut flags = [0; BITS as usize];
         let mut clauses = text.split_ascii_whitespace().peekable();
@@ -72,12 +74,12 @@ impl FileCapabilities {
     }
 }
 
-/// What one clause changes.
+/// Applies the changes of one clause.
 fn apply(clause: &str, flags: &mut [u8; BITS as usize]) -> Result<(), NotationError> {
     let bad = || NotationError::Clause(clause.to_owned());
     let at = clause.find(['=', '+', '-']).ok_or_else(bad)?;
     let (list, mut actions) = clause.split_at(at);
-    // Nobody named is everybody, and that goes with `=` alone.
+    // An empty list means all capabilities. It is allowed with `=` alone.
     if list.is_empty() && !actions.starts_with('=') {
         return Err(bad());
     }
@@ -118,7 +120,7 @@ fn listed(list: &str) -> Result<u64, NotationError> {
     })
 }
 
-/// What getcap prints; `=` for nothing at all.
+/// Formats as getcap prints it; `=` means no capabilities at all.
 impl fmt::Display for FileCapabilities {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base = self.commonest();
@@ -163,8 +165,8 @@ impl fmt::Display for FileCapabilities {
 }
 
 impl FileCapabilities {
-    /// The flags that most of the named capabilities have: the base that the clauses change. Of
-    /// equals the lowest number.
+    /// Returns the flags that most of the named capabilities have. They are the base that the
+    /// clauses change. If several are equally common, it returns the lowest number.
     fn commonest(&self) -> u8 {
         let mut counts = [0; 8];
         (0..NAMED).for_each(|bit| counts[usize::from(self.flags(bit))] += 1);
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn it_is_printed_as_getcap_prints_it() {
         const ALL: u64 = (1 << 41) - 1;
-        // Each line is what getcap of libcap 2.66 printed of a file with this attribute.
+        // Each line is what getcap of libcap 2.66 printed for a file with this attribute.
         for (effective, permitted, inheritable, text) in [
             (false, 0, 0, "="),
             (true, 1 << 13, 0, "cap_net_raw=ep"),
@@ -214,7 +216,8 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_as_the_same() {
-        // A walk over masks that are spread over all bits, without a library for chance.
+        // A simple generator yields masks that are spread over all bits, without a library for
+        // random numbers.
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
         let mut next = || {
             state ^= state << 13;

@@ -1,7 +1,7 @@
-//! The extended attribute `security.capability`, decoded and encoded.
+//! Decodes and encodes the extended attribute `security.capability`.
 //!
-//! Layout: `struct vfs_cap_data` and `vfs_ns_cap_data` in `include/uapi/linux/capability.h`; all
-//! words little-endian whatever the machine.
+//! The layout is that of `struct vfs_cap_data` and `vfs_ns_cap_data` in
+//! `include/uapi/linux/capability.h`. All words are little-endian on every machine.
 
 use crate::CapabilitySet;
 use crate::policy::FileCapabilities;
@@ -13,24 +13,26 @@ pub const ATTRIBUTE: &str = "security.capability";
 const EFFECTIVE: u32 = 0x00_0001;
 const REVISION: u32 = 0xff00_0000;
 
-/// What the attribute says.
+/// The content of the attribute.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// The capabilities.
     pub capabilities: FileCapabilities,
-    /// The user id, as seen from the initial namespace, of the root of the user namespace that it
-    /// counts in. Version 3 (Linux 4.14) has it; without it the initial namespace's root is meant.
+    /// The user id, as seen from the initial namespace, of the root user of the user namespace in
+    /// which the attribute counts. Only version 3 (Linux 4.14) has it; without it the attribute
+    /// counts in the initial namespace.
     pub root_id: Option<u32>,
 }
 
-/// Bytes that are no such attribute.
+/// Why bytes are not such an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// A length that its version does not have.
+    /// The length is not that of its version.
     Length(usize),
-    /// A version that is none of 1, 2 and 3.
+    /// The version is none of 1, 2 and 3.
     Version(u8),
-    /// Words in big-endian order, which no kernel reads, as another machine's backup may have them.
+    /// The words are in big-endian order, which no kernel reads. A backup from another machine may
+    /// contain them.
     BigEndian,
 }
 
@@ -50,7 +52,8 @@ impl Attribute {
     /// Reads the bytes of the attribute.
     ///
     /// # Errors
-    /// Bytes that the kernel would refuse too (`get_vfs_caps_from_disk`, EINVAL).
+    /// The bytes are such that the kernel would also refuse them (`get_vfs_caps_from_disk`,
+    /// EINVAL).
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let word = |at: usize| -> Option<u32> {
             bytes.get(at * 4..at * 4 + 4).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes)
@@ -84,7 +87,7 @@ impl Attribute {
         })
     }
 
-    /// The bytes of the attribute: version 2, or 3 where a root id is given.
+    /// Returns the bytes of the attribute: version 3 if there is a root id, else version 2.
     pub fn encode(&self) -> Vec<u8> {
         let revision: u32 = if self.root_id.is_some() { 3 } else { 2 };
         let magic = revision << 24 | if self.capabilities.effective { EFFECTIVE } else { 0 };
@@ -94,8 +97,8 @@ impl Attribute {
     }
 }
 
-/// A first word that is one of a version with this length, read from its other end. (The same bytes
-/// in the right order would be version 0 or 1 with another length.)
+/// Returns whether the first word, read from its other end, is that of a version with this length.
+/// (The same bytes in the right order would be version 0 or 1 with another length.)
 fn is_big_endian(bytes: &[u8]) -> bool {
     matches!((bytes, bytes.len()), ([1, 0, 0, 0 | 1, ..], 12) | ([2, 0, 0, 0 | 1, ..], 20) | ([3, 0, 0, 0 | 1, ..], 24))
         && !matches!((bytes, bytes.len()), ([_, _, _, 1, ..], 12))
@@ -112,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_setcap_writes_is_read() {
-        // setcap cap_net_raw,cap_checkpoint_restore=ep FILE; getfattr -e hex -n security.capability FILE
+        // These commands printed the bytes: setcap cap_net_raw,cap_checkpoint_restore=ep FILE;
+        // getfattr -e hex -n security.capability FILE
         let bytes = crate::hex_bytes("0100000200200000000000000001000000000000");
         assert_eq!(Attribute::decode(&bytes), Ok(attribute(true, 1 << 13 | 1 << 40, 0, None)));
     }

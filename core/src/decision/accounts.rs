@@ -1,5 +1,5 @@
-//! The local user and group files, as text. NSS modules are never loaded into a process that
-//! holds capabilities; a user whom only a directory server knows is named by number.
+//! Reads the local user and group files as text. A process that holds capabilities never loads NSS
+//! modules; a policy names a user whom only a directory server knows by number.
 
 /// A line of the user file, passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,22 +14,22 @@ pub struct Account<'t> {
     pub shell: &'t str,
 }
 
-/// The first account with this user id.
+/// Returns the first account with this user id.
 pub fn account(passwd: &str, uid: u32) -> Option<Account<'_>> {
     passwd.lines().filter_map(parse_account).find(|account| account.uid == uid)
 }
 
-/// The user id of the first account with this name.
+/// Returns the user id of the first account with this name.
 pub fn user_id(passwd: &str, name: &str) -> Option<u32> {
     passwd.lines().filter_map(parse_account).find(|account| account.name == name).map(|account| account.uid)
 }
 
-/// The group id of the first group with this name, from group(5).
+/// Returns the group id of the first group with this name, from group(5).
 pub fn group_id(group: &str, name: &str) -> Option<u32> {
     parsed_groups(group).find(|(known, ..)| *known == name).map(|(_, gid, _)| gid)
 }
 
-/// Whether the group file lists this user as a member of the group with this id.
+/// Returns whether the group file lists this user as a member of the group with this id.
 pub fn lists_member(group: &str, gid: u32, user: &str) -> bool {
     parsed_groups(group)
         .any(|(_, known, members)| known == gid && !user.is_empty() && members.split(',').any(|member| member == user))
@@ -49,12 +49,12 @@ fn parsed_groups(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
     })
 }
 
-/// Lines of comments and of NIS (`+`, `-`) are no accounts.
+/// Comment lines and lines for NIS (`+`, `-`) are not accounts.
 fn valid_name(name: &str) -> Option<&str> {
     (!name.is_empty() && !name.starts_with(['#', '+', '-'])).then_some(name)
 }
 
-/// Digits alone: `parse` would read `+0` as root's.
+/// Accepts digits alone, because `parse` would read `+0` as root's id.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

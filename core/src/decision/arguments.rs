@@ -1,5 +1,5 @@
 //! The tool's arguments, as conditions read them. The caller chooses them, so they prove nothing:
-//! they only choose among capabilities that the administrator wrote down.
+//! they only select among capabilities that the administrator wrote into the policy.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -12,13 +12,13 @@ pub struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// `with_value` names options that take a value, so that their values are not taken for the
+    /// `with_value` names options that take a value, so that such a value is not mistaken for the
     /// subcommand.
     pub fn new(all: &'a [OsString], with_value: &'a [&'a str]) -> Self {
         Self { all, with_value }
     }
 
-    /// The first argument that is neither an option nor the value of one.
+    /// Returns the first argument that is neither an option nor the value of one.
     pub fn subcommand(&self) -> Option<&'a OsStr> {
         let mut arguments = self.all.iter();
         while let Some(argument) = arguments.next() {
@@ -35,14 +35,14 @@ impl<'a> Arguments<'a> {
         None
     }
 
-    /// Whether one argument is exactly this.
+    /// Returns whether one argument is exactly this.
     pub fn contains(&self, argument: &str) -> bool {
         self.all.iter().any(|given| given == argument)
     }
 
-    /// The first option before `--` that has one of these names and, where values are given, one
-    /// of these values: `-m V`, `-mV`, `-m=V`, `--model V`, `--model=V`. Answers with the words that
-    /// say so.
+    /// Returns the words of the first option before `--` that has one of these names and, if values
+    /// are given, one of these values. An option may be written `-m V`, `-mV`, `-m=V`, `--model V`
+    /// or `--model=V`.
     pub fn option(&self, names: &[String], values: &[String]) -> Option<Vec<&'a OsStr>> {
         let end = self.all.iter().position(|argument| argument == "--").unwrap_or(self.all.len());
         let options = &self.all[..end];

@@ -1,18 +1,18 @@
-//! Whether this caller may run this tool now.
+//! Decides whether this caller may run this tool now.
 
 use crate::decision::accounts;
 use crate::policy::{Allow, Identity};
 use std::fmt;
 
-/// Who called, as the kernel says it.
+/// The caller's identity, as the kernel reports it.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The real user id.
     pub uid: u32,
     /// The real group id.
     pub gid: u32,
-    /// The supplementary groups of the process: what the session was given, not what the group
-    /// file says now.
+    /// The supplementary groups of the process. They are those that the session got, not those that
+    /// the group file lists now.
     pub groups: Vec<u32>,
 }
 
@@ -26,7 +26,7 @@ pub struct LocalAccounts {
 }
 
 impl LocalAccounts {
-    /// The user id that a policy's identity stands for.
+    /// Returns the user id that an identity in a policy stands for.
     pub fn uid(&self, identity: &Identity) -> Option<u32> {
         match identity {
             Identity::Id(id) => Some(*id),
@@ -34,7 +34,7 @@ impl LocalAccounts {
         }
     }
 
-    /// The group id that a policy's identity stands for.
+    /// Returns the group id that an identity in a policy stands for.
     pub fn gid(&self, identity: &Identity) -> Option<u32> {
         match identity {
             Identity::Id(id) => Some(*id),
@@ -43,7 +43,7 @@ impl LocalAccounts {
     }
 }
 
-/// What makes a caller authorised.
+/// The rule that authorises a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedBy {
     /// The caller is root.
@@ -71,14 +71,15 @@ pub enum Denial {
     NotListed {
         /// The listed users and groups.
         listed: Vec<String>,
-        /// A listed group that the group file puts the caller in, though the session is not.
+        /// A listed group of which the caller is a member by the group file, but not in this
+        /// session.
         joined_since: Option<String>,
         /// Listed names that the local files do not know.
         unknown: Vec<String>,
     },
     /// The policy's `until` has passed.
     Expired,
-    /// The policy demands a reason.
+    /// The policy demands a reason, and the caller gave none.
     NoReason,
 }
 
@@ -95,7 +96,7 @@ impl fmt::Display for Denial {
 }
 
 impl Denial {
-    /// What would make the caller authorised.
+    /// Returns what would make the caller authorised.
     pub fn hint(&self, tool: &str, caller: &str) -> String {
         match self {
             Self::NotListed { joined_since: Some(group), .. } => {
@@ -116,11 +117,11 @@ impl Denial {
 
 /// Decides whether the caller may run the tool, at `now` in seconds since 1970.
 ///
-/// Root may always, but not past `until` and not without the demanded reason: these two are the
-/// administrator's word about the tool, not about who asks.
+/// Root may always run the tool, but not after `until` and not without the demanded reason. With
+/// these two the administrator restricts the tool, not its callers.
 ///
 /// # Errors
-/// Why not.
+/// Why the caller may not run the tool.
 pub fn authorise(
     allow: &Allow,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! What a grant depends on, and whether it holds.
+//! The conditions of a grant, and whether they hold.
 
 use crate::decision::arguments::Arguments;
 use crate::decision::facts::{Facts, KernelVersion};
@@ -8,41 +8,41 @@ use crate::{Capability, CapabilitySet};
 use std::cmp::Ordering;
 use std::fmt;
 
-/// One key of a grant's `when`. Where it holds a list, one of the list is enough.
+/// One key of a grant's `when`. If its value is a list, one item of the list is enough.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Condition {
     /// `kernel`: the kernel's release.
     Kernel(Vec<Comparison>),
     /// `kernel_has`: the kernel knows the capability, whatever its release says.
     KernelHas(Vec<Capability>),
-    /// `kernel_lacks`: the kernel does not know it.
+    /// `kernel_lacks`: the kernel does not know the capability.
     KernelLacks(Vec<Capability>),
     /// `sysctl`: the value of one kernel setting.
     Sysctl {
-        /// Its name with dots, as `sysctl -a` prints it.
+        /// The setting's name with dots, as `sysctl -a` prints it.
         name: String,
-        /// What its value is compared with.
+        /// What the setting's value is compared with.
         values: Vec<Comparison>,
     },
-    /// `probe`: what the kernel answers when it is tried.
+    /// `probe`: what the kernel answers when capwrap tries it.
     Probe(Vec<Probe>),
-    /// `subcommand`: the first argument that is no option.
+    /// `subcommand`: the first argument that is not an option.
     Subcommand(Vec<String>),
     /// `option`, with or without `value`.
     Option {
-        /// Its names, dashes included.
+        /// The option's names, including the dashes.
         names: Vec<String>,
-        /// The values that count; empty: any, or none at all.
+        /// The values that count. Empty means any value, or none at all.
         values: Vec<String>,
     },
-    /// `arg`: any argument, whole.
+    /// `arg`: an argument that is exactly this text.
     Argument(Vec<String>),
     /// `uid0`: whether the caller is uid 0.
     Uid0(bool),
 }
 
 impl Condition {
-    /// Whether it holds.
+    /// Returns whether the condition holds.
     pub fn holds(&self, facts: &Facts, arguments: &Arguments<'_>) -> bool {
         match self {
             Self::Kernel(any) => any.iter().any(|comparison| comparison.holds_for_version(facts.kernel)),
@@ -61,12 +61,12 @@ impl Condition {
         }
     }
 
-    /// Whether it is about the caller's arguments, so that `--mode` stands in for it.
+    /// Returns whether the condition is about the caller's arguments, so that `--mode` replaces it.
     pub const fn is_about_arguments(&self) -> bool {
         matches!(self, Self::Subcommand(_) | Self::Option { .. } | Self::Argument(_))
     }
 
-    /// The fact that it was held against, for people.
+    /// Returns the fact that the condition was compared with, for people.
     pub fn fact(&self, facts: &Facts, arguments: &Arguments<'_>) -> String {
         match self {
             Self::Kernel(_) => format!("the kernel is {}", facts.kernel),
@@ -116,7 +116,7 @@ impl Condition {
     }
 }
 
-/// Words of a policy file, as in `kernel_has = "cap_bpf"`.
+/// Formats as a policy file writes it, for example `kernel_has = "cap_bpf"`.
 impl fmt::Display for Condition {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn list<T: fmt::Display>(items: &[T]) -> String {
@@ -137,7 +137,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// A value and how to compare with it: `>=5.8`, `!=0`, `2`.
+/// A value and the operator to compare with it: `>=5.8`, `!=0`, `2`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Comparison {
     operator: Operator,
@@ -154,7 +154,7 @@ enum Operator {
     Unequal,
 }
 
-/// Longer ones first, so that `>=` is not read as `>`.
+/// The operators, with longer ones first so that `>=` is not read as `>`.
 const OPERATORS: [(&str, Operator); 7] = [
     (">=", Operator::AtLeast),
     ("<=", Operator::AtMost),
@@ -179,8 +179,8 @@ impl Operator {
 }
 
 impl Comparison {
-    /// Reads a value with an operator before it; none means equal. `None` without a value, or
-    /// with a value that is no number where the operator orders numbers.
+    /// Reads a value with an operator before it; no operator means equal. The result is `None`
+    /// without a value, or if the operator orders numbers and the value is not a number.
     pub fn parse(text: &str) -> Option<Self> {
         let (operator, value) = OPERATORS
             .iter()
@@ -194,12 +194,13 @@ impl Comparison {
         Some(Self { operator, value: value.to_owned() })
     }
 
-    /// Reads a comparison of releases: numbers, whatever the operator.
+    /// Reads a comparison of releases. These are numbers, whatever the operator.
     pub fn parse_version(text: &str) -> Option<Self> {
         Self::parse(text).filter(|comparison| numbers(&comparison.value).is_some())
     }
 
-    /// Compares as many numbers as are written: 5.8.12 is at most 5.8, and it is 5.8.
+    /// Compares as many numbers as the policy writes: 5.8.12 is equal to 5.8, and so it is also at
+    /// most 5.8.
     fn holds_for_version(&self, kernel: KernelVersion) -> bool {
         let Some(wanted) = numbers(&self.value) else { return false };
         let actual = [kernel.major, kernel.minor, kernel.patch];
@@ -212,7 +213,7 @@ impl Comparison {
         self.operator.accepts(order)
     }
 
-    /// Compares as numbers where both are one, else as text with blanks folded.
+    /// Compares as numbers if both are numbers, else as text with each run of blanks read as one.
     fn holds_for_value(&self, actual: &str) -> bool {
         if let (Ok(wanted), Ok(actual)) = (self.value.parse::<i64>(), actual.trim().parse::<i64>()) {
             return self.operator.accepts(actual.cmp(&wanted));

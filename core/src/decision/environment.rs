@@ -1,24 +1,24 @@
-//! What reaches the tool's environment: built new from a list of what may, never cleaned of a
-//! list of what may not.
+//! Builds the tool's environment. It is built new from a list of what may reach the tool. It is
+//! never the caller's environment without a list of what may not.
 
 use crate::decision::accounts::Account;
 use crate::policy::EnvironmentRules;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// The only PATH that a tool sees, unless its policy says otherwise.
+/// The only PATH that a tool gets, unless its policy sets another.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The caller's variables that pass when their value is harmless. Locale variables come on top:
-/// [`LOCALE`] and all that begin with `LC_`.
+/// The caller's variables that are passed if their value is harmless. Locale variables are passed
+/// too: [`LOCALE`], and all that begin with `LC_`.
 const PLAIN: [&str; 3] = ["TERM", "COLORTERM", "NO_COLOR"];
 
-/// Variables whose value names a locale. glibc takes one with a `/` for a path.
+/// Variables whose value names a locale. glibc reads a value with a `/` as a path.
 const LOCALE: [&str; 2] = ["LANG", "LANGUAGE"];
 
-/// The environment of the tool, in the order in which it is made. A later source replaces an
-/// earlier one: the caller's harmless variables, the account's, the ones the policy keeps, the
-/// ones it sets.
+/// Builds the environment of the tool. The sources follow in this order, and a later one replaces
+/// an earlier one: the caller's harmless variables, those of the account, those that the policy
+/// keeps, and those that it sets.
 pub fn build(
     caller: &[(OsString, OsString)],
     account: Option<&Account<'_>>,
@@ -69,13 +69,15 @@ fn passes(name: &OsStr, value: &OsStr) -> bool {
     }
 }
 
-/// No path, no shell function, no format: what names of terminals and locales are made of.
+/// Returns whether a value contains only the characters that names of terminals and locales have.
+/// It then is no path, no shell function and no format.
 fn is_word(value: &[u8]) -> bool {
     value.len() <= 128 && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@:+,-".contains(byte))
 }
 
-/// A zone such as `Europe/Berlin` or `CET-1CEST,M3.5.0,M10.5.0/3`: a name below the system's zones,
-/// never a path to another file (tzset(3); a leading `:` would make it one).
+/// Returns whether a value is a time zone such as `Europe/Berlin` or `CET-1CEST,M3.5.0,M10.5.0/3`:
+/// a name below the system's zones, never a path to another file (tzset(3); a leading `:` would
+/// make it a path).
 fn is_zone(value: &[u8]) -> bool {
     value.len() <= 128
         && value.split(|byte| *byte == b'/').all(|part| !part.is_empty() && part != b"." && part != b"..")

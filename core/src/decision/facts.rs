@@ -1,4 +1,4 @@
-//! What is known about the machine and the caller when a policy is decided.
+//! The facts about the machine and the caller on which a policy is decided.
 
 use crate::decision::probe::Probe;
 use crate::policy::limits::{Limit, Resource};
@@ -6,22 +6,22 @@ use crate::{Capability, CapabilitySet};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The facts that a decision rests on. Only what the policy mentions is asked for.
+/// The facts that a decision depends on. Only facts that the policy mentions are read.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The release of the kernel.
     pub kernel: KernelVersion,
     /// The number of the last capability that the kernel knows (`kernel.cap_last_cap`).
     pub last_capability: u8,
-    /// Settings by their dotted names; `None` for one that the kernel does not have.
+    /// Settings by their dotted names; `None` for a setting that the kernel does not have.
     pub sysctls: BTreeMap<String, Option<String>>,
     /// Answers of the probes.
     pub probes: BTreeMap<Probe, Answer>,
     /// Whether the caller is uid 0.
     pub uid0: bool,
-    /// Whether uid 0 already gains nothing at exec: the securebit noroot is set and locked.
+    /// Whether uid 0 already gains nothing at exec, because the securebit noroot is set and locked.
     pub root_is_confined: bool,
-    /// The bounding set of the process. Read for uid 0 alone, who would gain it at exec.
+    /// The bounding set of the process. It is read for uid 0 alone, which would gain it at exec.
     pub bounding: CapabilitySet,
     /// The hard limits of the resources that the policy presets, in the order of the policy.
     pub hard_limits: Vec<(Resource, Limit)>,
@@ -30,33 +30,34 @@ pub struct Facts {
 /// The answer of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Whether what the probe's name says is so.
+    /// Whether the statement in the probe's name is true.
     pub yes: bool,
-    /// Why.
+    /// What the answer is based on.
     pub because: Because,
 }
 
 impl Answer {
-    /// Nobody tried. It is taken to say yes, so that nothing is left out that the policy may grant.
+    /// The answer of a probe that was not tried. It counts as yes, so that nothing is left out that
+    /// the policy may grant.
     pub const NOT_TRIED: Self = Self { yes: true, because: Because::NotTried };
 
-    /// What was found, and how.
+    /// Returns the answer that a probe found, and how it found it.
     pub fn found(yes: bool, because: impl Into<String>) -> Self {
         Self { yes, because: Because::Found(because.into()) }
     }
 
-    /// Whether it is only assumed.
+    /// Returns whether the answer is only assumed.
     pub fn is_assumed(&self) -> bool {
         self.because == Because::NotTried
     }
 }
 
-/// What an answer rests on.
+/// What an answer is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Because {
-    /// What was tried and what came of it, or why it need not be tried.
+    /// What was tried and with what result, or why trying was not needed.
     Found(String),
-    /// Nobody tried.
+    /// The probe was not tried.
     NotTried,
 }
 
@@ -70,7 +71,7 @@ impl fmt::Display for Because {
 }
 
 impl Facts {
-    /// Whether the kernel knows this capability.
+    /// Returns whether the kernel knows this capability.
     pub const fn knows(&self, capability: Capability) -> bool {
         capability.number() <= self.last_capability
     }
@@ -83,25 +84,25 @@ impl Facts {
         self.probes.get(&probe)
     }
 
-    /// The current hard limit of a resource that the policy presets.
+    /// Returns the current hard limit of a resource that the policy presets.
     pub fn hard_limit(&self, resource: Resource) -> Option<Limit> {
         self.hard_limits.iter().find(|(named, _)| *named == resource).map(|(_, limit)| *limit)
     }
 }
 
-/// The release of a kernel, as far as it is numbers.
+/// The numbers of a kernel release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KernelVersion {
-    /// 6 of 6.18.44.
+    /// The 6 in 6.18.44.
     pub major: u32,
-    /// 18 of 6.18.44.
+    /// The 18 in 6.18.44.
     pub minor: u32,
-    /// 44 of 6.18.44; 0 where it is not written.
+    /// The 44 in 6.18.44; 0 if the release has no third number.
     pub patch: u32,
 }
 
 impl KernelVersion {
-    /// Reads the beginning of a release such as `5.10.0-30-amd64` or `6.1-rc4`.
+    /// Reads the numbers at the beginning of a release such as `5.10.0-30-amd64` or `6.1-rc4`.
     pub fn parse(release: &str) -> Option<Self> {
         let end = release.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(release.len());
         let mut numbers = release[..end].trim_end_matches('.').split('.').map(|part| part.parse().ok());

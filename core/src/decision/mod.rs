@@ -1,4 +1,4 @@
-//! From policy, facts and arguments to a decision: which capabilities, and why each.
+//! Makes a decision from policy, facts and arguments: which capabilities the tool gets, and why.
 
 pub mod accounts;
 pub mod arguments;
@@ -22,37 +22,40 @@ use crate::{Capability, CapabilitySet};
 use std::ffi::OsString;
 use std::fmt;
 
-/// What the caller asks for besides the tool: less, more out of `[optional]`, or a mode by name.
+/// What the caller requests besides the tool: to drop capabilities, to add some of `[optional]`, or
+/// a mode by name.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// `--mode`: replaces what the arguments say about modes.
+    /// `--mode`: the mode to use, whatever the arguments say about modes.
     pub mode: Option<String>,
-    /// `--drop`: what capwrap does not pass to the tool.
+    /// `--drop`: the capabilities that capwrap does not pass to the tool.
     pub drop: CapabilitySet,
-    /// `--add`: which of the policy's optional capabilities capwrap passes to the tool.
+    /// `--add`: the optional capabilities of the policy that capwrap passes to the tool.
     pub add: CapabilitySet,
 }
 
-/// What capwrap passes to the tool, what it uses itself, and what it withholds, each with its reason.
+/// What capwrap passes to the tool, what it uses itself, and what it withholds, each with the
+/// reason.
 #[derive(Debug)]
 pub struct Decision<'p> {
-    /// What the tool gets. Never more than grants and `--add` name, less what `--drop` names.
+    /// What the tool gets. It is never more than what grants and `--add` name, without what
+    /// `--drop` names.
     pub passed: CapabilitySet,
-    /// What the launcher uses itself and passes to nobody.
+    /// What the launcher uses itself and does not pass on.
     pub borrowed: Vec<Borrowed>,
     /// What keeps uid 0 from gaining more at exec.
     pub root: RootConfinement,
     /// Every grant of the policy and whether it holds, in the order of the file.
     pub grants: Vec<Weighed<'p>>,
-    /// The mode asked for.
+    /// The mode that the caller requested.
     pub mode: Option<String>,
     /// What `--add` added.
     pub added: CapabilitySet,
-    /// What `--drop` took away of what the tool would have got.
+    /// The part of `--drop` that the tool would have got.
     pub dropped: CapabilitySet,
 }
 
-/// A grant and how it was decided.
+/// A grant and the decision on it.
 #[derive(Debug)]
 pub struct Weighed<'p> {
     /// The grant.
@@ -64,11 +67,11 @@ pub struct Weighed<'p> {
 /// Whether a grant holds.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome<'p> {
-    /// Every condition of it does.
+    /// Every condition of the grant holds.
     Holds,
-    /// This condition does not.
+    /// This condition does not hold.
     Fails(&'p Condition),
-    /// `--mode` named a mode that it does not serve.
+    /// `--mode` named a mode that the grant is not for.
     OtherMode,
 }
 
@@ -81,17 +84,17 @@ pub enum RootConfinement {
     LockNoRoot,
 }
 
-/// A capability that the launcher uses around one call. It is not passed to the tool for that.
+/// A capability that the launcher uses for one call. This use does not pass it to the tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Borrowed {
-    /// Which.
+    /// The capability.
     pub capability: Capability,
-    /// For what.
+    /// What the launcher uses it for.
     pub purpose: String,
 }
 
 impl Decision<'_> {
-    /// The borrowed capabilities as a set.
+    /// Returns the borrowed capabilities as a set.
     pub fn borrowed_set(&self) -> CapabilitySet {
         self.borrowed.iter().map(|borrowed| borrowed.capability).collect()
     }
@@ -100,18 +103,18 @@ impl Decision<'_> {
 /// A request that the policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestError {
-    /// `--add` of something that is not in `[optional]`.
+    /// `--add` names a capability that is not in `[optional]`.
     NotOptional {
-        /// What was asked for beyond it.
+        /// The requested capabilities that are not in `[optional]`.
         refused: CapabilitySet,
-        /// What it holds.
+        /// The capabilities in `[optional]`.
         optional: CapabilitySet,
     },
-    /// `--mode` of a mode that no grant has.
+    /// `--mode` names a mode that no grant has.
     UnknownMode {
-        /// The name that was asked for.
+        /// The name that the caller gave.
         given: String,
-        /// The modes that there are.
+        /// The modes of the policy.
         known: Vec<String>,
     },
 }
@@ -128,7 +131,7 @@ impl fmt::Display for RequestError {
 }
 
 impl RequestError {
-    /// What to ask for instead.
+    /// Returns what to request instead.
     pub fn hint(&self) -> String {
         match self {
             Self::NotOptional { optional, .. } if optional.is_empty() => {
@@ -148,10 +151,11 @@ impl RequestError {
 
 impl std::error::Error for RequestError {}
 
-/// Decides. Pure: the same policy, facts, arguments and request give the same decision.
+/// Decides on a launch. The function is pure: the same policy, facts, arguments and request give
+/// the same decision.
 ///
 /// # Errors
-/// A request that the policy does not allow.
+/// The policy does not allow the request.
 pub fn decide<'p>(
     policy: &'p Policy,
     facts: &Facts,
@@ -215,14 +219,14 @@ fn weigh<'p>(grant: &'p Grant, facts: &Facts, arguments: &Arguments<'_>, mode: O
         .map_or(Outcome::Holds, Outcome::Fails)
 }
 
-/// What the policy grants on a machine, whatever the arguments are: all that its conditions on the
-/// machine and the caller let through, of the named mode or of every mode. For launchers that hand
-/// over one set for all calls, as a service manager does.
+/// Returns what the policy grants on a machine, whatever the arguments are: everything that its
+/// conditions on the machine and the caller allow, for the named mode or for every mode. Launchers
+/// that pass one set for all calls, as a service manager does, need this.
 pub fn for_any_arguments(policy: &Policy, facts: &Facts, mode: Option<&str>) -> CapabilitySet {
     grants_for_any_arguments(policy, facts, mode).fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps))
 }
 
-/// The grants that [`for_any_arguments`] is the union of, in the order of the file.
+/// Returns the grants whose union is [`for_any_arguments`], in the order of the file.
 pub fn grants_for_any_arguments<'p>(
     policy: &'p Policy,
     facts: &Facts,
@@ -238,7 +242,7 @@ pub fn grants_for_any_arguments<'p>(
     policy.grants.iter().filter(move |grant| serves(grant) && holds(grant))
 }
 
-/// The options of which the policy knows that they take a value.
+/// Returns the options that, according to the policy, take a value.
 pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
     let conditions = policy.grants.iter().flat_map(|grant| &grant.when);
     conditions
@@ -287,11 +291,12 @@ fn borrow(policy: &Policy, facts: &Facts, root: RootConfinement) -> Vec<Borrowed
     borrowed
 }
 
-/// Everything that the launcher itself must be able to hold so that every launch that the policy
-/// allows can be met on some machine: its file capabilities are the union of this over all
-/// enabled policies.
+/// Returns everything that the launcher must be able to hold, so that every launch that the policy
+/// allows can be met on some machine. The launcher's file capabilities are the union of this over
+/// all enabled policies.
 pub fn needed_by_launcher(policy: &Policy) -> CapabilitySet {
-    // What root alone is granted need not be on the file: root has it, or has it not.
+    // The file does not need what the policy grants to root alone, because root either has it
+    // already or cannot get it from the file.
     let mut needed = policy.grantable().union(policy.optional());
     if policy.exec.limits.iter().any(|(_, limit)| *limit > Limit(0)) {
         needed.insert(Capability::SYS_RESOURCE);

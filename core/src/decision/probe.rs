@@ -1,10 +1,10 @@
-//! What a policy can ask that the kernel answers only when it is tried.
+//! Questions of a policy that the kernel answers only when capwrap tries something.
 
 use crate::Capability;
 use std::fmt;
 
-/// A question that only trying answers, because distributions backport what a release number
-/// does not show it.
+/// A question that only an attempt answers. A release number does not answer it, because
+/// distributions backport changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Probe {
     /// Whether perf uprobes open for CAP_SYS_ADMIN alone, as they do since the fix of
@@ -13,15 +13,16 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// Every probe's name.
+    /// The names of all probes.
     pub const NAMES: [&'static str; 1] = ["perf_uprobe_needs_sys_admin"];
 
-    /// The probe of that name.
+    /// Returns the probe of that name.
     pub fn parse(name: &str) -> Option<Self> {
         (name == Self::NAMES[0]).then_some(Self::PerfUprobeNeedsSysAdmin)
     }
 
-    /// The capability that the launcher must make effective to ask: it is not passed to the tool for that.
+    /// Returns the capability that the launcher must make effective to ask. This use does not pass
+    /// it to the tool.
     pub const fn borrows(self) -> Capability {
         match self {
             Self::PerfUprobeNeedsSysAdmin => Capability::PERFMON,

@@ -1,10 +1,10 @@
-//! What a policy asks of the machine before it can be decided.
+//! The questions about the machine that must be answered before a policy can be decided.
 
 use crate::decision::condition::Condition;
 use crate::decision::probe::Probe;
 use crate::policy::Policy;
 
-/// What a policy's conditions ask of the machine: so much and no more is looked up.
+/// The questions that a policy's conditions ask. capwrap reads these facts and no others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     /// The dotted names of settings, each once.
@@ -14,7 +14,7 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// The questions of all conditions of the policy.
+    /// Returns the questions of all conditions of the policy.
     pub fn of(policy: &Policy) -> Self {
         let mut questions = Self::default();
         for condition in policy.grants.iter().flat_map(|grant| &grant.when) {

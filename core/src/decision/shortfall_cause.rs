@@ -1,4 +1,4 @@
-//! Why the launcher does not hold what a decision needs, and the hint.
+//! The cause for which the launcher does not hold what a decision needs, and the hint.
 
 use crate::decision::facts::Facts;
 use crate::{Capability, CapabilitySet};
@@ -6,28 +6,28 @@ use crate::{Capability, CapabilitySet};
 /// Why a capability is not held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The kernel is older than it.
+    /// The kernel is older than the capability.
     UnknownToKernel,
-    /// The bounding set lacks it.
+    /// The bounding set lacks the capability.
     BoundingSet,
-    /// Root itself does not have it.
+    /// Root itself does not have the capability.
     Root,
     /// The caller set no_new_privs.
     NoNewPrivs,
-    /// File capabilities of another namespace.
+    /// The launcher's file capabilities belong to another user namespace.
     UserNamespace,
-    /// The launcher lies on a file system mounted nosuid.
+    /// The launcher is on a file system mounted nosuid.
     NosuidMount,
     /// The launcher is being traced.
     Traced,
-    /// The launcher's own file does not carry it.
+    /// The launcher's own file does not have the capability.
     NotOnFile,
-    /// None of these.
+    /// The cause is none of these.
     Unexplained,
 }
 
 impl Cause {
-    /// In words.
+    /// Describes the cause in words.
     pub fn why(self, lacking: CapabilitySet, facts: &Facts) -> String {
         let it = if lacking.iter().nth(1).is_some() { "them" } else { "it" };
         let last = Capability::from_number(facts.last_capability).map_or("unknown", Capability::name);
@@ -51,7 +51,7 @@ impl Cause {
         .to_owned()
     }
 
-    /// What gives it, where something does.
+    /// Returns what would give the capabilities, if something can.
     pub fn hint(self, name: &str, lacking: CapabilitySet) -> Option<String> {
         Some(match self {
             Self::UnknownToKernel => {

@@ -1,4 +1,4 @@
-//! What is wrong with a policy file, and where.
+//! The error that says what is wrong with a policy file, and where.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,13 +8,13 @@ use std::ops::Range;
 pub struct PolicyError {
     /// What is wrong.
     pub message: String,
-    /// Its line, from 1.
+    /// The line of the fault, from 1.
     pub line: usize,
-    /// Its column in that line, in characters, from 1.
+    /// The column of the fault in that line, in characters, from 1.
     pub column: usize,
-    /// The bytes of the text that it concerns.
+    /// The bytes of the text that the fault concerns.
     pub span: Range<usize>,
-    /// The line as it stands in the file, without surrounding blanks.
+    /// The line as the file has it, without surrounding blanks.
     pub source_line: String,
     /// What to write instead.
     pub hint: Option<String>,
@@ -40,7 +40,8 @@ impl PolicyError {
     }
 }
 
-/// `LINE:COLUMN: what is wrong: the line itself`, on one line whatever the file holds.
+/// Formats as `LINE:COLUMN: what is wrong: the line itself`, on one line whatever the file
+/// contains.
 impl fmt::Display for PolicyError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}: {}", self.line, self.column, self.message)?;
@@ -54,7 +55,7 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
-/// `char::escape_debug` without escaping the quotes that TOML is full of.
+/// `char::escape_debug`, except that quotes are not escaped, because TOML is full of them.
 trait EscapeQuoteless {
     fn escape_debug_quoteless(self) -> Box<dyn Iterator<Item = char>>;
 }
@@ -68,7 +69,7 @@ impl EscapeQuoteless for char {
     }
 }
 
-/// Where the lines of a text begin, so that the line of a byte is found without counting anew.
+/// The ends of the lines of a text. With them the line of a byte is found without counting again.
 pub(super) struct Lines {
     ends: Vec<usize>,
 }
@@ -78,7 +79,7 @@ impl Lines {
         Self { ends: text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect() }
     }
 
-    /// The line that a byte stands on, from 1.
+    /// Returns the line that contains a byte, from 1.
     pub fn number(&self, at: usize) -> usize {
         self.ends.partition_point(|end| *end < at) + 1
     }

@@ -1,9 +1,9 @@
-//! TOML's date-times as seconds since 1970.
+//! Converts TOML's date-times to seconds since 1970.
 
 use toml::value::{Datetime, Offset};
 
-/// Seconds since 1970-01-01T00:00:00Z. `None` where the date, the time or the offset is missing:
-/// then it names no instant.
+/// Returns the seconds since 1970-01-01T00:00:00Z. The result is `None` if the date, the time or
+/// the offset is missing, because the value then names no instant.
 pub(super) fn unix_seconds(value: &Datetime) -> Option<i64> {
     let (date, time, offset) = (value.date?, value.time?, value.offset?);
     let minutes_ahead = match offset {
@@ -15,12 +15,12 @@ pub(super) fn unix_seconds(value: &Datetime) -> Option<i64> {
     Some(days * 86_400 + seconds - minutes_ahead * 60)
 }
 
-/// Days of the proleptic Gregorian calendar, counted in years that begin in March, so that the
-/// leap day is the last day of its year.
+/// Returns days of the proleptic Gregorian calendar. It counts in years that begin in March, so
+/// that the leap day is the last day of its year.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    // Months from March on: 31 30 31 30 31, and again.
+    // From March on the months have 31, 30, 31, 30 and 31 days, and the pattern repeats.
     let days_before_month = (153 * month + 2) / 5;
     // 719 468 days lie between 0000-03-01 and 1970-01-01.
     365 * year + leap_days + days_before_month + day - 1 - 719_468
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn instants_agree_with_date_1() {
-        // date -d TEXT +%s
+        // `date -d TEXT +%s` printed these numbers.
         for (text, expected) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2000-02-29T12:00:00Z", 951_825_600),

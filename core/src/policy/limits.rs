@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-/// One of the kernel's resource limits, by its number. Names as in getrlimit(2), in lower case.
+/// One of the kernel's resource limits, by its number. The names are those of getrlimit(2) in lower
+/// case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resource(usize);
 
-/// Names of the limits, at the index that is their number in `include/uapi/asm-generic/resource.h`.
-/// (alpha, mips and sparc number some of them differently; capwrap is not built for those.)
+/// The names of the limits, each at the index that is its number in
+/// `include/uapi/asm-generic/resource.h`. (alpha, mips and sparc number some of them differently;
+/// capwrap is not built for those.)
 pub const RESOURCES: [&str; 16] = [
     "cpu",
     "fsize",
@@ -31,24 +33,24 @@ impl Resource {
     /// The size of a core dump.
     pub const CORE: Self = Self(4);
 
-    /// The limit of that name.
+    /// Returns the limit of that name.
     pub fn parse(name: &str) -> Option<Self> {
         RESOURCES.iter().position(|known| *known == name).map(Self)
     }
 
-    /// Its number, for prlimit(2).
+    /// Returns the limit's number, for prlimit(2).
     pub const fn number(self) -> usize {
         self.0
     }
 
-    /// Its name.
+    /// Returns the limit's name.
     pub fn name(self) -> &'static str {
         RESOURCES[self.0]
     }
 }
 
 /// The value of a limit, in the kernel's unit for that resource (bytes, seconds, a count).
-/// `u64::MAX` is unlimited, as in the kernel.
+/// `u64::MAX` means unlimited, as in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Limit(pub u64);
 

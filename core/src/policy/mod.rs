@@ -1,7 +1,7 @@
-//! The policy model: what a policy file says, checked and typed.
+//! The policy model: the content of a policy file, checked and typed.
 //!
-//! [`Policy::read`] turns the text of a file into a [`Policy`] or into one [`PolicyError`] that
-//! points at the offending line. A file is never half-applied.
+//! [`Policy::read`] turns the text of a file into a [`Policy`], or into one [`PolicyError`] that
+//! points at the faulty line. It never uses a part of a faulty file.
 
 mod error;
 mod instant;
@@ -17,46 +17,46 @@ use crate::policy::limits::{Limit, Resource};
 use std::fmt;
 use std::path::PathBuf;
 
-/// The largest policy file that is read, in bytes.
+/// The size of the largest policy file that capwrap reads, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// What one policy file says.
+/// The content of one policy file.
 #[derive(Debug)]
 pub struct Policy {
-    /// One line for people: what the tool is and, where it matters, what the policy grants.
+    /// One line for people: it says what the tool is and, if that matters, what the policy grants.
     pub summary: String,
-    /// Where the tool's own documentation speaks of privileges.
+    /// Where the tool's own documentation describes the privileges that it needs.
     pub docs: Option<String>,
-    /// Which file is run.
+    /// Which file capwrap runs.
     pub tool: Tool,
-    /// Who may run it.
+    /// Who may run the tool.
     pub allow: Allow,
     /// Capabilities, each with its condition, in the order of the file.
     pub grants: Vec<Grant>,
     /// Capabilities that the caller may add.
     pub optional: Option<Optional>,
-    /// How it is run.
+    /// How capwrap runs the tool.
     pub exec: Exec,
-    /// The capabilities that the tool's own file carries, for those who use setcap alone.
+    /// The file capabilities of the tool, for those who use setcap alone.
     pub file: Option<FileCapabilities>,
     /// What a container needs besides the capabilities.
     pub container: Option<Container>,
 }
 
-/// `[tool]`: which file is run, and what must be true of it.
+/// `[tool]`: which file capwrap runs, and what must be true of it.
 #[derive(Debug)]
 pub struct Tool {
-    /// Absolute paths; the first that exists is run.
+    /// Absolute paths. capwrap runs the first that exists.
     pub paths: Vec<PathBuf>,
-    /// The SHA-256 of its content.
+    /// The SHA-256 that the file must have, if the policy pins one.
     pub sha256: Option<[u8; 32]>,
-    /// Its owner; root unless the policy names another.
+    /// The owner that the file may have; root, unless the policy names another.
     pub owner: Identity,
-    /// Its group, where that matters.
+    /// The group that the file must have, if the policy names one.
     pub group: Option<Identity>,
-    /// The most permissive mode that it may have.
+    /// The most permissive mode that the file may have.
     pub mode: Option<u32>,
-    /// Whether it may be a `#!` script.
+    /// Whether the file may be a `#!` script.
     pub script: bool,
 }
 
@@ -78,33 +78,33 @@ impl fmt::Display for Identity {
     }
 }
 
-/// `[allow]`: who may run the tool, until when, and what is demanded of them.
+/// `[allow]`: who may run the tool, until when, and what the caller must give.
 #[derive(Debug)]
 pub struct Allow {
-    /// Users who may.
+    /// Users who may run it.
     pub users: Vec<Identity>,
-    /// Groups whose members may.
+    /// Groups whose members may run it.
     pub groups: Vec<Identity>,
-    /// Seconds since 1970 after which nobody may.
+    /// The time after which nobody may run it, in seconds since 1970.
     pub until: Option<i64>,
-    /// Whether `--reason` is demanded.
+    /// Whether the caller must give `--reason`.
     pub reason: bool,
-    /// Whether a launch that cannot be recorded is refused.
+    /// Whether capwrap refuses a launch that it cannot record.
     pub audit_required: bool,
 }
 
-/// `[[grant]]`: capabilities that are granted when a condition holds.
+/// `[[grant]]`: capabilities that the policy grants when conditions hold.
 #[derive(Debug)]
 pub struct Grant {
-    /// The line of the file that it starts on, from 1.
+    /// The line of the file that the grant starts on, from 1.
     pub line: usize,
-    /// The modes that it serves; empty: all of them.
+    /// The modes that the grant is for; empty means all of them.
     pub modes: Vec<String>,
-    /// What it grants.
+    /// The capabilities that it grants.
     pub caps: CapabilitySet,
-    /// When it does; all must hold.
+    /// The conditions, which must all hold.
     pub when: Vec<Condition>,
-    /// Why the tool needs it.
+    /// Why the tool needs the capabilities.
     pub why: Option<String>,
 }
 
@@ -117,37 +117,37 @@ impl Grant {
 /// `[optional]`: capabilities that the caller may add with `--add`.
 #[derive(Debug)]
 pub struct Optional {
-    /// The line of the file that it starts on, from 1.
+    /// The line of the file that the section starts on, from 1.
     pub line: usize,
-    /// What may be added.
+    /// The capabilities that may be added.
     pub caps: CapabilitySet,
-    /// What they are good for.
+    /// What the tool uses them for.
     pub why: Option<String>,
 }
 
-/// `[exec]`: how the tool is run.
+/// `[exec]`: how capwrap runs the tool.
 #[derive(Debug)]
 pub struct Exec {
-    /// The way in which the capabilities reach the tool.
+    /// How the capabilities reach the tool.
     pub deliver: Delivery,
-    /// Whether `no_new_privs` is set.
+    /// Whether capwrap sets `no_new_privs`.
     pub no_new_privs: bool,
     /// Whether the tool may start other programs.
     pub children: Children,
-    /// Whether the bounding set is reduced to the grant.
+    /// Whether capwrap reduces the bounding set to the grant.
     pub bounding: Bounding,
-    /// What reaches its environment.
+    /// What reaches the tool's environment.
     pub env: EnvironmentRules,
-    /// Resource limits, soft and hard alike. `core` is 0 unless it is named here.
+    /// Resource limits, each for soft and hard. `core` is 0 unless it is named here.
     pub limits: Vec<(Resource, Limit)>,
 }
 
-/// The way in which the capabilities reach the tool.
+/// How the capabilities reach the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// In the ambient set: any tool can use them, and so can all that it starts.
+    /// In the ambient set. Any tool can use them there, and so can every program that it starts.
     Ambient,
-    /// In the inheritable set alone: only a file marked `=ei` makes them effective.
+    /// In the inheritable set alone. Only a file with `=ei` file capabilities makes them effective.
     Inheritable,
 }
 
@@ -163,42 +163,42 @@ impl fmt::Display for Delivery {
 /// Whether the tool may start other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Children {
-    /// It may.
+    /// The tool may start other programs.
     Any,
-    /// Every execve of it fails with EPERM.
+    /// Every execve of the tool fails with EPERM.
     None,
 }
 
-/// Whether the bounding set is reduced.
+/// Whether capwrap reduces the bounding set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bounding {
-    /// It stays as the caller's.
+    /// The caller's bounding set is kept.
     Keep,
-    /// Only the grant survives in it.
+    /// Only the grant remains in the bounding set.
     Drop,
 }
 
-/// `exec.env`: what reaches the tool's environment besides what always does.
+/// `exec.env`: what reaches the tool's environment besides the variables that always do.
 #[derive(Debug, Default)]
 pub struct EnvironmentRules {
-    /// Variables of the caller that pass unchanged.
+    /// Variables of the caller that are passed unchanged.
     pub keep: Vec<String>,
-    /// Variables with a value of the policy's own.
+    /// Variables to which the policy gives a value.
     pub set: Vec<(String, String)>,
 }
 
-/// `[file]`: capabilities that the tool's file is to carry, in setcap's notation.
+/// `[file]`: the capabilities that the tool's file should carry, in setcap's notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileCapabilities {
-    /// The effective bit: all that is gained becomes effective at exec.
+    /// The effective bit: with it, everything that the process gains becomes effective at exec.
     pub effective: bool,
-    /// What the file permits.
+    /// The permitted set of the file.
     pub permitted: CapabilitySet,
-    /// What the file lets be inherited.
+    /// The inheritable set of the file.
     pub inheritable: CapabilitySet,
 }
 
-/// `[container]`: what running the tool in a container takes besides the capabilities.
+/// `[container]`: what a container needs besides the capabilities to run the tool.
 #[derive(Debug)]
 pub struct Container {
     /// The image.
@@ -212,17 +212,18 @@ pub struct Container {
 }
 
 impl Policy {
-    /// What some kernel could grant to callers other than root, without `--add`.
+    /// Returns what the policy could grant, on some kernel, to callers other than root without
+    /// `--add`.
     pub fn grantable(&self) -> CapabilitySet {
         self.union(|grant| !grant.is_for_root_alone())
     }
 
-    /// What could be granted to root alone.
+    /// Returns what the policy could grant to root alone.
     pub fn grantable_to_root(&self) -> CapabilitySet {
         self.union(Grant::is_for_root_alone)
     }
 
-    /// What a caller may ask for with `--add`.
+    /// Returns what a caller may request with `--add`.
     pub fn optional(&self) -> CapabilitySet {
         self.optional.as_ref().map_or(CapabilitySet::EMPTY, |optional| optional.caps)
     }
@@ -232,7 +233,7 @@ impl Policy {
         grants.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps))
     }
 
-    /// The names of all modes, each once, in the order of the file.
+    /// Returns the names of all modes, each once, in the order of the file.
     pub fn modes(&self) -> Vec<&str> {
         let mut modes: Vec<&str> = Vec::new();
         for mode in self.grants.iter().flat_map(|grant| &grant.modes) {
@@ -244,10 +245,11 @@ impl Policy {
     }
 }
 
-/// Whether `name` can be the name of a policy: what a user types, and a file name without its
-/// `.toml`. A letter or digit, then letters, digits and `._+-`; at most 64 of them.
+/// Returns whether `name` can be the name of a policy. The user types this name, and it is the file
+/// name without `.toml`. It starts with a letter or digit, goes on with letters, digits and `._+-`,
+/// and has at most 64 of them.
 ///
-/// A name never holds a `/` (CVE-2023-42456 was a user's name used as a path).
+/// A name never contains a `/`. In CVE-2023-42456 a user's name was used as a path.
 pub fn is_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())

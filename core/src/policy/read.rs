@@ -1,4 +1,4 @@
-//! From the text of a policy file to a [`Policy`].
+//! Reads the text of a policy file into a [`Policy`].
 
 use crate::capability::setcap_text::NotationError;
 use crate::decision::condition::{Comparison, Condition};
@@ -13,8 +13,8 @@ impl Policy {
     /// Reads the text of a policy file.
     ///
     /// # Errors
-    /// The first thing that is wrong with it: TOML that does not parse, an unknown key, a value of
-    /// the wrong kind, a name that nothing has, or settings that contradict each other.
+    /// The first fault of the text: TOML that does not parse, an unknown key, a value of the wrong
+    /// type, an unknown name, or settings that contradict each other.
     pub fn read(text: &str) -> Result<Self, PolicyError> {
         if text.len() > MAX_BYTES {
             return Err(PolicyError::new("", 0..0, format!("larger than {} KiB", MAX_BYTES / 1024)));
@@ -201,7 +201,7 @@ fn exec(root: &Section) -> Result<Exec, PolicyError> {
         limits: limits(&section)?,
     };
     if exec.children == Children::None && !exec.no_new_privs {
-        // seccomp(2): a filter takes no_new_privs or CAP_SYS_ADMIN.
+        // seccomp(2): to install a filter, a process needs no_new_privs or CAP_SYS_ADMIN.
         return Err(section
             .whole("children = \"none\" is a seccomp filter, which no_new_privs = false does not allow")
             .with_hint("leave no_new_privs out"));
@@ -276,7 +276,7 @@ fn container(root: &Section) -> Result<Option<Container>, PolicyError> {
         .transpose()
 }
 
-/// One of a few words; the first is meant where there is none.
+/// Reads one of a few words. If the key is missing, the first word applies.
 fn choice<T: Copy>(section: &Section, key: &str, words: &[(&str, T)]) -> Result<T, PolicyError> {
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let chosen = section.one(key, |text| match words.iter().find(|(word, _)| *word == text) {
@@ -311,7 +311,7 @@ fn digest(text: &str) -> Result<[u8; 32], Fault> {
 fn identity(text: &str) -> Result<Identity, Fault> {
     let bad = || Fault::new("no name of a user or group").with_hint("write a name, or a number as in \"#1001\"");
     match text.strip_prefix('#') {
-        // (uid_t)-1 means "leave it" to setresuid(2) and chown(2); nobody has it.
+        // (uid_t)-1 means "leave it unchanged" to setresuid(2) and chown(2), so no user has it.
         Some(number) => match number.parse::<u32>() {
             Ok(id) if id != u32::MAX && number.chars().all(|c| c.is_ascii_digit()) => Ok(Identity::Id(id)),
             _ => Err(bad()),
@@ -374,7 +374,7 @@ fn variable(text: &str) -> Result<String, Fault> {
     if ok { Ok(text.to_owned()) } else { Err(Fault::new("no name of an environment variable")) }
 }
 
-/// setcap's notation with one clause, such as `cap_bpf,cap_perfmon=eip`.
+/// Reads setcap's notation with one clause, such as `cap_bpf,cap_perfmon=eip`.
 fn file_capabilities(text: &str) -> Result<FileCapabilities, Fault> {
     FileCapabilities::parse(text).map_err(|error| match error {
         NotationError::Unknown(unknown) => unknown_capability(&unknown),
@@ -400,7 +400,8 @@ mod tests {
     #[test]
     fn a_number_is_digits_that_the_kernel_has_for_a_user_and_nothing_else() {
         assert_eq!(allowed("[\"#0\", \"#4294967294\", \"alice\"]").unwrap().len(), 3);
-        // (uid_t)-1 is nobody (CVE-2019-14287), and what wraps around is refused (CVE-2018-19788).
+        // (uid_t)-1 is no user (CVE-2019-14287), and a number that would wrap around is refused
+        // (CVE-2018-19788).
         for bad in ["#-1", "#4294967295", "#4294967296", "#+0", "#", "#0x0", "# 0", "#1 ", "", "a b", "a:b", "a\\n"] {
             let error = allowed(&format!("[\"{bad}\"]")).unwrap_err();
             assert!(error.message.contains("no name of a user"), "{bad:?}: {error}");

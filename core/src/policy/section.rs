@@ -1,4 +1,4 @@
-//! One table of a policy file, read key by key with errors that point at the place.
+//! Reads one table of a policy file, key by key, with errors that point at their place.
 
 use crate::policy::PolicyError;
 use crate::policy::error::Lines;
@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 type Value<'d> = Spanned<DeValue<'d>>;
 
-/// A table, its name as a reader of the file would say it, and the text it came from.
+/// A table, its name as a person would call it, and the text that it came from.
 pub(super) struct Section<'d> {
     text: &'d str,
     lines: &'d Lines,
@@ -20,7 +20,7 @@ pub(super) struct Section<'d> {
 }
 
 impl<'d> Section<'d> {
-    /// A table in which every key is one of `known`.
+    /// Takes a table in which every key must be one of `known`.
     pub fn new(
         text: &'d str,
         lines: &'d Lines,
@@ -30,7 +30,7 @@ impl<'d> Section<'d> {
         known: &[&str],
     ) -> Result<Self, PolicyError> {
         let section = Self { text, lines, name, span, table };
-        // The first fault of the file is the one to show; the table itself is sorted by key.
+        // The error must show the first fault of the file, but the table is sorted by key.
         let unknown = table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
         match unknown.min_by_key(|key| key.span().start) {
             None => Ok(section),
@@ -43,12 +43,12 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// A table inside this one.
+    /// Returns a table inside this one.
     pub fn section(&self, key: &str, name: &'static str, known: &[&str]) -> Result<Option<Self>, PolicyError> {
         self.get(key).map(|value| self.table_of(value, name, known)).transpose()
     }
 
-    /// Every table of an array of tables inside this one.
+    /// Returns every table of an array of tables inside this one.
     pub fn sections(&self, key: &str, name: &'static str, known: &[&str]) -> Result<Vec<Self>, PolicyError> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };
         let DeValue::Array(items) = value.get_ref() else {
@@ -68,14 +68,14 @@ impl<'d> Section<'d> {
         self.table.get(key)
     }
 
-    /// Keys and values in the order of the file.
+    /// Returns the keys and values in the order of the file.
     pub fn entries(&self) -> Vec<(&'d Spanned<toml::de::DeString<'d>>, &'d Value<'d>)> {
         let mut entries: Vec<_> = self.table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         entries
     }
 
-    /// The line that the table starts on.
+    /// Returns the line that the table starts on.
     pub fn line(&self) -> usize {
         self.lines.number(self.span.start)
     }
@@ -92,7 +92,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// A string, or a list of them, each read by `read`, which says what is wrong with it.
+    /// Reads a string, or a list of strings, each by `read`, which says what is wrong with it.
     pub fn list<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, Fault>) -> Result<Vec<T>, PolicyError> {
         match self.get(key) {
             None => Ok(Vec::new()),
@@ -119,14 +119,14 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// One string, read by `read`.
+    /// Reads one string by `read`.
     pub fn one<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, Fault>) -> Result<Option<T>, PolicyError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let text = self.as_string(value, key)?;
         read(text).map(Some).map_err(|fault| self.fault(value.span(), fault))
     }
 
-    /// A list of capabilities that must be there.
+    /// Reads a list of capabilities, which must be present.
     pub fn capabilities(&self, key: &str) -> Result<CapabilitySet, PolicyError> {
         if self.get(key).is_none() {
             return Err(self.error(self.span.clone(), format!("{} without `{key}` grants nothing", self.name)));
@@ -149,7 +149,7 @@ impl<'d> Section<'d> {
         self.error(value.span(), format!("`{key}` wants {wanted}, not {} {found}", article(found)))
     }
 
-    /// An error about this table as a whole.
+    /// Makes an error about this table as a whole.
     pub fn whole(&self, message: impl Into<String>) -> PolicyError {
         self.error(self.span.clone(), message)
     }
@@ -167,7 +167,7 @@ impl<'d> Section<'d> {
     }
 }
 
-/// What is wrong with one value, before its place is known.
+/// What is wrong with one value, before its place in the file is known.
 pub(super) struct Fault {
     message: String,
     hint: Option<String>,
@@ -178,7 +178,7 @@ impl Fault {
         Self { message: message.into(), hint: None }
     }
 
-    /// A value that is none of the `known` ones.
+    /// Makes the fault of a value that is none of the `known` ones.
     pub fn not_one_of(what: &str, given: &str, known: &[&str]) -> Self {
         Self::new(format!("unknown {what} {given:?}")).with_hint(match nearest::name(given, known.iter().copied()) {
             Some(near) => format!("write {near:?}"),
@@ -197,7 +197,7 @@ pub(super) fn capability(text: &str) -> Result<Capability, Fault> {
     Capability::parse(text).map_err(|error| unknown_capability(&error))
 }
 
-/// What to say to a name that no capability has.
+/// Makes the fault of a name that no capability has.
 pub(super) fn unknown_capability(error: &UnknownCapability) -> Fault {
     let fault = Fault::new(error.to_string());
     match error.nearest {

@@ -1,21 +1,22 @@
-//! The record of a launch or a refusal: fields, and the two forms in which logs take them.
+//! The record of a launch or a refusal: its fields, and the two formats in which logs accept it.
 
 use crate::text::printable;
 use std::fmt::Write;
 
-/// The identifier of launch records in the journal (`journalctl MESSAGE_ID=…`), made at random once.
+/// The identifier of launch records in the journal (`journalctl MESSAGE_ID=…`). It was generated at
+/// random once.
 pub const LAUNCH_ID: &str = "5f0c3a6e1c7d4b5f9b1d0e6a7c2f4d18";
 /// The identifier of refusal records in the journal.
 pub const REFUSAL_ID: &str = "c8f4e0b29a6d4d0f8a3b7e51d26c9e07";
 
-/// What is recorded.
+/// The event that a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The tool is about to be executed.
+    /// capwrap is about to execute the tool.
     Launch,
-    /// It was not.
+    /// capwrap refused to execute it.
     Refusal,
-    /// It is about to be executed with everything that the caller holds.
+    /// capwrap is about to execute it with everything that the caller holds.
     Bypass,
 }
 
@@ -35,7 +36,8 @@ impl Event {
         }
     }
 
-    /// syslog(3): notice for what went as decided, warning for what did not.
+    /// Returns a priority of syslog(3): notice for a launch by its policy, warning for anything
+    /// else.
     const fn priority(self) -> u8 {
         match self {
             Self::Launch => 5,
@@ -44,22 +46,23 @@ impl Event {
     }
 }
 
-/// syslog(3)'s LOG_AUTHPRIV: where sudo and su write too, and only administrators read.
+/// LOG_AUTHPRIV of syslog(3). sudo and su write there too, and only administrators can read it.
 const FACILITY: u8 = 10;
 
-/// A record: what happened, and fields in the order in which people read them. Names are
-/// lower-case words with `_`; values are anything.
+/// A record: what happened, and fields in the order in which people read them. Names are lower-case
+/// words with `_`. Values can be any text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What happened.
     pub event: Event,
-    /// Name and value of each field.
+    /// The name and value of each field.
     pub fields: Vec<(&'static str, String)>,
 }
 
 impl Record {
-    /// `launched tool=… policy=…`: values with blanks, quotes or anything odd in them are quoted
-    /// and escaped, so that one record is one line and no value can look like another field.
+    /// Returns a message such as `launched tool=… policy=…`. Values with blanks, quotes or unusual
+    /// characters are quoted and escaped, so that one record is one line and no value can imitate
+    /// another field.
     pub fn message(&self) -> String {
         let mut message = self.event.word().to_owned();
         for (name, value) in &self.fields {
@@ -69,8 +72,8 @@ impl Record {
         message
     }
 
-    /// A datagram for the journal's native socket (systemd's JOURNAL_NATIVE_PROTOCOL): every value
-    /// with its length before it, so that no value can end its field.
+    /// Returns a datagram for the journal's native socket (systemd's JOURNAL_NATIVE_PROTOCOL).
+    /// Every value follows its length, so that no value can end its field.
     pub fn to_journal(&self) -> Vec<u8> {
         let own = [
             ("MESSAGE", self.message()),
@@ -93,8 +96,8 @@ impl Record {
         datagram
     }
 
-    /// A datagram for `/dev/log`: priority, tag and message, as rsyslog, syslog-ng, busybox and
-    /// journald read it. The listener adds the time.
+    /// Returns a datagram for `/dev/log`: priority, tag and message, as rsyslog, syslog-ng, busybox
+    /// and journald read it. The receiver adds the time.
     pub fn to_syslog(&self, pid: u32) -> Vec<u8> {
         let priority = u16::from(FACILITY) * 8 + u16::from(self.event.priority());
         format!("<{priority}>capwrap[{pid}]: {}", self.message()).into_bytes()

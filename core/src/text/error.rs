@@ -1,9 +1,10 @@
-//! The form of every error: one line that says what failed, and a second one with a hint where there is one.
+//! The form of every error: one line says what failed, and a second one gives a hint if there is
+//! one.
 
 use crate::text::printable;
 
-/// The lines of an error, whoever prints them. Whatever is in `message` and `hint`, no character of theirs moves the
-/// cursor, ends a line or reorders it.
+/// Returns the lines of an error, whichever program prints it. Whatever `message` and `hint`
+/// contain, none of their characters moves the cursor, ends a line or reorders it.
 pub fn lines(message: &str, hint: Option<&str>) -> String {
     let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable::line(hint)));
     format!("capwrap: {}\n{hint}", printable::line(message))
@@ -18,7 +19,7 @@ mod tests {
         let hostile = "a\nb\u{1b}[2J\u{9b}c\u{202e}d\u{61c}";
         let shown = "a\\u{a}b\\u{1b}[2J\\u{9b}c\\u{202e}d\\u{61c}";
         assert_eq!(lines(hostile, Some(hostile)), format!("capwrap: {shown}\nhint: {shown}\n"));
-        // What was made safe already stays as it is.
+        // Text that was made safe already is unchanged.
         assert_eq!(lines(&printable::text(hostile), None), format!("capwrap: {shown}\n"));
     }
 }

@@ -1,11 +1,11 @@
 //! Hexadecimal digests.
 
-/// Lower-case hexadecimal digits of `bytes`.
+/// Returns the lower-case hexadecimal digits of `bytes`.
 pub fn encode(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Exactly 32 bytes written as 64 hexadecimal digits in either case.
+/// Reads exactly 32 bytes, written as 64 hexadecimal digits in either case.
 pub fn decode(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     if digits.len() != 64 {

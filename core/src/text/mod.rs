@@ -1,4 +1,4 @@
-//! Text: what may be shown on a terminal, near names, hexadecimal digits.
+//! Text: what is safe to print on a terminal, similar names, and hexadecimal digits.
 
 pub mod error;
 pub mod hex;

@@ -1,12 +1,12 @@
-//! The nearest known name for a misspelt one.
+//! Finds the nearest known name for a misspelt one.
 
-/// The name of `known` that is closest to `given`, if it is close enough to be what was meant:
-/// at most a third of its letters inserted, removed, replaced or swapped with a neighbour.
+/// Returns the name of `known` that is closest to `given`, if it is close enough to be the intended
+/// one: at most a third of its letters are inserted, removed, replaced or swapped with a neighbour.
 pub fn name<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let allowed = |name: &str| name.len().max(given.len()).div_ceil(3);
     known
         .into_iter()
-        // Each letter that one has more is an edit.
+        // Each letter that only the longer name has is one edit.
         .filter(|name| name.len().abs_diff(given.len()) <= allowed(name))
         .map(|name| (distance(given.as_bytes(), name.as_bytes()), name))
         .filter(|(distance, name)| *distance <= allowed(name))
@@ -14,13 +14,14 @@ pub fn name<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option
         .map(|(_, name)| name)
 }
 
-/// Edits between two names (optimal string alignment).
+/// Returns the number of edits between two names (optimal string alignment).
 fn distance(a: &[u8], b: &[u8]) -> usize {
-    // A name longer than any known one is not compared letter by letter.
+    // A name that is longer than any known name is not compared letter by letter.
     if a.len() > 64 || b.len() > 64 {
         return usize::MAX;
     }
-    // The first row and column count the letters to insert or remove; the rest is filled below.
+    // The first row and column count the letters to insert or remove. The loops below fill the
+    // rest.
     let mut rows: Vec<Vec<usize>> = (0..=a.len()).map(|i| (i..=i + b.len()).collect()).collect();
     for i in 1..=a.len() {
         for j in 1..=b.len() {

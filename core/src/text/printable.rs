@@ -1,10 +1,10 @@
-//! Text of unknown origin, made safe to show on a terminal or to write into a log.
+//! Makes text of unknown origin safe to print on a terminal or to write into a log.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
 
-/// The text with control characters, bytes that are not UTF-8 and backslashes written as escapes:
-/// one line, whatever it was (CVE-2023-28486 was a log line forged by a newline).
+/// Writes control characters, bytes that are not UTF-8 and backslashes as escapes. The result is
+/// always one line: in CVE-2023-28486 a newline forged a line of a log.
 pub fn text(raw: impl AsRef<OsStr>) -> String {
     let mut shown = String::new();
     for chunk in raw.as_ref().as_encoded_bytes().utf8_chunks() {
@@ -22,20 +22,23 @@ pub fn text(raw: impl AsRef<OsStr>) -> String {
     shown
 }
 
-/// A message, of which parts may have been made safe already: one line, whatever it was.
+/// Makes a message safe if parts of it may have been made safe already. The result is always one
+/// line.
 pub fn line(message: &str) -> String {
     let mut shown = String::new();
     message.chars().for_each(|c| show(c, &mut shown));
     shown
 }
 
-/// Direction overrides and their like reorder a line under the reader's eyes.
+/// Direction overrides and similar characters reorder a line before the reader's eyes, so they are
+/// escaped.
 fn show(c: char, shown: &mut String) {
     if c.is_control() || is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
 }
 
-/// What has no width or changes the direction of a line: the characters with the property Bidi_Control, and the format
-/// characters and tags (Unicode 15, PropList.txt, general category Cf).
+/// Returns whether a character has no width or changes the direction of a line: the characters with
+/// the property Bidi_Control, and the format characters and tags (Unicode 15, PropList.txt, general
+/// category Cf).
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

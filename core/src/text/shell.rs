@@ -3,7 +3,7 @@
 use crate::text::printable;
 use std::path::Path;
 
-/// The word as a POSIX shell reads it back, quoted where it must be.
+/// Writes the word so that a POSIX shell reads it back, with quotes if they are needed.
 pub fn word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -13,7 +13,8 @@ pub fn word(word: &str) -> String {
     }
 }
 
-/// The same of a path. `None` where it cannot be shown as it is: no command is better than one for another file.
+/// Does the same for a path. The result is `None` if the path cannot be printed unchanged: no
+/// command is better than a command for another file.
 pub fn path(path: &Path) -> Option<String> {
     let shown = path.to_str()?;
     (printable::line(shown) == shown && !shown.starts_with('-')).then(|| word(shown))
