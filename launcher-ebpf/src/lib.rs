@@ -1,47 +1,48 @@
-//! The records that the probe and user space share. Their layout is the whole of the contract
-//! between the two; there is no logic here.
+//! The records that the probe and user space share. Their layout is the whole contract between the
+//! two; this file has no logic.
 //!
-//! All are plain old data without padding bytes, in the machine's own byte order.
+//! All records are plain old data without padding bytes, in the machine's own byte order.
 #![no_std]
 
-/// The frames of a call site that are kept, innermost first.
+/// The number of frames of a call site that are kept, innermost first.
 pub const FRAMES: usize = 20;
-/// The frames that are named in one go: bpf_snprintf takes at most twelve values.
+/// The number of frames that one call names, because bpf_snprintf takes at most twelve values.
 pub const FRAMES_A_TEXT: usize = FRAMES / 2;
-/// The bytes of one text of names, NUL included.
+/// The size of one text of names in bytes, including the NUL.
 pub const TEXT_BYTES: usize = 400;
-/// The bytes of an executable's path, as its components from the last to the first.
+/// The size of an executable's path in bytes. It is stored as its components from the last to the
+/// first.
 pub const PATH_BYTES: usize = 1024;
 
-/// What is counted: the key of the map `COUNTS`.
+/// A check that is counted: the key of the map `COUNTS`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Check {
     /// The kernel stack: the key of the map `SITES`.
     pub site: u64,
-    /// The file that is executed.
+    /// The file that the process executes.
     pub executable: Executable,
     /// The thread group id in the initial pid namespace.
     pub process: u32,
-    /// The inode number of the target user namespace; 0 where it is not known.
+    /// The inode number of the target user namespace; 0 if it is not known.
     pub target_namespace: u32,
     /// The system call's number for this machine, or -1.
     pub system_call: i32,
     /// The capability's number.
     pub capability: u8,
-    /// 0 granted, 1 denied.
+    /// 0 if the check was granted, 1 if it was denied.
     pub denied: u8,
     /// The options of the check (`CAP_OPT_*`), or [`OPTIONS_UNKNOWN`].
     pub options: u8,
-    /// How the target user namespace lies to that of the credentials: `RELATION_*`.
+    /// The relation of the target user namespace to that of the credentials: `RELATION_*`.
     pub relation: u8,
-    /// Whose credentials were asked: `CREDENTIALS_*`.
+    /// Whose credentials were checked: `CREDENTIALS_*`.
     pub credentials: u8,
-    /// Always zero: keys are compared byte by byte.
+    /// Always zero, because keys are compared byte by byte.
     pub zero: [u8; 7],
 }
 
-/// A file, by what no rename changes: the key of the map `EXECUTABLES`.
+/// A file, identified by what a rename does not change: the key of the map `EXECUTABLES`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Executable {
@@ -51,45 +52,48 @@ pub struct Executable {
     pub device: u64,
 }
 
-/// In the place of a device: no file is known but the name that exec was given. It stands as it is in
-/// `EXECUTABLES`, and `inode` is a digest of it; 0 where the exec was not seen.
+/// This value in the place of a device means that only the name that exec was given is known, and
+/// not the file. `EXECUTABLES` has this name unchanged. `inode` is a digest of the name, or 0 if
+/// the exec was not seen.
 pub const DEVICE_BY_NAME: u64 = u64::MAX;
 
 /// The option `CAP_OPT_NOAUDIT`: the answer is not audited.
 pub const OPTION_NO_AUDIT: u8 = 2;
-/// The option `CAP_OPT_INSETID`: asked for setuid or setgid.
+/// The option `CAP_OPT_INSETID`: the check is made for setuid or setgid.
 pub const OPTION_IN_SET_ID: u8 = 4;
 /// The tracepoint does not carry the options.
 pub const OPTIONS_UNKNOWN: u8 = 0x80;
 
-/// In what the program `securebits` returns: they were read, and are the bits below.
+/// A flag in the result of the program `securebits`: the securebits were read, and are the bits
+/// below this one.
 pub const SECUREBITS_KNOWN: u32 = 1 << 31;
 
-/// The credentials' own user namespace.
+/// The target is the credentials' own user namespace.
 pub const RELATION_SAME: u8 = 0;
-/// One that encloses it.
+/// The target encloses the credentials' user namespace.
 pub const RELATION_OUTER: u8 = 1;
-/// One below it, or beside it.
+/// The target is below the credentials' user namespace, or beside it.
 pub const RELATION_INNER: u8 = 2;
-/// Not known.
+/// The relation is not known.
 pub const RELATION_UNKNOWN: u8 = 3;
 
-/// The process's own credentials.
+/// The process's own credentials were checked.
 pub const CREDENTIALS_OWN: u8 = 0;
-/// Credentials that override the process's own for a while.
+/// Credentials that temporarily override the process's own were checked.
 pub const CREDENTIALS_OVERRIDDEN: u8 = 1;
-/// Somebody else's: who opened the file, who traces.
+/// The credentials of another subject were checked, such as the opener of a file or a tracer.
 pub const CREDENTIALS_OTHER: u8 = 2;
-/// Not known.
+/// It is not known whose credentials were checked.
 pub const CREDENTIALS_UNKNOWN: u8 = 3;
 
 /// A kernel stack: the value of the map `SITES`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Site {
-    /// Return addresses, innermost first; 0 behind the last.
+    /// The return addresses, innermost first; 0 after the last.
     pub frames: [u64; FRAMES],
-    /// Their functions' names, a line each, ended by NUL; empty where the kernel has no bpf_snprintf.
+    /// The names of their functions, one a line, ended by NUL. They are empty if the kernel does
+    /// not have bpf_snprintf.
     pub names: [[u8; TEXT_BYTES]; 2],
 }
 
@@ -97,9 +101,9 @@ pub struct Site {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Path {
-    /// How many bytes of `components` are used.
+    /// The number of bytes of `components` that are used.
     pub length: u64,
-    /// Not 0 if the components reach to the root.
+    /// Not 0 if the components reach the root.
     pub whole: u64,
     /// The components from the last to the first, each ended by NUL.
     pub components: [u8; PATH_BYTES],
@@ -109,11 +113,13 @@ pub struct Path {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tracked {
-    /// The address of its group leader: a later process with the same number has another.
+    /// The address of the process's group leader. A later process with the same number has another
+    /// address.
     pub leader: u64,
-    /// What it executes.
+    /// The file that the process executes.
     pub executable: Executable,
-    /// The ids that it was started with. Without the kernel's types the real ones stand for all.
+    /// The ids that the process was started with. Without the kernel's types, the real ids are used
+    /// for all of them.
     pub ids: Ids,
 }
 
@@ -136,19 +142,21 @@ pub struct Ids {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start {
-    /// Its thread group id in the pid namespace of [`Settings`]; 0 for none.
+    /// The command's thread group id in the pid namespace of [`Settings`]; 0 if there is no
+    /// command.
     pub process: u32,
-    /// The execs until it is the command: those of a launcher come before its own.
+    /// The number of execs until the process is the command. The execs of a launcher come before
+    /// the command's own.
     pub execs: u32,
 }
 
-/// One check, as `trace` gets it through the ring.
+/// One check, as `trace` receives it through the ring buffer.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
-    /// Nanoseconds since boot, as CLOCK_MONOTONIC counts them.
+    /// The time in nanoseconds since boot, as CLOCK_MONOTONIC counts them.
     pub time: u64,
-    /// What was asked.
+    /// The check.
     pub check: Check,
     /// The thread id in the initial pid namespace.
     pub thread: u32,
@@ -158,7 +166,7 @@ pub struct Event {
     pub name: [u8; 16],
 }
 
-/// The places of [`LOST`]'s counters, and what each counts.
+/// The indexes of the counters in the map `LOST`, and what each counts.
 pub mod lost {
     /// Checks that did not fit into `COUNTS`.
     pub const CHECKS: u32 = 0;
@@ -168,59 +176,59 @@ pub mod lost {
     pub const SITES: u32 = 2;
     /// Paths that did not fit into `EXECUTABLES`.
     pub const EXECUTABLES: u32 = 3;
-    /// Events that did not fit into the ring.
+    /// Events that did not fit into the ring buffer.
     pub const EVENTS: u32 = 4;
-    /// How many there are.
+    /// The number of these counters.
     pub const COUNTERS: u32 = 5;
 }
 
-/// What happened in a run: the places of the map `STATS`.
+/// The indexes of the counters in the map `STATS`, which count what happened in a run.
 pub mod stats {
-    /// Processes followed.
+    /// Processes that were followed.
     pub const PROCESSES: u32 = 0;
-    /// Times that a process was seen with another user id than it was started with, whichever of the
-    /// real, effective, saved and filesystem ones.
+    /// Times that a process was seen with a user id other than the one that it was started with:
+    /// the real, effective, saved or filesystem one.
     pub const USER_CHANGED: u32 = 1;
-    /// The same of its group ids.
+    /// The same for group ids.
     pub const GROUP_CHANGED: u32 = 2;
-    /// How many there are.
+    /// The number of these counters.
     pub const COUNTERS: u32 = 3;
 }
 
-/// Which checks are taken.
+/// Which checks the probe takes.
 pub mod scope {
-    /// Those of processes in `TRACKED`.
+    /// The checks of processes in `TRACKED`.
     pub const TRACKED: u32 = 0;
-    /// All but those of [`Settings::observer`](super::Settings::observer).
+    /// All checks except those of [`Settings::observer`](super::Settings::observer).
     pub const ALL: u32 = 1;
-    /// Those of processes in `TRACKED` and in `LISTED`.
+    /// The checks of processes in `TRACKED` and in `LISTED`.
     pub const LISTED: u32 = 2;
-    /// Those of a cgroup and the ones below it.
+    /// The checks of processes in a cgroup or in one below it.
     pub const CGROUP: u32 = 3;
 }
 
-/// What user space asks of the probe: read-only once it is loaded, so that the verifier drops what
-/// is not asked for.
+/// What user space asks of the probe. The settings are read-only once the probe is loaded, so that
+/// the verifier removes the code for what user space does not ask for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// The cgroup, for `scope::CGROUP`.
     pub cgroup: u64,
-    /// The device and the inode of the pid namespace that process ids given here count in.
+    /// The device of the pid namespace in which process ids in this record count.
     pub pid_namespace_device: u64,
-    /// See there.
+    /// The inode of that pid namespace.
     pub pid_namespace_inode: u64,
     /// One of `scope`.
     pub scope: u32,
     /// The level of `cgroup` below the root.
     pub cgroup_level: u32,
-    /// The process that observes: its own checks are never taken.
+    /// The process that observes. The probe never takes its checks.
     pub observer: u32,
-    /// 1: put every check into the ring. 0: count.
+    /// 1: the probe puts every check into the ring buffer. 0: it counts.
     pub events: u32,
-    /// 1: denied checks alone.
+    /// 1: the probe takes only denied checks.
     pub denied_only: u32,
-    /// 1: new children of those in `LISTED` are followed.
+    /// 1: the probe follows new children of the processes in `LISTED`.
     pub follow: u32,
     /// 1: the kernel has bpf_get_current_task_btf, bpf_task_pt_regs and bpf_snprintf (5.15).
     pub recent: u32,
@@ -228,7 +236,7 @@ pub struct Settings {
     pub zero: u32,
 }
 
-/// Where the members of the kernel's structures lie, in bytes, from the kernel's BTF.
+/// The offsets of the members of the kernel's structures in bytes, from the kernel's BTF.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs, reason = "named after the members")]
@@ -249,7 +257,7 @@ pub struct Offsets {
     pub cred_egid: u32,
     pub cred_fsuid: u32,
     pub cred_fsgid: u32,
-    /// 1: the ids lie one behind the other, as [`Ids`] has them.
+    /// 1: the ids are adjacent, in the order that [`Ids`] has.
     pub cred_ids_adjacent: u32,
     pub user_namespace_level: u32,
     pub user_namespace_inum: u32,
@@ -263,7 +271,7 @@ pub struct Offsets {
     pub super_block_device: u32,
     pub dentry_name: u32,
     pub dentry_parent: u32,
-    /// Of `vfsmount` in `mount`.
+    /// The offset of `mnt` (a `vfsmount`) in `mount`.
     pub mount_vfsmount: u32,
     pub mount_parent: u32,
     pub mount_mountpoint: u32,
@@ -271,52 +279,52 @@ pub struct Offsets {
     pub zero: u32,
 }
 
-/// What the kprobes find where, in bytes: registers in `pt_regs`, which are those of the machine, and
-/// the tracepoints' fields, as tracefs lists them.
+/// Where the kprobes find values, as offsets in bytes: the machine's registers in `pt_regs`, and
+/// the fields of tracepoints, as tracefs lists them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Places {
     /// The register of `cap_capable`'s first argument, the credentials.
     pub credentials: u32,
-    /// That of the second, the target user namespace.
+    /// The register of the second argument, the target user namespace.
     pub target: u32,
-    /// That of the third.
+    /// The register of the third argument, the capability.
     pub capability: u32,
-    /// That of the fourth.
+    /// The register of the fourth argument, the options.
     pub options: u32,
-    /// The register of what it returns.
+    /// The register of the returned value.
     pub answer: u32,
-    /// The register that holds the address it returns to, or where that address lies.
+    /// The register that holds the return address of `cap_capable`, or a pointer to it.
     pub caller: u32,
-    /// 1: the address lies on the stack, and that register is the stack's.
+    /// 1: the return address is on the stack, and that register is the stack pointer.
     pub caller_on_stack: u32,
     /// 1: the fourth argument is `audit`, as before Linux 5.1. 2: it may be.
     pub audit: u32,
-    /// `pid` of task:task_newtask.
+    /// The field `pid` of task:task_newtask.
     pub fork_process: u32,
-    /// `clone_flags` of it.
+    /// The field `clone_flags` of task:task_newtask.
     pub fork_flags: u32,
-    /// `filename` of sched:sched_process_exec.
+    /// The field `filename` of sched:sched_process_exec.
     pub exec_name: u32,
-    /// `pid` of sched:sched_process_free.
+    /// The field `pid` of sched:sched_process_free.
     pub free_process: u32,
-    /// How large a kernel stack is, and what it is aligned to; 0 where the system call's number is not
-    /// found by it.
+    /// The size of a kernel stack, to which the stack is also aligned. It is 0 if the kprobes do
+    /// not use it to find the system call's number.
     pub stack_bytes: u32,
     /// Always zero.
     pub zero: u32,
 }
 
-/// What user space asks of the kprobes and knows for them: the only value of the map `CONFIG`.
-/// Read-only data, as the probe's, would take Linux 5.2.
+/// What user space asks of the kprobes, and what it has found out for them: the only value of the
+/// map `CONFIG`. Read-only data, which the probe uses, would need Linux 5.2.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KprobeConfig {
-    /// As the probe's.
+    /// The settings, as the probe has them.
     pub settings: Settings,
-    /// All zeroes where the kernel has no BTF.
+    /// The offsets; all of them are zero if the kernel has no BTF.
     pub offsets: Offsets,
-    /// See there.
+    /// The places in registers and tracepoints.
     pub places: Places,
 }
 
@@ -326,20 +334,21 @@ mod user {
 
     macro_rules! plain_old_data {
         ($($record:ty),*) => {$(
-            // SAFETY: repr(C) over integers and arrays of them, without padding: every pattern of
-            // bytes is a value, and every byte of a value is initialised.
+            // SAFETY: the record is repr(C) and consists of integers and arrays of them, without
+            // padding: every pattern of bytes is a value, and every byte of a value is initialised.
             unsafe impl aya::Pod for $record {}
         )*};
     }
     plain_old_data!(Check, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
 
     impl Event {
-        /// The event that these bytes of the ring are, if they are as many as one has.
+        /// Reads the event from these bytes of the ring buffer. The result is `None` if they are
+        /// fewer than an event has.
         pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
             if bytes.len() < size_of::<Self>() {
                 return None;
             }
-            // SAFETY: as many bytes as the record has were just counted, read_unaligned asks for no
+            // SAFETY: the bytes are at least as many as the record has, read_unaligned needs no
             // alignment, and every pattern of bytes is an Event.
             Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
         }
@@ -347,7 +356,7 @@ mod user {
 }
 
 const _: () = {
-    // Keys and values cross the boundary byte by byte: no padding.
+    // Keys and values cross the boundary byte by byte, so they must not have padding.
     assert!(size_of::<Check>() == 8 + 16 + 3 * 4 + 5 + 7);
     assert!(size_of::<Event>() == 8 + size_of::<Check>() + 8 + 16);
     assert!(size_of::<Settings>() == 3 * 8 + 8 * 4);

@@ -1,23 +1,24 @@
-//! What is asserted where records become bytes and bytes records. An ordinary run compares them; under
-//! Miri (`.ci/miri`) a byte that nobody initialised, or one read beyond the end, fails it too.
+//! Tests the conversions from records to bytes and from bytes to records. An ordinary run compares
+//! them. Under Miri (`.ci/miri`) the tests also fail on a byte that is not initialised and on a
+//! read beyond the end.
 #![cfg(feature = "user")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use aya::Pod;
 use capwrap_ebpf::{Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
 
-/// The bytes of a record, as a map of the kernel's is given them.
+/// Returns the bytes of a record, as they are written to a map of the kernel.
 fn bytes<T: Pod>(record: &T) -> Vec<u8> {
-    // SAFETY: the record is there as long as the slice, and has no byte that is not initialised: this is
+    // SAFETY: the record lives as long as the slice, and every byte of it is initialised, which is
     // what the test is about.
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(record).cast::<u8>(), size_of::<T>()) }.to_vec()
 }
 
-/// The record that these bytes are, as one is read from a map.
+/// Returns the record with these bytes, as it is read from a map.
 fn record<T: Pod>(bytes: &[u8]) -> T {
     assert_eq!(bytes.len(), size_of::<T>());
-    // SAFETY: there are as many bytes as the record has, read_unaligned asks for no alignment, and every
-    // pattern is a record: this is what the test is about.
+    // SAFETY: the bytes are as many as the record has, read_unaligned needs no alignment, and every
+    // pattern is a record, which is what the test is about.
     unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }
 }
 
@@ -44,7 +45,7 @@ fn every_pattern_of_bytes_is_a_record_and_gives_the_same_bytes() {
 
 #[test]
 fn a_record_that_was_made_field_by_field_has_no_byte_that_nobody_set() {
-    // Copies of a type with padding need not copy that.
+    // A copy of a type with padding need not copy the padding.
     fn copied<T: Pod + Default>() {
         let boxed = Box::new(T::default());
         assert_eq!(bytes(&*boxed).len(), size_of::<T>());

@@ -1,4 +1,5 @@
-//! One check: is it one of those asked for, what was asked, and where it goes.
+//! Handles one check: decides whether it is one that user space asked for, describes it, and passes
+//! it on.
 
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
@@ -9,7 +10,7 @@ use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
 use capwrap_ebpf::{CREDENTIALS_OTHER, CREDENTIALS_OVERRIDDEN, CREDENTIALS_OWN, Check, Event, Executable, lost, scope};
 
-/// What the kernel was asked, and answered.
+/// The question that the kernel was asked, and its answer.
 pub struct Asked {
     pub credentials: Address,
     pub target: Address,
@@ -18,19 +19,21 @@ pub struct Asked {
     pub denied: bool,
 }
 
-/// Takes the check if it is one of those asked for.
+/// Takes the check if it is one that user space asked for.
 #[inline(always)]
 pub fn take(context: &impl EbpfContext, asked: &Asked) {
     let ids = bpf_get_current_pid_tgid();
     let process = (ids >> 32) as u32;
     if setting!(events) == 0 {
         let Some(tracked) = TRACKED.get_ptr_mut(process) else { return };
-        // SAFETY: checked not to be null. Whoever writes it is an exec of this very process.
+        // SAFETY: the pointer is not null, and only an exec of this very process writes to the
+        // value.
         let tracked = unsafe { &*tracked };
         let check = describe(context, asked, process, tracked.executable);
-        // Those of others say nothing of the process: access(2) and overlayfs override its own.
+        // Other credentials show nothing about the process: access(2) and overlayfs override its
+        // own.
         if check.credentials == CREDENTIALS_OWN {
-            // As plain loads: one read by bpf_probe_read_kernel takes longer than the eight of them.
+            // Eight plain loads take less time than one read with bpf_probe_read_kernel.
             ids::compare(&ids::each(|at| load(asked.credentials, at)), &tracked.ids);
         }
         count(&check);
@@ -42,7 +45,7 @@ pub fn take(context: &impl EbpfContext, asked: &Asked) {
 
 #[inline(always)]
 fn is_asked_for(process: u32) -> bool {
-    // SAFETY: asks for a pointer alone.
+    // SAFETY: this only gets a pointer.
     let tracked = || TRACKED.get_ptr(process).is_some();
     match setting!(scope) {
         scope::ALL => process::own_id() != setting!(observer),
@@ -89,12 +92,13 @@ fn credentials(task: Address, asked: Address) -> u8 {
     }
 }
 
-// include/linux/sched.h: none of these is in a system call of its own.
+// These are the flags of include/linux/sched.h. A task with one of them is in no system call of its
+// own.
 const PF_IO_WORKER: u32 = 0x10;
 const PF_USER_WORKER: u32 = 0x4000;
 const PF_KTHREAD: u32 = 0x20_0000;
 
-/// The number of the system call that the task is in, -1 for none.
+/// Returns the number of the system call that the task is in, or -1 if it is in none.
 #[inline(always)]
 fn system_call(task: Address) -> i32 {
     if setting!(recent) == 0
@@ -102,7 +106,7 @@ fn system_call(task: Address) -> i32 {
     {
         return -1;
     }
-    // SAFETY: the task is the running one, as bpf_get_current_task_btf gave it.
+    // SAFETY: the task is the running one, which bpf_get_current_task_btf returned.
     let registers = unsafe { generated::bpf_task_pt_regs(task.cast_mut().cast()) } as Address;
     load::<u64>(registers, offset!(pt_regs_system_call)) as i32
 }
@@ -118,6 +122,6 @@ fn emit(check: Check, thread: u32, asked: &Asked) {
         user: peek(asked.credentials, offset!(cred_uid)).unwrap_or(u32::MAX),
         name: bpf_get_current_comm().unwrap_or([0; 16]),
     });
-    // Whoever reads looks every few milliseconds by itself.
+    // The reader polls every few milliseconds, so it needs no wakeup.
     event.submit(BPF_RB_NO_WAKEUP.into());
 }

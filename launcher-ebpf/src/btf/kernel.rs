@@ -1,12 +1,13 @@
-//! Reading the kernel's structures, with the offsets that user space took from BTF.
+//! Reads the kernel's structures, with the offsets that user space took from BTF.
 
 use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, generated};
 use capwrap_ebpf::{Offsets, Settings};
 
-/// A structure of the kernel's.
+/// The address of a structure of the kernel.
 pub type Address = *const u8;
 
-// Set before the load and frozen by it: to the verifier these are constants.
+// User space sets these before the load, and the load freezes them, so they are constants to the
+// verifier.
 #[unsafe(no_mangle)]
 pub static SETTINGS: Settings = Settings {
     cgroup: 0,
@@ -59,7 +60,8 @@ pub static OFFSETS: Offsets = Offsets {
     zero: 0,
 };
 
-/// A field of the settings or offsets. Volatile: the compiler must not believe the zeroes above.
+/// Reads a field of the settings or offsets. The read is volatile, because the compiler must not
+/// rely on the zeroes above.
 macro_rules! setting {
     ($field:ident) => {
         $crate::kernel::volatile(&$crate::kernel::SETTINGS.$field)
@@ -72,14 +74,14 @@ macro_rules! offset {
 }
 pub(crate) use {offset, setting};
 
-/// Reads memory that the compiler must not think it knows.
+/// Reads memory whose content the compiler must not assume.
 #[inline(always)]
 pub fn volatile<T: Copy>(field: &T) -> T {
-    // SAFETY: a reference is valid.
+    // SAFETY: a reference is always valid.
     unsafe { core::ptr::read_volatile(field) }
 }
 
-/// Reads a member through a pointer whose type the verifier knows: one load, which the kernel
+/// Reads a member through a pointer whose type the verifier knows. It is one load, which the kernel
 /// makes safe.
 #[inline(always)]
 pub fn load<T: Copy>(from: Address, offset: u32) -> T {
@@ -88,14 +90,14 @@ pub fn load<T: Copy>(from: Address, offset: u32) -> T {
     unsafe { core::ptr::read_volatile(from.add(offset as usize).cast::<T>()) }
 }
 
-/// Reads a member through a plain number.
+/// Reads a member through an address whose type the verifier does not know.
 #[inline(always)]
 pub fn peek<T: Copy>(from: Address, offset: u32) -> Option<T> {
-    // SAFETY: bpf_probe_read_kernel reads any address, and answers an error for a bad one.
+    // SAFETY: bpf_probe_read_kernel accepts any address, and returns an error for a bad one.
     unsafe { bpf_probe_read_kernel(from.wrapping_add(offset as usize).cast::<T>()) }.ok()
 }
 
-/// The running task.
+/// Returns the running task.
 #[inline(always)]
 pub fn current() -> Address {
     // SAFETY: the helpers have no precondition.

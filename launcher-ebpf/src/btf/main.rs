@@ -1,9 +1,10 @@
-//! The probe for kernels with BTF: every capability check, by way of fexit on `cap_capable` or of
-//! its tracepoint, and the processes that are followed. It takes facts; what they mean is decided
-//! in user space.
+//! The probe for kernels with BTF. It sees every capability check through fexit on `cap_capable` or
+//! through its tracepoint, and it follows processes. It collects facts; user space decides what
+//! they mean.
 #![no_std]
 #![no_main]
-// Inline assembly for BPF is not stable yet: ./rebuild says how it is built all the same.
+// Inline assembly for BPF is not stable yet. ./rebuild shows how a stable compiler builds it
+// nevertheless.
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
@@ -36,14 +37,14 @@ fn cap_capable_exit(context: FExitContext) -> i32 {
         target: context.arg(1),
         capability: context.arg(2),
         options: context.arg::<u32>(3) as u8,
-        // The value returned follows the arguments.
+        // The returned value follows the arguments.
         denied: context.arg::<i32>(4) != 0,
     };
     check::take(&context, &asked);
     0
 }
 
-// TRACE_EVENT(cap_capable, cred, target_ns, capable_ns, cap, ret), Linux 6.13
+// TRACE_EVENT(cap_capable, cred, target_ns, capable_ns, cap, ret), since Linux 6.13
 #[btf_tracepoint(function = "cap_capable")]
 fn cap_capable_tracepoint(context: BtfTracePointContext) -> i32 {
     let asked = Asked {
@@ -91,7 +92,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// bpf_snprintf, bpf_get_stack and bpf_probe_read_kernel are for programs under the GPL alone.
+/// The kernel allows bpf_snprintf, bpf_get_stack and bpf_probe_read_kernel only in programs under
+/// the GPL.
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,4 +1,4 @@
-//! What the probe keeps. User space sets the sizes that depend on what is asked.
+//! The maps of the probe. User space sets the sizes that depend on what is observed.
 
 use crate::climbing::Climbing;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
@@ -6,7 +6,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use capwrap_ebpf::{Check, Executable, Path, Site, Start, Tracked, lost, stats};
 
-/// How often each check was made: the truth. Not allocated ahead, as few runs need a hundredth.
+/// How often each check was made. These counts are authoritative. The map is not preallocated,
+/// because few runs need a hundredth of it.
 #[map]
 pub static COUNTS: HashMap<Check, u64> = HashMap::with_max_entries(1 << 19, BPF_F_NO_PREALLOC);
 
@@ -30,11 +31,11 @@ pub static START: Array<Start> = Array::with_max_entries(1, 0);
 #[map]
 pub static LISTED: HashMap<u32, u32> = HashMap::with_max_entries(1 << 10, BPF_F_NO_PREALLOC);
 
-/// What could not be kept, by `lost`.
+/// The number of losses of each kind, by `lost`.
 #[map]
 pub static LOST: Array<u64> = Array::with_max_entries(lost::COUNTERS, 0);
 
-/// What happened, by `stats`.
+/// The number of events of each kind, by `stats`.
 #[map]
 pub static STATS: Array<u64> = Array::with_max_entries(stats::COUNTERS, 0);
 
@@ -42,79 +43,80 @@ pub static STATS: Array<u64> = Array::with_max_entries(stats::COUNTERS, 0);
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
-/// Call sites met lately, by system call and capability; see `site`.
+/// Recently seen call sites, by system call and capability; see `site`.
 #[map]
 pub static KNOWN: PerCpuArray<Known> = PerCpuArray::with_max_entries(KNOWN_SETS, 0);
 
-/// Room for what does not fit on the stack of 512 bytes.
+/// Space for what does not fit on the stack of 512 bytes.
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
-/// The sets of `KNOWN`: a power of two.
+/// The number of sets in `KNOWN`, a power of two.
 pub const KNOWN_SETS: u32 = 64;
-/// The call sites that a set holds.
+/// The number of call sites in a set.
 pub const WAYS: usize = 4;
-/// The frames that distinguish a known call site from others: as many as a check's path has in practice.
+/// The number of frames that distinguish a known call site from others. In practice a check's path
+/// does not have more.
 pub const COMPARED: usize = 14;
-/// Room for the words of the kernel's stack: a power of two.
+/// The space for words of the kernel's stack, a power of two.
 pub const WORDS: usize = 256;
-/// Those of them that are compared.
+/// The number of these words that are compared.
 pub const SEARCHED: usize = 160;
-/// The frames of a walk: a power of two, with room for the probe's own.
+/// The number of frames of a walk: a power of two, with space for the probe's own frames.
 pub const WALKED: usize = 32;
-/// So many frames of a walk are the probe's own: two functions, and what called them.
+/// The possible numbers of the probe's own frames in a walk: two functions, and what called them.
 pub const OWN_FRAMES: core::ops::Range<usize> = 2..5;
-/// The first frame outside the probe lies within so many words of the program's arguments.
+/// The first frame outside the probe is within this number of words of the program's arguments.
 pub const FIRST_WITHIN: usize = 24;
 
 /// A set of `KNOWN`.
 #[repr(C)]
 pub struct Known {
-    /// The ways themselves.
+    /// The call sites of the set.
     pub ways: [Way; WAYS],
-    /// The way to give up next.
+    /// The index of the way to replace next.
     pub next: u64,
-    /// The bytes of the stack up to the farthest frame.
+    /// The number of bytes of the stack up to the farthest frame.
     pub span: u64,
 }
 
-/// A call site, and where on the stack its return addresses lie.
+/// A call site, and where its return addresses are on the stack.
 #[repr(C)]
 pub struct Way {
-    /// The system call and the capability, and 1 so that an unused way matches nothing.
+    /// The system call and the capability, plus 1 so that an unused way matches nothing.
     pub tag: u64,
     /// The key of `SITES`.
     pub site: u64,
-    /// Each frame's place, in words.
+    /// The position of each frame on the stack, in words.
     pub places: [u8; 16],
-    /// Each frame's return address.
+    /// The return address of each frame.
     pub frames: [u64; COMPARED],
 }
 
-/// See `SCRATCH`.
+/// The value of `SCRATCH`.
 #[repr(C)]
 pub struct Scratch {
     /// The kernel's stack, from the program's arguments outwards.
     pub words: [u64; WORDS],
-    /// What bpf_get_stack says: the probe's own frames first.
+    /// The result of bpf_get_stack, which begins with the probe's own frames.
     pub walked: [u64; WALKED],
-    /// Where they were found among `words`.
+    /// The positions of these frames in `words`.
     pub places: [u8; 16],
-    /// The bytes up to the last frame found.
+    /// The number of bytes up to the last frame found.
     pub span: u64,
-    /// The bytes of `words` that were read.
+    /// The number of bytes of `words` that were read.
     pub window: u64,
-    /// Where the program's arguments lie.
+    /// The address of the program's arguments.
     pub context: u64,
-    /// How far finding them has come.
+    /// The progress of finding the frames.
     pub finding: Finding,
     /// A new call site.
     pub site: Site,
-    /// How far the path has come.
+    /// The progress of reading the path.
     pub climbing: Climbing,
     /// A new path.
     pub path: Path,
-    /// Behind the path: a component that is cut off is written up to here.
+    /// Space after the path, for the part of a component that is cut off.
     pub spill: [u8; 256],
 }
 
@@ -124,14 +126,14 @@ pub struct Scratch {
 pub struct Finding {
     /// The first frame outside the probe.
     pub first: u64,
-    /// How many are found from there on.
+    /// The number of frames found from there on.
     pub found: u64,
-    /// How many are to be found.
+    /// The number of frames to find.
     pub wanted: u64,
-    /// Not 0 where an address stood in two places.
+    /// Not 0 if an address was found in two places.
     pub ambiguous: u64,
-    /// The frames of the walk but for the outermost, the probe's own included.
+    /// The number of frames of the walk without the outermost, including the probe's own.
     pub inner: u64,
-    /// The word that was compared last.
+    /// The position of the word that was compared last.
     pub place: u64,
 }

@@ -1,4 +1,4 @@
-//! One check: what is asked is kept until it is answered.
+//! Handles one check. The question is kept until the kernel answers it.
 
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
@@ -16,13 +16,14 @@ use capwrap_ebpf::{
 };
 
 // int cap_capable(const struct cred *, struct user_namespace *, int cap, unsigned int opts)
-/// Keeps what is asked, if it is one of those asked for. `TYPES`: the kernel's types are known.
+/// Keeps the question if it is one that user space asked for. `TYPES` says whether the kernel's
+/// types are known.
 #[inline(always)]
 pub fn asked<const TYPES: bool>(context: &ProbeContext) {
     let ids = bpf_get_current_pid_tgid();
     let process = (ids >> 32) as u32;
     let tracked = TRACKED.get_ptr(process);
-    // SAFETY: checked not to be null. Whoever writes it is an exec of this very process.
+    // SAFETY: the pointer is not null, and only an exec of this very process writes to the value.
     let tracked = tracked.map(|tracked| unsafe { &*tracked });
     let wanted = match setting!(events) {
         0 => tracked.is_some(),
@@ -40,7 +41,8 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
         if !TYPES {
             ids::compare(&plain::ids(), &tracked.ids);
         } else if whose == CREDENTIALS_OWN {
-            // Those of others say nothing of the process: access(2) and overlayfs override its own.
+            // Other credentials show nothing about the process: access(2) and overlayfs override
+            // its own.
             ids::compare(&ids::of(credentials), &tracked.ids);
         }
     }
@@ -62,24 +64,25 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
         zero: [0; 7],
     };
     if ASKED.insert(ids, check, BPF_NOEXIST.into()).is_err() {
-        // The answer to this thread's last one was missed, or there is no room.
+        // Either the kretprobe missed the answer to this thread's previous question, or there is no
+        // space.
         lose(lost::CHECKS);
         let _ = ASKED.insert(ids, check, 0);
     }
 }
 
-/// Adds the answer.
+/// Adds the answer to the question.
 #[inline(always)]
 pub fn answered(context: &RetProbeContext) {
     let ids = bpf_get_current_pid_tgid();
     let Some(kept) = ASKED.get_ptr(ids) else {
         if setting!(events) == 0 && TRACKED.get_ptr((ids >> 32) as u32).is_some() {
-            // The question was missed.
+            // The kprobe missed the question.
             lose(lost::CHECKS);
         }
         return;
     };
-    // SAFETY: checked not to be null, and this thread's alone.
+    // SAFETY: the pointer is not null, and the value is this thread's alone.
     let mut check = unsafe { *kept };
     let _ = ASKED.remove(ids);
     check.denied = u8::from(given::<i32>(context, place!(answer)) != 0);
@@ -90,7 +93,7 @@ pub fn answered(context: &RetProbeContext) {
     }
 }
 
-/// A thread ends: it has no answer to wait for.
+/// Handles the end of a thread: it no longer waits for an answer.
 #[inline(always)]
 pub fn forget() {
     let ids = bpf_get_current_pid_tgid();
@@ -102,7 +105,8 @@ pub fn forget() {
 
 #[inline(always)]
 fn is_asked_for<const TYPES: bool>(tracked: bool, process: u32) -> bool {
-    // Without types user space is in the initial pid namespace: else this one is not loaded.
+    // Without types, user space is in the initial pid namespace; otherwise it does not load this
+    // program.
     let own_id = || if TYPES { process::own_id() } else { process };
     match setting!(scope) {
         scope::ALL => own_id() != setting!(observer),
@@ -113,16 +117,18 @@ fn is_asked_for<const TYPES: bool>(tracked: bool, process: u32) -> bool {
     }
 }
 
-// struct pt_regs of x86-64 (arch/x86/include/asm/ptrace.h), and __USER_CS.
+// The offsets are those of struct pt_regs on x86-64 (arch/x86/include/asm/ptrace.h). The last
+// constant is __USER_CS.
 const REGISTERS_BYTES: u64 = 168;
 const ORIG_AX: u64 = 120;
 const CS: u64 = 136;
 const USER_CS: u64 = 0x33;
-/// TOP_OF_KERNEL_STACK_PADDING: none, or 16 bytes (CONFIG_X86_FRED, Linux 6.9).
+/// TOP_OF_KERNEL_STACK_PADDING is 0, or 16 bytes (CONFIG_X86_FRED, Linux 6.9).
 const PADDING: u64 = 16;
 
-/// The number of the system call that the task is in, -1 for none: its registers are at the top of
-/// the stack. Mostly the call site names it, too; not where its entry ends with a jump.
+/// Returns the number of the system call that the task is in, or -1 if it is in none. The task's
+/// registers are at the top of the stack. The call site usually names the system call too, but not
+/// if the system call's entry function ends with a jump.
 #[inline(always)]
 fn system_call(context: &ProbeContext) -> i32 {
     let size = u64::from(place!(stack_bytes));
@@ -131,7 +137,7 @@ fn system_call(context: &ProbeContext) -> i32 {
     }
     let top = (given::<u64>(context, place!(caller)) & size.wrapping_neg()).wrapping_add(size);
     let mut registers = top.wrapping_sub(REGISTERS_BYTES);
-    // Whatever lies there is that only with this in its place: interrupts have stacks of their own.
+    // The registers are there only if CS has this value. Interrupts have stacks of their own.
     if load::<u64>((registers + CS) as Address, 0) != USER_CS {
         registers -= PADDING;
         if load::<u64>((registers + CS) as Address, 0) != USER_CS {
@@ -141,13 +147,13 @@ fn system_call(context: &ProbeContext) -> i32 {
     load::<u64>((registers + ORIG_AX) as Address, 0) as i32
 }
 
-/// The options as Linux knows them since 5.1. Before, the argument is `audit`, 0 or 1.
+/// Returns the options as Linux has them since 5.1. Before 5.1 the argument is `audit`, 0 or 1.
 #[inline(always)]
 fn options(argument: u32) -> u8 {
     match (place!(audit), argument) {
         (0, _) | (2, 2..) => argument as u8,
         (1, 0) => OPTION_NO_AUDIT,
-        // Audited in the one, not audited in the other.
+        // This value means audited in one version and not audited in the other.
         (2, 0) => OPTIONS_UNKNOWN,
         _ => 0,
     }
@@ -175,7 +181,8 @@ fn emit(context: &impl EbpfContext, check: Check, thread: u32) {
         user: bpf_get_current_uid_gid() as u32,
         name: bpf_get_current_comm().unwrap_or([0; 16]),
     };
-    // SAFETY: as many bytes as the event has. PerfEventArray::output does not say whether it failed.
+    // SAFETY: the event has this many bytes. PerfEventArray::output does not report whether it
+    // failed.
     let failed = unsafe {
         generated::bpf_perf_event_output(
             context.as_ptr(),

@@ -1,14 +1,15 @@
-//! The probe for kernels that have neither a working fexit nor the tracepoint of `cap_capable`: a
-//! kprobe sees what is asked, a kretprobe the answer. It takes the same facts as the probe does, and
-//! leaves them in the same maps.
+//! The probe for kernels that have neither a working fexit nor the tracepoint of `cap_capable`. A
+//! kprobe sees the question, and a kretprobe sees the answer. It collects the same facts as the
+//! probe for BTF, and leaves them in the same maps.
 //!
-//! There are two of whatever needs the kernel's types. `types` stands on BTF and shares what it can
-//! with the probe; it needs no tracefs. `plain` needs no types at all, and no helper and no feature
-//! of the verifier that Linux 4.18 lacks: no bounded loop (5.3), no read-only data (5.2). User space
-//! loads one of them.
+//! Every program that needs the kernel's types has two variants. `types` uses BTF and shares code
+//! with the probe for BTF; it does not need tracefs. `plain` needs no types, and no helper or
+//! verifier feature that Linux 4.18 lacks: no bounded loops (5.3), no read-only data (5.2). User
+//! space loads one of the two.
 #![no_std]
 #![no_main]
-// Inline assembly for BPF is not stable yet: ./rebuild says how it is built all the same.
+// Inline assembly for BPF is not stable yet. ./rebuild shows how a stable compiler builds it
+// nevertheless.
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod check;
@@ -79,7 +80,8 @@ fn cap_capable_plain(context: ProbeContext) -> u32 {
     0
 }
 
-// task:task_newtask, in the parent. Unlike sched:sched_process_fork it distinguishes a thread from a process.
+// task:task_newtask, in the parent. Unlike sched:sched_process_fork, it distinguishes a thread from
+// a process.
 #[tracepoint]
 fn process_fork_plain(context: TracePointContext) -> u32 {
     plain::forked(&context);
@@ -114,7 +116,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// bpf_probe_read, bpf_get_stack and bpf_perf_event_output are for programs under the GPL alone.
+/// The kernel allows bpf_probe_read, bpf_get_stack and bpf_perf_event_output only in programs under
+/// the GPL.
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

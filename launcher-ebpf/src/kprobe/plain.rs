@@ -1,5 +1,5 @@
-//! Following processes without the kernel's types, by what the tracepoints themselves say. An
-//! executable is known by the name that exec was given: of a script, by the script's.
+//! Follows processes without the kernel's types, using only the tracepoints' own fields. An
+//! executable is known by the name that exec was given; for a script this is the script's name.
 
 use crate::counting::{happened, lose};
 use crate::ids;
@@ -10,21 +10,22 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_uid_gid, generated};
 use capwrap_ebpf::{DEVICE_BY_NAME, Executable, Ids, Tracked, lost, stats};
 
-/// That of a process whose exec was not seen.
+/// The executable of a process whose exec was not seen.
 pub const UNKNOWN: Executable = Executable { inode: 0, device: DEVICE_BY_NAME };
 
-/// The bytes of a name that are kept, NUL included.
+/// The number of bytes of a name that are kept, including the NUL.
 const NAME_BYTES: usize = 256;
 
-/// include/uapi/linux/sched.h
+/// The flag is defined in include/uapi/linux/sched.h.
 const CLONE_THREAD: u32 = 0x10000;
 
-// `Tracked::leader` is no address here, but whether the group's leader has ended: then, and only
-// then, the process goes with it.
+// Here `Tracked::leader` is not an address. It says whether the group's leader has ended: only then
+// does the process end with the leader.
 const LIVES: u64 = 0;
 const ENDED: u64 = 1;
 
-/// A new task: a child of one that is followed is followed, its threads are the process itself.
+/// Handles a new task. A child of a process that is followed is followed too; a new thread belongs
+/// to its process.
 #[inline(always)]
 pub fn forked(context: &impl EbpfContext) {
     if given::<u32>(context, place!(fork_flags)) & CLONE_THREAD != 0 {
@@ -33,31 +34,32 @@ pub fn forked(context: &impl EbpfContext) {
     let child: u32 = given(context, place!(fork_process));
     let parent = own_id();
     if let Some(parent) = TRACKED.get_ptr(parent) {
-        // SAFETY: checked not to be null.
+        // SAFETY: the pointer is not null.
         let parent = unsafe { &*parent };
         track(child, Tracked { leader: LIVES, ..*parent });
     } else if setting!(follow) != 0 && LISTED.get_ptr(parent).is_some() {
         track(child, new(UNKNOWN));
     } else {
-        // The number may have been that of one that ended.
+        // A followed process that has ended may have had this number.
         let _ = TRACKED.remove(child);
     }
 }
 
-/// An exec: that of the command starts it all.
+/// Handles an exec. The exec of the command starts the observation.
 #[inline(always)]
 pub fn executed(context: &impl EbpfContext) {
     let process = own_id();
     if let Some(tracked) = TRACKED.get_ptr_mut(process) {
-        // SAFETY: checked not to be null; an exec ends all other threads of the process.
+        // SAFETY: the pointer is not null, and an exec ends all other threads of the process.
         let tracked = unsafe { &mut *tracked };
         tracked.executable = executable(context, tracked.executable);
-        // Where another thread than the leader executes, the leader ended and it took its place.
+        // If a thread other than the leader executes, the leader has ended and this thread takes
+        // its place.
         tracked.leader = LIVES;
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };
-    // SAFETY: checked not to be null. Nobody else writes once it is set.
+    // SAFETY: the pointer is not null, and nothing else writes to the value once it is set.
     let start = unsafe { &mut *start };
     if start.process == 0 || start.process != process {
         return;
@@ -70,13 +72,13 @@ pub fn executed(context: &impl EbpfContext) {
     track(process, new(executable(context, UNKNOWN)));
 }
 
-/// A thread ends: its ids are compared for the last time.
+/// Handles the end of a thread: its ids are compared for the last time.
 #[inline(always)]
 pub fn ended() {
     let ids = bpf_get_current_pid_tgid();
     let process = (ids >> 32) as u32;
     let Some(tracked) = TRACKED.get_ptr_mut(process) else { return };
-    // SAFETY: checked not to be null.
+    // SAFETY: the pointer is not null.
     let tracked = unsafe { &mut *tracked };
     if ids as u32 == process {
         tracked.leader = ENDED;
@@ -84,19 +86,20 @@ pub fn ended() {
     ids::compare(&self::ids(), &tracked.ids);
 }
 
-/// A task is gone. The process with it if it was the group's leader, and if the number has not been
-/// given to another by now.
+/// Handles a task that is gone. If the task was the group's leader, and its number has not been
+/// given to another process by now, the process is gone too.
 #[inline(always)]
 pub fn freed(context: &impl EbpfContext) {
     let process: u32 = given(context, place!(free_process));
     let Some(tracked) = TRACKED.get_ptr(process) else { return };
-    // SAFETY: checked not to be null.
+    // SAFETY: the pointer is not null.
     if unsafe { (*tracked).leader } == ENDED {
         let _ = TRACKED.remove(process);
     }
 }
 
-/// The user and group. The real ones stand for all, as no helper returns the others.
+/// Returns the real user and group ids, and uses them for all ids, because no helper returns the
+/// others.
 #[inline(always)]
 pub fn ids() -> Ids {
     let ids = bpf_get_current_uid_gid();
@@ -122,22 +125,24 @@ fn new(executable: Executable) -> Tracked {
 /// `/proc/self/exe`
 const ITSELF: [u64; 2] = [u64::from_le_bytes(*b"/proc/se"), u64::from_le_bytes(*b"lf/exe\0\0")];
 
-/// The executable by the name that exec was given. `before`: the one that calls exec.
+/// Returns the executable, by the name that exec was given. `before` is the executable that calls
+/// exec.
 #[inline(always)]
 fn executable(context: &impl EbpfContext, before: Executable) -> Executable {
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return UNKNOWN };
-    // SAFETY: checked not to be null, and this CPU's alone while the program runs.
+    // SAFETY: the pointer is not null, and the value is this CPU's alone while the program runs.
     let path = unsafe { &mut (*scratch).path };
     let words = (&raw mut path.components).cast::<u64>();
     for at in 0..NAME_BYTES / 8 {
-        // SAFETY: within the array, which is aligned as the length before it is. Volatile, or the
-        // compiler makes it a call for each byte.
+        // SAFETY: the word is within the array, which is aligned because the length before it is.
+        // The write is volatile, because otherwise the compiler makes it a call for each byte.
         unsafe { words.add(at).write_volatile(0) };
     }
-    // A __data_loc: the place in the lower half, the length in the upper.
+    // The field is a __data_loc: its lower half is the offset, its upper half the length.
     let place: u32 = given(context, place!(exec_name));
     let name = context.as_ptr().cast_const().wrapping_byte_add((place & 0xffff) as usize);
-    // SAFETY: no more bytes than the array has; the helper answers an error for a bad address.
+    // SAFETY: the array has at least this many bytes, and the helper returns an error for a bad
+    // address.
     let length = unsafe { generated::bpf_probe_read_str(words.cast(), NAME_BYTES as u32, name) };
     if length <= 0 {
         lose(lost::EXECUTABLES);
@@ -158,7 +163,7 @@ fn executable(context: &impl EbpfContext, before: Executable) -> Executable {
     let executable = Executable { inode: digest | 1, device: DEVICE_BY_NAME };
     if EXECUTABLES.get_ptr(executable).is_none()
         && EXECUTABLES.insert(executable, &*path, BPF_NOEXIST.into()).is_err()
-        // Another CPU's is the same.
+        // The entry that another CPU inserted is the same.
         && EXECUTABLES.get_ptr(executable).is_none()
     {
         lose(lost::EXECUTABLES);

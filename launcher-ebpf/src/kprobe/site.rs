@@ -1,4 +1,4 @@
-//! The call site of a check: the kernel stack above it, walked at each check.
+//! Finds the call site of a check: the kernel stack above it, which is walked at each check.
 
 use crate::counting::lose;
 use crate::kernel::{given, load, place};
@@ -8,17 +8,18 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_get_stack;
 use capwrap_ebpf::{FRAMES, lost};
 
-/// The key of `SITES` for the running check; 0 where the stack could not be read.
+/// Returns the key of `SITES` for the running check, or 0 if the stack could not be read.
 #[inline(always)]
 pub fn of(context: &impl EbpfContext) -> u64 {
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return 0 };
-    // SAFETY: checked not to be null, and this CPU's alone while the program runs.
+    // SAFETY: the pointer is not null, and the value is this CPU's alone while the program runs.
     let scratch = unsafe { &mut *scratch };
     for at in 0..WALKED {
-        // SAFETY: a reference to plain memory. Volatile, or the compiler makes it a call for each byte.
+        // SAFETY: this is a reference to plain memory. The write is volatile, because otherwise the
+        // compiler makes it a call for each byte.
         unsafe { (&raw mut scratch.walked[at]).write_volatile(0) };
     }
-    // SAFETY: as many bytes as the array has; the helper answers an error otherwise.
+    // SAFETY: the array has this many bytes. On a failure the helper returns an error.
     let bytes = unsafe {
         bpf_get_stack(context.as_ptr(), (&raw mut scratch.walked).cast(), size_of_val(&scratch.walked) as u32, 0)
     };
@@ -27,8 +28,8 @@ pub fn of(context: &impl EbpfContext) -> u64 {
         lose(lost::SITES);
         return 0;
     }
-    // An unwinder that goes by frame pointers misses the caller: cap_capable has no frame yet.
-    // Without a branch, as the verifier would follow it anew for each frame.
+    // An unwinder that uses frame pointers misses the caller, because cap_capable has no frame yet.
+    // The correction has no branch, because the verifier would follow it again for each frame.
     let seen = u64::from(scratch.walked[1] == caller).wrapping_neg();
     let mut digest = 0xcbf2_9ce4_8422_2325_u64 ^ caller;
     scratch.site.frames[0] = caller;
@@ -38,12 +39,12 @@ pub fn of(context: &impl EbpfContext) -> u64 {
         digest = (digest ^ frame).wrapping_mul(0x0000_0100_0000_01b3);
         digest ^= digest >> 29;
     }
-    // Named in user space.
+    // User space adds the names.
     scratch.site.names[0][0] = 0;
     let key = digest | 1;
     if SITES.get_ptr(key).is_none()
         && SITES.insert(key, &scratch.site, BPF_NOEXIST.into()).is_err()
-        // Another CPU's is the same.
+        // The entry that another CPU inserted is the same.
         && SITES.get_ptr(key).is_none()
     {
         lose(lost::SITES);
@@ -52,8 +53,9 @@ pub fn of(context: &impl EbpfContext) -> u64 {
     key
 }
 
-/// Where `cap_capable` returns to. The kprobe is attached after the kretprobe, and so runs before
-/// it: this is not yet the kretprobe's trampoline (list_add_rcu in add_new_kprobe).
+/// Returns the address that `cap_capable` returns to. The kprobe is attached after the kretprobe
+/// and so runs before it. The address is therefore not yet that of the kretprobe's trampoline
+/// (list_add_rcu in add_new_kprobe).
 #[inline(always)]
 fn caller(context: &impl EbpfContext) -> u64 {
     let register: u64 = given(context, place!(caller));

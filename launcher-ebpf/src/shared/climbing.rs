@@ -1,6 +1,6 @@
-//! The way up from a file to the root of its mounts.
+//! The path up from a file to the root of its mounts.
 
-/// How far it has come.
+/// The progress on this path.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Climbing {
@@ -8,6 +8,6 @@ pub struct Climbing {
     pub entry: u64,
     /// The mount that it is in.
     pub vfsmount: u64,
-    /// Not 0 at the root of all mounts.
+    /// Not 0 once the root of all mounts is reached.
     pub whole: u64,
 }

@@ -1,4 +1,4 @@
-//! Counting: checks by what they are, losses, and what happened.
+//! Counts checks, losses, and what happened.
 
 use crate::maps::{COUNTS, LOST, STATS};
 use aya_ebpf::bindings::BPF_NOEXIST;
@@ -11,7 +11,7 @@ pub fn count(check: &Check) {
         add_one(times);
         return;
     }
-    // Another CPU may have put it in meanwhile: then it is there.
+    // Another CPU may have inserted it meanwhile. Then the lookup below finds it.
     let _ = COUNTS.insert(check, 0, BPF_NOEXIST.into());
     match COUNTS.get_ptr_mut(check) {
         Some(times) => add_one(times),
@@ -19,11 +19,11 @@ pub fn count(check: &Check) {
     }
 }
 
-/// Adds one to a counter. Another CPU may do the same at the same time: the BPF target has no
-/// fetch_add, so that it is written out.
+/// Adds one to a counter. Another CPU may do the same at the same time. The BPF target has no
+/// fetch_add, so the instruction is written out.
 #[inline(always)]
 fn add_one(counter: *mut u64) {
-    // SAFETY: the pointer is a map's value, checked not to be null, and eight bytes large.
+    // SAFETY: the pointer is that of a map's value, is not null, and the value has eight bytes.
     unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) 1_u64) };
 }
 

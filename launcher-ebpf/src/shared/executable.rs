@@ -1,4 +1,5 @@
-//! The file that a process executes, and its path: taken once, when the file is first met.
+//! Identifies the file that a process executes, and reads its path once, when the file is first
+//! seen.
 
 use crate::climbing::Climbing;
 use crate::counting::lose;
@@ -8,12 +9,12 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use capwrap_ebpf::{Executable, PATH_BYTES, lost};
 
-/// The components and mounts that are followed; of a longer path the end is kept.
+/// The number of components and mounts that are followed. The end of a longer path is kept.
 const COMPONENTS: usize = 16;
-/// The bytes of one component, NUL included (NAME_MAX + 1).
+/// The size of one component in bytes, including the NUL (NAME_MAX + 1).
 const COMPONENT_BYTES: u32 = 256;
 
-/// The running process's, inode 0 for a kernel thread.
+/// Returns the file that the running process executes. The inode is 0 for a kernel thread.
 #[inline(always)]
 pub fn current() -> Executable {
     let memory: usize = load_current(current_task(), offset!(task_mm));
@@ -35,12 +36,12 @@ pub fn current() -> Executable {
 
 /// Walks from the file to the root of its mounts, and keeps the names.
 ///
-/// How far it has come is kept in memory and not in variables: to the verifier, which follows every
-/// path, each round of the loop is then the same.
+/// The progress is kept in memory and not in variables. The verifier follows every path, and this
+/// makes each round of the loop the same to it.
 #[inline(never)]
 fn keep_path(executable: &Executable, file: u64) -> u64 {
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return 0 };
-    // SAFETY: checked not to be null, and this CPU's alone while the program runs.
+    // SAFETY: the pointer is not null, and the value is this CPU's alone while the program runs.
     let scratch = unsafe { &mut *scratch };
     scratch.climbing = Climbing {
         entry: peek(file as Address, offset!(file_dentry)).unwrap_or(0),
@@ -55,7 +56,7 @@ fn keep_path(executable: &Executable, file: u64) -> u64 {
     }
     scratch.path.whole = volatile(&scratch.climbing.whole);
     if EXECUTABLES.insert(executable, &scratch.path, BPF_NOEXIST.into()).is_err()
-        // Another CPU's path of the same file is as good.
+        // A path of the same file that another CPU inserted is equally good.
         && EXECUTABLES.get_ptr(executable).is_none()
     {
         lose(lost::EXECUTABLES);
@@ -63,7 +64,8 @@ fn keep_path(executable: &Executable, file: u64) -> u64 {
     0
 }
 
-/// One step up: over a component, or from a mount to where it is mounted. True at the end.
+/// Goes one step up: over a component, or from a mount to where it is mounted. Returns true at the
+/// end.
 #[inline(always)]
 fn climb(scratch: &mut Scratch) -> bool {
     let Climbing { entry, vfsmount, .. } = volatile(&scratch.climbing);
@@ -83,7 +85,7 @@ fn climb(scratch: &mut Scratch) -> bool {
     let name: u64 = peek(entry as Address, offset!(dentry_name)).unwrap_or(0);
     let length = volatile(&scratch.path.length);
     let at = length & (PATH_BYTES as u64 - 1);
-    // SAFETY: `at` is below PATH_BYTES, and behind the path there is room for one component.
+    // SAFETY: `at` is less than PATH_BYTES, and after the path there is space for one component.
     let written = unsafe {
         let components = (&raw mut scratch.path.components).cast::<u8>();
         bpf_probe_read_kernel_str(components.add(at as usize).cast(), COMPONENT_BYTES, name as *const _)

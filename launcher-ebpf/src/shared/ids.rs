@@ -1,11 +1,11 @@
-//! The user and group ids of credentials, and whether they are still those that a process was started
-//! with.
+//! Reads the user and group ids of credentials, and compares them with those that a process was
+//! started with.
 
 use crate::counting::happened;
 use crate::kernel::{Address, offset, peek};
 use capwrap_ebpf::{Ids, stats};
 
-/// All eight ids, each read from its offset.
+/// Returns all eight ids, each read from its offset.
 #[inline(always)]
 pub fn each(read: impl Fn(u32) -> u32) -> Ids {
     Ids {
@@ -20,8 +20,9 @@ pub fn each(read: impl Fn(u32) -> u32) -> Ids {
     }
 }
 
-/// The same through a plain number, where each read is a call. One call takes them all where they lie
-/// together, which is so unless the kernel's structures are shuffled (CONFIG_RANDSTRUCT).
+/// Does the same through an address whose type the verifier does not know, where each read is a
+/// call. One call reads all ids if they are adjacent, which they are unless the kernel's structures
+/// are shuffled (CONFIG_RANDSTRUCT).
 #[inline(always)]
 pub fn of(credentials: Address) -> Ids {
     if offset!(cred_ids_adjacent) != 0 {
@@ -30,11 +31,11 @@ pub fn of(credentials: Address) -> Ids {
     each(|at| peek(credentials, at).unwrap_or(0))
 }
 
-/// Notes whether ids of a process are other ones than it was started with. setuid(2) makes the same
-/// check whether the id is a new one or not: it is needed only if an id ever changed.
+/// Notes whether the ids of a process differ from those that it was started with. setuid(2) makes
+/// the same check whether the id is new or not, and the check is needed only if an id ever changed.
 #[inline(always)]
 pub fn compare(now: &Ids, start: &Ids) {
-    // Without a branch for each id: the verifier follows every one.
+    // This has no branch for each id, because the verifier would follow every one.
     let users = (now.uid ^ start.uid) | (now.suid ^ start.suid) | (now.euid ^ start.euid) | (now.fsuid ^ start.fsuid);
     let groups = (now.gid ^ start.gid) | (now.sgid ^ start.sgid) | (now.egid ^ start.egid) | (now.fsgid ^ start.fsgid);
     if users != 0 {
@@ -45,8 +46,8 @@ pub fn compare(now: &Ids, start: &Ids) {
     }
 }
 
-/// What an exec does to the ids by itself, and without a check: the effective ones become the saved and
-/// the filesystem ones (cap_bprm_creds_from_file in security/commoncap.c).
+/// Applies what an exec itself does to the ids, without a check: it copies the effective ids to the
+/// saved and the filesystem ids (cap_bprm_creds_from_file in security/commoncap.c).
 #[inline(always)]
 pub fn executed(start: &mut Ids) {
     (start.suid, start.fsuid) = (start.euid, start.euid);

@@ -1,4 +1,4 @@
-//! Which processes are followed: from the command's own exec through every fork.
+//! Follows processes, from the command's own exec through every fork.
 
 use crate::counting::{happened, lose};
 use crate::executable;
@@ -9,11 +9,12 @@ use aya_ebpf::bindings::bpf_pidns_info;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated};
 use capwrap_ebpf::{Ids, Tracked, lost, stats};
 
-/// The running process's id as user space knows it: in user space's pid namespace; 0 outside it.
+/// Returns the running process's id in user space's pid namespace, or 0 if the process is outside
+/// it.
 #[inline(always)]
 pub fn own_id() -> u32 {
     let mut ids = bpf_pidns_info { pid: 0, tgid: 0 };
-    // SAFETY: the record is as large as is said. Where it fails it leaves zeroes.
+    // SAFETY: the record has the size that is passed. On a failure the helper leaves zeroes.
     unsafe {
         generated::bpf_get_ns_current_pid_tgid(
             setting!(pid_namespace_device),
@@ -25,7 +26,8 @@ pub fn own_id() -> u32 {
     ids.tgid
 }
 
-/// A new task: a child of one that is followed is followed, its threads are the process itself.
+/// Handles a new task. A child of a process that is followed is followed too; a new thread belongs
+/// to its process.
 #[inline(always)]
 pub fn forked(child: Address) {
     let process: u32 = load(child, offset!(task_tgid));
@@ -34,31 +36,31 @@ pub fn forked(child: Address) {
     }
     let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
     if let Some(parent) = TRACKED.get_ptr(parent) {
-        // SAFETY: checked not to be null.
+        // SAFETY: the pointer is not null.
         let parent = unsafe { &*parent };
         track(process, Tracked { leader: child as u64, ..*parent });
     } else if setting!(follow) != 0 && LISTED.get_ptr(own_id()).is_some() {
         track(process, new(child));
     } else {
-        // The number may have been that of one that ended.
+        // A followed process that has ended may have had this number.
         let _ = TRACKED.remove(process);
     }
 }
 
-/// An exec: that of the command starts it all.
+/// Handles an exec. The exec of the command starts the observation.
 #[inline(always)]
 pub fn executed(task: Address) {
     let process: u32 = load(task, offset!(task_tgid));
     let leader: u64 = peek(task, offset!(task_group_leader)).unwrap_or(0);
     if let Some(tracked) = TRACKED.get_ptr_mut(process) {
-        // SAFETY: checked not to be null; an exec ends all other threads of the process.
+        // SAFETY: the pointer is not null, and an exec ends all other threads of the process.
         let tracked = unsafe { &mut *tracked };
         tracked.executable = executable::current();
         ids::executed(&mut tracked.ids);
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };
-    // SAFETY: checked not to be null. Nobody else writes once it is set.
+    // SAFETY: the pointer is not null, and nothing else writes to the value once it is set.
     let start = unsafe { &mut *start };
     if start.process == 0 || start.process != own_id() {
         return;
@@ -71,22 +73,22 @@ pub fn executed(task: Address) {
     track(process, Tracked { leader, ..new(task) });
 }
 
-/// A thread ends: its ids are compared for the last time.
+/// Handles the end of a thread: its ids are compared for the last time.
 #[inline(always)]
 pub fn ended(task: Address) {
     let Some(tracked) = TRACKED.get_ptr(load::<u32>(task, offset!(task_tgid))) else { return };
-    // SAFETY: checked not to be null.
+    // SAFETY: the pointer is not null.
     let tracked = unsafe { &*tracked };
     ids::compare(&own_ids(task), &tracked.ids);
 }
 
-/// A task is gone. The process with it if it was the group's leader, and if the number has not been
-/// given to another by now.
+/// Handles a task that is gone. If the task was the group's leader, and its number has not been
+/// given to another process by now, the process is gone too.
 #[inline(always)]
 pub fn freed(task: Address) {
     let process: u32 = load(task, offset!(task_tgid));
     let Some(tracked) = TRACKED.get_ptr(process) else { return };
-    // SAFETY: checked not to be null.
+    // SAFETY: the pointer is not null.
     if unsafe { (*tracked).leader } == task as u64 {
         let _ = TRACKED.remove(process);
     }
@@ -102,7 +104,7 @@ fn new(task: Address) -> Tracked {
     Tracked { leader: task as u64, executable: executable::current(), ids: own_ids(task) }
 }
 
-/// The ids of a task's own credentials.
+/// Returns the ids of a task's own credentials.
 #[inline(always)]
 fn own_ids(task: Address) -> Ids {
     let credentials: usize = peek(task, offset!(task_real_cred)).unwrap_or(0);

@@ -1,9 +1,9 @@
-//! Where the target user namespace lies, seen from that of the credentials.
+//! Finds the relation of the target user namespace to that of the credentials.
 
 use crate::kernel::{Address, load, offset};
 use capwrap_ebpf::{RELATION_INNER, RELATION_OUTER, RELATION_SAME};
 
-/// As the kernel looks: from the target outwards (cap_capable in security/commoncap.c).
+/// Searches as the kernel does, from the target outwards (cap_capable in security/commoncap.c).
 #[inline(always)]
 pub fn of(credentials: Address, target: Address) -> u8 {
     let own = load::<usize>(credentials, offset!(cred_user_ns)) as Address;
