@@ -60,7 +60,7 @@ pub enum Fault {
         wanted: u32,
         /// Its `st_mode`.
         mode: u32,
-        /// Who can safely run a command on its path.
+        /// The user who can safely run a command on its path.
         safe_for: Option<u32>,
     },
     /// Users other than its owner can write to this file or directory.
@@ -69,7 +69,7 @@ pub enum Fault {
         path: PathBuf,
         /// Its `st_mode`.
         mode: u32,
-        /// Who can safely run a command on its path.
+        /// The user who can safely run a command on its path.
         safe_for: Option<u32>,
     },
     /// This path is not a regular file.

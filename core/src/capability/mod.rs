@@ -21,7 +21,7 @@ const fn row(name: &'static str, since: &'static str) -> Row {
 
 /// Every capability, at the index that is its number.
 ///
-/// Source: `include/uapi/linux/capability.h` of Linux 6.18 and capabilities(7).
+/// The sources are `include/uapi/linux/capability.h` of Linux 6.18 and capabilities(7).
 pub const TABLE: [Row; 41] = [
     row("cap_chown", "2.2"),
     row("cap_dac_override", "2.2"),
@@ -122,7 +122,7 @@ constants! {
     FOWNER = 3;
     /// Keep the setuid and setgid bits of a file that is changed.
     FSETID = 4;
-    /// Send signals to processes of others.
+    /// Send signals to processes of other users.
     KILL = 5;
     /// Change the group ids.
     SETGID = 6;
@@ -150,7 +150,7 @@ constants! {
     SYS_RAWIO = 17;
     /// Use chroot(2) and enter mount namespaces.
     SYS_CHROOT = 18;
-    /// Trace and inspect processes of others.
+    /// Trace and inspect processes of other users.
     SYS_PTRACE = 19;
     /// Turn process accounting on and off.
     SYS_PACCT = 20;
@@ -168,7 +168,7 @@ constants! {
     SYS_TTY_CONFIG = 26;
     /// Make device files.
     MKNOD = 27;
-    /// Take leases on files of others.
+    /// Take leases on files of other users.
     LEASE = 28;
     /// Write records to the audit log.
     AUDIT_WRITE = 29;

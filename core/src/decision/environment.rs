@@ -70,7 +70,7 @@ fn passes(name: &OsStr, value: &OsStr) -> bool {
 }
 
 /// Returns whether a value contains only the characters that names of terminals and locales have.
-/// It then is no path, no shell function and no format.
+/// Such a value is no path, shell function or format.
 fn is_word(value: &[u8]) -> bool {
     value.len() <= 128 && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._@:+,-".contains(byte))
 }

@@ -25,7 +25,7 @@ pub fn open_missing_standard() -> Result<(), Error> {
         if opened.as_raw_fd() != wanted {
             return Err(Errno::EBADF);
         }
-        // It stays open for the tool.
+        // The descriptor stays open for the tool.
         let _ = opened.into_raw_fd();
     }
     Ok(())

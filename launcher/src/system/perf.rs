@@ -47,7 +47,7 @@ pub fn try_uprobe(pmu_type: u32) -> Result<(), Error> {
     let answer =
         unsafe { libc::syscall(libc::SYS_perf_event_open, &raw const attributes, hardening, any_cpu, no_group, flags) };
     Errno::result(answer).map(|descriptor| {
-        // SAFETY: the call has just made this descriptor, and nobody else knows of it.
+        // SAFETY: the call has just made this descriptor, and nothing else uses it.
         drop(unsafe { OwnedFd::from_raw_fd(descriptor as i32) });
     })
 }
