@@ -53,7 +53,8 @@ impl Enable {
         let launcher = self.launcher.unwrap_or_else(file_caps::installed);
         let Some(name) = self.name else { return give_what_is_needed(&launcher) };
         let source = policy_lookup::find(&name)?;
-        // Of a text that others could have written nothing is known, least of all who may.
+        // If other users could have written the file, capwrap cannot trust its content, least of all who may run the
+        // tool.
         let before = trusted_file::text(&source)?;
         let already = source == enabled::path(&name);
         let mut change = Change {
@@ -95,21 +96,21 @@ impl Disable {
                 }),
             ));
         }
-        // A policy that others could have written has given its tool nothing.
+        // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
         let policy = enabled::read(&path).ok();
         enabled::make_directory(Path::new(policy_lookup::DISABLED))?;
         let kept = Path::new(policy_lookup::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: disabled; kept as {}", self.name, kept.display());
-        // Whatever becomes of the tool's file, the launcher loses what no policy needs now.
+        // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
         let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
         give_what_is_needed(&file_caps::installed())?;
         tool_caps?.map_or(Ok(()), |caps| caps.take_away())
     }
 }
 
-/// One `enable` or `disable` at a time, by root.
+/// Takes the lock so that root runs one `enable` or `disable` at a time.
 fn alone(verb: &str) -> Result<Flock<File>> {
     if !geteuid().is_root() {
         return Err(hinted(
@@ -120,8 +121,8 @@ fn alone(verb: &str) -> Result<Flock<File>> {
     enabled::lock()
 }
 
-/// A name that the local file has stays a name; one that only a directory server knows becomes a
-/// number, because the launcher never asks one.
+/// Keeps a name that the local file has. Turns a name that only a directory server knows into a number, because the
+/// launcher never asks such a server.
 fn known_user(given: &str) -> Result<String> {
     let local = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     if given.starts_with('#') || accounts::user_id(&local, given).is_some() {
@@ -153,7 +154,7 @@ fn digest(path: &Path) -> Result<String> {
     Ok(hex::encode(&capwrap_core::digest::of_file(file).with_context(|| format!("cannot read {}", path.display()))?))
 }
 
-/// What the policy grants, and to whom, before anybody relies on it.
+/// Prints what the policy grants, and to whom, before anybody relies on it.
 fn show(name: &str, policy: &Policy, source: &Path, already: bool, changed: bool) {
     say!("{name}: {}", printable::text(&policy.summary));
     match first_tool(policy) {
@@ -196,10 +197,10 @@ struct ToolCaps {
 }
 
 impl ToolCaps {
-    /// Those of this policy's tool, if it needs any and the tool is there.
+    /// The file capabilities for this policy's tool, if it needs any and the tool exists.
     ///
     /// # Errors
-    /// Others than root and the policy's owner could put another file in the tool's place.
+    /// Users other than root and the policy's owner could put another file in the tool's place.
     fn of(policy: &Policy) -> Result<Option<Self>> {
         let Some(tool) = first_tool(policy).filter(|_| policy.exec.deliver == Delivery::Inheritable) else {
             return Ok(None);
@@ -235,7 +236,7 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a file has now, and what it had.
+/// Describes the change from the file capabilities before to those now.
 fn change(before: Option<&FileCapabilities>, now: &FileCapabilities) -> String {
     let (was, is) = (describe(before), describe(Some(now)));
     let has = is.as_deref().unwrap_or("no capabilities");
@@ -246,7 +247,7 @@ fn change(before: Option<&FileCapabilities>, now: &FileCapabilities) -> String {
     }
 }
 
-/// setcap's notation; `None` for no capabilities.
+/// The file capabilities in setcap's notation; `None` if there are none.
 fn describe(capabilities: Option<&FileCapabilities>) -> Option<String> {
     capabilities.filter(|file| !file.permitted.union(file.inheritable).is_empty()).map(FileCapabilities::to_string)
 }

@@ -1,4 +1,4 @@
-//! `capwrap export`: a policy's grant in the words of another launcher.
+//! `capwrap export`: prints a policy's grant in the format of another launcher.
 
 use crate::dialects;
 use crate::dialects::export_request::Launch;
@@ -33,7 +33,7 @@ impl Export {
         let source = policy_lookup::load(&self.policy)?;
         let facts = self.target_machine.facts(&source.policy)?;
         let launch = Launch::of(&source, &facts, self.mode.as_deref())?;
-        // The path that a launch would take, if one is there.
+        // This is the path that a launch would take, if one exists.
         let launch = match installed_file::first(&source.policy.tool.paths) {
             Some(path) => launch.with_tool(path),
             None => launch,

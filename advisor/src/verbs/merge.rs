@@ -1,4 +1,4 @@
-//! `capwrap merge`: learned profiles of several runs or hosts as one.
+//! `capwrap merge`: merges learned profiles of several runs or hosts into one.
 
 use crate::analysis::profile::{MAX_BYTES, Profile};
 use crate::store::{atomic_write, bounded_read};

@@ -1,5 +1,5 @@
-//! What users ask for, a module for each verb: its options, the order of its work, and how its result looks. No rule about
-//! capabilities, no system call, and no other verb.
+//! The verbs, a module for each. A module has the options of its verb, the order of its work, and how its result is
+//! shown. It has no rule about capabilities, makes no system call, and uses no other verb.
 
 pub mod caps;
 pub mod completions;

@@ -1,4 +1,4 @@
-//! What the listings of processes are put together from: a process by its id, a user by name, a set of capabilities.
+//! The parts that listings of processes share: a process by its id, a user by name, a set of capabilities.
 
 use crate::observe::probe::securebits::Securebits;
 use crate::output::error::hinted;
@@ -10,7 +10,7 @@ use nix::libc::{ENOENT, ESRCH};
 use nix::unistd::{Uid, User};
 use serde_json::{Value, json};
 
-/// A process and, where they are asked for, its other threads.
+/// A process and, where they are wanted, its other threads.
 pub struct Process {
     pub first: Holder,
     pub others: Vec<Holder>,
@@ -32,10 +32,10 @@ pub fn process(pid: i32, with_threads: bool, securebits: Option<&mut Securebits>
     Ok(Process { first, others })
 }
 
-/// A process id as people write it.
+/// Parses a process id.
 ///
 /// # Errors
-/// Anything else.
+/// The word is not a process id.
 pub fn pid(word: &str) -> Result<i32> {
     let digits = word.bytes().all(|byte| byte.is_ascii_digit());
     word.parse().ok().filter(|pid| digits && *pid > 0).ok_or_else(|| {
@@ -58,7 +58,7 @@ pub fn object(process: &Process, with_threads: bool) -> Value {
     object
 }
 
-/// One process or thread, for programs.
+/// One process or thread as JSON for programs.
 pub fn holder(one: &Holder) -> Value {
     let mut object = json!({
         "id": one.id,
@@ -77,12 +77,12 @@ pub fn holder(one: &Holder) -> Value {
     object
 }
 
-/// The effective user, by name where there is one.
+/// The effective user by name, or by number if the user has no name.
 pub fn user(one: &Holder) -> String {
     one.rights.uids.get(1).map_or_else(|| "uid ?".to_owned(), |uid| user_name(*uid))
 }
 
-/// A user's name, where there is one.
+/// The user's name, or the number if there is no name.
 pub fn user_name(uid: u32) -> String {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => printable::text(&user.name),

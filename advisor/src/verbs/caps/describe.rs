@@ -1,4 +1,4 @@
-//! One capability in full.
+//! Describes capabilities in full.
 
 use crate::analysis::capability_risk;
 use crate::output::page::{Entry, Page};
@@ -11,7 +11,7 @@ use anyhow::Result;
 use capwrap_core::{Capability, TABLE};
 use serde_json::json;
 
-/// Prints what is to be said of each.
+/// Prints the description of each capability.
 pub fn print(names: &[String], form: Form) -> Result<()> {
     let all = names.iter().map(|name| named(name)).collect::<Result<Vec<_>>>()?;
     let last = last_of_kernel();

@@ -1,4 +1,4 @@
-//! What all that `caps` prints has in common: how it is asked for, and how an unknown name is refused.
+//! What all listings of `caps` share: the options for their form, and the error for an unknown name.
 
 use crate::output::error::hinted;
 use crate::output::terminal;
@@ -6,7 +6,7 @@ use anyhow::Result;
 use capwrap_core::{Capability, UnknownCapability};
 use clap::Args;
 
-/// How it is printed.
+/// The form in which a listing is printed.
 #[derive(Args, Clone, Copy)]
 pub struct Form {
     /// Print one JSON object
@@ -27,5 +27,5 @@ pub fn unknown(error: &UnknownCapability) -> anyhow::Error {
     hinted(error.to_string(), hint)
 }
 
-/// The version of the JSON objects. It changes when something in them changes its meaning or goes.
+/// The version of the JSON objects. It changes when a key changes its meaning or is removed.
 pub const SCHEMA: u32 = 1;

@@ -1,4 +1,4 @@
-//! Processes and threads, with what they hold.
+//! Processes and threads, with the capabilities that they hold.
 
 use crate::host::process;
 use crate::host::process::{Rights, UserNamespace};
@@ -12,23 +12,23 @@ pub struct Holder {
     /// Its process id, or thread id.
     pub id: i32,
     pub rights: Rights,
-    /// Its user namespace, where who asks may know.
+    /// Its user namespace, if the caller may read it.
     pub namespace: Option<UserNamespace>,
-    /// Its securebits, where they were asked for and could be read: the kernel shows them in no file.
+    /// Its securebits, if they were wanted and could be read. The kernel shows them in no file.
     pub securebits: Option<u32>,
 }
 
 impl Holder {
-    /// The process or thread with this folder under `/proc`.
+    /// Reads the process or thread that has this directory under `/proc`.
     ///
     /// # Errors
-    /// There is none (any more).
+    /// The process does not exist, or no longer exists.
     pub fn read(id: i32, folder: &Path) -> io::Result<Self> {
         let rights = process::rights(folder)?;
         Ok(Self { id, rights, namespace: UserNamespace::of(folder).ok(), securebits: None })
     }
 
-    /// Whether two have the same rights, whatever their names are.
+    /// Whether two processes have the same rights, whatever their names are.
     pub fn is_like(&self, other: &Self) -> bool {
         let of = |one: &Self| {
             let Rights { inheritable, permitted, effective, bounding, ambient, no_new_privs, seccomp, .. } = one.rights;
@@ -37,13 +37,13 @@ impl Holder {
         of(self) == of(other)
     }
 
-    /// Whether any set but the bounding set has members.
+    /// Whether any set other than the bounding set has members.
     pub fn holds_any(&self) -> bool {
         let Rights { inheritable, permitted, effective, ambient, .. } = self.rights;
         !inheritable.union(permitted).union(effective).union(ambient).is_empty()
     }
 
-    /// The sets by their names, in the order in which they matter.
+    /// The sets with their names, in the order in which they matter.
     pub const fn sets(&self) -> [(&'static str, CapabilitySet); 5] {
         let rights = &self.rights;
         [
@@ -56,23 +56,23 @@ impl Holder {
     }
 }
 
-/// The folder of a process.
+/// The directory of a process in `/proc`.
 pub fn folder(pid: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
-/// The threads of a process but its first, in the order of their numbers.
+/// The threads of a process except its first, sorted by number.
 ///
 /// # Errors
 /// The process has ended.
 pub fn threads(pid: i32) -> io::Result<Vec<Holder>> {
     let folder = folder(pid).join("task");
     let others = numbers(&folder)?.into_iter().filter(|id| *id != pid);
-    // One that has ended meanwhile is none of its threads.
+    // A thread that has ended in the meantime is left out.
     Ok(others.filter_map(|id| Holder::read(id, &folder.join(id.to_string())).ok()).collect())
 }
 
-/// The names in a folder that are numbers, in their order.
+/// The names in a directory that are numbers, sorted.
 pub fn numbers(folder: &Path) -> io::Result<Vec<i32>> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -82,7 +82,7 @@ pub fn numbers(folder: &Path) -> io::Result<Vec<i32>> {
     Ok(numbers)
 }
 
-/// Names a set in few words: `all` and `all but` speak of what the kernel knows, `known`.
+/// Names a set in few words. `all` and `all but` refer to the capabilities that the kernel knows, `known`.
 pub fn brief(set: CapabilitySet, known: CapabilitySet) -> String {
     let missing = known.without(set);
     if set.is_empty() {

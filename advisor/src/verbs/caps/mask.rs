@@ -1,4 +1,4 @@
-//! Masks and lists.
+//! Converts between masks and lists of capabilities.
 
 use crate::output::error::hinted;
 use crate::verbs::caps::form::{Form, SCHEMA, unknown};
@@ -7,14 +7,14 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use serde_json::{Value, json};
 
-/// Names what is in the masks, each as `capsh --decode` prints it.
+/// Prints the names of the capabilities in the masks, each as `capsh --decode` prints it.
 pub fn decode(masks: &[String], form: Form) -> Result<()> {
     print(masks.iter().map(|mask| parse(mask)).collect::<Result<Vec<_>>>()?, form, |set| {
         format!("0x{:016x}={}", set.mask(), names(set).join(","))
     })
 }
 
-/// The masks of lists.
+/// Prints the masks of lists.
 pub fn encode(lists: &[String], form: Form) -> Result<()> {
     let sets = lists.iter().map(|list| CapabilitySet::parse(list).map_err(|error| unknown(&error)));
     print(sets.collect::<Result<Vec<_>>>()?, form, |set| format!("0x{:016x}", set.mask()))
@@ -23,7 +23,7 @@ pub fn encode(lists: &[String], form: Form) -> Result<()> {
 /// Reads a mask in hexadecimal, with or without `0x`.
 ///
 /// # Errors
-/// Anything else, and more than 64 bits.
+/// The text is not hexadecimal, or it has more than 64 bits.
 pub fn parse(text: &str) -> Result<CapabilitySet> {
     let trimmed = text.trim();
     let digits = trimmed.strip_prefix("0x").or_else(|| trimmed.strip_prefix("0X")).unwrap_or(trimmed);
@@ -37,7 +37,7 @@ pub fn parse(text: &str) -> Result<CapabilitySet> {
     })
 }
 
-/// The names of the members; a bit that no capability has is its number, as capsh prints it.
+/// The names of the members. A bit that has no capability is shown by its number, as capsh prints it.
 pub fn names(set: CapabilitySet) -> Vec<String> {
     let name = |bit: u8| Capability::from_number(bit).map_or_else(|| bit.to_string(), |one| one.name().to_owned());
     (0..64).filter(|bit| set.mask() >> bit & 1 != 0).map(name).collect()

@@ -1,4 +1,5 @@
-//! `capwrap caps`: what each capability opens, masks in both directions, and who holds which.
+//! `capwrap caps`: shows what each capability opens, converts masks in both directions, and shows which process holds
+//! what.
 
 mod cells;
 mod describe;

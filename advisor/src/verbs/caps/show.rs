@@ -1,4 +1,4 @@
-//! The sets of processes and threads.
+//! Shows the sets of processes and threads.
 
 use crate::analysis::capability_risk;
 use crate::observe::probe::securebits::Securebits;
@@ -51,7 +51,8 @@ impl Show {
         let words = if self.pids.is_empty() { &own[..] } else { &self.pids[..] };
         let pids = words.iter().map(|word| pid(word)).collect::<Result<Vec<_>>>()?;
         let (mut shown, mut outcome) = (Vec::new(), Outcome::Clean);
-        // It takes rights and a kernel that not everybody has; without them, its answer is not known.
+        // Reading securebits takes rights and kernel features that not every caller has. Without them they are shown as
+        // not known.
         let mut securebits = Securebits::load().ok();
         for pid in pids {
             match process(pid, self.threads, securebits.as_mut()) {
@@ -107,7 +108,7 @@ fn text(shown: &[Process], with_threads: bool, width: usize, styled: bool) -> St
     page.text
 }
 
-/// Threads that are not like their process, those that are like one another together.
+/// The threads that differ from their process. Threads that are alike are grouped.
 fn differing<'h>(first: &Holder, others: &'h [Holder]) -> Vec<(&'h Holder, String)> {
     let mut groups: Vec<(&Holder, Vec<&Holder>)> = Vec::new();
     for thread in others.iter().filter(|thread| !thread.is_like(first)) {
@@ -171,7 +172,7 @@ fn entries(one: &Holder, known: CapabilitySet) -> Vec<Entry<'static>> {
         .collect()
 }
 
-/// Which of the lines of [`entries`] differ, in their order.
+/// For each line of [`entries`], in order: whether the two differ there.
 fn differences(one: &Holder, other: &Holder) -> Vec<bool> {
     let sets = one.sets().into_iter().zip(other.sets()).map(|(own, others)| own != others);
     let (own, others) = (&one.rights, &other.rights);
@@ -184,7 +185,7 @@ fn differences(one: &Holder, other: &Holder) -> Vec<bool> {
     sets.chain(rest).collect()
 }
 
-/// `SECBIT_*` of `include/uapi/linux/securebits.h`, by number.
+/// The `SECBIT_*` of `include/uapi/linux/securebits.h`, by bit number.
 const SECUREBITS: [&str; 12] = [
     "noroot",
     "noroot_locked",

@@ -1,4 +1,4 @@
-//! All capabilities in one table.
+//! Shows all capabilities in one table.
 
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
@@ -10,7 +10,7 @@ use anyhow::Result;
 use capwrap_core::{Capability, TABLE};
 use serde_json::{Value, json};
 
-/// Prints them all.
+/// Prints the table.
 pub fn print(form: Form) -> Result<()> {
     let last = last_of_kernel();
     if form.json {
@@ -25,12 +25,12 @@ pub fn print(form: Form) -> Result<()> {
     Ok(())
 }
 
-/// The number of the last capability that this kernel knows, where it says.
+/// The number of the last capability that this kernel knows, if the kernel shows it.
 pub fn last_of_kernel() -> Option<u8> {
     std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok()?.trim().parse().ok()
 }
 
-/// One capability, for programs.
+/// One capability as JSON for programs.
 pub fn object(one: Capability, last: Option<u8>) -> Value {
     let meaning = capability_risk::of(one);
     json!({
@@ -44,7 +44,7 @@ pub fn object(one: Capability, last: Option<u8>) -> Value {
     })
 }
 
-/// How closeness looks.
+/// The style in which a closeness is shown.
 pub const fn style(closeness: Closeness) -> Style {
     match closeness {
         Closeness::Root => Style::Red,

@@ -1,4 +1,4 @@
-//! Every process that holds a capability, below its ancestors.
+//! Shows every process that holds a capability, below its ancestors.
 
 use crate::analysis::capability_risk;
 use crate::output::error;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Prints them.
+/// Prints the tree.
 pub fn print(form: Form) -> Result<Outcome> {
     let found = look()?;
     if form.json {
@@ -76,10 +76,10 @@ fn text(holders: &BTreeMap<i32, Node>, width: u16, styled: bool) -> String {
         let parent = holders.get(pid).map_or(0, |node| node.process.rights.parent);
         children.entry(if shown.contains(&parent) { parent } else { 0 }).or_default().push(*pid);
     }
-    // Asking for a name reads a file, or a directory server: once for each.
+    // Looking up a name reads a file or asks a directory server, so each is looked up only once.
     let mut users: BTreeMap<u32, String> = BTreeMap::new();
     let mut table = Table::new(&["pid", "user", "process", "effective", ""], width, styled);
-    // (process, the lines that lead to it)
+    // Each entry is a process and the lines that lead to it.
     let mut ahead: Vec<(i32, String)> = Vec::new();
     push_children(&mut ahead, &children, 0, "");
     while let Some((pid, lines)) = ahead.pop() {
@@ -94,7 +94,7 @@ fn text(holders: &BTreeMap<i32, Node>, width: u16, styled: bool) -> String {
     format!("{rendered}\n{} of {} hold a capability\n", number, counted(holders.len(), "process"))
 }
 
-/// Those that hold something, and what they descend from.
+/// The processes that hold something, and their ancestors.
 fn with_ancestors(holders: &BTreeMap<i32, Node>) -> BTreeSet<i32> {
     let mut shown = BTreeSet::new();
     for (pid, _) in holders.iter().filter(|(_, node)| node.process.holds_any() || node.differ > 0) {

@@ -1,4 +1,4 @@
-//! The script for bash: three tables as functions, and a fixed part that walks over the words.
+//! The script for bash: three tables as functions, and a fixed part that goes through the words of the command line.
 
 use crate::verbs::completions::level::{Kind, Level};
 use crate::verbs::completions::script::{fixed, quoted};
@@ -37,7 +37,7 @@ pub fn script(levels: &[Level]) -> String {
         .replace("@CAPABILITIES@", &capabilities)
 }
 
-/// What the fixed part calls it.
+/// The name of this kind in the fixed part.
 fn word(kind: &Kind) -> String {
     match kind {
         Kind::Tool => "tool".into(),

@@ -1,7 +1,7 @@
 # bash completion for capwrap. Made by `capwrap completions bash`.
 # shellcheck shell=bash
 
-# Options and words below a level of the command line: "" is capwrap itself, "caps show" a verb's.
+# Prints the options and words below a level of the command line: "" is capwrap itself, "caps show" is a verb's level.
 _capwrap_level() {
     case $1 in
 @LEVELS@
@@ -9,7 +9,7 @@ _capwrap_level() {
     esac
 }
 
-# What the value of "LEVEL OPTION" is.
+# Prints the kind of the value of "LEVEL OPTION".
 _capwrap_value() {
     case $1 in
 @VALUES@
@@ -17,7 +17,7 @@ _capwrap_value() {
     esac
 }
 
-# What the operand "LEVEL:PLACE" is.
+# Prints the kind of the operand "LEVEL:PLACE".
 _capwrap_operand() {
     case $1 in
 @OPERANDS@
@@ -35,7 +35,7 @@ _capwrap_names() {
     done
 }
 
-# What the caller may run; where that is not known, what is enabled.
+# Prints the tools that the caller may run, or the enabled policies if that is not known.
 _capwrap_tools() {
     local names
     names=$(command capwrap list --names 2>/dev/null)
@@ -69,7 +69,7 @@ _capwrap_offer() { # KIND WORD
     esac
 }
 
-# The rest of the line is a command's own, from this word on.
+# Completes the rest of the line as a command of its own, from the word at INDEX on.
 _capwrap_hand_over() { # INDEX
     if declare -F _comp_command_offset >/dev/null; then
         _comp_command_offset "$1"
@@ -86,7 +86,7 @@ _capwrap() {
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
-        # bash parts --color=always into three words.
+        # bash splits --color=always into three words.
         if [[ $word == = ]]; then continue; fi
         if [[ $wanted ]]; then wanted=; continue; fi
         if [[ $word == --learn && $i -eq 1 ]]; then level=learn; continue; fi

@@ -1,6 +1,6 @@
 # fish completion for capwrap. Made by `capwrap completions fish`.
 
-# Where the line is: its level, and how many operands it has; or `run`, and where a command begins.
+# Prints where the command line is: its level and the number of its operands, or `run` and where a command begins.
 function __capwrap_where
     set -l levels @LEVELS@
     set -l valued @VALUED@
@@ -49,7 +49,7 @@ function __capwrap_runs
     test "$here[1]" = run
 end
 
-# As the command completes its own arguments.
+# Completes as the command completes its own arguments.
 function __capwrap_hand_over
     set -l here (__capwrap_where)
     set -l words (commandline -opc)
@@ -64,7 +64,7 @@ function __capwrap_names
     end
 end
 
-# What the caller may run; where that is not known, what is enabled.
+# Prints the tools that the caller may run, or the enabled policies if that is not known.
 function __capwrap_tools
     set -l names (command capwrap list --names 2>/dev/null)
     if test -n "$names"

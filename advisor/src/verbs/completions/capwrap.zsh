@@ -9,7 +9,7 @@ _capwrap_names() { # DESCRIPTION DIRECTORY...
   _wanted policies expl $what compadd -a names
 }
 
-# What the caller may run; where that is not known, what is enabled.
+# Prints the tools that the caller may run, or the enabled policies if that is not known.
 _capwrap_tools() {
   local expl
   local -a names

@@ -1,5 +1,5 @@
-//! The script for fish: a `complete` line for each option, word and operand, under the condition
-//! that the line is at its level.
+//! The script for fish. It has a `complete` line for each option, word and operand, under the condition that the
+//! command line is at its level.
 
 use crate::verbs::completions::level::{Kind, Level};
 use crate::verbs::completions::script::fixed;
@@ -63,7 +63,7 @@ fn arguments(kind: &Kind, required: &str) -> String {
     format!("{required} -f -a {}", quoted(&words))
 }
 
-/// fish knows `\\` and `\'` between single quotes.
+/// Quotes a word for fish, which knows the escapes `\\` and `\'` between single quotes.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\\', r"\\").replace('\'', r"\'"))
 }

@@ -1,9 +1,9 @@
-//! The whole command line: the launcher's own options, and the verbs.
+//! The definition of the whole command line: the launcher's own options, and the verbs.
 
 use clap::{Arg, ArgAction, Command};
 
-/// The launcher's options that take a value: name, what its value is called, help. The launcher's
-/// definition cannot be linked from here; a test compares these with what it prints.
+/// The launcher's options that take a value: the option's name, its value's name, and its help. The launcher's
+/// definition cannot be linked from here; a test compares these with what the launcher prints.
 const VALUED: [(&str, &str, &str); 4] = [
     ("mode", "MODE", "Choose a mode of the policy by name"),
     ("drop", "CAPS", "Pass fewer capabilities to the tool, as in cap_net_admin,cap_bpf"),
@@ -11,7 +11,7 @@ const VALUED: [(&str, &str, &str); 4] = [
     ("reason", "TEXT", "The reason, for the record"),
 ];
 
-/// Those that take none.
+/// The launcher's options that take no value.
 const FLAGS: [(&str, &str); 3] = [
     ("explain", "Print what a launch would grant and why; run nothing"),
     ("bypass", "Root only: keep everything, with a warning and a record"),

@@ -1,42 +1,42 @@
-//! The command line as completion sees it: levels, each with its options and operands.
+//! The command line as completion needs it: levels, each with its options and operands.
 
 use clap::{Arg, Command};
 
-/// `capwrap` itself, a verb, or a word below a verb.
+/// A level is `capwrap` itself, a verb, or a word below a verb.
 pub struct Level {
-    /// The words that lead here, as in `caps show`; empty for `capwrap` itself.
+    /// The words that lead to this level, as in `caps show`; empty for `capwrap` itself.
     pub words: String,
     pub options: Vec<Choice>,
-    /// What stands in the places of operands, in order; nothing else may follow unless `repeats`.
+    /// The kinds of the operands, in order. No further operand may follow, unless `repeats` is set.
     pub operands: Vec<Kind>,
     /// Whether the last operand may be given any number of times.
     pub repeats: bool,
-    /// The words that lead one level down, with what they do.
+    /// The words that lead one level down, each with its help.
     pub below: Vec<(String, String)>,
 }
 
 pub struct Choice {
-    /// As typed, with the dashes.
+    /// The option's names as typed, with the dashes.
     pub names: Vec<String>,
     pub help: String,
-    /// What its value is; `None` for an option without.
+    /// The kind of the option's value; `None` for an option without a value.
     pub value: Option<Kind>,
 }
 
-/// What a value or an operand is, and thus what is offered for it.
+/// The kind of a value or an operand, which decides what the script offers for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// A policy that the caller may run; all after it is its tool's.
+    /// A policy that the caller may run. All later words belong to its tool.
     Tool,
-    /// A command; all after it is its own.
+    /// A command. All later words belong to it.
     Command,
-    /// Enabled policies.
+    /// An enabled policy.
     Policies,
-    /// Enabled policies and shipped ones.
+    /// An enabled policy or a shipped one.
     Templates,
-    /// Enabled policies, and files.
+    /// An enabled policy or a file.
     PoliciesAndFiles,
-    /// Names of capabilities with commas between.
+    /// A list of capability names with commas between.
     Capabilities,
     Users,
     Groups,
@@ -45,19 +45,19 @@ pub enum Kind {
     Directories,
     /// One of these words.
     Words(Vec<String>),
-    /// Nothing can be offered.
+    /// A value for which nothing can be offered.
     Free,
 }
 
 impl Level {
-    /// This command and all below it, hidden ones left out; of a definition that was built.
+    /// The level of this command and all levels below it, without hidden commands. `command` must have been built.
     pub fn all(command: &Command) -> Vec<Self> {
         let mut levels = Vec::new();
         gather(command, "", &mut levels);
         levels
     }
 
-    /// What the operand at this place is, counted from 0.
+    /// The kind of the operand at this place, counted from 0.
     pub fn operand(&self, place: usize) -> Option<&Kind> {
         self.operands.get(place).or_else(|| self.operands.last().filter(|_| self.repeats))
     }
@@ -78,7 +78,7 @@ fn gather(command: &Command, words: &str, levels: &mut Vec<Level>) {
         repeats: positionals.last().is_some_and(|last| many(last)),
         below: below.iter().map(|below| (below.get_name().to_owned(), about(below))).collect(),
     });
-    // `help` takes the words of the verbs again.
+    // `help` repeats the names of the verbs, so its levels are left out.
     for below in below.iter().filter(|below| words.is_empty() || below.get_name() != "help") {
         let words = format!("{words} {}", below.get_name());
         match below.get_name() {
@@ -88,7 +88,7 @@ fn gather(command: &Command, words: &str, levels: &mut Vec<Level>) {
     }
 }
 
-/// `capwrap help`, whose operand is a verb.
+/// The level of `capwrap help`, whose operand is a verb.
 fn help(above: &Command, words: &str) -> Level {
     let verbs = above.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
     Level {
@@ -125,7 +125,7 @@ fn choice(words: &str) -> impl Fn(&Arg) -> Choice {
     }
 }
 
-/// What is called so, is this. The first row that fits counts; an empty level stands for any.
+/// The kinds by level and value name. The first row that fits counts; an empty level fits every level.
 const NAMED: [(&str, &str, Kind); 22] = [
     ("enable", "NAME", Kind::Templates),
     ("learn", "--user", Kind::Users),
@@ -164,11 +164,11 @@ fn kind(words: &str, argument: &Arg) -> Kind {
     let long = argument.get_long().map(|long| format!("--{long}")).unwrap_or_default();
     let value =
         argument.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str).unwrap_or_default();
-    // `caps encode LIST` alone calls a list so.
+    // Only `caps encode LIST` uses this name for a list of capabilities.
     if words == "caps encode" && argument.is_positional() {
         return Kind::Capabilities;
     }
-    // An operand without a name of its own is called as its field is.
+    // clap names an operand without a value name after its field.
     let value = value.to_uppercase();
     let fits = |(level, name, _): &&(&str, &str, Kind)| {
         (level.is_empty() || *level == words) && (*name == long || *name == value)

@@ -1,11 +1,11 @@
-//! `capwrap completions`: a script that completes capwrap's command line in a shell.
+//! `capwrap completions`: prints a script that completes capwrap's command line in a shell.
 //!
 //! ```text
 //! the definitions of the command line ── levels (options, operands, and what stands there) ── bash, zsh, fish
 //! ```
 //!
-//! What a script looks up itself are the names of policies, users, groups, processes and files, and
-//! how the tool completes its own arguments.
+//! A script itself looks up the names of policies, users, groups, processes and files, and how the tool completes its
+//! own arguments.
 
 mod bash;
 mod fish;
@@ -33,7 +33,7 @@ enum Shell {
 }
 
 impl Completions {
-    /// Prints the script for `verbs`, the definition of all of them.
+    /// Prints the script for `verbs`, which is the definition of all verbs.
     pub fn run(&self, verbs: Command) -> Result<()> {
         let levels = Level::all(&launcher::with_verbs(verbs));
         let script = match self.shell {

@@ -1,4 +1,4 @@
-//! The script for zsh: a call of _arguments for each level.
+//! The script for zsh: it calls _arguments once for each level.
 
 use crate::verbs::completions::level::{Choice, Kind, Level};
 use crate::verbs::completions::script::{fixed, quoted};

@@ -1,4 +1,4 @@
-//! What each side has and the other lacks.
+//! Computes what each side has and the other lacks.
 
 use crate::dialects::grant::{Side, Stated};
 use capwrap_core::CapabilitySet;
@@ -13,12 +13,12 @@ pub struct Difference {
     pub only_in_b: CapabilitySet,
     /// What both could use.
     pub in_both: CapabilitySet,
-    /// What else both state, and differently: as A states it, and as B does.
+    /// The other settings that both sides state differently: as A states them, and as B does.
     pub stated: (Stated, Stated),
 }
 
 impl Difference {
-    /// Compares.
+    /// Compares two sides.
     pub fn of(a: Side, b: Side) -> Self {
         Self {
             only_in_a: a.grant.without(b.grant),
@@ -30,7 +30,7 @@ impl Difference {
         }
     }
 
-    /// Whether there is none.
+    /// Whether the sides do not differ.
     pub fn is_none(&self) -> bool {
         self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.stated.0.is_empty() && self.stated.1.is_empty()
     }

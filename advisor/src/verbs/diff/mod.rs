@@ -1,4 +1,4 @@
-//! `capwrap diff`: what one grant has and another lacks, and what that opens.
+//! `capwrap diff`: shows what one grant has and another lacks, and what that opens.
 //!
 //! ```text
 //! read ── compare ── show

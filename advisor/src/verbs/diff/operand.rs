@@ -1,4 +1,4 @@
-//! Which side a word means, and what it says: the one place here that reads files.
+//! Finds out which side an operand means, and reads it. This is the only module of the verb that reads files.
 
 use crate::analysis::profile::Profile;
 use crate::dialects;
@@ -19,7 +19,7 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
 use std::path::Path;
 
-/// What policies are decided for.
+/// The circumstances for which policies are decided.
 pub struct Asked<'a> {
     pub mode: Option<&'a str>,
     pub target_machine: &'a TargetMachine,
@@ -28,7 +28,7 @@ pub struct Asked<'a> {
 /// The side that a word means.
 ///
 /// # Errors
-/// What cannot be found, read or understood.
+/// The operand cannot be found, read or understood.
 pub fn read(word: &str, asked: &Asked<'_>) -> Result<Side> {
     let mut side = meant(word, asked)?;
     word.clone_into(&mut side.label);
@@ -68,7 +68,7 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     of_policy(&policy_lookup::load(word)?.policy, asked)
 }
 
-/// `FILE#NAME`, where no file has the whole as its name.
+/// Splits `FILE#NAME`, unless a file has the whole word as its name.
 fn picked(word: &str) -> (&str, Option<&str>) {
     match word.rsplit_once('#') {
         Some((path, name)) if !Path::new(word).exists() => (path, Some(name)),
@@ -76,7 +76,7 @@ fn picked(word: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// `mask:HEX`, `0xHEX`, or 16 digits as /proc shows them.
+/// The digits of `mask:HEX`, of `0xHEX`, or of 16 digits as /proc shows them.
 fn mask(word: &str) -> Option<&str> {
     let is_bare = word.len() == 16 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
     let prefixed = word.strip_prefix("mask:").map(|mask| mask.strip_prefix("0x").unwrap_or(mask));
@@ -94,7 +94,7 @@ fn of_mask(mask: &str) -> Result<Side> {
     }
 }
 
-/// `cap_bpf,perfmon`, `cap_bpf`, `all`, `none`.
+/// The side of a list such as `cap_bpf,perfmon`, `cap_bpf`, `all` or `none`.
 fn list(word: &str) -> Option<Result<Side>> {
     let is_list = word.contains(',') && !word.contains(['/', '=']);
     let is_one =
@@ -122,7 +122,7 @@ fn of_process(id: &str) -> Result<Side> {
     Ok(of_rights(&rights))
 }
 
-/// What a process could use: its permitted set, of which it makes effective what it likes.
+/// What a process could use: its permitted set, because it can make each of those capabilities effective.
 fn of_rights(rights: &process::Rights) -> Side {
     let mut side =
         Side::new("process", rights.permitted, format!("the permitted set of {}", printable::text(&rights.name)));
@@ -146,7 +146,7 @@ fn of_unit(settings: &[systemd::read::Assignment], files: &[std::path::PathBuf])
 /// What a policy grants, for launchers and comparisons that know no arguments.
 fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
     let modes = policy.modes();
-    // The other side may be the one that has the mode.
+    // The mode may exist in the other policy only.
     let mode = asked.mode.filter(|_| !modes.is_empty());
     if let Some(given) = mode.filter(|mode| !modes.contains(mode)) {
         let known = modes.iter().map(|mode| (*mode).to_owned()).collect();
@@ -170,7 +170,7 @@ fn of_profile(text: &str) -> Result<Side> {
     Ok(Side::new("learned profile", profile.needed(), decided))
 }
 
-/// What a text says. What it is follows from its name where that says so, and else from the text.
+/// The side that a text states. Its name decides its format; if the name does not, the text does.
 fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> Result<Side> {
     let shown = printable::text(name);
     let of_several = |sides: Vec<(String, Side)>| -> Result<Option<Side>> {

@@ -1,4 +1,4 @@
-//! A difference as a page for people, and as JSON for programs.
+//! Shows a difference as a page for people and as JSON for programs.
 
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
@@ -13,7 +13,7 @@ use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The page.
+/// The page for people.
 pub fn text(difference: &Difference, width: u16, styled: bool, verbose: bool) -> String {
     let Difference { a, b, only_in_a, only_in_b, in_both, .. } = difference;
     let mut page = String::new();
@@ -40,7 +40,8 @@ fn heading(mark: &str, side: &Side, width: u16, styled: bool) -> String {
     text
 }
 
-/// What else both state. Of sets what each has more; of one that differs as the grants do nothing is said again.
+/// The other settings that both sides state. A set is shown by what each side has more. A set that differs exactly as
+/// the grants do is not repeated.
 fn stated(difference: &Difference, width: u16, styled: bool) -> String {
     let more = |set: CapabilitySet| match set.is_empty() {
         true => "-".to_owned(),
@@ -68,7 +69,7 @@ fn sets(stated: &Stated) -> impl Iterator<Item = (&'static str, CapabilitySet)> 
     all.into_iter().filter_map(|(name, set)| Some((name, set?)))
 }
 
-/// What else a side states, in words, by name.
+/// The other settings that a side states, in words, by name.
 fn others(stated: &Stated) -> BTreeMap<String, String> {
     let limits = stated.limits.iter().map(|(resource, limit)| (format!("limit {resource}"), limit.to_string()));
     let spelled = |mounts: &BTreeSet<BindMount>| mounts.iter().map(BindMount::to_string).collect::<BTreeSet<_>>();
@@ -136,7 +137,7 @@ fn closing(difference: &Difference, width: u16, styled: bool) -> String {
     wrapped(&sentences.join(" "), width, "")
 }
 
-/// `1 capability`, `3 capabilities`.
+/// The number with its noun: `1 capability`, `3 capabilities`.
 fn counted(set: CapabilitySet) -> String {
     match rows(set).len() {
         1 => "1 capability".to_owned(),
@@ -144,7 +145,7 @@ fn counted(set: CapabilitySet) -> String {
     }
 }
 
-/// The text in lines of the screen, each after a margin.
+/// The text, wrapped to the width of the screen, each line after a margin.
 fn wrapped(text: &str, width: u16, margin: &str) -> String {
     let room = usize::from(width).saturating_sub(margin.len()).max(30);
     let mut lines: Vec<String> = vec![String::new()];
@@ -166,7 +167,7 @@ fn wrapped(text: &str, width: u16, margin: &str) -> String {
 struct Row {
     number: u8,
     name: String,
-    /// Null where the capability has no name here.
+    /// What the capability opens; null where it has no name here.
     opens: Option<&'static str>,
     closeness: Option<Closeness>,
     escalation: Option<&'static str>,
@@ -198,12 +199,12 @@ struct Object<'d> {
     only_in_a: Vec<Row>,
     only_in_b: Vec<Row>,
     in_both: Vec<String>,
-    /// What else both state, and differently: sets and others.
+    /// The other settings that both sides state differently: sets and others.
     stated: Vec<Differently>,
     different: bool,
 }
 
-/// Something that both sides state.
+/// A setting that both sides state.
 #[derive(Serialize)]
 struct Differently {
     name: String,
@@ -215,7 +216,7 @@ struct Differently {
 struct SideObject<'d> {
     label: String,
     kind: &'static str,
-    /// Hexadecimal, as in /proc/PID/status.
+    /// The mask in hexadecimal, as in /proc/PID/status.
     mask: String,
     capabilities: Vec<String>,
     decided: &'d str,
@@ -223,10 +224,10 @@ struct SideObject<'d> {
     notes: &'d [String],
 }
 
-/// The object. Its keys stay what they are.
+/// The difference as a JSON object. Its keys are stable.
 ///
 /// # Errors
-/// None that a difference can cause.
+/// A difference itself causes no error.
 pub fn json(difference: &Difference) -> Result<String> {
     let (a, b) = &difference.stated;
     let sets = sets(a).zip(sets(b));

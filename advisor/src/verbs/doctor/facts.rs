@@ -1,4 +1,4 @@
-//! What was found on the machine, before anybody judges it.
+//! The facts that the doctor found on the machine, before anything judges them.
 
 use crate::host::reading::Reading;
 use capwrap_core::CapabilitySet;
@@ -6,11 +6,11 @@ use capwrap_core::decision::facts::KernelVersion;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// All of it.
+/// All facts.
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub kernel: Kernel,
-    /// What each way to see checks answered, in the order in which they are tried.
+    /// The result of trying each back end, in the order in which they are tried.
     pub back_ends: Vec<Tried>,
     pub rights: Rights,
     /// Settings by their dotted names.
@@ -25,15 +25,15 @@ pub struct Kernel {
     pub version: Option<KernelVersion>,
     pub architecture: &'static str,
     pub last_capability: Reading<u8>,
-    /// The size of its BTF in bytes.
+    /// The size of the kernel's BTF in bytes.
     pub btf: Reading<u64>,
-    /// Whether BPF programs can have it name its functions (bpf_snprintf and what the probe uses with it).
+    /// Whether the kernel can name its functions for BPF programs (bpf_snprintf and what the probe uses with it).
     pub names_functions: bool,
     /// Whether this process sees addresses in /proc/kallsyms.
     pub shows_addresses: Reading<bool>,
-    /// As securityfs shows it: `[none] integrity confidentiality`.
+    /// The lockdown mode as securityfs shows it: `[none] integrity confidentiality`.
     pub lockdown: Reading,
-    /// As securityfs shows them, with commas between.
+    /// The modules as securityfs shows them, with commas between.
     pub security_modules: Reading,
 }
 
@@ -52,12 +52,12 @@ pub struct Rights {
     pub permitted: CapabilitySet,
     pub bounding: CapabilitySet,
     pub no_new_privs: bool,
-    /// The mode: 0 none, 1 strict, 2 filter.
+    /// The seccomp mode: 0 none, 1 strict, 2 filter.
     pub seccomp: Option<u8>,
     pub securebits: Reading<u32>,
-    /// Whether it is the initial user namespace.
+    /// Whether this process is in the initial user namespace.
     pub initial_namespace: Reading<bool>,
-    /// What looks like a container.
+    /// The sign that this process runs in a container, if there is one.
     pub container: Option<String>,
 }
 
@@ -66,20 +66,20 @@ pub struct Rights {
 pub struct Mount {
     pub place: PathBuf,
     pub kind: String,
-    /// Those of the mount and of the file system, `key` or `key=value`.
+    /// The options of the mount and of the file system, as `key` or `key=value`.
     pub options: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Mounts {
     pub all: Reading<Vec<Mount>>,
-    /// Whether tracefs can be read.
+    /// Whether this process can read tracefs.
     pub tracefs: Reading<()>,
-    /// The prefix.
+    /// The prefix that capwrap was built for.
     pub prefix: PathBuf,
-    /// Whether set-user-ID bits and file capabilities count there.
+    /// Whether the prefix is mounted nosuid, so that set-user-ID bits and file capabilities have no effect there.
     pub prefix_nosuid: Reading<bool>,
-    /// Whether files there can carry extended attributes.
+    /// Whether files below the prefix can have extended attributes.
     pub prefix_attributes: Reading<bool>,
 }
 
@@ -89,9 +89,9 @@ pub struct Launcher {
     pub file: Reading<LauncherFile>,
     /// The enabled policies, in the order of their names.
     pub policies: Reading<Vec<Enabled>>,
-    /// Whether /etc/passwd is there.
+    /// Whether /etc/passwd exists.
     pub accounts: Reading<()>,
-    /// The log that listens.
+    /// The log that takes the launcher's records.
     pub log: Reading<&'static str>,
 }
 
@@ -100,11 +100,11 @@ pub struct LauncherFile {
     pub uid: u32,
     pub gid: u32,
     pub mode: u32,
-    /// The capabilities that it may have.
+    /// The permitted set of the file's capabilities.
     pub permitted: Result<CapabilitySet, String>,
-    /// Whether a bit besides the permitted set is on: effective or inheritable ones.
+    /// Whether the file has the effective bit or an inheritable set, which the launcher must not have.
     pub marked_otherwise: bool,
-    /// The user id whose namespace they count in alone.
+    /// The root user id of the user namespace in which alone the file's capabilities count.
     pub root_id: Option<u32>,
 }
 
@@ -112,27 +112,27 @@ pub struct LauncherFile {
 #[derive(Clone, Debug)]
 pub struct Enabled {
     pub name: String,
-    /// What it says, or why it counts for nothing.
+    /// The policy's content, or why the launcher ignores the policy.
     pub read: Result<Policy, String>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// What any launch of it could need of the launcher's file.
+    /// The capabilities that any launch by this policy could need in the launcher's file.
     pub needs: CapabilitySet,
-    /// What every launch of it fails to read here, and why.
+    /// Why every launch by this policy fails on this machine: a fact that it asks for cannot be read.
     pub unreadable: Option<String>,
-    /// What a launch without arguments takes here, as this user.
+    /// The capabilities that a launch without arguments needs on this machine, for this user.
     pub takes: CapabilitySet,
-    /// The same of any user but root.
+    /// The capabilities that the same launch needs for any user but root.
     pub takes_of_users: CapabilitySet,
     /// The first of its paths that exists.
     pub tool: Option<PathBuf>,
-    /// All of them.
+    /// All its paths.
     pub paths: Vec<PathBuf>,
-    /// Whether it demands a record of every launch.
+    /// Whether the policy demands a record of every launch.
     pub audit_required: bool,
-    /// Whether this user may run it, and if not why not, and the hint.
+    /// Whether this user may run the tool. If not: why not, and the hint.
     pub allowed: Result<(), (String, String)>,
 }
 
@@ -145,7 +145,7 @@ impl Facts {
     pub fn may_trace(&self) -> bool {
         use capwrap_core::Capability;
         if self.rights.initial_namespace == Reading::Is(false) {
-            // bpf(2) asks for them in the initial one.
+            // bpf(2) asks for these capabilities in the initial user namespace.
             return false;
         }
         let held = self.rights.effective;
@@ -153,7 +153,7 @@ impl Facts {
         held.contains(Capability::SYS_ADMIN) || both.is_subset(held)
     }
 
-    /// The back end that is used.
+    /// The back end that the probe uses.
     pub fn back_end(&self) -> Option<&str> {
         self.back_ends.iter().find(|tried| tried.outcome.is_ok()).map(|tried| tried.name.as_str())
     }
@@ -169,13 +169,13 @@ impl Facts {
         all.iter().filter_map(|policy| Some((policy.name.as_str(), policy.read.as_ref().ok()?)))
     }
 
-    /// What all enabled policies need of the launcher's file.
+    /// The capabilities that all enabled policies together need in the launcher's file.
     pub fn needed(&self) -> CapabilitySet {
         self.policies().fold(CapabilitySet::EMPTY, |set, (_, policy)| set.union(policy.needs))
     }
 }
 
-/// A machine on which nothing is wrong, for tests that change one thing.
+/// A machine on which nothing is wrong. Each test changes one thing of it.
 #[cfg(test)]
 pub fn sound() -> Facts {
     use Reading::{Absent, Is};

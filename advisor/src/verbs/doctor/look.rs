@@ -1,4 +1,4 @@
-//! The one impure edge of the doctor: looks everything up. What cannot be looked up is a fact too.
+//! Collects the facts. This is the only impure module of the doctor. A fact that cannot be read is recorded as such.
 
 use crate::host::clock;
 use crate::host::installed_file;
@@ -29,10 +29,10 @@ use std::os::linux::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-/// What the probe asks of a kernel that is to name its own functions, as the kernel's BTF spells it.
+/// The BPF helpers that the probe needs to have the kernel name its functions, as the kernel's BTF spells them.
 const NAMING_HELPERS: [&str; 3] = ["BPF_FUNC_snprintf", "BPF_FUNC_task_pt_regs", "BPF_FUNC_get_current_task_btf"];
 
-/// Checks everything.
+/// Collects all facts.
 pub fn look() -> Facts {
     let kernel = kernel();
     let rights = rights();
@@ -67,7 +67,7 @@ fn kernel() -> Kernel {
     }
 }
 
-/// Whether this is one of the strings of the BTF.
+/// Whether the BTF contains this string.
 fn mentions(btf: &[u8], name: &str) -> bool {
     let with_ends: Vec<u8> = [&[0], name.as_bytes(), &[0]].concat();
     btf.windows(with_ends.len()).any(|window| window == with_ends)
@@ -75,7 +75,7 @@ fn mentions(btf: &[u8], name: &str) -> bool {
 
 fn shows_addresses() -> Reading<bool> {
     let file = reading(File::open("/proc/kallsyms"));
-    // The first ones can be 0 where they are shown, too: places within each processor's data.
+    // The first addresses can be 0 even where addresses are shown: they are offsets into each processor's data.
     file.map(|file| {
         BufReader::new(file).lines().map_while(Result::ok).any(|line| !line.starts_with("0000000000000000"))
     })
@@ -99,7 +99,7 @@ fn rights() -> Rights {
     }
 }
 
-/// There is no certain sign. These are what container managers leave.
+/// The sign of a container that its manager left, if there is one. No sign is certain.
 fn container() -> Option<String> {
     if let Reading::Is(manager) = text("/run/systemd/container") {
         return Some(format!("/run/systemd/container says {manager}"));
@@ -113,7 +113,7 @@ fn container() -> Option<String> {
 }
 
 fn setting(name: &str) -> Reading {
-    // Some hold several numbers, with tabs between.
+    // Some settings hold several numbers with tabs between.
     sysctl::read(name).map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -196,7 +196,7 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {
         groups: nix::unistd::getgroups().unwrap_or_default().into_iter().map(nix::unistd::Gid::as_raw).collect(),
     };
     let now = clock::now();
-    // Whether a reason is demanded is between the policy and each launch.
+    // The demand for a reason concerns each launch, so the check passes some reason.
     let allowed = authorise(&policy.allow, &caller, &local, now, Some("doctor"));
     let user = rights.user.clone().unwrap_or_else(|| format!("#{}", rights.uid));
     let facts = policy_facts::of(policy, None, Untried::SaysYes);
@@ -204,7 +204,7 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {
         let Ok(machine) = &facts else { return CapabilitySet::EMPTY };
         let facts = LaunchFacts {
             uid0,
-            // noroot, and locked.
+            // These are the bits of noroot and of its lock.
             root_is_confined: rights.securebits.is().is_some_and(|bits| bits & 3 == 3),
             bounding: rights.bounding,
             ..machine.clone()
@@ -224,7 +224,7 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {
     }
 }
 
-/// The log that takes the launcher's records.
+/// The log that takes the launcher's records, if one listens.
 fn log() -> Reading<&'static str> {
     let Ok(socket) = UnixDatagram::unbound() else { return Reading::Absent };
     let mut refused = Reading::Absent;

@@ -1,4 +1,4 @@
-//! `capwrap doctor`: what works here, what does not, and the hint.
+//! `capwrap doctor`: reports what works on this machine, what does not, and the hint.
 //!
 //! ```text
 //! look ── facts ── examine, works ── show
@@ -32,7 +32,7 @@ pub struct Doctor {
 
 impl Doctor {
     pub fn run(&self) -> ExitCode {
-        // Everything that cannot be read is a fact like others. Without /proc there are no facts.
+        // Everything that cannot be read is a fact like others. But without /proc there are no facts at all.
         if !Path::new("/proc/self/status").exists() {
             error::print_error("cannot look: /proc is not mounted", Some("mount -t proc proc /proc"));
             return Outcome::NotAll.into();

@@ -1,4 +1,4 @@
-//! How it looks, for people and for programs.
+//! Shows the findings as a page for people and as JSON for programs.
 
 use crate::output::finding::{Judgement, Line};
 use crate::output::page::{Entry, Page, counted, entry};
@@ -7,7 +7,7 @@ use crate::verbs::doctor::finding::{Findings, State, Work};
 use capwrap_core::text::printable;
 use serde::Serialize;
 
-/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+/// The version of the JSON object. It changes when a key changes its meaning or is removed.
 const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ struct Fact<'f> {
     line: &'f Line,
 }
 
-/// One object, without a newline behind it.
+/// The findings as one JSON object, without a newline after it.
 pub fn json(findings: &Findings) -> Result<String, serde_json::Error> {
     let facts = findings
         .sections
@@ -39,7 +39,7 @@ pub fn json(findings: &Findings) -> Result<String, serde_json::Error> {
     })
 }
 
-/// What people read, on a screen of so many columns.
+/// The page for people, for a terminal of this many columns.
 pub fn text(findings: &Findings, width: usize, styled: bool) -> String {
     let mut page = Page::new(width, styled);
     for section in &findings.sections {
@@ -55,7 +55,7 @@ pub fn text(findings: &Findings, width: usize, styled: bool) -> String {
     page.text
 }
 
-/// Those that say nothing but that they are not here, or cannot be read, are printed together.
+/// Settings that this kernel does not have share one line, and so do settings that cannot be read.
 fn settings(page: &mut Page, lines: &[Line]) {
     let (read, rest): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.value.is_some());
     page.entries(&read.into_iter().map(entry).collect::<Vec<_>>());
@@ -84,7 +84,7 @@ fn work(work: &Work) -> Entry<'_> {
     Entry { mark, name: work.name, said, hint: work.hint.as_deref() }
 }
 
-/// How many there are of what was marked: this line explains the marks.
+/// The last line counts the problems and notes. It also explains their marks.
 fn sum(page: &mut Page, findings: &Findings) {
     let lines = || findings.sections.iter().flat_map(|section| &section.lines);
     let of = |judgement| lines().filter(|line| line.judgement == judgement).count();

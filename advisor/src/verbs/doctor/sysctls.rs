@@ -1,8 +1,8 @@
-//! The settings of the kernel that change what capwrap's tools need, or can do with what they get.
+//! The kernel settings that change which capabilities tools need, or what tools can do with their capabilities.
 //!
 //! Sources: Documentation/admin-guide/sysctl/{kernel,fs,vm,user,net}.rst, Documentation/networking/ip-sysctl.rst,
-//! Documentation/admin-guide/LSM/Yama.rst, Documentation/trace/ftrace.rst; where a row says so, the kernel's code
-//! or a distribution's patch.
+//! Documentation/admin-guide/LSM/Yama.rst, Documentation/trace/ftrace.rst. Where a row says so, the source is the
+//! kernel's code or a distribution's patch.
 
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
@@ -13,7 +13,7 @@ use capwrap_core::Capability;
 pub struct Row {
     /// Its dotted name.
     pub name: &'static str,
-    /// What its values mean; the first that fits.
+    /// The meanings of its values. The first that fits counts.
     meanings: &'static [Meaning],
 }
 
@@ -24,23 +24,23 @@ struct Meaning {
     hint: Option<&'static str>,
 }
 
-/// Which values.
+/// The values that a meaning applies to.
 enum Value {
     Is(i64),
     AtLeast(i64),
     AtMost(i64),
-    /// Two numbers, the first of which is larger.
+    /// Two numbers of which the first is larger.
     EmptyRange,
     Any,
 }
 
-/// What it weighs.
+/// How much a meaning matters.
 enum Weight {
     Fine,
     Notable,
-    /// A problem where an enabled policy grants this, because it then opens nothing.
+    /// A problem where an enabled policy grants this capability, because the capability then has no effect.
     Voids(&'static str),
-    /// A problem where no way to see checks works.
+    /// A problem where no back end works.
     HindersProbe,
 }
 
@@ -52,10 +52,10 @@ const fn notable(of: Value, changes: &'static str, hint: Option<&'static str>) -
     Meaning { of, weight: Weight::Notable, changes, hint }
 }
 
-/// What cannot be set back while the kernel runs.
+/// The hint for a setting that cannot be set back while the kernel runs.
 const BOOT: &str = "set it lower in /etc/sysctl.d, and boot";
 
-/// All of them, by name.
+/// All settings, sorted by name.
 pub static TABLE: [Row; 17] = [
     Row {
         name: "fs.protected_hardlinks",
@@ -69,7 +69,7 @@ pub static TABLE: [Row; 17] = [
             fine(Value::Any, "a hard link to another's file takes cap_fowner"),
         ],
     },
-    // Ubuntu's patch.
+    // This setting comes from Ubuntu's patch.
     Row {
         name: "kernel.apparmor_restrict_unprivileged_userns",
         meanings: &[
@@ -108,7 +108,7 @@ pub static TABLE: [Row; 17] = [
             ),
         ],
     },
-    // kallsyms_show_value, kernel/ksyms_common.c.
+    // The source is kallsyms_show_value in kernel/ksyms_common.c.
     Row {
         name: "kernel.kptr_restrict",
         meanings: &[
@@ -137,7 +137,7 @@ pub static TABLE: [Row; 17] = [
             },
         ],
     },
-    // get_perf_callchain, which bpf_get_stack(7) calls, stops there.
+    // get_perf_callchain, which bpf_get_stack(7) calls, stops at this depth.
     Row {
         name: "kernel.perf_event_max_stack",
         meanings: &[
@@ -149,8 +149,9 @@ pub static TABLE: [Row; 17] = [
             fine(Value::Any, "call stacks are deep enough to name call sites"),
         ],
     },
-    // perf_allow_kernel and the like, include/linux/perf_event.h. Above 2: security-perf-allow-further-restriction-
-    // of-perf_event_open.patch of Debian; newer kernels of Ubuntu have it from 4 on.
+    // The source is perf_allow_kernel and the like in include/linux/perf_event.h. Values above 2 come from Debian's
+    // patch security-perf-allow-further-restriction-of-perf_event_open.patch; newer kernels of Ubuntu have it from 4
+    // on.
     Row {
         name: "kernel.perf_event_paranoid",
         meanings: &[
@@ -174,7 +175,7 @@ pub static TABLE: [Row; 17] = [
             fine(Value::Any, "loading BPF programs and making maps takes cap_bpf"),
         ],
     },
-    // Debian's patch.
+    // This setting comes from Debian's patch.
     Row {
         name: "kernel.unprivileged_userns_clone",
         meanings: &[
@@ -212,7 +213,7 @@ pub static TABLE: [Row; 17] = [
             ),
         ],
     },
-    // bpf_jit_kallsyms_enabled, include/linux/filter.h.
+    // The source is bpf_jit_kallsyms_enabled in include/linux/filter.h.
     Row {
         name: "net.core.bpf_jit_harden",
         meanings: &[
@@ -239,7 +240,7 @@ pub static TABLE: [Row; 17] = [
             fine(Value::Any, "groups in this range ping without cap_net_raw"),
         ],
     },
-    // __vm_enough_memory, mm/util.c.
+    // The source is __vm_enough_memory in mm/util.c.
     Row {
         name: "vm.overcommit_memory",
         meanings: &[
@@ -254,7 +255,7 @@ pub static TABLE: [Row; 17] = [
     },
 ];
 
-/// What a setting means here.
+/// What the value of a setting means on this machine.
 pub fn examine(row: &Row, facts: &Facts) -> Line {
     match facts.sysctls.get(row.name).unwrap_or(&Reading::Absent) {
         Reading::Absent => Line::absent(row.name, Judgement::Ok).means("not a setting of this kernel"),

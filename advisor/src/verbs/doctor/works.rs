@@ -1,4 +1,4 @@
-//! From facts to what capwrap can do here.
+//! Decides from the facts what capwrap can do on this machine.
 
 use crate::host::reading::Reading;
 use crate::observe::access::LEARNER;
@@ -6,7 +6,7 @@ use crate::verbs::doctor::facts::{Facts, Policy};
 use crate::verbs::doctor::finding::{State, Work};
 use capwrap_core::CapabilitySet;
 
-/// What it can do, in the order in which it is shown.
+/// The features, in the order in which they are shown.
 pub fn works(facts: &Facts) -> Vec<Work> {
     vec![
         launching(facts),
@@ -30,13 +30,13 @@ fn off(name: &'static str, why: impl Into<String>, hint: &str) -> Work {
     Work { name, works: State::Off, why: why.into(), hint: Some(hint.to_owned()) }
 }
 
-/// What only root can try.
+/// A feature that only root can try.
 fn for_root_to_tell(name: &'static str) -> Work {
     let hint = Some("sudo capwrap doctor".to_owned());
     Work { name, works: State::Unknown, why: "only root can find out".to_owned(), hint }
 }
 
-/// Something that is in the way, and what takes it away.
+/// What keeps a feature from working, and what would remove the obstacle.
 type Obstacle = (String, Option<String>);
 
 fn obstacle(what: impl Into<String>, hint: &str) -> Obstacle {
@@ -58,7 +58,7 @@ fn launching(facts: &Facts) -> Work {
             None => off(name, "no policy is enabled", "sudo capwrap enable NAME"),
         };
     }
-    // What is not installed cannot be missed.
+    // A policy whose tool is not installed does not count as failing.
     let wanted = mine.iter().filter(|(_, policy)| policy.tool.is_some());
     let mut refused: Vec<(&str, Obstacle)> =
         wanted.filter_map(|(name, policy)| Some((*name, refused(facts, policy)?))).collect();
@@ -77,13 +77,13 @@ fn launching(facts: &Facts) -> Work {
     no(name, each.join("; "), hint.clone())
 }
 
-/// The policies that the launcher would not read.
+/// The policies that the launcher refuses to read.
 fn unread(facts: &Facts) -> impl Iterator<Item = &str> {
     let all = facts.launcher.policies.is().map(Vec::as_slice).unwrap_or_default();
     all.iter().filter(|policy| policy.read.is_err()).map(|policy| policy.name.as_str())
 }
 
-/// No launcher that does its work.
+/// Why the launcher itself cannot work.
 fn no_launcher(facts: &Facts) -> Option<Obstacle> {
     let file = match &facts.launcher.file {
         Reading::Is(file) => file,
@@ -102,7 +102,7 @@ fn no_launcher(facts: &Facts) -> Option<Obstacle> {
     }
 }
 
-/// Root has what it has. Others have what the launcher's file gives them.
+/// Why the launcher cannot get capabilities here. Root holds its own; other users get those of the launcher's file.
 fn no_gain(facts: &Facts) -> Option<Obstacle> {
     if facts.rights.securebits.is().is_some_and(|bits| bits & (1 << 6) != 0) {
         return Some(obstacle(
@@ -128,7 +128,7 @@ fn no_gain(facts: &Facts) -> Option<Obstacle> {
     None
 }
 
-/// Why a launch by this policy would be refused here.
+/// Why capwrap would refuse a launch by this policy here.
 fn refused(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
     if policy.audit_required && facts.launcher.log == Reading::Absent {
         return Some(obstacle("it demands a record, and no log listens", "start journald or syslog"));
@@ -157,7 +157,7 @@ fn outside_bounds(unbound: CapabilitySet) -> Obstacle {
     (format!("the bounding set lacks {unbound}"), Some(hint))
 }
 
-/// What the launcher holds when this user starts it.
+/// The capabilities that the launcher holds when this user starts it.
 fn held(facts: &Facts) -> CapabilitySet {
     if facts.is_root() {
         return facts.rights.permitted;
@@ -177,13 +177,13 @@ fn learning_as_root(facts: &Facts) -> Work {
     }
 }
 
-/// The evidence of a run names the kernel's last capability.
+/// Learning needs the number of the kernel's last capability, because the evidence of a run contains it.
 fn no_evidence(facts: &Facts) -> Option<Obstacle> {
     let is_read = facts.kernel.last_capability.is().is_some();
     (!is_read).then(|| obstacle("kernel.cap_last_cap cannot be read", "mount /proc whole, without subset=pid"))
 }
 
-/// Whether checks can be seen by this process.
+/// Whether this process can observe checks.
 fn watching(facts: &Facts, name: &'static str) -> Work {
     match facts.back_end() {
         Some(back_end) => yes(name, format!("by {back_end}")),
@@ -201,7 +201,7 @@ fn watching(facts: &Facts, name: &'static str) -> Work {
     }
 }
 
-/// What most likely keeps every back end from working.
+/// The most likely reason why no back end works.
 fn hindrance(facts: &Facts) -> Option<String> {
     let is_locked = facts.kernel.lockdown.is().is_some_and(|modes| modes.contains("[confidentiality]"));
     Some(if is_locked {
@@ -242,7 +242,7 @@ fn learning_as_member(facts: &Facts) -> Work {
         );
     }
     match facts.back_end() {
-        // perf_event_open(2), which a kprobe is attached by, is closed to them (Debian's patch).
+        // A kprobe is attached with perf_event_open(2), which Debian's patch closes to users without cap_sys_admin.
         Some("kprobe") if facts.sysctl("kernel.perf_event_paranoid").is_some_and(|level| level > 2) => no(
             name,
             "kprobe alone works, and kernel.perf_event_paranoid may close it to those without cap_sys_admin",
@@ -258,7 +258,7 @@ fn learning_as_member(facts: &Facts) -> Work {
     }
 }
 
-/// What a member gets is what the launcher's file carries, whoever asks here.
+/// Why a member would be refused. A member gets what the launcher's file has, whoever runs the doctor.
 fn refused_to_members(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
     let file = facts.launcher.file.is()?;
     let carried = file.permitted.as_ref().ok().copied().unwrap_or_default();
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
     use crate::verbs::doctor::facts::sound;
 
-    /// One change to a sound machine, what it concerns, whether that works then, and words of it.
+    /// One change to a sound machine, the feature that it concerns, the expected state, and words that must be shown.
     type Case = (fn(&mut Facts), &'static str, State, &'static str);
 
     #[track_caller]

@@ -1,13 +1,13 @@
-//! What an explanation is asked of.
+//! The input of an explanation.
 
 use capwrap_core::decision::Request;
 use std::ffi::OsString;
 
-/// What is to be explained.
+/// The tool and the arguments that are to be explained.
 pub struct Asked {
     /// The tool's name, or the path of a policy.
     pub tool: String,
-    /// The tool's own.
+    /// The tool's own arguments.
     pub arguments: Vec<OsString>,
     pub request: Request,
     pub reason: Option<String>,

@@ -1,5 +1,5 @@
-//! A decision for this machine, by the only one that can say what a launch would do here: the
-//! launcher, which has its file capabilities and tries the probes.
+//! Explains a decision for this machine by asking the launcher. Only the launcher can say what a launch would do here,
+//! because it has its file capabilities and tries the probes.
 
 use crate::output::error::{hinted, reason};
 use crate::output::outcome;
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
-/// Becomes `capwrap --explain`, or paints what it says.
+/// Executes `capwrap --explain`, or runs it and colours its output.
 pub fn explain(asked: &Asked, styled: bool) -> Result<ExitCode> {
     let path = file_caps::installed();
     let mut launcher = Command::new(&path);
@@ -27,12 +27,12 @@ pub fn explain(asked: &Asked, styled: bool) -> Result<ExitCode> {
         return Err(failed(launcher.exec()));
     }
     let output = launcher.stderr(Stdio::inherit()).output().map_err(failed)?;
-    // Whoever stopped reading has what they want.
+    // An error means that the reader has closed the pipe, which is no failure.
     let _ = std::io::stdout().write_all(paint(&String::from_utf8_lossy(&output.stdout), true).as_bytes());
     Ok(ExitCode::from(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(outcome::REFUSED)))
 }
 
-/// The same request as the launcher takes it. Behind `--` a word is a tool, whatever else it is.
+/// The same request as arguments of the launcher. After `--` every word is a tool, even if it is the name of a verb.
 fn words(asked: &Asked) -> Vec<OsString> {
     let option = |name: &str, value: &str| OsString::from(format!("--{name}={value}"));
     let mut words = vec![OsString::from("--explain")];

@@ -1,4 +1,4 @@
-//! A decision that the launcher is not asked for: another machine's, or one for programs.
+//! Explains a decision without the launcher: for another machine, or as JSON.
 
 use crate::host::caller::{Asking, allowed, until};
 use crate::host::installed_file;
@@ -22,23 +22,23 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::path::Path;
 
-/// An explanation, twice.
+/// An explanation in two forms.
 pub struct Decided {
-    /// For people.
+    /// The text for people.
     pub text: String,
-    /// For programs.
+    /// The values for programs.
     pub shown: Shown,
-    /// Whether nothing is known that would keep it from running.
+    /// Whether no known fact would keep the tool from running.
     pub would_run: bool,
 }
 
-/// Decides for a machine, `None` for this one.
+/// Decides for a machine; `None` is this machine.
 pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
     let mut facts = policy_facts::of(&source.policy, machine, Untried::LeftOut)?;
     let rights = if machine.is_none() { Some(launcher_limits::rights()?) } else { None };
     let is_enabled = source.path == enabled::path(&source.name);
     facts.uid0 = who.is_root();
-    // Root's is whole, where nobody says otherwise.
+    // Root's bounding set is full unless the machine's facts say otherwise.
     let lacks = machine.map_or(CapabilitySet::EMPTY, |machine| machine.bounding_lacks);
     facts.bounding = rights.as_ref().map_or_else(|| known(&facts).without(lacks), |rights| rights.bounding);
     let decision = decision::decide(&source.policy, &facts, &asked.arguments, &asked.request)
@@ -71,7 +71,7 @@ fn known(facts: &Facts) -> CapabilitySet {
     Capability::all().filter(|capability| facts.knows(*capability)).collect()
 }
 
-/// What the decision needs and `cause` says is not held, by cause; the tool's capabilities come first.
+/// The needed capabilities that `cause` reports as missing, grouped by cause. The tool's capabilities come first.
 fn shortfalls(
     source: &Source,
     decision: &Decision<'_>,
@@ -89,8 +89,8 @@ fn shortfalls(
     lacking.into_iter().map(|(cause, set)| Shortfall::new(cause, set, &source.name, decision, facts)).collect()
 }
 
-/// Why the launcher would not hold it here, in the order in which the launcher asks. A policy that
-/// is not enabled is taken to be: enabling it gives the launcher's file what it needs.
+/// Why the launcher would not hold the capability here, in the order in which the launcher checks. A policy that is not
+/// enabled is treated as enabled, because enabling it gives the launcher's file what it needs.
 fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_enabled: bool) -> Option<Cause> {
     if !facts.knows(capability) {
         Some(Cause::UnknownToKernel)
@@ -105,7 +105,7 @@ fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_enabled
     }
 }
 
-/// The same on another machine, as far as it is known.
+/// Why the launcher would not hold the capability on another machine, as far as the machine's facts show.
 fn cause_there(capability: Capability, facts: &Facts, machine: &Machine) -> Option<Cause> {
     if !facts.knows(capability) {
         Some(Cause::UnknownToKernel)
@@ -118,7 +118,7 @@ fn cause_there(capability: Capability, facts: &Facts, machine: &Machine) -> Opti
     }
 }
 
-/// The lines about the circumstances, and whether one of them keeps the tool from running.
+/// The lines about the circumstances, and whether one of them would keep the tool from running.
 fn context(
     source: &Source,
     asked: &Asked,

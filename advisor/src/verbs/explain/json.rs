@@ -1,4 +1,4 @@
-//! An explanation for programs.
+//! An explanation as JSON for programs.
 
 use crate::host::machine::Machine;
 use anyhow::Result;
@@ -9,16 +9,16 @@ use capwrap_core::text::printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+/// The version of the JSON object. It changes when a key changes its meaning or is removed.
 const SCHEMA: u32 = 2;
 
-/// What is not in an explanation itself.
+/// Facts that an explanation itself does not contain.
 pub struct About<'m> {
-    /// `None` for this one.
+    /// The machine that the decision is for; `None` is this machine.
     pub machine: Option<&'m Machine>,
-    /// Whether the policy is enabled on this one.
+    /// Whether the policy is enabled on this machine.
     pub is_enabled: bool,
-    /// Whether nothing is known that would keep it from running.
+    /// Whether no known fact would keep the tool from running.
     pub would_run: bool,
 }
 
@@ -35,17 +35,17 @@ struct Objects<'o> {
     machines: &'o [Shown],
 }
 
-/// What is shown of one machine.
+/// The JSON object for one machine.
 #[derive(Serialize)]
 pub struct Shown {
     policy: Policy,
-    /// `this`, the file that shown of it, or nothing where a release alone was given.
+    /// `this`, or the file with the machine's facts; `None` where only a kernel release was given.
     machine: Option<String>,
     kernel: String,
     last_capability: Option<&'static str>,
     arguments: Vec<String>,
     mode: Option<String>,
-    /// The lines about the circumstances, by their labels.
+    /// The lines about the circumstances, by label.
     about: BTreeMap<String, String>,
     would_run: bool,
     passed: Vec<&'static str>,
@@ -74,9 +74,9 @@ struct Because {
 
 #[derive(Serialize)]
 struct Condition {
-    /// In the words of a policy file.
+    /// The condition as a policy file writes it.
     condition: Option<String>,
-    /// Nothing where it is not known.
+    /// The fact that decided it; `None` where it is not known.
     fact: Option<String>,
 }
 
@@ -93,7 +93,7 @@ struct Missing {
     hint: Option<String>,
 }
 
-/// One object, without a newline behind it: a machine's own, or those of several in a list.
+/// One JSON object without a newline after it: the object of the only machine, or a list of several.
 pub fn text(machines: &[Shown]) -> Result<String> {
     Ok(match machines {
         [machine] => serde_json::to_string_pretty(&Object { schema: SCHEMA, machine })?,
@@ -101,7 +101,7 @@ pub fn text(machines: &[Shown]) -> Result<String> {
     })
 }
 
-/// What an explanation shows of a machine.
+/// The JSON object for one explanation.
 pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
     let Explanation { policy, facts, decision, .. } = explanation;
     let list = |reasons: Vec<Reason>| reasons.into_iter().map(because).collect();

@@ -1,4 +1,4 @@
-//! What the launcher can hold here, as far as somebody without rights can see.
+//! The capabilities that the launcher can hold here, as far as an unprivileged process can see.
 
 use crate::host::process;
 use crate::store::{file_caps, trusted_file};
@@ -6,15 +6,15 @@ use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use std::path::Path;
 
-/// What stands between the launcher and what it needs here.
+/// The limits on what the launcher can hold here.
 pub struct Rights {
     pub bounding: CapabilitySet,
     pub no_new_privs: bool,
-    /// What the launcher's own file permits.
+    /// The permitted set of the launcher's own file.
     pub launcher: CapabilitySet,
 }
 
-/// Looks them up.
+/// Reads the limits.
 pub fn rights() -> Result<Rights> {
     let own = process::rights(Path::new("/proc/self")).context("cannot read /proc/self/status")?;
     let carried = trusted_file::open(&file_caps::installed()).and_then(|file| file_caps::read(&file));

@@ -1,8 +1,8 @@
-//! `capwrap explain`: what a launch would grant, and why.
+//! `capwrap explain`: shows what a launch would grant, and why.
 //!
-//! For this machine the launcher itself answers, so that there is one decision. What it cannot
-//! answer (another machine, a policy that is not enabled, JSON) is decided here, by the same
-//! library and in the same words.
+//! For this machine the launcher itself answers, so that there is only one decision. This module decides what the
+//! launcher cannot answer (another machine, a policy that is not enabled, JSON), with the same library and in the same
+//! words.
 
 mod asked;
 mod by_launcher;
@@ -75,7 +75,7 @@ impl Explain {
         if is_here && !self.json && is_enabled(&asked.tool) {
             return by_launcher::explain(&asked, self.color.styled());
         }
-        // The launcher reads these by itself.
+        // The launcher reads these variables by itself.
         asked.request.drop = asked.request.drop.union(of_variable("CAPWRAP_DROP")?);
         asked.request.add = asked.request.add.union(of_variable("CAPWRAP_ADD")?);
         let source = policy_lookup::load(&asked.tool)?;
@@ -119,7 +119,7 @@ impl Explain {
         })
     }
 
-    /// The machines to decide for, in the order of their files; `None` is this one.
+    /// The machines to decide for, in the order of their files. `None` is this machine.
     fn machines(&self) -> Result<Vec<Option<Machine>>> {
         let files: Vec<Option<&PathBuf>> = match self.facts.is_empty() {
             true => vec![None],
@@ -129,7 +129,7 @@ impl Explain {
     }
 }
 
-/// Whether the launcher would read its policy. Where that is not known, the launcher says why.
+/// Whether the policy is enabled. If this cannot be read, the answer is yes, so that the launcher reports the cause.
 fn is_enabled(tool: &str) -> bool {
     let is_name = !policy_lookup::is_path(tool) && capwrap_core::policy::is_name(tool);
     is_name && enabled::path(tool).try_exists().unwrap_or(true)

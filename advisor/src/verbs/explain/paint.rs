@@ -1,9 +1,9 @@
-//! Colours for an explanation: the words stay the renderer's.
+//! Adds colours to an explanation without changing its words.
 
 use crate::output::terminal::Style;
 use capwrap_core::explain::{GRANTED, MISSING_HERE, MISSING_THERE, NOT_KNOWN};
 
-/// The text with headings and capabilities in colours, or as it is where nothing is `styled`.
+/// The text with headings and capabilities in colour, or unchanged if `styled` is false.
 pub fn paint(text: &str, styled: bool) -> String {
     let mut painted = String::new();
     let mut section = "";

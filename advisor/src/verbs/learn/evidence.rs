@@ -1,4 +1,4 @@
-//! What the evidence of a run says about the machine, the user and the end of the run.
+//! The parts of a run's evidence that describe the machine, the user and the end of the run.
 
 use crate::analysis::profile;
 use crate::analysis::profile::{Exit, Kernel};
@@ -22,7 +22,7 @@ const SYSCTLS: [&str; 9] = [
 /// The kernel and its settings.
 ///
 /// # Errors
-/// A kernel that does not say its release or its last capability.
+/// The kernel does not show its release or its last capability.
 pub fn kernel() -> Result<Kernel> {
     Ok(Kernel {
         release: kernel::release()?,
@@ -31,7 +31,7 @@ pub fn kernel() -> Result<Kernel> {
     })
 }
 
-/// The user that a run had; `None`: the user of this process.
+/// The user whom a run had; `None` stands for the user of this process.
 pub fn user(user: Option<&User>) -> profile::User {
     let own = nix::unistd::getuid();
     match user {

@@ -1,4 +1,4 @@
-//! What a policy grants for a command line, on this machine.
+//! The capabilities that a policy grants for a command line on this machine.
 
 use crate::host::policy_facts::{self, Untried};
 use crate::verbs::learn::tool::Tool;
@@ -8,20 +8,20 @@ use capwrap_core::decision;
 use capwrap_core::decision::{Outcome, Request};
 use std::ffi::OsString;
 
-/// What the policy comes to for this run.
+/// The policy's decision for this run.
 #[derive(Clone, Debug, Default)]
 pub struct Granted {
-    /// What it grants.
+    /// The capabilities that the policy grants.
     pub set: CapabilitySet,
-    /// Which of its grants hold, by their places in the file, from 0.
+    /// Which of its grants hold, by their index in the file, from 0.
     pub holding: Vec<usize>,
 }
 
 impl Granted {
-    /// What the tool's policy grants for these arguments: nothing where there is none.
+    /// Decides what the tool's policy grants for these arguments; nothing if there is no policy.
     pub fn by(tool: &Tool, arguments: &[OsString]) -> Result<Self> {
         let Some(found) = &tool.policy else { return Ok(Self::default()) };
-        // A probe is taken to say yes, so that nothing is proposed that the policy grants where it does.
+        // Every probe is assumed to say yes, so that nothing is proposed that the policy already grants where it does.
         let facts = policy_facts::of(&found.policy, None, Untried::SaysYes)?;
         let decision = decision::decide(&found.policy, &facts, arguments, &Request::default())?;
         let weighed = decision.grants.iter().enumerate();

@@ -1,4 +1,4 @@
-//! The impure edge of --minimize: the runs, their judgement, and what is shown meanwhile.
+//! The impure part of --minimize: it runs the command, judges the runs, and shows the progress.
 
 use crate::analysis::minimize;
 use crate::analysis::minimize::{Proof, Start, Trial};
@@ -11,12 +11,12 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A run without a capability may wait for ever for what it does not get: it has so many times
-/// what the full run took, and at least so long.
+/// A run without a capability may wait forever for something that it does not get. It is stopped after this many times
+/// the duration of the full run, but not before `AT_LEAST`.
 const PATIENCE: u32 = 5;
 const AT_LEAST: Duration = Duration::from_secs(10);
 
-/// What is to be proven.
+/// The input of a proof.
 pub struct Proving<'p> {
     pub subject: &'p Subject<'p>,
     pub check: Option<&'p str>,
@@ -24,8 +24,8 @@ pub struct Proving<'p> {
 }
 
 impl Proving<'_> {
-    /// Runs the command with everything, and then with less and less. `meaning` finds out from a run what
-    /// it needed and all that it asked for. Gives the full run and the proof.
+    /// Runs the command with everything, and then with fewer and fewer capabilities. `meaning` finds out from a run
+    /// what the command needed and everything that it asked for. Returns the full run and the proof.
     pub fn prove(
         &self,
         meaning: impl Fn(&RunData) -> Result<(CapabilitySet, CapabilitySet)>,
@@ -61,14 +61,14 @@ impl Proving<'_> {
         shell.stdin(Stdio::piped()).stdout(Stdio::null());
         let mut shell = shell.spawn().context("cannot run the check")?;
         if let Some(mut input) = shell.stdin.take() {
-            // A check need not read what it is given.
+            // An error is no failure, because a check need not read its input.
             let _ = input.write_all(&seen.stdout);
         }
         Ok(shell.wait().context("cannot wait for the check")?.success())
     }
 }
 
-/// On a terminal alone.
+/// The progress bar, which is shown on a terminal only.
 fn progress(at_most: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} run {pos} of at most about {len}, {elapsed}: {msg}");
     let bar = ProgressBar::with_draw_target(Some(at_most), ProgressDrawTarget::stderr());

@@ -11,8 +11,8 @@
 //! report, write    the table, the difference; the evidence and the policy (report, store)
 //! ```
 //!
-//! The file has them in this order. Running, reading and writing happen here; what a check means is pure and happens in
-//! `analysis`.
+//! The functions of this file stand in the same order. Only this module runs, reads and writes; what a check means is
+//! decided in `analysis`, which is pure.
 
 mod evidence;
 pub mod granted;
@@ -97,7 +97,7 @@ pub struct Learn {
     color: terminal::Color,
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
-    /// Said by the learner that starts itself by its policy.
+    /// The learner passes this option when it starts itself again by its policy.
     #[arg(long, hide = true)]
     by_policy: bool,
     /// The command and its arguments
@@ -117,7 +117,7 @@ impl Learn {
         }
     }
 
-    /// The whole of it, in order.
+    /// Runs all steps in order.
     fn learn(&self) -> Result<Ending> {
         let standing = access::own()?;
         if standing == Access::Nobody {
@@ -129,7 +129,7 @@ impl Learn {
             setuid_programs::refuse_setuid(&tool.path)?;
         }
         let granted = Granted::by(&tool, &self.command[1..])?;
-        // Before the run: what it takes long to see is not to be lost over a damaged file.
+        // The profile is read before the run, so that a damaged file does not waste a run that may take long.
         let earlier = profiles::read(&profiles::of(&tool.name))?;
         let user = if matches!(standing, Access::Root(_)) { Some(self.meant_for()?) } else { None };
         let plan = RunPlan::of(standing, &tool, &self.command, &granted);
@@ -159,7 +159,7 @@ impl Learn {
         Ok(ending)
     }
 
-    /// What only root can do.
+    /// Checks the options that only root can use.
     fn check_rights(&self, standing: Access) -> Result<()> {
         let asked = [
             (self.user.is_some(), "--user: the command runs as who learns"),
@@ -189,7 +189,7 @@ impl Learn {
         self.command[0].to_string_lossy().into_owned()
     }
 
-    /// From what was seen to what it means, and the record of it.
+    /// Finds out what the observed checks mean, and records it.
     fn judge(
         &self,
         seen: &RunData,
@@ -226,7 +226,7 @@ impl Learn {
         Ok((classed, run))
     }
 
-    /// Runs it with everything, and then with less and less.
+    /// Runs the command with everything, and then with fewer and fewer capabilities.
     fn prove(&self, subject: &Subject<'_>, tool: &Tool, held: CapabilitySet) -> Result<(Vec<Classified>, Run, Ending)> {
         let proving = Proving { subject, check: self.check.as_deref(), repeat: self.repeat };
         let judge = |seen: &RunData| self.judge(seen, tool, subject.user, held);
@@ -235,15 +235,15 @@ impl Learn {
             Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
         })?;
         let (classed, run) = judge(&seen)?;
-        // Of what was not there to be taken away nothing is proven: where it was refused, it stays
-        // needed, unless the user's own check says that the command worked without.
+        // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
+        // unless the user's own check says that the command worked without it.
         let absent = needed(&classed).without(subject.hold);
         let kept = if self.check.is_some() { proof.kept } else { proof.kept.union(absent) };
         let minimized = Minimized { kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
         Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
     }
 
-    /// The profile of this run, into `--output` and for `--json`.
+    /// Writes the profile of this run to `--output` and, for `--json`, to standard output.
     fn export(&self, this: &Profile) -> Result<()> {
         let json = this.to_json()?;
         if let Some(file) = &self.output {
@@ -255,7 +255,7 @@ impl Learn {
         Ok(())
     }
 
-    /// What the runs mean for people: the table of checks, and what is needed.
+    /// Prints the result for people: the table of checks, and what is needed.
     fn report(&self, learned: &Learned) {
         if !self.json {
             let look = report::Look { width: terminal::width(), styled: self.color.styled(), verbose: self.verbose };
@@ -272,7 +272,7 @@ impl Learn {
     /// The policy's new text.
     fn propose(tool: &Tool, granted: &Granted, learned: &Learned, needs: &Needs) -> Result<String> {
         let run = learned.run();
-        // The command works with what is kept, so all else that was granted can go.
+        // The command works with the capabilities that are kept, so every other granted one can be removed.
         let proven = |proof: &Minimized| granted.set.without(proof.kept);
         propose::propose(&propose::Proposal {
             policy: tool.policy.as_ref().map(|found| propose::Enabled {
@@ -291,7 +291,7 @@ impl Learn {
         })
     }
 
-    /// Proposes the change of the policy, shows it, and writes it where that is asked for.
+    /// Proposes the change of the policy, shows it, and writes it if the caller asked for that.
     fn change(&self, tool: &Tool, granted: &Granted, learned: Learned) -> Result<()> {
         let needs = match &learned.needs {
             Ok(needs) => needs,
@@ -327,13 +327,13 @@ impl Learn {
     }
 }
 
-/// What was learned from this run, and from all runs so far.
+/// What was learned from this run and from all runs so far.
 struct Learned {
     /// The profile of this run alone.
     this: Profile,
-    /// That of this run and of all before it.
+    /// The profile of this run and of all runs before it.
     all: Profile,
-    /// What the command needs, or why nothing can be concluded.
+    /// The capabilities that the command needs, or why nothing can be concluded.
     needs: Result<Needs, needs::Inconclusive>,
 }
 
@@ -345,7 +345,7 @@ impl Learned {
         });
         let this = Profile::of([run]);
         let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
-        // What was not granted, or what an earlier run needed, is not removable.
+        // A capability that was not granted, or that an earlier run needed, is not removable.
         let removable = |needs: &Needs| needs.removable.intersection(granted.set).without(all.needed());
         let needs = needs.map(|needs| Needs { removable: removable(&needs), ..needs });
         Self { this, all, needs }
@@ -366,9 +366,10 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     let directory = file.parent().context("a policy without a directory")?;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let enabled = tool.policy.as_ref().filter(|found| found.enabled);
-    // From here on nobody else changes what is enabled, and what others changed meanwhile stays: a run takes its time.
+    // While this lock is held, nobody else can enable or disable a policy. A run takes its time, so what others changed
+    // meanwhile is kept.
     let _alone = enabled::lock()?;
-    // The evidence first: a policy never says more than its evidence.
+    // The evidence is written first, so that a policy never says more than its evidence.
     let all = profiles::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
     atomic_write::replace(beside, &all.to_json()?)?;
     let now = if file.exists() { Some(trusted_file::text(file)?) } else { None };

@@ -1,4 +1,4 @@
-//! What people see of a run: what was asked, what is needed, and how the policy would change.
+//! The report of a run for people: what was asked, what is needed, and how the policy would change.
 
 use crate::analysis::classify::Class;
 use crate::analysis::needs::{Inconclusive, Needs};
@@ -12,35 +12,34 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use similar::TextDiff;
 use std::collections::BTreeMap;
 
-/// How it is to look.
+/// How the report is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
-    /// Columns of the terminal, or as many as a reader of a file is to have.
+    /// The number of columns of the terminal, or the number that a file should have.
     pub width: u16,
-    /// Whether colours and bold type may be used. Without them there is no escape sequence at all.
+    /// Whether colours and bold type may be used. If not, the report has no escape sequence at all.
     pub styled: bool,
-    /// Whether every check is shown, those too on which nothing hangs.
+    /// Whether every check is shown, including those that have no effect on the result.
     pub verbose: bool,
 }
 
-/// What is to be printed.
+/// The content of the report.
 #[derive(Debug)]
 pub struct Report<'r> {
-    /// What was asked.
+    /// The checks that were asked.
     pub checks: &'r [Check],
-    /// What follows.
+    /// The needed capabilities, or why nothing can be concluded.
     pub needs: Result<&'r Needs, &'r Inconclusive>,
-    /// How many runs it rests on.
+    /// The number of runs that the result rests on.
     pub runs: usize,
-    /// What was proven by taking away.
+    /// The proof of --minimize, if there is one.
     pub proof: Option<&'r Minimized>,
 }
 
-/// Below this width a program is named by its file's name alone, and why a check was made stands in
-/// a line of its own.
+/// Below this width a program is named by its file name alone, and the reason for a check stands in a line of its own.
 const WIDE: u16 = 100;
 
-/// The table, then what follows from it, a line each.
+/// The table, and below it the conclusions, one in a line.
 pub fn report(report: &Report, look: Look) -> String {
     let mut text = table(report.checks, look);
     if !text.is_empty() {
@@ -86,16 +85,16 @@ pub fn report(report: &Report, look: Look) -> String {
     text
 }
 
-/// Of what only speculative checks asked for: all but what every program asks for.
+/// The capabilities that only speculative checks asked for, without those that every program asks for.
 fn worth_telling(checks: &[Check], possible: CapabilitySet) -> CapabilitySet {
     let printed = checks.iter().filter(|check| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT));
     possible.intersection(printed.map(|check| check.capability).collect())
 }
 
-/// How the reason of the most frequent check of all begins.
+/// The beginning of the reason for the most frequent check of all.
 const OVERCOMMIT: &str = "memory overcommit";
 
-/// The change of a file as a unified diff; nothing where there is none.
+/// The change of a file as a unified diff; empty if there is none.
 pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
     let changes = TextDiff::from_lines(before, after);
     let name = printable::text(file);
@@ -113,7 +112,7 @@ pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
     unified.lines().map(line).collect()
 }
 
-/// A line of the table: everything of a check that people are shown, but for how often.
+/// A line of the table: everything that people are shown of a check, except for the count.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Row<'c> {
     class: Class,
@@ -124,8 +123,8 @@ struct Row<'c> {
     why: &'c str,
 }
 
-/// The checks under the names of their classes, what is needed first. Those that look the same
-/// are counted together.
+/// The table of checks below the names of their classes, with what is needed first. Checks that look the same are
+/// counted together.
 fn table(checks: &[Check], look: Look) -> String {
     let mut rows: BTreeMap<Row, u64> = BTreeMap::new();
     for check in checks.iter().filter(|check| look.verbose || check.class.counts()) {
@@ -150,7 +149,7 @@ fn table(checks: &[Check], look: Look) -> String {
         whys.push(printable::text(row.why));
     }
     for (at, column) in table.column_iter_mut().enumerate() {
-        // Blanks between the columns alone, so that lines begin and end where the text does.
+        // There is padding between the columns only, so that a line begins and ends where its text does.
         column.set_padding((0, 2));
         if at == 1 {
             column.set_cell_alignment(CellAlignment::Right);
@@ -168,7 +167,7 @@ fn table(checks: &[Check], look: Look) -> String {
     let mut below: Option<(Style, String)> = None;
     for (at, line) in rendered.lines().map(str::trim_end).enumerate() {
         let is_heading = at == 0 || !line.starts_with(' ');
-        // What a cell has no room for goes on in a line that begins with more blanks.
+        // The text for which a cell has no room continues in a line that begins with more spaces.
         if is_heading || !line.starts_with("   ") {
             lines.extend(below.take());
         }
@@ -214,7 +213,7 @@ fn cells(row: &Row, times: u64, wide: bool) -> Vec<String> {
     cells
 }
 
-/// What is not in the table: the checks on which nothing hangs.
+/// The checks that the table leaves out because they have no effect on the result.
 fn left_out(checks: &[Check]) -> Vec<String> {
     let of = |class: Class| {
         let (mut times, mut asked) = (0, CapabilitySet::EMPTY);
@@ -266,7 +265,7 @@ mod tests {
         report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3, proof: None }, look)
     }
 
-    /// `cargo test -- --nocapture` shows what is to be pasted here.
+    /// `cargo test -- --nocapture` prints the text to paste here.
     #[track_caller]
     fn looks_like(shown: &str, expected: &str, width: usize) {
         print!("{shown}");

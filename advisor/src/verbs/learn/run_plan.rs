@@ -1,4 +1,4 @@
-//! How the command is run: what is executed, with what, and by whom its capabilities are passed.
+//! The plan for a run: what is executed, with which capabilities, and which program passes them.
 
 use crate::observe::access::{Access, launcher};
 use crate::verbs::learn::granted::Granted;
@@ -7,22 +7,23 @@ use capwrap_core::CapabilitySet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// How the command is run.
+/// The plan for running the command.
 pub struct RunPlan {
-    /// The file to execute, where it is not the first word.
+    /// The file to execute, if it is not the first word of the command.
     pub file: Option<PathBuf>,
     /// The command and its arguments.
     pub command: Vec<OsString>,
-    /// How many execs it takes until the tool is what runs.
+    /// The number of calls of execve(2) until the tool itself runs.
     pub execs: u32,
-    /// What is passed to it from here.
+    /// The capabilities that this process passes to the command.
     pub passes: CapabilitySet,
-    /// What it holds in the end.
+    /// The capabilities that the command finally holds.
     pub held: CapabilitySet,
 }
 
 impl RunPlan {
-    /// Root passes everything to the command. For others the launcher passes what the policy grants, if one is enabled.
+    /// Plans the run. Root passes everything to the command. For other users the launcher passes what the policy
+    /// grants, if a policy is enabled.
     pub fn of(access: Access, tool: &Tool, command: &[OsString], granted: &Granted) -> Self {
         let (file, words) = (Some(tool.found.clone()), command.to_vec());
         if let Access::Root(all) = access {

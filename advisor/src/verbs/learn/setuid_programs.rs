@@ -1,5 +1,5 @@
-//! Programs that bring privileges of their own: setuid, setgid, or with file capabilities. What
-//! they are granted is not the tool's, and with them the ambient set is gone (execve(2)).
+//! Programs with privileges of their own: setuid or setgid programs, and programs with file capabilities. Their
+//! privileges do not come from the tool, and executing them clears the ambient set (execve(2)).
 
 use crate::analysis::classify::{Class, Classified};
 use crate::host::installed_file::Installed;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Classes the checks of such programs as foreign.
+/// Classifies the checks of such programs as foreign.
 pub fn set_apart(classed: &mut [Classified], tool: &Path) {
     let privileged = among(classed);
     apart(classed, &privileged, &tool.to_string_lossy());
@@ -29,7 +29,7 @@ fn apart(classed: &mut [Classified], privileged: &BTreeSet<String>, tool: &str) 
     }
 }
 
-/// Notes which there were.
+/// Prints a note about such programs, if there were any.
 pub fn note(classed: &[Classified], tool: &Path) {
     for program in among(classed) {
         error::note(&if Path::new(&program) == tool {
@@ -43,7 +43,7 @@ pub fn note(classed: &[Classified], tool: &Path) {
 }
 
 /// # Errors
-/// A setuid or setgid tool: no policy runs it.
+/// The tool is setuid or setgid. capwrap cannot launch such a tool by any policy.
 pub fn refuse_setuid(tool: &Path) -> Result<()> {
     let bits = std::fs::metadata(tool).map_or(0, |found| found.permissions().mode());
     if !tool_rules::has_privileges(bits, false) {

@@ -1,4 +1,4 @@
-//! Which file a command is, and which policy is its.
+//! Finds the file of a command, and the policy that belongs to it.
 
 use crate::store::{enabled, trusted_file};
 use anyhow::{Context, Result, bail};
@@ -11,25 +11,25 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The command's file and the policy that is to be refined.
+/// The command's file, and the policy to refine.
 pub struct Tool {
-    /// Where it was found: perhaps a symbolic link, whose name decides what the program does.
+    /// The path where the command was found. It may be a symbolic link, whose name decides what the program does.
     pub found: PathBuf,
     /// The file, absolute and without symbolic links.
     pub path: PathBuf,
-    /// Its SHA-256 in hexadecimal; `None` where it cannot be read.
+    /// Its SHA-256 in hexadecimal; `None` if the file cannot be read.
     pub sha256: Option<String>,
     /// The policy's name.
     pub name: String,
-    /// The policy there is.
+    /// The existing policy, if there is one.
     pub policy: Option<Found>,
 }
 
-/// A policy that is there.
+/// An existing policy.
 pub struct Found {
     pub text: String,
     pub policy: Policy,
-    /// Whether it is enabled; else it is the shipped one.
+    /// Whether the policy is enabled; if not, it is the shipped one.
     pub enabled: bool,
 }
 
@@ -89,10 +89,10 @@ fn locate(command: &OsStr, search: Option<OsString>) -> Result<PathBuf> {
     }
 }
 
-/// A command that cannot be run.
+/// The error for a command that cannot be run.
 #[derive(Debug)]
 pub struct NotRun {
-    /// The status to end with, as shells do.
+    /// The exit status for this error, the same as in shells.
     pub status: u8,
     what: String,
 }

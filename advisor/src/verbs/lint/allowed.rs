@@ -1,4 +1,4 @@
-//! Warnings that a policy allows with a reason.
+//! Warnings that a policy allows, each with a reason.
 
 use crate::verbs::lint::checks::CODES;
 use crate::verbs::lint::found::{Found, Severity};
@@ -6,17 +6,17 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 use std::ops::Range;
 
-/// What a summary that says "as such" allows.
+/// The warnings that a summary with the words "as such" allows.
 const AS_SUCH: [&str; 2] = ["amounts-to-root", "starts-programs"];
 
-/// A comment of the text.
+/// A comment in the policy's text.
 struct Comment<'t> {
     code: &'t str,
     reason: &'t str,
     span: Range<usize>,
 }
 
-/// Turns what is allowed into notes, and finds what allows nothing.
+/// Turns allowed warnings into notes, and reports comments that allow nothing.
 pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
     if policy.summary.contains("as such") {
         for one in found.iter_mut().filter(|one| AS_SUCH.contains(&one.code)) {
@@ -42,7 +42,7 @@ pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
                     allow(one, reason);
                 }
             }
-            // Whether there is something to allow can depend on the machine.
+            // Whether these codes are found can depend on the machine, so an unused comment is no fault.
             if !is_used && !["writable-place", "refused-tool", "unknown-name", "until-passed"].contains(&code) {
                 found.push(warning("this allows nothing here".to_owned()).help("take the comment out"));
             }
@@ -56,7 +56,7 @@ fn allow(one: &mut Found, reason: &str) {
     one.help = Some(format!("allowed: {reason}"));
 }
 
-/// `# lint: allow CODE: REASON`, alone on a line.
+/// The comments of the form `# lint: allow CODE: REASON` that stand alone on a line.
 fn comments(text: &str) -> Vec<Comment<'_>> {
     let mut at = 0;
     let mut comments = Vec::new();

@@ -1,4 +1,4 @@
-//! What can be found in the text alone. Each check has a code, which a comment can allow.
+//! The checks that need only the text of a policy. Each has a code, which a comment can allow.
 
 use crate::analysis::capability_risk;
 use crate::verbs::lint::escapes;
@@ -9,7 +9,7 @@ use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::policy::{Children, Delivery, Grant, Policy};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
-/// Every check of the text, by its code and what it finds.
+/// The codes of all checks of the text, each with what it finds.
 pub const CODES: [(&str, &str); 12] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
@@ -25,7 +25,7 @@ pub const CODES: [(&str, &str); 12] = [
     ("unknown-name", "users and groups that nobody knows"),
 ];
 
-/// All that the text shows.
+/// All findings in the text.
 pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(policy.grants.iter().enumerate().flat_map(|(number, grant)| grants(number, grant, policy, places)));
@@ -59,7 +59,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
 fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec<Found> {
     let caps = places.grant(number, "caps");
     let mut found = Vec::new();
-    // Root has it anyway.
+    // Root has these capabilities anyway.
     if !grant.when.contains(&Condition::Uid0(true)) {
         found.extend(root(grant.caps, caps.clone()));
     }
@@ -112,16 +112,17 @@ fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
     Some(Found::warning("starts-programs", span, message).help(help))
 }
 
-/// A release at which a capability came to be: distributions brought it to older kernels, too.
+/// A condition on the kernel release at which a capability was added. Distributions also backport capabilities to older
+/// kernels.
 fn kernel_version(number: usize, grant: &Grant, places: &Places) -> Vec<Found> {
     let steps = [Step::Key("grant"), Step::At(number), Step::Key("when"), Step::Key("kernel")];
     let compared = |text: &str| {
         let version = KernelVersion::parse(text.trim_start_matches(['<', '>', '=', '!', ' ']))?;
         let came: CapabilitySet = Capability::all().filter(|one| came_with(*one, version)).collect();
-        // Of those that came with it, one of the grant's own shows best what is meant.
+        // Of the capabilities that came with this release, one of the grant's own shows best what is meant.
         let meant = came.intersection(grant.caps).iter().next().or_else(|| came.iter().last())?;
         let lacks = text.trim_start().starts_with('<');
-        // Before it, this was the older capability's business.
+        // Before this release, the kernel checked the older capability instead.
         let relates =
             came.iter().any(|one| grant.caps.contains(one)) || lacks && grant.caps.contains(Capability::SYS_ADMIN);
         relates.then_some((meant, if lacks { "kernel_lacks" } else { "kernel_has" }))
@@ -141,23 +142,23 @@ fn kernel_version(number: usize, grant: &Grant, places: &Places) -> Vec<Found> {
 }
 
 fn came_with(capability: Capability, version: KernelVersion) -> bool {
-    // Older ones are in every kernel that capwrap runs on.
+    // Older capabilities are in every kernel that capwrap runs on.
     const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };
     let since = KernelVersion::parse(TABLE[usize::from(capability.number())].since);
     version > OLDEST && since == Some(version)
 }
 
-/// Sure alone: the same modes, every condition of the other one here too, and no capability that it
-/// lacks.
+/// Finds a grant that another one certainly covers: the other has the same modes, only conditions that this one has
+/// too, and no capability less.
 fn covered(number: usize, grant: &Grant, policy: &Policy, span: std::ops::Range<usize>) -> Option<Found> {
     let covers = |(other_number, other): &(usize, &Grant)| {
         let same = other.caps == grant.caps && other.when == grant.when && other.modes == grant.modes;
         let wider = grant.caps.is_subset(other.caps)
             && other.when.iter().all(|condition| grant.when.contains(condition))
             && (other.modes.is_empty() || other.modes == grant.modes)
-            // A named mode leaves conditions on arguments out: these two then say different things.
+            // A named mode ignores conditions on arguments, so with named modes the two grants can differ.
             && (grant.modes.is_empty() || other.modes == grant.modes || other.when.is_empty());
-        // Of two that are the same, the second is reported.
+        // Of two equal grants, the second is reported.
         *other_number != number && if same { *other_number < number } else { wider }
     };
     let (_, by) = policy.grants.iter().enumerate().find(covers)?;

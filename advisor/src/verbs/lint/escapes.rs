@@ -1,12 +1,12 @@
-//! Tools that can be made to start other programs or to run their caller's code, and how.
+//! Tools that can be made to start other programs or to run their caller's code, and how this is done.
 //!
 //! Sources: the tools' man pages, and the public list GTFOBins.
 
-/// A tool by the name of its file, and what it does.
+/// A tool, by the name of its file, and how it runs other code.
 pub struct Escape {
     pub tool: &'static str,
     pub how: &'static str,
-    /// Whether it runs the caller's code itself, which no filter on exec reaches.
+    /// Whether the tool runs the caller's code in its own process, which no filter on execve can prevent.
     pub within: bool,
 }
 
@@ -18,7 +18,7 @@ const fn runs(tool: &'static str, how: &'static str) -> Escape {
     Escape { tool, how, within: true }
 }
 
-/// In the order of their names.
+/// The tools, sorted by name.
 pub const ESCAPES: [Escape; 72] = [
     runs("awk", "a program of the caller's, with system()"),
     runs("bash", "a shell"),
@@ -94,7 +94,7 @@ pub const ESCAPES: [Escape; 72] = [
     runs("zsh", "a shell"),
 ];
 
-/// The row of a tool, if its name is known; `python3.11` is `python3`.
+/// The row for a tool, if its name is known. `python3.11` has the row of `python3`.
 pub fn of(tool: &str) -> Option<&'static Escape> {
     let bare = tool.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let find = |name: &str| ESCAPES.iter().find(|escape| escape.tool == name);

@@ -1,18 +1,18 @@
-//! Something that was found in a policy's text.
+//! A finding in a policy's text.
 
 use crate::output::outcome::Outcome;
 use capwrap_core::policy::PolicyError;
 use std::ops::Range;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The launcher refuses the policy, or nobody could run its tool.
     Error,
-    /// It grants more than it looks, or not what is meant.
+    /// The policy grants more than it seems to, or not what is meant.
     Warning,
-    /// Worth knowing, or a warning that the policy allows with a reason.
+    /// The finding is worth knowing, or it is a warning that the policy allows with a reason.
     Note,
 }
 
@@ -20,9 +20,9 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     pub severity: Severity,
-    /// The same for all findings of a kind: what a comment allows.
+    /// The code that all findings of a kind share. A comment allows it.
     pub code: &'static str,
-    /// The bytes of the text that it is about.
+    /// The bytes of the text that the finding is about.
     pub span: Range<usize>,
     pub message: String,
     /// What to write instead.
@@ -43,7 +43,7 @@ impl Found {
     }
 }
 
-/// What the launcher would say.
+/// The finding has the words that the launcher would print.
 impl From<PolicyError> for Found {
     fn from(error: PolicyError) -> Self {
         Self { help: error.hint, ..Self::new(Severity::Error, "syntax", error.span, error.message) }
@@ -52,9 +52,9 @@ impl From<PolicyError> for Found {
 
 /// A file that was checked.
 pub struct Linted {
-    /// As it is shown.
+    /// The name under which the file is shown.
     pub name: String,
-    /// Its text, or why there is none.
+    /// The file's text, or why it could not be read.
     pub text: Result<String, String>,
     pub found: Vec<Found>,
 }

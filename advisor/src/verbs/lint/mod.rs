@@ -1,4 +1,4 @@
-//! `capwrap lint`: errors and dangers in policy files, with the line shown.
+//! `capwrap lint`: finds errors and dangers in policy files and shows the line.
 //!
 //! ```text
 //! text ─┬─ Policy::read ──┬── checks (pure) ──┐
@@ -88,7 +88,7 @@ impl Lint {
             word => policy_lookup::find(word)?,
         };
         let name = if word == "-" { "standard input".to_owned() } else { printable::text(&path) };
-        // No more than the launcher would read, and one byte that shows that there is more.
+        // This reads no more than the launcher would, and one byte to see whether there is more.
         let read = |source: &mut dyn Read| bounded_read::bytes(source, MAX_BYTES);
         let bytes = match if word == "-" {
             read(&mut io::stdin())

@@ -1,9 +1,9 @@
-//! Where in a policy's text its values stand.
+//! Finds where the values of a policy stand in its text.
 
 use std::ops::Range;
 use toml_edit::{Document, Item, Value};
 
-/// The parsed text, with the bytes that each value came from.
+/// The parsed text, with the byte range of each value.
 pub struct Places {
     document: Option<Document<String>>,
 }
@@ -15,12 +15,12 @@ pub enum Step<'s> {
 }
 
 impl Places {
-    /// Of a text. One that is no TOML has no places.
+    /// Parses a text. A text that is not TOML has no places.
     pub fn of(text: &str) -> Self {
         Self { document: Document::parse(text.to_owned()).ok() }
     }
 
-    /// The bytes of the value at the end of these steps, or of the last step that is there.
+    /// The byte range of the value at the end of these steps, or of the last step that exists.
     pub fn span(&self, steps: &[Step]) -> Range<usize> {
         let Some(document) = &self.document else { return 0..0 };
         let (mut here, mut last) = (Here::Item(document.as_item()), 0..0);
@@ -32,7 +32,7 @@ impl Places {
         last
     }
 
-    /// The strings at the end of these steps: one, or a list, each with its bytes.
+    /// The strings at the end of these steps, which are one string or a list, each with its byte range.
     pub fn strings(&self, steps: &[Step]) -> Vec<(String, Range<usize>)> {
         let Some(document) = &self.document else { return Vec::new() };
         let mut here = Here::Item(document.as_item());
@@ -53,7 +53,7 @@ impl Places {
             .collect()
     }
 
-    /// The bytes of something of the grant with this number, from 0.
+    /// The byte range of a key's value in the grant with this number, from 0.
     pub fn grant(&self, number: usize, key: &str) -> Range<usize> {
         self.span(&[Step::Key("grant"), Step::At(number), Step::Key(key)])
     }

@@ -1,6 +1,6 @@
 //! The JSON schema of policy files, for editors that complete and check TOML.
 //!
-//! It says what the format says as far as a schema can: what contradicts itself is `lint`'s to find.
+//! The schema states as much of the format as a JSON schema can. `lint` finds contradictions within a policy.
 
 use capwrap_core::TABLE;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
@@ -268,7 +268,7 @@ impl JsonSchema for CapabilityName {
     }
 }
 
-/// A pattern that matches a name in any case: JSON schemas know no flags.
+/// A pattern that matches a name in any case, because JSON schemas have no flag for this.
 fn any_case(name: &str) -> String {
     name.chars().map(|c| if c == '_' { "_".to_owned() } else { format!("[{c}{}]", c.to_ascii_uppercase()) }).collect()
 }

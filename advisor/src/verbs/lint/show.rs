@@ -1,4 +1,4 @@
-//! How it looks, for people and for programs.
+//! Shows the findings as text for people and as JSON for programs.
 
 use crate::output::page::{counted, wrapped};
 use crate::verbs::lint::found::{Found, Linted, Severity};
@@ -6,10 +6,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use capwrap_core::text::printable;
 use serde_json::{Value, json};
 
-/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+/// The version of the JSON object. It changes when a key changes its meaning or is removed.
 const SCHEMA: u32 = 1;
 
-/// One object, without a newline behind it.
+/// The findings as one JSON object, without a newline after it.
 pub fn json(linted: &[Linted]) -> Result<String, serde_json::Error> {
     let file = |one: &Linted| {
         let text = one.text.as_deref().unwrap_or_default();
@@ -33,7 +33,7 @@ fn object(found: &Found, text: &str) -> Value {
     })
 }
 
-/// What people read.
+/// The text for people.
 pub fn text(linted: &[Linted], width: usize, styled: bool) -> String {
     let renderer = if styled { Renderer::styled() } else { Renderer::plain() }.term_width(width);
     let mut shown = String::new();
@@ -54,7 +54,7 @@ pub fn text(linted: &[Linted], width: usize, styled: bool) -> String {
 }
 
 fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Group<'a> {
-    // The renderer breaks no line of its own accord; it indents those that it is given by these.
+    // The renderer does not wrap lines, but it indents further lines of a message. So the message is wrapped here.
     let lines = |words: String| wrapped(&words, width.saturating_sub(12).max(30)).join("\n");
     let level = match found.severity {
         Severity::Error => Level::ERROR,
@@ -71,8 +71,8 @@ fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Gr
     }
 }
 
-/// The text with all that would move a cursor or hide something replaced, byte for byte, so that
-/// places in it stay what they were.
+/// The text with every character replaced that would move a cursor or hide something. Byte positions in the text stay
+/// the same.
 fn harmless(text: &str) -> String {
     let is_plain = |c: char| matches!(c, '\n' | '\t' | '\\') || printable::text(c.to_string()) == c.to_string();
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {

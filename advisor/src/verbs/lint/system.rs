@@ -1,4 +1,4 @@
-//! A policy against this machine: its file, its tool's place, the users and groups that it names, and the time.
+//! Checks a policy against this machine: its file, its tool's path, the users and groups that it names, and the time.
 
 use crate::host::accounts::{Known, Names, Of};
 use crate::host::clock;
@@ -11,12 +11,12 @@ use capwrap_core::paths;
 use capwrap_core::policy::{Identity, Policy};
 use std::path::Path;
 
-/// What the launcher would refuse about the file itself, where it is one of an enabled policy.
+/// The findings for which the launcher would refuse the file itself, if it is the file of an enabled policy.
 pub fn file(path: &Path) -> Vec<Found> {
     let is_enabled =
         path.parent().and_then(|folder| folder.canonicalize().ok()) == Path::new(paths::POLICIES).canonicalize().ok();
     let Some(about) = is_enabled.then(|| Installed::look(path).ok()).flatten() else { return Vec::new() };
-    // A command is offered where nothing but this file can be meant by its path.
+    // A command is printed only where its path can mean nothing but this file.
     let error = |message: String, command: &str| {
         let found = Found::new(Severity::Error, "file", 0..0, message);
         match about.in_command() {
@@ -34,21 +34,21 @@ pub fn file(path: &Path) -> Vec<Found> {
     found
 }
 
-/// What is found on this machine.
+/// The findings on this machine.
 pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     let mut found = Vec::new();
     let key = |table, key| places.span(&[Step::Key(table), Step::Key(key)]);
     let names = Names::read();
     let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
     for path in &policy.tool.paths {
-        // A tool that is not there is in no place yet.
+        // A tool that is not installed has no directories to check.
         for weakness in writable_path::weaknesses(path, owner).unwrap_or_default() {
             let message =
                 format!("{weakness}: another file can be put in the tool's place, and capwrap refuses to launch it");
             found.push(Found::warning("writable-place", key("tool", "path"), message));
         }
     }
-    // The directories were reported, and names of users that nobody knows are below.
+    // The directories were reported already, and unknown names are reported below.
     let refusals = tool_faults::all(policy, &names).into_iter().filter(|one| one.about == About::Tool);
     for ToolRefusal { why, hint, .. } in refusals {
         let message = format!("{why}: capwrap refuses to launch it");

@@ -3,33 +3,33 @@
 use capwrap_core::CapabilitySet;
 use std::path::PathBuf;
 
-/// What is shown of it.
+/// The facts that the list shows about a tool.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What the caller types.
+    /// The name that the caller types.
     pub name: String,
-    /// Its policy's file.
+    /// The file of its policy.
     pub policy: PathBuf,
-    /// One line, printable.
+    /// The summary of the policy in one printable line.
     pub summary: String,
     /// The first of its paths that exists.
     pub installed: Option<PathBuf>,
-    /// All of them.
+    /// All its paths.
     pub paths: Vec<PathBuf>,
     /// Why the caller may run it, or why not.
     pub allowed_by: Result<String, String>,
     /// The users and groups that the policy allows, in words.
     pub allows: String,
-    /// The instant from which nobody may, in words.
+    /// The instant from which nobody may run the tool, in words.
     pub until: Option<String>,
-    /// Whether `--reason` is demanded.
+    /// Whether the policy demands `--reason`.
     pub reason_demanded: bool,
-    /// What it grants here without arguments.
+    /// The capabilities that the tool gets here without arguments.
     pub always: CapabilitySet,
-    /// What it grants here at most, whatever the arguments are.
+    /// The capabilities that the tool can get here at most, whatever its arguments are.
     pub grants: CapabilitySet,
-    /// The same where everything that only a launch can try says yes.
+    /// The same as `grants`, if every fact that only a launch can try says yes.
     pub possible: CapabilitySet,
-    /// What the caller may add.
+    /// The capabilities that the caller may add.
     pub optional: CapabilitySet,
 }

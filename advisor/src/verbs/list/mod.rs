@@ -1,4 +1,4 @@
-//! `capwrap list`: the tools that the caller may run, all that somebody may, or those that could be
+//! `capwrap list`: lists the tools that the caller may run, those of all enabled policies, or those that could be
 //! enabled.
 //!
 //! ```text
@@ -45,14 +45,14 @@ pub struct List {
     color: terminal::Color,
 }
 
-/// Which tools are listed.
+/// Which tools the list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Those that the caller may run.
+    /// The tools that the caller may run.
     Own,
-    /// Those of all enabled policies.
+    /// The tools of all enabled policies.
     Enabled,
-    /// Those of the shipped policies that are not enabled.
+    /// The tools of the shipped policies that are not enabled.
     Available,
 }
 
@@ -76,7 +76,7 @@ impl List {
     }
 }
 
-/// A policy that cannot be used lets nobody run anything. It is reported, and is no reason to fail.
+/// The entries of the list. A policy that cannot be used permits nobody. It is reported, but the verb does not fail.
 fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (name, path) in candidates(which)? {
@@ -107,12 +107,12 @@ fn read(which: Which, path: &Path) -> Result<Policy> {
 }
 
 fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry> {
-    // The first leaves out what only the launcher can try; the other takes that to say yes.
+    // The first leaves out what only the launcher can try. The other takes every such answer as yes.
     let known = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::LeftOut)? };
     let most = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::SaysYes)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
     let installed = installed_file::first(&policy.tool.paths);
-    // Whether a reason is given is not asked yet.
+    // A reason is only demanded at the launch.
     let allowed_by = who.authorised(&policy.allow, Some("to be given"));
     Ok(Entry {
         name: name.to_owned(),

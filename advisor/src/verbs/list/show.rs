@@ -1,4 +1,4 @@
-//! How the list looks, for people and for programs.
+//! Shows the list as text for people and as JSON for programs.
 
 use crate::host::caller::Asking;
 use crate::output::page;
@@ -11,17 +11,17 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 
-/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+/// The version of the JSON object. It changes when a key changes its meaning or is removed.
 const SCHEMA: u32 = 2;
 
-/// The page: for each tool what it is, where it lies, what it gets, and by what the caller may run it.
+/// The text: each tool with its summary, its path, its capabilities, and why the caller may run it.
 pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled: bool) -> String {
     let mut page = Page::new(width, styled);
     if entries.is_empty() {
         page.closing(&nothing(which, caller), Style::Plain);
         return page.text.trim().to_owned();
     }
-    // What stands below a tool's first line is an entry without a name.
+    // Each line below a tool's first line is an entry without a name.
     let said: Vec<(&Entry, usize, String)> = entries
         .iter()
         .flat_map(|entry| about(entry, which).into_iter().enumerate().map(move |(at, line)| (entry, at, line)))
@@ -115,27 +115,27 @@ struct Tool<'e> {
     name: &'e str,
     summary: &'e str,
     policy: String,
-    /// Nothing where it is not installed.
+    /// The installed path; null where the tool is not installed.
     path: Option<String>,
     paths: Vec<String>,
-    /// Why the caller may run it; nothing where they may not.
+    /// Why the caller may run it; null where they may not.
     allowed_by: Option<&'e str>,
-    /// Why they may not.
+    /// Why the caller may not run it; null where they may.
     refused: Option<&'e str>,
     allows: &'e str,
     until: Option<&'e str>,
     reason_demanded: bool,
-    /// What it gets here without arguments.
+    /// The capabilities that the tool gets here without arguments.
     always: Vec<&'static str>,
-    /// What it gets here at most, whatever the arguments are.
+    /// The capabilities that the tool can get here at most, whatever its arguments are.
     grants: Vec<&'static str>,
-    /// What it gets as well if every probe that only a launch can try says yes.
+    /// The capabilities that the tool gets as well if every probe that only a launch can try says yes.
     possible: Vec<&'static str>,
-    /// What the caller may add.
+    /// The capabilities that the caller may add.
     optional: Vec<&'static str>,
 }
 
-/// One object, without a newline behind it.
+/// The list as one JSON object, without a newline after it.
 pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
     let names = |set: CapabilitySet| set.iter().map(Capability::name).collect();
     let tools = entries.iter().map(|entry| Tool {

@@ -1,4 +1,4 @@
-//! From the kernel's nanoseconds since boot to the time of day.
+//! Converts the kernel's nanoseconds since boot to the time of day.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -6,49 +6,49 @@ use std::io::{self, Write};
 
 const SECOND: i64 = 1_000_000_000;
 
-/// The wall clock may be set, and stands still for the probe's clock while the machine sleeps: from
-/// this much on the difference between the two is taken anew.
+/// The wall clock can be set, and the probe's clock stands still while the machine sleeps. If their difference changes
+/// by this much or more, it is computed anew.
 const JUMP: i64 = SECOND / 100;
 
-/// Turns times of CLOCK_MONOTONIC into those of the wall clock. Most follow one another within the
-/// same second, whose text is kept.
+/// Converts times of CLOCK_MONOTONIC to wall-clock time. Most times fall into the same second as the one before, so the
+/// text of that second is kept.
 pub struct Clock {
     zone: TimeZone,
-    /// From the one clock to the other, in nanoseconds.
+    /// What to add to CLOCK_MONOTONIC to get the wall-clock time, in nanoseconds.
     difference: i64,
-    /// The second that the texts are of.
+    /// The second for which the texts were made.
     second: i64,
     local: String,
     utc: String,
 }
 
 impl Clock {
-    /// With what both clocks say now.
+    /// A clock with the current times of both clocks.
     pub fn new(zone: TimeZone, monotonic: i64, wall: i64) -> Self {
         let difference = wall - monotonic;
         Self { zone, difference, second: i64::MIN, local: String::new(), utc: String::new() }
     }
 
-    /// Sets it anew if the wall clock was.
+    /// Computes the difference anew if the wall clock was set.
     pub fn adjust(&mut self, monotonic: i64, wall: i64) {
         if (wall - monotonic - self.difference).abs() > JUMP {
             self.difference = wall - monotonic;
         }
     }
 
-    /// `14:03:59.123`, local time.
+    /// Writes the local time, as in `14:03:59.123`.
     pub fn write_local(&mut self, out: &mut impl Write, monotonic: u64) -> io::Result<()> {
         let rest = self.seek(monotonic);
         write!(out, "{}.{:03}", self.local, rest / 1_000_000)
     }
 
-    /// `2026-11-23T14:03:59.123456Z`, RFC 3339 in UTC.
+    /// Writes the time in UTC as in RFC 3339: `2026-11-23T14:03:59.123456Z`.
     pub fn write_utc(&mut self, out: &mut impl Write, monotonic: u64) -> io::Result<()> {
         let rest = self.seek(monotonic);
         write!(out, "{}.{:06}Z", self.utc, rest / 1_000)
     }
 
-    /// Keeps the texts of that time's second; the nanoseconds behind it.
+    /// Makes the texts for the second of that time, and returns the nanoseconds within it.
     fn seek(&mut self, monotonic: u64) -> i64 {
         let wall = i64::try_from(monotonic).unwrap_or(i64::MAX).saturating_add(self.difference);
         let second = wall.div_euclid(SECOND);
@@ -66,7 +66,7 @@ impl Clock {
 mod tests {
     use super::*;
 
-    /// 2026-11-23T05:07:06Z.
+    /// The time 2026-11-23T05:07:06Z.
     const NOW: i64 = 1_795_410_426 * SECOND;
 
     fn local(clock: &mut Clock, monotonic: u64) -> String {

@@ -1,4 +1,4 @@
-//! What does not change from one check to the next of its kind is found out once.
+//! Describes each kind of check once, because checks of the same kind have the same description.
 
 use crate::analysis::call_sites;
 use crate::analysis::call_sites::{Given, Meaning};
@@ -12,28 +12,28 @@ use capwrap_ebpf::{Check, Event, RELATION_SAME};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// A kind of check, in words.
+/// A kind of check in words.
 pub struct Described {
-    /// What was seen.
+    /// The check as it was observed.
     pub observation: Observation,
-    /// How it was asked: as the back end reports it, or as the call site shows.
+    /// The options of the check, as the back end reports them or as the call site implies them.
     pub options: Option<Options>,
     /// The inode number of the target user namespace.
     pub target_namespace: u32,
-    /// Whether it has no effect on the result.
+    /// Whether the check has no effect on the result.
     pub speculative: bool,
-    /// What is known of this place.
+    /// The explanation that is known for this call site.
     pub why: Option<&'static str>,
 }
 
-/// The kinds that were met.
+/// The kinds of checks that occurred so far.
 pub struct Describer {
     known: HashMap<Check, Rc<Described>>,
     names: Names,
     kernel: KernelVersion,
 }
 
-/// More kinds than this are begun anew: a system has some thousands.
+/// When there are more kinds than this, the table is emptied. A system has some thousands.
 const KINDS: usize = 1 << 16;
 
 impl Describer {
@@ -41,9 +41,9 @@ impl Describer {
         Ok(Self { known: HashMap::new(), names: Names::default(), kernel: kernel::version(&kernel::release()?)? })
     }
 
-    /// The check in words. `None` for a capability that this program does not know.
+    /// The check in words; `None` for a capability that this program does not know.
     pub fn describe(&mut self, probe: &Probe, event: &Event) -> Result<Option<Rc<Described>>> {
-        // Of which process does not matter to it.
+        // The description does not depend on the process.
         let kind = Check { process: 0, ..event.check };
         if let Some(known) = self.known.get(&kind) {
             return Ok(Some(Rc::clone(known)));
@@ -51,7 +51,7 @@ impl Describer {
         if self.known.len() >= KINDS {
             self.known.clear();
         }
-        // Here "own" is that of who is asked: in a container's user namespace that is not this program's.
+        // "Own" refers to the process that was checked. In a container its user namespace is not this program's.
         let own = if kind.relation == RELATION_SAME { kind.target_namespace } else { 0 };
         let Some(observation) = probe.observation(&kind, 1, own, &mut self.names)? else {
             return Ok(None);
@@ -62,7 +62,7 @@ impl Describer {
     }
 
     fn judged(&self, observation: Observation, target_namespace: u32) -> Described {
-        // What depends on the whole run is not known while it goes on.
+        // Facts that depend on the whole run are not known while it goes on.
         let site = call_sites::site(&observation, self.kernel, |given| given == Given::Any);
         Described {
             options: observation.options.or_else(|| check_options::told_by(&observation.call_site)),

@@ -1,4 +1,4 @@
-//! A check as a JSON object, one a line. The fields are those of capwrap(1) and stay what they are.
+//! A check as a JSON object, one in each line. The fields are those that capwrap(1) documents, and they are stable.
 
 use crate::analysis::observation::{Credentials, Target};
 use crate::verbs::trace::clock::Clock;
@@ -11,7 +11,7 @@ use std::io::Write;
 
 #[derive(Serialize)]
 struct Object<'e> {
-    /// RFC 3339, in UTC, to the microsecond.
+    /// The time in UTC as in RFC 3339, in microseconds.
     time: &'e str,
     pid: u32,
     tid: u32,
@@ -20,18 +20,18 @@ struct Object<'e> {
     executable: &'e str,
     capability: &'static str,
     verdict: &'static str,
-    /// Whether the answer is audited; null where that is not known.
+    /// Whether the answer is audited; null if that is not known.
     audit: Option<bool>,
-    /// Whether it was asked for setuid or setgid; null where that is not known.
+    /// Whether the check was made for setuid or setgid; null if that is not known.
     insetid: Option<bool>,
-    /// How the target user namespace lies to that of who was asked.
+    /// The relation of the target user namespace to that of the process that was checked.
     target: &'static str,
-    /// Its inode number, as in /proc/PID/ns/user; null where it is not known.
+    /// The inode number of the target namespace, as in /proc/PID/ns/user; null if it is not known.
     user_namespace: Option<u32>,
-    /// Whose credentials were asked.
+    /// Whose credentials were checked.
     credentials: &'static str,
     system_call: Option<&'e str>,
-    /// Whether it has no effect on the result.
+    /// Whether the check has no effect on the result.
     speculative: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'static str>,
@@ -39,7 +39,7 @@ struct Object<'e> {
     stack: Option<&'e [String]>,
 }
 
-/// Writes one check and the end of its line.
+/// Writes one check and a newline.
 pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Described, stack: bool) -> Result<()> {
     let mut time = [0_u8; 40];
     let mut rest = &mut time[..];

@@ -1,4 +1,4 @@
-//! A check as a line for people: as many columns as fit, the most useful ones first.
+//! A check as a line for people. The line has as many columns as fit, the most useful ones first.
 
 use crate::analysis::observation::{Target, Verdict};
 use crate::verbs::trace::clock::Clock;
@@ -9,16 +9,16 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-/// How it is to look.
+/// How the lines are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
-    /// The terminal's columns; `None` for what is not a terminal: there nothing is cut.
+    /// The number of columns of the terminal; `None` for other output, where nothing is cut.
     pub width: Option<u16>,
     /// Whether colours may be used.
     pub styled: bool,
 }
 
-/// A column: its name, how wide it is, and from how wide a terminal on it is shown.
+/// A column: its name, its width, and the least width of a terminal that shows it.
 struct Column {
     name: &'static str,
     width: usize,
@@ -29,7 +29,7 @@ const fn column(name: &'static str, width: usize, from: u16) -> Column {
     Column { name, width, from }
 }
 
-/// In the order in which they stand. The last one takes the room that is left.
+/// The columns in their order. The last one takes the room that is left.
 const COLUMNS: [Column; 12] = [
     column("TIME", 12, 80),
     column("PID", 7, 0),
@@ -51,12 +51,12 @@ impl Look {
     }
 }
 
-/// The columns' names.
+/// Writes the names of the columns.
 pub fn write_head(out: &mut impl Write, look: Look) -> io::Result<()> {
     write_row(out, look, |column| Ok(column.name.to_owned()), None)
 }
 
-/// One check.
+/// Writes one check.
 pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Described, look: Look) -> io::Result<()> {
     let mut time = Vec::with_capacity(16);
     clock.write_local(&mut time, event.time)?;
@@ -112,7 +112,7 @@ fn write_row(
     out.write_all(b"\n")
 }
 
-/// A text without its end, or, for a path, without its beginning.
+/// The text cut to `room`: a path loses its beginning, any other text its end.
 fn cut(text: &str, room: usize, keep_end: bool) -> String {
     let kept = room.saturating_sub(1);
     if keep_end {
@@ -122,7 +122,7 @@ fn cut(text: &str, room: usize, keep_end: bool) -> String {
     format!("{}…", text.chars().take(kept).collect::<String>())
 }
 
-/// The kernel's functions, a line each.
+/// Writes the kernel's functions, one in a line.
 pub fn write_stack(out: &mut impl Write, one: &Described) -> io::Result<()> {
     for function in &one.observation.call_site {
         writeln!(out, "      {function}")?;
@@ -130,7 +130,7 @@ pub fn write_stack(out: &mut impl Write, one: &Described) -> io::Result<()> {
     Ok(())
 }
 
-/// The thread's name, without what a terminal would obey.
+/// The thread's name, without control characters that a terminal would obey.
 pub fn comm(event: &Event) -> String {
     let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
     printable::text(OsStr::from_bytes(&event.name[..end])).clone()
@@ -151,7 +151,7 @@ const fn yes_no(answer: Option<bool>) -> &'static str {
     }
 }
 
-/// A target user namespace, as it lies to that of who was asked.
+/// The relation of the target user namespace to that of the process that was checked.
 pub const fn target(target: Target) -> &'static str {
     match target {
         Target::Own => "own",

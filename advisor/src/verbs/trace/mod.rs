@@ -1,4 +1,4 @@
-//! `capwrap trace`: every capability check as it happens.
+//! `capwrap trace`: shows every capability check as it happens.
 //!
 //! ```text
 //! events ── described (once for each kind of check) ── lines, JSON, or a summary
@@ -87,7 +87,7 @@ pub struct Trace {
     color: terminal::Color,
     #[arg(long, value_name = "NAME", hide = true)]
     back_end: Option<BackEnd>,
-    /// Said by the learner that starts itself by its policy.
+    /// The learner passes this option when it starts itself again by its policy.
     #[arg(long, hide = true)]
     by_policy: bool,
     /// A command to trace, from its start to the end of all it starts
@@ -102,9 +102,9 @@ fn capability(text: &str) -> Result<Capability, String> {
     })
 }
 
-/// How long capwrap sleeps before it reads new events. Longer, and a burst needs a larger ring.
+/// How long capwrap sleeps before it reads new events. A longer rest would need a larger ring for a burst of events.
 const REST: Duration = Duration::from_millis(20);
-/// How often what was lost is looked up.
+/// How often capwrap reads the count of lost events.
 const LOSSES: Duration = Duration::from_secs(1);
 
 impl Trace {
@@ -118,7 +118,7 @@ impl Trace {
         }
     }
 
-    /// The whole of it, in order.
+    /// Runs all steps in order.
     fn trace(&self) -> Result<Ending> {
         if access::own()? == Access::Nobody {
             return Err(access::start_learner("trace", self.by_policy, std::env::args_os().skip(2)));
@@ -169,14 +169,14 @@ impl Trace {
         })
     }
 
-    /// Reads the events until it is over, and shows them.
+    /// Reads and shows the events until the trace ends.
     fn read(&self, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
         let mut show = Show::new(self)?;
         let mut describer = Describer::new()?;
         let mut checked = Instant::now();
         let mut reported = 0;
         loop {
-            // Outcome at before the events: what came until then is still taken.
+            // This is read before the events, so that events that arrived until then are still shown.
             let last = over.load(Ordering::Acquire);
             let mut failed = None;
             events.take(|event| {
@@ -187,7 +187,7 @@ impl Trace {
             });
             match failed.map_or_else(|| show.flush(), Err) {
                 Ok(()) => {}
-                // Whoever reads has had enough.
+                // The reader has closed the pipe and wants no more.
                 Err(error) if is_closed_pipe(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -208,7 +208,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// Says how much was lost, where that is more than was said before.
+/// Reports how many events were lost, if there are more than were reported before.
 fn report_losses(probe: &Probe, reported: u64, last: bool) -> Result<u64> {
     let losses: BTreeMap<_, _> = probe.losses()?.into_iter().filter(|(_, times)| *times > 0).collect();
     let all = losses.values().sum();
@@ -219,13 +219,13 @@ fn report_losses(probe: &Probe, reported: u64, last: bool) -> Result<u64> {
     Ok(all)
 }
 
-/// A clock's nanoseconds.
+/// The time of a clock in nanoseconds.
 fn now(clock: ClockId) -> Result<i64> {
     let time = clock_gettime(clock).context("cannot read the clock")?;
     Ok(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
-/// Where the events go.
+/// The output for the events.
 struct Show<'t> {
     asked: &'t Trace,
     out: BufWriter<StdoutLock<'static>>,

@@ -1,4 +1,4 @@
-//! How often which check was made: for --unique and --summary.
+//! Counts how often each check was made, for --unique and --summary.
 
 use crate::analysis::observation::{Target, Verdict};
 use crate::verbs::trace::describe::Described;
@@ -11,7 +11,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-/// What is counted together.
+/// Checks with the same key are counted together.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     capability: Capability,
@@ -26,7 +26,7 @@ struct Times {
     denied: u64,
 }
 
-/// What is shown once.
+/// Checks with the same key are shown only once.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     executable: String,
@@ -36,7 +36,7 @@ struct Place {
     call_site: Vec<String>,
 }
 
-/// The counts.
+/// The counts of checks.
 #[derive(Default)]
 pub struct Summary {
     rows: BTreeMap<Row, Times>,
@@ -44,7 +44,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts a check; whether it is the first of its program, capability, verdict and place.
+    /// Counts a check. Returns whether it is the first one with its program, capability, verdict and call site.
     pub fn count(&mut self, one: &Described) -> bool {
         let seen = &one.observation;
         let row = Row {
@@ -67,7 +67,7 @@ impl Summary {
         })
     }
 
-    /// A table, the most frequent first.
+    /// The counts as a table, the most frequent first.
     pub fn table(&self, look: Look) -> String {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -94,7 +94,7 @@ impl Summary {
             .collect()
     }
 
-    /// One object a line.
+    /// Writes one JSON object in each line.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         for (row, times) in self.sorted() {
             let object = json!({

@@ -1,4 +1,4 @@
-//! Lines about any file that is installed: who else can change it, and what it brings along.
+//! Lines about any installed file: which other users can change it, and which capabilities it has.
 
 use crate::analysis::capability_risk;
 use crate::host::installed_file::{Installed, Unread};
@@ -14,19 +14,19 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Version 1 (before Linux 2.6.25) is one that is not shown, and that counts when the file is executed.
+/// The kernel does not show an attribute of version 1 (before Linux 2.6.25), but honours it at execve.
 const MALFORMED: &str = "truncated, of another byte order or an unknown version, or of version 1";
 
-/// What to do about a directory of others on the way to a file of capwrap's own.
+/// The hint for a directory on the way to one of capwrap's own files that belongs to another user than root.
 pub const ROOTS_PLACE: &str = "install it where root owns every directory";
 
-/// Directories on the way, and the mount. The file and the directories may belong to root and to `owner`; `elsewhere` is
-/// the hint where a directory belongs to somebody else.
+/// Lines about the directories on the way, and about the mount. The file and the directories may belong to root and to
+/// `owner`. `elsewhere` is the hint for a directory that belongs to another user.
 pub fn place(found: &Installed, owner: u32, elsewhere: &str) -> Vec<Judged> {
     let weak = |weakness: &Weakness| {
         let line = Line::problem("place", weakness.to_string())
             .means("another file can be put in its place; capwrap refuses to launch it");
-        // Whose home it is keeps it, and sticky directories that everybody writes are the system's.
+        // A home directory stays with its user, and sticky directories that everybody can write belong to the system.
         let is_kept = weakness.uid != 0 && weakness.uid != owner || weakness.mode & 0o1000 != 0;
         let command = shell::path(&weakness.directory).map(|directory| format!("chmod go-w {directory}"));
         let hint = match (command, weakness.safe_for) {
@@ -49,12 +49,12 @@ pub fn place(found: &Installed, owner: u32, elsewhere: &str) -> Vec<Judged> {
     lines
 }
 
-/// Whether the file has the file capabilities that are wanted. `why` begins the sentence that ends with them.
+/// Whether the file has the wanted file capabilities. `why` begins the sentence that ends with them.
 pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) -> Judged {
     let name = "capabilities";
     let path = shown(&found.real);
     let words = wanted.map_or_else(|| "setcap -r".to_owned(), |wanted| format!("setcap '{wanted}'"));
-    // Where others can put another file in its place, no command is safe.
+    // Where other users can put another file in its place, no printed command is safe.
     let hint = found.in_command().map(|path| format!("{words} {path}"));
     let fix = Fix::Capabilities(wanted.copied());
     let wanted_text = wanted.map_or_else(|| "none".to_owned(), FileCapabilities::to_string);
@@ -87,7 +87,7 @@ pub fn hinted(line: Line, hint: Option<String>) -> Line {
     }
 }
 
-/// What getcap would print of it, and what that means, where no policy speaks of the file.
+/// A line about a file that no policy names: the file capabilities as getcap prints them, and what they mean.
 pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>) -> Judged {
     let name = "capabilities";
     match carries {
@@ -100,7 +100,7 @@ pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>) -> 
     }
 }
 
-/// What file capabilities amount to, in words.
+/// The meaning of file capabilities, in words.
 pub fn judged(attribute: &Attribute) -> String {
     let FileCapabilities { permitted, inheritable, .. } = &attribute.capabilities;
     let whose = match attribute.root_id {
@@ -131,7 +131,7 @@ fn brief(set: CapabilitySet) -> String {
     if set.iter().count() > 4 { format!("{} capabilities of that kind", set.iter().count()) } else { set.to_string() }
 }
 
-/// getcap's notation, with the root id as `getcap -n` writes it; `none` where there is nothing.
+/// The attribute in getcap's notation, with the root id as `getcap -n` writes it; `none` where there is none.
 pub fn notation(attribute: Option<&Attribute>) -> String {
     match attribute {
         None => "none".to_owned(),
@@ -140,8 +140,8 @@ pub fn notation(attribute: Option<&Attribute>) -> String {
     }
 }
 
-/// Other files beside this one that look like older copies of it and would give rights to whoever
-/// executes them.
+/// Lines about other files in the same directory that look like older copies of this one and would give rights to
+/// whoever executes them.
 pub fn copies(found: &Installed) -> Vec<Judged> {
     let (Some(directory), Some(name)) = (found.real.parent(), found.real.file_name()) else { return Vec::new() };
     let entries = match std::fs::read_dir(directory) {
@@ -154,14 +154,15 @@ pub fn copies(found: &Installed) -> Vec<Judged> {
     paths.iter().filter_map(|path| copy(path)).collect()
 }
 
-/// `tool.old`, `tool.dpkg-new`, `tool~`, `tool-1.2`, `.tool.swp`: not `toolbox`.
+/// Whether the name is that of a copy, such as `tool.old`, `tool.dpkg-new`, `tool~`, `tool-1.2` or `.tool.swp`;
+/// `toolbox` is none.
 fn is_copy(candidate: &OsStr, name: &OsStr) -> bool {
     let candidate = candidate.as_bytes();
     let bare = candidate.strip_prefix(b".").unwrap_or(candidate);
     bare.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first().is_some_and(|next| b".~-_".contains(next)))
 }
 
-/// A line about a copy that gives rights to whoever executes it.
+/// A line about a copy, if it gives rights to whoever executes it.
 pub fn copy(path: &Path) -> Option<Judged> {
     let found = Installed::look(path).ok().filter(|found| found.is_regular)?;
     let gives = match &found.carries {
@@ -175,7 +176,7 @@ pub fn copy(path: &Path) -> Option<Judged> {
     Some(hinted(line, hint).into())
 }
 
-/// A path, safe to show.
+/// The path, safe to print.
 pub fn shown(path: &Path) -> String {
     printable::text(path)
 }

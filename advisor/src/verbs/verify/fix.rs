@@ -1,8 +1,8 @@
-//! Corrects what is wrong, on the descriptors that were checked.
+//! Corrects what is wrong, through the file descriptors that were checked.
 //!
-//! A file that others could have written is left as it is, but for what it carries, which is taken from it: with its
-//! owner or its mode set right it would be trusted, with whatever they wrote, or write yet through a descriptor
-//! that they hold.
+//! If users other than root could have written a file, `--fix` only removes the file's capabilities. Correcting its
+//! owner or mode would make the file trusted, with whatever those users wrote or can still write through a descriptor
+//! that they hold open.
 
 use crate::host::installed_file::{Installed, carried};
 use crate::output::error;
@@ -17,8 +17,7 @@ use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Corrects what can be corrected, and prints each change. What could not be corrected is reported, and the rest
-/// goes on.
+/// Corrects what can be corrected and prints each change. A failure is reported, and the other fixes are still applied.
 pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
     let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
     for (path, fix) in subjects.flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
@@ -37,7 +36,7 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
 /// Applies the fixes of one file.
 ///
 /// # Errors
-/// Others can put another file in its place, or the system refuses a change.
+/// Fails if other users can put another file in its place, or if the system refuses a change.
 fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     let found = Installed::look(path).with_context(|| format!("cannot check {}", path.display()))?;
     let shown = capwrap_core::text::printable::text(&found.real);
@@ -47,7 +46,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);
     let fixes: Vec<&Fix> = fixes.iter().filter(allowed).copied().collect();
     let file = found.reopen().with_context(|| format!("cannot open {shown}"))?;
-    // chown(2) takes capabilities and setuid bits away, chmod(2) nothing: so in this order.
+    // chown(2) removes file capabilities and setuid bits, and chmod(2) removes none, so this order matters.
     let before = found.carries.as_ref().ok().and_then(Option::as_ref);
     let mut capabilities: Option<Option<&FileCapabilities>> = None;
     let mut changes_group = false;
@@ -78,7 +77,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
                 crate::verbs::verify::file::notation(carried(&file).ok().flatten().as_ref())
             );
         }
-        // The change of group took away what was right.
+        // The change of the group removed capabilities that were right.
         (None, Some(Attribute { capabilities, root_id: None })) if changes_group => set(&file, Some(capabilities))?,
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! What is said of a user or group that a policy names and that the launcher does not know.
+//! Lines about a user or group that a policy names and that the launcher does not know.
 
 use crate::host::accounts::{Known, Names, Of};
 use crate::output::finding::Line;

@@ -1,4 +1,4 @@
-//! What verify says: judged lines about subjects, some with what would set them right.
+//! The results of verify: judged lines about subjects, some with a fix.
 
 use crate::host::installed_file::Installed;
 use crate::output::finding::{Judgement, Line};
@@ -10,14 +10,14 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct Subject {
     pub kind: Kind,
-    /// The policy's name, or the path where there is none.
+    /// The policy's name, or the path where there is no policy.
     pub name: String,
-    /// The file that it is about, where there is one.
+    /// The file that the subject is about, if there is one.
     pub path: Option<PathBuf>,
     pub lines: Vec<Judged>,
 }
 
-/// What a subject is.
+/// The kind of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -29,24 +29,24 @@ pub enum Kind {
     File,
 }
 
-/// A line, and what would correct what it reports.
+/// A line, and the fix for what it reports, if there is one.
 #[derive(Debug)]
 pub struct Judged {
     pub line: Line,
     pub fix: Option<(PathBuf, Fix)>,
-    /// Whether it reports that something could not be checked.
+    /// Whether the line reports that something could not be checked.
     pub unread: bool,
 }
 
-/// What sets something right. None of these makes trusted what others than root could have written: that is to be
-/// checked first, and then corrected by whoever has checked it.
+/// A correction of a file. No fix makes a file trusted that users other than root could have written. The administrator
+/// must inspect such a file first and then correct it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
-    /// Give it to this group.
+    /// Change the file's group to this one.
     Group(u32),
     /// Set these permission bits.
     Mode(u32),
-    /// Let it carry this, or nothing.
+    /// Set these file capabilities, or remove all.
     Capabilities(Option<FileCapabilities>),
 }
 
@@ -57,24 +57,24 @@ impl From<Line> for Judged {
 }
 
 impl Judged {
-    /// With what would set this file right.
+    /// The line together with the fix for this file.
     pub fn fixed_by(line: Line, found: &Installed, fix: Fix) -> Self {
         Self { line, fix: Some((found.path.clone(), fix)), unread: false }
     }
 
-    /// Something that could not be checked.
+    /// A line about something that could not be checked.
     pub fn unread(name: &str, what: impl Into<String>, why: &str) -> Self {
         Self { line: Line::problem(name, what).means(format!("cannot be checked: {why}")), fix: None, unread: true }
     }
 }
 
 impl Subject {
-    /// How many lines are judged so.
+    /// The number of lines with this judgement.
     pub fn count(&self, judgement: Judgement) -> usize {
         self.lines.iter().filter(|judged| judged.line.judgement == judgement).count()
     }
 
-    /// The outcome of checking it.
+    /// The outcome of checking the subject.
     pub fn outcome(&self) -> Outcome {
         if self.lines.iter().any(|judged| judged.unread) {
             Outcome::NotAll

@@ -1,4 +1,4 @@
-//! Lines about capwrap itself.
+//! Lines about capwrap's own files.
 
 use crate::host::installed_file::Installed;
 use crate::host::process;
@@ -13,7 +13,7 @@ use capwrap_core::paths;
 use capwrap_core::text::shell;
 use std::path::Path;
 
-/// The launcher, with what the enabled policies need of it, and the program behind the verbs.
+/// The launcher, with the capabilities that the enabled policies need in its file, and the advisor.
 pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     let mut lines = Vec::new();
     match Installed::look(path) {
@@ -48,7 +48,7 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
     Subject { kind: Kind::Launcher, name: "capwrap".to_owned(), path: Some(path.to_owned()), lines }
 }
 
-/// Root's, started by everybody, changed by nobody else, and without setuid or setgid.
+/// The file must belong to root. Everybody may start it, nobody else may change it, and it is not setuid or setgid.
 fn owner(found: &Installed, name: &str) -> Judged {
     let path = shown(&found.real);
     let is = format!("belongs to {}:{}, mode {:04o}", found.uid, found.gid, found.mode);

@@ -86,8 +86,8 @@ impl Verify {
         let mut named = self.named_if_asked()?;
         let mut outcome = Outcome::Clean;
         if self.fix {
-            // A policy that did not count because of its file counts again once the file is corrected: which capabilities
-            // capwrap itself needs follows from the policies as they are then.
+            // A policy that was ignored because of its file counts again once the file is corrected. So the
+            // capabilities that capwrap itself needs are computed after the policies are fixed.
             outcome = fix::all(named.iter().filter(|subject| subject.kind == Kind::Policy));
             named = self.named_if_asked()?;
         }
@@ -115,12 +115,12 @@ impl Verify {
         Ok(outcome)
     }
 
-    /// The policies and files that were named, unless trees alone are to be scanned.
+    /// The named policies and files. There are none if only trees are to be scanned.
     fn named_if_asked(&self) -> Result<Vec<Subject>> {
         if self.scans.is_empty() || self.all || !self.words.is_empty() { self.named() } else { Ok(Vec::new()) }
     }
 
-    /// What the trees hold, where any is to be scanned. A tree may be a whole machine, so each is walked once.
+    /// The result of scanning the trees, if any was given. A tree may be a whole machine, so each is walked only once.
     fn scan(&self) -> Option<scan::Scan> {
         let reach = Reach {
             one_file_system: self.one_file_system,
@@ -129,7 +129,7 @@ impl Verify {
         (!self.scans.is_empty()).then(|| scan::scan(&self.scans, reach, &Accounted::read()))
     }
 
-    /// The policies and files that were named.
+    /// The named policies and files.
     fn named(&self) -> Result<Vec<Subject>> {
         let (names, now) = (Names::read(), now());
         let enabled = enabled::names()?;
@@ -166,7 +166,7 @@ fn launcher_itself() -> Subject {
     launcher::subject(&file_caps::installed(), enabled::needed().unwrap_or_default())
 }
 
-/// The policies whose tool this is, capwrap itself, or a file that no policy speaks of.
+/// The policies whose tool has this path, or capwrap itself, or a file that no policy names.
 fn of_path(path: &Path, enabled: &[String], names: &Names, now: i64) -> Result<Vec<Subject>> {
     let absolute = std::path::absolute(path)?;
     let found = match Installed::look(&absolute) {

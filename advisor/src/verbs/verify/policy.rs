@@ -1,4 +1,4 @@
-//! Lines about an enabled policy: its file, whom it names, its time; and then about its tool.
+//! Lines about an enabled policy: its file, the users it names, its time limit, and its tool.
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 /// A policy that ends sooner than this many seconds from now is noted.
 const SOON: i64 = 14 * 24 * 60 * 60;
 
-/// Everything about the enabled policy of this name.
+/// The subject for the enabled policy of this name.
 pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
     let path = enabled::path(name);
     let found = match Installed::look(&path) {
@@ -42,7 +42,8 @@ pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
     Subject { kind: Kind::Policy, name: name.to_owned(), path: tool_path, lines }
 }
 
-/// The file: root's, readable for the launcher, which runs as its caller, and written by nobody else.
+/// The file must belong to root, and nobody else may write it. The launcher runs as its caller, so the caller must be
+/// able to read the file.
 fn policy_file(found: &Installed) -> Vec<Judged> {
     let path = shown(&found.real);
     let mut lines = file::place(found, 0, file::ROOTS_PLACE);
@@ -72,7 +73,7 @@ fn policy_file(found: &Installed) -> Vec<Judged> {
     lines
 }
 
-/// What it says, or the line that says why it does not count.
+/// The policy, or a line that says why the launcher ignores it.
 fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let path = shown(&found.real);
     let bytes = found.reopen().and_then(|file| bounded_read::bytes(file, MAX_BYTES));
@@ -85,14 +86,14 @@ fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.hint.clone()))
 }
 
-/// Whoever it names is somebody, and the launcher knows them.
+/// Checks that everybody whom the policy names exists and that the launcher knows them.
 fn allowed(policy: &Policy, names: &Names) -> Vec<Judged> {
     let users = policy.allow.users.iter().map(|user| (Of::User, user));
     let groups = policy.allow.groups.iter().map(|group| (Of::Group, group));
     users.chain(groups).filter_map(|(of, identity)| unknown("allow", of, identity, names)).collect()
 }
 
-/// Whether it has ended, or is about to.
+/// A line about the policy's end, if it has ended or ends soon.
 fn time(policy: &Policy, now: i64) -> Option<Judged> {
     let until = policy.allow.until?;
     let when = Timestamp::from_second(until).map_or_else(|_| until.to_string(), |time| time.to_string());

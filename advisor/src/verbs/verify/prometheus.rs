@@ -7,7 +7,7 @@ use crate::output::outcome::Outcome;
 use crate::verbs::verify::judged::{Kind, Subject};
 use std::fmt::Write;
 
-/// All of them, as of `now` in seconds since 1970.
+/// All metrics. `now` is in seconds since 1970.
 pub fn text(subjects: &[Subject], outcome: Outcome, now: i64) -> String {
     let mut out = String::new();
     for (name, help, judgement) in [

@@ -1,4 +1,4 @@
-//! Every file below a directory that carries capabilities, held against what the policies want.
+//! Finds every file with capabilities below a directory and compares it with what the policies want.
 
 use crate::host::installed_file;
 use crate::host::installed_file::{Installed, Unread};
@@ -22,20 +22,20 @@ use std::time::Duration;
 
 pub use crate::host::tree_walk::Reach;
 
-/// What was found below some directories.
+/// The result of scanning some directories.
 pub struct Scan {
-    /// Files that carry what no policy accounts for, and what could not be checked, by path.
+    /// Files whose capabilities no policy accounts for, and what could not be checked, sorted by path.
     pub subjects: Vec<Subject>,
     /// How many regular files were read.
     pub files: u64,
 }
 
-/// Files whose capabilities an enabled policy accounts for, by device and inode, with what they are
-/// to carry.
+/// Files whose capabilities an enabled policy accounts for, by device and inode, with the capabilities that they should
+/// have.
 pub struct Accounted(HashMap<(u64, u64), FileCapabilities>);
 
 impl Accounted {
-    /// By the enabled policies. One that cannot be read accounts for nothing.
+    /// Reads the enabled policies. A policy that cannot be read accounts for nothing.
     pub fn read() -> Self {
         let mut accounted = HashMap::new();
         let mut add = |path: &Path, wanted: FileCapabilities| {
@@ -54,19 +54,19 @@ impl Accounted {
     }
 }
 
-/// Walks the trees. Links are not followed, and nothing is left out.
+/// Walks the trees. The walk follows no symbolic link and leaves nothing out.
 pub fn scan(roots: &[PathBuf], reach: Reach, accounted: &Accounted) -> Scan {
     let looker = Looker { accounted, subjects: Mutex::default(), files: AtomicU64::new(0), progress: progress() };
     tree_walk::walk(roots, reach, &looker);
     looker.progress.finish_and_clear();
     let mut subjects = looker.subjects.into_inner().unwrap_or_default();
     subjects.sort_by(|one, other| one.path.cmp(&other.path));
-    // One tree may lie in another.
+    // One tree may contain another.
     subjects.dedup_by(|one, other| one.path == other.path);
     Scan { subjects, files: looker.files.into_inner() }
 }
 
-/// What is done with what the walk meets.
+/// The visitor that checks every file on the walk.
 struct Looker<'a> {
     accounted: &'a Accounted,
     subjects: Mutex<Vec<Subject>>,
@@ -88,9 +88,9 @@ impl Visitor for Looker<'_> {
         if files.is_multiple_of(4096) {
             self.progress.set_position(files);
         }
-        // Nearly all have none, which one system call shows.
+        // Nearly all files have no capabilities, and one system call shows this.
         match met.ask(|path| rustix::fs::lgetxattr(path, ATTRIBUTE, &mut [0; 64])) {
-            // Without extended attributes, or gone meanwhile.
+            // The file system has no extended attributes, or the file is gone by now.
             Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOTDIR) => {}
             Err(errno) if is_gone(errno) => {}
             Ok(_) | Err(_) => {
@@ -107,16 +107,16 @@ impl Visitor for Looker<'_> {
     }
 }
 
-/// One that carries something.
+/// The subject for a file that was met, if it has capabilities that no policy accounts for.
 fn look(met: &Met, accounted: &Accounted) -> Option<Subject> {
     let path = &met.path();
     judge(path, accounted).unwrap_or_else(|TooLong| beyond_paths(met))
 }
 
-/// A path that is longer than the kernel takes.
+/// The error for a path that is longer than the kernel takes.
 struct TooLong;
 
-/// What is to be reported of what lies at a path, if anything is.
+/// The subject for the file at a path, if there is something to report.
 fn judge(path: &Path, accounted: &Accounted) -> Result<Option<Subject>, TooLong> {
     let found = match Installed::look(path) {
         Ok(found) => found,
@@ -134,7 +134,7 @@ fn judge(path: &Path, accounted: &Accounted) -> Result<Option<Subject>, TooLong>
     Ok((judged.line.judgement != Judgement::Ok).then(|| subject(path, judged)))
 }
 
-/// The same subjects once more, after some of their files were corrected. What could not be read stays.
+/// The same subjects, checked again after some of their files were corrected. What could not be read stays.
 pub fn again(subjects: Vec<Subject>, accounted: &Accounted) -> Vec<Subject> {
     let once_more = |one: Subject| match &one.path {
         Some(path) if !one.lines.iter().any(|line| line.unread) => judge(path, accounted).unwrap_or(Some(one)),
@@ -143,7 +143,7 @@ pub fn again(subjects: Vec<Subject>, accounted: &Accounted) -> Vec<Subject> {
     subjects.into_iter().filter_map(once_more).collect()
 }
 
-/// One whose path is longer than the kernel takes. No policy can name it.
+/// The subject for a file whose path is longer than the kernel takes. No policy can name it.
 fn beyond_paths(met: &Met) -> Option<Subject> {
     let path = &met.path();
     let carries = met.ask(installed_file::carried_at);
@@ -154,7 +154,7 @@ fn subject(path: &Path, judged: Judged) -> Subject {
     Subject { kind: Kind::File, name: file::shown(path), path: Some(path.to_owned()), lines: vec![judged] }
 }
 
-/// A count on a terminal, nothing elsewhere.
+/// A progress count on a terminal; nothing is shown otherwise.
 fn progress() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} files") {

@@ -1,4 +1,4 @@
-//! How it looks, for people and for programs.
+//! Shows the subjects as text for people and as JSON for programs.
 
 use crate::output::finding::{Judgement, Line};
 use crate::output::outcome::Outcome;
@@ -9,16 +9,16 @@ use capwrap_core::text::printable;
 use serde::Serialize;
 use std::path::Path;
 
-/// The version of the JSON object. It changes when something in it changes its meaning or goes.
+/// The version of the JSON object. It changes when a key changes its meaning or is removed.
 const SCHEMA: u32 = 2;
 
-/// How it is to look.
+/// How the text is shown.
 pub struct Look {
-    /// Columns of the screen.
+    /// The number of columns of the terminal.
     pub width: usize,
-    /// Whether there may be colours.
+    /// Whether the text may have colours.
     pub styled: bool,
-    /// Whether what has no problem is shown, too.
+    /// Whether lines without a problem are shown, too.
     pub verbose: bool,
     /// How many files a scan has read.
     pub files: Option<u64>,
@@ -44,7 +44,7 @@ struct Shown<'s> {
     lines: Vec<&'s Line>,
 }
 
-/// One object, without a newline behind it.
+/// The result as one JSON object, without a newline after it.
 pub fn json(subjects: &[Subject], outcome: Outcome, files_scanned: Option<u64>) -> Result<String, serde_json::Error> {
     let shown = subjects.iter().map(|subject| Shown {
         kind: subject.kind,
@@ -58,7 +58,7 @@ pub fn json(subjects: &[Subject], outcome: Outcome, files_scanned: Option<u64>) 
     serde_json::to_string_pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
 }
 
-/// What people read: each subject without a problem in one line, the rest with all that is wrong.
+/// The text for people. A subject without a problem takes one line; any other is shown with all that is wrong.
 pub fn text(subjects: &[Subject], outcome: Outcome, look: &Look) -> String {
     let verbose = look.verbose;
     let mut page = Page::new(look.width, look.styled);

@@ -1,5 +1,4 @@
-//! Lines about the tool of a policy: what a launch would refuse, and what has drifted from what the
-//! policy says.
+//! Lines about the tool of a policy: faults that would make a launch fail, and differences from what the policy states.
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
@@ -18,7 +17,7 @@ use capwrap_core::tool_rules::{self, ToolFault};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The tool that would run, and what is to be said of it.
+/// The tool that would run, and the lines about it.
 pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec<Judged>) {
     let mut others = policy.tool.paths.iter();
     let found = loop {
@@ -31,7 +30,7 @@ pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec
         };
         match Installed::look(path) {
             Ok(found) => break found,
-            // As the launcher does: the next one.
+            // The launcher tries the next path in this case, too.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(error) => {
                 return (Some(path.clone()), vec![Judged::unread("tool", shown(path), &reason(&error))]);
@@ -70,7 +69,7 @@ fn group(policy: &Policy, names: &Names) -> Option<u32> {
     policy.tool.group.as_ref().and_then(|group| names.local(Of::Group, group))
 }
 
-/// A fault as a line. Those of the mode and of the file capabilities have lines of their own, and `place` has the mount's.
+/// A launch fault as a line. Faults of the mode, of the file capabilities and of the mount have lines of their own.
 fn judged(fault: &ToolFault, found: &Installed, policy: &Policy, names: &Names) -> Option<Judged> {
     let line = |name, value: String| {
         let line = Line::problem(name, value).means(format!("{fault}; capwrap refuses to launch it"));
@@ -78,7 +77,7 @@ fn judged(fault: &ToolFault, found: &Installed, policy: &Policy, names: &Names) 
     };
     match fault {
         ToolFault::Group { actual, .. } => {
-            // A group that nobody knows cannot be given.
+            // A group that nobody knows cannot be set.
             let wanted = group(policy, names)?;
             Some(Judged::fixed_by(line("group", format!("gid {actual}")), found, Fix::Group(wanted)))
         }
@@ -98,7 +97,8 @@ fn kind(found: &Installed) -> Judged {
     (if found.real == found.path { line } else { line.means(format!("leads to {}", shown(&found.real))) }).into()
 }
 
-/// The launcher permits root, and the owner that the policy names. Root, where the policy names another, is drift.
+/// A line about the owner. The launcher accepts root and the owner that the policy names. If the policy names another
+/// owner, root is a drift.
 fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
     let rules = &policy.tool;
     let mut lines = Vec::new();
@@ -115,7 +115,7 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
                     if wanted == 0 { "root".to_owned() } else { owner.to_string() }
                 ))
             };
-            // Whose it was may have written it, and who is given it can.
+            // The old owner may have written the file, and the new owner can.
             let hint = found.in_command().map(|path| format!("check what it is, then run: chown {wanted} {path}"));
             lines.push(hinted(line, hint).into());
         }
@@ -127,7 +127,8 @@ fn group_not_known(policy: &Policy, names: &Names) -> Option<Judged> {
     unknown("group", Of::Group, policy.tool.group.as_ref()?, names)
 }
 
-/// What is wrong with the mode: the launcher's faults, others who can write the file, or drift from the policy.
+/// A line about the mode: faults for which the launcher refuses, write access of other users, or a difference from the
+/// policy.
 fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judged> {
     let command = |mode: u32| {
         let command = format!("chmod {mode:04o} {}", shell::path(&found.real)?);
@@ -155,7 +156,7 @@ fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judg
     Some(match command(right) {
         Some(command) if !command.starts_with("chmod") => line.hint(command).into(),
         Some(command) if found.is_others_too() => line.hint(format!("check what it is, then run: {command}")).into(),
-        // Who could execute it before shall not be more by a fix that nobody read.
+        // No automatic fix gives more users the right to execute the file than had it before.
         hint if !is_executable => hinted(line, hint).into(),
         Some(command) => Judged::fixed_by(line.hint(command), found, Fix::Mode(right)),
         None => line.into(),
@@ -165,7 +166,7 @@ fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judg
 fn capabilities(found: &Installed, policy: &Policy) -> Judged {
     let wanted = file_caps::wanted_of_tool(policy);
     if policy.file.is_some() && policy.exec.deliver == Delivery::Ambient {
-        // The policy serves both: those who launch the tool, and those who use setcap alone.
+        // The policy serves both those who launch the tool and those who use setcap alone.
         match &found.carries {
             Ok(None) => return Line::ok("capabilities", "none").into(),
             Ok(Some(Attribute { capabilities, root_id: None })) if Some(*capabilities) == wanted => {
@@ -196,7 +197,7 @@ fn digest(found: &Installed, name: &str, policy: &Policy) -> Option<Judged> {
     })
 }
 
-/// Another path of the policy, which is not what runs as long as the first one is there.
+/// A line about another path of the policy. The launcher does not use it as long as the first one exists.
 fn other(path: &Path, runs: &Installed) -> Option<Judged> {
     let found = Installed::look(path).ok().filter(|found| found.identity != runs.identity)?;
     Some(

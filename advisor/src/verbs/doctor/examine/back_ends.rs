@@ -1,9 +1,9 @@
-//! The ways to see checks, each as it was tried.
+//! The back ends that observe checks, with the result of trying each.
 
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::Facts;
 
-/// What each back end reports of a check, by its name.
+/// What each back end reports of a check, by the back end's name.
 const SEES: [(&str, &str); 3] = [
     ("fexit", "verdict, options and namespace"),
     ("tp_btf", "verdict and namespace; options by the call site"),
@@ -37,7 +37,7 @@ fn is_refusal(why: &str) -> bool {
     why.contains("operation not permitted") || why.contains("permission denied")
 }
 
-/// Without the numbers of errors, and the announcement of a log that is not shown.
+/// Removes the numbers of errors, and the announcement of a verifier log that is not shown.
 fn plain(why: &str) -> String {
     let why = why.trim_end().trim_end_matches("Verifier output:").trim_end().trim_end_matches('.');
     let mut parts = why.split(" (os error ");

@@ -1,4 +1,4 @@
-//! The kernel, and what it shows of itself.
+//! The kernel, and the facts that it shows about itself.
 
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
@@ -7,10 +7,10 @@ use crate::verbs::doctor::finding::unreadable;
 use capwrap_core::TABLE;
 use capwrap_core::decision::facts::KernelVersion;
 
-/// Ambient capabilities came with it.
+/// Linux 4.3 brought ambient capabilities.
 const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };
 
-/// Where the probe knows the registers.
+/// The architectures whose registers the probe knows.
 const ARCHITECTURES: [&str; 3] = ["x86_64", "aarch64", "riscv64"];
 
 pub fn kernel(facts: &Facts) -> Vec<Line> {

@@ -1,4 +1,4 @@
-//! The launcher, its policies, and what it looks things up in.
+//! The launcher, its policies, the accounts file that it reads, and the log.
 
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
@@ -9,7 +9,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
     let launcher = &facts.launcher;
     let path = launcher.path.display().to_string();
     let mut lines = match &launcher.file {
-        // Nobody here knows who they belong to.
+        // In another user namespace the true owner of these files cannot be known.
         Reading::Is(file) if file.uid != 0 && facts.rights.initial_namespace == Reading::Is(false) => {
             let means = "belongs to a user who is not root in this user namespace, as what it reads does";
             return vec![Line::note("file", path).means(means)];

@@ -1,4 +1,4 @@
-//! From facts to lines: what each means for capwrap.
+//! Turns the facts into lines that say what each fact means for capwrap.
 
 mod back_ends;
 mod kernel;
@@ -38,7 +38,8 @@ mod tests {
         section.lines.into_iter().find(|one| one.name == name).unwrap()
     }
 
-    /// One change to a sound machine, the line that shows it, its judgement, and words of it.
+    /// One change to a sound machine, the section and the name of the line that shows it, the expected judgement, and
+    /// words that must be shown.
     type Case = (fn(&mut Facts), &'static str, &'static str, Judgement, &'static str);
 
     #[track_caller]
@@ -74,7 +75,7 @@ mod tests {
     #[test]
     fn nothing_is_wrong_with_a_sound_machine() {
         for section in examine(&sound()) {
-            // tp_btf does not work there, and need not.
+            // tp_btf does not work on the sound machine, and this is no problem because fexit does.
             for line in section.lines.iter().filter(|line| line.name != "tp_btf") {
                 assert_eq!(line.judgement, Judgement::Ok, "{line:?}");
             }

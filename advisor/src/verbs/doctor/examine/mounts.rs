@@ -1,4 +1,4 @@
-//! The file systems that capwrap and its tools stand on.
+//! The file systems that capwrap and its tools depend on.
 
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
@@ -60,7 +60,7 @@ pub fn mounts(facts: &Facts) -> Vec<Line> {
     lines
 }
 
-/// Whether nothing was mounted later at its place, or above.
+/// Whether no later mount covers this one, at its own mount point or above.
 fn is_seen(mount: &Mount, all: &[Mount]) -> bool {
     let later = all.iter().skip_while(|other| !std::ptr::eq(*other, mount)).skip(1);
     later.filter(|other| other.place != Path::new("/")).all(|other| !mount.place.starts_with(&other.place))

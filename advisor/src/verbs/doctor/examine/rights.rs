@@ -1,4 +1,4 @@
-//! What this process may, and what it may not gain.
+//! The rights of this process, and what it cannot gain.
 
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
@@ -66,7 +66,7 @@ fn bounding(facts: &Facts) -> Line {
         .hint(format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" ")))
 }
 
-/// Bits of capabilities(7), include/uapi/linux/securebits.h, without those that lock them.
+/// The securebits of capabilities(7) and include/uapi/linux/securebits.h, without the bits that lock them.
 const SECUREBITS: [(u32, &str); 3] = [(1, "noroot"), (1 << 2, "no_setuid_fixup"), (1 << 6, NO_AMBIENT)];
 const NO_AMBIENT: &str = "no_cap_ambient_raise";
 
