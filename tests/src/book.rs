@@ -1,20 +1,20 @@
-//! The book's pages as something to run: each command of a page in turn, and what it should say.
+//! The book's pages as tests: each command of a page in turn, and the output that it should have.
 //!
-//! A block of ```` ```console ```` has commands after `$ ` (a user, alice) or `# ` (root), each followed by what it
-//! says: `…` in a line stands for anything, a line of `…` alone for any lines. A command must succeed. Any
-//! other block that begins with a comment which is a path, `# /etc/x.toml`, is a file, written when its
-//! turn comes.
+//! A block of ```` ```console ```` has commands after `$ ` (as the user alice) or `# ` (as root), each followed by its
+//! output. `…` in a line stands for any text, and a line of `…` alone for any lines. Every command must succeed. Any
+//! other block that begins with a comment which is a path, `# /etc/x.toml`, is a file. It is written when its turn
+//! comes.
 
 use std::fmt::Write;
 
-/// A page.
+/// A page of the book.
 pub struct Page {
-    /// Its path below docs/src.
+    /// The page's path below docs/src.
     pub name: String,
     text: String,
 }
 
-/// What happens next on a page.
+/// The next step of a page.
 #[derive(Debug)]
 pub enum Step {
     File { path: String, text: String },
@@ -22,14 +22,14 @@ pub enum Step {
 }
 
 impl Page {
-    /// The page of this name.
+    /// Reads the page of this name.
     pub fn read(name: &str) -> Self {
         let path = format!("{}/../docs/src/{name}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         Self { name: name.to_owned(), text }
     }
 
-    /// Its steps, in order.
+    /// The page's steps, in order.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut lines = self.text.lines().enumerate();
@@ -46,7 +46,7 @@ impl Page {
         steps
     }
 
-    /// A script of bash that takes every step and prints what each command said. Root is in `home`.
+    /// A bash script that takes every step and prints the output of each command. Root's working directory is `home`.
     pub fn script(&self, home: &str) -> String {
         let mut script = format!("cd {home}\n");
         for step in self.steps() {
@@ -67,7 +67,7 @@ impl Page {
         script
     }
 
-    /// Holds what the script's commands said against what the page says.
+    /// Compares the commands' output with the output that the page shows.
     #[track_caller]
     pub fn compare(&self, output: &str) {
         let parts: Vec<&str> = output.split('\u{1e}').skip(1).collect();
@@ -121,13 +121,13 @@ fn commands(block: &[(usize, &str)], steps: &mut Vec<Step>) {
     }
 }
 
-/// The path in a comment that begins with one: `# /etc/x.toml, root's`.
+/// The path in a comment that begins with a path: `# /etc/x.toml, root's`.
 fn path(line: &str) -> Option<String> {
     let word = line.strip_prefix("# ")?.split([' ', ',']).next()?;
     (word.starts_with('/') || word.ends_with(".yml") || word.ends_with(".ini")).then(|| word.to_owned())
 }
 
-/// Whether lines are as expected, where `…` stands for anything.
+/// Whether the lines are as expected, where `…` stands for any text.
 fn are_like(expected: &[&str], said: &[&str]) -> bool {
     match expected.split_first() {
         None => said.is_empty(),

@@ -1,4 +1,4 @@
-//! Hosts of a test's own: clean machines that run sshd, alone or under systemd, each on a network of its own.
+//! Hosts for a test: clean machines that run sshd, alone or under systemd, each on a network of its own.
 
 use crate::machine::{Machine, inside};
 use crate::{Folder, Run, done, root};
@@ -6,24 +6,24 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A host that ssh reaches until it is dropped.
+/// A host that ssh reaches until the value is dropped.
 pub struct Host {
     pub name: &'static str,
     pub address: String,
     pub machine: Machine,
-    /// What its init and all else end with.
+    /// The process whose end also ends the host's init and everything else on the host.
     process: String,
     starter: Child,
 }
 
-/// What runs first on a host.
+/// The first program on a host.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Init {
     Sshd,
     Systemd,
 }
 
-/// Who may log in on all hosts, and where ssh keeps what it needs.
+/// The ssh key that may log in on all hosts. Its directory also holds ssh's other files.
 pub struct Key(Folder);
 
 impl Key {
@@ -33,7 +33,7 @@ impl Key {
         Self(folder)
     }
 
-    /// The private key's file.
+    /// The path of the private key.
     pub fn file(&self) -> String {
         self.0.path("key")
     }
@@ -46,7 +46,7 @@ impl Default for Key {
 }
 
 impl Host {
-    /// Starts one; `number`, from 1, gives each a network of its own (RFC 2544 keeps 198.18.0.0/15 for tests).
+    /// Starts a host. `number`, from 1, gives it a network of its own (RFC 2544 keeps 198.18.0.0/15 for tests).
     pub fn start(name: &'static str, number: u8, init: Init, key: &Key) -> Self {
         let machine = Machine::new();
         let folder = machine.root();
@@ -87,7 +87,7 @@ impl Host {
         host
     }
 
-    /// Runs a script of sh there, as root.
+    /// Runs a script of sh on the host as root.
     pub fn run(&self, key: &Key, script: &str) -> Run {
         let options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
         let to = format!("root@{}", self.address);
@@ -102,7 +102,7 @@ impl Drop for Host {
     }
 }
 
-/// The process, or its child, that has another network than this one, once there is one.
+/// Waits until the process or its child has another network than this process, and returns that process.
 fn with_its_own_network(starter: &str) -> String {
     let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
     let mut found = None;
@@ -116,7 +116,7 @@ fn with_its_own_network(starter: &str) -> String {
     found.unwrap_or_default()
 }
 
-/// Waits for something that is done in less than half a minute.
+/// Waits for a condition that must become true within half a minute.
 #[track_caller]
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();

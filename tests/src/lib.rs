@@ -1,9 +1,8 @@
-//! What the end-to-end tests share: users, policies that live as long as a test, and runs of the
-//! installed launcher whose outcome can be asked.
+//! What the end-to-end tests share: users, policies that live as long as a test, and runs of the installed launcher
+//! with checks of their outcome.
 //!
-//! `tests/run` prepares the machine: it installs capwrap and the witness, makes the two users, and
-//! enables a policy that gives the launcher every capability, so that each test may grant
-//! what it likes.
+//! `tests/run` prepares the machine. It installs capwrap and the witness, creates the two users, and enables a policy
+//! that gives the launcher every capability, so that each test can grant what it likes.
 
 pub mod book;
 pub mod fleet;
@@ -21,17 +20,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The installed launcher.
+/// The path of the installed launcher.
 pub const CAPWRAP: &str = "/usr/local/bin/capwrap";
-/// A root-owned folder for the tools of the tests.
+/// A directory for the tools of the tests, which belongs to root.
 pub const TOOLS: &str = "/usr/local/lib/capwrap-tests";
-/// The tool that says what it was given.
+/// The tool that prints the capabilities and the environment that it got.
 pub const WITNESS: &str = "/usr/local/lib/capwrap-tests/witness";
-/// Enabled policies.
+/// The directory of the enabled policies.
 pub const POLICIES: &str = "/etc/capwrap/policies";
 /// A user in the group `capwrap`.
 pub const MEMBER: &str = "capwrap-member";
-/// A user in no group of note.
+/// A user who is not in the group `capwrap`.
 pub const STRANGER: &str = "capwrap-stranger";
 
 /// A policy that is enabled until it is dropped.
@@ -54,13 +53,13 @@ impl Policy {
         Self { name: name.to_owned(), path }
     }
 
-    /// A policy for the witness that grants these capabilities to the group; `more` is appended,
-    /// and may begin with keys of `[allow]`.
+    /// A policy for the witness that grants these capabilities to the group. `more` is appended and may begin with keys
+    /// of `[allow]`.
     pub fn witness(caps: &str, more: &str) -> Self {
         Self::tool(WITNESS, caps, more)
     }
 
-    /// The same for another tool.
+    /// A policy for another tool that grants these capabilities to the group.
     pub fn tool(path: &str, caps: &str, more: &str) -> Self {
         let grant = match caps {
             "" => String::new(),
@@ -78,7 +77,7 @@ impl Drop for Policy {
     }
 }
 
-/// Puts a whole file in place, as capwrap's own writer does: launches wait for one that is written there.
+/// Replaces a file in one step, as capwrap's own writer does. If a file is written in place, launches wait for it.
 pub fn put(path: &Path, text: impl AsRef<[u8]>) {
     let beside = path.with_extension("new");
     fs::write(&beside, text).unwrap();
@@ -91,7 +90,7 @@ fn quoted(list: &str) -> String {
     list.split(',').map(|item| format!("\"{}\"", item.trim())).collect::<Vec<_>>().join(", ")
 }
 
-/// A shipped policy, enabled by `capwrap enable` with these options and disabled when dropped.
+/// A shipped policy, enabled by `capwrap enable` with these options until it is dropped.
 pub struct Enabled(String);
 
 pub fn enable(name: &str, options: &[&str]) -> Enabled {
@@ -107,7 +106,7 @@ impl Drop for Enabled {
     }
 }
 
-/// What a run that did well said.
+/// The output of a run, which must have succeeded.
 #[track_caller]
 pub fn done(run: &Run) -> &str {
     assert!(run.ok(), "{run:?}");
@@ -116,7 +115,7 @@ pub fn done(run: &Run) -> &str {
 
 /// A command to run, as root or as a user.
 pub struct Call {
-    /// What becomes the user.
+    /// The command that changes to the user and then executes the words.
     before: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     words: Vec<OsString>,
@@ -124,7 +123,7 @@ pub struct Call {
     input: Vec<u8>,
 }
 
-/// As root.
+/// A command to run as root.
 pub fn root(words: &[&str]) -> Call {
     Call {
         before: Vec::new(),
@@ -135,13 +134,13 @@ pub fn root(words: &[&str]) -> Call {
     }
 }
 
-/// As a user, with the groups that a login would give.
+/// A command to run as a user, with the groups that a login would give.
 pub fn user(name: &str, words: &[&str]) -> Call {
     let become_user = ["/usr/bin/setpriv", "--reuid", name, "--regid", name, "--init-groups", "--"];
     root(words).under(&become_user)
 }
 
-/// The launcher as the member.
+/// The launcher, run by the member.
 pub fn capwrap(arguments: &[&str]) -> Call {
     user(MEMBER, &[&[CAPWRAP], arguments].concat())
 }
@@ -152,7 +151,7 @@ impl Call {
         self
     }
 
-    /// A variable of the command alone, not of what comes before it.
+    /// Sets a variable of the command alone, not of the words that come before it.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
@@ -168,21 +167,21 @@ impl Call {
         self
     }
 
-    /// With what a build needs of this machine: where it keeps its Rust.
+    /// Passes the variables that a build needs to find this machine's Rust.
     pub fn building(self) -> Self {
         let names = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR"];
         let set = names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         set.fold(self, |call, (name, value)| call.env(name, value))
     }
 
-    /// Puts words before everything, run as root.
+    /// Puts words before everything else. They run as root.
     pub fn under(mut self, words: &[&str]) -> Self {
         self.before.splice(0..0, words.iter().map(OsString::from));
         self
     }
 
-    /// The command as std has it, for tests that need more of it. The environment is set by env(1)
-    /// last of all, so that it works on the command and not on what comes before it.
+    /// The command as a `std::process::Command`, for tests that need more of its methods. env(1) sets the environment
+    /// last, so that it affects only the command and not the words before it.
     pub fn command(&self) -> Command {
         let mut words = self.before.clone();
         words.extend(["/usr/bin/env", "-i"].map(OsString::from));
@@ -206,16 +205,16 @@ impl Call {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
-        // A child that does not read its input is no fault.
+        // A child that does not read its input is no failure.
         let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&self.input));
         Run::of(&child.wait_with_output().unwrap())
     }
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Run {
-    /// The exit code; 128 and the signal's number where a signal ended it.
+    /// The exit code, or 128 plus the number of the signal that ended the command.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -235,8 +234,8 @@ impl Run {
         self.code == 0
     }
 
-    /// Asserts that nothing was run: this exit code, one clear line and perhaps a hint, with these
-    /// words among them.
+    /// Asserts that nothing was run: the exit code is this one, and standard error has one clear line and perhaps a
+    /// hint, with these words among them.
     #[track_caller]
     pub fn refused_with(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{self:?}");
@@ -249,13 +248,13 @@ impl Run {
         }
     }
 
-    /// The same with the usual exit code.
+    /// Asserts the same with the usual exit code.
     #[track_caller]
     pub fn refused(&self, words: &[&str]) {
         self.refused_with(125, words);
     }
 
-    /// What the witness said.
+    /// The values that the witness printed.
     #[track_caller]
     pub fn witness(&self) -> Witness {
         assert!(self.ok(), "{self:?}");
@@ -263,7 +262,7 @@ impl Run {
     }
 }
 
-/// What the witness said of itself.
+/// The values that the witness printed about itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Witness {
     values: BTreeMap<String, String>,
@@ -294,23 +293,23 @@ impl Witness {
         said
     }
 
-    /// A value such as `CapEff`, `Umask`, `argv1`.
+    /// A value such as `CapEff`, `Umask` or `argv1`.
     #[track_caller]
     pub fn get(&self, name: &str) -> &str {
         self.values.get(name).unwrap_or_else(|| panic!("the witness did not say {name}"))
     }
 
-    /// Inheritable, permitted, effective and ambient set, as masks.
+    /// The inheritable, permitted, effective and ambient set, as masks.
     pub fn sets(&self) -> [u64; 4] {
         ["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|name| u64::from_str_radix(self.get(name), 16).unwrap())
     }
 
-    /// The bounding set, as a mask.
+    /// The bounding set as a mask.
     pub fn bounding(&self) -> u64 {
         u64::from_str_radix(self.get("CapBnd"), 16).unwrap()
     }
 
-    /// A variable of its environment.
+    /// A variable of the witness's environment.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.environment.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
     }
@@ -321,7 +320,7 @@ pub fn mask(caps: &str) -> u64 {
     capwrap_core::CapabilitySet::parse(caps).unwrap().mask()
 }
 
-/// A folder below [`TOOLS`] that is root's, and gone when dropped.
+/// A directory below [`TOOLS`] that belongs to root and is removed when it is dropped.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -334,7 +333,7 @@ impl Folder {
         Self(path)
     }
 
-    /// A copy of a program in it, root's, 0755, without file capabilities.
+    /// Copies a program into it. The copy belongs to root, has mode 0755, and has no file capabilities.
     pub fn copy(&self, program: &str, name: &str) -> String {
         let path = self.0.join(name);
         fs::copy(program, &path).unwrap();
@@ -342,12 +341,12 @@ impl Folder {
         path.to_str().unwrap().to_owned()
     }
 
-    /// The path of something in it.
+    /// The path of a file in the directory.
     pub fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// The launcher with file capabilities of its own, in setcap's notation.
+    /// A copy of the launcher with these file capabilities, in setcap's notation.
     pub fn launcher(&self, capabilities: &str) -> String {
         let path = self.copy(CAPWRAP, "capwrap");
         let run = root(&["setcap", capabilities, &path]).run();
@@ -368,8 +367,8 @@ impl Drop for Folder {
     }
 }
 
-/// Runs a test in mounts of its own, so that it can put other files over the machine's. A thread
-/// can have its own; what it starts is in them too.
+/// Runs a test in a mount namespace of its own, so that it can put other files over the machine's. A thread can have
+/// its own mount namespace, and the processes that it starts are in it too.
 pub fn in_own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};
@@ -383,7 +382,7 @@ pub fn in_own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// In mounts of one's own: no policy enabled, and a launcher that this test alone gives and takes capabilities.
+/// Inside such a mount namespace: no policy is enabled, and only this test changes the launcher's capabilities.
 pub fn own_installation() {
     let launcher = fs::read(CAPWRAP).unwrap();
     cover("/etc/capwrap");
@@ -393,7 +392,7 @@ pub fn own_installation() {
     fs::set_permissions(CAPWRAP, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// An empty folder over another, in mounts of the test's own.
+/// Mounts an empty directory over another, inside the test's mount namespace.
 pub fn cover(folder: &str) {
     let flags = nix::mount::MsFlags::empty();
     nix::mount::mount(Some("none"), folder, Some("tmpfs"), flags, Some("mode=755")).unwrap();

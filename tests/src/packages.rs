@@ -1,9 +1,9 @@
-//! The packages, as `packaging/build` makes them.
+//! The packages that `packaging/build` makes.
 
 use crate::root;
 use nix::fcntl::{Flock, FlockArg};
 
-/// The project's folder.
+/// The project's directory.
 pub const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The paths of both packages of one version.
@@ -13,7 +13,7 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Builds them, once in a run of all tests: `tests/run` takes those of the last one away.
+    /// Builds the packages, once in a run of all tests: `tests/run` removes those of the last run.
     pub fn build(version: &str) -> Self {
         let folder = format!("{PROJECT}/target/packages/of-tests");
         std::fs::create_dir_all(&folder).unwrap();
@@ -32,7 +32,8 @@ impl Packages {
     }
 }
 
-/// In a folder that is there only when both are in it: the next version takes the place of what was built.
+/// Builds into a directory that exists only when both packages are in it. Every build overwrites the output of the one
+/// before.
 fn build_into(kept: &str, version: &str) {
     let run = root(&[&format!("{PROJECT}/packaging/build"), "--version", version]).building().run();
     assert!(run.ok(), "{run:?}");

@@ -1,18 +1,18 @@
-//! Podman with images and containers of a test's own.
+//! Podman with images and containers that belong to a test.
 
 use crate::{Folder, Run, done, root};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-/// Its store, gone when dropped.
+/// Podman's store, which is removed when it is dropped.
 pub struct Podman(Folder);
 
 impl Podman {
-    /// With a program `podman` in a folder, for scripts that call it by name.
+    /// Creates the store, and a program `podman` in a directory, for scripts that call it by name.
     pub fn new() -> Self {
         let folder = Folder::new();
         let at = folder.0.to_str().unwrap();
-        // runc, because crun takes no machine with both kinds of control groups.
+        // The program uses runc, because crun refuses a machine with both kinds of control groups.
         fs::write(
             folder.path("containers.conf"),
             "[containers]\ndefault_ulimits = []\nnetns = \"host\"\n[engine]\nruntime = \"runc\"\n\
@@ -28,17 +28,17 @@ impl Podman {
         Self(folder)
     }
 
-    /// The folder to put first in PATH.
+    /// The directory to put first in PATH.
     pub fn folder(&self) -> &str {
         self.0.0.to_str().unwrap()
     }
 
-    /// `podman WORDS…`
+    /// Runs `podman WORDS…`.
     pub fn run(&self, words: &[&str]) -> Run {
         root(&[&[self.0.path("podman").as_str()], words].concat()).run()
     }
 
-    /// Makes an image of a folder's files.
+    /// Makes an image from the files of a directory.
     pub fn import(&self, files: &str, name: &str) {
         let script = format!("tar -C {files} -c . | {} import - {name}", self.0.path("podman"));
         done(&root(&["sh", "-c", &script]).run());
@@ -54,7 +54,7 @@ impl Default for Podman {
 impl Drop for Podman {
     fn drop(&mut self) {
         self.run(&["rm", "--all", "--force"]);
-        // Podman leaves its empty parent of control groups behind; one that another uses stays.
+        // Podman leaves its empty parent control group behind. If another Podman uses it, it stays.
         root(&["sh", "-c", "find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} +"]).run();
     }
 }

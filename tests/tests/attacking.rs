@@ -1,4 +1,4 @@
-//! What an unprivileged caller can try, one test for each known way to break a launcher.
+//! Attacks of an unprivileged caller, one test for each known way to break a launcher.
 
 use capwrap_tests::*;
 use std::ffi::CString;
@@ -54,7 +54,7 @@ fn no_personality_of_the_callers_makes_the_kernel_another_or_reaches_the_tool() 
     assert_eq!(shown.stdout, "00000000\n", "{shown:?}");
 }
 
-/// By locking what everybody can open.
+/// A stranger could try this by locking files that everybody can open.
 #[test]
 fn nobody_keeps_root_from_disabling_a_policy() {
     let lock = "/etc/capwrap/lock";
@@ -72,7 +72,7 @@ fn nobody_keeps_root_from_disabling_a_policy() {
     assert!(run.ok(), "{run:?}");
 }
 
-/// Of a policy that others can write nobody knows what it says, so that it does not become root's own.
+/// If others can write a policy, nobody knows what it grants, so `enable` does not make it root's.
 #[test]
 fn what_others_could_have_written_is_not_enabled() {
     let policy = Policy::witness("cap_net_raw", "");
@@ -148,7 +148,7 @@ fn a_tool_swapped_while_it_is_checked_is_never_run_in_place_of_the_pinned_one() 
     let stop = AtomicBool::new(false);
     let (mut ran, mut refused) = (0, 0);
     std::thread::scope(|scope| {
-        // Even root's own swapping, the fastest there is, never makes another file run.
+        // Even root swaps the file here, as fast as possible, and the swap never makes another file run.
         scope.spawn(|| {
             let beside = folder.path("beside");
             while !stop.load(Ordering::Relaxed) {
@@ -204,7 +204,7 @@ fn a_policy_folder_that_others_can_write_or_own_is_refused() {
 fn no_capability_is_forgotten_up_to_the_last_one() {
     let policy = Policy::witness("cap_chown,cap_checkpoint_restore", "");
     assert_eq!(capwrap(&[&policy.name]).run().witness().sets(), [1 << 40 | 1; 4]);
-    // Root starts with all of them in every set, and the last one goes like the first.
+    // Root starts with all capabilities in every set, and the last one is removed like the first.
     let none = Policy::witness("", "");
     assert_eq!(root(&[CAPWRAP, &none.name]).run().witness().sets(), [0; 4]);
 }
@@ -259,7 +259,7 @@ fn the_launchers_own_file_has_no_effective_bit_so_that_it_starts_in_any_bounding
 
 #[test]
 fn nothing_is_effective_while_the_callers_words_and_files_are_read() {
-    // The launcher is permitted cap_dac_read_search here, and still cannot read what its caller cannot.
+    // The launcher's file has cap_dac_read_search here. The launcher still cannot read what its caller cannot read.
     let policy = Policy::witness("cap_dac_read_search", "");
     fs::set_permissions(&policy.path, fs::Permissions::from_mode(0o600)).unwrap();
     capwrap(&[&policy.name]).run().refused(&["Permission denied"]);
@@ -277,7 +277,7 @@ fn nothing_is_effective_while_the_callers_words_and_files_are_read() {
     assert!(!sets.is_empty() && sets.iter().all(|line| line.contains("effective=0")), "{sets:?}");
 }
 
-/// A witness with a grant that waits until its input ends.
+/// Starts a witness with a grant. It waits until its input ends.
 fn waiting(policy: &Policy) -> (Child, Witness) {
     let mut command = capwrap(&[&policy.name, "wait"]).command();
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -331,7 +331,7 @@ fn whatever_limits_the_caller_sets_the_tool_runs_as_decided_or_not_at_all() {
     );
     for limit in cases {
         let run = capwrap(&[&policy.name]).under(&["prlimit", &limit, "--"]).run();
-        // The kernel, prlimit or setpriv may give up before the launcher begins, or after it the tool.
+        // The kernel, prlimit or setpriv may fail before the launcher begins, and the tool may fail after it.
         let ours = run.stderr.starts_with("capwrap: ");
         assert!(decided(&run) || run.stdout.is_empty(), "{limit}: {run:?}");
         if ours {
@@ -346,7 +346,8 @@ fn whatever_limits_the_caller_sets_the_tool_runs_as_decided_or_not_at_all() {
 fn running_out_of_memory_is_a_refusal_in_one_line() {
     let grants = "[[grant]]\ncaps = [\"cap_net_raw\"]\nwhy = \"one of very many of them\"\n".repeat(900);
     let policy = Policy::witness("cap_net_raw", &grants);
-    // From too little for the C library to enough for all: on the way it is the launcher that has none.
+    // The sizes go from too little for the C library to enough for everything. In between, the launcher runs out of
+    // memory.
     let mut outs = 0;
     for size in (40..500).step_by(10).map(|pages| pages * 4096) {
         let run = root(&["prlimit", &format!("--data={size}:{size}"), CAPWRAP, &policy.name]).run();
@@ -365,23 +366,23 @@ fn a_user_namespace_gives_capabilities_that_are_worth_nothing_outside_and_says_s
     let policy = Policy::witness("cap_dac_read_search,cap_sys_admin", "");
     let as_namespace_root =
         |line: &str| user(MEMBER, &["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", line]).run();
-    // The machine's own policy belongs to nobody that this namespace knows.
+    // This namespace does not know the owner of the machine's own policy.
     let run = as_namespace_root(&format!("{CAPWRAP} {}", policy.name));
     if run.stderr.contains("unshare") {
         println!("user namespaces are off here: {}", run.stderr);
         return;
     }
     run.refused(&["not to root"]);
-    // It may bring an /etc of its own, and a tool; then it is root of nothing but itself.
+    // The caller may bring an /etc and a tool of its own. It is then root in its own namespace only.
     let own = format!(
         "mount -t tmpfs -o mode=755 none /etc && mkdir -p -m 755 /etc/capwrap/policies && echo root:x:0:0::/:/bin/sh >/etc/passwd && : >/etc/group && cp {WITNESS} /etc/witness && cp /bin/cat /etc/cat &&
          printf 'schema = 1\\ntool = {{ path = \"/etc/cat\" }}\\nallow = {{ users = [\"root\"] }}\\n[[grant]]\\ncaps = [\"cap_dac_read_search\", \"cap_dac_override\"]\\n' >/etc/capwrap/policies/mine.toml"
     );
-    // / belongs to nobody here, so that even this is refused unless it brings that too.
+    // / belongs to a user whom this namespace does not know, so the launch is refused unless the caller brings / too.
     let run = as_namespace_root(&format!("{own} && {CAPWRAP} --explain mine"));
     assert_ne!(run.code, 0, "{run:?}");
     run.refused(&["/ belongs to uid", "not to root"]);
-    // With a root of its own everything is its own, and the explanation says what that is worth.
+    // With its own root directory everything belongs to the caller, and the explanation says what that is worth.
     let whole = format!(
         "mkdir -p /tmp/capwrap-ns && mount -t tmpfs -o mode=755 none /tmp/capwrap-ns && cd /tmp/capwrap-ns && mkdir -p -m 755 etc/capwrap/policies proc dev old &&
          cp {CAPWRAP} capwrap && cp {WITNESS} witness && echo root:x:0:0::/:/bin/sh >etc/passwd && : >etc/group && : >dev/null &&
@@ -473,7 +474,7 @@ fn no_policy_text_makes_the_launcher_panic_or_run_half_of_it() {
     let whole = fs::read_to_string(&whole.path).unwrap();
     let policy = Policy::new("");
     let (mut refused, mut ran) = (0, 0);
-    // Cut anywhere, it is refused, or it is a policy of its own that grants no more.
+    // A text that is cut anywhere is refused, or it is a policy of its own that grants no more.
     for end in 0..whole.len() {
         put(&policy.path, &whole[..end]);
         let run = capwrap(&[&policy.name]).run();
@@ -507,7 +508,7 @@ fn a_kernel_that_only_says_that_it_set_the_capabilities_is_not_believed() {
     let policy = Policy::witness("cap_net_raw,cap_syslog", "[exec]\nbounding = \"drop\"");
     let arguments = ["strace", "-qq", "-o", "/dev/null", "-u", MEMBER];
     let mut refused = 0;
-    // strace answers success in the kernel's place, for each call that sets something in turn.
+    // strace reports success instead of the kernel, for each call in turn that sets something.
     for (call, count) in [("capset", 12), ("prctl", 260)] {
         for at in 1..=count {
             let inject = format!("inject={call}:retval=0:when={at}");
@@ -535,7 +536,7 @@ fn a_kernel_that_only_says_that_it_set_the_capabilities_is_not_believed() {
 fn the_launcher_carries_no_capability_that_no_policy_needs() {
     let before = fs::read_to_string("/etc/capwrap/policies/t-everything.toml").unwrap();
     in_own_mounts(|| {
-        // The same launcher file would be changed: this one has a place of its own.
+        // The test would change the machine's launcher file, so it uses a copy elsewhere.
         let folder = Folder::new();
         let launcher = folder.copy(CAPWRAP, "capwrap");
         cover("/etc/capwrap");
@@ -543,7 +544,7 @@ fn the_launcher_carries_no_capability_that_no_policy_needs() {
         let _policy = Policy::witness("cap_net_raw,cap_net_admin", "");
         let advisor = "/usr/local/libexec/capwrap/capwrap-advisor";
         assert!(root(&[advisor, "enable", "--launcher", &launcher]).run().ok());
-        // Not cap_setpcap, for one: raising the ambient set does not take it.
+        // cap_setpcap, for example, is not there, because raising the ambient set does not need it.
         assert_eq!(
             root(&["getcap", "-n", &launcher]).run().stdout.trim(),
             format!("{launcher} cap_net_admin,cap_net_raw=p")

@@ -1,4 +1,4 @@
-//! The book: every command in it is run as it stands, and every link in it leads somewhere.
+//! The book: the tests run every command in it as it stands, and every link in it leads somewhere.
 
 use capwrap_tests::book::{Page, Step};
 use capwrap_tests::machine::{Machine, inside};
@@ -16,7 +16,7 @@ fn deb() -> &'static str {
     &BUILT.get_or_init(|| Packages::build("1.0.0")).deb
 }
 
-/// A clean machine with its user alice; the package is at hand.
+/// A clean machine with the user alice. The package is on it but not installed.
 fn machine() -> Machine {
     let machine = Machine::new();
     machine.put(deb(), "/root/capwrap_1.0.0-1_amd64.deb");
@@ -25,14 +25,14 @@ fn machine() -> Machine {
     machine
 }
 
-/// With capwrap installed.
+/// A clean machine with capwrap installed.
 fn installed() -> Machine {
     let machine = machine();
     done(&machine.run("dpkg --install /root/capwrap_*.deb"));
     machine
 }
 
-/// Runs a page's script there, as root.
+/// Runs a page's script on the machine as root.
 fn on(machine: &Machine, page: &Page) -> String {
     fs::write(machine.root() + "/page", page.script("/root")).unwrap();
     let run = machine.beside(&format!("mount -t sysfs sysfs \"$root/sys\"; {}", inside("exec bash /page")));
@@ -78,10 +78,10 @@ fn the_answers_to_administrators_are_true_on_a_clean_machine() {
 
 #[test]
 fn how_a_tool_runs_in_a_container_is_true_with_podman() {
-    // Its packages are not built beside those of the other pages.
+    // The packages are built before, not at the same time as those of the other pages.
     deb();
     let (machine, podman, folder) = (Machine::new(), Podman::new(), Folder::new());
-    // There is no registry here: a clean Debian stands for the recipe's.
+    // There is no registry here, so a clean Debian takes the place of the recipe's image.
     podman.import(&machine.root(), "docker.io/library/debian:bookworm-slim");
     std::os::unix::fs::symlink(fs::canonicalize(PROJECT).unwrap(), folder.path("capwrap")).unwrap();
     let page = Page::read("how-to/container.md");
@@ -110,7 +110,7 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
     page.compare(&said);
 }
 
-/// The pages that are run, here and in `fleet.rs`.
+/// The pages whose commands are run, here and in `fleet.rs`.
 const RUN: [&str; 9] = [
     "tutorial.md",
     "how-to/administer.md",
@@ -135,7 +135,7 @@ fn no_page_has_a_command_that_no_test_runs() {
                 "{name}: {line}"
             );
         }
-        // Indented, a block would have no language.
+        // A block that is indented would have no language.
         assert!(!text.contains("\n\n    "), "{name}");
         let commands = Page::read(&name).steps().iter().filter(|step| matches!(step, Step::Command { .. })).count();
         assert_eq!(commands > 0, RUN.contains(&name.as_str()), "{name}");
@@ -160,7 +160,7 @@ fn the_book_is_built_and_every_link_in_it_leads_somewhere() {
     assert!(read.len() > 25, "{} pages", read.len());
     let mut followed = 0;
     for (page, text) in &read {
-        // The contents of all pages have links of their own, relative to the top.
+        // These pages contain the contents of other pages, with links relative to the top.
         if page.ends_with("toc.html") || page.ends_with("404.html") || page.ends_with("print.html") {
             continue;
         }
@@ -180,7 +180,7 @@ fn the_book_is_built_and_every_link_in_it_leads_somewhere() {
     assert!(followed > 500, "{followed} links");
 }
 
-/// Each object of JSON has the fields that its page lists, and no others.
+/// Each JSON object has the fields that its page lists, and no others.
 #[test]
 fn json_has_the_fields_that_the_book_lists() {
     let folder = Folder::new();
@@ -191,7 +191,7 @@ fn json_has_the_fields_that_the_book_lists() {
     );
     let (policy, lint) = (policy.name.as_str(), folder.path("t.toml"));
     let me = std::process::id().to_string();
-    // Calls that show every field between them; the first words are the heading.
+    // These calls together show every field. The first words are the heading.
     let calls: [(&str, &[&[&str]]); 11] = [
         ("list", &[&["--all"]]),
         (
@@ -225,7 +225,7 @@ fn json_has_the_fields_that_the_book_lists() {
             let run = root(&[&[CAPWRAP], &verb[..], &["--json"], arguments].concat()).run();
             let mut values = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>().peekable();
             assert!(values.peek().is_some(), "{verb:?} {arguments:?}: {run:?}");
-            // What learn watches writes there too.
+            // The command that learn observes writes to standard output too.
             for value in values {
                 leaves(&value.unwrap_or_else(|error| panic!("{error}: {run:?}")), String::new(), &mut met);
             }
@@ -254,7 +254,7 @@ fn json_has_the_fields_that_the_book_lists() {
     }
 }
 
-/// The paths of all values that hold no others: `a.b[].c`. An empty list is `a[]`, an empty object `a`.
+/// The paths of all values that contain no others: `a.b[].c`. An empty list is `a[]`, an empty object `a`.
 fn leaves(value: &Value, path: String, met: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {

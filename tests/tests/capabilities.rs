@@ -1,4 +1,4 @@
-//! `capwrap caps`, beside capsh, getpcaps and pscap.
+//! `capwrap caps`, compared with capsh, getpcaps and pscap.
 
 use capwrap_tests::*;
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn json(run: &Run) -> Value {
     object
 }
 
-/// A process that lives as long as a test, seen at work: it has printed a line.
+/// A process that lives as long as a test. It has printed a line, so it is known to run.
 struct Running(Child);
 
 impl Running {
@@ -109,7 +109,7 @@ fn the_sets_of_a_process_are_those_that_getpcaps_and_proc_show() {
     assert!((theirs.stdout.clone() + &theirs.stderr).contains("cap_net_raw"), "{theirs:?}");
 }
 
-/// Threads that give up what their process holds, as bpfd's do.
+/// A program whose threads give up what their process holds, as bpfd's do.
 const BPFD: &str = r#"
 import ctypes, threading
 libc = ctypes.CDLL(None, use_errno=True)
@@ -163,7 +163,7 @@ fn the_securebits_of_processes_and_threads_are_shown_to_root() {
     );
     let unknown = caps(&["show", &plain.pid(), "--json"]);
     assert!(json(&unknown)["processes"][0]["securebits"].is_null(), "{unknown:?}");
-    // A thread of its own mind: prctl(PR_SET_SECUREBITS, keep_caps), as python's ctypes calls it.
+    // A thread with securebits of its own: prctl(PR_SET_SECUREBITS, keep_caps), called by python's ctypes.
     let script = "import ctypes, threading\n\
         def thread():\n    ctypes.CDLL(None).prctl(28, 0x10, 0, 0, 0); print('ready', flush=True); threading.Event().wait()\n\
         threading.Thread(target=thread, daemon=True).start(); threading.Event().wait()\n";
@@ -177,7 +177,8 @@ fn the_securebits_of_processes_and_threads_are_shown_to_root() {
 #[test]
 fn all_that_hold_a_capability_are_those_that_pscap_finds() {
     let running = Running::new(&["/bin/sh", "-c", "echo ready; sleep 60 & wait"]);
-    // Processes come and go meanwhile: those that pscap found first and that are still there were there between.
+    // Processes start and end meanwhile. A process that pscap found first and that still exists later existed in
+    // between.
     let theirs = root(&["pscap", "-a"]).run();
     let object = json(&root(&[CAPWRAP, "caps", "show", "--all", "--json"]).run());
     let own: Vec<u64> = object["processes"].as_array().unwrap().iter().filter_map(|one| one["id"].as_u64()).collect();

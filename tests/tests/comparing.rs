@@ -1,4 +1,4 @@
-//! `capwrap diff`: what one side has and the other lacks.
+//! `capwrap diff`: shows what one side has and the other lacks.
 
 use capwrap_tests::*;
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect()
 }
 
-/// A file that everyone may read, until it is dropped.
+/// A file that everyone may read. It is removed when it is dropped.
 struct File(String);
 
 impl File {
@@ -31,7 +31,7 @@ impl Drop for File {
     }
 }
 
-/// The unit and the mask of bpfd's guide; the unit lacks one.
+/// The unit and the mask of bpfd's guide. The unit lacks one capability of the mask.
 const UNIT: &str = "[Service]\nUser=bpfd\n\
     AmbientCapabilities=CAP_BPF CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_NET_ADMIN CAP_PERFMON CAP_SETPCAP CAP_SYS_ADMIN\n";
 const MASK: &str = "mask:000000c001201106";
@@ -106,7 +106,7 @@ fn what_cannot_be_checked_is_one_clear_line_and_two() {
     }
 }
 
-/// systemd itself says of a unit which capabilities are in its bounding set, and whether any is ambient.
+/// systemd itself reports which capabilities are in a unit's bounding set, and whether any is ambient.
 #[test]
 fn units_are_read_as_systemd_reads_them() {
     let words = [
@@ -130,7 +130,8 @@ fn units_are_read_as_systemd_reads_them() {
     for number in 0..40 {
         let mut text = "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\nUser=nobody\n".to_owned();
         for _ in 0..random(5) {
-            // The ambient set is shown where the bounding set is whole: in every other unit.
+            // systemd shows the ambient set only where the bounding set is full, so every other unit sets only the
+            // ambient set.
             let key = if number % 2 == 0 { "CapabilityBoundingSet" } else { "AmbientCapabilities" };
             let tilde = ["", "", "~"][random(3)];
             let separator = [" ", "  ", " \\\n  ", " \\\n# between\n ; too\n"][random(4)];
@@ -147,7 +148,7 @@ fn units_are_read_as_systemd_reads_them() {
             serde_json::from_str(run.stdout[start..].trim()).unwrap_or_else(|error| panic!("{error}: {run:?}"));
         let (_, object) = diff(&unit.0, "none");
         let bounding = object["a"]["stated"]["bounding"].as_str().unwrap_or("all").to_owned();
-        // `all`, `all but X,Y`, or names.
+        // The bounding set is shown as `all`, as `all but X,Y`, or as names.
         let holds = |name: &str| match bounding.strip_prefix("all") {
             Some(but) => !but.split([' ', ',']).any(|word| word == name),
             None => bounding.split(',').any(|word| word == name),
@@ -156,7 +157,7 @@ fn units_are_read_as_systemd_reads_them() {
             let field = row["json_field"].as_str().unwrap();
             let set = row["set"].as_bool();
             if let Some(name) = field.strip_prefix("CapabilityBoundingSet_").map(str::to_lowercase) {
-                // Rows of several capabilities have names of their own.
+                // Rows that stand for several capabilities have names of their own.
                 if capwrap_core::Capability::parse(&name).is_ok() && name != "cap_audit" {
                     assert_eq!(set, Some(!holds(&name)), "{name} of\n{text}{object}");
                     compared += 1;

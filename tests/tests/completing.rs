@@ -1,4 +1,4 @@
-//! `capwrap completions`, in the shells themselves.
+//! `capwrap completions`, tested in the shells themselves.
 
 use capwrap_tests::*;
 
@@ -12,7 +12,7 @@ fn script(folder: &Folder, shell: &str) -> String {
     path
 }
 
-/// What is offered for the last of these words, one a line.
+/// The completions that are offered for the last of these words, one in a line.
 fn offered(shell: &str, words: &str) -> Vec<String> {
     let folder = Folder::new();
     let path = script(&folder, shell);
@@ -23,7 +23,7 @@ fn offered(shell: &str, words: &str) -> Vec<String> {
              COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _capwrap 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\""
         ),
         "fish" => format!("source {path}; complete -C '{words}'"),
-        // What would be added is caught where every way of completing ends.
+        // compadd is where every kind of completion ends, so the script replaces it to catch the words.
         _ => format!(
             "zmodload zsh/zpty; zpty z zsh -f -i
              zpty -w z 'PS1=; autoload -Uz compinit; compinit -u -D; . {path}
@@ -93,7 +93,7 @@ fn every_option_of_the_launcher_is_offered() {
         .split_whitespace()
         .filter(|word| word.starts_with("--"))
         .collect();
-    // Not an option of a launch: it begins a verb.
+    // `--learn` is no option of a launch. It begins a verb.
     of_help.push("--learn");
     of_help.sort_unstable();
     of_help.dedup();

@@ -1,4 +1,4 @@
-//! `capwrap doctor`: what works here, as each caller sees it.
+//! `capwrap doctor`: reports what works here, for each kind of caller.
 
 use capwrap_tests::*;
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn a_stranger_reads_what_only_root_can_find_out() {
 
 #[test]
 fn a_launcher_that_carries_too_little_is_corrected_by_enable() {
-    // Its file is put over the installed one, in mounts of the test's own.
+    // The file is mounted over the installed one, inside the test's mount namespace.
     let folder = Folder::new();
     let bare = folder.launcher("cap_kill=p");
     in_own_mounts(|| {

@@ -1,4 +1,4 @@
-//! What the documents say of the tests and of the scripts is so.
+//! The documents describe the tests and the scripts correctly.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,7 +33,7 @@ fn every_test_that_a_document_names_exists() {
         ["docs/src/explanation/prior-cves.md", "docs/src/explanation/threat-model.md", "docs/ARCHITECTURE.md"]
     {
         let text = fs::read_to_string(top.join(document)).unwrap();
-        // A sentence of at least four words between backticks is a test's name.
+        // A name in backticks that consists of at least four words is the name of a test.
         for name in text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3) {
             assert!(
                 code.contains(&format!("#[test]\nfn {name}()")) || code.contains(&format!("#[test]\n    fn {name}()")),
@@ -45,7 +45,7 @@ fn every_test_that_a_document_names_exists() {
     assert!(named > 60, "only {named} names were found");
 }
 
-/// The scripts of the repository that a justfile or a workflow calls: whatever has a slash where a command begins.
+/// The repository's scripts that a justfile or a workflow calls: every word with a slash where a command begins.
 fn scripts(text: &str) -> BTreeSet<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let commands =
@@ -82,7 +82,7 @@ fn the_justfile_has_every_script_of_the_page_for_contributors() {
     assert!(without.is_empty(), "these have no recipe: {without:?}");
 }
 
-/// A path is one between backticks with a `/` in it, from the top or below a crate's sources.
+/// Text in backticks with a `/` in it is a path, relative to the top or to a crate's sources.
 #[test]
 fn every_file_that_a_page_for_contributors_names_exists() {
     let below = ["", "launcher/src", "advisor/src"].map(|folder| top().join(folder));
@@ -94,7 +94,7 @@ fn every_file_that_a_page_for_contributors_names_exists() {
     for document in ["docs/ARCHITECTURE.md", "CONTRIBUTING.md"] {
         let text = fs::read_to_string(top().join(document)).unwrap();
         for name in text.split('`').skip(1).step_by(2).filter(is_path) {
-            // What is built is not in the repository.
+            // Files that are built are not in the repository.
             let built = name.starts_with("target/");
             assert!(built || below.iter().any(|folder| folder.join(name).exists()), "{document} names {name}");
             named += 1;

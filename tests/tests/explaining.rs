@@ -1,10 +1,10 @@
-//! `capwrap explain`: one decision and one format, for this machine and for others.
+//! `capwrap explain`: there is one decision and one format, for this machine and for others.
 
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
 
-/// Conditions of every kind that a file of facts can answer, one of each that it cannot.
+/// Conditions of every kind that a file of facts can answer, and one condition that it cannot.
 const GRANTS: &str = r#"[[grant]]
 caps = ["cap_bpf"]
 when = { kernel_has = "cap_bpf" }
@@ -35,7 +35,7 @@ fn policy() -> Policy {
     Policy::witness("cap_net_raw", GRANTS)
 }
 
-/// A file that is gone when dropped.
+/// A file that is removed when it is dropped.
 struct File(String);
 
 impl File {
@@ -57,7 +57,7 @@ fn json(call: Call) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
 }
 
-/// What is shown of capabilities, without the lines about the machine.
+/// The sections about capabilities, without the lines about the machine.
 fn sections(page: &str) -> &str {
     let from = page.find("\ngranted\n").unwrap_or_else(|| panic!("{page}"));
     &page[from..]
@@ -85,7 +85,7 @@ fn the_verb_and_the_option_print_the_same_and_end_the_same() {
 fn the_doctors_facts_of_this_machine_give_the_launchers_decision() {
     let policy = policy();
     let facts = File::new("doctor", &user(MEMBER, &[CAPWRAP, "doctor", "--json"]).run().stdout);
-    // The doctor does not report a setting that no shipped policy asks for.
+    // The doctor reports only settings that a shipped policy asks for.
     let setting = |page: &str| page.replace("kernel.nothing 1: the kernel has no kernel.nothing", "…");
     for arguments in [&[][..], &["-w", "-"], &["-w"]] {
         let here = capwrap(&[&["explain", &policy.name], arguments].concat()).run();
@@ -246,8 +246,8 @@ fn colours_change_no_word() {
     }
 }
 
-/// In a network of the thread's own, an interface whose name has a dot. `None`, and a word about it,
-/// where this kernel makes none.
+/// Creates an interface with a dot in its name, in a network namespace of the thread. If this kernel cannot create one,
+/// it prints so and returns `None`.
 fn interface_with_a_dot() -> Option<&'static str> {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
     let name = "cw.7";
@@ -256,7 +256,7 @@ fn interface_with_a_dot() -> Option<&'static str> {
         eprintln!("skipped: this kernel makes neither dummy nor veth interfaces");
         return None;
     }
-    // Only this interface has the value.
+    // Only this interface has the value 2.
     fs::write(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter"), "2").unwrap();
     Some(name)
 }
@@ -281,11 +281,11 @@ fn a_setting_of_an_interface_with_a_dot_is_the_same_fact_at_a_launch_and_for_eve
         assert_eq!(json(capwrap(&["explain", "--json", name]))["passed"], both);
         let script = capwrap(&["export", "--to", "setcap", name]).run();
         assert!(script.stdout.contains("net.ipv4.conf.cw/7.rp_filter = 2"), "{script:?}");
-        // The doctor sees that a launch would take them.
+        // The doctor sees that a launch would need both.
         let less = ["/usr/bin/setpriv", "--bounding-set", "-kill,-chown", "--"];
         let works = json(user(MEMBER, &[CAPWRAP, "doctor", "--json"]).under(&less))["works"].to_string();
         assert!(works.contains(&format!("{name}: the bounding set lacks cap_chown,cap_kill")), "{works}");
-        // So does learning: it reports both as granted, and not needed.
+        // Learning sees this too: it reports both as granted and not needed.
         let learned = root(&[CAPWRAP, "--learn", "--user", MEMBER, "--policy", name, "--", WITNESS]).run();
         let removable = learned.stdout.lines().chain(learned.stderr.lines()).find(|line| line.starts_with("removable"));
         assert!(removable.is_some_and(|line| line.contains("cap_chown,cap_kill")), "{learned:?}");
@@ -294,7 +294,7 @@ fn a_setting_of_an_interface_with_a_dot_is_the_same_fact_at_a_launch_and_for_eve
 
 #[test]
 fn a_setting_that_cannot_be_read_stops_the_launch_and_every_verb_alike() {
-    // Only root may read it, and what lies below a file nobody can.
+    // Only root may read the first setting. Nobody can read a setting below a file.
     for setting in ["kernel.cad_pid", "kernel.ostype.x"] {
         let policy = Policy::witness(
             "cap_kill",
@@ -313,7 +313,7 @@ fn a_setting_that_cannot_be_read_stops_the_launch_and_every_verb_alike() {
         let doctor = json(user(MEMBER, &[CAPWRAP, "doctor", "--json"]));
         assert!(doctor["works"].to_string().contains(&format!("{name}: {said}")), "{doctor}");
         assert!(doctor["facts"].to_string().contains(&said), "{doctor}");
-        // Another machine's facts do not come from here.
+        // This machine does not provide the facts of another machine.
         assert!(capwrap(&["explain", "--kernel", "6.1", name]).run().ok());
     }
 }

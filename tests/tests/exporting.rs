@@ -1,6 +1,5 @@
-//! What `capwrap export` writes is taken by those it is written for, and passes what the policy
-//! grants. Each is asked itself: systemd, runc, Podman, Compose, kubectl, the OCI's schema, setcap,
-//! Nix, and a shell's linter.
+//! The programs for which `capwrap export` writes accept its output and pass what the policy grants. The tests run each
+//! of them: systemd, runc, Podman, Compose, kubectl, the OCI's schema, setcap, Nix, and a linter for shell scripts.
 
 use capwrap_core::decision::facts::{Facts, KernelVersion};
 use capwrap_core::decision::for_any_arguments;
@@ -12,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 const TARGETS: [&str; 8] = ["systemd", "docker", "podman", "compose", "kubernetes", "oci", "setcap", "nixos"];
 const GRANTED: &str = "cap_kill,cap_net_raw";
-/// A variable that means something else to every launcher that does not see it quoted.
+/// A variable's value that every launcher misreads unless it is quoted correctly.
 const WORD: &str = "it's $HOME $(id) 50% \"x\" \\ y";
 
-/// The policies that capwrap ships.
+/// The names of the policies that capwrap ships.
 fn shipped() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -41,7 +40,7 @@ fn exported(words: &[&str]) -> String {
     run.stdout
 }
 
-/// What a program says of an export, which it must take without a word on standard error.
+/// The output of a program that reads an export. It must succeed and print nothing on standard error.
 #[track_caller]
 fn taken(words: &[&str]) -> String {
     let run = root(words).run();
@@ -58,7 +57,7 @@ fn yaml(path: &str) -> Value {
     serde_json::from_str(&taken(&["/usr/bin/python3", "-c", script, path])).unwrap()
 }
 
-/// A policy of the witness that grants [`GRANTED`], with more than capabilities.
+/// A policy of the witness that grants [`GRANTED`] and sets more than capabilities.
 fn witness() -> Policy {
     let word = WORD.replace('\\', "\\\\").replace('"', "\\\"");
     let env = format!("env = {{ set = {{ WORD = \"{word}\" }} }}");
@@ -71,7 +70,7 @@ fn had_the_grant(witness: &Witness) {
     assert_eq!(witness.sets()[1..3], [mask(GRANTED); 2]);
     assert_eq!(witness.bounding(), mask(GRANTED));
     assert_eq!(witness.get("NoNewPrivs"), "1");
-    // The witness escapes what it says.
+    // The witness escapes the values that it prints.
     assert_eq!(witness.env("WORD"), Some(WORD.escape_default().to_string().as_str()));
     assert_eq!(witness.limits["nofile"], "512 512");
     assert_eq!(witness.limits["core"], "0 0");
@@ -83,7 +82,7 @@ fn a_real_systemd_hands_over_the_grant_and_no_more() {
     let drop_ins = folder.path("witness.service.d");
     fs::create_dir(&drop_ins).unwrap();
     write(&folder.path("start.target"), "[Unit]\nDefaultDependencies=no\nWants=witness.service\n");
-    // The unit's own sets are wider: the drop-in must take their place.
+    // The unit's own sets are wider, so the drop-in must replace them.
     write(
         &folder.path("witness.service"),
         &format!(
@@ -135,7 +134,7 @@ fn a_shell_linter_finds_nothing_in_any_script() {
 #[test]
 fn compose_takes_the_services_of_all_shipped_policies_as_they_are() {
     let folder = Folder::new();
-    // Files given together are one: one call, for Compose takes seconds to start.
+    // Compose merges the files of one call. One call for all saves time, because Compose takes seconds to start.
     let (mut words, mut given) = (vec!["/usr/bin/docker-compose".to_owned()], Vec::new());
     for (at, policy) in shipped().iter().enumerate() {
         let file = folder.path(&format!("{at}.yml"));
@@ -156,7 +155,7 @@ fn compose_takes_the_services_of_all_shipped_policies_as_they_are() {
     assert_eq!(read["services"].as_object().unwrap().len(), given.len());
 }
 
-/// Compose prints lists in an order of its own.
+/// The value with its lists sorted, because Compose prints lists in an order of its own.
 fn sorted(value: &Value) -> Vec<String> {
     let mut items: Vec<String> =
         value.as_array().map_or(vec![value.to_string()], |items| items.iter().map(Value::to_string).collect());
@@ -164,7 +163,7 @@ fn sorted(value: &Value) -> Vec<String> {
     items
 }
 
-/// Whether all that `given` has is in `read`, too.
+/// Whether everything in `given` is in `read`, too.
 fn kept(given: &Value, read: &Value) -> bool {
     match (given, read) {
         (Value::Object(given), Value::Object(read)) => {
@@ -184,8 +183,8 @@ fn kubernetes_own_types_keep_every_field_of_every_pod() {
         let file = folder.path("pod.yml");
         write(&file, &export(&policy, "kubernetes"));
         let mut given = yaml(&file);
-        // kubectl reads the manifest into its own types, which have no place for an unknown field,
-        // and prints nothing where nothing is changed: the image is.
+        // kubectl reads the manifest into its own types, which have no field for an unknown key. It prints nothing if
+        // nothing changes, so the image is changed.
         let image = format!("{}=changed", given["spec"]["containers"][0]["name"].as_str().unwrap());
         given["spec"]["containers"][0]["image"] = "changed".into();
         let read = taken(&["kubectl", "set", "image", "--local", "-f", &file, &image, "-o", "json"]);
@@ -209,20 +208,20 @@ fn the_ocis_schema_takes_the_configuration_of_every_shipped_policy() {
         write(words.last().unwrap(), &export(policy, "oci"));
     }
     taken(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    // The validator does look: a set that is no list is refused.
+    // The validator does check the file: it refuses a set that is not a list.
     let wrong =
         fs::read_to_string(words.last().unwrap()).unwrap().replace("\"ambient\": [", "\"ambient\": 1, \"x\": [");
     write(words.last().unwrap(), &wrong);
     assert!(!root(&words.iter().map(String::as_str).collect::<Vec<_>>()).run().ok());
 }
 
-/// A folder of files in which the witness can run by itself.
+/// A directory of files in which the witness can run by itself.
 fn files_of_the_witness(folder: &Folder) -> PathBuf {
     let files = folder.0.join("rootfs");
     for part in ["proc", "dev", "sys", "tmp", "etc", TOOLS.trim_start_matches('/')] {
         fs::create_dir_all(files.join(part)).unwrap();
     }
-    // A program that is linked dynamically takes its libraries along.
+    // A program that is linked dynamically needs its libraries there.
     let libraries = root(&["ldd", WITNESS]).run().stdout;
     let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
     for path in libraries.chain([WITNESS]) {
@@ -256,7 +255,7 @@ fn podman_hands_over_the_grant_and_no_more() {
     write(&folder.path("exported"), &export(&policy.name, "podman"));
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
     let run = root(&["sh", &folder.path("exported")]).env("PATH", path).env("IMAGE", "localhost/witness").run();
-    // The terminal that `-it` asks for ends lines with a carriage return.
+    // `-it` asks for a terminal, which ends lines with a carriage return.
     assert!(run.ok(), "{run:?}");
     had_the_grant(&Witness::read(&run.stdout.replace('\r', "")));
 }
@@ -313,7 +312,7 @@ fn each_export_read_back_has_no_difference() {
             }
         }
     }
-    // A difference is seen: the comparison is not blind.
+    // A difference is found, so the comparison does work.
     let wider = fs::read_to_string(folder.path("systemd")).unwrap() + "AmbientCapabilities=CAP_SYS_BOOT\n";
     write(
         &folder.path("systemd"),

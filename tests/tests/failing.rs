@@ -1,16 +1,16 @@
-//! For every system call that the launcher makes between start and exec: a run in which it fails.
-//! In no run may the tool start in any other way than the decided one, and every refusal is said.
+//! For every system call that the launcher makes between start and exec, a run in which it fails. In no run may the
+//! tool start in another way than was decided, and every refusal must be reported.
 
 use capwrap_tests::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a call fails with: not permitted, broken, not there, unknown to the kernel, nonsense.
+/// The errors of the failing calls: not permitted, broken, not found, unknown to the kernel, invalid.
 const ERRORS: [&str; 5] = ["EPERM", "EIO", "ENOENT", "ENOSYS", "EINVAL"];
 
-/// Calls of the C library before main. Where one matters, the library itself ends the process, in
-/// its own words or by a signal.
+/// Calls that the C library makes before main. If one of them matters and fails, the library itself ends the process,
+/// with its own message or by a signal.
 const BEFORE_MAIN: [&str; 11] = [
     "access",
     "arch_prctl",
@@ -25,12 +25,12 @@ const BEFORE_MAIN: [&str; 11] = [
     "set_tid_address",
 ];
 
-/// Answers that are no failures: a uprobe on no file at all is EINVAL for who may open one, which is
-/// what the probe wants to know.
+/// Errors that are answers and no failures. A process that may open uprobes gets EINVAL for a uprobe on no file, and
+/// the probe asks just this.
 const ANSWERS: [(&str, &str); 1] = [("perf_event_open", "EINVAL")];
 
-/// strace itself becomes the user, so that the launcher starts with its file capabilities: a traced
-/// program gets them only where its tracer could have them too (ptrace(2)).
+/// strace itself changes to the user, so that the launcher starts with its file capabilities. A traced program gets
+/// them only if its tracer could have them too (ptrace(2)).
 fn traced(who: &str, options: &[&str], arguments: &[&str]) -> Run {
     let strace = ["strace", "-qq", "-u", who];
     let mut words = strace.to_vec();
@@ -40,7 +40,7 @@ fn traced(who: &str, options: &[&str], arguments: &[&str]) -> Run {
     root(&words).env("LANG", "C").env("LD_PRELOAD", "").env("KEPT", "kept").run()
 }
 
-/// How often each call is made before the tool runs.
+/// The number of times that each call is made before the tool runs.
 fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
     let log = format!("/tmp/capwrap-calls-{}-{who}-{}", std::process::id(), arguments.join("-"));
     let strace = ["strace", "-qq", "-o", &log, "-u", who, CAPWRAP];
@@ -49,7 +49,7 @@ fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
     let text = std::fs::read_to_string(&log).unwrap();
     std::fs::remove_file(&log).unwrap();
     let mut calls = BTreeMap::new();
-    // The first line is strace's own exec of the launcher.
+    // The first line is strace's own execve of the launcher.
     for line in text.lines().skip(1) {
         let Some((name, _)) = line.split_once('(') else { continue };
         *calls.entry(name.to_owned()).or_insert(0) += 1;
@@ -60,7 +60,7 @@ fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
     panic!("the launcher did not execute anything: {text}");
 }
 
-/// What a run of the tool shows, but for what differs from run to run.
+/// The output of a run of the tool, without what differs from run to run.
 fn shown(run: &Run) -> String {
     let without_numbers = |line: &str| match line.split_once(":[") {
         Some((kind, _)) if line.starts_with("fd ") => kind.to_owned(),
@@ -74,7 +74,7 @@ fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
     let decided = traced(who, &[], &arguments);
     assert!(decided.ok(), "{decided:?}");
     let decided = shown(&decided);
-    // The way of injecting changes nothing by itself.
+    // The way of injecting errors changes nothing by itself.
     let unharmed = traced(
         who,
         &["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EPERM:when=9999"],
@@ -100,7 +100,7 @@ fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
                     let is_same = run.ok() && shown(&run) == decided;
                     let said = run.stderr.lines().next().is_some_and(|line| line.starts_with("capwrap: "));
                     let is_refused = run.stdout.is_empty() && [125, 126, 127].contains(&run.code) && said;
-                    // Writing to standard error is what a refusal does last, and cannot be said to fail.
+                    // A refusal writes to standard error last. If that write fails, no message can say so.
                     let is_library = run.stdout.is_empty() && BEFORE_MAIN.contains(&call.as_str()) && run.code != 0;
                     if is_refused {
                         refused.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! A fleet of three hosts, run by a real ansible-playbook over ssh with the role that is shipped; and
-//! what node_exporter makes of verify's metrics.
+//! A fleet of three hosts, managed by a real ansible-playbook over ssh with the shipped role; and how node_exporter
+//! reads verify's metrics.
 
 use capwrap_tests::book::Page;
 use capwrap_tests::fleet::{Host, Init, Key, until};
@@ -15,12 +15,12 @@ use std::process::{Child, Command, Stdio};
 struct Fleet {
     key: Key,
     hosts: [Host; 3],
-    /// The controller's: inventory, plays, what was learned.
+    /// The controller's files: the inventory, the plays, and the learned profiles.
     folder: Folder,
 }
 
 impl Fleet {
-    /// Two hosts get the .deb, one the archive of a tree.
+    /// Starts the hosts. Two get the .deb, and one gets the archive of a tree.
     fn start() -> Self {
         let folder = Folder::new();
         let deb = Packages::build("1.0.0").deb;
@@ -51,7 +51,7 @@ impl Fleet {
         Self { key, hosts, folder }
     }
 
-    /// Writes the play, with these variables of the role.
+    /// Writes the play with these variables of the role.
     fn play(&self, variables: &str) {
         let play = format!(
             "- hosts: fleet\n  roles:\n    - role: capwrap\n      vars:\n        {}\n",
@@ -60,13 +60,13 @@ impl Fleet {
         fs::write(self.folder.path("site.yml"), play).unwrap();
     }
 
-    /// `ansible-playbook site.yml WORDS…`
+    /// Runs `ansible-playbook site.yml WORDS…`.
     fn ansible(&self, words: &[&str]) -> Run {
         let (inventory, site) = (self.folder.path("inventory.ini"), self.folder.path("site.yml"));
         self.here(root(&[&["ansible-playbook", "-i", &inventory, &site], words].concat())).run()
     }
 
-    /// The controller's surroundings.
+    /// Adds the controller's environment to a call.
     fn here(&self, call: Call) -> Call {
         call.env("ANSIBLE_PRIVATE_KEY_FILE", self.key.file())
             .env("ANSIBLE_ROLES_PATH", format!("{PROJECT}/packaging/ansible/roles"))
@@ -77,7 +77,7 @@ impl Fleet {
             .env("LC_ALL", "C.UTF-8")
     }
 
-    /// The same, which must do; how many tasks changed something on each host.
+    /// Runs a play, which must succeed. Returns how many tasks changed something on each host.
     #[track_caller]
     fn done(&self, words: &[&str]) -> [u32; 3] {
         let run = self.ansible(words);
@@ -86,7 +86,7 @@ impl Fleet {
     }
 }
 
-/// From the recap: `one : ok=12 changed=3 unreachable=0 failed=0 …`.
+/// Reads the recap, as in `one : ok=12 changed=3 unreachable=0 failed=0 …`.
 #[track_caller]
 fn changed(run: &Run) -> [u32; 3] {
     ["one", "two", "three"].map(|host| {
@@ -123,13 +123,13 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
         done(&host.run(&fleet.key, prepare));
     }
 
-    // Shown, and nothing done.
+    // The changes are shown, and none is made.
     fleet.done(&["--check", "--diff"]);
     for host in &fleet.hosts {
         done(&host.run(&fleet.key, "! find / -xdev -name '*capwrap*' ! -path '/proc/*' | grep ."));
     }
 
-    // Installed, enabled, and used as a new user would.
+    // capwrap is installed, a policy is enabled, and a new user uses it.
     assert!(fleet.done(&[]).iter().all(|count| *count > 4));
     for host in &fleet.hosts {
         let said = host.run(&fleet.key, CAPTURE);
@@ -140,17 +140,17 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
         assert!(said.code == 125 && said.stderr.contains("nobody may not run tcpdump"), "{said:?}");
     }
 
-    // A second time there is nothing to do.
+    // A second run has nothing to do.
     assert_eq!(fleet.done(&[]), [0, 0, 0]);
 
-    // Where systemd runs, it is verified daily, and metrics are written whatever is found.
+    // Where systemd runs, the host is verified daily, and metrics are written whatever is found.
     let daily = "systemctl is-enabled capwrap-verify.timer; systemctl is-active capwrap-verify.timer; \
                  cd /var/lib/prometheus/node-exporter; rm capwrap.prom; chmod g+w /etc/capwrap/policies/sleep.toml; \
                  ! systemctl start capwrap-verify.service; chmod g-w /etc/capwrap/policies/sleep.toml; \
                  grep -x 'capwrap_verify_problems{.*\"sleep\"} 1' capwrap.prom; systemctl start capwrap-verify.service";
     done(&two.run(&fleet.key, &format!("set -e; {daily}")));
 
-    // Others are allowed: shown first, then done.
+    // Other users are allowed. The play shows this first and then does it.
     fleet.play(&SITE.replace("groups: [network-team]", "users: [nobody]"));
     let shown = fleet.ansible(&["--check", "--diff"]);
     assert!(shown.ok() && shown.stdout.contains("+users = [\"nobody\"]"), "{}", shown.stdout);
@@ -159,7 +159,8 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     assert_eq!(one.run(&fleet.key, "runuser -u alice -- capwrap tcpdump --version").code, 125);
     done(&one.run(&fleet.key, "runuser -u nobody -- capwrap tcpdump --version"));
 
-    // A policy with an error stops the play before it is enabled; without the error the next play does the rest.
+    // A policy with an error stops the play before it is enabled. Once the error is corrected, the next play does the
+    // rest.
     template("cap_sys_log");
     let date = "schema = 1\nsummary = \"set the clock\"\ntool = { path = \"/usr/bin/date\" }\n\
                 allow = { users = [\"alice\"] }\n[[grant]]\ncaps = \"cap_sys_time\"\nwhy = \"the clock\"\n\
@@ -176,7 +177,7 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     fleet.done(&[]);
     done(&one.run(&fleet.key, "getcap /usr/bin/capwrap | grep cap_sys_time; capwrap disable date"));
 
-    // What somebody changed on one host is found there, named, and corrected.
+    // The play finds, names and corrects what somebody changed on one host.
     done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod 0600 /etc/capwrap/policies/sleep.toml"));
     let verify = ["--tags", "capwrap_verify"];
     let found = fleet.ansible(&verify);
@@ -189,7 +190,7 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     assert_eq!(fleet.done(&verify), [0, 0, 0]);
     assert_eq!(done(&two.run(&fleet.key, "getcap /usr/bin/tcpdump")), "");
 
-    // What two hosts have learned is brought together, once however often it is asked for.
+    // The profiles of two hosts are merged. Repeating the play does not merge them twice.
     for host in [one, three] {
         let learned = host.run(&fleet.key, "capwrap learn --write sleep 0");
         done(&learned);
@@ -211,14 +212,14 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
 
     node_exporter_reads_what_verify_found(&fleet);
 
-    // And as the book has it.
+    // The fleet also works as the book describes.
     let page = Page::read("how-to/fleet.md");
     let run = fleet.here(root(&["bash", "-c", &page.script(&fleet.folder.path(""))])).run();
     assert!(run.ok(), "{run:?}");
     page.compare(&run.stdout);
 }
 
-/// A process that ends with the test, however that ends.
+/// A process that is killed when the test ends, however it ends.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -228,7 +229,7 @@ impl Drop for Ended {
     }
 }
 
-/// On the folder of the first host, before and after somebody changes something.
+/// Reads the metrics in the directory of the first host, before and after somebody changes something.
 fn node_exporter_reads_what_verify_found(fleet: &Fleet) {
     let host = &fleet.hosts[0];
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

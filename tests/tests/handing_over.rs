@@ -1,4 +1,4 @@
-//! What the tool holds when it runs: exactly the decision, whichever way it is delivered.
+//! The tool holds exactly the decided capabilities when it runs, whichever way they are delivered.
 
 use capwrap_tests::*;
 
@@ -23,7 +23,7 @@ fn every_capability_that_the_kernel_knows_can_be_passed_alone() {
         let policy = Policy::witness(capability.name(), "");
         let run = capwrap(&[&policy.name]).run();
         if capability == capwrap_core::Capability::SYS_RESOURCE && !run.ok() {
-            // Where the bounding set lacks it nobody can have it, and that is what is said.
+            // If the bounding set lacks the capability, nobody can have it, and the error says so.
             run.refused(&["cap_sys_resource", "bounding set"]);
             continue;
         }
@@ -163,7 +163,7 @@ fn with_children_none_the_tool_starts_no_other_program() {
         let run = capwrap(&[&policy.name, how, "/bin/true"]).run();
         assert_eq!(run.stdout, format!("{how} {eperm}\n"), "{run:?}");
     }
-    // The shape of the launcher's own exec does not help who does not know its number.
+    // A process that does not know the launcher's number gains nothing by a call of the same form.
     assert_eq!(capwrap(&[&policy.name, "repeat-exec"]).run().stdout, format!("exec {eperm}\n"));
 }
 
@@ -196,7 +196,8 @@ fn root_gets_the_same_decision_and_cannot_gain_more() {
 #[test]
 fn a_containers_root_gets_the_decision_where_its_bounding_set_is_no_more_than_that() {
     let policy = Policy::witness("cap_net_raw", "");
-    // No file capabilities, uid 0, no cap_setpcap: what `docker run --cap-drop=all --cap-add=NET_RAW` gives.
+    // The process has no file capabilities, uid 0 and no cap_setpcap, as `docker run --cap-drop=all --cap-add=NET_RAW`
+    // gives.
     let contained = |bounding: &str| {
         let keep = bounding
             .split(',')

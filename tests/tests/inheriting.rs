@@ -1,4 +1,4 @@
-//! What the tool inherits besides capabilities: environment, descriptors, limits, umask, signals.
+//! The tool inherits more than capabilities: its environment, descriptors, limits, umask and signals.
 
 use capwrap_tests::*;
 use std::fs::File;
@@ -82,8 +82,7 @@ fn standard_descriptors_that_the_caller_closed_are_opened_on_nothing() {
     let line = format!("exec 0<&- 2>&-; {CAPWRAP} {} >{out}", policy.name);
     assert!(user(MEMBER, &["sh", "-c", &line]).run().ok());
     let said = Witness::read(&std::fs::read_to_string(&out).unwrap());
-    // The C library does the same before main where it knows of the capabilities, with /dev/full
-    // for standard input.
+    // If the C library knows of the capabilities, it does the same before main, with /dev/full for standard input.
     assert!(["0 /dev/null", "0 /dev/full"].contains(&said.descriptors[0].as_str()), "{said:?}");
     assert_eq!(said.descriptors[2], "2 /dev/null");
     assert!(root(&["rm", "-f", &out]).run().ok());
@@ -112,7 +111,7 @@ fn a_preset_limit_is_set_and_one_that_must_be_raised_takes_a_borrowed_capability
         assert_eq!(said.limits["memlock"], format!("{} {}", u64::MAX, u64::MAX));
         assert_eq!(said.sets(), [mask("net_raw"); 4], "what was borrowed reached the tool");
     } else {
-        // Where nobody can have it, the error says who lacks what, and for what.
+        // If nobody can have the capability, the error says which process lacks it and what it is needed for.
         run.refused(&[
             "cap_sys_resource",
             "bounding set",

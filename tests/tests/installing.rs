@@ -10,7 +10,7 @@ const ADVISOR: &str = "/usr/local/libexec/capwrap/capwrap-advisor";
 fn install(environment: &[(&str, &str)], arguments: &[&str]) -> Run {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../install.sh");
     let mut call = root(&[&[script], arguments].concat());
-    // Where this machine keeps its Rust.
+    // These variables say where this machine keeps its Rust.
     for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
         if let Some(value) = std::env::var_os(name) {
             call = call.env(name, value);
@@ -22,7 +22,7 @@ fn install(environment: &[(&str, &str)], arguments: &[&str]) -> Run {
     call.run()
 }
 
-/// In mounts of the test's own: copies of /etc and /usr/local that may be changed at will.
+/// Runs a test with copies of /etc and /usr/local that it may change, in a mount namespace of its own.
 fn on_a_machine_of_its_own<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     in_own_mounts(|| {
         for folder in ["/etc", "/usr/local"] {
@@ -85,7 +85,7 @@ fn uninstalling_removes_everything_but_enabled_policies_and_says_so() {
             root(&["find", "/usr/local", "/etc", "-name", "*capwrap*", "-not", "-path", "*capwrap-*"]).run().stdout;
         assert_eq!(found, "/etc/capwrap\n");
         assert!(Path::new(POLICIES).join("t-everything.toml").exists());
-        // With no policy left, not even the folder stays.
+        // With no policy left, even the directory is removed.
         assert!(install(&[], &[]).ok());
         fs::remove_dir_all("/etc/capwrap").unwrap();
         assert!(install(&[], &["--uninstall"]).ok());
@@ -191,7 +191,7 @@ fn enabling_shows_what_is_granted_to_whom_and_gives_the_launcher_what_is_needed(
             "{off:?}"
         );
         assert_eq!(carried(CAPWRAP), "cap_syslog=p");
-        // What was changed before is not lost.
+        // Earlier changes of the file are kept.
         let again = root(&[CAPWRAP, "enable", "tcpdump"]).run();
         assert!(again.stdout.contains(STRANGER), "{again:?}");
         for name in ["tcpdump", "dmesg"] {

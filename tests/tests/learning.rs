@@ -1,4 +1,4 @@
-//! `capwrap --learn`: what it sees, what it makes of it, and what it leaves as it was.
+//! `capwrap --learn`: what it observes, what it concludes, and what it leaves unchanged.
 
 use capwrap_tests::*;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// As root, for the member.
+/// Runs learn as root, for the member.
 fn learn(words: &[&str]) -> Run {
     root(&[&["capwrap", "--learn", "--user", MEMBER], words].concat()).run()
 }
@@ -21,7 +21,7 @@ fn needed(profile: &Value) -> Vec<&str> {
     profile["needed"].as_array().expect("a list").iter().map(|name| name.as_str().expect("a name")).collect()
 }
 
-/// A policy's name that no other test has, and nothing left of it afterwards.
+/// The name of a policy that no other test uses. All its files are removed when it is dropped.
 struct Name(String);
 
 impl Name {
@@ -156,7 +156,7 @@ fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
     });
 }
 
-/// What an administrator does while the command runs counts, and not what was read before it.
+/// If an administrator changes the policy while the command runs, that version counts, and not the one read before.
 #[test]
 fn a_policy_that_was_changed_meanwhile_is_left_as_it_is() {
     let name = Name::new("meanwhile");
@@ -195,7 +195,7 @@ fn a_damaged_profile_beside_the_policy_is_reported_and_kept() {
 
 #[test]
 fn minimizing_ends_with_a_set_from_which_nothing_can_be_taken() {
-    // The shell gets a file that it need not read, and one that it must.
+    // The shell reads a file that it can do without, and one that it needs.
     let script = "cat /etc/gshadow >/dev/null 2>&1; cat /etc/shadow >/dev/null && echo read";
     let plain = profile(&["sh", "-c", script]);
     assert_eq!(needed(&plain), ["cap_dac_read_search"]);
@@ -208,7 +208,7 @@ fn minimizing_ends_with_a_set_from_which_nothing_can_be_taken() {
 
 #[test]
 fn minimizing_learns_what_is_asked_for_instead() {
-    // ionice asks for cap_sys_admin first, and cap_sys_nice does as well (block/ioprio.c).
+    // ionice asks for cap_sys_admin first, but cap_sys_nice is enough too (block/ioprio.c).
     let proven = profile(&["--minimize", "ionice", "-c", "realtime", "true"]);
     assert_eq!(needed(&proven), ["cap_sys_nice"]);
 }
@@ -216,7 +216,7 @@ fn minimizing_learns_what_is_asked_for_instead() {
 #[test]
 fn a_check_of_ones_own_judges_each_run() {
     let judged = |check: &str| profile(&["--minimize", "--check", check, "cat", "/etc/shadow", "/etc/passwd"]);
-    // It prints /etc/passwd all the same, whose first line begins alike.
+    // The command prints /etc/passwd in any case, whose first line begins in the same way.
     assert!(needed(&judged("grep -q ^root:x:")).is_empty());
     assert_eq!(needed(&judged("test \"$CAPWRAP_STATUS\" = 0")), ["cap_dac_read_search"]);
 }
@@ -279,7 +279,7 @@ fn what_a_setuid_program_does_with_its_privileges_is_not_learned() {
     assert_eq!(needed(&profile(&["sh", "-c", &format!("{plain} root {file}")])), ["cap_chown"]);
 }
 
-/// What a Python script that becomes others is learned to need.
+/// The needs that are learned from a Python script that changes its ids.
 fn needed_by_ids(script: &str) -> Value {
     profile(&["python3", "-c", &format!("import os\n{script}")])["needed"].clone()
 }
@@ -318,7 +318,7 @@ fn after_the_given_time_the_command_is_ended_and_the_result_shown() {
     assert!(began.elapsed() < Duration::from_secs(20));
     assert_eq!(run.code, 128 + 2, "{run:?}");
     assert!(serde_json::from_str::<Value>(&run.stdout).is_ok(), "{run:?}");
-    // One that will not end is asked three times.
+    // A command that does not end is signalled three times.
     let run = learn(&["--json", "--for", "1s", "sh", "-c", "trap '' INT TERM; while :; do sleep 1; done"]);
     assert_eq!(run.code, 128 + 9, "{run:?}");
 }
@@ -342,7 +342,7 @@ fn an_interrupt_ends_the_command_and_the_result_is_shown() {
     assert_eq!(needed(&serde_json::from_slice(&output.stdout).unwrap()), ["cap_dac_read_search"]);
 }
 
-/// One test at a time enables the learner's policy.
+/// Only one test at a time may enable the learner's policy.
 static LEARNER: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 #[test]
@@ -354,7 +354,7 @@ fn a_member_of_the_learners_policy_learns_what_is_denied() {
     let run = user(MEMBER, &["capwrap", "--learn", "--json", "cat", "/etc/shadow"]).run();
     assert_eq!(run.code, 1, "{run:?}");
     let profile: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
-    // Both halves were refused, and the narrow one is enough.
+    // Both capabilities were refused, and the narrow one is enough.
     assert_eq!(needed(&profile), ["cap_dac_read_search"]);
     assert!(profile["runs"][0]["held"].as_array().unwrap().is_empty());
     user(STRANGER, &["capwrap", "--learn", "true"]).run().refused(&["may not run capwrap-learn"]);
@@ -374,7 +374,7 @@ fn what_the_learner_holds_reaches_nothing_that_it_starts() {
         let run = user(MEMBER, &[&["capwrap"], verb, &status].concat()).run();
         nothing(&run, &run.stdout);
     }
-    // The verbs that are not for users, and those that take no rights, hold none.
+    // Verbs that are not for users, and verbs that need no rights, hold none.
     let helper = ["capwrap", "capwrap-learn", "become", "--hold=c000000000", "--"];
     let script = format!("{} & sleep 1; kill -CONT $!; wait $!", [&helper[..], &status].concat().join(" "));
     let run = user(MEMBER, &["sh", "-c", &script]).run();
@@ -404,7 +404,7 @@ fn a_member_learns_with_what_the_commands_policy_grants() {
     let profile: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(needed(&profile), ["cap_dac_read_search"]);
     assert_eq!(profile["runs"][0]["held"], serde_json::json!(["cap_dac_read_search"]));
-    // The launcher's own set-up is not the command's.
+    // The launcher's own preparations do not count as the command's.
     let executables = profile["runs"][0]["executables"].as_array().unwrap();
     assert_eq!(executables, &[serde_json::json!("/usr/bin/cat")]);
 }
@@ -473,7 +473,7 @@ fn the_tables_fit_narrow_and_wide_terminals_and_are_plain_when_piped() {
         let run = root(&["script", "-qec", &script, "/dev/null"]).run();
         let widest = run.stdout.lines().map(|line| without_colour(line).chars().count()).max().unwrap_or(0);
         let limit: usize = width.parse().unwrap();
-        // The policy's text in the diff is as wide as it is.
+        // The text of the policy in the diff keeps its own width.
         assert!(widest <= limit.max(90), "{widest} of {width}: {run:?}");
         assert!(run.stdout.contains('\x1b'), "{run:?}");
     }

@@ -1,7 +1,7 @@
-//! `capwrap --learn` on the tools that policies are shipped for: what is learned from a real use is
-//! what the policy grants for it, or what the policy says of the difference is what is seen.
+//! `capwrap --learn` on the tools for which policies are shipped. A real use must teach exactly what the policy grants
+//! for it, or the difference must be the one that the policy describes.
 //!
-//! ecapture, tracee, bpfman and captrace are not to be had from the distribution.
+//! The distribution does not have ecapture, tracee, bpfman and captrace.
 
 use capwrap_core::policy::Policy as Read;
 use capwrap_tests::*;
@@ -23,8 +23,8 @@ fn set(names: &[&str]) -> Set {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Runs a test with a shipped policy enabled that nobody else meets, in mounts and a network of its
-/// own. Learning takes nothing from the launcher, so the launcher stays as it is.
+/// Runs a test with a shipped policy enabled, in a mount and a network namespace of its own, so that nothing else meets
+/// the policy. Learning takes nothing from the launcher, so the launcher stays as it is.
 fn with_shipped(name: &str, test: impl FnOnce() + Send) {
     let text = fs::read_to_string(format!("/usr/local/share/capwrap/policies/{name}.toml")).unwrap();
     in_own_mounts(|| {
@@ -37,7 +37,7 @@ fn with_shipped(name: &str, test: impl FnOnce() + Send) {
     });
 }
 
-/// What the policy grants for these arguments on this machine, as `--explain` has it.
+/// The capabilities that the policy grants for these arguments on this machine, as `--explain` reports them.
 fn granted_to(call: Call) -> Set {
     let run = call.run();
     assert!(run.stdout.contains("\n  policy "), "{run:?}");
@@ -50,7 +50,7 @@ fn granted(name: &str, arguments: &[&str]) -> Set {
     granted_to(capwrap(&[&["--explain", name], arguments].concat()))
 }
 
-/// What is learned from a command, with these options of learning, for this user.
+/// The capabilities that are learned from a command, with these options of learning, for this user.
 fn learned_for(user: &str, options: &[&str], command: &[&str]) -> Set {
     let run = root(&[&[CAPWRAP, "--learn", "--json", "--user", user], options, &["--"], command].concat()).run();
     let profile: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
@@ -63,15 +63,15 @@ fn learned(options: &[&str], command: &[&str]) -> Set {
     learned_for(MEMBER, options, command)
 }
 
-/// Asserts that what is learned by watching alone is what the policy grants.
+/// Asserts that learning by observation alone finds exactly what the policy grants.
 #[track_caller]
 fn learns_the_grant(name: &str, options: &[&str], program: &str, arguments: &[&str]) {
     let learned = learned(options, &[&[program], arguments].concat());
     assert_eq!(learned, granted(name, arguments), "{name} {arguments:?}");
 }
 
-/// Asserts that watching sees what the policy grants, and besides it nothing but what the policy
-/// says of these; and that a proof with this check leaves what the policy grants.
+/// Asserts that observation finds what the policy grants, and nothing more except for `besides`, which the policy's
+/// comments explain; and that a proof with this check finds exactly what the policy grants.
 #[track_caller]
 fn proves_the_grant(name: &str, options: &[&str], check: &str, command: &[&str], besides: &[&str]) {
     let granted = granted(name, &command[1..]);
@@ -82,8 +82,8 @@ fn proves_the_grant(name: &str, options: &[&str], check: &str, command: &[&str],
     assert_eq!(standing_in(proven), standing_in(granted), "{command:?}");
 }
 
-/// Where cap_sys_admin is granted as well (kernels and settings that ask for it) it stands in for
-/// these two, and a proof leaves them away.
+/// If the policy grants cap_sys_admin as well (for kernels and settings that ask for it), it replaces these two, and a
+/// proof drops them.
 fn standing_in(mut set: Set) -> Set {
     if set.contains("cap_sys_admin") {
         set.retain(|one| !["cap_bpf", "cap_perfmon"].contains(&one.as_str()));
@@ -91,7 +91,7 @@ fn standing_in(mut set: Set) -> Set {
     set
 }
 
-/// The tool without file capabilities, as the policy wants it.
+/// A copy of the tool without file capabilities, as the policy wants it.
 fn bare(name: &str, folder: &Folder) -> String {
     folder.copy(&tool(name), name)
 }
@@ -102,12 +102,12 @@ fn tool(name: &str) -> String {
     found.unwrap_or_else(|| panic!("{name} is not installed: tests/run installs it")).to_str().unwrap().to_owned()
 }
 
-/// A setting of the kernel by its path below /proc/sys.
+/// A setting of the kernel, by its path below /proc/sys.
 fn sysctl(path: &str) -> Option<i64> {
     fs::read_to_string(format!("/proc/sys/{path}")).ok()?.trim().parse().ok()
 }
 
-/// Packets on lo, to the port `discard`, until dropped.
+/// Packets on lo to the port `discard`. They flow until the value is dropped.
 struct Packets(Arc<AtomicBool>);
 
 impl Packets {
@@ -130,7 +130,7 @@ impl Drop for Packets {
     }
 }
 
-/// A process of the stranger's to observe; see src/bin/observed.rs.
+/// A process of the stranger's for tools to observe; see src/bin/observed.rs.
 struct Observed {
     child: Child,
     _folder: Folder,
@@ -159,7 +159,7 @@ impl Drop for Observed {
     }
 }
 
-/// A folder that anybody may write to, gone when dropped.
+/// A directory that anybody may write to. It is removed when it is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -229,7 +229,7 @@ fn from_tcpdump_as_root_the_grant_of_root_is_learned_and_more_of_it_with_a_file(
             let arguments = [&["-i", "lo", "-n", "-c1"], more].concat();
             let granted = granted_to(root(&[&[CAPWRAP, "--explain", "tcpdump"], &arguments[..]].concat()));
             let learned = learned_for("root", &[], &[&["tcpdump"], &arguments[..]].concat());
-            // Where the distribution's changes no user, it keeps to what the others need.
+            // Where the distribution's tcpdump does not change its user, it needs only what other users need.
             assert!(learned == granted || learned == set(&["cap_net_raw"]), "{learned:?}, granted {granted:?}");
         }
     });
@@ -252,7 +252,7 @@ fn from_traceroute_its_grant_is_learned_and_nothing_from_its_default_method() {
             learns_the_grant("traceroute", &[], "traceroute", &[method, &rest].concat());
         }
         assert_eq!(learned(&[], &[&["traceroute"], &rest[..]].concat()), set(&[]));
-        // Of the kernel that has a change of 5.17, as the policy says.
+        // Which capability the kernel wants depends on a change in 5.17, as the policy says.
         let marked = learned(&[], &[&["traceroute", "--fwmark=3"], &rest[..]].concat());
         assert!(marked == set(&["cap_net_raw"]) || marked == set(&["cap_net_admin"]), "{marked:?}");
     });
@@ -309,7 +309,7 @@ fn from_strace_its_grant_is_proven_and_cap_kill_is_seen_as_its_policy_says() {
         let check = format!("grep -q getppid {file}; found=$?; rm -f {file}; exit $found");
         let command = ["strace", "-o", &file, "-e", "trace=getppid", "-p", &observed.pid()];
         proves_the_grant("strace", &["--for", "1s"], &check, &command, &["cap_kill"]);
-        // To trace a program from its start takes nothing.
+        // Tracing a program from its start needs no capability.
         assert_eq!(learned(&[], &["strace", "-o", "/dev/null", "/bin/true"]), set(&[]));
     });
 }
@@ -347,8 +347,8 @@ fn from_perf_its_grant_is_learned_and_proven_with_what_it_does_without_as_its_po
         let scratch = Scratch::new();
         let file = scratch.path("perf.data");
         let recording = ["perf", "record", "-q", "-N", "-a", "-e", "cpu-clock:k", "-o", &file, "--", "sleep", "0.3"];
-        // The report names functions of the kernel: what cap_syslog is for. Of BPF programs that others
-        // load meanwhile the names come with the samples.
+        // The report names functions of the kernel, for which cap_syslog is needed. The names of BPF programs that
+        // others load meanwhile come with the samples.
         let named = "grep '\\[k\\] [a-z_]' | grep -qv '\\] bpf_'";
         let report = format!("perf report -f -i {file} --stdio --sort sym 2>/dev/null");
         let check = format!("{report} | {named}; found=$?; rm -f {file}; test \"$CAPWRAP_STATUS $found\" = \"0 0\"");
@@ -365,7 +365,7 @@ fn from_bpftool_its_grant_is_proven_and_what_cap_sys_admin_stands_in_for_is_seen
         proves_the_grant("bpftool", &[], worked, &["bpftool", "map", "show"], &[]);
         learns_the_grant("bpftool", &[], "bpftool", &["feature", "probe", "kernel"]);
         learns_the_grant("bpftool", &[], "bpftool", &["perf", "show"]);
-        // Asked before cap_sys_admin, which does as well.
+        // The kernel asks for cap_net_admin before cap_sys_admin, which would be enough too.
         let seen = learned(&[], &["bpftool", "net", "show"]);
         assert!(seen.is_subset(&set(&["cap_net_admin", "cap_sys_admin"])), "{seen:?}");
     });
@@ -402,7 +402,7 @@ fn from_bpftrace_as_root_its_grant_is_learned_and_what_it_does_without_as_its_po
 fn from_the_learner_its_own_grant_is_proven() {
     let mut grant = Set::new();
     with_shipped("capwrap-learn", || grant = granted("capwrap-learn", &[]));
-    // Without an enabled policy: by way of one it would start the launcher, which has what it takes.
+    // No policy may be enabled here: with one, the learner would start the launcher, which has the capabilities itself.
     in_own_mounts(|| {
         cover("/etc/capwrap");
         let command = ["/usr/local/libexec/capwrap/capwrap-advisor", "learn", "true"];

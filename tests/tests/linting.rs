@@ -9,7 +9,7 @@ fn lint(arguments: &[&str]) -> Run {
     user(STRANGER, &[&[CAPWRAP, "lint"], arguments].concat()).run()
 }
 
-/// Lints a text from standard input.
+/// Lints a policy from standard input.
 fn text(policy: &str) -> Run {
     user(STRANGER, &[CAPWRAP, "lint", "-"]).input(policy).run()
 }
@@ -48,7 +48,7 @@ fn what_the_launcher_refuses_is_an_error_at_its_place_with_the_nearest_name() {
     ] {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }
-    // The same words as at launch.
+    // lint prints the same words as a launch.
     let policy = Policy::new(&broken);
     capwrap(&[&policy.name]).run().refused(&["unknown capability \"cap_net_rwa\""]);
 }

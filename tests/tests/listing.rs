@@ -1,4 +1,4 @@
-//! `capwrap list`: who may run what.
+//! `capwrap list`: shows who may run which tools.
 
 use capwrap_tests::*;
 use serde_json::Value;

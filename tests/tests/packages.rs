@@ -1,5 +1,4 @@
-//! The packages, built, installed, used, upgraded and removed as an administrator does it, each on a
-//! clean machine.
+//! The packages are built, installed, used, upgraded and removed as an administrator does it, each on a clean machine.
 
 use capwrap_tests::machine::{CAPTURE, Machine};
 use capwrap_tests::packages::{PROJECT, Packages};
@@ -8,31 +7,31 @@ use capwrap_tests::*;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Two versions of each package.
+/// Builds two versions of each package.
 fn built() -> &'static [Packages; 2] {
     static BUILT: OnceLock<[Packages; 2]> = OnceLock::new();
     BUILT.get_or_init(|| ["1.0.0", "2.0.0"].map(Packages::build))
 }
 
-/// From the first version to nothing; the two ways differ in the commands alone.
+/// Goes from the first version to the removal. The two package formats differ only in their commands.
 fn a_whole_life(machine: &Machine, install: impl Fn(usize) -> Run, remove: impl Fn() -> Run) {
     done(&install(0));
     let said =
         machine.run("getent group capwrap; capwrap list --all; getcap -n /usr/bin/capwrap; ls /etc/capwrap/policies");
     let said = done(&said);
     assert!(said.starts_with("capwrap:") && !said.contains("=p") && !said.contains(".toml"), "{said}");
-    // As a new user would.
+    // alice does what a new user would do.
     done(&machine.run("useradd --create-home alice; capwrap enable tcpdump --user alice"));
     let said = machine.run(CAPTURE);
     assert!(done(&said).contains("1 packet captured"), "{said:?}");
     done(&machine.run("capwrap verify --all"));
-    // What comes with it.
+    // These files are part of the package.
     let files = "bash-completion/completions/capwrap fish/vendor_completions.d/capwrap.fish man/man5/capwrap.toml.5.gz \
                  man/man1/capwrap-verify.1.gz capwrap/policies/tcpdump.toml ../lib/sysusers.d/capwrap.conf \
                  ../lib/systemd/system/capwrap-verify.timer ../lib/systemd/system/capwrap-verify.service";
     done(&machine.run(&format!("cd /usr/share; ls {files} zsh/*/_capwrap")));
     done(&machine.run("man=/usr/share/man/man1/capwrap.1.gz; zcat $man | grep -q /usr/libexec/capwrap; ! zcat $man | grep -q /usr/local/libexec"));
-    // A link that somebody made to the first version.
+    // Somebody makes a hard link to the first version.
     done(&machine.run("ln /usr/bin/capwrap /usr/bin/kept; getcap /usr/bin/kept | grep -q cap_net_raw"));
     done(&install(1));
     let said = machine.run("capwrap --version; getcap -n /usr/bin/kept; getcap /usr/bin/capwrap");
@@ -43,7 +42,7 @@ fn a_whole_life(machine: &Machine, install: impl Fn(usize) -> Run, remove: impl 
     assert!(done(&said).contains("1 packet captured"), "{said:?}");
     done(&machine.run("rm /usr/bin/kept; ln /usr/bin/capwrap /usr/bin/kept"));
     done(&remove());
-    // deb-systemd-helper(1p) keeps what it did in /etc/systemd until the package is purged.
+    // deb-systemd-helper(1p) keeps its records in /etc/systemd until the package is purged.
     let said = machine.run(
         "getcap /usr/bin/kept; rm /usr/bin/kept; ls /etc/capwrap/policies; \
          find /usr /etc -name '*capwrap*' ! -path '/etc/capwrap*' ! -path '*/dpkg/*' ! -path '/etc/systemd/*'",
@@ -57,7 +56,7 @@ fn the_deb_is_installed_used_upgraded_and_removed() {
     for (number, packages) in built().iter().enumerate() {
         machine.put(&packages.deb, &format!("/tmp/{number}.deb"));
     }
-    // What it depends on is there, so that dpkg has nothing to ask for.
+    // The dependencies are installed already, so dpkg does not ask for any.
     let install = |number| machine.run(&format!("dpkg --install /tmp/{number}.deb"));
     a_whole_life(&machine, install, || machine.run("dpkg --remove capwrap"));
     done(
@@ -66,7 +65,7 @@ fn the_deb_is_installed_used_upgraded_and_removed() {
     done(&machine.run("dpkg --purge capwrap; ! [ -e /etc/capwrap ] && ! find /etc -name '*capwrap*' | grep ."));
 }
 
-/// By capwrap's triggers, which dpkg runs once for all packages of one call.
+/// capwrap's triggers start the verification. dpkg runs them once for all packages of one call.
 #[test]
 fn a_package_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
     let machine = Machine::new();
@@ -87,7 +86,7 @@ fn a_package_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
 #[test]
 fn the_rpm_is_installed_used_upgraded_and_removed() {
     let machine = Machine::new();
-    // Debian's libraries are none that rpm knows of.
+    // rpm does not know Debian's libraries.
     let install = |number: usize| {
         let package = &built()[number].rpm;
         machine.beside(&format!("rpm --root \"$root\" --nodeps --upgrade {package}"))
@@ -131,7 +130,7 @@ fn both_packages_list_the_crates_that_are_linked_and_no_others() {
     }
 }
 
-/// From a clean Debian in place of the one that the recipe names: there is no registry here.
+/// A clean Debian takes the place of the image that the recipe names, because there is no registry here.
 #[test]
 fn an_image_made_by_the_recipe_gives_its_tool_exactly_what_is_added() {
     let (machine, podman, context) = (Machine::new(), Podman::new(), Folder::new());
@@ -144,11 +143,11 @@ fn an_image_made_by_the_recipe_gives_its_tool_exactly_what_is_added() {
         podman.run(&[&["run", "--rm", "--cap-drop=ALL"], options, &["localhost/tool"], words].concat())
     };
     let capture = ["tcpdump", "-i", "lo", "-n", "-c", "1", "--immediate-mode"];
-    // As root tcpdump becomes its own user, and its policy grants that.
+    // As root, tcpdump changes to its own user, and its policy grants what this needs.
     for options in [&["--cap-add=NET_RAW"][..], &["--cap-add=NET_RAW,SETUID,SETGID", "--user=root"]] {
         let over = AtomicBool::new(false);
         let said = std::thread::scope(|scope| {
-            // Something to capture, on the network that the container shares.
+            // These are packets to capture, on the network that the container shares.
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -174,9 +173,9 @@ fn debians_own_linter_finds_nothing_wrong_in_the_deb() {
     assert!(run.ok(), "{run:?}");
 }
 
-/// What lintian asks of packages of Debian's own: its bug numbers, a maintainer who can be written to. The
-/// launcher is static because no loader may run in it (capwrap(1)), and what a trigger starts is not to
-/// be waited for, which deb-systemd-invoke(1p) has no word for.
+/// What lintian asks only of Debian's own packages: bug numbers, and a maintainer with an address. The launcher is
+/// static because no loader may run in it (capwrap(1)). What a trigger starts must not be waited for, for which
+/// deb-systemd-invoke(1p) has no option.
 const UNFIT: [&str; 7] = [
     "initial-upload-closes-no-bugs",
     "bogus-mail-host",

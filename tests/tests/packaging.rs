@@ -1,4 +1,4 @@
-//! What packages and systemd do with `capwrap verify`.
+//! How packages and systemd use `capwrap verify`.
 
 use capwrap_tests::*;
 use std::fs;
@@ -24,7 +24,7 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
         fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         let folder = Folder::new();
         let unit = fs::read_to_string(format!("{PACKAGING}/systemd/capwrap-verify.service")).unwrap();
-        // The one policy, whatever other tests have enabled; and its words where this test reads them.
+        // The unit verifies this one policy, whatever other tests have enabled, and writes where this test reads.
         let unit = unit
             .replace("--all", &policy.name)
             .replace("[Service]\n", &format!("[Service]\nStandardOutput=file:{}\n", folder.path("said")));
@@ -53,8 +53,9 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
     assert!(said.contains("✗ policy"), "{said}");
 }
 
-/// For those who build from a spec: built by rpmbuild, installed by rpm below a folder. Scripts run there, in a
-/// chroot, so that the folder has a shell and a launcher that reports that it was called.
+/// The fragment for those who write a spec file: rpmbuild builds a package with it, and rpm installs it below a
+/// directory. rpm runs scripts in a chroot, so the directory has a shell, and a launcher that reports that it was
+/// called.
 #[test]
 fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
     let folder = Folder::new();

@@ -29,12 +29,12 @@ fn nothing_more(socket: &UnixDatagram) {
     assert!(socket.recv(&mut [0; 16]).is_err(), "one event, two records");
 }
 
-/// With neither log, then whatever `prepare` listens on.
+/// Runs a test with neither log, or with the logs that `prepare` listens on.
 fn with_logs<T: Send>(prepare: impl FnOnce() -> T + Send, test: impl FnOnce(T) + Send) {
     in_own_mounts(|| {
         fs::create_dir_all("/run/systemd/journal").unwrap();
         cover("/run/systemd/journal");
-        // A /dev of the test's own, with what the launcher and the C library open there.
+        // The test has its own /dev, with the files that the launcher and the C library open there.
         fs::create_dir_all("/mnt").unwrap();
         cover("/mnt");
         for device in ["null", "full", "zero", "urandom"] {
@@ -45,7 +45,7 @@ fn with_logs<T: Send>(prepare: impl FnOnce() -> T + Send, test: impl FnOnce(T) +
     });
 }
 
-/// Reads a datagram of the journal's native protocol, as systemd documents it.
+/// Reads a datagram of the journal's native protocol, which systemd documents.
 fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     let mut rest = datagram;
@@ -185,7 +185,7 @@ fn a_log_that_is_there_and_does_not_take_the_record_stops_the_launch() {
         |_journal| {
             fs::set_permissions(JOURNAL, fs::Permissions::from_mode(0o600)).unwrap();
             capwrap(&[&policy.name]).run().refused(&["the log does not take the record: Permission denied"]);
-            // A caller cannot hide behind a limit of its own either.
+            // A caller cannot evade the record by lowering its own limit either.
             fs::set_permissions(JOURNAL, fs::Permissions::from_mode(0o666)).unwrap();
             let few = capwrap(&[&policy.name]).under(&["prlimit", "--nofile=6:6", "--"]).run();
             assert!(few.code == 125 && few.stdout.is_empty(), "{few:?}");
@@ -200,7 +200,7 @@ fn a_stuck_log_does_not_hold_a_launch_for_ever() {
         || listen(JOURNAL),
         |_never_read| {
             let mut last = None;
-            // The socket's queue is net.unix.max_dgram_qlen long.
+            // The socket's queue holds net.unix.max_dgram_qlen datagrams.
             for _ in 0..1000 {
                 let run = capwrap(&[&policy.name]).run();
                 let done = !run.ok();

@@ -1,4 +1,4 @@
-//! Bad input: one clear line with its hint, the right exit code, and nothing run.
+//! Bad input leads to one clear line with a hint and the right exit code, and nothing is run.
 
 use capwrap_tests::*;
 use std::fs;
@@ -351,7 +351,7 @@ fn an_escape_sequence_in_a_scripts_interpreter_is_printed_escaped() {
     let policy = Policy::new(&format!(
         "schema = 1\ntool = {{ path = \"{path}\", script = true }}\nallow = {{ groups = [\"capwrap\"] }}\ngrant = [{{ caps = [\"cap_net_raw\"] }}]\n"
     ));
-    // Erase the screen, a C1 control, an override of the direction, and an Arabic letter mark.
+    // The name erases the screen, and has a C1 control, an override of the text direction and an Arabic letter mark.
     fs::write(&path, "#!/nowhere/\x1b[2J\u{9b}1A\u{202e}\u{61c}x\n").unwrap();
     chmod(&path, 0o755);
     let shown = r"/nowhere/\u{1b}[2J\u{9b}1A\u{202e}\u{61c}x";

@@ -1,4 +1,4 @@
-//! `capwrap verify --scan`, beside getcap, setcap and filecap on the same files.
+//! `capwrap verify --scan`, compared with getcap, setcap and filecap on the same files.
 
 use capwrap_tests::*;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// Numbers that look random and are the same in every run.
+/// Numbers that look random but are the same in every run.
 struct Chance(u64);
 
 impl Chance {
@@ -25,7 +25,7 @@ impl Chance {
     }
 }
 
-/// An attribute of one of the versions, as `struct vfs_cap_data` lays it out.
+/// An attribute of one of the versions, in the layout of `struct vfs_cap_data`.
 fn attribute(chance: &mut Chance) -> Vec<u8> {
     let version = 1 + chance.below(3) as u32;
     let known = (1_u64 << 41) - 1;
@@ -50,7 +50,7 @@ fn attribute(chance: &mut Chance) -> Vec<u8> {
 
 const ODD: [&[u8]; 6] = [b"plain", b"with blank", b"new\nline", b"\xff\xfe", b".hidden", b"quote'\"\\"];
 
-/// Some thousands of files, a third of them with capabilities.
+/// Creates some thousands of files, a third of them with capabilities, and returns how many there are.
 fn generated(root: &Path) -> usize {
     let mut chance = Chance(0x5EED_CA9B_1234_5678);
     let (mut made, mut carrying) = (0, 0);
@@ -68,7 +68,7 @@ fn generated(root: &Path) -> usize {
             fs::write(&file, "").unwrap();
             made += 1;
             if chance.below(3) == 0 {
-                // What the kernel refuses to store nobody finds.
+                // An attribute that the kernel refuses to store is not counted.
                 carrying += usize::from(xattr::set(&file, "security.capability", &attribute(&mut chance)).is_ok());
             }
         }
@@ -79,7 +79,7 @@ fn generated(root: &Path) -> usize {
     made
 }
 
-/// What the scan found: path and notation.
+/// The result of a scan: the notation by path, and the number of files.
 fn scanned(root_path: &str) -> (BTreeMap<String, String>, u64) {
     let run = root(&[CAPWRAP, "verify", "--scan", root_path, "--json"]).run();
     assert_eq!(run.code, 1, "{}", run.stderr);
@@ -92,7 +92,7 @@ fn scanned(root_path: &str) -> (BTreeMap<String, String>, u64) {
     (found, object["files_scanned"].as_u64().unwrap())
 }
 
-/// What getcap prints of one file, with the root id.
+/// The notation that getcap prints for one file, with the root id.
 fn getcap(path: &Path) -> Option<String> {
     let output = std::process::Command::new("getcap").arg("-n").arg(path).output().unwrap();
     let line = output.stdout.strip_prefix(path.as_os_str().as_bytes())?.strip_prefix(b" ")?;
@@ -124,13 +124,13 @@ fn a_scan_finds_what_getcap_finds_and_prints_it_as_getcap_does() {
     let of_them: Vec<_> = differing.iter().map(|(path, _)| found.get(*path)).collect();
     assert!(differing.is_empty(), "getcap: {differing:?}, capwrap: {of_them:?}");
     assert_eq!(found.len(), theirs.len(), "capwrap finds more than getcap");
-    // setcap reads what is printed, and says that it is what the file carries.
+    // setcap reads the printed notation and confirms that the file has it.
     let plain = |text: &&String| !text.contains("rootid");
     for path in all.iter().step_by(7) {
         let Some(text) = found.get(&capwrap_core::text::printable::text(path)).filter(plain) else { continue };
         let run = root(&["setcap", "-v", text]).arg(path).run();
-        // `=` with the effective bit alone, which setcap's own notation cannot say, and version 1 are
-        // the same to the kernel; setcap compares flags.
+        // To the kernel, version 1 and an attribute with the effective bit alone (for which setcap's notation has no
+        // word) are the same as `=`; setcap compares flags.
         assert!(run.ok() || text == "=", "{text}: {run:?}");
     }
 }
@@ -141,7 +141,7 @@ fn a_scan_finds_every_file_that_filecap_finds() {
     generated(&folder.0);
     let (found, _) = scanned(folder.0.to_str().unwrap());
     let theirs = root(&["filecap", folder.0.to_str().unwrap()]).run();
-    // filecap shows permitted capabilities alone, and breaks the lines of odd names.
+    // filecap shows only permitted capabilities, and breaks lines at odd names.
     let named: BTreeSet<&str> = theirs
         .stdout
         .lines()
@@ -205,7 +205,7 @@ fn a_fix_walks_a_tree_no_more_often_than_a_scan_does() {
         assert!(run.code == 1 && scanned >= 100, "{scanned}: {run:?}");
         let (fixed, run) = directories_read(&["--fix"]);
         assert!(run.stdout.contains(&format!("fixed: {tool}: cap_net_raw=ei")), "{run:?}");
-        // What is fixed is checked once more by its path, and the policies are listed again.
+        // A file that was fixed is checked again by its path, and the policies are listed again.
         assert!(fixed < scanned + 50, "{fixed} directories were read, and {scanned} by a scan alone");
         assert_eq!(run.code, 0, "{run:?}");
         drop(policy);
@@ -230,7 +230,7 @@ fn another_file_system_is_scanned_unless_it_is_to_be_left_out() {
     });
 }
 
-/// The kernel stores no such attribute: they are written into a file system's image.
+/// The kernel stores no such attribute, so the test writes them into the image of a file system.
 #[test]
 fn attributes_that_the_kernel_does_not_show_are_reported_in_a_line_each() {
     in_own_mounts(|| {
@@ -278,7 +278,7 @@ fn a_relative_tree_and_one_that_is_a_link_are_scanned_wherever_threads_stand() {
     }
 }
 
-/// The names that a scan from this directory reports, and how it ended.
+/// The names that a scan from this directory reports, and its exit code.
 fn found_from(directory: &Path, roots: &[&str]) -> (BTreeSet<String>, i32) {
     let roots = roots.iter().flat_map(|root| ["--scan", root]);
     let words: Vec<&str> = [CAPWRAP, "verify", "--json"].into_iter().chain(roots).collect();

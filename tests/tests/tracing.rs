@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// As root; the objects that it printed.
+/// Runs a trace as root and returns the objects that it printed.
 fn trace(words: &[&str]) -> Vec<Value> {
     let run = root(&[&["capwrap", "trace", "--json"], words].concat()).run();
     objects(&run.stdout)
@@ -27,7 +27,7 @@ impl Running {
         let mut command = Command::new("capwrap");
         command.args(["trace", "--json"]).args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        // Until the probe is attached: the fifth link is that of the checks.
+        // The probe is attached once the link for the checks exists, which is the fifth.
         let links = |id: u32| {
             let files = std::fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
             let names = files.filter_map(|file| std::fs::read_link(file.path()).ok());
@@ -152,7 +152,7 @@ fn denied_checks_and_single_capabilities_can_be_chosen() {
     let read = ["--user", MEMBER, "cat", "/etc/shadow"];
     let one = trace(&[&["-c", "dac_override"], &read[..]].concat());
     assert_eq!(of(&one, "capability"), ["cap_dac_override"]);
-    // Root is denied nothing here.
+    // Root is denied nothing here, so there may be no check at all.
     assert!(trace(&["--denied", "cat", "/etc/shadow"]).iter().all(|check| check["verdict"] == "denied"));
     root(&["capwrap", "trace", "-c", "cap_sysadmin", "true"]).run().refused(&["cap_sys_admin"]);
 }
@@ -192,7 +192,7 @@ fn a_misspelt_option_is_no_command() {
 #[test]
 fn a_trace_of_processes_ends_with_them() {
     let began = Instant::now();
-    // Nobody's child, so that it is gone when it ends.
+    // The process has no parent here, so it is gone as soon as it ends.
     let script = "capwrap trace --for 60s -p $(sh -c 'sleep 4 >/dev/null & echo $!')";
     assert!(root(&["sh", "-c", script]).run().ok());
     assert!(began.elapsed() < Duration::from_secs(30));
@@ -215,7 +215,7 @@ fn a_reader_that_has_had_enough_ends_it() {
 
 #[test]
 fn two_hundred_thousand_checks_lose_none() {
-    // As fast as a shell's loop cannot: one process that opens a file again and again.
+    // One process opens a file again and again, faster than a loop of a shell could.
     let script =
         "import os\nfor i in range(100000):\n  try: os.open('/etc/shadow', os.O_RDONLY)\n  except OSError: pass";
     let run = root(&["capwrap", "trace", "--json", "--user", MEMBER, "python3", "-c", script]).run();

@@ -1,4 +1,4 @@
-//! Launches while policies change: many at once, and beside an editor.
+//! Launches while policies change: many launches at once, and some beside an editor.
 
 use capwrap_tests::*;
 use std::fs::{self, File};
@@ -7,20 +7,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// As many launches as are wanted: `CAPWRAP_LAUNCHES`.
+/// The wanted number of launches: `CAPWRAP_LAUNCHES`.
 fn launches() -> String {
     std::env::var("CAPWRAP_LAUNCHES").unwrap_or_else(|_| "200000".to_owned())
 }
 
-/// Saves a file as editors do, piece by piece with a pause after each.
+/// Saves a file as editors do, in pieces with a pause after each.
 fn save(path: &Path, text: &str, way: Way, pause: Duration) {
     let pieces = text.as_bytes().chunks(text.len().div_ceil(way.pieces()));
     let mut file = match way {
-        // nano, and `cat >`: the same file, emptied.
+        // nano and `cat >` empty the same file first.
         Way::Emptied(_) => File::create(path).unwrap(),
-        // One that writes over what was there.
+        // Such an editor overwrites the file in place.
         Way::Over(_) => File::options().write(true).open(path).unwrap(),
-        // vim: the old one is renamed, and a new one is written under its name.
+        // vim renames the old file and writes a new one under its name.
         Way::New(_) => {
             fs::rename(path, path.with_extension("toml~")).unwrap();
             File::create(path).unwrap()
@@ -36,7 +36,7 @@ fn save(path: &Path, text: &str, way: Way, pause: Duration) {
     }
 }
 
-/// How, and in how many pieces.
+/// The way of saving, and the number of pieces.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Emptied(usize),
@@ -69,13 +69,13 @@ fn a_policy_that_an_editor_is_saving_is_launched_whole_or_not_at_all() {
     for (number, way) in
         [Way::Emptied(2), Way::Emptied(9), Way::Over(2), Way::Over(9), Way::New(2), Way::New(9)].into_iter().enumerate()
     {
-        // Now short and now long.
+        // The text is sometimes short and sometimes long.
         let version = if number % 2 == 0 { 1 } else { versions::LAST };
         let saved = AtomicBool::new(false);
         let mut during = 0;
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // Never as long as a launch waits for.
+                // Saving never takes as long as a launch waits.
                 let pause = Duration::from_millis(1_600 / way.pieces() as u64);
                 save(&policy.path, &versions::text(name, MEMBER, version), way, pause);
                 saved.store(true, Ordering::Relaxed);
@@ -93,7 +93,7 @@ fn a_policy_that_an_editor_is_saving_is_launched_whole_or_not_at_all() {
     fs::remove_file(policy.path.with_extension("toml~")).unwrap();
 }
 
-/// Making a hard link to it changes the time of its last change, and not what is in it.
+/// Making a hard link to the file changes its ctime, but not its content.
 #[test]
 fn a_hard_link_does_not_make_a_half_of_a_policy_a_whole_where_everybody_can_make_one() {
     let setting = "/proc/sys/fs/protected_hardlinks";
@@ -132,11 +132,11 @@ fn a_policy_that_is_written_without_end_is_refused() {
     });
 }
 
-/// Everything that the changes below touch is this test's own: policies, and the launcher's file.
+/// The test changes only its own policies and its own launcher file.
 #[test]
 fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
     let replaced = ["replaced-0", "replaced-1", "replaced-2", "replaced-3"];
-    // Where this is built may be closed to members, as root's home is.
+    // Members may have no access to the build directory, for example below root's home.
     let folder = Folder::new();
     let callers = folder.copy(env!("CARGO_BIN_EXE_callers"), "callers");
     in_own_mounts(|| {
@@ -147,7 +147,7 @@ fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
         }
         assert!(root(&[CAPWRAP, "enable"]).run().ok());
         let over = AtomicBool::new(false);
-        // Versions in an order of no order, each of them in turn.
+        // The versions come in an irregular order that reaches each of them.
         let version = |turn: u64| 1 + turn * 389 % versions::LAST;
         let until_over = |change: &dyn Fn(u64)| {
             (0..).take_while(|_| !over.load(Ordering::Relaxed)).inspect(|turn| change(*turn)).count()
@@ -175,7 +175,7 @@ fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
                     std::thread::sleep(Duration::from_secs(3));
                 })
             });
-            // A launch of the one that is edited may wait, so there are fewer of them.
+            // A launch of the policy that is edited may wait, so there are fewer launches of it.
             let mut policies: Vec<&str> = replaced.into_iter().cycle().take(180).collect();
             policies.extend(["on-and-off"; 18]);
             policies.extend(["edited"; 2]);
@@ -191,7 +191,8 @@ fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
             said
         });
         assert!(said.ok(), "{said:?}");
-        // Each is launched, and refused for no other cause than what was done to it: one that is replaced never.
+        // Each policy's tool is launched. It is refused only for what was done to its policy: a policy that is replaced
+        // is never refused.
         for name in replaced.iter().chain(&["on-and-off", "edited"]) {
             assert!(said.stdout.lines().any(|line| line.starts_with(&format!("{name} ran "))), "{name}: {said:?}");
         }
@@ -204,7 +205,7 @@ fn under_load_each_launch_has_one_version_of_its_policy_or_is_refused() {
             };
             assert!(causes.iter().any(|cause| refused.contains(cause)), "{line}");
         }
-        // Nothing is left of any of it.
+        // No process and no temporary file is left.
         let left = root(&["pgrep", "-x", "capwrap|witness"]).run();
         assert_eq!(left.stdout, "");
         let mut names: Vec<String> =

@@ -9,7 +9,7 @@ fn verify(arguments: &[&str]) -> Run {
     root(&[&[CAPWRAP, "verify"], arguments].concat()).run()
 }
 
-/// The lines of the first subject, by name and judgement.
+/// The lines of the first subject: name, judgement, and value with text.
 fn lines(run: &Run) -> Vec<(String, String, String)> {
     let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
     assert_eq!(object["schema"], 2);
@@ -30,7 +30,7 @@ fn problems(run: &Run) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A problem of this name that says this.
+/// Asserts that there is a problem of this name with these words.
 #[track_caller]
 fn has_problem(run: &Run, name: &str, said: &str) {
     let problems = problems(run);
@@ -58,7 +58,7 @@ fn what_a_launch_would_be_refused_for_is_reported_with_its_hint() {
         let run = verify(&[&tool, "--json"]);
         assert_eq!(run.code, 1, "{run:?}");
         has_problem(&run, name, said);
-        // What it says agrees with what the launcher does.
+        // The report agrees with the launcher.
         let launch = capwrap(&[&policy.name]).run();
         assert!(matches!(launch.code, 125 | 126), "{spoil}: {launch:?}");
         assert!(root(&["/bin/sh", "-c", &hint.replace('@', &tool)]).run().ok());
@@ -207,7 +207,7 @@ fn fix_changes_nothing_where_others_can_put_another_file() {
     assert!(root(&["getcap", &tool]).run().stdout.contains("cap_net_raw=ep"));
 }
 
-/// With its owner and mode set right it would be trusted, whatever they wrote, or write yet.
+/// If only its owner and mode were corrected, the file would be trusted, with whatever others wrote or can still write.
 #[test]
 fn fix_makes_nothing_trusted_that_others_could_have_written() {
     let room = Folder::new();
@@ -231,7 +231,7 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
         chown(path, Some(0), None).unwrap();
         fs::set_permissions(path, PermissionsExt::from_mode(if path == &file { 0o644 } else { 0o755 })).unwrap();
     }
-    // What it carries is taken from it all the same.
+    // Its capabilities are removed all the same.
     let policy = Policy::tool(&tool, "net_raw", "");
     fs::set_permissions(&tool, PermissionsExt::from_mode(0o775)).unwrap();
     assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
@@ -239,7 +239,7 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
     assert_eq!(root(&["getcap", &tool]).run().stdout, "");
 }
 
-/// From one link to the next; the launcher checks each folder on the way, and so does this.
+/// The launcher checks each directory on the way, from one link to the next, and verify does the same.
 #[test]
 fn fix_follows_no_link_that_others_could_have_put_there() {
     let room = Folder::new();
@@ -319,7 +319,7 @@ fn a_tool_on_a_nosuid_mount_is_reported() {
     });
 }
 
-/// A folder in a user's home that is the user's, and gone when dropped.
+/// A directory in a user's home that belongs to the user. It is removed when it is dropped.
 struct InHome(std::path::PathBuf);
 
 impl InHome {
@@ -338,7 +338,7 @@ impl InHome {
         fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
     }
 
-    /// A copy of the witness, of this user.
+    /// A copy of the witness that belongs to this user.
     fn tool(&self, user: &str) -> String {
         let path = self.0.join("tool");
         fs::copy(WITNESS, &path).unwrap();
@@ -353,7 +353,7 @@ impl Drop for InHome {
     }
 }
 
-/// A policy that lint has nothing to say of. `tool` is more of `[tool]`, `more` more of the policy.
+/// A policy for which lint reports nothing. `tool` is more text for `[tool]`, `more` is more text for the policy.
 fn sound(path: &str, tool: &str, more: &str) -> Policy {
     Policy::new(&format!(
         "schema = 1\nsummary = \"s\"\n[tool]\npath = \"{path}\"\n{tool}\n[allow]\ngroups = [\"capwrap\"]\n\
@@ -361,7 +361,7 @@ fn sound(path: &str, tool: &str, more: &str) -> Policy {
     ))
 }
 
-/// What lint finds in an enabled policy, each as `code: message`, with its help.
+/// What lint reports of an enabled policy, each as `code: message`, with its help.
 fn linted(policy: &Policy) -> Vec<(String, String)> {
     let run = root(&[CAPWRAP, "lint", "--json", &policy.name]).run();
     let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
@@ -370,7 +370,7 @@ fn linted(policy: &Policy) -> Vec<(String, String)> {
     found.map(|one| (text(&one["code"]) + ": " + &text(&one["message"]), text(&one["help"]))).collect()
 }
 
-/// The launcher, verify, lint and enable all take the tool.
+/// Asserts that the launcher, verify, lint and enable all accept the tool.
 #[track_caller]
 fn accepted_by_all(policy: &Policy) {
     let enabled = root(&[CAPWRAP, "enable", &policy.name]).run();
@@ -382,8 +382,8 @@ fn accepted_by_all(policy: &Policy) {
     assert_eq!(linted(policy), []);
 }
 
-/// The launcher, verify, lint and enable all refuse it. These are the words of the launcher, lint and enable, and then
-/// the name and the words of verify's line. No hint of theirs has these last words.
+/// Asserts that the launcher, verify, lint and enable all refuse the tool. The arguments are the words of the launcher,
+/// lint and enable, then the name and the words of verify's line. None of their hints has the last words.
 #[track_caller]
 fn refused_by_all(policy: &Policy, said: &str, (name, verified): (&str, &str), never: &str) {
     let launch = capwrap(&[&policy.name]).run();
@@ -429,7 +429,7 @@ fn a_tool_that_is_unfit_to_run_is_refused_by_launch_verify_lint_and_enable_alike
     let owner = format!("owner = \"{MEMBER}\"");
     for (tool, rules) in [(room.copy(WITNESS, "tool"), ""), (home.tool(MEMBER), &*owner)] {
         let policy = sound(&tool, rules, "");
-        // Root's commands touch nothing where somebody else can put a link.
+        // No command for root changes anything where another user can put a link.
         let never = |command: &str| {
             if rules.is_empty() { String::new() } else { format!("hint: {command} {tool}") }
         };
@@ -457,7 +457,7 @@ fn a_tool_that_is_unfit_to_run_is_refused_by_launch_verify_lint_and_enable_alike
     }
 }
 
-/// The owner of a home chooses what its links lead to.
+/// The owner of a home chooses where its links lead.
 #[test]
 fn enable_gives_file_capabilities_to_no_file_that_the_owner_of_a_home_chose() {
     let (room, home) = (Folder::new(), InHome::new(MEMBER));

@@ -1,7 +1,7 @@
-//! Many callers at once: `callers COUNT PARALLEL POLICY…` launches the tool of the policies, one after
-//! the other, COUNT times in all, and says of each policy how often its tool ran, `NAME ran TIMES`, and how
-//! often it was refused, `NAME refused TIMES: WORDS`. Ends with 1 where a launch was neither: a tool that was
-//! given parts of two versions of its policy, a launcher that died, or one that takes longer than a minute.
+//! Many callers at once. `callers COUNT PARALLEL POLICY…` launches the tools of the policies in turn, COUNT times in
+//! all. For each policy it prints how often the tool ran, `NAME ran TIMES`, and how often it was refused, `NAME refused
+//! TIMES: WORDS`. It exits with 1 if a launch was neither: if a tool got parts of two versions of its policy, or if a
+//! launcher died or took longer than a minute.
 
 use capwrap_tests::{CAPWRAP, Run};
 use std::collections::BTreeMap;
@@ -10,16 +10,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Nothing that a launch waits for takes so long.
+/// Nothing that a launch waits for takes as long as this.
 const HANGS: Duration = Duration::from_secs(60);
-/// Of how many launches the end was seen.
+/// The number of launches that have ended.
 static ENDED: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Default)]
 struct Outcome {
-    /// By policy.
+    /// The number of runs of each policy's tool.
     ran: BTreeMap<String, usize>,
-    /// By policy and words.
+    /// The number of refusals by policy and words.
     refused: BTreeMap<(String, String), usize>,
     faults: Vec<String>,
     longest: Duration,
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     u8::from(!outcome.faults.is_empty()).into()
 }
 
-/// A launch that never ends is waited for by its caller alone: when the others are done, no more end.
+/// Ends this program if a launch hangs. Once all other launches have ended, the number of ended ones stays the same.
 fn end_if_one_hangs() {
     loop {
         let before = ENDED.load(Ordering::Relaxed);

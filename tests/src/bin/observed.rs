@@ -1,5 +1,4 @@
-//! What the tools of the tests observe: a process that says `ready` and then does one thing until
-//! it is killed.
+//! The process that the tools of the tests observe. It prints `ready` and then does one thing until it is killed.
 //!
 //!   observed rest         asks for its parent's id, again and again
 //!   observed talk         sends to itself over TCP on 127.0.0.1
@@ -10,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-/// What a debugger reads.
+/// The value that a debugger reads.
 #[used]
 #[unsafe(no_mangle)]
 pub static OBSERVED_SECRET: i32 = 4242;

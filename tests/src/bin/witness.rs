@@ -1,4 +1,4 @@
-//! The tool of the tests: says what it was given, as lines of `name value`.
+//! The tool of the tests. It prints the capabilities and the environment that it got, as lines of `name value`.
 //!
 //!   witness                      say it
 //!   witness wait                 say it, then wait until standard input ends
@@ -61,7 +61,7 @@ fn say() {
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let target = fs::read_link(entry.path()).ok()?.display().to_string();
-            // The one that lists this folder is the witness's own.
+            // The descriptor that lists this directory is the witness's own.
             (!target.ends_with("/fd")).then_some((entry.file_name().to_str()?.parse().ok()?, target))
         })
         .collect();
@@ -77,7 +77,7 @@ fn say() {
     println!("cwd {}", std::env::current_dir().unwrap_or_default().display());
 }
 
-/// Whether what the process has is all of one version of this policy.
+/// Whether everything that the process has belongs to the same version of this policy.
 fn version(policy: &str) -> u8 {
     let version = std::env::var(versions::VARIABLE).ok().and_then(|version| version.parse().ok()).unwrap_or(0);
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -99,13 +99,13 @@ fn limit(number: libc::__rlimit_resource_t) -> (u64, u64) {
     (limit.rlim_cur, limit.rlim_max)
 }
 
-/// The shape of the launcher's own exec, with one wrong number after the other.
+/// Calls execveat in the form of the launcher's own call, with one wrong number after the other.
 fn repeat_exec() {
     let argv = [c"true".as_ptr(), std::ptr::null()];
     let mut last = 0;
     for tag in (0..64).map(|bit| 1u64 << bit).chain([0, u64::MAX]) {
-        // SAFETY: the strings and the array outlive the call, which the filter refuses; were it let
-        // through, the process would be another program.
+        // SAFETY: the strings and the array outlive the call, which the filter refuses; if the filter let it through,
+        // the process would be another program.
         unsafe {
             libc::syscall(
                 libc::SYS_execveat,

@@ -1,17 +1,17 @@
-//! ecapture, tracee, bpfman, captrace: not to be had from the distribution, so the witness stands
-//! in for them. What is asserted comes before the tool runs, or is what it would hold: the
-//! decision, and the error where the machine cannot meet it.
+//! ecapture, tracee, bpfman and captrace. The distribution does not have them, so the witness takes their place. The
+//! tests check what comes before the tool runs, and what the tool would hold: the decision, and the error if the
+//! machine cannot meet it.
 
 use super::*;
 
-/// Whether anybody on this machine can have cap_sys_resource.
+/// Whether any process on this machine can have cap_sys_resource.
 fn sys_resource_is_to_be_had() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap();
     u64::from_str_radix(bounding.trim(), 16).unwrap() & mask("sys_resource") != 0
 }
 
-/// As the member, with the limit that is usual.
+/// Launches a tool as the member, with the usual limit.
 fn launch(words: &[&str]) -> Run {
     capwrap(words).under(&["prlimit", "--memlock=65536:65536"]).run()
 }
@@ -44,7 +44,7 @@ fn ecapture_gets_cap_net_admin_for_packets_alone() {
     });
 }
 
-/// The lines of an explanation as one, however they were broken.
+/// The lines of an explanation as one line, however they were wrapped.
 fn explained(name: &str) -> String {
     launch(&["--explain", name]).stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -117,7 +117,7 @@ fn a_shipped_tool_that_is_not_installed_is_said_to_be_missing_with_a_hint() {
             println!("{name} is installed here");
             continue;
         }
-        // What nobody can have here would be said first.
+        // Otherwise the error would first name what nobody can have here.
         let enabled = Policy::new(&shipped(name));
         let run = capwrap(&["--drop", "cap_sys_resource", &enabled.name]).run();
         run.refused_with(127, &["cannot find the tool", policy.tool.paths[0].to_str().unwrap(), "hint: install it"]);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What gdb prints of the process with this number. In C, because the language that gdb would guess
+/// What gdb prints of the process with this number. The language is set to C, because the one that gdb would guess
 /// depends on the compiler.
 fn secret_of(pid: &str) -> [String; 8] {
     ["-nx", "-batch", "-p", pid, "-ex", "set language c", "-ex", "print *(int *)&OBSERVED_SECRET"].map(str::to_owned)
@@ -20,7 +20,7 @@ fn gdb_reads_the_memory_of_another_users_process_with_both() {
             let _one = one.lock();
             run(call)
         };
-        // Its exit code is that of the last command.
+        // The exit code of gdb is that of its last command.
         let granted = takes_exactly("gdb", &arguments, alone, |run| run.stdout.contains("$1 = 4242"));
         assert_eq!(granted, ["cap_sys_ptrace", "cap_dac_override"]);
     });
@@ -61,7 +61,7 @@ fn gdb_leaves_no_bytecode_of_the_callers_where_roots_gdb_would_load_it() {
             println!("this gdb has no Python");
             return;
         }
-        // A copy of them in the test's own mounts, without any bytecode yet.
+        // The test's mount namespace has a copy of the scripts without any bytecode.
         cover("/mnt");
         assert!(root(&["cp", "-a", &format!("{modules}/."), "/mnt"]).run().ok());
         assert!(root(&["mount", "--move", "/mnt", modules]).run().ok());
@@ -91,8 +91,8 @@ fn strace_shows_the_calls_of_another_users_process_with_cap_sys_ptrace_alone() {
         let arguments = ["-e", "trace=getppid", "-p", &observed.pid()];
         let done = |run: &Run| run.stdout.contains("getppid()");
         assert_eq!(takes_exactly("strace", &arguments, trace, done), ["cap_sys_ptrace"]);
-        // Where the process runs when strace lets go of it, strace signals it, and complains without
-        // cap_kill; the process goes on in any case.
+        // If the process runs when strace detaches from it, strace signals it, and complains without cap_kill. The
+        // process continues in any case.
         let complains = |options: &[&str]| {
             let run = trace(capwrap(&[options, &["strace"], &arguments].concat()));
             assert!(done(&run), "{run:?}");

@@ -1,8 +1,8 @@
-//! dmesg, iotop, perf, bpftool, bpftrace: what the kernel shows of itself.
+//! dmesg, iotop, perf, bpftool and bpftrace, which show the state of the kernel.
 
 use super::*;
 
-/// Something in the kernel's log that is this process's own.
+/// Writes a line of this process into the kernel's log, and returns it.
 fn marker() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let marker = format!("capwrap-marker-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -28,7 +28,7 @@ fn dmesg_reads_the_log_with_cap_syslog_alone_where_reading_is_restricted() {
 fn dmesg_starts_no_pager() {
     with_shipped("dmesg", &[], || {
         marker();
-        // On a terminal -H starts one. By the shipped policy no PAGER reaches dmesg; let it.
+        // On a terminal, -H starts a pager. The shipped policy passes no PAGER to dmesg; this policy does.
         let pager = "[exec]\nenv = { keep = [\"PAGER\"] }";
         let closed = changed("dmesg", &[("[exec]", pager)]);
         let open = changed("dmesg", &[("[exec]", pager), ("children = \"none\"", "children = \"any\"")]);
@@ -71,7 +71,7 @@ fn both_iotops_show_what_another_users_process_writes_with_cap_net_admin_alone()
     for path in program {
         with_shipped("iotop", &["--path", path], || {
             let observed = Observed::start(&["write", &file]);
-            // The first of the two rounds is all zeros.
+            // The first of the two rounds shows only zeros.
             let arguments = ["-b", "-n", "2", "-d", "1", "-o", "-k", "-P"];
             let pid = observed.pid();
             let granted = takes_exactly("iotop", &arguments, run, |run| shows_writing(run, &pid));
@@ -105,7 +105,7 @@ fn iotop_in_python_runs_no_module_of_the_callers() {
         let closed = with("iotop");
         assert!(closed.ok(), "{closed:?}");
         assert_eq!(effective(&closed.stdout), None, "{closed:?}");
-        // Who has the one in C can refuse every script.
+        // A machine whose iotop is the one in C can refuse every script.
         let strict = Policy::new(&text.replace("script = true", "script = false"));
         capwrap(&[&strict.name]).run().refused_with(126, &["it is a script"]);
     });
@@ -213,7 +213,7 @@ fn bpftool_probes_features_with_four_capabilities_and_none_of_them_less() {
     with_shipped("bpftool", &[], || {
         let arguments = ["feature", "probe", "kernel"];
         let done = |run: &Run| run.ok() && run.stdout.contains("is available");
-        // It asks for each by name, whatever cap_sys_admin stands in for.
+        // bpftool asks for each capability by name, even where cap_sys_admin would be enough.
         let granted = granted("bpftool", &arguments);
         assert_eq!(mask(&granted.join(",")), mask("sys_admin,bpf,perfmon,net_admin"));
         takes_each("bpftool", &arguments, granted, run, done);
@@ -231,7 +231,7 @@ fn bpftool_finds_other_users_tracing_programs_with_cap_dac_read_search_besides()
         let done = |run: &Run| {
             run.ok() && run.stdout.lines().any(|one| one.starts_with(&line) && one.contains("sched_switch"))
         };
-        // It says that it attaches a while before it has.
+        // bpftrace prints that it attaches some time before it has attached.
         let ready = holds_soon(|| done(&root(&[&tool("bpftool"), "perf", "show"]).run()));
         assert!(ready, "{}", attached.stop().stdout);
         let granted = takes_exactly("bpftool", &["perf", "show"], run, done);
@@ -255,7 +255,7 @@ fn bpftrace_runs_as_root_with_cap_bpf_and_cap_perfmon_and_as_another_only_since_
             let less = with(&["--drop", dropped]);
             assert!(!done(&less) && !less.stderr.contains("capwrap: "), "without {dropped}: {less:?}");
         }
-        // Of uid 0 nothing is left but the grant, in what it starts as well.
+        // For uid 0 only the grant is left, in the processes that it starts as well.
         let child = run(root(&[
             CAPWRAP,
             "bpftrace",

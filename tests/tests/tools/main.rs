@@ -1,6 +1,6 @@
-//! The shipped policies, each with the tool that it is for: the tool does its work with what the
-//! policy grants, not without it, and not with one capability less; and the ways out of the tool
-//! that the policy closes are closed, and open without it.
+//! The shipped policies, each with its tool. The tool does its work with what the policy grants, and neither without it
+//! nor with one capability less. The ways to run other code from the tool are closed by the policy, and open without
+//! it.
 
 mod absent;
 mod debuggers;
@@ -18,13 +18,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes.
+/// A time that is longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// Runs a test with a shipped policy enabled, among policies, mounts and a network of its own:
-/// no other test, and nothing on this machine, meets its policy, its ports or its packets.
+/// Runs a test with a shipped policy enabled, in namespaces of its own. No other test, and nothing on this machine,
+/// meets its policy, its ports or its packets.
 fn with_shipped(name: &str, options: &[&str], test: impl FnOnce() + Send) {
-    // The launcher file is the machine's, and goes on carrying what everybody's policies need.
+    // The launcher file is the machine's, and must keep what all enabled policies need.
     let everything = fs::read_to_string(format!("{POLICIES}/t-everything.toml")).unwrap();
     in_own_mounts(|| {
         cover("/etc/capwrap");
@@ -42,7 +42,7 @@ fn shipped(name: &str) -> String {
     fs::read_to_string(format!("/usr/local/share/capwrap/policies/{name}.toml")).unwrap()
 }
 
-/// The shipped policy, enabled under another name with this changed in its text.
+/// The shipped policy with these changes of its text, enabled under another name.
 fn changed(name: &str, changes: &[(&str, &str)]) -> Policy {
     let text = changes.iter().fold(shipped(name), |text, (old, new)| {
         assert!(text.contains(old), "{name} has no {old}");
@@ -51,19 +51,19 @@ fn changed(name: &str, changes: &[(&str, &str)]) -> Policy {
     Policy::new(&text)
 }
 
-/// The shipped policy without its filter on exec.
+/// The shipped policy without its filter on execve.
 fn with_children(name: &str) -> Policy {
     changed(name, &[("children = \"none\"", "children = \"any\"")])
 }
 
-/// Where the tool of an enabled policy lies.
+/// The path of the tool of an enabled policy.
 fn tool(name: &str) -> String {
     let policy = Read::read(&fs::read_to_string(format!("{POLICIES}/{name}.toml")).unwrap()).unwrap();
     let found = policy.tool.paths.iter().find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{name} is not installed: tests/run installs it")).to_str().unwrap().to_owned()
 }
 
-/// What the policy grants for these arguments on this machine, as `--explain` has it.
+/// The capabilities that the policy grants for these arguments on this machine, as `--explain` reports them.
 fn granted(name: &str, arguments: &[&str]) -> Vec<String> {
     let run = capwrap(&[&["--explain", name], arguments].concat()).run();
     assert!(run.stdout.contains("\ngranted\n"), "{run:?}");
@@ -72,8 +72,8 @@ fn granted(name: &str, arguments: &[&str]) -> Vec<String> {
     heads.filter(|word| word.starts_with("cap_")).map(str::to_owned).collect()
 }
 
-/// Asserts that the tool does this work through capwrap, not by itself, and not with any one
-/// capability less of what its policy grants for it. Says what that is.
+/// Asserts that the tool does this work through capwrap, but neither by itself nor with any one capability less than
+/// its policy grants for it. Returns the granted capabilities.
 fn takes_exactly(
     name: &str,
     arguments: &[&str],
@@ -81,14 +81,14 @@ fn takes_exactly(
     done: impl Fn(&Run) -> bool + Sync,
 ) -> Vec<String> {
     let granted = granted(name, arguments);
-    // Where both are granted, cap_sys_admin stands in for these two (kernels and settings that ask for it).
+    // If the policy grants cap_sys_admin too (for kernels and settings that ask for it), it replaces these two.
     let stands_in = granted.iter().any(|capability| capability == "cap_sys_admin");
     let needed = granted.iter().filter(|one| !(stands_in && ["cap_bpf", "cap_perfmon"].contains(&one.as_str())));
     takes_each(name, arguments, needed.cloned().collect(), run, done);
     granted
 }
 
-/// The same for capabilities that the test names.
+/// Asserts the same for the capabilities that the test names.
 fn takes_each(
     name: &str,
     arguments: &[&str],
@@ -113,12 +113,12 @@ fn takes_each(
     });
 }
 
-/// Runs to the end, and makes an end where there is none.
+/// Runs a command to its end, and kills it if it does not end.
 fn run(call: Call) -> Run {
     call.under(&["timeout", "--kill-after=1", &PATIENCE.as_secs().to_string()]).run()
 }
 
-/// A process that runs until it is dropped.
+/// A process that runs until the value is dropped.
 struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -145,14 +145,14 @@ impl Running {
         Self { child, lines, said: String::new() }
     }
 
-    /// The same, once it has said this.
+    /// Starts the process and waits until it has printed this.
     fn started(call: &Call, word: &str) -> Self {
         let mut running = Self::start(call);
         assert!(running.says(word), "{}", running.said);
         running
     }
 
-    /// Waits for a line with this in it; false where it ends without.
+    /// Waits for a line that contains this; false if the process ends without one.
     fn says(&mut self, word: &str) -> bool {
         let end = Instant::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -172,7 +172,7 @@ impl Running {
         let _ = self.child.stdin.as_mut().unwrap().write_all(text.as_bytes());
     }
 
-    /// Asks it to end, and says what came of it: all that it said is in `stdout`.
+    /// Asks the process to end, and returns its result. All its output is in `stdout`.
     fn stop(mut self) -> Run {
         let code = self.end();
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(1)) {
@@ -202,7 +202,7 @@ impl Drop for Running {
     }
 }
 
-/// Whether something comes true within a while.
+/// Whether a condition becomes true within a while.
 fn holds_soon(mut condition: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + Duration::from_secs(3);
     while !condition() {
@@ -214,7 +214,7 @@ fn holds_soon(mut condition: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// A folder of the member's on a disk, gone when dropped.
+/// A directory of the member's on a disk. It is removed when it is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -245,7 +245,7 @@ impl Scratch {
         path
     }
 
-    /// The effective set of the program that was to be started, if it was.
+    /// The effective set of that program, if the tool started it.
     fn escaped(&self) -> Option<u64> {
         effective(&fs::read_to_string(self.0.join("escaped")).ok()?)
     }
@@ -257,13 +257,13 @@ impl Drop for Scratch {
     }
 }
 
-/// The effective set in a text that quotes it from /proc/PID/status.
+/// The effective set in a text that quotes /proc/PID/status.
 fn effective(text: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.trim().strip_prefix("CapEff:"))?;
     u64::from_str_radix(value.trim(), 16).ok()
 }
 
-/// A process of the stranger's to observe; see src/bin/observed.rs.
+/// A process of the stranger's for tools to observe; see src/bin/observed.rs.
 struct Observed {
     process: Running,
     uid: String,
@@ -284,7 +284,7 @@ impl Observed {
     }
 }
 
-/// A setting of the kernel by its path below /proc/sys.
+/// A setting of the kernel, by its path below /proc/sys.
 fn sysctl(path: &str) -> Option<i64> {
     fs::read_to_string(format!("/proc/sys/{path}")).ok()?.trim().parse().ok()
 }

@@ -1,11 +1,11 @@
-//! ping, tcpdump, dumpcap, mtr-packet, traceroute, nethogs, nginx.
+//! ping, tcpdump, dumpcap, mtr-packet, traceroute, nethogs and nginx.
 
 use super::*;
 use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Packets on lo, to the port `discard`, until dropped.
+/// Packets on lo to the port `discard`. They flow until the value is dropped.
 struct Packets(Arc<AtomicBool>);
 
 impl Packets {
@@ -28,8 +28,8 @@ impl Drop for Packets {
     }
 }
 
-/// Asserts that the tool is refused where its file carries capabilities, as Debian's does, and
-/// says how to make the copy that the policy can be tested on.
+/// Asserts that the tool is refused if its file has capabilities, as Debian's file does. Returns the path of the copy
+/// on which the policy can be tested.
 fn refused_with_file_capabilities(name: &str, folder: &Folder) -> String {
     let copy = folder.copy(&tool_of_shipped(name), name);
     assert!(root(&["setcap", "cap_net_raw=ep", &copy]).run().ok());
@@ -38,7 +38,7 @@ fn refused_with_file_capabilities(name: &str, folder: &Folder) -> String {
             126,
             &["cannot launch a tool that has file capabilities", &format!("hint: setcap -r {copy}")],
         );
-        // The hint that is offered is enough.
+        // The printed hint is sufficient.
         assert!(root(&["setcap", "-r", &copy]).run().ok());
         let corrected = capwrap(&["--explain", name]).run();
         assert!(corrected.ok() && !corrected.stdout.contains("missing here"), "{corrected:?}");
@@ -108,7 +108,7 @@ fn tcpdump_and_dumpcap_listen_to_nflog_when_cap_net_admin_is_added() {
     let file = scratch.path("capture");
     for (name, arguments, listening) in [
         ("tcpdump", &["-i", "nflog:5"][..], "listening on nflog:5"),
-        // dumpcap says that it captures before it tries, and opens its file after.
+        // dumpcap prints that it captures before it tries to. It opens its file only afterwards.
         ("dumpcap", &["-i", "nflog:5", "-w", &file], "File: "),
     ] {
         with_shipped(name, &[], || {
@@ -118,7 +118,7 @@ fn tcpdump_and_dumpcap_listen_to_nflog_when_cap_net_admin_is_added() {
             };
             let with = |options: &[&str]| capwrap(&[options, &[name], arguments].concat());
             assert!(!listens(with(&[])), "{name} does it without");
-            // A kernel without nflog has it for nobody.
+            // On a kernel without nflog nobody can listen to it.
             if listens(root(&[&[tool(name).as_str()], arguments].concat())) {
                 assert!(listens(with(&["--add", "cap_net_admin"])), "{name}");
             }
@@ -170,7 +170,7 @@ fn mtr_packet_probes_with_cap_net_raw_alone() {
     let folder = Folder::new();
     let copy = refused_with_file_capabilities("mtr-packet", &folder);
     with_shipped("mtr-packet", &["--path", &copy], || {
-        // It ends with its input, answered or not.
+        // mtr-packet ends with its input, answered or not.
         let probe = |call: Call| {
             let mut packet = Running::start(&call);
             packet.write("2 send-probe ip-4 127.0.0.1 protocol icmp ttl 1 timeout 2\n");
@@ -223,7 +223,7 @@ fn traceroute_by_icmp_and_tcp_takes_cap_net_raw_alone() {
 fn traceroute_from_a_low_port_takes_cap_net_bind_service_besides() {
     with_shipped("traceroute", &[], || {
         let arguments = ["-T", "--sport=80", "-p", "9", "-n", "-q1", "-m2", "-w1", "127.0.0.1"];
-        // The three runs are one after the other, or they would meet on the port.
+        // The three runs take turns, because they would meet on the port.
         let one = std::sync::Mutex::new(());
         let alone = |call: Call| {
             let _one = one.lock();
@@ -231,7 +231,7 @@ fn traceroute_from_a_low_port_takes_cap_net_bind_service_besides() {
         };
         let granted = takes_exactly("traceroute", &arguments, alone, first_hop);
         assert_eq!(granted, ["cap_net_raw", "cap_net_bind_service"]);
-        // By the mode's name too, which is all that --mode does.
+        // It also works with the mode's name, which is all that --mode does.
         assert!(first_hop(&run(capwrap(&[&["--mode", "sport", "traceroute"], &arguments[..]].concat()))));
     });
 }
@@ -241,7 +241,7 @@ fn nethogs_names_the_process_of_another_user_with_all_three() {
     with_shipped("nethogs", &[], || {
         let observed = Observed::start(&["talk"]);
         let named = format!("/{}/{}\t", observed.pid(), observed.uid);
-        // Four rounds of a second; the first is often without any process.
+        // There are four rounds of a second. The first often shows no process.
         let watch = |call: Call| {
             let mut nethogs = Running::start(&call);
             nethogs.says(&named);
@@ -263,7 +263,7 @@ fn nethogs_looks_for_terminals_in_no_home_of_the_callers() {
     });
 }
 
-/// A prefix of the member's for an nginx on port 80.
+/// A prefix for an nginx on port 80 that belongs to the member.
 fn nginx_prefix() -> Scratch {
     let prefix = Scratch::new();
     let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
