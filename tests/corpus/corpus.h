@@ -1,5 +1,5 @@
-// What the programs of the corpus share. Each is one file, takes no arguments and leaves nothing behind.
-// Exit status: 0 it worked, 1 it did not, 77 this system cannot show it.
+// The functions that the programs of the corpus share. Each program is one file, takes no arguments and leaves nothing
+// behind. Its exit status is 0 if it worked, 1 if it did not, and 77 if this system cannot show it.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -26,13 +26,13 @@ static inline _Noreturn void cannot_show(const char *why) {
     exit(77);
 }
 
-// The result of a call, or the end of the program.
+// Returns the result of a call, or ends the program if the call failed.
 static inline long must(long result, const char *what) {
     if (result == -1) die(what);
     return result;
 }
 
-// The number in a file of the kernel's, or `missing`.
+// Returns the number in a file of the kernel, or `missing`.
 static inline long number_in(const char *path, long missing) {
     FILE *file = fopen(path, "r");
     long number = missing;
@@ -56,7 +56,7 @@ static inline void write_to(const char *path, const char *text) {
     close(fd);
 }
 
-// Waits for a child and wants it to have ended well; 77 is passed on.
+// Waits for a child, which must succeed. If it exits with 77, so does the program.
 static inline void wait_for(pid_t child) {
     int status;
     must(waitpid(child, &status, 0), "waitpid");
@@ -67,7 +67,7 @@ static inline void wait_for(pid_t child) {
     }
 }
 
-// A directory of our own and an empty file in it, removed when the program ends.
+// A directory of the program and an empty file in it. Both are removed when the program ends.
 static char temp_dir[3000], temp_path[3010];
 static pid_t temp_owner;
 

@@ -1,4 +1,5 @@
-// Asks whether it may read /etc/shadow, and goes on whatever the answer (access asks without capabilities for a user).
+// Asks whether it may read /etc/shadow, and continues whatever the answer is (for a user, access asks without
+// capabilities).
 #include "../corpus.h"
 
 int main(void) {

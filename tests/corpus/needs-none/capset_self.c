@@ -1,4 +1,4 @@
-// Sets its capabilities to what they are, and then to none (capset asks for cap_setpcap first, whatever it is to set).
+// Sets its capabilities to what they are, and then to none (capset always asks for cap_setpcap first).
 #include "../corpus.h"
 #include <linux/capability.h>
 

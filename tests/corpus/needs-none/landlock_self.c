@@ -1,4 +1,4 @@
-// Takes rights to files from itself with Landlock, after giving up the right to gain rights.
+// Restricts its own access to files with Landlock, after it has set no_new_privs.
 #include "../corpus.h"
 #include <linux/landlock.h>
 #include <sys/prctl.h>

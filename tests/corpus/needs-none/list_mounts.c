@@ -1,4 +1,4 @@
-// Lists the mounts of its namespace (listmount asks for cap_sys_admin only where the own root directory is another).
+// Lists the mounts of its namespace (listmount asks for cap_sys_admin only if the process has another root directory).
 #include "../corpus.h"
 
 int main(void) {

@@ -1,4 +1,4 @@
-// Gives way to others: lower priority, batch, idle, best-effort input and output, one processor.
+// Lowers its own priority in every way: nice value, batch, idle, best-effort input and output, one processor.
 #include "../corpus.h"
 #include <sched.h>
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
-// Counts its own events outside the kernel (perf_check_permission asks for cap_perfmon before it looks whose process it
-// is), and handles page faults of its own.
+// Counts its own events outside the kernel (perf_check_permission asks for cap_perfmon before it checks whose process
+// it is), and handles its own page faults.
 #include "../corpus.h"
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>

@@ -1,4 +1,4 @@
-// Filters its own system calls, after giving up the right to gain rights.
+// Filters its own system calls, after it has set no_new_privs.
 #include "../corpus.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>

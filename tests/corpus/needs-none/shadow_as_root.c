@@ -1,4 +1,4 @@
-// Reads /etc/shadow as root, who is its owner: no right beyond the file's mode is asked for.
+// Reads /etc/shadow as root, who owns it: the file's mode is enough.
 // run as: root
 #include "../corpus.h"
 

@@ -1,5 +1,5 @@
-// Serves on a high port with ordinary options (TCP_CONGESTION asks for cap_net_admin before it looks whether the wanted
-// way is free to all).
+// Serves on a high port with ordinary options (TCP_CONGESTION asks for cap_net_admin before it checks whether everybody
+// may use the algorithm).
 #include "../corpus.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,7 +12,7 @@ int main(void) {
     must(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "SO_REUSEADDR");
     must(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), "SO_SNDBUF");
     must(setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority), "SO_PRIORITY");
-    // Before "net: core: enable SO_BINDTODEVICE for non-root users" it took cap_net_raw.
+    // Before "net: core: enable SO_BINDTODEVICE for non-root users" this needed cap_net_raw.
     if (!kernel_before(5, 7)) must(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), "SO_BINDTODEVICE");
     must(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, way, &length), "TCP_CONGESTION");
     must(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, way, length), "TCP_CONGESTION");

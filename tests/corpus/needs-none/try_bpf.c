@@ -1,4 +1,4 @@
-// Looks whether it may make a BPF map, and goes on whatever the answer.
+// Tries to make a BPF map, and continues whatever the answer is.
 // only --minimize can show: with cap_bpf the map is made
 #include "../corpus.h"
 #include <linux/bpf.h>

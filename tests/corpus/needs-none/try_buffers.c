@@ -1,4 +1,4 @@
-// Wants a socket buffer beyond the limit; if it may not, it takes what it gets, as many servers do.
+// Asks for a socket buffer beyond the limit. If this is refused, it takes what it gets, as many servers do.
 // only --minimize can show: with cap_net_admin the first attempt succeeds
 #include "../corpus.h"
 #include <sys/socket.h>

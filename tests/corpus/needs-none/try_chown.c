@@ -1,4 +1,4 @@
-// Gives a file to root and root's group, as tar and cp do, and goes on if it may not.
+// Gives a file to root and root's group, as tar and cp do, and continues if this is refused.
 // only --minimize can show: with cap_chown the file is root's
 #include "../corpus.h"
 

@@ -1,4 +1,4 @@
-// Watches a directory of its own with fanotify as far as that is free to all (fanotify_init).
+// Watches a directory of its own with fanotify, in the way that everybody may (fanotify_init).
 // only --minimize can show: with cap_sys_admin the group is a privileged one, and every event names its process
 #include "../corpus.h"
 #include <sys/fanotify.h>

@@ -1,4 +1,4 @@
-// Lets go of its further groups, as programs do that were perhaps started by root, and goes on if it may not.
+// Drops its supplementary groups, as programs do that root may have started, and continues if this is refused.
 // only --minimize can show: with cap_setgid the call succeeds
 #include "../corpus.h"
 #include <grp.h>

@@ -1,4 +1,4 @@
-// Reads which addresses the machine's devices have, which come as zeros (r_show asks for cap_sys_admin line by line).
+// Reads the addresses of the machine's devices, which are shown as zeros (r_show asks for cap_sys_admin for each line).
 // only --minimize can show: with cap_sys_admin the addresses are there
 #include "../corpus.h"
 

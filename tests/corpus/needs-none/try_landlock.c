@@ -1,4 +1,4 @@
-// Takes rights to files from itself with Landlock; if it may not, it gives up the right to gain rights and tries again.
+// Restricts its own access to files with Landlock. If this is refused, it sets no_new_privs and tries again.
 // only --minimize can show: with cap_sys_admin the first attempt succeeds
 #include "../corpus.h"
 #include <linux/landlock.h>

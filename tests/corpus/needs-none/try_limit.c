@@ -1,4 +1,4 @@
-// Wants more open files than its hard limit, as servers do, and goes on with what it has.
+// Asks for more open files than its hard limit, as servers do, and continues with what it has.
 // only --minimize can show: with cap_sys_resource the limit is raised
 #include "../corpus.h"
 #include <sys/resource.h>

@@ -1,4 +1,5 @@
-// Looks for a program in a directory that it may not search, and goes on to the next, as a shell does with its PATH.
+// Searches a program in a directory to which it has no access, and continues with the next, as a shell does with its
+// PATH.
 // only --minimize can show: with cap_dac_read_search the directory is searched, and the program is not in it either
 #include "../corpus.h"
 

@@ -1,4 +1,4 @@
-// Counts events of its own in the kernel too; if it may not, only outside the kernel, as perf does.
+// Counts its own events in the kernel too. If this is refused, it counts only those outside the kernel, as perf does.
 // only --minimize can show: with cap_perfmon the first attempt succeeds
 #include "../corpus.h"
 #include <linux/perf_event.h>

@@ -1,4 +1,4 @@
-// Looks which program every process runs, as lsof does, and goes on where there is no answer (__ptrace_may_access).
+// Reads which program every process runs, as lsof does, and continues where this is refused (__ptrace_may_access).
 // only --minimize can show: with cap_sys_ptrace there is an answer for the processes of other users
 #include "../corpus.h"
 #include <dirent.h>

@@ -1,4 +1,4 @@
-// Wants real-time priority for processor and disk, as sound programs do, and goes on without.
+// Asks for real-time priority for processor and disk, as sound programs do, and continues without it.
 // only --minimize can show: with cap_sys_nice (or, for the disk, cap_sys_admin, asked for first) the attempts succeed
 #include "../corpus.h"
 #include <sched.h>

@@ -1,4 +1,4 @@
-// Filters its own system calls; if it may not, it gives up the right to gain rights and tries again.
+// Filters its own system calls. If this is refused, it sets no_new_privs and tries again.
 // only --minimize can show: with cap_sys_admin the first attempt succeeds
 #include "../corpus.h"
 #include <linux/filter.h>

@@ -1,4 +1,4 @@
-// Looks whether /etc/shadow can be read, and goes on whatever the answer.
+// Checks whether /etc/shadow can be read, and continues whatever the answer is.
 // only --minimize can show: with cap_dac_read_search the file opens, and the kernel cannot see that nobody minds
 #include "../corpus.h"
 

@@ -1,4 +1,5 @@
-// Watches a pipe so that its events keep the machine awake, and does not mind if that wish is dropped.
+// Watches a pipe with EPOLLWAKEUP, so that its events keep the machine awake, and works as well if the kernel ignores
+// the flag.
 // only --minimize can show: with cap_block_suspend the wish is granted
 #include "../corpus.h"
 #include <sys/epoll.h>

@@ -1,4 +1,4 @@
-// Enters a user namespace of its own, with others as asked, where it is root.
+// Enters a user namespace of its own, with the other namespaces that are asked for. The program is root there.
 #include <sched.h>
 
 static inline void enter_userns(int others) {

@@ -1,10 +1,10 @@
-// Asks for the state of the audit log (audit_netlink_ok), which is answered in the initial PID namespace alone.
+// Asks for the state of the audit log (audit_netlink_ok). The kernel answers only in the initial PID namespace.
 #include "../corpus.h"
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
-// PROC_PID_INIT_INO, include/linux/proc_ns.h.
+// This is PROC_PID_INIT_INO of include/linux/proc_ns.h.
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCU
 
 int main(void) {

@@ -1,5 +1,5 @@
-// Watches a pipe so that its events keep the machine awake; without the right the kernel silently drops that wish
-// (ep_take_care_of_epollwakeup).
+// Watches a pipe with EPOLLWAKEUP, so that its events keep the machine awake. Without the capability the kernel
+// silently ignores the flag (ep_take_care_of_epollwakeup).
 // cannot show here: a kernel that cannot sleep (no CONFIG_PM_SLEEP) drops the wish without asking
 #include "../corpus.h"
 #include <sys/epoll.h>

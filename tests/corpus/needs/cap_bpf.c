@@ -1,4 +1,5 @@
-// Makes a BPF map of a kind that is never free to all (map_create: asked for before cap_sys_admin, which would do as well).
+// Makes a BPF map of a kind that always needs a capability (map_create asks for cap_sys_admin, which would be enough
+// too, only after it).
 #include "../corpus.h"
 #include <linux/bpf.h>
 

@@ -1,5 +1,5 @@
-// Opens its own program through /proc/self/map_files (proc_map_files_get_link: asked for before cap_sys_admin, which
-// would do as well).
+// Opens its own program through /proc/self/map_files (proc_map_files_get_link asks for cap_sys_admin, which would be
+// enough too, only after it).
 #include "../corpus.h"
 
 int main(void) {

@@ -1,4 +1,4 @@
-// Reads /etc/shadow (generic_permission: asked for before cap_dac_override, which would do as well).
+// Reads /etc/shadow (generic_permission asks for cap_dac_override, which would be enough too, only after it).
 #include "../corpus.h"
 
 int main(void) {

@@ -1,4 +1,4 @@
-// Makes a file of its own append-only, and lets go of it again (fileattr_set_prepare).
+// Makes a file of its own append-only, and removes the flag again (fileattr_set_prepare).
 #include "../corpus.h"
 #include <linux/fs.h>
 #include <sys/ioctl.h>

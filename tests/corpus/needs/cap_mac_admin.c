@@ -1,5 +1,5 @@
-// Offers AppArmor a profile that is none, which it refuses after it has asked (policy_ns_capable). Besides the capability
-// AppArmor wants user 0 or group 0 (aa_policy_view_capable).
+// Loads something into AppArmor that is no profile. AppArmor asks for the capability before it refuses it
+// (policy_ns_capable). AppArmor also wants user 0 or group 0 (aa_policy_view_capable).
 // run with group: 0
 // cannot show here: asked for by AppArmor, SELinux, Smack, SafeSetID and IPE, none of which this kernel was started with
 #include "../corpus.h"

@@ -1,5 +1,5 @@
-// Binds to port 1 of the loopback address (__inet_bind); that somebody has it already counts as success. Where
-// net.ipv4.ip_unprivileged_port_start is below 2 nothing is needed.
+// Binds to port 1 of the loopback address (__inet_bind). If the port is in use, this counts as success, too. Where
+// net.ipv4.ip_unprivileged_port_start is below 2, nothing is needed.
 #include "../corpus.h"
 #include <netinet/in.h>
 

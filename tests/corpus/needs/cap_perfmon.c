@@ -1,4 +1,5 @@
-// Counts events of its own in the kernel too (perf_allow_kernel: asked for before cap_sys_admin, which would do as well).
+// Counts its own events in the kernel too (perf_allow_kernel asks for cap_sys_admin, which would be enough too, only
+// after it).
 #include "../corpus.h"
 #include <linux/perf_event.h>
 

@@ -1,4 +1,5 @@
-// Calls reboot with a magic number that is wrong, which the kernel notices after it has asked (sys_reboot).
+// Calls reboot with a wrong magic number, which the kernel checks only after it has asked for the capability
+// (sys_reboot).
 #include "../corpus.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
-// Offers a module of eight zero bytes, which the kernel refuses as no module at all once it has asked (may_init_module).
+// Loads a module of eight zero bytes, which the kernel refuses only after it has asked for the capability
+// (may_init_module).
 // cannot show here: a kernel without loadable modules (CONFIG_MODULES) has no init_module and answers ENOSYS before it asks
 #include "../corpus.h"
 

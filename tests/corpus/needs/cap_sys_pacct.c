@@ -1,4 +1,5 @@
-// Would have processes accounted to a file that does not exist, which the kernel notices after it has asked (sys_acct).
+// Turns on process accounting to a file that does not exist, which the kernel notices only after it has asked
+// (sys_acct).
 #include "../corpus.h"
 
 int main(void) {

@@ -1,4 +1,5 @@
-// Reads which program a child runs that shuts itself off from its own user (__ptrace_may_access).
+// Reads which program a child runs that has made itself undumpable, which closes it to its own user
+// (__ptrace_may_access).
 #include "../corpus.h"
 #include <signal.h>
 #include <sys/prctl.h>

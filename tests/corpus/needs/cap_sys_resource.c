@@ -1,4 +1,4 @@
-// Lowers its own limit for open files for good, and takes that back (do_prlimit).
+// Lowers its own hard limit for open files and raises it again (do_prlimit).
 // denied here: machines exist where not even root holds cap_sys_resource; there the denied check is what shows the need
 #include "../corpus.h"
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-// Hangs up its terminal, of which the child that does it has none (sys_vhangup).
+// Hangs up the terminal, in a child process that has none (sys_vhangup).
 #include "../corpus.h"
 
 int main(void) {

@@ -1,4 +1,4 @@
-// Makes a timer that would wake the machine from sleep, and does not set it (timerfd_create).
+// Makes a timer that would wake the machine from sleep, and does not arm it (timerfd_create).
 #include "../corpus.h"
 #include <sys/timerfd.h>
 
