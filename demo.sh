@@ -1,7 +1,7 @@
 #!/bin/sh
-# Shows the main job on this machine: enables the shipped tcpdump policy for a user who has no
-# rights, and lets that user capture packets through capwrap. Run as root; leaves the policy as it
-# was. The user is `nobody`, or the one that is named.
+# Shows the main job on this machine: enables the shipped tcpdump policy for a user who has no rights, and lets that
+# user capture packets through capwrap. It must run as root, and restores the policy at the end. The user is `nobody`,
+# or the one given as the argument.
 set -eu
 
 user=${1:-nobody}
@@ -48,18 +48,18 @@ say "as $user: capwrap --explain tcpdump"
 as_user capwrap --explain tcpdump
 
 say "as $user: capwrap tcpdump -i lo -n -c 3"
-# Spelt out, so that the process in the background is what becomes tcpdump.
+# as_user is not used here, so that the background process itself becomes tcpdump.
 : > "$before/said"
 setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- \
     capwrap tcpdump -i lo -n -c 3 > "$before/packets" 2> "$before/said" &
 tcpdump=$!
-# tcpdump says that it listens once it has its socket.
+# tcpdump prints that it listens once it has its socket.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     ! grep -q listening "$before/said" || break
     sleep 0.3
 done
 grep -E '^(Name|Uid|Cap|NoNewPrivs|Seccomp:)' "/proc/$tcpdump/status" || { cat "$before/said"; fail "tcpdump did not start"; }
-# Something to capture: datagrams from this machine to itself, at a port that nobody serves.
+# These are packets to capture: datagrams from this machine to itself, to a port that nobody serves.
 (while sleep 0.2; do bash -c 'echo demo > /dev/udp/127.0.0.1/9' 2>/dev/null || true; done) &
 traffic=$!
 wait "$tcpdump" || { cat "$before/said"; fail "tcpdump failed"; }

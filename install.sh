@@ -1,16 +1,15 @@
 #!/bin/sh
-# Builds capwrap and installs it. Run as root; with sudo the build runs as the user who called.
+# Builds capwrap and installs it. Run it as root. With sudo, the build runs as the user who called sudo.
 #
 #   ./install.sh                    build and install below /usr/local
 #   ./install.sh --with-packages    first install what the build needs, with the system's packages
-#   ./install.sh --check            say what is missing, and the command for it
+#   ./install.sh --check            print what is missing, and the command that installs it
 #   ./install.sh --uninstall        remove what was installed; enabled policies stay
 #
-# PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities) and CARGO_TARGET_DIR
-# are honoured.
+# It reads PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities) and CARGO_TARGET_DIR.
 set -eu
 cd "$(dirname "$0")"
-# Whatever the caller's: folders that are made here are open to all and root's to write.
+# This overrides the caller's umask: new directories are open to all, and only root can write to them.
 umask 022
 
 PREFIX=${PREFIX:-/usr/local}
@@ -29,13 +28,13 @@ policies=/etc/capwrap/policies
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
 
-# The command that installs what a build needs, for the distributions that we know.
+# Prints the command that installs what a build needs, on a known distribution.
 packages_command() {
     # shellcheck source=/dev/null
     [ ! -r /etc/os-release ] || . /etc/os-release
     case " ${ID:-} ${ID_LIKE:-} " in
         *" debian "* | *" ubuntu "*)
-            # Debian 12 keeps a compiler that is new enough under names of its own.
+            # Debian 12 has a compiler that is new enough under other names.
             case "${VERSION_ID:-}" in
                 12) rust="rustc-web cargo-web" ;;
                 *) rust="rustc cargo" ;;
@@ -47,7 +46,7 @@ packages_command() {
     esac
 }
 
-# Who called sudo may have a Rust of their own, which root's PATH does not show.
+# The user who called sudo may have a Rust installation that is not in root's PATH.
 builder=${SUDO_USER:-root}
 [ "$(id -u)" -eq 0 ] || builder=$(id -un)
 builder_home=$(getent passwd "$builder" | cut -d: -f6)
@@ -82,9 +81,9 @@ check() {
 }
 
 build() {
-    # The launcher is static: no loader, no NSS modules, nothing to preload in a process that holds
-    # capabilities, and half the time to start.
-    # The builder's home is kept out of it: the same sources give the same bytes wherever they are built.
+    # The launcher is static. So a process that holds capabilities has no loader, no NSS modules and nothing to preload,
+    # and starts in half the time. The paths of the builder's home are kept out of the program, so that the same sources
+    # give the same bytes wherever they are built.
     registry=${CARGO_HOME:-$builder_home/.cargo}
     flags="${RUSTFLAGS:-} --remap-path-prefix=$registry=/cargo"
     as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" \
@@ -92,13 +91,13 @@ build() {
     as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --release -p capwrap-advisor
 }
 
-# Puts a file in place of another in one step, so that nobody ever runs half of it.
+# Replaces a file in one step, so that nobody ever runs half of it.
 place() { # MODE SOURCE TARGET
     prepare "$@"
     mv -f "$3.new" "$3"
 }
 
-# The same for a text that names where capwrap lies.
+# Replaces a text in the same way, with the paths of this installation in it.
 place_text() { # MODE SOURCE TARGET
     text=$(mktemp)
     sed -E "s#/usr/local/(bin/capwrap|libexec/capwrap|share/(capwrap|bash|zsh|fish)|lib/systemd)#$PREFIX/\\1#g" "$2" > "$text"
@@ -113,9 +112,9 @@ prepare() {
     [ -n "$DESTDIR" ] || chown root:root "$3.new"
 }
 
-# The new launcher has its capabilities before it takes the old one's place. The old one loses
-# them: a hard link to it (fs.protected_hardlinks forbids those by default) would keep it alive
-# with whatever faults it had. Changing the owner, even to the same, is what takes them (chown(2)).
+# The new launcher gets its capabilities before it replaces the old one, and the old one loses its own. Otherwise a hard
+# link to the old one (fs.protected_hardlinks forbids those by default) would keep it usable, with its faults. Changing
+# the owner, even to the same, removes the capabilities (chown(2)).
 replace_launcher() {
     prepare 0755 "$built/capwrap" "$bin/capwrap"
     if [ -n "$DESTDIR" ]; then
@@ -142,11 +141,11 @@ install_all() {
     for page in man/*.[0-9]; do
         place_text 0644 "$page" "$man/man${page##*.}/${page##*/}"
     done
-    # Nothing starts by itself: systemctl enable --now capwrap-verify.timer
+    # No unit starts by itself. Root enables the timer: systemctl enable --now capwrap-verify.timer
     for unit in packaging/systemd/*; do
         place_text 0644 "$unit" "$units/${unit##*/}"
     done
-    # Made by the program itself, so that they are those of its own options.
+    # The program itself prints these scripts, so that they match its options.
     for completion in $completions; do
         script=$(mktemp)
         "$built/capwrap-advisor" completions "${completion%%:*}" > "$script"
@@ -173,7 +172,7 @@ install_all() {
 
 uninstall() {
     [ "$(id -u)" -eq 0 ] || fail "removing takes root" "sudo ./install.sh --uninstall"
-    # Before it is gone: another name of it must not keep the capabilities.
+    # This happens before the file is removed: a hard link to it must not keep the capabilities.
     [ ! -e "$bin/capwrap" ] || chown root:root "$bin/capwrap"
     rm -f "$bin/capwrap"
     rm -rf "$libexec"
