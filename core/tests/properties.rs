@@ -3,6 +3,7 @@
 
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
 use capwrap_core::decision::probe::Probe;
 use capwrap_core::decision::{Decision, Outcome, Request, decide};
 use capwrap_core::policy::{FileCapabilities, Policy};
@@ -126,6 +127,25 @@ proptest! {
             let hold = decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
             let granted = hold.fold(add, |all, weighed| all.union(weighed.grant.caps));
             prop_assert_eq!(decision.passed, granted.without(drop));
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn the_launcher_carries_what_a_launch_on_its_kernel_can_take_and_never_more_than_on_any(
+        (grants, optional, facts, words, mode) in any_case(),
+    ) {
+        let facts = Facts { uid0: false, ..facts };
+        let request = Request { mode: mode.map(str::to_owned), drop: CapabilitySet::EMPTY, add: optional };
+        let text = text(&grants, optional);
+        let policy = Policy::read(&text).unwrap();
+        let here = needed_by_launcher(&policy, Kernels::KnowingUpTo(facts.last_capability));
+        let known = CapabilitySet::from_mask(u64::MAX >> (63 - facts.last_capability));
+        prop_assert!(here.is_subset(known));
+        prop_assert!(here.is_subset(needed_by_launcher(&policy, Kernels::Any)));
+        decided(&text, &facts, &words, &request, |decision| {
+            prop_assert!(decision.passed.intersection(known).is_subset(here));
+            prop_assert!(decision.borrowed_set().is_subset(here));
             Ok(())
         })?;
     }

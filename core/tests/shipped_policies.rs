@@ -3,8 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
+use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
 use capwrap_core::decision::probe::Probe;
-use capwrap_core::decision::{Decision, Request, decide, needed_by_launcher};
+use capwrap_core::decision::{Decision, Request, decide};
 use capwrap_core::policy::limits::{Limit, Resource};
 use capwrap_core::policy::{Children, Delivery, Policy};
 use capwrap_core::{Capability, CapabilitySet};
@@ -126,7 +127,7 @@ fn ecaptures_locked_memory_is_preset_with_a_capability_that_it_never_gets() {
     let decision = decided(&policy, &facts, "tls", None);
     assert!(decision.borrowed_set().contains(Capability::SYS_RESOURCE));
     assert!(!decision.passed.contains(Capability::SYS_RESOURCE));
-    assert!(needed_by_launcher(&policy).contains(Capability::SYS_RESOURCE));
+    assert!(needed_by_launcher(&policy, Kernels::Any).contains(Capability::SYS_RESOURCE));
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn captrace_gets_tracefs_and_hands_nothing_to_what_it_traces() {
     let marked = policy.file.unwrap();
     assert_eq!(
         (marked.inheritable, marked.permitted, marked.effective),
-        (needed_by_launcher(&self::policy("captrace")), CapabilitySet::EMPTY, true)
+        (needed_by_launcher(&self::policy("captrace"), Kernels::Any), CapabilitySet::EMPTY, true)
     );
 }
 
@@ -182,6 +183,19 @@ fn perf_takes_sys_admin_only_where_the_kernel_leaves_no_other_way() {
     grants("perf", &machine("6.1.0", "cap_checkpoint_restore", 3), "stat -a", "perfmon,sys_admin");
     grants("perf", &old(), "stat -a", "sys_admin");
     grants("perf", &new(), "record -a", "perfmon,syslog");
+}
+
+/// A grant for kernels without cap_bpf gives the launcher nothing where the kernel has it.
+#[test]
+fn where_the_kernel_has_cap_bpf_the_launcher_carries_no_older_capability_for_it() {
+    let policy = policy("capwrap-learn");
+    let needed = |last: &str| {
+        let kernels = Kernels::KnowingUpTo(Capability::parse(last).unwrap().number());
+        needed_by_launcher(&policy, kernels)
+    };
+    let set = |list| CapabilitySet::parse(list).unwrap();
+    assert_eq!(needed("audit_read"), set("sys_admin"));
+    assert_eq!(needed("checkpoint_restore"), set("bpf,perfmon"));
 }
 
 #[test]

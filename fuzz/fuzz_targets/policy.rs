@@ -3,7 +3,8 @@
 
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::probe::Probe;
-use capwrap_core::decision::{Request, decide, needed_by_launcher};
+use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
+use capwrap_core::decision::{Request, decide};
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
 use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::Policy;
@@ -29,7 +30,9 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(all.passed.without(granted).is_empty(), "{} of {granted}", all.passed);
     // The launcher carries what it can be asked for, but what root alone is granted.
     if !facts.uid0 {
-        assert!(all.passed.without(needed_by_launcher(&policy)).is_empty());
+        assert!(all.passed.without(needed_by_launcher(&policy, Kernels::Any)).is_empty());
+        let here = needed_by_launcher(&policy, Kernels::KnowingUpTo(facts.last_capability));
+        assert!(all.passed.without(here).iter().all(|one| !facts.knows(one)));
     }
     // Dropping takes away what was named, and nothing else.
     let dropped = CapabilitySet::from_mask(u64::from(chosen[5]).wrapping_mul(0x0001_0405_1011_4145) & (u64::MAX >> 23));

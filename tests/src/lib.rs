@@ -367,6 +367,27 @@ impl Drop for Folder {
     }
 }
 
+/// Runs a test with copies of /etc and /usr/local that it may change, in a mount namespace of its own.
+pub fn on_a_machine_of_its_own<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    in_own_mounts(|| {
+        for folder in ["/etc", "/usr/local"] {
+            fs::create_dir_all("/mnt").unwrap();
+            cover("/mnt");
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                assert!(root(&["cp", "-a", path.to_str().unwrap(), "/mnt/"]).run().ok(), "{path:?}");
+            }
+            assert!(root(&["mount", "--move", "/mnt", folder]).run().ok());
+        }
+        test()
+    })
+}
+
+/// The file capabilities of a file, as getcap(8) shows them.
+pub fn carried(path: &str) -> String {
+    root(&["getcap", "-n", path]).run().stdout.trim().trim_start_matches(path).trim().to_owned()
+}
+
 /// Runs a test in a mount namespace of its own, so that it can put other files over the machine's. A thread can have
 /// its own mount namespace, and the processes that it starts are in it too.
 pub fn in_own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {

@@ -22,26 +22,6 @@ fn install(environment: &[(&str, &str)], arguments: &[&str]) -> Run {
     call.run()
 }
 
-/// Runs a test with copies of /etc and /usr/local that it may change, in a mount namespace of its own.
-fn on_a_machine_of_its_own<T: Send>(test: impl FnOnce() -> T + Send) -> T {
-    in_own_mounts(|| {
-        for folder in ["/etc", "/usr/local"] {
-            fs::create_dir_all("/mnt").unwrap();
-            cover("/mnt");
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                assert!(root(&["cp", "-a", path.to_str().unwrap(), "/mnt/"]).run().ok(), "{path:?}");
-            }
-            assert!(root(&["mount", "--move", "/mnt", folder]).run().ok());
-        }
-        test()
-    })
-}
-
-fn carried(path: &str) -> String {
-    root(&["getcap", "-n", path]).run().stdout.trim().trim_start_matches(path).trim().to_owned()
-}
-
 #[test]
 fn installing_again_changes_nothing_and_enables_no_policy() {
     on_a_machine_of_its_own(|| {

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod facts_file;
 pub mod installed_file;
 pub mod kernel;
+pub mod launcher_kernels;
 pub mod machine;
 pub mod policy_facts;
 pub mod process;

@@ -5,7 +5,7 @@ use crate::output::error::hinted;
 use crate::store::trusted_file;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::needed_by_launcher;
+use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
 use capwrap_core::paths;
 use capwrap_core::policy;
 use capwrap_core::policy::Policy;
@@ -26,17 +26,21 @@ pub fn path(name: &str) -> PathBuf {
     Path::new(paths::POLICIES).join(format!("{name}.toml"))
 }
 
-/// What the launches of all enabled policies could need of the launcher. A policy that the launcher would refuse does
-/// not count, and is reported.
-pub fn needed() -> Result<CapabilitySet> {
-    let mut needed = CapabilitySet::EMPTY;
+/// All enabled policies that the launcher would take. One that it would refuse does not count, and is reported.
+pub fn all() -> Result<Vec<Policy>> {
+    let mut policies = Vec::new();
     for name in names()? {
         match read(&path(&name)) {
-            Ok(policy) => needed = needed.union(needed_by_launcher(&policy)),
+            Ok(policy) => policies.push(policy),
             Err(error) => error::print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
         }
     }
-    Ok(needed)
+    Ok(policies)
+}
+
+/// What launches of these policies could need of the launcher on these kernels.
+pub fn needed(policies: &[Policy], kernels: Kernels) -> CapabilitySet {
+    policies.iter().fold(CapabilitySet::EMPTY, |all, policy| all.union(needed_by_launcher(policy, kernels)))
 }
 
 /// The names of all enabled policies, sorted.

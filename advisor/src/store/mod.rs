@@ -1,6 +1,7 @@
 //! What capwrap keeps on disk: enabled policies, profiles, file capabilities. It opens only what can be trusted, and
 //! writes in one step.
 
+pub mod any_kernel;
 pub mod atomic_write;
 pub mod bounded_read;
 pub mod enabled;

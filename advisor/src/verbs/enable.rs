@@ -2,13 +2,14 @@
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file;
+use crate::host::launcher_kernels;
 use crate::host::tool_faults;
 use crate::output::error::hinted;
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::Change;
-use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
+use crate::store::{any_kernel, atomic_write, enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
@@ -36,6 +37,12 @@ pub struct Enable {
     /// Write the tool's SHA-256 into the policy: no other file is run
     #[arg(long)]
     pin: bool,
+    /// Let the launcher's file serve any kernel, from now on
+    #[arg(long, conflicts_with = "this_kernel")]
+    any_kernel: bool,
+    /// Let the launcher's file serve this kernel alone again
+    #[arg(long)]
+    this_kernel: bool,
     /// The launcher, where it does not lie in its own place yet
     #[arg(long, value_name = "FILE", hide = true)]
     launcher: Option<PathBuf>,
@@ -50,13 +57,22 @@ pub struct Disable {
 impl Enable {
     pub fn run(self) -> Result<()> {
         let _alone = alone("enable")?;
-        let launcher = self.launcher.unwrap_or_else(file_caps::installed);
-        let Some(name) = self.name else { return give_what_is_needed(&launcher) };
-        let source = policy_lookup::find(&name)?;
+        let launcher = self.launcher.clone().unwrap_or_else(file_caps::installed);
+        let any_kernel = (self.any_kernel || self.this_kernel).then_some(self.any_kernel);
+        if let Some(name) = self.name.clone() {
+            self.enable(&name)?;
+        }
+        any_kernel.map_or(Ok(()), any_kernel::want)?;
+        give_what_is_needed(&launcher)
+    }
+
+    /// Enables the policy of this name, or changes it.
+    fn enable(self, name: &str) -> Result<()> {
+        let source = policy_lookup::find(name)?;
         // If other users could have written the file, capwrap cannot trust its content, least of all who may run the
         // tool.
         let before = trusted_file::text(&source)?;
-        let already = source == enabled::path(&name);
+        let already = source == enabled::path(name);
         let mut change = Change {
             users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
             groups: self.groups.iter().map(|group| known_group(group)).collect::<Result<_>>()?,
@@ -74,11 +90,10 @@ impl Enable {
         let policy = policy_lookup::read(&text, &source)?;
         let tool_caps = ToolCaps::of(&policy)?;
         if !already || text != before {
-            atomic_write::replace(&enabled::path(&name), &text)?;
+            atomic_write::replace(&enabled::path(name), &text)?;
         }
-        show(&name, &policy, &source, already, text != before);
-        tool_caps.map_or(Ok(()), |caps| caps.set())?;
-        give_what_is_needed(&launcher)
+        show(name, &policy, &source, already, text != before);
+        tool_caps.map_or(Ok(()), |caps| caps.set())
     }
 }
 
@@ -229,10 +244,16 @@ impl ToolCaps {
 fn give_what_is_needed(path: &Path) -> Result<()> {
     let file = trusted_file::open(path)?;
     let before = file_caps::read(&file)?;
-    let needed = permitted(enabled::needed()?);
-    let change = change(before.as_ref(), &needed);
-    file_caps::write(&file, needed)?;
+    let (policies, fit) = (enabled::all()?, launcher_kernels::look());
+    let needed = enabled::needed(&policies, fit.kernels);
+    let change = change(before.as_ref(), &permitted(needed));
+    file_caps::write(&file, permitted(needed))?;
     say!("launcher {} {change}", path.display());
+    // Where this kernel alone would need as much, there is nothing to say.
+    let is_same = fit.this_kernel.is_some_and(|this| enabled::needed(&policies, this) == needed);
+    if let Some(because) = fit.any_because.filter(|_| !is_same) {
+        say!("  note     for any kernel: {because}; {}", because.hint());
+    }
     Ok(())
 }
 

@@ -46,8 +46,7 @@ impl Condition {
     pub fn holds(&self, facts: &Facts, arguments: &Arguments<'_>) -> bool {
         match self {
             Self::Kernel(any) => any.iter().any(|comparison| comparison.holds_for_version(facts.kernel)),
-            Self::KernelHas(any) => any.iter().any(|capability| facts.knows(*capability)),
-            Self::KernelLacks(any) => any.iter().any(|capability| !facts.knows(*capability)),
+            Self::KernelHas(_) | Self::KernelLacks(_) => self.settled_by_known(facts.last_capability) == Some(true),
             Self::Sysctl { name, values } => facts
                 .sysctl(name)
                 .is_some_and(|actual| values.iter().any(|comparison| comparison.holds_for_value(actual))),
@@ -58,6 +57,17 @@ impl Condition {
             Self::Option { names, values } => arguments.option(names, values).is_some(),
             Self::Argument(any) => any.iter().any(|argument| arguments.contains(argument)),
             Self::Uid0(wanted) => facts.uid0 == *wanted,
+        }
+    }
+
+    /// Returns whether the condition holds on kernels that know the capabilities up to this number, or `None` where that
+    /// does not settle it.
+    pub fn settled_by_known(&self, last_capability: u8) -> Option<bool> {
+        let knows = |capability: &Capability| capability.number() <= last_capability;
+        match self {
+            Self::KernelHas(any) => Some(any.iter().any(knows)),
+            Self::KernelLacks(any) => Some(any.iter().any(|capability| !knows(capability))),
+            _ => None,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod authorise;
 pub mod condition;
 pub mod environment;
 pub mod facts;
+pub mod launcher_needs;
 pub mod probe;
 pub mod questions;
 pub mod shortfall_cause;
@@ -15,7 +16,6 @@ use crate::decision::condition::Condition;
 use crate::decision::facts::Facts;
 use crate::decision::probe::Probe;
 use crate::decision::questions::Questions;
-use crate::policy::limits::Limit;
 use crate::policy::{Bounding, Grant, Policy};
 use crate::text::nearest;
 use crate::{Capability, CapabilitySet};
@@ -291,22 +291,7 @@ fn borrow(policy: &Policy, facts: &Facts, root: RootConfinement) -> Vec<Borrowed
     borrowed
 }
 
-/// Returns everything that the launcher must be able to hold, so that every launch that the policy
-/// allows can be met on some machine. The launcher's file capabilities are the union of this over
-/// all enabled policies.
-pub fn needed_by_launcher(policy: &Policy) -> CapabilitySet {
-    // The file does not need what the policy grants to root alone, because root either has it
-    // already or cannot get it from the file.
-    let mut needed = policy.grantable().union(policy.optional());
-    if policy.exec.limits.iter().any(|(_, limit)| *limit > Limit(0)) {
-        needed.insert(Capability::SYS_RESOURCE);
-    }
-    if policy.exec.bounding == Bounding::Drop {
-        needed.insert(Capability::SETPCAP);
-    }
-    probes(policy).fold(needed, |set, probe| set.union(probe.borrows().into()))
-}
-
+/// Returns the probes that the policy's conditions name, each once.
 fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
     Questions::of(policy).probes.into_iter()
 }
@@ -315,7 +300,7 @@ fn probes(policy: &Policy) -> impl Iterator<Item = Probe> {
 mod tests {
     use super::*;
     use crate::decision::facts::{Answer, KernelVersion};
-    use crate::policy::limits::Resource;
+    use crate::policy::limits::{Limit, Resource};
 
     const HEAD: &str = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n";
 
@@ -455,22 +440,5 @@ mod tests {
             let facts = Facts { uid0, root_is_confined: confined, bounding, ..facts() };
             assert_eq!(decide(&policy, &facts, &[], &Request::default()).unwrap().root, expected);
         }
-    }
-
-    #[test]
-    fn the_launcher_needs_all_that_any_launch_of_the_policy_could_need() {
-        let policy = policy(
-            "[[grant]]\ncaps = \"sys_admin\"\nwhen = { kernel_lacks = \"bpf\" }\n[[grant]]\ncaps = \"kill\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
-             [optional]\ncaps = \"syslog\"\n[exec]\nbounding = \"drop\"\nlimits = { nofile = 1 }\n",
-        );
-        assert_eq!(needed_by_launcher(&policy), set("sys_admin,kill,syslog,setpcap,sys_resource,perfmon"));
-    }
-
-    #[test]
-    fn the_launcher_needs_nothing_for_root_alone_nor_for_a_limit_that_cannot_be_raised_to() {
-        let policy = policy(
-            "[[grant]]\ncaps = \"setuid\"\nwhen = { uid0 = true }\n[[grant]]\ncaps = \"kill\"\nwhen = { uid0 = false }\n[exec]\nlimits = { core = 0 }\n",
-        );
-        assert_eq!(needed_by_launcher(&policy), set("kill"));
     }
 }

@@ -1,6 +1,8 @@
 //! The cause for which the launcher does not hold what a decision needs, and the hint.
 
 use crate::decision::facts::Facts;
+use crate::decision::launcher_needs::depends_on_kernel;
+use crate::policy::Policy;
 use crate::{Capability, CapabilitySet};
 
 /// Why a capability is not held.
@@ -22,11 +24,19 @@ pub enum Cause {
     Traced,
     /// The launcher's own file does not have the capability.
     NotOnFile,
+    /// The launcher's own file does not have the capability, and launches of the policy do not need it on every kernel.
+    /// The file may have been made for another kernel.
+    OtherKernel,
     /// The cause is none of these.
     Unexplained,
 }
 
 impl Cause {
+    /// Returns the cause for a capability that a launch of the policy needs and the launcher's own file does not have.
+    pub fn of_file(policy: &Policy, capability: Capability) -> Self {
+        if depends_on_kernel(policy, capability) { Self::OtherKernel } else { Self::NotOnFile }
+    }
+
     /// Describes the cause in words.
     pub fn why(self, lacking: CapabilitySet, facts: &Facts) -> String {
         let it = if lacking.iter().nth(1).is_some() { "them" } else { "it" };
@@ -46,6 +56,11 @@ impl Cause {
             }
             Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
             Self::NotOnFile => return format!("capwrap's own file does not carry {it}"),
+            Self::OtherKernel => {
+                return format!(
+                    "capwrap's own file does not carry {it}, which other kernels than this one do not need"
+                );
+            }
             Self::Unexplained => return format!("capwrap's own file carries {it}, yet the kernel did not give {it}"),
         }
         .to_owned()
@@ -68,6 +83,10 @@ impl Cause {
             Self::NosuidMount => "install capwrap elsewhere, or remount that file system suid".to_owned(),
             Self::NotOnFile => {
                 format!("an administrator can run `capwrap enable {name}` to give capwrap what its policies need")
+            }
+            Self::OtherKernel => {
+                "an administrator can run `capwrap enable` to give capwrap what its policies need on this kernel"
+                    .to_owned()
             }
             Self::Root | Self::UserNamespace | Self::Traced | Self::Unexplained => return None,
         })

@@ -34,7 +34,7 @@ pub fn shortfalls(
     let mut lacks: Vec<(Cause, CapabilitySet)> = Vec::new();
     for needed in [decision.passed, decision.borrowed_set()] {
         for capability in needed.without(permitted).iter() {
-            let cause = cause(capability, facts)?;
+            let cause = cause(capability, policy, facts)?;
             match lacks.iter_mut().find(|(known, _)| *known == cause) {
                 Some((_, set)) => set.insert(capability),
                 None => lacks.push((cause, capability.into())),
@@ -68,7 +68,7 @@ pub fn refuse(name: &str, shortfalls: &[Shortfall]) -> Result<(), Refusal> {
 
 /// Returns the most likely cause. The causes are checked in the order in which each would hide the
 /// next.
-fn cause(capability: Capability, facts: &Facts) -> Result<Cause, Refusal> {
+fn cause(capability: Capability, policy: &Policy, facts: &Facts) -> Result<Cause, Refusal> {
     if !facts.knows(capability) {
         return Ok(Cause::UnknownToKernel);
     }
@@ -90,7 +90,8 @@ fn cause(capability: Capability, facts: &Facts) -> Result<Cause, Refusal> {
     if is_traced() {
         return Ok(Cause::Traced);
     }
-    Ok(if own_file_capabilities().contains(capability) { Cause::Unexplained } else { Cause::NotOnFile })
+    let is_on_file = own_file_capabilities().contains(capability);
+    Ok(if is_on_file { Cause::Unexplained } else { Cause::of_file(policy, capability) })
 }
 
 fn is_traced() -> bool {

@@ -1,5 +1,6 @@
 //! The facts that the doctor found on the machine, before anything judges them.
 
+use crate::host::launcher_kernels::AnyBecause;
 use crate::host::reading::Reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
@@ -89,6 +90,8 @@ pub struct Launcher {
     pub file: Reading<LauncherFile>,
     /// The enabled policies, in the order of their names.
     pub policies: Reading<Vec<Enabled>>,
+    /// Why the launcher's file must serve any kernel; `None` where it serves the kernel that runs.
+    pub any_kernel: Option<AnyBecause>,
     /// Whether /etc/passwd exists.
     pub accounts: Reading<()>,
     /// The log that takes the launcher's records.
@@ -253,6 +256,7 @@ pub fn sound() -> Facts {
                 policy("capwrap-learn", learner, "/usr/local/libexec/capwrap/capwrap-advisor"),
                 policy("tcpdump", CapabilitySet::parse("net_raw").unwrap(), "/usr/bin/tcpdump"),
             ]),
+            any_kernel: None,
             accounts: Is(()),
             log: Is("the journal"),
         },

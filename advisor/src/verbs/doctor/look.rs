@@ -2,6 +2,7 @@
 
 use crate::host::clock;
 use crate::host::installed_file;
+use crate::host::launcher_kernels;
 use crate::host::policy_facts::{self, Untried};
 use crate::host::process::UserNamespace;
 use crate::host::reading::{Reading, number, reading, text};
@@ -17,7 +18,8 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::decision::authorise::{Caller, LocalAccounts, authorise};
 use capwrap_core::decision::facts::{Facts as LaunchFacts, KernelVersion};
-use capwrap_core::decision::{Request, decide, needed_by_launcher};
+use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
+use capwrap_core::decision::{Request, decide};
 use capwrap_core::paths;
 use capwrap_core::policy;
 use nix::errno::Errno;
@@ -148,15 +150,17 @@ fn mount(info: MountInfo) -> Mount {
 
 fn launcher(rights: &Rights) -> Launcher {
     let path = file_caps::installed();
+    let fit = launcher_kernels::look();
     let policies = match enabled::names() {
         Ok(names) if names.is_empty() && !Path::new(paths::POLICIES).exists() => Reading::Absent,
-        Ok(names) => Reading::Is(names.into_iter().map(|name| policy(name, rights)).collect()),
+        Ok(names) => Reading::Is(names.into_iter().map(|name| policy(name, rights, fit.kernels)).collect()),
         Err(error) => Reading::Unreadable(error.root_cause().to_string()),
     };
     Launcher {
         file: reading(std::fs::metadata(&path)).map(|about| launcher_as_it_is(&path, &about)),
         path,
         policies,
+        any_kernel: fit.any_because,
         accounts: reading(std::fs::read("/etc/passwd")).map(drop),
         log: log(),
     }
@@ -180,12 +184,12 @@ fn launcher_as_it_is(path: &Path, about: &std::fs::Metadata) -> LauncherFile {
     }
 }
 
-fn policy(name: String, rights: &Rights) -> Enabled {
+fn policy(name: String, rights: &Rights, kernels: Kernels) -> Enabled {
     let read = enabled::read(&enabled::path(&name)).map_err(|error| format!("{error:#}"));
-    Enabled { read: read.map(|policy| weigh(&name, &policy, rights)), name }
+    Enabled { read: read.map(|policy| weigh(&name, &policy, rights, kernels)), name }
 }
 
-fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {
+fn weigh(name: &str, policy: &policy::Policy, rights: &Rights, kernels: Kernels) -> Policy {
     let local = LocalAccounts {
         passwd: std::fs::read_to_string("/etc/passwd").unwrap_or_default(),
         group: std::fs::read_to_string("/etc/group").unwrap_or_default(),
@@ -213,7 +217,7 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights) -> Policy {
         decision.map_or(CapabilitySet::EMPTY, |decision| decision.passed.union(decision.borrowed_set()))
     };
     Policy {
-        needs: needed_by_launcher(policy),
+        needs: needed_by_launcher(policy, kernels),
         unreadable: facts.as_ref().err().map(|error| format!("{error:#}")),
         takes: takes(rights.uid == 0),
         takes_of_users: takes(false),

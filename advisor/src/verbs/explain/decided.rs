@@ -44,8 +44,8 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
     let decision = decision::decide(&source.policy, &facts, &asked.arguments, &asked.request)
         .map_err(|error| hinted(format!("{}: {error}", source.name), error.hint()))?;
     let holds = |capability| match (&rights, machine) {
-        (Some(rights), _) => cause_here(capability, &facts, rights, is_enabled),
-        (None, Some(machine)) => cause_there(capability, &facts, machine),
+        (Some(rights), _) => cause_here(capability, source, &facts, rights, is_enabled),
+        (None, Some(machine)) => cause_there(capability, source, &facts, machine),
         (None, None) => None,
     };
     let shortfalls = shortfalls(source, &decision, &facts, holds);
@@ -91,7 +91,13 @@ fn shortfalls(
 
 /// Why the launcher would not hold the capability here, in the order in which the launcher checks. A policy that is not
 /// enabled is treated as enabled, because enabling it gives the launcher's file what it needs.
-fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_enabled: bool) -> Option<Cause> {
+fn cause_here(
+    capability: Capability,
+    source: &Source,
+    facts: &Facts,
+    rights: &Rights,
+    is_enabled: bool,
+) -> Option<Cause> {
     if !facts.knows(capability) {
         Some(Cause::UnknownToKernel)
     } else if !rights.bounding.contains(capability) {
@@ -101,12 +107,13 @@ fn cause_here(capability: Capability, facts: &Facts, rights: &Rights, is_enabled
     } else if rights.no_new_privs {
         Some(Cause::NoNewPrivs)
     } else {
-        (is_enabled && !rights.launcher.contains(capability)).then_some(Cause::NotOnFile)
+        let lacks = is_enabled && !rights.launcher.contains(capability);
+        lacks.then(|| Cause::of_file(&source.policy, capability))
     }
 }
 
 /// Why the launcher would not hold the capability on another machine, as far as the machine's facts show.
-fn cause_there(capability: Capability, facts: &Facts, machine: &Machine) -> Option<Cause> {
+fn cause_there(capability: Capability, source: &Source, facts: &Facts, machine: &Machine) -> Option<Cause> {
     if !facts.knows(capability) {
         Some(Cause::UnknownToKernel)
     } else if machine.bounding_lacks.contains(capability) {
@@ -114,7 +121,8 @@ fn cause_there(capability: Capability, facts: &Facts, machine: &Machine) -> Opti
     } else if facts.uid0 {
         None
     } else {
-        machine.launcher.is_some_and(|carried| !carried.contains(capability)).then_some(Cause::NotOnFile)
+        let lacks = machine.launcher.is_some_and(|carried| !carried.contains(capability));
+        lacks.then(|| Cause::of_file(&source.policy, capability))
     }
 }
 

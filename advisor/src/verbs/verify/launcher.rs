@@ -1,6 +1,8 @@
 //! Lines about capwrap's own files.
 
 use crate::host::installed_file::Installed;
+use crate::host::launcher_kernels;
+use crate::host::launcher_kernels::AnyBecause;
 use crate::host::process;
 use crate::output::error::reason;
 use crate::output::finding::Line;
@@ -14,15 +16,13 @@ use capwrap_core::text::shell;
 use std::path::Path;
 
 /// The launcher, with the capabilities that the enabled policies need in its file, and the advisor.
-pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
+pub fn subject(path: &Path, needed: CapabilitySet, any_kernel: Option<AnyBecause>) -> Subject {
     let mut lines = Vec::new();
     match Installed::look(path) {
         Ok(found) => {
             lines.push(owner(&found, "launcher"));
             lines.extend(file::place(&found, 0, file::ROOTS_PLACE));
-            let wanted = file_caps::permitted(needed);
-            let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
-            lines.push(file::carries(&found, wanted, "the enabled policies together need"));
+            lines.push(carries(&found, needed, any_kernel));
             if found.links > 1 {
                 let line = Line::problem("links", found.links.to_string())
                     .means("another name keeps this version and its rights, whatever is installed over it");
@@ -46,6 +46,25 @@ pub fn subject(path: &Path, needed: CapabilitySet) -> Subject {
         Err(error) => lines.push(Judged::unread("advisor", shown(&advisor), &reason(&error))),
     }
     Subject { kind: Kind::Launcher, name: "capwrap".to_owned(), path: Some(path.to_owned()), lines }
+}
+
+/// Whether its file carries what the enabled policies need, here too many and too few alike.
+fn carries(found: &Installed, needed: CapabilitySet, any_kernel: Option<AnyBecause>) -> Judged {
+    let wanted = file_caps::permitted(needed);
+    let wanted = Some(&wanted).filter(|wanted| !wanted.permitted.is_empty());
+    let kernel = launcher_kernels::on_which(any_kernel);
+    let mut judged = file::carries(found, wanted, &format!("{kernel} the enabled policies together need"));
+    let carried = match &found.carries {
+        Ok(attribute) => attribute.as_ref().map_or(CapabilitySet::EMPTY, |one| one.capabilities.permitted),
+        Err(_) => return judged,
+    };
+    let (few, many) = (needed.without(carried), carried.without(needed));
+    if let Some(means) = launcher_kernels::misfit(few, many, any_kernel) {
+        judged.line.means = means;
+        // It is what setcap would do, and remembers what the administrator chose.
+        judged.line.hint = judged.line.hint.map(|_| "capwrap enable".to_owned());
+    }
+    judged
 }
 
 /// The file must belong to root. Everybody may start it, nobody else may change it, and it is not setuid or setgid.

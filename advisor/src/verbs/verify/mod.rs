@@ -20,6 +20,7 @@ mod tool;
 use crate::host::accounts::Names;
 use crate::host::clock::now;
 use crate::host::installed_file::Installed;
+use crate::host::launcher_kernels;
 use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::outcome::Outcome;
@@ -163,7 +164,9 @@ fn not_enabled(word: &str, enabled: &[String]) -> anyhow::Error {
 }
 
 fn launcher_itself() -> Subject {
-    launcher::subject(&file_caps::installed(), enabled::needed().unwrap_or_default())
+    let fit = launcher_kernels::look();
+    let needed = enabled::needed(&enabled::all().unwrap_or_default(), fit.kernels);
+    launcher::subject(&file_caps::installed(), needed, fit.any_because)
 }
 
 /// The policies whose tool has this path, or capwrap itself, or a file that no policy names.

@@ -2,6 +2,7 @@
 
 use crate::host::installed_file;
 use crate::host::installed_file::{Installed, Unread};
+use crate::host::launcher_kernels;
 use crate::host::tree_walk;
 use crate::host::tree_walk::{Met, Visitor, is_gone};
 use crate::output::error;
@@ -49,7 +50,13 @@ impl Accounted {
                 policy.tool.paths.iter().for_each(|path| add(path, wanted));
             }
         }
-        add(&file_caps::installed(), file_caps::permitted(enabled::needed().unwrap_or_default()));
+        add(
+            &file_caps::installed(),
+            file_caps::permitted(enabled::needed(
+                &enabled::all().unwrap_or_default(),
+                launcher_kernels::look().kernels,
+            )),
+        );
         Self(accounted)
     }
 }

@@ -1,5 +1,6 @@
 //! The launcher, its policies, the accounts file that it reads, and the log.
 
+use crate::host::launcher_kernels;
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::{Enabled, Facts, LauncherFile, Policy};
@@ -59,18 +60,18 @@ fn carried(facts: &Facts, file: &LauncherFile) -> Line {
     let shown = if permitted.is_empty() { "nothing".to_owned() } else { permitted.to_string() };
     let (few, many) = (needed.without(permitted), permitted.without(needed));
     let problem = |means: String| Line::problem(name, &shown).means(means).hint(HINT);
-    if !few.is_empty() {
-        return problem(format!("enabled policies need {few} too"));
-    }
-    if !many.is_empty() {
-        return problem(format!("no enabled policy needs {many}"));
+    if let Some(means) = launcher_kernels::misfit(few, many, facts.launcher.any_kernel) {
+        return problem(means);
     }
     if file.marked_otherwise {
         return problem("and some of it effective or inheritable, which it must not be".to_owned());
     }
     match file.root_id {
         Some(root) => Line::note(name, &shown).means(format!("only in the user namespace whose root is uid {root}")),
-        None => Line::ok(name, &shown).means("what the enabled policies need together"),
+        None => {
+            let kernel = launcher_kernels::on_which(facts.launcher.any_kernel);
+            Line::ok(name, &shown).means(format!("what the enabled policies need together {kernel}"))
+        }
     }
 }
 
