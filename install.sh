@@ -24,6 +24,7 @@ man=$DESTDIR$PREFIX/share/man
 units=$DESTDIR$PREFIX/lib/systemd/system
 completions="bash:bash-completion/completions/capwrap zsh:zsh/site-functions/_capwrap fish:fish/vendor_completions.d/capwrap.fish"
 policies=/etc/capwrap/policies
+boot_unit=capwrap-enable.service
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
@@ -141,7 +142,7 @@ install_all() {
     for page in man/*.[0-9]; do
         place_text 0644 "$page" "$man/man${page##*.}/${page##*/}"
     done
-    # No unit starts by itself. Root enables the timer: systemctl enable --now capwrap-verify.timer
+    # Root enables the timer: systemctl enable --now capwrap-verify.timer
     for unit in packaging/systemd/*; do
         place_text 0644 "$unit" "$units/${unit##*/}"
     done
@@ -164,6 +165,10 @@ install_all() {
     fi
     mkdir -p /etc/capwrap "$policies"
     replace_launcher
+    # Without it, a launch after a boot into another kernel could lack a capability. It is no service that stays.
+    if command -v systemctl >/dev/null && ! systemctl --quiet enable "$units/$boot_unit"; then
+        say "not enabled: $boot_unit; after a boot into another kernel, run: capwrap enable"
+    fi
     say "capwrap is installed below $PREFIX. No policy was enabled. Next:"
     say "  capwrap enable tcpdump         enable a shipped policy (they are in $share/policies)"
     say "  usermod -aG capwrap NAME       let a user run it, from their next login on"
@@ -179,6 +184,7 @@ uninstall() {
     for page in man/*.[0-9]; do
         rm -f "$man/man${page##*.}/${page##*/}"
     done
+    ! command -v systemctl >/dev/null || systemctl --quiet disable "$boot_unit" 2>/dev/null || true
     for unit in packaging/systemd/*; do
         rm -f "$units/${unit##*/}"
     done
@@ -195,6 +201,8 @@ uninstall() {
     rm -rf "$share"
     if [ -d /etc/capwrap ]; then
         rm -f /etc/capwrap/lock
+        # The choice of --any-kernel goes with the last policy.
+        [ -n "$(ls "$policies" 2>/dev/null)" ] || rm -f /etc/capwrap/any-kernel
         rmdir "$policies" /etc/capwrap/disabled /etc/capwrap 2>/dev/null || true
         [ ! -d /etc/capwrap ] || say "kept: /etc/capwrap with the policies in it (rm -r /etc/capwrap)"
     fi

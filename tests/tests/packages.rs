@@ -28,9 +28,12 @@ fn a_whole_life(machine: &Machine, install: impl Fn(usize) -> Run, remove: impl 
     // These files are part of the package.
     let files = "bash-completion/completions/capwrap fish/vendor_completions.d/capwrap.fish man/man5/capwrap.toml.5.gz \
                  man/man1/capwrap-verify.1.gz capwrap/policies/tcpdump.toml ../lib/sysusers.d/capwrap.conf \
-                 ../lib/systemd/system/capwrap-verify.timer ../lib/systemd/system/capwrap-verify.service";
+                 ../lib/systemd/system/capwrap-verify.timer ../lib/systemd/system/capwrap-verify.service \
+                 ../lib/systemd/system/capwrap-enable.service";
     done(&machine.run(&format!("cd /usr/share; ls {files} zsh/*/_capwrap")));
     done(&machine.run("man=/usr/share/man/man1/capwrap.1.gz; zcat $man | grep -q /usr/libexec/capwrap; ! zcat $man | grep -q /usr/local/libexec"));
+    // The service that fits the launcher to the kernel is enabled, and nobody has to do that.
+    done(&machine.run("[ -L /etc/systemd/system/sysinit.target.wants/capwrap-enable.service ]"));
     // Somebody makes a hard link to the first version.
     done(&machine.run("ln /usr/bin/capwrap /usr/bin/kept; getcap /usr/bin/kept | grep -q cap_net_raw"));
     done(&install(1));

@@ -12,8 +12,13 @@ fn the_units_are_ones_that_systemd_takes_and_that_may_do_little() {
     let service = unit("capwrap-verify.service");
     let run = root(&["systemd-analyze", "verify", "--man=no", &service, &unit("capwrap-verify.timer")]).run();
     assert!(run.ok() && run.stderr.is_empty(), "{run:?}");
-    let run = root(&["systemd-analyze", "security", "--offline=yes", "--threshold=30", &service]).run();
-    assert!(run.ok(), "exposure above 3.0: {run:?}");
+    let boot = unit("capwrap-enable.service");
+    let run = root(&["systemd-analyze", "verify", "--man=no", &boot]).run();
+    assert!(run.ok() && run.stderr.is_empty(), "{run:?}");
+    for service in [service, boot] {
+        let run = root(&["systemd-analyze", "security", "--offline=yes", "--threshold=30", &service]).run();
+        assert!(run.ok(), "exposure above 3.0: {run:?}");
+    }
 }
 
 #[test]
