@@ -1,7 +1,7 @@
-//! Users and groups that policies name, as this machine knows them.
+//! The users and groups that policies name, as this machine knows them.
 //!
-//! The launcher asks the local files alone. Here NSS may be asked: a name that only a directory
-//! server knows is reported with the number to write.
+//! The launcher reads the local files alone. The advisor may also ask NSS: if only a directory server knows a name, the
+//! advisor reports the number to write instead.
 
 use capwrap_core::decision::accounts;
 use capwrap_core::policy::Identity;
@@ -14,14 +14,14 @@ pub struct Names {
     group: String,
 }
 
-/// What a name is here.
+/// What this machine knows about a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// The launcher knows it by this number.
+    /// The local files have the name, and the launcher uses this number for it.
     Local(u32),
-    /// A directory server knows it by this number, and the launcher does not.
+    /// A directory server gives the name this number. The launcher does not know the name.
     DirectoryServer(u32),
-    /// Nobody knows it.
+    /// Neither the local files nor a directory server know the name.
     Unknown,
 }
 
@@ -33,7 +33,7 @@ pub enum Of {
 }
 
 impl Of {
-    /// As a sentence says it.
+    /// The word that a message uses.
     pub const fn word(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -43,13 +43,13 @@ impl Of {
 }
 
 impl Names {
-    /// Reads the local files; a missing one knows nobody.
+    /// Reads the local files. A missing file has no names.
     pub fn read() -> Self {
         let text = |path| std::fs::read_to_string(path).unwrap_or_default();
         Self { passwd: text("/etc/passwd"), group: text("/etc/group") }
     }
 
-    /// What this identity is here.
+    /// Returns what this machine knows about this identity.
     pub fn known(&self, of: Of, identity: &Identity) -> Known {
         let name = match identity {
             Identity::Id(id) => return Known::Local(*id),
@@ -72,7 +72,7 @@ impl Names {
         }
     }
 
-    /// The number that the launcher takes it for.
+    /// Returns the number that the launcher uses for this identity.
     pub fn local(&self, of: Of, identity: &Identity) -> Option<u32> {
         match self.known(of, identity) {
             Known::Local(id) => Some(id),
@@ -80,7 +80,7 @@ impl Names {
         }
     }
 
-    /// The local name that is closest to one that nobody knows.
+    /// Returns the local name that is closest to an unknown name.
     pub fn nearest(&self, of: Of, identity: &Identity) -> Option<String> {
         let Identity::Name(name) = identity else { return None };
         let text = if of == Of::User { &self.passwd } else { &self.group };

@@ -1,4 +1,4 @@
-//! Who asks, and what the local files call them.
+//! The caller, and the names that the local files have for the caller.
 
 use anyhow::{Context, Result};
 use capwrap_core::decision::accounts;
@@ -37,7 +37,7 @@ impl Asking {
         })
     }
 
-    /// The caller's name, or the number where the local files have none.
+    /// Returns the caller's name, or the number if the local files have no name.
     pub fn name(&self) -> String {
         accounts::account(&self.local.passwd, self.caller.uid)
             .map_or_else(|| format!("#{}", self.caller.uid), |account| account.name.to_owned())
@@ -47,13 +47,13 @@ impl Asking {
         self.caller.uid == 0
     }
 
-    /// Whether this policy allows them, now.
+    /// Decides whether this policy allows the caller now.
     pub fn authorised(&self, allow: &Allow, reason: Option<&str>) -> Result<AllowedBy, Denial> {
         authorise(allow, &self.caller, &self.local, self.now, reason)
     }
 }
 
-/// The users and groups that a policy allows, in words.
+/// Describes the users and groups that a policy allows.
 pub fn allowed(allow: &Allow) -> String {
     let users = allow.users.iter().map(|user| format!("user {user}"));
     let groups = allow.groups.iter().map(|group| format!("group {group}"));
@@ -61,7 +61,7 @@ pub fn allowed(allow: &Allow) -> String {
     if all.is_empty() { "root alone".to_owned() } else { all.join(", ") }
 }
 
-/// The last instant of a policy, in words; the number where no calendar has it.
+/// Returns the last instant of a policy as a date, or as a number if the calendar cannot express it.
 pub fn until(allow: &Allow) -> Option<String> {
     allow.until.map(|until| jiff::Timestamp::from_second(until).map_or_else(|_| until.to_string(), |at| at.to_string()))
 }

@@ -1,9 +1,9 @@
-//! A file of facts about a machine: what `capwrap doctor --json` printed there, or the few lines of
-//! TOML or JSON that somebody wrote.
+//! A file of facts about a machine. It holds either what `capwrap doctor --json` printed there, or a few lines of TOML
+//! or JSON that somebody wrote.
 //!
 //! ```toml
 //! kernel          = "5.10.0-30-amd64"
-//! last_capability = 40                  # left out: what the release brought
+//! last_capability = 40                  # if it is left out, the release decides
 //! [sysctls]
 //! "kernel.perf_event_paranoid" = 3      # false: its kernel has no such setting
 //! [probes]
@@ -23,13 +23,13 @@ use std::fs::File;
 use std::path::Path;
 use toml_edit::{Document, Item};
 
-/// The largest file that is read, in bytes; the doctor prints about 15 KiB.
+/// The largest file that is read, in bytes. The doctor prints about 15 KiB.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Reads it.
+/// Reads the file.
 ///
 /// # Errors
-/// What is neither TOML nor JSON, a key that means nothing, a fact that cannot be.
+/// The file cannot be read, is neither TOML nor JSON, has an unknown key, or states an impossible fact.
 pub fn read(path: &Path) -> Result<Machine> {
     let shown = printable::text(path);
     let hint = "`capwrap doctor --json > FILE` on that machine writes them";
@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<Machine> {
     Ok(Machine { file: Some(path.to_owned()), ..machine })
 }
 
-/// What the text says. JSON begins with a brace, TOML cannot.
+/// Parses the text. JSON begins with a brace, and TOML cannot.
 fn of_text(text: &str) -> Result<Machine> {
     let object = match text.trim_start().starts_with('{') {
         true => serde_json::from_str(text).map_err(|error| anyhow!("it is no JSON: {error}"))?,
@@ -52,7 +52,7 @@ fn of_text(text: &str) -> Result<Machine> {
         Some(facts) => of_doctor(facts)?,
         None => of_keys(&object)?,
     };
-    // The launcher refuses such a kernel too: it could choose what is granted to older ones.
+    // The launcher refuses such a kernel too, because the kernel could choose what is granted to older ones.
     if machine.kernel >= KernelVersion::parse(TABLE[TABLE.len() - 1].since).unwrap_or_default()
         && usize::from(machine.last_capability) < TABLE.len() - 1
     {
@@ -71,7 +71,7 @@ fn of_toml(text: &str) -> Result<Map<String, Value>> {
     Ok(document.as_table().iter().map(plain).collect())
 }
 
-/// The same as JSON has it. Dates are nothing that is asked for: they become text.
+/// Converts TOML to JSON. Dates become text, because no fact is a date.
 fn value(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
         return Value::Object(table.iter().map(|(name, item)| (name.to_owned(), value(item))).collect());
@@ -128,7 +128,7 @@ fn of_keys(object: &Map<String, Value>) -> Result<Machine> {
     Ok(machine)
 }
 
-/// The names in a table and what they are, those in tables below it with dots between: in TOML
+/// Returns the names and values of a table. The names in nested tables are joined with dots, because in TOML
 /// `kernel.x = 1` is the same setting as `"kernel.x" = 1`.
 fn table(object: &Map<String, Value>, key: &str) -> Result<Vec<(String, Value)>> {
     fn flat(prefix: &str, table: &Map<String, Value>, all: &mut Vec<(String, Value)>) {
@@ -148,8 +148,8 @@ fn table(object: &Map<String, Value>, key: &str) -> Result<Vec<(String, Value)>>
     Ok(all)
 }
 
-/// What the doctor printed there. A setting without a value is one that the kernel does not have,
-/// but for those that could not be read: these are notes.
+/// Reads the facts that the doctor printed. A setting without a value is one that the kernel does not have. The
+/// exception is a setting that the doctor could not read, which is a note and is skipped.
 fn of_doctor(facts: &[Value]) -> Result<Machine> {
     let text = |fact: &Value, key: &str| fact.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let in_section = |section: &'static str| facts.iter().filter(move |fact| text(fact, "section") == section);

@@ -1,4 +1,4 @@
-//! A file as it is installed: everything that is judged, read from one descriptor.
+//! An installed file: every property that capwrap judges, read from one descriptor.
 
 use crate::host::writable_path;
 use crate::host::writable_path::Weakness;
@@ -17,8 +17,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The first of a policy's paths at which something lies: the one that the launcher would open. What cannot be looked up
-/// for want of rights may be there, and the launcher goes no further.
+/// Returns the first of a policy's paths at which something exists, which is the one that the launcher would open. A
+/// path that this process has no right to look up may exist, and the launcher tries no later path.
 pub fn first(paths: &[PathBuf]) -> Option<&PathBuf> {
     let is_missing = |error: io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
     paths.iter().find(|path| !path.metadata().is_err_and(is_missing))
@@ -29,20 +29,20 @@ pub fn first(paths: &[PathBuf]) -> Option<&PathBuf> {
 pub struct Installed {
     /// The path that was asked for.
     pub path: PathBuf,
-    /// Where it leads, all links followed.
+    /// The path after all symbolic links are followed.
     pub real: PathBuf,
-    /// What was opened there (O_PATH), which is what a fix changes, and every directory on the way.
+    /// The file that was opened there (O_PATH), which is also what a fix changes, and every directory on the way.
     surveyed: Surveyed,
     pub is_regular: bool,
     pub uid: u32,
     pub gid: u32,
     /// Permission bits, with setuid, setgid and sticky.
     pub mode: u32,
-    /// How many names it has.
+    /// The number of hard links.
     pub links: u64,
     /// Device and inode.
     pub identity: (u64, u64),
-    /// What it carries; or why that is not known.
+    /// The file capabilities, or why they are not known.
     pub carries: Result<Option<Attribute>, Unread>,
     /// Whether its mount is nosuid.
     pub nosuid: bool,
@@ -53,7 +53,7 @@ pub struct Installed {
 /// Why the file capabilities are not known.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// They are malformed: the kernel takes no notice of them.
+    /// They are malformed, so the kernel ignores them.
     Malformed(String),
     /// They could not be read.
     Failed(String),
@@ -63,7 +63,7 @@ impl Installed {
     /// Checks a path.
     ///
     /// # Errors
-    /// Nothing is there, or it cannot be checked.
+    /// Nothing exists there, or it cannot be checked.
     pub fn look(path: &Path) -> io::Result<Self> {
         let surveyed = writable_path::survey(path)?;
         let about = surveyed.file.metadata()?;
@@ -84,33 +84,34 @@ impl Installed {
         })
     }
 
-    /// Whether others than root could have written what is in it, or can put another file in its place.
+    /// Reports whether a user other than root could have written the content, or can replace the file.
     pub fn is_others_too(&self) -> bool {
         self.uid != 0 || self.mode & 0o022 != 0 || !self.weaknesses(0).is_empty()
     }
 
-    /// Directories on the way in which others than root and `owner` can put another file in its place.
+    /// Returns the directories on the way in which a user other than root and `owner` can replace the file.
     pub fn weaknesses(&self, owner: u32) -> Vec<Weakness> {
         writable_path::among(&self.surveyed.directories, owner)
     }
 
-    /// Why the launcher would not trust it, where it may belong to `owner`.
+    /// Returns why the launcher would not trust the file if `owner` may own it.
     pub fn faults(&self, owner: u32) -> Vec<Fault> {
         trusted_path::faults(&self.surveyed, owner)
     }
 
-    /// Who can safely run a command on its path; 0 is root. Nobody can where others than its owner can put another file
-    /// there.
+    /// Returns the user who can safely run a command on the path; 0 is root. It returns `None` if a user other than the
+    /// owner can replace the file.
     pub fn safe_for(&self) -> Option<u32> {
         trusted_path::safe_for(self.uid, self.weaknesses(0).is_empty()).filter(|uid| self.weaknesses(*uid).is_empty())
     }
 
-    /// Its path in a command for root, where root can safely run one on it.
+    /// Returns the path for a command that root runs, if root can safely run a command on it.
     pub fn in_command(&self) -> Option<String> {
         self.safe_for().filter(|uid| *uid == 0).and_then(|_| shell::path(&self.real))
     }
 
-    /// What the launcher's rules for tools are asked about. File capabilities that could not be read are taken for none.
+    /// Returns the properties that the launcher's rules for tools ask about. If the file capabilities could not be
+    /// read, the rules see none.
     pub fn as_tool(&self, is_script: bool) -> ToolFile<'_> {
         ToolFile {
             gid: self.gid,
@@ -126,17 +127,17 @@ impl Installed {
         }
     }
 
-    /// The same file, opened to be read.
+    /// Opens the same file for reading.
     pub fn reopen(&self) -> io::Result<File> {
         File::open(by_descriptor(&self.surveyed.file))
     }
 
-    /// The SHA-256 of its content.
+    /// Returns the SHA-256 of the content.
     pub fn sha256(&self) -> io::Result<[u8; 32]> {
         digest::of_file(self.reopen()?)
     }
 
-    /// Whether it begins as a script does.
+    /// Reports whether the file begins with `#!`.
     pub fn is_script(&self) -> io::Result<bool> {
         let mut beginning = Vec::new();
         self.reopen()?.take(2).read_to_end(&mut beginning)?;
@@ -144,12 +145,12 @@ impl Installed {
     }
 }
 
-/// The attribute of what a descriptor means, which may be one of O_PATH.
+/// Reads the attribute of the file behind a descriptor, which may be an O_PATH descriptor.
 pub fn carried(file: &File) -> Result<Option<Attribute>, Unread> {
     decoded(xattr::get_deref(by_descriptor(file), ATTRIBUTE))
 }
 
-/// The attribute of what a path means, no link followed.
+/// Reads the attribute of the file at a path. It does not follow a link.
 pub fn carried_at(path: &Path) -> Result<Option<Attribute>, Unread> {
     decoded(xattr::get(path, ATTRIBUTE))
 }
@@ -157,7 +158,7 @@ pub fn carried_at(path: &Path) -> Result<Option<Attribute>, Unread> {
 fn decoded(bytes: io::Result<Option<Vec<u8>>>) -> Result<Option<Attribute>, Unread> {
     bytes
         .map_err(|error| match error.raw_os_error() {
-            // What `cap_inode_getsecurity` says of every attribute that it cannot show.
+            // `cap_inode_getsecurity` returns this error for every attribute that it cannot show.
             Some(EINVAL) => Unread::Malformed(format!("{ATTRIBUTE} that the kernel does not show")),
             _ => Unread::Failed(reason(&error)),
         })?
@@ -166,7 +167,7 @@ fn decoded(bytes: io::Result<Option<Vec<u8>>>) -> Result<Option<Attribute>, Unre
         .map_err(|malformed| Unread::Malformed(malformed.to_string()))
 }
 
-/// proc(5): opening it opens the file itself, whatever its name means by now.
+/// Opening this path opens the file itself, even if its name now means another file (proc(5)).
 fn by_descriptor(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
@@ -180,7 +181,7 @@ mod tests {
         let paths = ["/nowhere/tool", "/etc/passwd/tool", "/etc/passwd", "/etc/group"].map(PathBuf::from);
         assert_eq!(first(&paths), Some(&paths[2]));
         assert_eq!(first(&paths[..2]), None);
-        // A name that is too long for the kernel stands for every other error.
+        // A name that is too long for the kernel is an example of every other error.
         let unknown = [PathBuf::from(format!("/{}", "a".repeat(5000))), PathBuf::from("/etc/passwd")];
         assert_eq!(first(&unknown), Some(&unknown[0]));
     }

@@ -3,13 +3,12 @@
 use anyhow::{Context, Result};
 use capwrap_core::decision::facts::KernelVersion;
 
-/// The release as numbers.
+/// Parses the release.
 pub fn version(release: &str) -> Result<KernelVersion> {
     KernelVersion::parse(release).with_context(|| format!("a kernel release that is no number: {release:?}"))
 }
 
-/// The release, as `uname -r` prints it. Without /proc uname(2) says it; that one can be changed by
-/// personality(2).
+/// Returns the release as `uname -r` prints it. Without /proc it comes from uname(2), which personality(2) can change.
 pub fn release() -> Result<String> {
     read("/proc/sys/kernel/osrelease").or_else(|unread| match nix::sys::utsname::uname() {
         Ok(system) => Ok(system.release().to_string_lossy().into_owned()),
@@ -17,10 +16,10 @@ pub fn release() -> Result<String> {
     })
 }
 
-/// The number of the last capability that the kernel knows.
+/// Returns the number of the last capability that the kernel knows.
 ///
 /// # Errors
-/// /proc does not say. A run's evidence names what it says.
+/// /proc does not have the number. A run's evidence contains the number that /proc has.
 pub fn last_capability() -> Result<u8> {
     let path = "/proc/sys/kernel/cap_last_cap";
     read(path)?.parse().with_context(|| format!("{path} holds no number"))

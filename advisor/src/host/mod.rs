@@ -1,4 +1,5 @@
-//! Facts of this machine or of another: kernel, settings, processes, files, accounts. It judges nothing and writes nothing.
+//! Facts of this machine or of another: kernel, settings, processes, files, accounts. This module judges nothing and
+//! writes nothing.
 
 pub mod accounts;
 pub mod caller;

@@ -1,6 +1,6 @@
-//! The facts that a policy's conditions ask about, of this machine or of another. Every decision
-//! that the advisor makes rests on these. They are read as the launcher reads them, and what makes
-//! the launcher refuse a launch is an error here.
+//! The facts that a policy's conditions ask about, for this machine or another. Every decision that the advisor makes
+//! depends on these facts. The advisor reads them as the launcher does, and whatever makes the launcher refuse a launch
+//! is an error here.
 
 use crate::host::machine::{Machine, settled};
 use crate::host::reading::Reading;
@@ -15,21 +15,21 @@ use nix::sys::resource;
 use nix::sys::resource::getrlimit;
 use std::path::Path;
 
-/// What becomes of a probe that nobody tried: only the launcher can try one.
+/// How to treat a probe that nobody tried, because only the launcher can try one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untried {
-    /// The facts do not have it: what depends on it is not decided.
+    /// The facts leave the probe out, so what depends on it is not decided.
     LeftOut,
-    /// It is taken to say yes, so that nothing is left out that the policy may grant.
+    /// The probe is assumed to say yes, so that the result includes everything that the policy may grant.
     SaysYes,
 }
 
-/// What the policy asks of a machine, `None` for this one. The caller is not in it, nor what this
-/// process may hold.
+/// Collects the facts that the policy asks about: of `machine`, or of this one for `None`. The result contains neither
+/// the caller nor the capabilities that this process may hold.
 ///
 /// # Errors
-/// A setting of this machine that is there and cannot be read: the launcher refuses such a launch.
-/// What is not known of another machine is left out.
+/// This machine has a setting that cannot be read; the launcher refuses such a launch. An unknown fact of another
+/// machine is left out instead.
 pub fn of(policy: &Policy, machine: Option<&Machine>, untried: Untried) -> Result<Facts> {
     let mut facts = match machine {
         Some(machine) => there(policy, machine),
@@ -61,7 +61,7 @@ fn here(policy: &Policy, untried: Untried) -> Result<Facts> {
     })
 }
 
-/// What is known of it. What is not known is not in the facts.
+/// Collects the known facts of another machine. Unknown facts are left out.
 fn there(policy: &Policy, machine: &Machine) -> Facts {
     let questions = Questions::of(policy);
     let known = |name: String| Some((name.clone(), machine.sysctls.get(&name)?.clone()));
@@ -80,7 +80,7 @@ fn there(policy: &Policy, machine: &Machine) -> Facts {
     }
 }
 
-/// A setting; `None` where this kernel has none of that name.
+/// Reads a setting. The value is `None` if this kernel has no setting of that name.
 fn setting(name: String) -> Result<(String, Option<String>)> {
     match sysctl::read(&name) {
         Reading::Is(value) => Ok((name, Some(value))),
@@ -89,8 +89,8 @@ fn setting(name: String) -> Result<(String, Option<String>)> {
     }
 }
 
-/// An answer for which nothing need be tried here, in the launcher's words. A caller who takes what
-/// is untried to say yes asks for the most that the policy may grant, so this does not count there.
+/// Returns an answer that is known here without trying, in the launcher's words. It does not apply to
+/// `Untried::SaysYes`, because that caller asks for the most that the policy may grant.
 fn settled_here(probe: Probe, untried: Untried) -> Option<Answer> {
     match probe {
         Probe::PerfUprobeNeedsSysAdmin if untried == Untried::LeftOut => {
@@ -101,12 +101,12 @@ fn settled_here(probe: Probe, untried: Untried) -> Option<Answer> {
     }
 }
 
-/// The number of the last capability, by asking for one after the other, as the launcher does.
+/// Finds the number of the last capability by asking for one capability after the other, as the launcher does.
 fn last_by_asking() -> u8 {
     caps::runtime::thread_all_supported().iter().map(caps::Capability::index).max().unwrap_or_default()
 }
 
-/// The limits at the index that is their number.
+/// The limits, each at the index that is its number.
 const BY_NUMBER: [resource::Resource; RESOURCES.len()] = [
     resource::Resource::RLIMIT_CPU,
     resource::Resource::RLIMIT_FSIZE,
@@ -126,7 +126,7 @@ const BY_NUMBER: [resource::Resource; RESOURCES.len()] = [
     resource::Resource::RLIMIT_RTTIME,
 ];
 
-/// The hard limit of this process.
+/// Reads the hard limit of this process.
 fn hard_limit(limited: Resource) -> Result<Limit> {
     let (_, hard) =
         getrlimit(BY_NUMBER[limited.number()]).with_context(|| format!("cannot read the {} limit", limited.name()))?;
@@ -150,7 +150,7 @@ mod tests {
         let mut names = ["kernel.ostype", "kernel/ostype", "net.ipv4.conf.lo.rp_filter", "kernel.nothing"]
             .map(str::to_owned)
             .to_vec();
-        // Interfaces with a dot in their names, where there are some.
+        // Some machines have interfaces with a dot in their names.
         for interface in std::fs::read_dir("/proc/sys/net/ipv4/conf").unwrap().flatten() {
             let interface = interface.file_name().into_string().unwrap();
             names.push(format!("net.ipv4.conf.{}.rp_filter", interface.replace('.', "/")));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_setting_that_cannot_be_read_is_an_error_as_it_is_at_a_launch() {
-        // What lies below a file cannot be read by anybody.
+        // Nobody can read a path below a file.
         let policy = with_setting("kernel.ostype.x");
         for untried in [Untried::LeftOut, Untried::SaysYes] {
             let error = of(&policy, None, untried).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What `/proc/PID/status` says of a process, or of a thread under its `task` folder.
+/// The fields of `/proc/PID/status` of a process, or of a thread under its `task` folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Its name, as the kernel escapes it.
@@ -15,26 +15,26 @@ pub struct Rights {
     pub parent: i32,
     /// Real, effective, saved and file-system user id.
     pub uids: Vec<u32>,
-    /// How many threads its process has.
+    /// The number of threads in its process.
     pub threads: u32,
     pub inheritable: CapabilitySet,
     pub permitted: CapabilitySet,
     pub effective: CapabilitySet,
     pub bounding: CapabilitySet,
-    /// Empty before Linux 4.3, which has none.
+    /// The ambient set. It is empty before Linux 4.3, which has no ambient set.
     pub ambient: CapabilitySet,
-    /// `None` before Linux 4.10, which does not show it.
+    /// `None` before Linux 4.10, which does not show the bit.
     pub no_new_privs: Option<bool>,
-    /// 0 none, 1 strict, 2 filter; `None` where the kernel has no seccomp.
+    /// 0 none, 1 strict, 2 filter; `None` if the kernel has no seccomp.
     pub seccomp: Option<u8>,
 }
 
-/// Reads them from a folder such as `/proc/75550` or `/proc/75550/task/75551`.
+/// Reads the rights from a folder such as `/proc/75550` or `/proc/75550/task/75551`.
 ///
 /// # Errors
-/// NotFound and ESRCH where the process has ended.
+/// The error is NotFound or ESRCH if the process has ended.
 pub fn rights(folder: &Path) -> io::Result<Rights> {
-    // The kernel writes it in one go, and it is less than a page but for who is in hundreds of groups.
+    // The kernel writes the file in one go. It is smaller than a page unless the user is in hundreds of groups.
     let mut file = File::open(folder.join("status"))?;
     let mut bytes = vec![0; 4096];
     let length = file.read(&mut bytes)?;
@@ -45,7 +45,7 @@ pub fn rights(folder: &Path) -> io::Result<Rights> {
     Ok(of_status(&String::from_utf8_lossy(&bytes)))
 }
 
-/// The same from the text of the file. What is not in it is empty.
+/// Reads the rights from the text of the file. A field that is missing from the text is empty.
 pub fn of_status(status: &str) -> Rights {
     let mut rights = Rights::default();
     let set = |mask| CapabilitySet::from_mask(u64::from_str_radix(mask, 16).unwrap_or_default());
@@ -76,20 +76,20 @@ const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 pub struct UserNamespace(u64);
 
 impl UserNamespace {
-    /// That of a process or thread, by its folder.
+    /// Returns the user namespace of a process or thread, by its folder.
     ///
     /// # Errors
-    /// EACCES for a process of others, which takes CAP_SYS_PTRACE.
+    /// The error is EACCES for a process of another user, because reading it requires CAP_SYS_PTRACE.
     pub fn of(folder: &Path) -> io::Result<Self> {
         Ok(Self(std::fs::metadata(folder.join("ns/user"))?.ino()))
     }
 
-    /// Whether it is the one that the system began with.
+    /// Reports whether this is the initial user namespace.
     pub const fn is_initial(self) -> bool {
         self.0 == INITIAL_USER_NAMESPACE
     }
 
-    /// Its inode number.
+    /// Returns its inode number.
     pub const fn number(self) -> u64 {
         self.0
     }

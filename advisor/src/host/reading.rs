@@ -1,23 +1,23 @@
-//! Something that was looked up on the machine. What cannot be looked up is a fact too.
+//! The result of looking something up on the machine. That it cannot be read is a fact too.
 
 use crate::output::error::reason;
 use std::io;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Something that was looked up.
+/// The result of looking something up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading<T = String> {
-    /// It is so.
+    /// The value exists.
     Is(T),
-    /// There is no such thing.
+    /// The value does not exist.
     Absent,
-    /// It cannot be read, for this reason.
+    /// The value cannot be read, for this reason.
     Unreadable(String),
 }
 
 impl<T> Reading<T> {
-    /// What was read, if it was.
+    /// Returns the value if it was read.
     pub const fn is(&self) -> Option<&T> {
         match self {
             Self::Is(value) => Some(value),
@@ -34,12 +34,12 @@ impl<T> Reading<T> {
     }
 }
 
-/// The text of a file, without blanks around it.
+/// Reads the text of a file, without blanks around it.
 pub fn text(path: impl AsRef<Path>) -> Reading {
     reading(std::fs::read(path)).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
-/// A text that is to be a number.
+/// Parses a text as a number.
 pub fn number(text: Reading) -> Reading<u8> {
     match text {
         Reading::Is(text) => text.parse().map_or_else(|_| Reading::Unreadable(format!("{text:?}")), Reading::Is),
@@ -48,7 +48,7 @@ pub fn number(text: Reading) -> Reading<u8> {
     }
 }
 
-/// What the system answered.
+/// Converts the answer of a system call.
 pub fn reading<T>(result: io::Result<T>) -> Reading<T> {
     match result {
         Ok(value) => Reading::Is(value),

@@ -4,7 +4,7 @@ use crate::host::reading::{Reading, text};
 use capwrap_core::sysctl;
 use std::path::Path;
 
-/// A setting by its name. It is absent where this kernel has none of that name.
+/// Reads a setting by its name. It is absent if this kernel has no setting of that name.
 pub fn read(name: &str) -> Reading {
     match text(sysctl::path(name)) {
         Reading::Absent if !Path::new(sysctl::FOLDER).join("kernel").exists() => {

@@ -1,4 +1,4 @@
-//! For which machine a policy is decided: this one, or another.
+//! The machine for which a policy is decided: this one, or another.
 
 use crate::host::facts_file;
 use crate::host::machine::Machine;
@@ -23,24 +23,24 @@ pub struct TargetMachine {
 }
 
 impl TargetMachine {
-    /// A kernel release, a file of facts, both (the file's machine with another kernel) or neither.
+    /// Takes a kernel release, a file of facts, both (the file's machine with another kernel) or neither.
     pub const fn new(kernel: Option<String>, facts: Option<PathBuf>) -> Self {
         Self { kernel, facts }
     }
 
-    /// The facts of that machine that the policy asks about. A probe that nobody tried there is taken
-    /// to say yes, as it is for this machine.
+    /// Collects the facts of that machine that the policy asks about. A probe that nobody tried there is assumed to say
+    /// yes, as for this machine.
     ///
     /// # Errors
-    /// As [`Self::other`], and as [`policy_facts::of`].
+    /// The errors are those of [`Self::other`] and of [`policy_facts::of`].
     pub fn facts(&self, policy: &Policy) -> Result<Facts> {
         policy_facts::of(policy, self.other()?.as_ref(), Untried::SaysYes)
     }
 
-    /// The other machine; `None` where it is this one.
+    /// Returns the other machine, or `None` if the decision is for this one.
     ///
     /// # Errors
-    /// A release that is none, a file that cannot be read or says what cannot be.
+    /// The release is invalid, or the file cannot be read or states an impossible fact.
     pub fn other(&self) -> Result<Option<Machine>> {
         let described = self.facts.as_deref().map(facts_file::read).transpose()?;
         match (described, &self.kernel) {

@@ -1,4 +1,5 @@
-//! For what capwrap would refuse to launch a policy's tool, as it is installed here. The launcher's own rules judge.
+//! The reasons for which capwrap would refuse to launch a policy's tool, as it is installed here. The launcher's own
+//! rules judge.
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::{self, Installed, Unread};
@@ -16,11 +17,11 @@ pub struct ToolRefusal {
     pub why: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// What it is about.
+    /// The object that is at fault.
     pub about: About,
 }
 
-/// What a refusal is about.
+/// The object of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// A directory on the way to the tool.
@@ -29,12 +30,12 @@ pub enum About {
     Tool,
     /// The tool's owner, whom the policy names and the launcher does not know.
     Owner,
-    /// Something that could not be checked: whether capwrap refuses is not known.
+    /// Something that could not be checked. Whether capwrap refuses is not known.
     Unread,
 }
 
 impl ToolRefusal {
-    /// What to say of it before anybody launches the tool.
+    /// Returns the note to print before anybody launches the tool.
     pub fn note(&self) -> String {
         let what = match self.about {
             About::Way | About::Tool | About::Owner => "capwrap will refuse to launch it",
@@ -45,8 +46,8 @@ impl ToolRefusal {
     }
 }
 
-/// All reasons, of the first of the policy's paths at which something lies. A tool that is not installed has none.
-/// File capabilities that inheritable delivery lacks are none either: `capwrap enable` gives them.
+/// Returns all reasons, for the first of the policy's paths at which something exists. A tool that is not installed has
+/// none. Missing file capabilities for inheritable delivery are no reason either, because `capwrap enable` sets them.
 pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
     let Some(tool) = installed_file::first(&policy.tool.paths) else { return Vec::new() };
     let mut refusals = Vec::new();
@@ -82,7 +83,7 @@ pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
     refusals
 }
 
-/// What the rules for tools find in a regular file; or why something could not be read.
+/// Returns what the rules for tools find in a regular file, or why something could not be read.
 fn faults(policy: &Policy, names: &Names, found: &Installed) -> Vec<io::Result<ToolFault>> {
     if !found.is_regular {
         return Vec::new();
@@ -106,7 +107,7 @@ fn faults(policy: &Policy, names: &Names, found: &Installed) -> Vec<io::Result<T
     faults
 }
 
-/// The fault of a script's interpreter.
+/// Returns the fault of a script's interpreter.
 ///
 /// # Errors
 /// The script cannot be read.
@@ -132,7 +133,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::Path;
 
-    /// What a policy's tool would be refused for, apart from the folders of this machine.
+    /// Returns the refusals of a policy's tool, without those about the folders of this machine.
     fn refusals(tool: &Path, rules: &str) -> Vec<String> {
         let owner = fs::metadata(tool).map_or(0, |about| about.uid());
         let policy = Policy::read(&format!(

@@ -1,10 +1,10 @@
-//! Walking trees in parallel, with memory that does not grow with what they hold.
+//! Walks directory trees in parallel, with memory that does not grow with the number of files.
 //!
-//! Walkers of the library kind keep what they have read of a directory until it is their turn: a
-//! million files in one directory took `ignore` 226 MiB. Here each thread reads a directory as it
-//! goes down, holds one block of it a level, and gives a subdirectory away only while another thread
-//! has nothing to do. And it stands in the directory that it reads: a file is asked for by its name
-//! and not by its path, which saves the kernel the way there.
+//! General walker libraries keep what they have read of a directory until its turn comes: for a million files in one
+//! directory, `ignore` took 226 MiB. Here each thread reads a directory as it goes down, holds one block of it per
+//! level, and gives a subdirectory away only while another thread has nothing to do. The thread also changes its
+//! working directory to the directory that it reads. It can then name a file without its path, which saves the kernel
+//! the path lookup.
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::fchdir;
@@ -17,16 +17,16 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Where the walk goes.
+/// How far the walk goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
-    /// Whether it stays on the file systems that the directories lie on.
+    /// Whether the walk stays on the file systems of its roots.
     pub one_file_system: bool,
     /// How many threads walk.
     pub threads: usize,
 }
 
-/// A regular file that was met.
+/// A regular file that the walk found.
 pub struct Met<'w> {
     directory: &'w Path,
     name: &'w CStr,
@@ -34,12 +34,12 @@ pub struct Met<'w> {
 }
 
 impl Met<'_> {
-    /// Its path, with the root's links followed.
+    /// Returns its path, with the root's links followed.
     pub fn path(&self) -> PathBuf {
         self.directory.join(OsStr::from_bytes(self.name.to_bytes()))
     }
 
-    /// Asks something of the file by the shortest way to it.
+    /// Calls `question` with the shortest path that leads to the file.
     pub fn ask<T>(&self, question: impl FnOnce(&Path) -> T) -> T {
         if self.stands_there {
             question(Path::new(OsStr::from_bytes(self.name.to_bytes())))
@@ -49,7 +49,7 @@ impl Met<'_> {
     }
 }
 
-/// What to do with what is met.
+/// What to do with each thing that the walk finds.
 pub trait Visitor: Sync {
     /// A regular file.
     fn file(&self, met: &Met);
@@ -57,21 +57,22 @@ pub trait Visitor: Sync {
     fn unread(&self, path: &Path, errno: Errno);
 }
 
-/// The bytes of a directory that are read at once.
+/// The number of bytes of a directory that are read at once.
 const BLOCK: usize = 32 * 1024;
-/// As many directories are held open on the way down, by each thread.
+/// The number of directories that each thread holds open on the way down.
 const DEEPEST: usize = 128;
-/// The bytes of a path after which a long one is opened as far as that.
+/// A path that is too long for the kernel is opened in steps of about this many bytes.
 const STEP: usize = 2048;
 
-/// Walks the trees. Links below their roots are not followed.
+/// Walks the trees. It does not follow links below their roots.
 pub fn walk(roots: &[PathBuf], reach: Reach, visitor: &impl Visitor) {
     let threads = reach.threads.max(1);
     let queue = Queue::new(roots.iter().filter_map(|root| begins_at(root, visitor)).collect(), threads);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                // Where a sandbox forbids it the whole process would stand elsewhere: paths, then.
+                // If a sandbox forbids `unshare`, changing the directory would move the whole process, so this thread
+                // uses paths.
                 let stands_there = unshare(CloneFlags::CLONE_FS).is_ok();
                 let mut walker = Walker { queue: &queue, visitor, reach, stands_there, deep: Vec::new() };
                 while let Some(job) = walker.deep.pop().or_else(|| queue.take()) {
@@ -82,8 +83,8 @@ pub fn walk(roots: &[PathBuf], reach: Reach, visitor: &impl Visitor) {
     });
 }
 
-/// The root of a walk by its real path: it may be a link, as /bin is, and a relative one would mean
-/// something else in each directory that a thread stands in.
+/// Resolves the root of a walk to its real path. The root may be a link, as /bin is, and a relative path would change
+/// its meaning with each working directory of a thread.
 fn begins_at(root: &Path, visitor: &impl Visitor) -> Option<Job> {
     match root.canonicalize() {
         Ok(path) => Some(Job { path, file_system: None }),
@@ -94,10 +95,10 @@ fn begins_at(root: &Path, visitor: &impl Visitor) -> Option<Job> {
     }
 }
 
-/// A directory that is to be read.
+/// A directory to read.
 struct Job {
     path: PathBuf,
-    /// The device of the tree that it belongs to; `None` at the root of one.
+    /// The device of the tree that it belongs to; `None` for a root.
     file_system: Option<u64>,
 }
 
@@ -107,7 +108,7 @@ struct Walker<'w, V> {
     reach: Reach,
     /// Whether this thread has a working directory of its own.
     stands_there: bool,
-    /// Directories that lie too deep to be held open on the way.
+    /// Directories that are too deep to be held open on the way.
     deep: Vec<Job>,
 }
 
@@ -156,7 +157,7 @@ impl<V: Visitor> Walker<'_, V> {
                 continue;
             }
             let kind = match entry.file_type() {
-                // Some file systems do not report it.
+                // Some file systems do not report the kind.
                 FileType::Unknown => match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(about) => FileType::from_raw_mode(about.st_mode),
                     Err(errno) => {
@@ -183,7 +184,7 @@ impl<V: Visitor> Walker<'_, V> {
         }
     }
 
-    /// Whether it went down, and so stands elsewhere now.
+    /// Returns whether the walk went down, which changed the working directory.
     fn subdirectory(
         &mut self,
         parent: &OwnedFd,
@@ -213,7 +214,7 @@ impl<V: Visitor> Walker<'_, V> {
         }
     }
 
-    /// What went away meanwhile, or is a link by now, is not reported.
+    /// Reports an error. A file that disappeared meanwhile, or has become a link, is not reported.
     fn failed(&self, path: &Path, errno: Errno, is_root: bool) {
         if is_root || !(matches!(errno, Errno::NOTDIR | Errno::LOOP) || is_gone(errno) || is_of_proc(path)) {
             self.visitor.unread(path, errno);
@@ -225,19 +226,20 @@ impl<V: Visitor> Walker<'_, V> {
     }
 }
 
-/// Whether this error means that something was there and is not any more.
+/// Whether this error means that something existed and has disappeared.
 pub fn is_gone(errno: Errno) -> bool {
-    // proc(5) says ESRCH of what belonged to a process that ended.
+    // The kernel returns ESRCH for files of a process that has ended (proc(5)).
     matches!(errno, Errno::NOENT | Errno::SRCH)
 }
 
-/// Whether it lies in proc(5), where no file has extended attributes, and where even root may not
-/// read everything.
+/// Whether the path lies in proc(5), where no file has extended attributes, and where even root may not read
+/// everything.
 fn is_of_proc(path: &Path) -> bool {
     statfs(path).is_ok_and(|about| about.f_type == PROC_SUPER_MAGIC)
 }
 
-/// Opens a directory however long its path is: the kernel takes no more than 4,096 bytes (PATH_MAX) at once.
+/// Opens a directory whose path may have any length, although the kernel takes no more than 4,096 bytes (PATH_MAX) at
+/// once.
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
     match openat(CWD, path, how(), Mode::empty()) {
         Err(Errno::NAMETOOLONG) => open_by_steps(path),
@@ -249,7 +251,7 @@ fn open_by_steps(path: &Path) -> Result<OwnedFd, Errno> {
     let mut directory = openat(CWD, "/", how(), Mode::empty())?;
     let mut step = PathBuf::new();
     for component in path.components().filter(|component| matches!(component, Component::Normal(_))) {
-        // A name has 255 bytes at most (NAME_MAX).
+        // One more name adds at most 255 bytes (NAME_MAX).
         if step.as_os_str().len() > STEP {
             directory = openat(&directory, &step, how(), Mode::empty())?;
             step.clear();
@@ -267,7 +269,7 @@ fn how() -> OFlags {
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// How many more directories the waiting threads could take: read without the lock.
+    /// How many more directories the waiting threads could take. It is read without the lock.
     hunger: AtomicUsize,
     threads: usize,
 }
@@ -288,7 +290,7 @@ impl Queue {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked left a list that is whole.
+        // A thread that panicked still left a consistent list.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -303,7 +305,7 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// The next directory; `None` once every thread waits.
+    /// Returns the next directory, or `None` once every thread waits.
     fn take(&self) -> Option<Job> {
         let mut state = self.state();
         loop {
@@ -325,7 +327,7 @@ impl Queue {
         }
     }
 
-    /// A waiting thread takes a few, so that it does not wait again at once.
+    /// Updates the hunger. A waiting thread should find a few directories, so that it does not wait again at once.
     fn tell_hunger(&self, state: &State) {
         let wanted = state.waiting * 4;
         self.hunger.store(wanted.saturating_sub(state.jobs.len()), Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Who else could put another file in a file's place. A directory in which nobody but root and a permitted owner can do
-//! so is what the launcher takes: its rule is asked, and the weaknesses are where it fails.
+//! Finds who else could replace a file. The launcher accepts a directory in which nobody except root and a permitted
+//! owner can do so. This module asks the launcher's rule, and the weaknesses are the directories that fail it.
 
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::{Fault, Surveyed};
@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A directory on the way to a file in which somebody else can replace what lies there.
+/// A directory on the way to a file in which another user can replace an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weakness {
     /// The directory.
@@ -21,7 +21,7 @@ pub struct Weakness {
     pub mode: u32,
     /// The owner that would be permitted besides root.
     pub owner: u32,
-    /// Who can safely run a command on it.
+    /// The user who can safely run a command on it.
     pub safe_for: Option<u32>,
 }
 
@@ -38,8 +38,8 @@ impl fmt::Display for Weakness {
     }
 }
 
-/// The weaknesses among directories on the way to a file, each once: those that the launcher refuses where the file may
-/// belong to `owner`; 0 is root alone.
+/// Returns each weakness once among the directories on the way to a file. These are the directories that the launcher
+/// refuses if the file may belong to `owner`; with 0 only root may own it.
 pub fn among(directories: &[(PathBuf, FileStat)], owner: u32) -> Vec<Weakness> {
     let mut weaknesses: Vec<Weakness> = Vec::new();
     let mut roots_way = true;
@@ -59,7 +59,7 @@ pub fn among(directories: &[(PathBuf, FileStat)], owner: u32) -> Vec<Weakness> {
     weaknesses
 }
 
-/// Those on the way to this absolute path, links followed.
+/// Returns the weaknesses on the way to this absolute path, with links followed.
 ///
 /// # Errors
 /// Something on the way cannot be checked.
@@ -67,7 +67,7 @@ pub fn weaknesses(path: &Path, owner: u32) -> io::Result<Vec<Weakness>> {
     Ok(among(&survey(path)?.directories, owner))
 }
 
-/// What lies at the path, and the directories on the way to it.
+/// Returns the file at the path, and the directories on the way to it.
 ///
 /// # Errors
 /// Something on the way is missing or cannot be checked.

@@ -1,4 +1,4 @@
-//! Files that are replaced whole or not at all.
+//! Replaces a file as a whole or not at all.
 
 use anyhow::{Context, Result};
 use std::fs::{File, OpenOptions};
@@ -7,28 +7,28 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Writes beside the file and renames over it, so that no reader ever sees half of it. The new
-/// file belongs to root and only root can write it.
+/// Writes a temporary file in the same directory and renames it over `path`, so that no reader ever sees a partial
+/// file. The new file belongs to root, and only root can write it.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
     let directory = match path.parent().context("a file without a directory")? {
         here if here.as_os_str().is_empty() => Path::new("."),
         directory => directory,
     };
     let name = path.file_name().context("a file without a name")?.to_string_lossy();
-    // No policy's name begins with a dot: the launcher never reads this one.
+    // No policy's name begins with a dot, so the launcher never reads the temporary file.
     let beside = directory.join(format!(".{name}.{}", std::process::id()));
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
         file.write_all(text.as_bytes())?;
-        // Changed later than modified, and not modified just now, is how the launcher recognises a file that was put in place whole
-        // from what an editor is writing.
+        // The launcher must see that the file was renamed into place, and that no editor is writing it. It takes a file
+        // as complete if its ctime is later than its mtime and the mtime is not recent.
         file.set_modified(SystemTime::now() - Duration::from_secs(2))?;
         file.sync_all()?;
         std::fs::rename(&beside, path)?;
         File::open(directory)?.sync_all()
     })();
     if written.is_err() {
-        // Whether it can be removed or not, the error to report is the first one.
+        // The first error is the one to report, whether or not the file can be removed.
         let _ = std::fs::remove_file(&beside);
     }
     written.with_context(|| format!("cannot write {}", path.display()))

@@ -1,4 +1,4 @@
-//! Reading what others wrote, no further than a limit: an endless file ends as an error and not in memory.
+//! Reads untrusted input up to a limit, so that an endless file ends as an error and does not fill the memory.
 
 use crate::output::error::reason;
 use anyhow::{Context, Result, anyhow, ensure};
@@ -7,33 +7,33 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The largest file that is read where no format has a limit of its own, in bytes.
+/// The largest file that is read if its format has no limit of its own, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// At most `most` bytes and one more, by which it shows that there are more.
+/// Reads at most `most` bytes and one more. The extra byte shows that the source has more.
 ///
 /// # Errors
-/// Those of reading it.
+/// The source cannot be read.
 pub fn bytes(source: impl Read, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A text of at most `most` bytes.
+/// Reads a text of at most `most` bytes.
 ///
 /// # Errors
-/// What cannot be read, is larger, or is not UTF-8, each in a few words.
+/// The source cannot be read, is larger, or is not UTF-8. Each error has a few words.
 pub fn text(source: impl Read, most: usize) -> Result<String> {
     let bytes = bytes(source, most).map_err(|error| anyhow!(reason(&error)))?;
     ensure!(bytes.len() <= most, "it is larger than {}", size(most));
     String::from_utf8(bytes).map_err(|_| anyhow!("it is no text in UTF-8"))
 }
 
-/// The text of a file.
+/// Reads the text of a file.
 ///
 /// # Errors
-/// As those of [`text`], with the file's path.
+/// The errors are those of [`text`], with the file's path.
 pub fn text_of(path: &Path, most: usize) -> Result<String> {
     let file = File::open(path).map_err(|error| anyhow!(reason(&error)));
     file.and_then(|file| text(file, most)).with_context(|| format!("cannot read {}", printable::text(path)))

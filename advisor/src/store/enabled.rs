@@ -16,17 +16,19 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Held by whoever enables or disables a policy. Only root can open it, because whoever can take a lock can keep it.
+/// The lock that is held while a policy is enabled or disabled. Only root can open it, because anyone who can take a
+/// lock can keep it.
 const LOCK: &str = "/etc/capwrap/lock";
-/// How long to wait for another who changes it.
+/// How long to wait for another process that holds the lock.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The file of the policy of this name, whether there is one or not.
+/// Returns the path of the policy of this name, whether the file exists or not.
 pub fn path(name: &str) -> PathBuf {
     Path::new(paths::POLICIES).join(format!("{name}.toml"))
 }
 
-/// All enabled policies that the launcher would take. One that it would refuse does not count, and is reported.
+/// Returns all enabled policies that the launcher would accept. A policy that the launcher would refuse does not count,
+/// and is reported.
 pub fn all() -> Result<Vec<Policy>> {
     let mut policies = Vec::new();
     for name in names()? {
@@ -38,17 +40,17 @@ pub fn all() -> Result<Vec<Policy>> {
     Ok(policies)
 }
 
-/// What launches of these policies could need of the launcher on these kernels.
+/// Returns the capabilities that the launcher needs to launch the tools of these policies on these kernels.
 pub fn needed(policies: &[Policy], kernels: Kernels) -> CapabilitySet {
     policies.iter().fold(CapabilitySet::EMPTY, |all, policy| all.union(needed_by_launcher(policy, kernels)))
 }
 
-/// The names of all enabled policies, sorted.
+/// Returns the names of all enabled policies, sorted.
 pub fn names() -> Result<Vec<String>> {
     names_in(Path::new(paths::POLICIES))
 }
 
-/// The names of the policies in a directory, sorted. A directory that is not there has none.
+/// Returns the names of the policies in a directory, sorted. A missing directory has none.
 pub fn names_in(directory: &Path) -> Result<Vec<String>> {
     if !directory.exists() {
         return Ok(Vec::new());
@@ -65,15 +67,16 @@ pub fn names_in(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads one that only root can have written.
+/// Reads a policy that only root can have written.
 pub fn read(path: &Path) -> Result<Policy> {
     Ok(Policy::read(&trusted_file::text(path)?)?)
 }
 
-/// Until it is dropped, nobody else enables or disables a policy or changes the launcher's file capabilities.
+/// Takes the lock. Until it is dropped, no other process enables or disables a policy or changes the launcher's file
+/// capabilities.
 ///
 /// # Errors
-/// Another does so for too long, or the lock cannot be opened, which takes root.
+/// Another process holds the lock for too long, or the lock cannot be opened, which requires root.
 pub fn lock() -> Result<Flock<File>> {
     make_directory(Path::new(paths::POLICIES))?;
     let how = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
@@ -95,7 +98,7 @@ pub fn lock() -> Result<Flock<File>> {
     }
 }
 
-/// Makes a directory that all can read and root alone can write, and those above it.
+/// Creates a directory, and those above it, that all users can read and only root can write.
 pub fn make_directory(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)

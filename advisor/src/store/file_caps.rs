@@ -1,9 +1,8 @@
-//! The launcher's own file capabilities: what the enabled policies need together, permitted and
-//! never effective.
+//! The launcher's own file capabilities: what the enabled policies need together, permitted and never effective.
 //!
-//! With the effective bit a file that cannot have all its capabilities (in a container, say) does
-//! not start at all (capabilities(7), "capability-dumb binaries"); without it the launcher starts
-//! and says what is missing.
+//! If a file has the effective bit and cannot get all its capabilities (in a container, for example), the kernel
+//! refuses to start it (capabilities(7), "capability-dumb binaries"). Without that bit the launcher starts and reports
+//! what is missing.
 
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
@@ -19,17 +18,17 @@ pub fn installed() -> PathBuf {
     Path::new(paths::PREFIX).join(paths::LAUNCHER)
 }
 
-/// What the file carries, `None` where it carries nothing.
+/// Reads the file capabilities; `None` if the file has none.
 ///
 /// # Errors
-/// An attribute that is malformed.
+/// The attribute cannot be read or is malformed.
 pub fn read(file: &File) -> Result<Option<FileCapabilities>> {
     let bytes = file.get_xattr(ATTRIBUTE).context("cannot read file capabilities")?;
     Ok(bytes.map(|bytes| Attribute::decode(&bytes)).transpose()?.map(|attribute| attribute.capabilities))
 }
 
-/// Sets what the file carries, on the descriptor (CVE-2026-4878 was a path swapped under setcap).
-/// Empty sets take the attribute away.
+/// Sets the file capabilities through the descriptor (in CVE-2026-4878 a path was replaced while setcap ran). Empty
+/// sets remove the attribute.
 pub fn write(file: &File, capabilities: FileCapabilities) -> Result<()> {
     let done = if !capabilities.permitted.is_empty() || !capabilities.inheritable.is_empty() {
         file.set_xattr(ATTRIBUTE, &Attribute { capabilities, root_id: None }.encode())
@@ -41,8 +40,8 @@ pub fn write(file: &File, capabilities: FileCapabilities) -> Result<()> {
     done.context("cannot set file capabilities (it takes cap_setfcap)")
 }
 
-/// What the file of a policy's tool is to carry: what the policy's `[file]` says, the mark of
-/// inheritable delivery, or nothing.
+/// Returns the file capabilities that a policy's tool should have: those of the policy's `[file]`, those for
+/// inheritable delivery, or none.
 pub fn wanted_of_tool(policy: &Policy) -> Option<FileCapabilities> {
     match (&policy.file, policy.exec.deliver) {
         (Some(file), _) => Some(*file),
@@ -51,17 +50,18 @@ pub fn wanted_of_tool(policy: &Policy) -> Option<FileCapabilities> {
     }
 }
 
-/// The file capabilities of a tool whose policy has inheritable delivery: all that a launch could pass to it.
+/// Returns the file capabilities of a tool whose policy has inheritable delivery: all capabilities that a launch could
+/// pass to it.
 pub fn of_inheritable_delivery(policy: &Policy) -> FileCapabilities {
     inheritable(policy.grantable().union(policy.grantable_to_root()).union(policy.optional()))
 }
 
-/// `=p` of a set.
+/// Returns `=p` of a set.
 pub const fn permitted(set: CapabilitySet) -> FileCapabilities {
     FileCapabilities { effective: false, permitted: set, inheritable: CapabilitySet::EMPTY }
 }
 
-/// `=ei` of a set: the file capabilities for inheritable delivery.
+/// Returns `=ei` of a set: the file capabilities for inheritable delivery.
 pub const fn inheritable(set: CapabilitySet) -> FileCapabilities {
     FileCapabilities { effective: true, permitted: CapabilitySet::EMPTY, inheritable: set }
 }

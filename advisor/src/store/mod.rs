@@ -1,5 +1,5 @@
-//! What capwrap keeps on disk: enabled policies, profiles, file capabilities. It opens only what can be trusted, and
-//! writes in one step.
+//! The files that capwrap keeps on disk: enabled policies, profiles, file capabilities. This module opens only files
+//! that can be trusted, and replaces each file in one step.
 
 pub mod any_kernel;
 pub mod atomic_write;

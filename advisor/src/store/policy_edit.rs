@@ -1,4 +1,4 @@
-//! From a shipped policy to one for this machine: a change of its text that keeps its comments.
+//! Edits the text of a shipped policy for this machine, and keeps the comments.
 
 use anyhow::{Context, Result};
 use toml_edit::{Array, DocumentMut, Item, Table, value};
@@ -8,17 +8,17 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 pub struct Change {
     /// Users who may run the tool.
     pub users: Vec<String>,
-    /// Groups that may.
+    /// Groups that may run the tool.
     pub groups: Vec<String>,
-    /// Where the tool lies.
+    /// The tool's path.
     pub path: Option<String>,
     /// The tool's SHA-256 in hexadecimal.
     pub sha256: Option<String>,
-    /// Whether `users` and `groups` come on top of those in the text, or instead of them.
+    /// Whether `users` and `groups` are added to those in the text. Otherwise they replace those.
     pub keeps_allowed: bool,
 }
 
-/// The text with the change made. Whether the outcome is a policy is for the caller to check.
+/// Returns the text with the change made. The caller checks whether the result is a valid policy.
 pub fn apply(text: &str, change: &Change) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("not TOML")?;
     if !change.users.is_empty() || !change.groups.is_empty() {
@@ -46,7 +46,7 @@ pub fn apply(text: &str, change: &Change) -> Result<String> {
 fn table<'d>(document: &'d mut DocumentMut, key: &str) -> &'d mut dyn toml_edit::TableLike {
     let item = document.entry(key).or_insert_with(|| Item::Table(Table::new()));
     if !item.is_table_like() {
-        // What was there is no table: the policy is refused for that when it is read.
+        // The old value is no table, and the policy parser would refuse the policy for it.
         *item = Item::Table(Table::new());
     }
     item.as_table_like_mut().unwrap_or_else(|| unreachable!("made a table above"))

@@ -1,4 +1,4 @@
-//! A policy by its name or by its path: enabled, disabled, or shipped.
+//! Finds a policy by its name or its path: enabled, disabled, or shipped.
 
 use crate::output::error::hinted;
 use crate::store::bounded_read;
@@ -16,15 +16,15 @@ pub const DISABLED: &str = "/etc/capwrap/disabled";
 
 /// A policy and where it was read from.
 pub struct Source {
-    /// What users type: the file's name without `.toml`.
+    /// The name that users type: the file's name without `.toml`.
     pub name: String,
     /// The file.
     pub path: PathBuf,
-    /// What it says.
+    /// The parsed policy.
     pub policy: Policy,
 }
 
-/// The policy that a word means: a path where it has a `/` or ends in `.toml`, else a name.
+/// Loads the policy that a word means. The word is a path if it has a `/` or ends in `.toml`, and otherwise a name.
 pub fn load(word: &str) -> Result<Source> {
     let path = if is_path(word) { PathBuf::from(word) } else { find(word)? };
     let text = text(&path)?;
@@ -38,7 +38,7 @@ pub fn is_path(word: &str) -> bool {
     word.contains('/') || Path::new(word).extension().is_some_and(|extension| extension == "toml")
 }
 
-/// The enabled policy, else the disabled one, else the shipped one.
+/// Returns the path of the enabled policy, otherwise of the disabled one, otherwise of the shipped one.
 pub fn find(name: &str) -> Result<PathBuf> {
     let file = format!("{}.toml", checked(name)?);
     let templates = templates();
@@ -56,12 +56,12 @@ pub fn find(name: &str) -> Result<PathBuf> {
     ))
 }
 
-/// Where the shipped policies lie.
+/// Returns the directory of the shipped policies.
 pub fn templates() -> PathBuf {
     Path::new(paths::PREFIX).join(paths::TEMPLATES)
 }
 
-/// The name, if it can be one.
+/// Returns the name if it is valid.
 pub fn checked(name: &str) -> Result<&str> {
     if policy::is_name(name) {
         return Ok(name);
@@ -69,12 +69,12 @@ pub fn checked(name: &str) -> Result<&str> {
     Err(hinted(format!("{name:?} is no name of a policy"), "letters, digits and ._+-, as in mtr-packet"))
 }
 
-/// The text of a policy file.
+/// Reads the text of a policy file.
 pub fn text(path: &Path) -> Result<String> {
     bounded_read::text_of(path, MAX_BYTES)
 }
 
-/// What the text of a file says.
+/// Parses the text of a policy file. An error contains the path of `source`.
 pub fn read(text: &str, source: &Path) -> Result<Policy> {
     Policy::read(text).map_err(|error| {
         let what = format!("{}:{error}", source.display());

@@ -1,16 +1,16 @@
-//! The profile beside a policy: the evidence of every run that refined it.
+//! The profile of a policy: the evidence of every run that refined the policy.
 
 use crate::analysis::profile::{MAX_BYTES, Profile};
 use crate::store::{bounded_read, enabled};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
-/// Where it lies. No policy's name ends like this one's.
+/// Returns the profile's path. No policy's name ends like the profile's name.
 pub fn of(name: &str) -> PathBuf {
     enabled::path(name).with_extension("profile.json")
 }
 
-/// What it holds, if it is there.
+/// Reads the profile; `None` if the file does not exist.
 pub fn read(path: &Path) -> Result<Option<Profile>> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,

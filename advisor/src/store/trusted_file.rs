@@ -1,4 +1,4 @@
-//! Files that nobody but root can have written or can put another in place of, opened as the launcher opens them.
+//! Opens files that nobody except root can have written or replaced, as the launcher opens them.
 
 use crate::output::error::hinted;
 use crate::store::bounded_read;
@@ -9,10 +9,10 @@ use capwrap_core::trusted_path::Fault;
 use std::fs::File;
 use std::path::Path;
 
-/// Opens a regular file to read it.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// It, or a directory on the way, links followed, does not belong to root or can be written by others.
+/// The file or a directory on the way, with links followed, does not belong to root, or another user can write it.
 pub fn open(path: &Path) -> Result<File> {
     let absolute = std::path::absolute(path)?;
     trusted_path::open(&absolute, 0).map(|opened| opened.file).map_err(|fault| refused(path, &fault))
@@ -27,12 +27,13 @@ fn refused(path: &Path, fault: &Fault) -> anyhow::Error {
     }
 }
 
-/// The same of a file that may belong to `owner`, and lie in their directories: a file of theirs, or one that they
-/// cannot have chosen. A link or a second name in their directories may lead to a file of root's, and that is refused,
-/// so that whoever changes what was opened changes nothing of others.
+/// Opens a file that may belong to `owner` and may lie in their directories. A link or a hard link in those directories
+/// may lead to a file of root's, and this function refuses that file. A caller that changes the opened file therefore
+/// changes no file of another user.
 ///
 /// # Errors
-/// As above, with `owner` in the place of root; and a file of root's that `owner` could have put there.
+/// The errors are those of [`open`], with `owner` in the place of root, and a file of root's that `owner` could have
+/// put there.
 pub fn open_of(path: &Path, owner: u32) -> Result<File> {
     let absolute = std::path::absolute(path)?;
     let opened = trusted_path::open(&absolute, owner).map_err(|fault| refused(path, &fault))?;
@@ -42,10 +43,10 @@ pub fn open_of(path: &Path, owner: u32) -> Result<File> {
     Ok(opened.file)
 }
 
-/// The text of a policy.
+/// Reads the text of a policy.
 ///
 /// # Errors
-/// As above; and what is no text.
+/// The errors are those of [`open`], and a file that is not text.
 pub fn text(path: &Path) -> Result<String> {
     bounded_read::text(open(path)?, MAX_BYTES).with_context(|| format!("cannot read {}", path.display()))
 }
