@@ -1,5 +1,5 @@
-//! With what rights learning is done: root passes everything to the command; a user with what loading the probe
-//! takes learns what a command is denied; others start the learner that a policy allows.
+//! The access with which learning runs. Root passes all its capabilities to the command. A user with the capabilities
+//! for loading the probe learns what a command is denied. Other users start the learner that a policy allows.
 
 use crate::observe::probe::rights;
 use crate::output::error;
@@ -18,18 +18,18 @@ use std::process::Command;
 /// The policy whose tool is the learner.
 pub const LEARNER: &str = "capwrap-learn";
 
-/// What learning can do here.
+/// What this process can learn here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Root passes all of this to the command.
+    /// Root passes all of these capabilities to the command.
     Root(CapabilitySet),
-    /// Watch the command and what it is denied.
+    /// This process can watch the command and see what it is denied.
     Watcher,
-    /// Neither.
+    /// This process can do neither.
     Nobody,
 }
 
-/// Who this is.
+/// Finds the access of this process.
 pub fn own() -> Result<Access> {
     if geteuid().is_root() {
         return Ok(Access::Root(to_hand_over()?));
@@ -37,7 +37,7 @@ pub fn own() -> Result<Access> {
     Ok(if rights::lacking().is_empty() { Access::Watcher } else { Access::Nobody })
 }
 
-/// What this process holds and may pass on through an exec.
+/// Returns the capabilities that this process holds and may pass on through an exec.
 fn to_hand_over() -> Result<CapabilitySet> {
     let read = |set| -> Result<CapabilitySet> {
         Ok(caps::read(None, set)?.into_iter().filter_map(|one| Capability::from_number(one.index())).collect())
@@ -45,13 +45,13 @@ fn to_hand_over() -> Result<CapabilitySet> {
     Ok(read(CapSet::Permitted)?.intersection(read(CapSet::Bounding)?))
 }
 
-/// The launcher, as it is installed.
+/// Returns the path of the installed launcher.
 pub fn launcher() -> PathBuf {
     PathBuf::from(paths::PREFIX).join("bin/capwrap")
 }
 
-/// Becomes the learner that a policy allows, with this verb, and marks it as started so. It returns only where it cannot
-/// start the learner, or where this process is the learner already: then its policy grants too little.
+/// Executes the learner that a policy allows, with this verb, and marks it as started so. This function returns only if
+/// it cannot start the learner, or if this process is already the learner: then its policy grants too little.
 pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item = OsString>) -> Error {
     let doing = if verb == "trace" { "tracing" } else { "learning" };
     if is_learner {

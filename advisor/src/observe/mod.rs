@@ -1,5 +1,5 @@
-//! The edge to the kernel: it loads the probe, starts commands, follows processes, and yields observations. What a
-//! check means is not judged here.
+//! The interface to the kernel. It loads the probe, starts commands, follows processes, and yields observations. It
+//! does not judge what a check means.
 
 pub mod access;
 pub mod command;

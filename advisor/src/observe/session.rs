@@ -1,4 +1,4 @@
-//! The impure edge of learning: one run of the command under the probe.
+//! One run of the command under the probe. This is the impure part of learning.
 
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, Plan, User};
@@ -13,45 +13,45 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A command and how it is run.
 pub struct Subject<'s> {
-    /// The file to execute, where it is not the command's first word.
+    /// The file to execute, if it is not the command's first word.
     pub file: Option<&'s Path>,
     /// The command and its arguments.
     pub command: &'s [OsString],
-    /// The user it runs as; `None`: the user of this process.
+    /// The user to run as; `None` means the user of this process.
     pub user: Option<&'s User>,
-    /// What is passed to it.
+    /// The capabilities that are passed to the command.
     pub hold: CapabilitySet,
-    /// How many execs it is away from being the tool: the launcher's comes before the tool's own.
+    /// The number of execs until the tool runs. The launcher's exec comes before the tool's own.
     pub execs: u32,
-    /// The back end to use; `None`: the first that works.
+    /// The back end to use; `None` means the first that works.
     pub back_end: Option<BackEnd>,
     pub limits: Limits,
 }
 
-/// What a run showed.
+/// The data of one run.
 pub struct RunData {
     pub counted: Counted,
     pub losses: Losses,
     pub stats: Stats,
     pub back_end: BackEnd,
     pub ending: Ending,
-    /// What it wrote to standard output, where that was kept.
+    /// What the command wrote to standard output, if that was kept.
     pub stdout: Vec<u8>,
-    /// When it began: RFC 3339, in UTC.
+    /// The start time in RFC 3339, UTC.
     pub started: String,
     pub took: Duration,
 }
 
-/// Runs the command once, to its end and that of everything it leaves behind.
+/// Runs the command once, until it and all processes that it leaves behind have ended.
 pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
-    // Counts need no ring: the smallest there is.
+    // Counting needs no ring, so the ring has the smallest possible size.
     let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
     let plan = Plan {
         file: subject.file,
         command: subject.command,
         user: subject.user,
         hold: subject.hold,
-        // As under the launcher: root gets the decision, and no more.
+        // As under the launcher, root gets only the capabilities of the decision.
         confine: true,
         output,
     };

@@ -1,5 +1,5 @@
-//! The last step before the command: a process of its own that takes the user's ids and the
-//! capabilities, waits until the probe is ready, and becomes the command.
+//! The last step before the command: a separate process that takes the user's ids and the capabilities, waits until the
+//! probe is ready, and executes the command.
 
 use crate::output::error;
 use crate::output::outcome;
@@ -16,12 +16,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What is found is not executable.
+/// The exit status if the command was found and is not executable.
 const CANNOT_RUN: u8 = 126;
-/// Nothing is found.
+/// The exit status if the command was not found.
 const NOT_FOUND: u8 = 127;
 
-/// Hidden: `run` starts it, nobody else has a use for it.
+/// A hidden verb. `run` starts it, and nobody else has a use for it.
 #[derive(Args)]
 pub struct Become {
     /// User, group and supplementary groups; none of them is changed without it.
@@ -41,7 +41,7 @@ pub struct Become {
 }
 
 impl Become {
-    /// Returns only where the command did not start.
+    /// Executes the command. It returns only if the command did not start.
     pub fn run(self) -> ExitCode {
         if let Err(error) = self.prepare() {
             error::print_error(&format!("{error:#}"), None);
@@ -56,8 +56,8 @@ impl Become {
     }
 
     fn prepare(&self) -> Result<()> {
-        // Whoever started this sees it stop, makes the probe wait for it, and lets it go on. Should that
-        // one die, nobody would.
+        // The learner that started this process sees it stop, makes the probe wait for it, and lets it continue. If the
+        // learner died, nobody would continue this process.
         prctl::set_pdeathsig(Some(Signal::SIGKILL)).context("cannot ask to end with the learner")?;
         raise(Signal::SIGSTOP).context("cannot stop")?;
         prctl::set_pdeathsig(None).context("cannot go on without the learner")?;
@@ -73,14 +73,15 @@ impl Become {
             let noroot = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
             set_capabilities_secure_bits(noroot).context("cannot keep root from having everything")?;
         }
-        // Whoever started this waits for signals instead of being interrupted by them; the command does not.
+        // The learner blocks signals to wait for them. The command must not inherit that mask.
         SigSet::empty().thread_set_mask().context("cannot reset the signal mask")?;
         let held = match &self.hold {
             Some(mask) => CapabilitySet::from_mask(u64::from_str_radix(mask, 16).context("not a mask")?),
             None => CapabilitySet::EMPTY,
         };
         let held = held.iter().filter_map(|one| one.name().to_uppercase().parse().ok()).collect();
-        // In this order: the ambient set may hold only what the other two hold (capabilities(7)).
+        // The order matters, because the ambient set may hold only what the permitted and inheritable sets hold
+        // (capabilities(7)).
         caps::clear(None, CapSet::Ambient).context("cannot clear the ambient capabilities")?;
         caps::set(None, CapSet::Inheritable, &held).context("cannot set the inheritable capabilities")?;
         caps::set(None, CapSet::Effective, &held).context("cannot set the effective capabilities")?;

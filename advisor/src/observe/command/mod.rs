@@ -1,5 +1,5 @@
-//! Running a command under observation: as the user it is meant for, with the capabilities that it
-//! may have, and until the last process that it left behind has ended.
+//! Runs a command under observation: as the intended user, with the capabilities that the command may have, until the
+//! last process that it left behind has ended.
 
 pub mod exec_helper;
 mod supervise;

@@ -1,5 +1,5 @@
-//! The command's life under observation: started, stopped before its own exec, let go, and waited
-//! for together with everything it leaves behind.
+//! Supervises the command under observation: starts it, stops it before its own exec, lets it continue, and waits for
+//! it and for all processes that it leaves behind.
 
 use crate::observe::command::user::User;
 use anyhow::{Context, Result, bail};
@@ -20,19 +20,19 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long each request to end is given before the next, harsher one.
+/// How long to wait after each request to end before sending the next, harsher one.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the processes that the command left behind are waited for in silence.
+/// How long to wait for the processes that the command left behind before printing a note.
 const SILENCE: Duration = Duration::from_secs(2);
-/// The requests to end, in their order.
+/// The requests to end, in order.
 const REQUESTS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL];
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With this status.
+    /// The command exited with this status.
     Exited(i32),
-    /// Killed by this signal.
+    /// This signal killed the command.
     Killed(i32),
 }
 
@@ -42,27 +42,28 @@ impl Ending {
         match self {
             Self::Exited(status) => ExitCode::from(status as u8),
             Self::Killed(number) => {
-                // No second core file of the same death.
+                // One death needs no second core file.
                 let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
                 if let Ok(signal) = Signal::try_from(number) {
                     let _ = SigSet::from(signal).thread_unblock();
                     let _ = raise(signal);
                 }
-                // Where the signal is ignored here, as SIGPIPE is: what a shell would say.
+                // If this process ignores the signal, as it does SIGPIPE, the status is the one that a shell would
+                // return.
                 ExitCode::from(128_u8.saturating_add(number as u8))
             }
         }
     }
 }
 
-/// When to end it.
+/// When to end the command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// After this time.
+    /// End the command after this time.
     pub after: Option<Duration>,
 }
 
-/// The command before its own exec.
+/// The command, stopped before its own exec.
 pub struct Stopped {
     pid: Pid,
     signals: SignalFd,
@@ -71,13 +72,13 @@ pub struct Stopped {
 
 /// What to start.
 pub struct Plan<'p> {
-    /// The file to execute, where it is not the command's first word.
+    /// The file to execute, if it is not the command's first word.
     pub file: Option<&'p Path>,
     pub command: &'p [OsString],
-    /// `None`: as whoever runs this.
+    /// The user to run as; `None` means the user of this process.
     pub user: Option<&'p User>,
     pub hold: CapabilitySet,
-    /// Whether uid 0 is to hold no more than that.
+    /// Whether uid 0 may hold no more than `hold`.
     pub confine: bool,
     pub output: Output,
 }
@@ -85,15 +86,15 @@ pub struct Plan<'p> {
 /// Where the command's standard output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Where this process's goes, and the same for its input.
+    /// The command's standard output and input are those of this process.
     Own,
-    /// To standard error: standard output is kept for the result.
+    /// The output goes to standard error, because standard output is reserved for the result.
     StandardError,
-    /// Kept; there is no input, and nothing is shown.
+    /// The output is kept and not shown. The command has no input.
     Kept,
 }
 
-/// Signals that are waited for instead of being interrupted by them.
+/// Blocks the signals and returns a descriptor to wait for them, so that they do not interrupt this process.
 fn wait_for_signals() -> Result<SignalFd> {
     let signals = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
     let mask: SigSet = signals.into_iter().collect();
@@ -101,18 +102,18 @@ fn wait_for_signals() -> Result<SignalFd> {
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")
 }
 
-/// Waiting for nothing but the word to end.
+/// A wait that only a request to end, a time limit or a condition ends.
 pub struct Waiting {
     signals: SignalFd,
 }
 
 impl Waiting {
-    /// From here on signals only end the waiting, in every thread that is started.
+    /// Blocks the signals. From here on they only end the wait, in every thread that is started later.
     pub fn new() -> Result<Self> {
         Ok(Self { signals: wait_for_signals()? })
     }
 
-    /// Until a signal asks for the end, the time is over, or `done` says so.
+    /// Waits until a signal asks for the end, the time is over, or `done` returns true.
     pub fn until_asked(self, limits: Limits, done: impl Fn() -> bool) -> Result<()> {
         let end = limits.after.map(|limit| Instant::now() + limit);
         while !done() && end.is_none_or(|end| Instant::now() < end) {
@@ -128,7 +129,7 @@ impl Waiting {
 /// Starts the command and stops it before its own exec.
 pub fn start(plan: Plan<'_>) -> Result<Stopped> {
     let signals = wait_for_signals()?;
-    // Daemons become children of this process, so that their end is seen.
+    // Daemons become children of this process, so that it sees when they end.
     prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
 
     let mut helper = Command::new("/proc/self/exe");
@@ -136,8 +137,8 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
     if let Some(user) = plan.user {
         let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
         helper.arg(format!("--ids={}", ids.join(",")));
-        // The PATH that a launch gives: through the caller's own, which may lead into folders that
-        // are root's alone, cap_dac_read_search would be asked for that the tool does not need.
+        // The command gets the PATH that a launch sets. The caller's own PATH may lead into folders that only root may
+        // search, and the kernel would then check cap_dac_read_search, which the tool does not need.
         helper.env("PATH", capwrap_core::decision::environment::PATH);
         helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
     }
@@ -156,7 +157,7 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
             helper.stdout(error);
         }
         Output::Kept => {
-            // A file and not a pipe: whoever writes much is not stopped by nobody reading.
+            // A file, unlike a pipe, does not block a command that writes more than anybody reads.
             let file = tempfile::tempfile().context("cannot keep the command's output")?;
             helper.stdin(Stdio::null()).stderr(Stdio::null()).stdout(file.try_clone()?);
             kept = Some(file);
@@ -176,8 +177,8 @@ impl Stopped {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// Lets it go on, and waits until no process of it is left.
-    /// With what it wrote, where that is kept.
+    /// Lets the command continue, and waits until none of its processes is left. The result includes the command's
+    /// output if it was kept.
     pub fn run(mut self, limits: Limits) -> Result<(Ending, Vec<u8>)> {
         let ending = self.live(limits)?;
         let mut written = Vec::new();
@@ -234,7 +235,7 @@ fn wait(signals: &SignalFd, deadline: Option<Instant>) -> Result<Vec<Received>> 
     Ok(received)
 }
 
-/// The kernel itself sent it: from the terminal, to the whole process group (sigaction(2)).
+/// The kernel itself sent the signal. It comes from the terminal and went to the whole process group (sigaction(2)).
 const SI_KERNEL: i32 = 0x80;
 
 struct Received {
@@ -242,7 +243,7 @@ struct Received {
     from_terminal: bool,
 }
 
-/// The request to end that is due next.
+/// The next request to end, and when it is due.
 struct Request {
     due: Option<Instant>,
     next: usize,
@@ -255,7 +256,7 @@ impl Request {
 
     fn asked(&mut self, signal: &Received) {
         if self.next == 0 && signal.from_terminal && signal.number != Signal::SIGHUP as u32 {
-            // Each process that reads from this terminal has had it too.
+            // The terminal sent the signal to each process that reads from it.
             self.next = 1;
             self.due = Some(Instant::now() + PATIENCE);
         } else {
@@ -269,7 +270,7 @@ impl Request {
         }
         let signal = REQUESTS[self.next.min(REQUESTS.len() - 1)];
         for process in descendants() {
-            // One that ended meanwhile needs no request.
+            // A process that ended meanwhile needs no request.
             let _ = kill(process, signal);
         }
         self.next += 1;
@@ -277,7 +278,7 @@ impl Request {
     }
 }
 
-/// Collects every child that ended; how the command did, if it is among them.
+/// Reaps every child that ended, and returns how the command ended if it is among them.
 fn reap(command: Pid) -> Result<Option<Ending>> {
     let mut ending = None;
     loop {
@@ -295,7 +296,7 @@ fn nobody_left() -> bool {
     waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) == Err(Errno::ECHILD)
 }
 
-/// Every process below this one.
+/// Returns every descendant of this process.
 fn descendants() -> Vec<Pid> {
     let Ok(processes) = procfs::process::all_processes() else { return Vec::new() };
     let parents: Vec<(i32, i32)> =

@@ -1,11 +1,11 @@
-//! The user that a command is meant for.
+//! The user to run the command as.
 
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
 use std::ffi::CString;
 use std::path::PathBuf;
 
-/// A user, as the command is to run.
+/// A user to run the command as.
 #[derive(Clone, Debug)]
 pub struct User {
     pub name: String,
@@ -14,12 +14,12 @@ pub struct User {
     pub groups: Vec<u32>,
     pub home: PathBuf,
     pub shell: PathBuf,
-    /// Whether nobody named the user: then a note says who it is.
+    /// Whether nobody named the user. If so, a note names the user.
     pub assumed: bool,
 }
 
-/// Who `--user` names; else who called sudo or doas; else who logged in; else nobody, since as root
-/// many checks never happen: root owns the files.
+/// Finds the user: the one that `--user` names, otherwise the one who called sudo or doas, otherwise the one who logged
+/// in, otherwise `nobody`. Root is not used, because root owns the files and many checks would never happen.
 pub fn meant_for(named: Option<&str>) -> Result<User> {
     if let Some(name) = named {
         return find(name)?.with_context(|| format!("there is no user {name}"));
@@ -37,7 +37,7 @@ pub fn meant_for(named: Option<&str>) -> Result<User> {
     Ok(User { assumed: true, ..nobody })
 }
 
-/// A name, or a number.
+/// Finds a user by name or by number.
 fn find(name: &str) -> Result<Option<User>> {
     let found = match name.trim_start_matches('#').parse::<u32>() {
         Ok(uid) => nix::unistd::User::from_uid(Uid::from_raw(uid)),
@@ -61,7 +61,7 @@ fn with_groups(user: nix::unistd::User) -> Result<User> {
     })
 }
 
-/// The audit subsystem's word for who logged in; unset is the largest number.
+/// Returns who logged in, according to the audit subsystem. The largest number means that it is unset.
 fn logged_in() -> Option<u32> {
     let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
     text.trim().parse().ok().filter(|uid| *uid != u32::MAX && *uid != 0)

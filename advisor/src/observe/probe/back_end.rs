@@ -1,4 +1,4 @@
-//! The ways to see a capability check. Which of them works is found out by trying.
+//! The ways to see a capability check. The advisor tries them to find out which of them work.
 
 use crate::observe::probe::loaded::{BackEnd, ORDER, Probe};
 use crate::observe::probe::object::{ProbeConfig, Types, program};
@@ -16,13 +16,13 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/pr
 /// A back end that was tried and does not work here.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Which.
+    /// The back end that was tried.
     pub back_end: BackEnd,
-    /// Why not, in one line.
+    /// The reason, in one line.
     pub why: String,
 }
 
-/// None of them works here.
+/// The error if no back end works here.
 #[derive(Debug)]
 pub struct Unavailable(pub Vec<Attempt>);
 
@@ -53,12 +53,12 @@ impl Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Whether the kernel keeps its memory even from root (kernel_lockdown(7)).
+/// Whether the kernel protects its memory even from root (kernel_lockdown(7)).
 fn locked_down() -> bool {
     std::fs::read_to_string("/sys/kernel/security/lockdown").is_ok_and(|mode| mode.contains("[confidentiality]"))
 }
 
-/// Loads the probe by the first back end that works, or by the one that is asked for.
+/// Loads the probe with the first back end that works, or with the requested one.
 pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<Probe> {
     rights::check()?;
     let config = ProbeConfig::find(asked);
@@ -72,7 +72,7 @@ pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<
     Err(Unavailable(before).with_hint())
 }
 
-/// Tries every back end: what each answers.
+/// Tries every back end and returns the result of each.
 pub fn attempts() -> Vec<(BackEnd, Result<(), String>)> {
     let config = ProbeConfig::find(&Settings::default());
     let tried = |back_end| load(back_end, &config, 4096).map(drop).map_err(|error| in_one_line(&error));
@@ -84,14 +84,15 @@ fn load(back_end: BackEnd, config: &ProbeConfig, ring_bytes: u32) -> Result<Ebpf
         return kprobe::load(&config.settings, config.types.as_ref().ok().map(|types| &types.offsets));
     }
     let Types { offsets, btf } = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
-    // Kernels before 5.17 lack helpers that name the call site at once. Whether this one has them is found out by trying.
+    // Kernels before 5.17 lack a helper that the events need to name the call site. Distributions backport helpers, so
+    // only trying shows whether this kernel has it.
     let recent = load_as(back_end, &Settings { recent: 1, ..config.settings }, offsets, btf, ring_bytes);
     recent.or_else(|error| {
         if is_forbidden(&error) { Err(error) } else { load_as(back_end, &config.settings, offsets, btf, ring_bytes) }
     })
 }
 
-/// Whether the kernel refuses it whatever it does: an unknown helper is another error.
+/// Whether the kernel refuses the program for any content. An unknown helper is a different error.
 fn is_forbidden(error: &anyhow::Error) -> bool {
     let forbidden = |error: &std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
     error
@@ -106,8 +107,8 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
         .override_global("OFFSETS", offsets, true)
         .map_max_entries("EVENTS", ring_bytes)
         .load(OBJECT)?;
-    // This one may be refused: it is loaded first, and attached last. No check of a child may come
-    // before the child is known.
+    // The kernel may refuse this program, so it is loaded first and attached last. A child must be known before any of
+    // its checks arrives.
     match back_end {
         BackEnd::Fexit => {
             let program: &mut FExit = program(&mut ebpf, "cap_capable_exit")?.try_into()?;
@@ -143,7 +144,7 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
     Ok(ebpf)
 }
 
-/// The causes in a row, and of the verifier's log the line that says why.
+/// Joins the chain of causes in one line. From the verifier's log it takes only the line that states the reason.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -153,14 +154,14 @@ fn in_one_line(error: &anyhow::Error) -> String {
             text = if text.is_empty() { line } else { format!("{text}: {line}") };
         }
     }
-    // The verifier's word for a loop (kernel/bpf/verifier.c before 2589726d12a1, Linux 5.3).
+    // The verifier calls a loop a back-edge (kernel/bpf/verifier.c before 2589726d12a1, Linux 5.3).
     if text.contains("back-edge from insn") {
         text.push_str(": this kernel allows no loops, as Linux 5.3 does");
     }
     text
 }
 
-/// How the lines behind the verifier's last word begin.
+/// The beginnings of the lines that follow the verifier's reason in its log.
 const FIGURES: [&str; 3] = ["verification time ", "stack depth ", "processed "];
 
 fn without_log(cause: &str) -> String {

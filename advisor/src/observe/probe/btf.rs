@@ -1,7 +1,7 @@
-//! The kernel's own description of its types: as much of BTF as finding a member takes.
+//! The kernel's own description of its types. This module reads as much of BTF as finding a member requires.
 //!
-//! A library for it is there (btf-rs), and takes 190 ms for the kernel's 6 MB, as it keeps every
-//! name; a run of `true` is to take less. Format: Documentation/bpf/btf.rst.
+//! The library btf-rs takes 190 ms for the kernel's 6 MB because it keeps every name. A whole run of `true` should take
+//! less. Documentation/bpf/btf.rst describes the format.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 pub struct KernelTypes<'b> {
     bytes: &'b [u8],
     strings: &'b [u8],
-    /// Where each type stands, by its number. Number 0 is void.
+    /// The position of each type, by its number. Number 0 is void.
     places: Vec<u32>,
 }
 
@@ -27,7 +27,7 @@ mod kind {
 }
 
 impl<'b> KernelTypes<'b> {
-    /// Reads where the types stand. Names and members are read when they are asked for.
+    /// Finds the positions of the types. Names and members are read only when a caller asks for them.
     pub fn read(bytes: &'b [u8]) -> Result<Self> {
         let whole = Reader(bytes);
         ensure!(whole.u16(0) == Some(MAGIC), "not BTF of this machine's byte order");
@@ -50,13 +50,13 @@ impl<'b> KernelTypes<'b> {
         Ok(Self { bytes: types, strings, places })
     }
 
-    /// A structure by its name.
+    /// Finds a structure by its name.
     pub fn structure(&self, name: &'static str) -> Result<Structure<'_>> {
         let at = self.find(name, kind::STRUCT).with_context(|| format!("the kernel has no {name}"))?;
         Ok(Structure { types: self, name, at })
     }
 
-    /// The name of a function's parameter.
+    /// Returns the name of a function's parameter.
     pub fn parameter(&self, function: &str, index: usize) -> Result<&str> {
         let found = self.find(function, kind::FUNC).with_context(|| format!("the kernel has no {function}"))?;
         let prototype = self.word(found, 8).with_context(|| format!("no prototype of {function}"))?;
@@ -73,7 +73,7 @@ impl<'b> KernelTypes<'b> {
         })
     }
 
-    /// A member's place in bits and its type, those of unnamed structures and unions included.
+    /// Returns a member's offset in bits and its type. Members of unnamed structures and unions are included.
     fn member(&self, of: u32, name: &str) -> Option<(u32, u32)> {
         let info = self.info(of)?;
         if !matches!(kind_of(info), kind::STRUCT | kind::UNION) {
@@ -83,7 +83,7 @@ impl<'b> KernelTypes<'b> {
             let called = self.string(self.word(of, 12 + 12 * index)?);
             let member = self.bare(self.word(of, 16 + 12 * index)?)?;
             let place = self.word(of, 20 + 12 * index)?;
-            // With the flag the upper byte is a bit field's width.
+            // If the flag is set, the upper byte is the width of a bit field.
             let place = if info >> 31 == 1 { place & 0xff_ffff } else { place };
             if called == name {
                 return Some((place, member));
@@ -97,9 +97,9 @@ impl<'b> KernelTypes<'b> {
         None
     }
 
-    /// A type without the names and qualifiers before it.
+    /// Follows typedefs and qualifiers to the type itself.
     fn bare(&self, mut at: u32) -> Option<u32> {
-        // Void has no place; a chain is never longer than this.
+        // Void has no position, which ends the loop. No chain of qualifiers is longer than this.
         for _ in 0..32 {
             if at == 0 {
                 break;
@@ -118,7 +118,7 @@ impl<'b> KernelTypes<'b> {
         self.word(at, 4)
     }
 
-    /// A word of a type's description.
+    /// Reads a word of a type's description.
     fn word(&self, at: u32, offset: usize) -> Option<u32> {
         if at == 0 {
             return None;
@@ -133,7 +133,7 @@ impl<'b> KernelTypes<'b> {
     }
 }
 
-/// A structure of the kernel's.
+/// A structure of the kernel.
 pub struct Structure<'t> {
     types: &'t KernelTypes<'t>,
     name: &'static str,
@@ -141,7 +141,7 @@ pub struct Structure<'t> {
 }
 
 impl Structure<'_> {
-    /// Where a member lies in it, in bytes; through members of members, as `["ns", "inum"]`.
+    /// Returns a member's offset in bytes. The path may lead through members of members, such as `["ns", "inum"]`.
     pub fn offset(&self, path: &[&str]) -> Result<u32> {
         let (mut at, mut bits) = (self.at, 0);
         for name in path {
@@ -162,19 +162,19 @@ const fn members(info: u32) -> usize {
     (info & 0xffff) as usize
 }
 
-/// The bytes that follow a type's first twelve.
+/// Returns the number of bytes that follow a type's first twelve.
 const fn behind(info: u32) -> Option<usize> {
     let count = members(info);
     match kind_of(info) {
-        // An integer, a variable, a tag of a declaration.
+        // These are an integer, a variable and a tag of a declaration.
         1 | 14 | 17 => Some(4),
-        // An array.
+        // This is an array.
         3 => Some(12),
-        // Structures, unions, sections, enumerations of 64 bits.
+        // These are structures, unions, sections and 64-bit enumerations.
         4 | 5 | 15 | 19 => Some(12 * count),
-        // Enumerations, prototypes.
+        // These are enumerations and prototypes.
         6 | 13 => Some(8 * count),
-        // What only points at another type.
+        // These only refer to another type.
         2 | 7..=12 | 16 | 18 => Some(0),
         _ => None,
     }
@@ -213,7 +213,8 @@ mod tests {
     fn a_member_of_an_unnamed_part_is_found() {
         let Ok(bytes) = std::fs::read(VMLINUX) else { return };
         let types = KernelTypes::read(&bytes).unwrap();
-        // struct sock { struct sock_common __sk_common; … }; in file, f_path is such a part since 6.x.
+        // struct sock starts with `struct sock_common __sk_common`. In struct file, f_path is inside an unnamed union
+        // since 6.x.
         assert!(types.structure("file").unwrap().offset(&["f_path", "dentry"]).is_ok());
     }
 

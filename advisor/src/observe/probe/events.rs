@@ -1,5 +1,5 @@
-//! The checks as they happen, from the ring buffer of the probe or from the kprobes' buffers, of
-//! which each CPU has one.
+//! Reads the checks as they happen. They come from the probe's ring buffer, or from the kprobes' buffers, of which each
+//! CPU has one.
 
 use crate::observe::probe::loaded::Probe;
 use anyhow::{Context, Result};
@@ -8,10 +8,10 @@ use aya::maps::{Map, MapData, PerfEventArray, RingBuf};
 use aya::util::online_cpus;
 use capwrap_ebpf::Event;
 
-/// A buffer's pages: not fewer than this, so that a burst on one CPU fits.
+/// The least number of pages of a buffer, so that a burst on one CPU fits.
 const LEAST_PAGES: usize = 16;
 
-/// Where events come from.
+/// The source of events.
 pub struct Events(Source);
 
 enum Source {
@@ -20,14 +20,14 @@ enum Source {
 }
 
 impl Probe {
-    /// The events. `bytes`: how much room there is for them, as it was said to `open`.
+    /// Opens the source of events. `bytes` is the size of the buffer, the same value that `open` got.
     pub fn events(&mut self, bytes: u32) -> Result<Events> {
         match self.ebpf.take_map("EVENTS").context("the probe has no events")? {
             ring @ Map::RingBuf(_) => Ok(Events(Source::Ring(RingBuf::try_from(ring)?))),
             array => {
                 let mut array: PerfEventArray<MapData> = PerfEventArray::try_from(array)?;
                 let cpus = online_cpus().map_err(|(what, error)| anyhow::Error::new(error).context(what))?;
-                // The kernel takes powers of two.
+                // The kernel requires powers of two.
                 let pages = (bytes as usize / 4096 / cpus.len().max(1)).max(LEAST_PAGES).next_power_of_two();
                 let open =
                     |cpu| array.open(cpu, Some(pages)).with_context(|| format!("cannot read CPU {cpu}'s events"));
@@ -39,7 +39,7 @@ impl Probe {
 }
 
 impl Events {
-    /// Takes all that are there. What did not fit is counted by the probe.
+    /// Takes all events that have arrived. The probe counts those that did not fit.
     pub fn take(&mut self, mut each: impl FnMut(&Event)) {
         match &mut self.0 {
             Source::Ring(ring) => {
@@ -53,7 +53,7 @@ impl Events {
                 for buffer in buffers {
                     buffer.for_each(|record| taken.extend(event(&record)));
                 }
-                // Each CPU's own are in order.
+                // The events of each single CPU are already in order.
                 taken.sort_by_key(|event| event.time);
                 taken.drain(..).for_each(|event| each(&event));
             }

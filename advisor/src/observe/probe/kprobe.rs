@@ -1,5 +1,5 @@
-//! The back end for kernels where a check can be seen in no other way: kprobe and kretprobe on
-//! `cap_capable`, with the kernel's types where it has BTF and without them where not.
+//! The back end for kernels on which no other back end sees a check: kprobe and kretprobe on `cap_capable`. It uses the
+//! kernel's types if the kernel has BTF.
 
 use crate::observe::probe::btf::KernelTypes;
 use crate::observe::probe::object::program;
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/kprobe.o");
 
-/// Since Linux 4.17 kprobes are made through this.
+/// Since Linux 4.17 kprobes are created through this PMU.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
-/// Before, through a file in one of these.
+/// Before Linux 4.17 kprobes are created through a file in one of these directories.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 /// include/linux/proc_ns.h: PROC_PID_INIT_INO
 const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
@@ -30,7 +30,7 @@ const PROCESSES: [(&str, &str, &str); 4] = [
     ("process_free", "sched", "sched_process_free"),
 ];
 
-/// Loads the kprobes: with types if `offsets` are there and the kernel takes those programs.
+/// Loads the kprobes. It loads them with types if `offsets` is given and the kernel accepts those programs.
 pub fn load(settings: &Settings, offsets: Option<&Offsets>) -> Result<Ebpf> {
     ensure!(
         Path::new(KPROBES).exists() || TRACEFS.iter().any(|path| Path::new(path).join("kprobe_events").exists()),
@@ -44,7 +44,8 @@ fn with_types(settings: &Settings, offsets: &Offsets) -> Result<Ebpf> {
     let places = Places { audit: audit()?, ..registers()? };
     let mut ebpf = prepare(&KprobeConfig { settings: *settings, offsets: *offsets, places })?;
     load_programs(&mut ebpf, "cap_capable_types")?;
-    // By the tracepoints' arguments: no tracefs is needed, and a task is known by its address.
+    // These programs read the arguments of raw tracepoints: they need no tracefs, and they identify a task by its
+    // address.
     for (name, _, tracepoint) in PROCESSES {
         let tracepoint = if name == "process_fork" { "sched_process_fork" } else { tracepoint };
         let program: &mut RawTracePoint = program(&mut ebpf, &format!("{name}_types"))?.try_into()?;
@@ -92,11 +93,11 @@ fn prepare(config: &KprobeConfig) -> Result<Ebpf> {
     Ok(ebpf)
 }
 
-/// The directory of the cgroup with this number.
+/// Opens the directory of the cgroup with this number.
 fn cgroup(number: u64) -> Result<File> {
     let mut below: Vec<PathBuf> = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from).into();
     while let Some(directory) = below.pop() {
-        // One that is gone by now is not it.
+        // A directory that has disappeared is not the one.
         let Ok(found) = std::fs::symlink_metadata(&directory) else { continue };
         if found.ino() == number {
             return File::open(&directory).with_context(|| format!("cannot open {}", directory.display()));
@@ -109,8 +110,8 @@ fn cgroup(number: u64) -> Result<File> {
     bail!("no cgroup has the number {number}")
 }
 
-/// What may be refused is loaded first. It is attached last: no check of a child may come before the
-/// child is known.
+/// Loads the programs that the kernel may refuse. They are loaded first and attached last, because a child must be
+/// known before any of its checks arrives.
 fn load_programs(ebpf: &mut Ebpf, entry: &str) -> Result<()> {
     for name in ["cap_capable_return", entry] {
         let program: &mut KProbe = program(ebpf, name)?.try_into()?;
@@ -119,8 +120,8 @@ fn load_programs(ebpf: &mut Ebpf, entry: &str) -> Result<()> {
     Ok(())
 }
 
-/// The kretprobe first: then the kprobe runs before it, and sees the caller's address where the
-/// kretprobe puts its own. And no check is asked that is not answered.
+/// Attaches the kretprobe first. The kprobe then runs before it, and sees the caller's address where the kretprobe puts
+/// its own. This order also ensures that every question which the probe records gets an answer.
 fn attach_programs(ebpf: &mut Ebpf, entry: &str) -> Result<()> {
     for name in ["cap_capable_return", entry] {
         let program: &mut KProbe = program(ebpf, name)?.try_into()?;
@@ -129,12 +130,11 @@ fn attach_programs(ebpf: &mut Ebpf, entry: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where a function finds its arguments: in the registers that the machine's calling convention
-/// says, and they in `struct pt_regs` (arch/*/include/…/asm/ptrace.h), which is the same in every
-/// kernel.
+/// Returns where a function finds its arguments: the registers of the machine's calling convention, as offsets in
+/// `struct pt_regs` (arch/*/include/…/asm/ptrace.h), which is the same in every kernel.
 fn registers() -> Result<Places> {
     Ok(match std::env::consts::ARCH {
-        // di, si, dx, cx; ax; sp.
+        // The arguments are in di, si, dx and cx, the result is in ax, and the stack pointer is sp.
         "x86_64" => Places {
             credentials: 14 * 8,
             target: 13 * 8,
@@ -146,7 +146,7 @@ fn registers() -> Result<Places> {
             stack_bytes: 16 << 10,
             ..Places::default()
         },
-        // x0 to x3; x0; x30.
+        // The arguments are in x0 to x3, the result is in x0, and the return address is in x30.
         "aarch64" => Places {
             credentials: 0,
             target: 8,
@@ -160,7 +160,7 @@ fn registers() -> Result<Places> {
     })
 }
 
-/// What `cap_capable`'s fourth argument is, as `Places::audit` says it.
+/// Returns the meaning of `cap_capable`'s fourth argument, as `Places::audit` defines it.
 fn audit() -> Result<u32> {
     let named = std::fs::read(VMLINUX).ok().and_then(|bytes| {
         let types = KernelTypes::read(&bytes).ok()?;
@@ -174,26 +174,26 @@ fn audit() -> Result<u32> {
     Ok(audit_of(&release))
 }
 
-/// The same by the kernel's release.
+/// Returns the meaning by the kernel's release.
 fn audit_of(release: &str) -> u32 {
     let mut numbers = release.split(|other: char| !other.is_ascii_digit()).map_while(|number| number.parse().ok());
     let release: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     match release {
         (5, 1..) | (6.., _) => 0,
-        // Stable kernels took the change over at some time.
+        // Stable kernels backported the change at some time.
         (4, 19..) | (5, 0) => 2,
         _ => 1,
     }
 }
 
-/// What tracefs says of the tracepoints' fields, which move between kernels.
+/// The formats of the tracepoints' fields in tracefs. The fields move between kernels.
 struct Formats(PathBuf);
 
 impl Formats {
     fn find() -> Result<Self> {
         for place in TRACEFS {
             let events = Path::new(place).join("events");
-            // It may be there, and root's alone.
+            // The directory may exist and be readable only by root.
             if events.try_exists().with_context(|| format!("cannot read {}", events.display()))? {
                 return Ok(Self(events));
             }
@@ -208,7 +208,8 @@ impl Formats {
     }
 }
 
-/// Of the line that declares it: its type and name, then its offset, size and sign.
+/// Reads a field's offset from the line that declares it. The line has the type and name, then the offset, size and
+/// sign.
 fn place(format: &str, field: &str) -> Option<u32> {
     format.lines().find_map(|line| {
         let mut parts = line.trim().split(';').map(str::trim);

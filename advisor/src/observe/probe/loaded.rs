@@ -1,4 +1,4 @@
-//! A probe that the kernel runs, and its maps.
+//! A probe that is loaded into the kernel, and its maps.
 
 use anyhow::{Context, Result};
 use aya::Ebpf;
@@ -9,7 +9,7 @@ use std::fmt;
 /// A way to see a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum BackEnd {
-    /// fexit on `cap_capable`: verdict, options and namespace.
+    /// fexit on `cap_capable` shows the verdict, the options and the namespace.
     Fexit,
     /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
     #[value(name = "tp_btf")]
@@ -18,7 +18,7 @@ pub enum BackEnd {
     Kprobe,
 }
 
-/// In the order in which they are tried.
+/// The order in which the back ends are tried.
 pub const ORDER: [BackEnd; 3] = [BackEnd::Fexit, BackEnd::TracepointBtf, BackEnd::Kprobe];
 
 impl fmt::Display for BackEnd {
@@ -31,21 +31,21 @@ impl fmt::Display for BackEnd {
     }
 }
 
-/// A loaded probe. When it is dropped the kernel lets go of it.
+/// A loaded probe. The kernel unloads it when the value is dropped.
 pub struct Probe {
     pub ebpf: Ebpf,
-    /// The back end that loaded.
+    /// The back end that was loaded.
     pub back_end: BackEnd,
 }
 
 impl Probe {
-    /// Takes checks from the exec of this process on that is its `execs`th from now.
+    /// Starts to record the checks of this process at its `execs`th exec from now.
     pub fn start_at(&mut self, process: u32, execs: u32) -> Result<()> {
         let mut start: Array<_, Start> = Array::try_from(self.map_mut("START")?)?;
         Ok(start.set(0, Start { process, execs }, 0)?)
     }
 
-    /// Takes checks of these processes.
+    /// Records the checks of these processes.
     pub fn list(&mut self, processes: &[u32]) -> Result<()> {
         let mut listed: HashMap<_, u32, u32> = HashMap::try_from(self.map_mut("LISTED")?)?;
         for process in processes {

@@ -1,5 +1,5 @@
-//! The edge to the kernel: loads the probe by the first back end that works, and reads what it
-//! counted. Everything behind this is pure.
+//! The interface to the probe: loads it with the first back end that works, and reads what it counted. All modules that
+//! use the results are pure.
 
 mod back_end;
 mod btf;

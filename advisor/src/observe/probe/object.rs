@@ -6,13 +6,13 @@ use aya::{Btf, Ebpf};
 use capwrap_ebpf::{Offsets, Settings};
 use std::os::linux::fs::MetadataExt;
 
-/// What the probe is loaded with, by whichever back end.
+/// The configuration with which every back end loads the probe.
 pub struct ProbeConfig {
     pub settings: Settings,
     pub types: Result<Types>,
 }
 
-/// Where this kernel keeps what the probe reads.
+/// The offsets at which this kernel keeps what the probe reads.
 pub struct Types {
     pub offsets: Offsets,
     pub btf: Btf,
@@ -20,7 +20,7 @@ pub struct Types {
 
 impl ProbeConfig {
     pub fn find(asked: &Settings) -> Self {
-        // Without the file process ids are those of the initial namespace.
+        // If the file is missing, process ids are those of the initial namespace.
         let namespace = std::fs::metadata("/proc/self/ns/pid").ok();
         let settings = Settings {
             pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
@@ -42,7 +42,7 @@ impl Types {
     }
 }
 
-/// The program of this name in a loaded object.
+/// Finds the program of this name in a loaded object.
 pub fn program<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut aya::programs::Program> {
     ebpf.program_mut(name).with_context(|| format!("the probe has no program {name}"))
 }

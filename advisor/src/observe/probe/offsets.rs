@@ -1,4 +1,4 @@
-//! Where the members of the kernel's structures lie: from the BTF that every user may read.
+//! The offsets of members in the kernel's structures, from the BTF that every user may read.
 
 use crate::observe::probe::btf::KernelTypes;
 use anyhow::{Result, bail};
@@ -59,13 +59,13 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
     })
 }
 
-/// Whether the ids lie one behind the other, so that they can be read in one go. A kernel may shuffle the
-/// members of its structures (CONFIG_RANDSTRUCT).
+/// Whether the ids are adjacent, so that one read gets them all. A kernel may shuffle the members of its structures
+/// (CONFIG_RANDSTRUCT).
 fn adjacent(ids: &[u32]) -> bool {
     ids.windows(2).all(|pair| pair[0].checked_add(size_of::<u32>() as u32) == Some(pair[1]))
 }
 
-/// The register that holds the system call's number for the kernel's own use.
+/// Returns the offset of the register that holds the system call's number for the kernel's own use.
 fn system_call(types: &KernelTypes) -> Result<u32> {
     match std::env::consts::ARCH {
         "x86_64" => types.structure("pt_regs")?.offset(&["orig_ax"]),
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn ids_are_read_in_one_go_only_where_they_lie_in_the_order_of_the_record() {
         assert!(adjacent(&[8, 12, 16, 20, 24, 28, 32, 36]));
-        // In another order, apart, and in the same place.
+        // The ids are in another order, apart, or in the same place.
         for ids in [[8, 16, 12, 20, 24, 28, 32, 36], [8, 12, 16, 20, 24, 28, 32, 40], [8; 8], [u32::MAX; 8]] {
             assert!(!adjacent(&ids), "{ids:?}");
         }

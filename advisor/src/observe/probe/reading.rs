@@ -1,4 +1,4 @@
-//! From what the probe counted to observations.
+//! Converts the probe's counts to observations.
 
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
 use crate::observe::probe::loaded::Probe;
@@ -11,21 +11,21 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// What the probe could not keep, by what it is. Anything but zeroes means that the counts are not whole.
+/// The number of records that the probe lost, by kind. If any number is not zero, the counts are incomplete.
 pub type Losses = BTreeMap<&'static str, u64>;
 
-/// What happened besides.
+/// Other things that happened in the run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stats {
-    /// Processes followed.
+    /// The number of processes that the probe followed.
     pub processes: u64,
-    /// Whether one of them ever had another user id than it was started with.
+    /// Whether one of them ever had a user id other than the one it started with.
     pub user_changed: bool,
-    /// The same of its group ids.
+    /// Whether one of them ever had a group id other than the one it started with.
     pub group_changed: bool,
 }
 
-/// The names of call sites and executables, each looked up once.
+/// The names of call sites and executables. Each is looked up once.
 #[derive(Default)]
 pub struct Names {
     sites: BTreeMap<u64, CallSite>,
@@ -33,7 +33,7 @@ pub struct Names {
     symbols: OnceCell<Symbols>,
 }
 
-/// A call site in words.
+/// The names of a call site.
 #[derive(Clone, Debug, Default)]
 pub struct CallSite {
     /// The functions, from the caller of `cap_capable` outwards.
@@ -42,17 +42,17 @@ pub struct CallSite {
     pub system_call: Option<String>,
 }
 
-/// Everything that was counted, as the kernel counts it: 56 bytes a kind of check, where an
-/// observation has hundreds. A run of many processes is read a process at a time.
+/// All counted checks in the kernel's form, which takes 56 bytes per kind of check; an observation takes hundreds. A
+/// run of many processes is therefore converted one process at a time.
 pub struct Counted {
-    /// By process.
+    /// Sorted by process.
     checks: Vec<(Check, u64)>,
     names: Names,
     own_namespace: u32,
 }
 
 impl Counted {
-    /// The observations of one process after the other.
+    /// Yields the observations of one process after the other.
     pub fn processes(&self) -> impl Iterator<Item = Vec<Observation>> {
         self.checks.chunk_by(|(one, _), (other, _)| one.process == other.process).map(|of_one| {
             let words = |(check, times): &(Check, u64)| self.names.observation(check, *times, self.own_namespace);
@@ -62,8 +62,8 @@ impl Counted {
 }
 
 impl Names {
-    /// One check in words, whose names were looked up. `None` for a capability that this program
-    /// does not know.
+    /// Converts one check whose names were looked up. It returns `None` for a capability that this program does not
+    /// know.
     fn observation(&self, check: &Check, times: u64, own_namespace: u32) -> Option<Observation> {
         let capability = Capability::from_number(check.capability)?;
         let site = self.sites.get(&check.site).cloned().unwrap_or_default();
@@ -91,7 +91,7 @@ impl Names {
 }
 
 impl Probe {
-    /// Everything that was counted so far.
+    /// Returns all checks that were counted so far.
     pub fn counted(&self) -> Result<Counted> {
         let mut names = Names::default();
         let mut checks = Vec::new();
@@ -104,7 +104,7 @@ impl Probe {
         Ok(Counted { checks, names, own_namespace: own_user_namespace()? })
     }
 
-    /// One check in words. `None` for a capability that this program does not know.
+    /// Converts one check and looks up its names. It returns `None` for a capability that this program does not know.
     pub fn observation(
         &self,
         check: &Check,
@@ -128,7 +128,7 @@ impl Probe {
         let sites: HashMap<_, u64, Site> = HashMap::try_from(self.map("SITES")?)?;
         let site = match sites.get(&key, 0) {
             Ok(site) => in_words(&site, &names.symbols),
-            // Lost, and counted as such.
+            // The call site was lost, and the probe counted the loss.
             Err(aya::maps::MapError::KeyNotFound) => CallSite::default(),
             Err(error) => return Err(error).context("cannot read a call site"),
         };
@@ -154,7 +154,7 @@ impl Probe {
         }
     }
 
-    /// What could not be kept so far.
+    /// Returns what the probe has lost so far.
     pub fn losses(&self) -> Result<Losses> {
         let counters: Array<_, u64> = Array::try_from(self.map("LOST")?)?;
         let counted = |what| counters.get(&what, 0).context("cannot read the lost counters");
@@ -168,7 +168,7 @@ impl Probe {
         ]))
     }
 
-    /// What happened so far.
+    /// Returns what has happened so far.
     pub fn stats(&self) -> Result<Stats> {
         let counters: Array<_, u64> = Array::try_from(self.map("STATS")?)?;
         let counted = |what| counters.get(&what, 0).context("cannot read the stats");
@@ -179,13 +179,13 @@ impl Probe {
         })
     }
 
-    /// How often the kernel did not run a program of the probe's because it was running on that CPU
-    /// already (since 5.12 the kernel counts it; proc_pid_fdinfo(5)).
+    /// Returns how often the kernel skipped a program of the probe because it was already running on that CPU. The
+    /// kernel counts this since 5.12 (proc_pid_fdinfo(5)).
     fn missed_runs(&self) -> Result<u64> {
         use std::os::fd::{AsFd, AsRawFd};
         let mut missed = 0;
         for (_, program) in self.ebpf.programs() {
-            // A program of a back end that is not used was not loaded.
+            // A program of an unused back end was not loaded.
             let Ok(descriptor) = program.fd() else { continue };
             let path = format!("/proc/self/fdinfo/{}", descriptor.as_fd().as_raw_fd());
             let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -196,7 +196,7 @@ impl Probe {
     }
 }
 
-/// The inode number of the user namespace that this process is in, and the command with it.
+/// Returns the inode number of the user namespace of this process, which is also the command's.
 fn own_user_namespace() -> Result<u32> {
     use std::os::linux::fs::MetadataExt;
     let path = "/proc/self/ns/user";
@@ -213,7 +213,7 @@ fn target(check: &Check, own_namespace: u32) -> Target {
     }
 }
 
-/// The functions above `cap_capable`.
+/// Returns the names of the functions above `cap_capable`.
 fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
     let texts: Vec<String> = site.names.iter().map(|text| until_nul(text)).collect();
     let mut functions: Vec<String> = if texts[0].is_empty() {
@@ -231,14 +231,14 @@ fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
     if let Some(at) = functions.iter().rposition(|function| function == "cap_capable") {
         functions.drain(..=at);
     } else {
-        // fexit: the trampoline's frame takes the place of cap_capable's.
+        // With fexit the trampoline's frame takes the place of cap_capable's.
         let ours = |function: &String| function.starts_with("bpf_") || function.starts_with("0x");
         let outside = functions.iter().position(|function| !ours(function)).unwrap_or(functions.len());
         functions.drain(..outside);
     }
     let entry = functions.iter().position(|function| entered(function).is_some());
     let system_call = entry.and_then(|at| entered(&functions[at])).map(str::to_owned);
-    // What lies outside is the same for all: do_syscall_64 and the entry from user space.
+    // The outermost functions are the same for all call sites: do_syscall_64 and the entry from user space.
     let outside = entry
         .map(|at| at + 1)
         .or_else(|| functions.iter().position(|one| OUTSIDE.iter().any(|name| one.starts_with(name))));
@@ -246,15 +246,15 @@ fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
     CallSite { functions, system_call }
 }
 
-/// Where a system call comes from user space, on the machines that Linux knows.
+/// The functions through which a system call enters from user space, on the architectures that Linux supports.
 const OUTSIDE: [&str; 3] = ["do_syscall_", "invoke_syscall", "do_trap_ecall"];
 
-/// `name [module]` and `name.isra.0` are `name`.
+/// Shortens `name [module]` and `name.isra.0` to `name`.
 fn bare_name(line: &str) -> String {
     line.split([' ', '.']).next().unwrap_or_default().to_owned()
 }
 
-/// The system call whose entry this function is.
+/// Returns the system call whose entry point this function is.
 fn entered(function: &str) -> Option<&str> {
     ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_", "__arm64_sys_", "__riscv_sys_", "__se_sys_", "__do_sys_"]
         .iter()
@@ -266,18 +266,19 @@ fn system_call(number: i32) -> Option<String> {
     Some(syscalls::Sysno::new(number).map_or_else(|| format!("number {number}"), |known| known.name().to_owned()))
 }
 
-/// A path from its components, which come from the last to the first.
+/// Joins the components of a path, which are stored from the last to the first.
 fn joined(path: &Path) -> String {
     let length = (path.length as usize).min(path.components.len());
     let mut components: Vec<_> =
         path.components[..length].split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-    // Behind the last NUL there is nothing.
+    // The split leaves an empty part after the last NUL.
     components.pop();
     components.reverse();
     format!("{}/{}", if path.whole == 0 { "…" } else { "" }, components.join("/"))
 }
 
-/// The name that exec was given; a whole one without its symbolic links, as the kernel would say it.
+/// Returns the name that exec was given. The symbolic links of an absolute path are resolved, as in the kernel's own
+/// paths.
 fn named(path: &Path) -> String {
     let name = until_nul(&path.components);
     if !name.starts_with('/') {
@@ -291,8 +292,7 @@ fn until_nul(text: &[u8]) -> String {
     String::from_utf8_lossy(&text[..end]).into_owned()
 }
 
-/// What the records in these bytes say: an event, its call site, its executable's path; as far as they
-/// reach.
+/// Decodes the records in these bytes (an event, its call site, its executable's path) as far as the bytes reach.
 #[cfg(fuzzing)]
 pub fn of_bytes(bytes: &[u8]) -> Option<Vec<Observation>> {
     let event = shared::Event::from_bytes(bytes)?;

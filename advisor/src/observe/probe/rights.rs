@@ -1,5 +1,5 @@
-//! The capabilities that loading the probe takes. They are checked first, because the kernel only reports that the
-//! operation is not permitted.
+//! The capabilities that loading the probe requires. The advisor checks them first, because the kernel only reports
+//! that the operation is not permitted.
 
 use crate::host::process::UserNamespace;
 use crate::output::error::hinted;
@@ -7,8 +7,10 @@ use anyhow::Result;
 use caps::{CapSet, Capability};
 use std::path::Path;
 
+/// Checks that this process may load the probe.
+///
 /// # Errors
-/// What is missing, and what gives it.
+/// The error names what is missing, and how to get it.
 pub fn check() -> Result<()> {
     if UserNamespace::of(Path::new("/proc/self")).is_ok_and(|own| !own.is_initial()) {
         return Err(hinted(
@@ -27,17 +29,18 @@ pub fn check() -> Result<()> {
     ))
 }
 
-/// Which of what the probe takes this process does not hold.
+/// Returns the capabilities that loading the probe requires and this process does not hold.
 pub fn lacking() -> Vec<Capability> {
     let held = |one: &Capability| caps::has_cap(None, CapSet::Effective, *one).unwrap_or(false);
-    // Since 5.8 it does as it did before.
+    // Since 5.8 cap_sys_admin still suffices, as it did before.
     if held(&Capability::CAP_SYS_ADMIN) {
         return Vec::new();
     }
     taken().iter().filter(|one| !held(one)).copied().collect()
 }
 
-/// What the probe takes: before Linux 5.8 all of BPF and tracing was cap_sys_admin (capabilities(7)).
+/// Returns the capabilities that loading the probe requires. Before Linux 5.8, cap_sys_admin controlled all of BPF and
+/// tracing (capabilities(7)).
 pub fn taken() -> &'static [Capability] {
     if caps::runtime::thread_all_supported().contains(&Capability::CAP_BPF) {
         &[Capability::CAP_BPF, Capability::CAP_PERFMON]
@@ -46,7 +49,7 @@ pub fn taken() -> &'static [Capability] {
     }
 }
 
-/// Their names in a row.
+/// Joins their names.
 pub fn joined(capabilities: &[Capability], by: &str) -> String {
     capabilities.iter().map(|one| one.to_string().to_lowercase()).collect::<Vec<_>>().join(by)
 }

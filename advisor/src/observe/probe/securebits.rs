@@ -1,5 +1,5 @@
-//! The securebits of any process or thread. The kernel shows them in no file; a BPF program that is
-//! run once for each reads them (launcher-ebpf/src/securebits).
+//! Reads the securebits of any process or thread. The kernel shows them in no file, so a BPF program reads them, run
+//! once for each thread (launcher-ebpf/src/securebits).
 
 use crate::observe::probe::btf::KernelTypes;
 use crate::observe::probe::offsets::VMLINUX;
@@ -14,17 +14,17 @@ use std::path::Path;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/securebits.o");
 
-/// The loaded program, and where the members that it follows lie.
+/// The loaded program, and the offsets of the members that it follows.
 pub struct Securebits {
     ebpf: Ebpf,
     offsets: [u64; 9],
 }
 
 impl Securebits {
-    /// Loads it.
+    /// Loads the program.
     ///
     /// # Errors
-    /// Missing rights, a kernel without BTF or older than 5.10.
+    /// A right is missing, or the kernel has no BTF or is older than 5.10.
     pub fn load() -> Result<Self> {
         rights::check()?;
         let btf = std::fs::read(VMLINUX).with_context(|| format!("cannot read {VMLINUX}"))?;
@@ -34,8 +34,8 @@ impl Securebits {
         Ok(Self { ebpf, offsets })
     }
 
-    /// Those of a process or thread, by its folder under `/proc`. `None` where it has ended, or the
-    /// kernel does not run such programs.
+    /// Returns the securebits of a process or thread, by its folder under `/proc`. It returns `None` if the process has
+    /// ended, or if the kernel does not run such programs.
     pub fn of(&mut self, folder: &Path) -> Option<u32> {
         let folder = File::open(folder).ok()?;
         let mut options = RawTracePointRunOptions::new();
@@ -50,7 +50,7 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut RawTracePoint> {
     Ok(ebpf.program_mut("securebits").context("the object has no program securebits")?.try_into()?)
 }
 
-/// In the order in which the program follows them.
+/// Returns the offsets in the order in which the program follows them.
 fn offsets(types: &KernelTypes) -> Result<[u64; 9]> {
     let member = |name: &'static str, member: &'static str| types.structure(name)?.offset(&[member]).map(u64::from);
     let inode = member("proc_inode", "vfs_inode")?;

@@ -1,16 +1,16 @@
-//! Which cgroup is meant: by its path, or by the container that it holds.
+//! Finds the cgroup that the user means, by its path or by the container that it holds.
 
 use crate::output::error::hinted;
 use anyhow::{Result, bail};
 use std::path::{Component, Path, PathBuf};
 
-/// The fewest digits that a container is known by.
+/// The least number of digits that identifies a container.
 const SHORTEST: usize = 4;
-/// What container engines put before a container's id in the name of its cgroup: Docker, Podman,
+/// The prefixes that container engines put before a container's id in the name of its cgroup: Docker, Podman,
 /// containerd and CRI-O, under systemd. Under other managers the id is the whole name.
 const PREFIXES: [&str; 5] = ["docker-", "libpod-", "cri-containerd-", "crio-", "nerdctl-"];
 
-/// Where cgroup v2 is mounted: from the text of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+/// Finds where cgroup v2 is mounted, from the text of /proc/self/mountinfo (proc_pid_mountinfo(5)).
 pub fn mount_point(mountinfo: &str) -> Option<PathBuf> {
     mountinfo.lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;
@@ -19,7 +19,7 @@ pub fn mount_point(mountinfo: &str) -> Option<PathBuf> {
     })
 }
 
-/// Blanks and the like stand in the table as octal escapes.
+/// Decodes the octal escapes that the table uses for blanks and similar characters.
 fn unescaped(field: &str) -> String {
     let mut text = field.to_owned();
     for (escape, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
@@ -28,8 +28,8 @@ fn unescaped(field: &str) -> String {
     text
 }
 
-/// A cgroup's path below the mount point, from what a user may call it: its directory, its path as
-/// in /proc/PID/cgroup, or that without the first slash.
+/// Returns a cgroup's path below the mount point. The user may give its directory, its path as in /proc/PID/cgroup, or
+/// that path without the first slash.
 pub fn below_mount(given: &Path, mount_point: &Path) -> Result<PathBuf> {
     let below = given.strip_prefix(mount_point).or_else(|_| given.strip_prefix("/")).unwrap_or(given);
     let mut path = PathBuf::new();
@@ -43,12 +43,12 @@ pub fn below_mount(given: &Path, mount_point: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// How far below the root a cgroup lies.
+/// Returns how far below the root a cgroup is.
 pub fn level(below_mount: &Path) -> u32 {
     u32::try_from(below_mount.components().count()).unwrap_or(u32::MAX)
 }
 
-/// The cgroup of the one container whose id begins so, of all cgroups below the mount point.
+/// Finds the cgroup of the only container whose id begins with `id`, among all cgroups below the mount point.
 pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     let wanted = id.to_ascii_lowercase();
     if wanted.len() < SHORTEST || !is_hexadecimal(&wanted) {
@@ -60,7 +60,7 @@ pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     let mut found: Vec<(&str, &Path)> =
         cgroups.iter().filter_map(|path| Some((container(path)?, path.as_path()))).collect();
     found.retain(|(full, _)| full.starts_with(&wanted));
-    // The container's own before those that it made, which are below.
+    // The container's own cgroup comes before the ones that it created, which are below it.
     found.sort_by_key(|(_, path)| path.components().count());
     let Some((first, path)) = found.first().copied() else {
         return Err(hinted(
@@ -79,12 +79,12 @@ pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     Ok(path)
 }
 
-/// The id of the container whose cgroup this is, if it is one's.
+/// Returns the id of the container whose cgroup this is, or `None` if it is no container's.
 fn container(cgroup: &Path) -> Option<&str> {
     let name = cgroup.file_name()?.to_str()?;
     let name = name.strip_suffix(".scope").unwrap_or(name);
     let id = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
-    // Shorter ones are not ids but words, as `cafe` is.
+    // Shorter names are not ids but words, such as `cafe`.
     (id.len() >= 12 && is_hexadecimal(id)).then_some(id)
 }
 

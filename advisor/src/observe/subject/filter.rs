@@ -1,4 +1,4 @@
-//! Which checks are asked for: of everything, of processes, of a cgroup, of a command.
+//! Selects the checks to watch: those of the whole system, of processes, of a cgroup, or of a command.
 
 use crate::observe::subject::cgroup;
 use anyhow::{Context, Result};
@@ -6,14 +6,15 @@ use capwrap_ebpf::{Settings, scope};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// What to watch, as it is asked for: the command that is started, or else processes, or else a cgroup, or else everything.
+/// What the user asks to watch: the command that is started, otherwise processes, otherwise a cgroup, otherwise the
+/// whole system.
 #[derive(Debug, Default)]
 pub struct Asked<'a> {
     /// Whether a command is started, to be watched from its exec on.
     pub command: bool,
-    /// Ids of processes or of their threads.
+    /// Ids of processes or of threads.
     pub pids: &'a [u32],
-    /// Whether what the processes start is watched too.
+    /// Whether the children of the processes are watched too.
     pub follow: bool,
     /// A cgroup's path.
     pub cgroup: Option<&'a Path>,
@@ -21,7 +22,7 @@ pub struct Asked<'a> {
     pub container: Option<&'a str>,
 }
 
-/// What is watched.
+/// The scope of a watch.
 pub struct Scope {
     kind: u32,
     cgroup: u64,
@@ -58,12 +59,12 @@ impl Scope {
         Ok(found)
     }
 
-    /// Whether processes were named, and none of them is there any more.
+    /// Whether processes were named and all of them have ended.
     pub fn is_gone(&self) -> bool {
         self.kind == scope::LISTED && !self.follow && !self.processes.iter().any(|id| directory_of(*id).exists())
     }
 
-    /// The same as the probe takes it.
+    /// Converts the scope to the settings of the probe.
     pub fn settings(&self, denied: bool) -> Settings {
         Settings {
             scope: self.kind,
@@ -81,7 +82,7 @@ fn directory_of(process: u32) -> PathBuf {
     Path::new("/proc").join(process.to_string())
 }
 
-/// The process that a process's or a thread's id means.
+/// Returns the process that the id of a process or thread belongs to.
 fn process_of(id: u32) -> Result<u32> {
     let status = std::fs::read_to_string(directory_of(id).join("status"));
     let group = status.iter().flat_map(|text| text.lines()).find_map(|line| line.strip_prefix("Tgid:"));
@@ -94,13 +95,13 @@ fn mount_point() -> Result<PathBuf> {
     cgroup::mount_point(&text).context("no cgroup v2 is mounted here")
 }
 
-/// Every cgroup, as a path below the mount point.
+/// Returns every cgroup, as a path below the mount point.
 fn below(mount: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![PathBuf::new()];
     let mut at = 0;
     while at < found.len() {
         let directory = mount.join(&found[at]);
-        // One that is gone meanwhile holds no container.
+        // A cgroup that disappeared meanwhile holds no container.
         if let Ok(entries) = std::fs::read_dir(&directory) {
             for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
                 found.push(found[at].join(entry.file_name()));

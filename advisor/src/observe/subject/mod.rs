@@ -1,4 +1,4 @@
-//! What is watched: a process, a command, a cgroup.
+//! The subject of a watch: a process, a command, or a cgroup.
 
 pub mod cgroup;
 pub mod filter;
