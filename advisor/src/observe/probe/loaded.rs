@@ -9,7 +9,7 @@ use std::fmt;
 /// A way to see a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum BackEnd {
-    /// fexit on `cap_capable` shows the verdict, the options and the namespace.
+    /// fexit on `cap_capable`: verdict, options and namespace.
     Fexit,
     /// The tracepoint `capability:cap_capable` by its BTF (Linux 6.13): verdict and namespace.
     #[value(name = "tp_btf")]
