@@ -1,14 +1,14 @@
-//! What is known of the places in the kernel that check capabilities: data, in three tables.
+//! What is known about the places in the kernel that check capabilities, as data in three tables.
 //!
-//! A row of [`SITES`] is the knowledge that a check means less than it seems to. What no row speaks
-//! of counts in full. Functions are named as kallsyms names them; several names in one group are
-//! the same place in other releases, or its caller where a compiler inlines it.
+//! A row of [`SITES`] states that a check means less than it seems to. A check that fits no row counts in full.
+//! Functions have the names that kallsyms gives them. Several names in one group are the same place in different
+//! releases, or its caller if a compiler inlines it.
 
 use crate::analysis::observation::{Credentials, Observation, Verdict};
 use capwrap_core::Capability;
 use capwrap_core::decision::facts::KernelVersion;
 
-/// Functions that only lead to `cap_capable`: who asks is further out.
+/// Functions that only lead to `cap_capable`. The function that asks is further out.
 pub const MACHINERY: &[&str] = &[
     "cap_capable",
     "cap_capable_helper",
@@ -42,67 +42,67 @@ pub const MACHINERY: &[&str] = &[
     "checkpoint_restore_ns_capable",
 ];
 
-/// What a row of [`SITES`] says about the checks that it fits.
+/// The meaning that a row of [`SITES`] gives to the checks that it fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// Whether it fails changes nothing that the command is after.
+    /// The check's failure has no effect on what the command wants to do.
     Speculative,
-    /// It asks about somebody else.
+    /// The check asks about the credentials of another process.
     Foreign,
-    /// It counts, but this capability would do.
+    /// The check counts, but this narrower capability would suffice.
     Narrower(Capability),
 }
 
-/// The system calls that a row is about.
+/// The system calls that a row applies to.
 #[derive(Clone, Copy, Debug)]
 pub enum Calls {
-    /// All, and checks outside of any.
+    /// All system calls, and checks outside a system call.
     Any,
-    /// All but these.
+    /// All system calls except these.
     Except(&'static [&'static str]),
 }
 
-/// What must be true of the whole run for a row to speak.
+/// The condition on the whole run under which a row applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// Nothing.
+    /// The row always applies.
     Any,
-    /// No process of it changed its user ids.
+    /// No process of the run changed its user ids.
     UsersUnchanged,
-    /// No process of it changed its group ids.
+    /// No process of the run changed its group ids.
     GroupsUnchanged,
-    /// The policy has the tool run with `no_new_privs`.
+    /// The policy runs the tool with `no_new_privs`.
     NoNewPrivileges,
 }
 
 /// One row of [`SITES`].
 #[derive(Debug)]
 pub struct Site {
-    /// Groups of functions: the call site holds one of each.
+    /// Groups of functions. The call site must contain one function of each group.
     pub functions: &'static [&'static [&'static str]],
-    /// The function that asks itself; none named: any.
+    /// The names of the function that asks; an empty list matches any function.
     pub asking_function: &'static [&'static str],
-    /// The capabilities asked for; none named: any.
+    /// The capabilities that are asked for; an empty list matches any capability.
     pub capabilities: &'static [Capability],
-    /// The kernel's answer, where it matters.
+    /// The kernel's answer, if it matters.
     pub verdict: Option<Verdict>,
-    /// Whose credentials, where it matters.
+    /// The kind of credentials, if it matters.
     pub credentials: Option<Credentials>,
-    /// Through which system calls.
+    /// The system calls in which the check happens.
     pub calls: Calls,
-    /// The first release (major, minor) that this is true of.
+    /// The first release (major, minor) to which the row applies.
     pub since: (u32, u32),
-    /// The first release that it is no longer true of.
+    /// The first release to which the row no longer applies.
     pub until: (u32, u32),
-    /// What must be true of the run.
+    /// The condition on the run.
     pub given: Given,
-    /// What follows.
+    /// The meaning of a check that fits.
     pub meaning: Meaning,
-    /// The fact, for people: a phrase of at most 64 characters.
+    /// The fact, as a phrase of at most 64 characters for people.
     pub why: &'static str,
 }
 
-/// A row that fits every check: the others write down what they differ in.
+/// A row that fits every check. The other rows state only how they differ from it.
 const ROW: Site = Site {
     functions: &[],
     asking_function: &[],
@@ -119,35 +119,34 @@ const ROW: Site = Site {
 
 const NO_AUDIT: &[&str] = &["has_capability_noaudit", "has_ns_capability_noaudit"];
 
-/// The knowledge, most frequent first. The first row that fits a check speaks.
+/// All rows, the most frequent first. The first row that fits a check applies.
 ///
-/// Not here, because without the capability something else happens: kallsyms (cap_syslog),
-/// listmount, the BPF verifier (cap_perfmon), setgroups to the same groups (refused without
-/// cap_setgid), epoll's EPOLLWAKEUP.
+/// Some checks have no row because the kernel behaves differently without the capability: kallsyms (cap_syslog),
+/// listmount, the BPF verifier (cap_perfmon), setgroups to the same groups (refused without cap_setgid), epoll's
+/// EPOLLWAKEUP.
 ///
-/// Some are asked before what would do without is checked: a limit, an owner, a list that is open
-/// to all. Where such a check passes, it does not show whether the capability was needed. It counts as
-/// speculative here, because most programs do not need it, and is named as possible; --minimize finds out.
+/// Some checks come before the kernel compares what makes the capability unnecessary: a limit, an owner, a list that is
+/// open to all. If such a check passes, it does not show whether the capability was needed. It counts as speculative
+/// here, because most programs do not need it, and the report lists it as possible. `--minimize` finds out.
 pub const SITES: &[Site] = &[
-    // mm/util.c, security/commoncap.c: who has it may use the last 3 % of memory too. Asked at
-    // every mmap and 14 times by one clone.
+    // mm/util.c, security/commoncap.c: a process with the capability may also use the last 3 % of memory. The kernel
+    // asks at every mmap, and 14 times in one clone.
     Site {
         functions: &[&["cap_vm_enough_memory", "security_vm_enough_memory_mm", "__vm_enough_memory"]],
         capabilities: &[Capability::SYS_ADMIN],
         why: "memory overcommit: only the last reserve depends on it",
         ..ROW
     },
-    // security/commoncap.c, cap_inh_is_capped: asked before the sets are compared. It matters to
-    // who makes more inheritable than it is permitted.
+    // security/commoncap.c, cap_inh_is_capped: the kernel asks before it compares the sets. The answer matters only to
+    // a process that makes more inheritable than it is permitted.
     Site {
         functions: &[&["cap_capset", "security_capset", "__do_sys_capset", "__x64_sys_capset", "__arm64_sys_capset"]],
         capabilities: &[Capability::SETPCAP],
         why: "asked at every capset, whatever it sets",
         ..ROW
     },
-    // kernel/sys.c: the capability is asked for first, and only who lacks it has the ids compared
-    // (setresuid and setresgid until 6.3, 659c0ce1cb9e). setreuid, setregid, setfsuid and setfsgid
-    // compare first.
+    // kernel/sys.c: the kernel asks for the capability first, and compares the ids only if it is lacking (setresuid and
+    // setresgid until 6.3, 659c0ce1cb9e). setreuid, setregid, setfsuid and setfsgid compare first.
     Site {
         functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
         capabilities: &[Capability::SETUID],
@@ -164,8 +163,8 @@ pub const SITES: &[Site] = &[
         why: "asked before the ids are compared, and none changed",
         ..ROW
     },
-    // A refused check is the same for a change that failed and for a call that changed nothing, as
-    // every tool makes it that sheds setuid root. The lesser harm is not to grant cap_setuid.
+    // A refused check looks the same for a change that failed and for a call that changed nothing. Every tool that
+    // drops setuid root makes such a call. Not granting cap_setuid is the lesser harm.
     Site {
         functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
         capabilities: &[Capability::SETUID],
@@ -180,8 +179,8 @@ pub const SITES: &[Site] = &[
         why: "asked before the ids are compared; a refusal shows nothing",
         ..ROW
     },
-    // fs/open.c, access_override_creds: with the real ids, and for who is not root with no
-    // effective capability. faccessat2 with AT_EACCESS is the one that asks with one's own.
+    // fs/open.c, access_override_creds: the kernel asks with the real ids, and for users other than root with no
+    // effective capability. Only faccessat2 with AT_EACCESS asks with the process's own credentials.
     Site {
         functions: &[&["do_faccessat", "__x64_sys_access", "__x64_sys_faccessat"]],
         verdict: Some(Verdict::Denied),
@@ -196,15 +195,15 @@ pub const SITES: &[Site] = &[
         why: "access(2) asks as if without capabilities",
         ..ROW
     },
-    // fs/proc/array.c: ptrace_may_access without audit, for every process that ps checks.
+    // fs/proc/array.c calls ptrace_may_access without audit for every process that ps checks.
     Site {
         functions: &[&["do_task_stat"]],
         capabilities: &[Capability::SYS_PTRACE],
         why: "only the addresses in /proc/PID/stat depend on it",
         ..ROW
     },
-    // net/sysctl_net.c, kernel/ucount.c, kernel/pid_namespace.c, ipc/ipc_sysctl.c: asked at every
-    // access below /proc/sys/net, user and kernel; reading is open to all.
+    // net/sysctl_net.c, kernel/ucount.c, kernel/pid_namespace.c, ipc/ipc_sysctl.c: the kernel asks at every access
+    // below /proc/sys/net, user and kernel, although all users may read there.
     Site {
         functions: &[&["net_ctl_permissions", "set_permissions", "pid_table_root_permissions", "ipc_permissions"]],
         capabilities: &[
@@ -217,29 +216,29 @@ pub const SITES: &[Site] = &[
         why: "asked whoever opens or reads a setting",
         ..ROW
     },
-    // fs/exec.c: a file that cannot be read is executed all the same.
+    // fs/exec.c: the kernel executes a file that cannot be read all the same.
     Site {
         functions: &[&["would_dump"]],
         capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
         why: "only whether the process may be dumped depends on it",
         ..ROW
     },
-    // fs/pipe.c, alloc_pipe_info: over a soft limit a new pipe is smaller. F_SETPIPE_SZ asks elsewhere.
+    // fs/pipe.c, alloc_pipe_info: over a soft limit a new pipe is smaller. F_SETPIPE_SZ asks at another place.
     Site {
         functions: &[&["alloc_pipe_info"]],
         capabilities: &[Capability::SYS_RESOURCE, Capability::SYS_ADMIN],
         why: "only how large a new pipe is depends on it",
         ..ROW
     },
-    // io_uring/io_uring.c: who has it is not charged for the rings' memory.
+    // io_uring/io_uring.c: a process with the capability is not charged for the rings' memory.
     Site {
         functions: &[&["io_uring_setup", "io_uring_create", "__do_sys_io_uring_setup", "__x64_sys_io_uring_setup"]],
         capabilities: &[Capability::IPC_LOCK],
         why: "only whether the rings count against memlock depends on it",
         ..ROW
     },
-    // mm/mmap.c, mlock_future_ok (MAP_LOCKED, after mlockall); ipc/shm.c, SHM_LOCK
-    // (inlined in ksys_shmctl on 5.4). mlock itself compares first.
+    // mm/mmap.c, mlock_future_ok (MAP_LOCKED, after mlockall); ipc/shm.c, SHM_LOCK (inlined in ksys_shmctl on 5.4).
+    // mlock itself compares first.
     Site {
         functions: &[&[
             "mlock_future_ok",
@@ -253,10 +252,10 @@ pub const SITES: &[Site] = &[
         why: "asked before the memlock limit is checked",
         ..ROW
     },
-    // kernel/events/core.c, perf_check_permission: asked before the rights over the process are.
-    // The same function asks for whole CPUs, of who shuts the kernel out of what is counted. Before
-    // "perf/core: Take over CAP_SYS_PTRACE creds to CAP_PERFMON capability" it was not asked, but what
-    // all depends on was asked in the same place (Linux 5.4).
+    // kernel/events/core.c, perf_check_permission: the kernel asks before it checks the rights over the process. The
+    // same function asks about whole CPUs, when a user excludes the kernel from what is counted. Before "perf/core:
+    // Take over CAP_SYS_PTRACE creds to CAP_PERFMON capability" the kernel did not ask here, but the decisive check was
+    // in the same place (Linux 5.4).
     Site {
         asking_function: &["__do_sys_perf_event_open", "__x64_sys_perf_event_open", "perf_check_permission"],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
@@ -264,8 +263,8 @@ pub const SITES: &[Site] = &[
         why: "asked before one's rights over the process are checked",
         ..ROW
     },
-    // kernel/sched/core.c: asked of every user before it was checked whether more is wanted (Linux 5.10);
-    // since "sched: only perform capability check on privileged operation" it is asked last (Linux 6.1).
+    // kernel/sched/core.c: the kernel asked for every user before it checked whether the user wants more (Linux 5.10).
+    // Since "sched: only perform capability check on privileged operation" it asks last (Linux 6.1).
     Site {
         asking_function: &["__sched_setscheduler"],
         capabilities: &[Capability::SYS_NICE],
@@ -273,15 +272,15 @@ pub const SITES: &[Site] = &[
         why: "asked before it is checked whether more is wanted",
         ..ROW
     },
-    // net/ipv4/tcp.c: TCP_CONGESTION asks before the algorithm is checked, and most are open to all.
-    // On 5.10 the function is inlined in tcp_setsockopt.
+    // net/ipv4/tcp.c: TCP_CONGESTION asks before it checks the algorithm, and most algorithms are open to all. On 5.10
+    // the function is inlined in tcp_setsockopt.
     Site {
         functions: &[&["do_tcp_setsockopt", "tcp_setsockopt", "tcp_set_congestion_control"]],
         capabilities: &[Capability::NET_ADMIN],
         why: "asked before the congestion control is checked",
         ..ROW
     },
-    // net/ipv4/inet_diag.c, udp_diag.c, raw_diag.c, net/packet/diag.c: what `ss` lists.
+    // net/ipv4/inet_diag.c, udp_diag.c, raw_diag.c and net/packet/diag.c contain what `ss` lists.
     Site {
         functions: &[&[
             "inet_diag_dump_icsk",
@@ -301,22 +300,22 @@ pub const SITES: &[Site] = &[
         why: "only the marks and filters in a list of sockets depend on it",
         ..ROW
     },
-    // net/core/dev_ioctl.c, dev_load: an interface that does not exist is asked for by name. What
-    // changes an interface asks by way of ns_capable.
+    // net/core/dev_ioctl.c, dev_load: a process named an interface that does not exist. Calls that change an interface
+    // ask through ns_capable.
     Site {
         functions: &[&["dev_load", "dev_ioctl"], &["capable"]],
         capabilities: &[Capability::NET_ADMIN, Capability::SYS_MODULE],
         why: "no such interface: may its module be loaded?",
         ..ROW
     },
-    // net/vmw_vsock/af_vsock.c: a flag that VMCI alone checks.
+    // net/vmw_vsock/af_vsock.c: only VMCI checks this flag.
     Site {
         functions: &[&["__vsock_create"]],
         capabilities: &[Capability::NET_ADMIN],
         why: "marks a vsock as trusted, which few transports check",
         ..ROW
     },
-    // fs/xattr.c, fs/ext4/xattr_trusted.c: reading one asks again, in xattr_permission.
+    // fs/xattr.c, fs/ext4/xattr_trusted.c: reading an attribute asks again, in xattr_permission.
     Site {
         functions: &[&[
             "simple_xattr_list",
@@ -332,14 +331,14 @@ pub const SITES: &[Site] = &[
         why: "only whether trusted.* names are listed depends on it",
         ..ROW
     },
-    // lib/vsprintf.c, %pK with kernel.kptr_restrict = 1; kallsyms asks elsewhere.
+    // lib/vsprintf.c, %pK with kernel.kptr_restrict = 1. kallsyms asks at another place.
     Site {
         functions: &[&["restricted_pointer"]],
         capabilities: &[Capability::SYSLOG],
         why: "only kernel addresses in a text depend on it",
         ..ROW
     },
-    // security/selinux/hooks.c: the raw form of a context that the loaded policy does not know.
+    // security/selinux/hooks.c: the kernel asks for the raw form of a context that the loaded policy does not know.
     Site {
         functions: &[&["selinux_inode_getsecurity"]],
         capabilities: &[Capability::MAC_ADMIN],
@@ -360,21 +359,21 @@ pub const SITES: &[Site] = &[
         why: "spares a BPF program a Spectre mitigation",
         ..ROW
     },
-    // kernel/bpf/arraymap.c: bpf_bypass_spec_v1 at every array map.
+    // kernel/bpf/arraymap.c: the kernel asks in bpf_bypass_spec_v1 for every array map.
     Site {
         functions: &[&["array_map_alloc"]],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
         why: "spares a BPF array a Spectre mitigation",
         ..ROW
     },
-    // fs/proc/base.c: how low the score may be set again later. Lowering it asks before, audited.
+    // fs/proc/base.c: the answer decides how low the score may be set again later. Lowering it asks before, audited.
     Site {
         functions: &[&["__set_oom_adj", "oom_score_adj_write", "oom_adj_write"], NO_AUDIT],
         capabilities: &[Capability::SYS_RESOURCE],
         why: "only how low oom_score_adj may go later depends on it",
         ..ROW
     },
-    // fs/xfs: may the new owner's quota be exceeded?
+    // fs/xfs: the kernel asks whether the new owner's quota may be exceeded.
     Site {
         functions: &[
             &["xfs_setattr_nonsize", "xfs_vn_setattr", "xfs_fileattr_set", "xfs_ioctl_setattr_get_trans"],
@@ -391,7 +390,7 @@ pub const SITES: &[Site] = &[
         why: "only how much a map of the disk shows depends on it",
         ..ROW
     },
-    // security/keys/keyctl.c, until 6.6 (and its backports) asked before the owner is compared.
+    // security/keys/keyctl.c: until 6.6 (and its backports) the kernel asked before it compared the owner.
     Site {
         functions: &[&["keyctl_setperm_key", "keyctl_chown_key"]],
         capabilities: &[Capability::SYS_ADMIN],
@@ -399,14 +398,14 @@ pub const SITES: &[Site] = &[
         why: "asked before the key's owner is compared",
         ..ROW
     },
-    // ipc/mqueue.c, mq_attr_ok: which of two limits is compared with.
+    // ipc/mqueue.c, mq_attr_ok: the answer decides which of two limits applies.
     Site {
         functions: &[&["mq_attr_ok", "mqueue_get_inode"]],
         capabilities: &[Capability::SYS_RESOURCE],
         why: "asked before the queue's size is compared with its limit",
         ..ROW
     },
-    // kernel/seccomp.c, security/landlock/syscalls.c: asked of who has not set no_new_privs.
+    // kernel/seccomp.c, security/landlock/syscalls.c: the kernel asks for a process that has not set no_new_privs.
     Site {
         functions: &[&[
             "seccomp_prepare_filter",
@@ -422,7 +421,7 @@ pub const SITES: &[Site] = &[
         why: "not asked under no_new_privs, which the policy sets",
         ..ROW
     },
-    // kernel/capability.c: the credentials of a tracer, at the exec of who is traced.
+    // kernel/capability.c: the kernel asks about the tracer's credentials, at the exec of the traced process.
     Site {
         functions: &[&["ptracer_capable"]],
         capabilities: &[Capability::SYS_PTRACE],
@@ -430,7 +429,8 @@ pub const SITES: &[Site] = &[
         why: "asked of the tracer",
         ..ROW
     },
-    // block/ioprio.c (9d3a39a5f1e4, 94c4b4fd25e6): cap_sys_admin first, for older policies' sake.
+    // block/ioprio.c (9d3a39a5f1e4, 94c4b4fd25e6): the kernel asks for cap_sys_admin first, for older security
+    // policies.
     Site {
         functions: &[&["ioprio_check_cap", "set_task_ioprio", "__do_sys_ioprio_set", "__x64_sys_ioprio_set"]],
         capabilities: &[Capability::SYS_ADMIN],
@@ -449,19 +449,20 @@ pub const SITES: &[Site] = &[
     },
 ];
 
-/// Two capabilities of which either will do, in the order in which the kernel asks for them.
+/// Two capabilities of which either suffices, in the order in which the kernel asks for them.
 pub struct EitherOr {
-    /// Asked for first: opens less.
+    /// The capability that the kernel asks for first. It opens less.
     pub narrow: Capability,
-    /// Asked for where the first is lacking: opens more.
+    /// The capability that the kernel asks for if the first is lacking. It opens more.
     pub broad: Capability,
 }
 
-/// The pairs that are asked narrow first. (Broad first are rows of [`SITES`] with
-/// [`Meaning::Narrower`]: there the check for the narrow one shows up only once the other is gone.)
+/// The pairs for which the kernel asks the narrow capability first. Pairs with the broad one first are rows of
+/// [`SITES`] with [`Meaning::Narrower`], because there the check for the narrow one appears only if the broad one is
+/// lacking.
 pub const EITHER_OR: &[EitherOr] = &[
-    // fs/namei.c, generic_permission: what the first is good for the second is good for too, but
-    // writing asks for the second alone.
+    // fs/namei.c, generic_permission: the broad capability permits everything that the narrow one permits, but writing
+    // asks only for the broad one.
     EitherOr { narrow: Capability::DAC_READ_SEARCH, broad: Capability::DAC_OVERRIDE },
     // include/linux/capability.h, kernel/bpf/token.c
     EitherOr { narrow: Capability::BPF, broad: Capability::SYS_ADMIN },
@@ -469,29 +470,29 @@ pub const EITHER_OR: &[EitherOr] = &[
     EitherOr { narrow: Capability::CHECKPOINT_RESTORE, broad: Capability::SYS_ADMIN },
     // kernel/bpf/syscall.c, bpf_net_capable
     EitherOr { narrow: Capability::NET_ADMIN, broad: Capability::SYS_ADMIN },
-    // kernel/fork.c, fs/pipe.c, net/unix: past a limit
+    // kernel/fork.c, fs/pipe.c, net/unix: past a limit the kernel asks for either.
     EitherOr { narrow: Capability::SYS_RESOURCE, broad: Capability::SYS_ADMIN },
     // net/core/sock.c and net/ipv4/ip_sockglue.c: SO_MARK (5.17), SO_PRIORITY, IP_TRANSPARENT
     EitherOr { narrow: Capability::NET_RAW, broad: Capability::NET_ADMIN },
 ];
 
-/// The function that asked: the first of the call site that is not [`MACHINERY`].
+/// Returns the function that asked: the first function of the call site that is not [`MACHINERY`].
 pub fn asking_function(call_site: &[String]) -> Option<&str> {
     beyond_machinery(call_site).first().map(|function| plain(function))
 }
 
-/// The call site without the functions that only lead to `cap_capable`.
+/// Returns the call site without the functions that only lead to `cap_capable`.
 pub fn beyond_machinery(call_site: &[String]) -> &[String] {
     let machinery = call_site.iter().take_while(|function| MACHINERY.contains(&plain(function))).count();
     &call_site[machinery..]
 }
 
-/// A function's name without what compilers append for a copy of it, as in `ksys_read.constprop.0`.
+/// Returns a function's name without the suffix that compilers append for a copy, as in `ksys_read.constprop.0`.
 fn plain(function: &str) -> &str {
     function.split('.').next().unwrap_or(function)
 }
 
-/// The row that speaks about a check, on this kernel; `given` says what is true of the run.
+/// Returns the row that applies to a check on this kernel. `given` decides each condition on the run.
 pub fn site(observation: &Observation, kernel: KernelVersion, given: impl Fn(Given) -> bool) -> Option<&'static Site> {
     SITES.iter().find(|site| site.fits(observation, kernel) && given(site.given))
 }

@@ -1,24 +1,24 @@
-//! What each capability opens, and how close it comes to root.
+//! What each capability permits, and how close it comes to root.
 
 use capwrap_core::{Capability, CapabilitySet};
 
-/// How far a process gets that holds one capability and nothing else, on a system without a security
-/// module that says otherwise.
+/// What a process can reach with one capability and nothing else, on a system without a security module that forbids
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closeness {
-    /// It opens one thing, and nothing follows from that.
+    /// It permits one thing, and nothing follows from that.
     Narrow,
-    /// It opens much that belongs to others: their data, their service, their traffic.
+    /// It permits much that concerns others: their data, their service, their traffic.
     Wide,
-    /// It becomes root where the system leaves an opening, as many do.
+    /// It leads to root if the system has a suitable weakness, and many systems do.
     Near,
-    /// It becomes root, always and with few words.
+    /// It always leads to root, in a few steps.
     Root,
 }
 
 impl Closeness {
-    /// As tables write it.
+    /// Returns the word that tables use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Narrow => "narrow",
@@ -31,11 +31,11 @@ impl Closeness {
 
 /// One row of [`MEANINGS`].
 pub struct Meaning {
-    /// What it opens, in a few words.
+    /// What the capability permits, in a few words.
     pub opens: &'static str,
     /// How close it comes to root.
     pub closeness: Closeness,
-    /// The steps from it to root, or to what it does to others. Empty where there are none.
+    /// The steps from the capability to root, or to its effect on others. The text is empty if there are none.
     pub escalation: &'static str,
 }
 
@@ -47,8 +47,8 @@ use Closeness::{Narrow, Near, Root, Wide};
 
 /// What each capability means, at the index that is its number.
 ///
-/// Sources: capabilities(7); the kernel's callers of `capable` and `ns_capable` in Linux 6.18;
-/// "False Boundaries and Arbitrary Code Execution" (grsecurity, 2011) for the escalations.
+/// Sources: capabilities(7); the kernel's callers of `capable` and `ns_capable` in Linux 6.18; "False Boundaries and
+/// Arbitrary Code Execution" (grsecurity, 2011) for the escalations.
 pub const MEANINGS: [Meaning; 41] = [
     means("change the owner and group of any file", Root, "chown /etc/shadow to oneself and write a password into it"),
     means("read, write and execute any file past its mode", Root, "write /etc/shadow or a file in /etc/sudoers.d"),
@@ -177,12 +177,13 @@ pub const MEANINGS: [Meaning; 41] = [
     ),
 ];
 
-/// What this capability means.
+/// Returns what this capability means.
 pub fn of(capability: Capability) -> &'static Meaning {
     &MEANINGS[usize::from(capability.number())]
 }
 
-/// Every capability, the one closest to root first: the order in which learning tries to do without.
+/// All capabilities, the one closest to root first. Learning removes capabilities in this order to try whether the
+/// command works without them.
 const CLOSEST_FIRST: [&str; 41] = [
     "cap_sys_admin",
     "cap_sys_module",
@@ -227,12 +228,12 @@ const CLOSEST_FIRST: [&str; 41] = [
     "cap_net_broadcast",
 ];
 
-/// The place of a capability among all: 0 is closest to root.
+/// Returns the rank of a capability among all. Rank 0 is closest to root.
 pub fn rank(capability: Capability) -> usize {
     CLOSEST_FIRST.iter().position(|name| *name == capability.name()).unwrap_or(CLOSEST_FIRST.len())
 }
 
-/// Those of a set that are root, each by itself.
+/// Returns the capabilities of a set that each lead to root alone.
 pub fn root_alone(set: CapabilitySet) -> CapabilitySet {
     set.iter().filter(|one| of(*one).closeness == Root).collect()
 }

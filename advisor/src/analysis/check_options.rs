@@ -1,5 +1,4 @@
-//! The options of a check where the back end does not carry them: from the call site, as far as it
-//! shows them.
+//! Derives the options of a check from its call site, as far as possible, for back ends that do not carry the options.
 
 use crate::analysis::observation::Options;
 
@@ -7,8 +6,8 @@ const AUDITED: Options = Options { audited: true, inset_id: false };
 const NOT_AUDITED: Options = Options { audited: false, inset_id: false };
 const IN_SET_ID: Options = Options { audited: true, inset_id: true };
 
-/// Functions that ask in one way only (kernel/capability.c, security/commoncap.c, the same from 5.1
-/// to 7.3). `ns_capable_common`, `security_capable` and what else passes options on is not here.
+/// Functions that ask in one way only (kernel/capability.c, security/commoncap.c, the same from 5.1 to 7.3).
+/// `ns_capable_common`, `security_capable` and other functions that pass options on are not listed.
 const ASKERS: &[(&str, Options)] = &[
     ("has_capability_noaudit", NOT_AUDITED),
     ("has_ns_capability_noaudit", NOT_AUDITED),
@@ -25,8 +24,8 @@ const ASKERS: &[(&str, Options)] = &[
     ("cap_mmap_addr", AUDITED),
 ];
 
-/// How the innermost of these functions asks. `None` where none is there: compilers inline them, and
-/// turn their last call into a jump that leaves no frame.
+/// Returns how the innermost of these functions asks. It returns `None` if the call site contains none of them:
+/// compilers inline them, and turn their last call into a jump that leaves no frame.
 pub fn told_by(call_site: &[String]) -> Option<Options> {
     call_site
         .iter()

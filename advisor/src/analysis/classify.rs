@@ -1,4 +1,4 @@
-//! From what was seen to what each check means. Pure: the same observations give the same classes.
+//! Decides what each observed check means. It is pure: the same observations give the same classes.
 
 use crate::analysis::call_sites;
 use crate::analysis::call_sites::{EITHER_OR, Given, Meaning};
@@ -9,28 +9,27 @@ use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is known of the run as a whole.
+/// What is known about the run as a whole.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunFacts {
-    /// What was handed to the command, thus what it could have been granted.
+    /// The capabilities that were passed to the command, and so could have been granted.
     pub held: CapabilitySet,
-    /// Whether processes of it changed who they are.
+    /// Whether processes of the run changed their ids.
     pub ids_changed: IdsChanged,
-    /// Whether the tool's policy has it run with `no_new_privs`, as policies do unless they say
-    /// otherwise. The run that was observed need not have had it.
+    /// Whether the tool's policy runs it with `no_new_privs`, as policies do by default. The observed run need not have
+    /// had it.
     pub no_new_privs: bool,
-    /// The kernel that was asked.
+    /// The kernel on which the run happened.
     pub kernel: KernelVersion,
 }
 
-/// Whether some process of a run changed its ids, whichever of the real, effective, saved or
-/// filesystem ones.
+/// Whether some process of a run changed any of its real, effective, saved or filesystem ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdsChanged {
-    /// Its user ids.
+    /// A process changed a user id.
     pub users: bool,
-    /// Its group ids.
+    /// A process changed a group id.
     pub groups: bool,
 }
 
@@ -38,23 +37,24 @@ pub struct IdsChanged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// It was passed, or a broader one in its place, and what the command did depends on it.
+    /// The check passed, or a check for a broader capability passed in its place, and what the command did depends on
+    /// it.
     Needed,
-    /// It was refused, and what the command wanted depends on it.
+    /// The check was refused, and what the command wanted to do depends on it.
     Denied,
-    /// Nothing that the command is after depends on it.
+    /// The check has no effect on what the command wants to do.
     Speculative,
-    /// It is about a user namespace or credentials that no grant reaches.
+    /// The check is about a user namespace or credentials that no grant reaches.
     Foreign,
 }
 
 impl Class {
-    /// Whether a check of this class asks for its capability to be granted.
+    /// Whether a check of this class means that its capability should be granted.
     pub const fn counts(self) -> bool {
         matches!(self, Self::Needed | Self::Denied)
     }
 
-    /// Its name, for people.
+    /// Returns the name of the class for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Needed => "needed",
@@ -65,23 +65,23 @@ impl Class {
     }
 }
 
-/// An observation and what it means.
+/// An observation and its class.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Classified {
-    /// What was seen.
+    /// The observation.
     pub observation: Observation,
-    /// What it means.
+    /// Its class.
     pub class: Class,
-    /// Why, in one phrase.
+    /// The reason, in one phrase.
     pub why: String,
-    /// Another capability that would do in the place of the one asked for, and opens less.
+    /// A narrower capability that would suffice in place of the one that was asked for.
     pub instead: Option<Capability>,
-    /// In how many processes it was seen so.
+    /// The number of processes in which it was observed.
     pub processes: u64,
 }
 
-/// Classes what was seen in one process after the other, and puts together what differs in the
-/// process alone: no check of one process has a bearing on those of another.
+/// Classifies the observations of one process after the other, and merges the results that differ only in the process.
+/// A check of one process never affects the checks of another.
 pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFacts) -> Vec<Classified> {
     let mut together: BTreeMap<Classified, (u64, u64)> = BTreeMap::new();
     for observations in processes {
@@ -105,7 +105,7 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
     together.into_iter().map(counted).collect()
 }
 
-/// Classes every observation, in the order given.
+/// Classifies every observation, in the given order.
 pub fn class(observations: &[Observation], run: &RunFacts) -> Vec<Classified> {
     let pairs = Pairs::of(observations);
     observations.iter().map(|observation| classed(observation, run, &pairs)).collect()
@@ -122,7 +122,7 @@ fn classed(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Classifi
 
 type Judgement = (Class, String, Option<Capability>);
 
-/// What no grant reaches (user_namespaces(7)).
+/// Decides whether a check is about something that no grant reaches (user_namespaces(7)).
 fn foreign(observation: &Observation) -> Option<Judgement> {
     let overlay = || observation.call_site.iter().any(|function| function.starts_with("ovl_"));
     let why = match (observation.target, observation.credentials) {
@@ -146,7 +146,7 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
         Meaning::Speculative => (Class::Speculative, site.why.to_owned(), None),
         Meaning::Foreign => (Class::Foreign, site.why.to_owned(), None),
         Meaning::Narrower(_) if not_from_the_grant(observation, run).is_some() => return None,
-        // Refused, the kernel goes on to ask for the narrow one.
+        // After a refusal the kernel asks for the narrow capability.
         Meaning::Narrower(narrow) if observation.verdict == Verdict::Denied && pairs.asked(observation, narrow) => {
             covered_by(narrow)
         }
@@ -157,7 +157,7 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
     })
 }
 
-/// It passed without having been granted, or was refused although it was.
+/// Decides whether the check passed without a grant, or was refused although the capability was granted.
 fn not_from_the_grant(observation: &Observation, run: &RunFacts) -> Option<Judgement> {
     let held = run.held.contains(observation.capability);
     match observation.verdict {
@@ -186,11 +186,11 @@ fn covered_by(other: Capability) -> Judgement {
     (Class::Speculative, format!("covered: {other} is asked for in its place"), None)
 }
 
-/// A place from which both halves of a pair are asked: a process, a system call, and the call site
-/// beyond the function that asked (which may be another for each half).
+/// A place from which the kernel asks for both halves of a pair: a process, a system call, and the call site beyond the
+/// function that asked, which may differ between the halves.
 type Place<'o> = (u32, Option<&'o str>, &'o [String]);
 
-/// How often each capability was asked for and answered so, place by place.
+/// How often each capability was asked for at each place, by answer.
 struct Pairs<'o>(BTreeMap<(Place<'o>, Capability, Verdict), u64>);
 
 impl<'o> Pairs<'o> {
@@ -203,14 +203,15 @@ impl<'o> Pairs<'o> {
         Self(times)
     }
 
-    /// What an observation means that is half of a pair of which the other half was asked too. The
-    /// kernel asks for the narrow half first, and for the other only if that is refused. So where
-    /// the broad one is asked for more often than the narrow one was refused, something asks for
-    /// the broad one alone (writing, of the two about files), and it covers the narrow one.
+    /// Judges an observation of one half of a pair if the other half was asked for too. The kernel asks for the narrow
+    /// half first, and for the broad half only if the narrow one is refused. If the broad one is asked for more often
+    /// than the narrow one was refused, something asks for the broad one alone (as writing to files does), and the
+    /// broad one covers the narrow one.
     fn half(&self, observation: &Observation, run: &RunFacts) -> Option<Judgement> {
         let asked_for = observation.capability;
         EITHER_OR.iter().find_map(|pair| {
-            // What was passed to the tool and refused all the same, the tool gave up: it goes on with the other.
+            // If a capability was passed to the tool and a check for it was refused, the tool gave it up and can work
+            // with the other half.
             if run.held.contains(pair.narrow) {
                 return None;
             }
@@ -220,7 +221,7 @@ impl<'o> Pairs<'o> {
             if refused == 0 || broad == 0 {
                 return None;
             }
-            // cap_bpf and cap_perfmon, refused at one place, have both led to cap_sys_admin there.
+            // cap_bpf and cap_perfmon, if both were refused at one place, have both led to cap_sys_admin there.
             let rivals = EITHER_OR.iter().filter(|rival| rival.broad == pair.broad);
             let led_there =
                 rivals.map(|rival| self.times(observation, rival.narrow, Verdict::Denied)).fold(0, u64::saturating_add);
@@ -282,7 +283,7 @@ pub mod tests {
         seen(capability, Verdict::Denied, call, site)
     }
 
-    /// A run that was handed everything, on Linux 6.18.
+    /// A run on Linux 6.18 that got all capabilities.
     pub fn with_everything() -> RunFacts {
         RunFacts {
             held: Capability::all().collect(),
@@ -291,7 +292,7 @@ pub mod tests {
         }
     }
 
-    /// A run that was handed nothing.
+    /// A run that got no capability.
     pub fn with_nothing() -> RunFacts {
         RunFacts { held: CapabilitySet::EMPTY, ..with_everything() }
     }
@@ -305,7 +306,7 @@ pub mod tests {
 
     #[test]
     fn who_gave_the_narrow_half_up_needs_the_broad_one() {
-        // ping -m: it keeps cap_net_admin alone before it sets the mark.
+        // ping -m keeps only cap_net_admin before it sets the mark.
         let seen = [
             denied("net_raw", "setsockopt", &["sk_setsockopt"]),
             granted("net_admin", "setsockopt", &["sk_setsockopt"]),
@@ -410,7 +411,7 @@ pub mod tests {
         }
         let refused = [denied("setuid", "setuid", &["__sys_setuid"])];
         assert_eq!(classes(&refused, &with_nothing()), [Speculative]);
-        // Compares first: refused, it is a change that failed.
+        // setreuid compares first, so a refused check is a change that failed.
         assert_eq!(classes(&[denied("setuid", "setreuid", &["__sys_setreuid"])], &with_nothing()), [Denied]);
     }
 
@@ -513,7 +514,7 @@ pub mod tests {
         let asked = [granted("sys_admin", "ioprio_set", &["capable", "ioprio_check_cap", "set_task_ioprio"])];
         let classed = class(&asked, &with_everything());
         assert_eq!((classed[0].class, classed[0].instead.map(Capability::name)), (Needed, Some("cap_sys_nice")));
-        // Without either, or with the narrower one alone, the broad one is not what is missing.
+        // Without either of them, or with the narrower one alone, the broad one is not what is missing.
         let site = &["capable", "ioprio_check_cap", "set_task_ioprio"];
         let refused = denied("sys_admin", "ioprio_set", site);
         let both = [refused.clone(), denied("sys_nice", "ioprio_set", site)];

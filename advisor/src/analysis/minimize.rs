@@ -1,54 +1,53 @@
-//! Proof by taking away: which of the capabilities a command can do without.
+//! Proves which capabilities a command can work without, by removing them one by one.
 //!
-//! Pure but for the runs, which the caller makes: the order and the judgement are tested without
-//! running anything.
+//! The module is pure except for the runs, which the caller makes. Tests can therefore check the order and the
+//! judgement without running anything.
 
 use crate::analysis::capability_risk::rank;
 use anyhow::{Result, bail};
 use capwrap_core::CapabilitySet;
 
-/// What one run showed.
+/// The result of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// Whether the check says that it worked.
+    /// Whether the command worked, according to its check.
     pub works: bool,
-    /// What it asked for, whether that was there or not.
+    /// The capabilities that the kernel was asked for, whether the command held them or not.
     pub asked: CapabilitySet,
 }
 
-/// What was proven.
+/// The result of a proof.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// With these it works, and without any one of them it does not.
+    /// The command works with these capabilities, and fails if any one of them is missing.
     pub kept: CapabilitySet,
-    /// What it was asked for, and works without.
+    /// The kernel was asked for these capabilities, and the command works without them.
     pub removed: CapabilitySet,
-    /// How many runs it took.
+    /// The number of runs.
     pub runs: u64,
 }
 
-/// What to start from.
+/// The state from which a proof starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
     /// All capabilities that can be granted here.
     pub everything: CapabilitySet,
-    /// What the full run is held to need.
+    /// The capabilities that the full run seems to need.
     pub needed: CapabilitySet,
-    /// Everything that it asked for, whatever it means.
+    /// All capabilities that the full run asked for, whatever the checks mean.
     pub asked: CapabilitySet,
-    /// How often each set is run: it works only if all of them do.
+    /// How often each set is run. A set works only if all of these runs do.
     pub repeat: u64,
 }
 
 /// How often the full set is run before its check is believed.
 const FLAKY_RUNS: u64 = 2;
 
-/// Takes one capability after the other away, those closest to root first, and leaves away what the
-/// command does without. Whoever fails with a set is taken to fail with every part of it.
+/// Removes one capability after the other, starting with those closest to root, and keeps a capability out if the
+/// command works without it. If the command fails with a set, it is assumed to fail with every subset.
 ///
 /// # Errors
-/// A command that does not pass its own check with everything there: nothing is proven of it. And
-/// whatever `run` fails with.
+/// The command fails its own check with all capabilities, so nothing can be proven, or `run` returns an error.
 pub fn minimize(start: Start, run: impl FnMut(CapabilitySet) -> Result<Trial>) -> Result<Proof> {
     let mut runs = Runs { run, made: 0 };
     if !runs.hold(start.everything, start.repeat.max(FLAKY_RUNS))?.works {
@@ -57,7 +56,8 @@ pub fn minimize(start: Start, run: impl FnMut(CapabilitySet) -> Result<Trial>) -
     let needed = start.needed.intersection(start.everything);
     let asked = start.asked.intersection(start.everything);
     let mut kept = start.everything;
-    // What it seems to need, else what it asked for, else everything: the first with which it works.
+    // Start with the first of these sets with which the command works: what it seems to need, what it asked for as
+    // well, or everything.
     for candidate in [needed, needed.union(asked)] {
         if runs.hold(candidate, start.repeat)?.works {
             kept = candidate;
@@ -74,15 +74,15 @@ pub fn minimize(start: Start, run: impl FnMut(CapabilitySet) -> Result<Trial>) -
             removed.insert(broadest);
             continue;
         }
-        // It fails, but asked for something else now, as a real-time ioprio asks for cap_sys_nice
-        // where cap_sys_admin is not there. That may do, if it is narrower.
+        // The command fails, but it now asked for something else. A real-time ioprio, for example, asks for
+        // cap_sys_nice if cap_sys_admin is missing. A narrower capability may suffice.
         let others = trial.asked.intersection(start.everything).without(kept);
         let narrower: CapabilitySet = others.iter().filter(|other| rank(*other) > rank(broadest)).collect();
         let instead = without.union(narrower);
         if !narrower.is_empty() && runs.hold(instead, start.repeat)?.works {
             kept = instead;
             removed.insert(broadest);
-            // What failed before the newcomers were there may work with them.
+            // A set that failed without the new capabilities may work with them.
             settled = CapabilitySet::EMPTY;
             continue;
         }
@@ -97,7 +97,7 @@ struct Runs<R> {
 }
 
 impl<R: FnMut(CapabilitySet) -> Result<Trial>> Runs<R> {
-    /// Runs with this set until it fails or has worked so often.
+    /// Runs with this set until one run fails or `repeat` runs have worked.
     fn hold(&mut self, set: CapabilitySet, repeat: u64) -> Result<Trial> {
         let mut asked = CapabilitySet::EMPTY;
         for _ in 0..repeat.max(1) {
@@ -112,7 +112,7 @@ impl<R: FnMut(CapabilitySet) -> Result<Trial>> Runs<R> {
     }
 }
 
-/// The most runs that proving this many capabilities takes, one a step, for showing progress.
+/// Returns the most runs that the proof of this many capabilities takes with one run per step, to show progress.
 pub fn at_most(start: &Start) -> u64 {
     let repeat = start.repeat.max(1);
     let candidates = start.needed.iter().count() as u64;
@@ -132,7 +132,7 @@ mod tests {
         Start { everything: Capability::all().collect(), needed: set(needed), asked: set(needed), repeat: 1 }
     }
 
-    /// A command that works where one of the alternatives is there whole, and asks for all of them.
+    /// A command that works if it has all of one alternative, and asks for all alternatives.
     fn works_with<'a>(alternatives: &'a [&'a str]) -> impl FnMut(CapabilitySet) -> Result<Trial> + 'a {
         move |held| {
             let works = alternatives.iter().any(|one| set(one).is_subset(held));
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_set_is_run_as_often_as_is_asked_and_one_failure_is_a_failure() {
-        // Without cap_net_raw it fails at each third run only.
+        // Without cap_net_raw the command fails only in each third run.
         let mut run = 0;
         let start = Start { repeat: 3, ..start("cap_net_raw") };
         let proof = minimize(start, |held| {

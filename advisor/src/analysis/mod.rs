@@ -1,4 +1,4 @@
-//! From observations to needs, and from needs to a change of the policy. Pure: no input, no output, no clocks.
+//! Derives needs from observations, and changes of the policy from needs. It is pure: no input, no output, no clocks.
 
 pub mod call_sites;
 pub mod capability_risk;

@@ -1,5 +1,5 @@
-//! From classed checks to what the command needs, with the evidence, or to the reason why nothing
-//! can be said.
+//! Derives what the command needs from its classified checks, with the evidence, or the reason why the run is
+//! inconclusive.
 
 use crate::analysis::call_sites;
 use crate::analysis::classify::{Class, Classified};
@@ -8,30 +8,30 @@ use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What a run showed.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// What the command needs, in the order of the capabilities' numbers.
     pub needed: Vec<Need>,
-    /// What the policy grants for this run and the command never needed in it.
+    /// The capabilities that the policy grants for this run and the command never needed in it.
     pub removable: CapabilitySet,
-    /// What only speculative checks asked for. Should the command fail with what it needs alone,
-    /// one of these is the first to try.
+    /// The capabilities that only speculative checks asked for. If the command fails with what it needs alone, try one
+    /// of these first.
     pub possible: CapabilitySet,
 }
 
 /// One capability that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Which.
+    /// The capability.
     pub capability: Capability,
-    /// What the kernel was asked for, where this one opens less and would do.
+    /// The broader capability that the kernel was asked for, if this one would suffice in its place.
     pub in_place_of: Option<Capability>,
-    /// Whether nothing passed the checks for it: it was not there to be granted.
+    /// Whether no check for it passed, because it was not granted.
     pub denied: bool,
     /// How often it was asked for.
     pub times: u64,
-    /// Where, the most frequent first.
+    /// The places where it was asked for, the most frequent first.
     pub evidence: Vec<Evidence>,
 }
 
@@ -40,11 +40,11 @@ pub struct Need {
 pub struct Evidence {
     /// The file that the process executed.
     pub executable: String,
-    /// The system call, where there was one.
+    /// The system call, if there was one.
     pub system_call: Option<String>,
-    /// The kernel's function that asked, where the kernel names one.
+    /// The kernel's function that asked, if the kernel names one.
     pub function: Option<String>,
-    /// How often.
+    /// How often it was asked for there.
     pub times: u64,
 }
 
@@ -54,7 +54,7 @@ impl Needs {
         self.needed.iter().map(|need| need.capability).collect()
     }
 
-    /// The same after a proof: of what it needs the command keeps this, and works without that.
+    /// Returns the needs after a proof: the command keeps `kept`, and works without `removed`.
     #[must_use]
     pub fn proven(mut self, kept: CapabilitySet, removed: CapabilitySet) -> Self {
         self.needed.retain(|need| kept.contains(need.capability));
@@ -67,18 +67,18 @@ impl Needs {
         self
     }
 
-    /// What was wanted and always refused.
+    /// Returns the capabilities that the command wanted and never got.
     pub fn denied(&self) -> CapabilitySet {
         self.needed.iter().filter(|need| need.denied).map(|need| need.capability).collect()
     }
 }
 
-/// Why a policy is not refined.
+/// The reason why a policy is not refined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inconclusive {
-    /// Something did not fit between kernel and user space.
+    /// Records were lost between the kernel and user space.
     Lost(Vec<(String, u64)>),
-    /// Not one check of any class.
+    /// Not one check of any class was seen.
     NothingSeen,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Display for Inconclusive {
                 let counters: Vec<_> = counters.iter().map(|(name, times)| format!("{times} × {name}")).collect();
                 write!(out, "{} was lost: the counts are not whole, so the policy is not refined", counters.join(", "))
             }
-            // execve itself maps memory, which asks for cap_sys_admin.
+            // execve itself maps memory, which asks for cap_sys_admin, so every run has a check.
             Self::NothingSeen => out.write_str(
                 "nothing was seen, and no program runs without a check: the probe did not see the command, \
                  so the policy is not refined",
@@ -100,11 +100,11 @@ impl fmt::Display for Inconclusive {
 
 impl std::error::Error for Inconclusive {}
 
-/// Decides what is needed. `granted` is what the policy grants for this run, and `lost` holds the
-/// counters of what was lost, by name.
+/// Decides what is needed. `granted` is what the policy grants for this run. `lost` holds the counters of lost records,
+/// by name.
 ///
 /// # Errors
-/// Counts that are not whole, and a run in which nothing was seen.
+/// The counts are incomplete, or the run showed no check.
 pub fn decide(
     checks: &[Classified],
     granted: CapabilitySet,
@@ -124,14 +124,14 @@ pub fn decide(
     };
     Ok(Needs {
         needed: set.iter().map(|capability| need(capability, set, checks)).collect(),
-        // What stands for something else was used all the same: only a proof takes it away.
+        // A capability that was used in place of another was still used. Only a proof removes it.
         removable: granted.without(set).without(asked(Class::counts)),
         possible: asked(|class| class == Class::Speculative).without(set),
     })
 }
 
-/// The capabilities that checks of these classes need. Where one would do in the place of another
-/// that is needed anyway, that other one serves for both.
+/// Returns the capabilities that checks of these classes need. If a check allows a substitute, and the capability that
+/// it asks for is needed anyway, that capability serves for both.
 pub fn needed(checks: impl Iterator<Item = (Class, Capability, Option<Capability>)>) -> CapabilitySet {
     let counting: BTreeSet<_> =
         checks.filter(|(class, _, _)| class.counts()).map(|(_, capability, instead)| (capability, instead)).collect();

@@ -1,80 +1,80 @@
-//! What the probe saw, in the words of user space: the input of every stage of learning, and what
-//! `trace` shows a line of. It is made up in tests, and read from the kernel in `probe`.
+//! What the probe saw, in the terms of user space. This is the input of every stage of learning, and each line of
+//! `trace` shows one observation. Tests construct observations; `probe` reads them from the kernel.
 
 use capwrap_core::Capability;
 
-/// One kind of check and how often it was made.
+/// One kind of check, and how often it happened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Observation {
-    /// The process that was checked: its thread group id, as the initial pid namespace counts.
+    /// The checked process: its thread group id in the initial pid namespace.
     pub process: u32,
-    /// The file that it executed, as the kernel names it: `/usr/bin/tcpdump`.
+    /// The file that the process executed, as the kernel names it: `/usr/bin/tcpdump`.
     pub executable: String,
-    /// What was asked for.
+    /// The capability that was asked for.
     pub capability: Capability,
-    /// What the kernel answered.
+    /// The kernel's answer.
     pub verdict: Verdict,
-    /// How it was asked. `None` where the back end cannot see it.
+    /// The options of the check; `None` if the back end cannot see them.
     pub options: Option<Options>,
-    /// The user namespace that the capability was asked for in.
+    /// The user namespace in which the capability was asked for.
     pub target: Target,
-    /// Whose credentials were asked.
+    /// The credentials that were checked.
     pub credentials: Credentials,
-    /// The system call's name without prefix, `openat`. `None` outside one (a page fault, a worker).
+    /// The system call's name without prefix, such as `openat`. It is `None` outside a system call (a page fault, a
+    /// worker).
     pub system_call: Option<String>,
-    /// The kernel's functions, from the one that called `cap_capable` outwards. Empty where the
-    /// kernel names none.
+    /// The kernel's functions, from the one that called `cap_capable` outwards. The list is empty if the kernel names
+    /// none.
     pub call_site: Vec<String>,
-    /// How often.
+    /// How often the check happened.
     pub times: u64,
 }
 
 /// The kernel's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// The capability was there.
+    /// The credentials had the capability.
     Granted,
-    /// It was not.
+    /// The credentials did not have the capability.
     Denied,
 }
 
 /// The options of a check (include/linux/security.h: `CAP_OPT_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Options {
-    /// Whether the answer is audited. Not audited does not mean that it does not matter.
+    /// Whether the answer is audited. A check without audit may still matter.
     pub audited: bool,
-    /// Asked for setuid or setgid.
+    /// Whether the check is for setuid or setgid.
     pub inset_id: bool,
 }
 
-/// A user namespace, as it lies to that of the credentials that were asked.
+/// A user namespace, in relation to that of the checked credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
-    /// The credentials' own, and the one in which the command was started.
+    /// The credentials' own namespace, which is also the one in which the command was started.
     Own,
-    /// One that encloses the credentials' own. A capability counts in it only if it was handed
-    /// over there.
+    /// A namespace that encloses the credentials' own. A capability counts in it only if it was granted there.
     Outer,
-    /// One made below that in which the command was started: by the tool itself, or for it.
+    /// A namespace created below the one in which the command was started, by the tool itself or for it.
     Inner,
     /// The back end cannot see it.
     Unknown,
 }
 
-/// The credentials that were asked.
+/// The credentials that were checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Credentials {
-    /// The process's own.
+    /// The process's own credentials.
     Own,
-    /// Put in the place of its own for a while, as access(2) and overlayfs do.
+    /// Credentials that temporarily replace the process's own, as access(2) and overlayfs do.
     Overridden,
-    /// Somebody else's: of who opened the file, of a tracer.
+    /// Another process's credentials: those of the process that opened the file, or of a tracer.
     Other,
     /// The back end cannot see it.
     Unknown,
 }
 
-/// Adds to a count, which stops at the most there is: a profile may come from anywhere.
+/// Adds to a count. The count saturates, because a profile may come from an untrusted source.
 pub fn count(all: &mut u64, times: u64) {
     *all = all.saturating_add(times);
 }

@@ -1,12 +1,12 @@
-//! The evidence of learning as JSON: what was seen in which runs, kept beside the policy.
+//! The evidence of learning as JSON: what was observed in which runs. A profile is kept beside its policy.
 //!
 //! ```json
 //! {"schema": 1, "needed": ["cap_net_raw"], "runs": [{"id": "…", "command": ["ping", "::1"], …}]}
 //! ```
 //!
-//! A profile is a set of runs, each known by the digest of what it holds. So the union of profiles
-//! is one again, in whatever order and however often they are joined. `needed` is for readers: it
-//! follows from the runs, and is worked out anew, whatever a file says, when one is read.
+//! A profile is a set of runs, and each run is identified by the digest of its content. The union of profiles is
+//! therefore a profile again, in whatever order and however often they are joined. `needed` is for readers. It follows
+//! from the runs and is computed again when a file is read, whatever the file says.
 
 use crate::analysis::classify::{Class, Classified, IdsChanged};
 use crate::analysis::needs;
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest profile that is read, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// The format that this capwrap writes and reads.
+/// The format that this version of capwrap writes and reads.
 const SCHEMA: u32 = 1;
 const MAX_RUNS: usize = 10_000;
 const MAX_CHECKS: usize = 100_000;
@@ -40,70 +40,70 @@ pub struct Profile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
-    /// SHA-256, in hexadecimal, of all the rest. Set when the run becomes part of a profile.
+    /// The SHA-256 of all other fields, in hexadecimal. It is set when the run becomes part of a profile.
     #[serde(default)]
     pub id: String,
-    /// The command and its arguments. What is not UTF-8 in them is escaped.
+    /// The command and its arguments. Bytes that are not UTF-8 are escaped.
     pub command: Vec<String>,
-    /// When it began: RFC 3339, in UTC.
+    /// The start time in RFC 3339, UTC.
     pub started: String,
-    /// The file that the command is.
+    /// The file that the command executes.
     pub tool: Tool,
-    /// Whom it ran as.
+    /// The user that the command ran as.
     pub user: User,
-    /// The kernel that was asked.
+    /// The kernel on which the run happened.
     pub kernel: Kernel,
     /// How the probe was attached: `fexit`, `tp_btf`, `kprobe`.
     pub back_end: String,
-    /// What was handed to the command.
+    /// The capabilities that were passed to the command.
     #[serde(with = "names")]
     pub held: CapabilitySet,
-    /// How many processes it had.
+    /// The number of processes.
     pub processes: u64,
-    /// The files that they executed.
+    /// The files that the processes executed.
     pub executables: BTreeSet<String>,
-    /// Whether any of them changed its ids.
+    /// Whether any process changed its ids.
     pub ids_changed: IdsChanged,
-    /// How it ended; nothing where that was not seen.
+    /// How the command ended; `None` if that was not observed.
     pub exit: Option<Exit>,
-    /// How often something was lost, by the counter's name.
+    /// How often records were lost, by the counter's name.
     pub lost: BTreeMap<String, u64>,
-    /// What was proven by taking capabilities away.
+    /// The result of a proof that removed capabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimized: Option<Minimized>,
-    /// The checks, those of all processes together.
+    /// The checks of all processes together.
     pub checks: Vec<Check>,
 }
 
-/// The file that a command is.
+/// The file that a command executes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
     /// Its path.
     pub path: String,
-    /// Its SHA-256 in hexadecimal; nothing where it could not be read.
+    /// Its SHA-256 in hexadecimal; `None` if the file could not be read.
     pub sha256: Option<String>,
 }
 
-/// Whom a command ran as.
+/// The user that a command ran as.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// The name, where the user has one.
+    /// The name, if the user has one.
     pub name: Option<String>,
     /// The user id.
     pub uid: u32,
 }
 
-/// The kernel, and those of its settings that decide what it asks for.
+/// The kernel, and those of its settings that affect which capabilities it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kernel {
-    /// As `uname -r` prints it.
+    /// The release as `uname -r` prints it.
     pub release: String,
-    /// The number of the last capability that it knows.
+    /// The number of the last capability that the kernel knows.
     pub cap_last_cap: u8,
-    /// Settings by their dotted names; null for one that it does not have.
+    /// Settings by their dotted names; null for one that the kernel does not have.
     pub sysctls: BTreeMap<String, Option<String>>,
 }
 
@@ -111,9 +111,9 @@ pub struct Kernel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
-    /// With this status.
+    /// The command exited with this status.
     Code(i32),
-    /// By this signal.
+    /// This signal killed the command.
     Signal(i32),
 }
 
@@ -121,15 +121,16 @@ pub enum Exit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Minimized {
-    /// With these it works, and without any one of them it does not.
+    /// The command works with these capabilities, and fails if any one of them is missing.
     #[serde(with = "names")]
     pub kept: CapabilitySet,
-    /// It works without these.
+    /// The command works without these capabilities.
     #[serde(with = "names")]
     pub removed: CapabilitySet,
-    /// How many runs that took.
+    /// The number of runs that the proof took.
     pub runs: u64,
-    /// What judged that it works: the check command, or nothing for the same output and status.
+    /// The check command that decided whether the command worked. It is `None` if the output and the status had to stay
+    /// the same.
     pub check: Option<String>,
 }
 
@@ -137,47 +138,47 @@ pub struct Minimized {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// What was asked for.
+    /// The capability that was asked for.
     #[serde(with = "name")]
     pub capability: Capability,
     /// What the check means.
     pub class: Class,
-    /// What the kernel answered.
+    /// The kernel's answer.
     #[serde(with = "VerdictWord")]
     pub verdict: Verdict,
-    /// Why it is of its class.
+    /// The reason for its class.
     pub why: String,
-    /// What would do in its place.
+    /// A narrower capability that would suffice.
     #[serde(default, with = "optional_name", skip_serializing_if = "Option::is_none")]
     pub instead: Option<Capability>,
-    /// How often it was made.
+    /// How often the check happened.
     pub times: u64,
-    /// By how many processes.
+    /// The number of processes in which it happened.
     pub processes: u64,
-    /// What they executed.
+    /// The file that the processes executed.
     pub executable: String,
-    /// In which system call; null outside of any.
+    /// The system call; null outside a system call.
     pub system_call: Option<String>,
     /// The kernel's functions, from the one that asked outwards.
     pub call_site: Vec<String>,
-    /// Whether the answer is audited; null where the back end cannot see it.
+    /// Whether the answer is audited; null if the back end cannot see it.
     pub audited: Option<bool>,
-    /// Whether it was asked for setuid or setgid; null where the back end cannot see it.
+    /// Whether the check is for setuid or setgid; null if the back end cannot see it.
     pub inset_id: Option<bool>,
-    /// In which user namespace.
+    /// The user namespace of the check.
     #[serde(with = "TargetWord")]
     pub target: Target,
-    /// Of whose credentials.
+    /// The credentials that were checked.
     #[serde(with = "CredentialsWord")]
     pub credentials: Credentials,
 }
 
 impl Profile {
-    /// The profile of these runs; one that is there twice counts once.
+    /// Makes a profile of these runs. A run that occurs twice counts once.
     pub fn of(runs: impl IntoIterator<Item = Run>) -> Self {
         let runs: BTreeMap<String, Run> = runs.into_iter().map(Run::sealed).map(|run| (run.id.clone(), run)).collect();
         let mut runs: Vec<Run> = runs.into_values().collect();
-        // By id within one instant, as the map has them.
+        // The sort is stable, so runs of the same instant stay sorted by id, as in the map.
         runs.sort_by(|one, other| one.started.cmp(&other.started));
         let needed = runs.iter().fold(CapabilitySet::EMPTY, |set, run| set.union(run.needed()));
         Self { schema: SCHEMA, needed, runs }
@@ -186,11 +187,11 @@ impl Profile {
     /// Reads the text of a profile.
     ///
     /// # Errors
-    /// JSON that does not parse or is no profile, with its line and column, and a run that is not
-    /// what its id says.
+    /// The JSON does not parse or is no profile (the error has the line and column), or a run does not match its id.
     pub fn read(text: &str) -> Result<Self> {
         ensure!(text.len() <= MAX_BYTES, "larger than {} MiB", MAX_BYTES / 1024 / 1024);
-        // First the schema alone: a later one has other keys, of which the error would be.
+        // The schema is read first and alone. A later schema has other keys, and the error would otherwise be about
+        // those.
         let schema: SchemaAlone = serde_json::from_str(text).context("no profile")?;
         ensure!(schema.schema == SCHEMA, "schema {}: this capwrap knows {SCHEMA}", schema.schema);
         let read: Self = serde_json::from_str(text).context("no profile")?;
@@ -201,33 +202,33 @@ impl Profile {
         Ok(Self::of(read.runs))
     }
 
-    /// The profile as JSON, ended by a newline.
+    /// Writes the profile as JSON with a final newline.
     ///
     /// # Errors
-    /// None that a profile can cause.
+    /// No profile can cause an error.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// All runs of both.
+    /// Returns all runs of both profiles.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self::of(self.runs.into_iter().chain(other.runs))
     }
 
-    /// What the runs need together.
+    /// Returns what the runs need together.
     pub const fn needed(&self) -> CapabilitySet {
         self.needed
     }
 
-    /// The runs, the earliest first.
+    /// Returns the runs, the earliest first.
     pub fn runs(&self) -> &[Run] {
         &self.runs
     }
 }
 
 impl Run {
-    /// What the run needs: what was proven, or else what was counted.
+    /// Returns what the run needs: the result of a proof if there is one, and otherwise of the counts.
     pub fn needed(&self) -> CapabilitySet {
         match &self.minimized {
             Some(minimized) => minimized.kept,
@@ -235,7 +236,7 @@ impl Run {
         }
     }
 
-    /// The run with its checks in their order and the id that fits.
+    /// Returns the run with its checks sorted and with the id of its content.
     fn sealed(mut self) -> Self {
         self.checks.sort();
         self.id = self.digest();
@@ -244,7 +245,7 @@ impl Run {
 
     fn digest(&self) -> String {
         let unnamed = Self { id: String::new(), ..self.clone() };
-        // Keys in the order of the fields above, maps in that of their keys, no blanks.
+        // The canonical form has the keys in the order of the fields above, sorted map keys, and no blanks.
         let canonical = serde_json::to_vec(&unnamed).unwrap_or_default();
         hex::encode(&digest::of_bytes(&canonical))
     }
@@ -266,7 +267,8 @@ impl Run {
     }
 }
 
-/// `2026-01-31T12:00:00Z`, with or without parts of a second: what sorts as text as it does in time, to the second.
+/// Accepts `2026-01-31T12:00:00Z`, with or without fractions of a second. Such texts sort in the order of time, to the
+/// second.
 fn is_utc(text: &str) -> bool {
     let digit_or = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',
@@ -279,7 +281,7 @@ fn is_utc(text: &str) -> bool {
         .is_some_and(|text| text.len() >= 19 && text.len() <= 29 && text.bytes().enumerate().all(digit_or))
 }
 
-/// The checks of a run, those that differ in the process alone put together.
+/// Returns the checks of a run, and merges those that differ only in the process.
 pub fn checks(classed: &[Classified]) -> Vec<Check> {
     let mut together: BTreeMap<Check, (u64, u64)> = BTreeMap::new();
     for Classified { observation, class, why, instead, processes } in classed {
@@ -337,7 +339,7 @@ enum CredentialsWord {
     Unknown,
 }
 
-/// A capability by its name.
+/// Serializes a capability as its name.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Named(#[serde(with = "name")] Capability);
@@ -354,7 +356,7 @@ mod name {
     }
 }
 
-/// A capability by its name, or null.
+/// Serializes a capability as its name, or as null.
 mod optional_name {
     use super::{Capability, Deserialize, Deserializer, Named, Serialize, Serializer};
 
@@ -368,7 +370,7 @@ mod optional_name {
     }
 }
 
-/// A set of capabilities by the list of their names.
+/// Serializes a set of capabilities as the list of their names.
 mod names {
     use super::{CapabilitySet, Deserialize, Deserializer, Named, Serializer};
 
@@ -389,7 +391,7 @@ pub mod tests {
     use crate::analysis::observation::Observation;
     use proptest::prelude::*;
 
-    /// A run of /usr/bin/tool that saw these observations.
+    /// A run of /usr/bin/tool that made these observations.
     pub fn run(observations: &[Observation], facts: &RunFacts) -> Run {
         Run {
             id: String::new(),

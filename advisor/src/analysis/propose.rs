@@ -1,7 +1,7 @@
-//! From what a command needs to a change of its policy's text, or to a whole new policy.
+//! Makes a change of a policy's text, or a whole new policy, from what a command needs.
 //!
-//! What the administrator wrote stays as it is, comments and all: what is missing comes as one
-//! `[[grant]]` more, and only what a proof showed to be needless is taken out of those that held.
+//! The administrator's text stays as it is, with its comments. Missing capabilities are added as one more `[[grant]]`.
+//! Only capabilities that a proof showed to be unnecessary are removed, from the grants that applied.
 
 use crate::analysis::capability_risk;
 use crate::analysis::needs::{Evidence, Need, Needs};
@@ -11,50 +11,50 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
-/// How many places a `why` names of each capability.
+/// The number of places that a `why` names for each capability.
 const PLACES: usize = 2;
 
-/// What a proposal is made from.
+/// The input of a proposal.
 #[derive(Debug)]
 pub struct Proposal<'p> {
-    /// The policy that there is.
+    /// The existing policy, if there is one.
     pub policy: Option<Enabled<'p>>,
-    /// The tool, for a policy that there is not.
+    /// The tool, for a new policy.
     pub tool: Tool<'p>,
-    /// What was learned.
+    /// What the command needs.
     pub needs: &'p Needs,
-    /// What the tool was proven to work without, and is to be taken away.
+    /// The capabilities that the tool was proven to work without, and that should be removed.
     pub proven: CapabilitySet,
-    /// Whether the run executed any other file than the tool.
+    /// Whether the run executed any file other than the tool.
     pub starts_others: bool,
 }
 
-/// A policy and what it comes to for the run that was observed.
+/// A policy, and what it grants for the observed run.
 #[derive(Clone, Copy, Debug)]
 pub struct Enabled<'p> {
-    /// Its text.
+    /// The policy's text.
     pub text: &'p str,
-    /// What it grants.
+    /// The capabilities that the policy grants.
     pub granted: CapabilitySet,
-    /// Which of its grants hold, by their places in the file, from 0.
+    /// The indices (from 0, in the order of the file) of the grants that apply.
     pub holding: &'p [usize],
 }
 
 /// The tool of a new policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool<'p> {
-    /// What users type.
+    /// The name that users type.
     pub name: &'p str,
-    /// Where it lies.
+    /// The tool's path.
     pub path: &'p str,
-    /// Its SHA-256 in hexadecimal: no other file is run.
+    /// The tool's SHA-256 in hexadecimal. The policy then runs no other file.
     pub sha256: Option<&'p str>,
 }
 
-/// The text of the policy that what was learned asks for.
+/// Returns the text of the policy that the results ask for.
 ///
 /// # Errors
-/// A policy that is none, or a proposal that would be none.
+/// The existing text is no valid policy, or the proposal would not be one.
 pub fn propose(proposal: &Proposal) -> Result<String> {
     let text = match &proposal.policy {
         Some(policy) => changed(policy, proposal)?,
@@ -67,7 +67,7 @@ pub fn propose(proposal: &Proposal) -> Result<String> {
 fn changed(policy: &Enabled, proposal: &Proposal) -> Result<String> {
     let read = Policy::read(policy.text).context("the policy as it is is none")?;
     let mut document: DocumentMut = policy.text.parse().context("not TOML")?;
-    // What a grant without conditions has is granted, whatever was decided for the run.
+    // A grant without conditions always applies, whatever was decided for the run.
     let always = read.grants.iter().filter(|grant| grant.when.is_empty() && grant.modes.is_empty());
     let granted = always.fold(policy.granted, |set, grant| set.union(grant.caps));
     let missing = proposal.needs.set().without(granted);
@@ -79,11 +79,11 @@ fn changed(policy: &Enabled, proposal: &Proposal) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// Takes capabilities out of the grants at these places; a grant that is left with none goes, and
-/// the comment above it too.
+/// Removes capabilities from the grants at these indices. A grant that becomes empty is removed too, with the comment
+/// above it.
 fn take_away(document: &mut DocumentMut, holding: &[usize], proven: CapabilitySet) {
     let Some(grants) = document.get_mut("grant") else { return };
-    // From the last on, so that the places of those before stay what they are.
+    // The loop starts with the last grant, so that the indices of the earlier ones stay valid.
     let mut places = holding.to_vec();
     places.sort_unstable_by(|one, other| other.cmp(one));
     places.dedup();
@@ -116,7 +116,7 @@ fn take_away(document: &mut DocumentMut, holding: &[usize], proven: CapabilitySe
     }
 }
 
-/// Takes capabilities out of one grant, and returns whether that leaves none.
+/// Removes capabilities from one grant, and returns whether the grant is now empty.
 fn empties(grant: &mut dyn TableLike, proven: CapabilitySet) -> bool {
     let is_proven = |value: &Value| {
         value
@@ -134,7 +134,7 @@ fn empties(grant: &mut dyn TableLike, proven: CapabilitySet) -> bool {
     }
 }
 
-/// Takes items out of a list, and leaves the blanks and comments at its ends as they were.
+/// Removes items from a list, and keeps the blanks and comments at its ends.
 fn take_out(items: &mut Array, unwanted: impl Fn(&Value) -> bool) {
     let blanks = |item: Option<&Value>| item.map(|item| item.decor().clone()).unwrap_or_default();
     let (first, last) = (blanks(items.get(0)), blanks(items.len().checked_sub(1).and_then(|last| items.get(last))));
@@ -151,7 +151,7 @@ fn take_out(items: &mut Array, unwanted: impl Fn(&Value) -> bool) {
     }
 }
 
-/// One grant more, after the others, in the form that they have.
+/// Adds one grant after the others, in the form that they have.
 fn add(document: &mut DocumentMut, missing: CapabilitySet, why: &str) {
     let caps: Array = missing.iter().map(Capability::name).collect();
     if let Some(Item::Value(Value::Array(tables))) = document.get_mut("grant") {
@@ -162,7 +162,7 @@ fn add(document: &mut DocumentMut, missing: CapabilitySet, why: &str) {
     let mut grant = Table::new();
     grant.insert("caps", value(caps));
     grant.insert("why", value(why));
-    // As in the shipped policies: the signs of equality below each other.
+    // As in the shipped policies, the equals signs are aligned.
     if let Some(mut key) = grant.key_mut("why") {
         key.leaf_decor_mut().set_suffix("  ");
     }
@@ -189,7 +189,7 @@ fn whole(proposal: &Proposal) -> String {
     text += "\n[allow]\ngroups = [\"capwrap\"]\n";
     for need in &proposal.needs.needed {
         let Need { capability, .. } = need;
-        // Whoever reads it before it is enabled is to see what that means.
+        // Whoever reads the policy before enabling it should see what the capability permits.
         text += &format!("\n# {capability} opens: {}\n", capability_risk::of(*capability).opens);
         text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
@@ -208,7 +208,8 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// `learned: openat by /usr/bin/tool`, with the capability's name before it where there are several.
+/// Returns `learned: openat by /usr/bin/tool`. The capability's name precedes each part if there are several
+/// capabilities.
 fn why(needs: &[&Need]) -> String {
     let of = |need: &&Need| match needs.len() {
         1 => reason(need),
@@ -296,7 +297,7 @@ caps = ["cap_kill"]
         decide(&class(&observations, &with_everything()), CapabilitySet::EMPTY, &BTreeMap::new()).unwrap()
     }
 
-    /// The proposal for a text, decided as the launcher would on a kernel of today.
+    /// Makes the proposal for a text, with the decision that the launcher would make on a current kernel.
     fn refine(text: &str, needs: &Needs, proven: &str) -> Result<String> {
         let policy = Policy::read(text)?;
         let facts = Facts { last_capability: 40, ..Facts::default() };
