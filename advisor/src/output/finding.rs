@@ -7,7 +7,7 @@ use serde::Serialize;
 pub struct Section {
     /// Its heading.
     pub name: &'static str,
-    /// A line a fact.
+    /// One line per fact.
     pub lines: Vec<Line>,
 }
 
@@ -15,26 +15,26 @@ pub struct Section {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Judgement {
-    /// As it should be, or of no consequence.
+    /// The fact is as it should be, or has no effect.
     Ok,
-    /// Worth knowing; nothing breaks by it alone.
+    /// The fact is worth knowing, and breaks nothing by itself.
     Note,
-    /// It takes something away.
+    /// The fact prevents something from working.
     Problem,
 }
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// What it is about: the same on every machine.
+    /// The name of the fact, the same on every machine.
     pub name: String,
-    /// As it was read; `None` where this machine has no such thing.
+    /// The value that was read; `None` if this machine has no such thing.
     pub value: Option<String>,
-    /// What it means.
+    /// The judgement of the fact.
     pub judgement: Judgement,
-    /// What it changes, in words.
+    /// The effect of the fact, in words.
     pub means: String,
-    /// What would change it.
+    /// What would change the fact.
     pub hint: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl Line {
         Self::new(name, Judgement::Problem, value)
     }
 
-    /// A thing that is not here.
+    /// Makes a line for something that does not exist here.
     pub fn absent(name: impl Into<String>, judgement: Judgement) -> Self {
         Self { value: None, ..Self::new(name, judgement, "") }
     }

@@ -1,19 +1,19 @@
-//! The man pages of the verbs, from the definitions that `--help` and completions come from.
+//! Makes the man pages of the verbs from the definitions that `--help` and completions use.
 //!
-//! What a page says besides stands in `man/sections/capwrap-VERB.roff`: parts that begin with a
-//! comment (`.\" synopsis`, `.\" description`, `.\" options`, `.\" option --name` for what an option's
-//! help says too briefly), and then sections, which are taken as they are.
+//! The rest of a page's text is in `man/sections/capwrap-VERB.roff`. The file starts with parts that begin with a
+//! comment (`.\" synopsis`, `.\" description`, `.\" options`, or `.\" option --name` for an option whose help is too
+//! brief). The sections that follow are copied unchanged.
 
 use clap::{Arg, Command};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Renews the pages where this is set.
+/// If this variable is set, the test writes the pages anew.
 pub const BLESS: &str = "CAPWRAP_BLESS";
-/// When their words last changed. A page that names the day of its making would differ each day.
+/// The date of the pages' last change. A page with the day of its making would differ each day.
 const DATE: &str = "2026-11-25";
 
-/// What is written by hand.
+/// The parts of a page that are written by hand.
 struct Fragment {
     parts: BTreeMap<String, String>,
     sections: String,
@@ -38,7 +38,7 @@ impl Fragment {
     }
 }
 
-/// The page of a verb. `sections` is what is written by hand.
+/// Makes the page of a verb. `sections` is the text that is written by hand.
 pub fn page(verb: &Command, sections: &str) -> String {
     let mut fragment = Fragment::read(sections);
     let name = format!("capwrap-{}", verb.get_name());
@@ -90,7 +90,7 @@ fn value(argument: &Arg) -> String {
     argument.get_value_names().map_or_else(String::new, |names| names.join(" "))
 }
 
-/// `-v, --verbose`, `--mode NAME`, `FILE...`.
+/// Returns `-v, --verbose`, `--mode NAME` or `FILE...`.
 fn tag(argument: &Arg) -> String {
     let takes = argument.get_num_args().is_some_and(|number| number.takes_values());
     let value = if takes { format!(" \\fI{}\\fR", escaped(&value(argument))) } else { String::new() };
@@ -100,7 +100,7 @@ fn tag(argument: &Arg) -> String {
     if names.is_empty() { value.trim_start().to_owned() } else { names.join(", ") + &value }
 }
 
-/// The help, as a sentence, with what may be written.
+/// Returns the help as a sentence, with the possible values.
 fn said(argument: &Arg) -> String {
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
     let mut said = format!("{}.", escaped(help.trim_end_matches('.')));
@@ -133,7 +133,7 @@ fn lower_first(text: &str) -> String {
     rest.next().map_or_else(String::new, |first| first.to_lowercase().chain(rest).collect())
 }
 
-/// Text that roff prints as it is.
+/// Escapes the text so that roff prints it unchanged.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('`', "\\(aq").replace('…', "...");
     let guarded = |line: &str| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() };

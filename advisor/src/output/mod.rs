@@ -1,7 +1,8 @@
-//! What a person or a program reads: pages, tables, the terminal, findings, outcomes.
-//! No facts and no rules are in here.
+//! The output for people and programs: pages, tables, the terminal, findings, outcomes. This module contains no facts
+//! and no rules.
 
-/// A line on standard output. Whoever stopped reading, as head(1) does, stops no work half-way.
+/// Prints a line on standard output. If the reader has stopped reading, as head(1) does, the program still finishes its
+/// work.
 macro_rules! say {
     ($($words:tt)*) => {{
         use std::io::Write;

@@ -2,22 +2,22 @@
 
 use std::process::ExitCode;
 
-/// The exit code where capwrap refused or failed, as the launcher has it.
+/// The exit code if capwrap refused or failed, the same as the launcher's.
 pub const REFUSED: u8 = 125;
 
-/// The outcome of checking one thing, or many; the worst of them counts.
+/// The outcome of checking one thing or many. The worst outcome counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// Nothing to report: exit code 0.
+    /// There is nothing to report. The exit code is 0.
     Clean,
-    /// Something was found: 1.
+    /// Something was found. The exit code is 1.
     Found,
-    /// Something could not be checked, whatever else was found: 2.
+    /// Something could not be checked, whatever else was found. The exit code is 2.
     NotAll,
 }
 
 impl Outcome {
-    /// The outcome of two checks together.
+    /// Combines the outcomes of two checks.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         self.max(other)

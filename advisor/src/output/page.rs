@@ -4,15 +4,15 @@ use crate::output::finding::{Judgement, Line};
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 
-/// The blanks before a name; the first of them is the mark's.
+/// The number of blanks before a name. The mark takes the place of the first.
 const MARGIN: usize = 2;
-/// The blanks behind it.
+/// The number of blanks behind a name.
 const GAP: usize = 2;
-/// Fewer columns are not left to what is said, however narrow the screen is.
+/// The text of an entry always has at least this many columns, however narrow the screen is.
 const LEAST: usize = 30;
-/// The blanks before what has no room behind its name.
+/// The number of blanks before a text that has no room behind its name.
 const NARROW: usize = 6;
-/// Longer names stand in a line of their own.
+/// A name longer than this is printed on its own line.
 const LONGEST_NAME: usize = 36;
 
 /// The page, as far as it is written.
@@ -22,7 +22,7 @@ pub struct Page {
     styled: bool,
 }
 
-/// What is said of something, in one or several lines.
+/// The text of an entry, of one or several lines.
 pub struct Entry<'e> {
     pub mark: (char, Style),
     pub name: &'e str,
@@ -31,12 +31,12 @@ pub struct Entry<'e> {
 }
 
 impl Page {
-    /// An empty one, for so many columns.
+    /// Makes an empty page with this many columns.
     pub const fn new(width: usize, styled: bool) -> Self {
         Self { text: String::new(), width, styled }
     }
 
-    /// A heading, with a blank line before it where something is before it.
+    /// Writes a heading, with a blank line before it unless it comes first.
     pub fn heading(&mut self, name: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -44,7 +44,7 @@ impl Page {
         self.line(&[(name, Style::Bold)]);
     }
 
-    /// Names, what is said of them behind, and the hint below.
+    /// Writes the names, the text behind each name, and the hint below.
     pub fn entries(&mut self, entries: &[Entry]) {
         let lengths = entries.iter().map(|entry| entry.name.chars().count());
         let mut names = lengths.filter(|length| *length <= LONGEST_NAME).max().unwrap_or(0);
@@ -65,13 +65,13 @@ impl Page {
                 self.indented(indent, &line);
             }
             if let Some(hint) = hint {
-                // A backslash stays one: the command is there to be copied.
+                // A backslash is not doubled, because users copy the command.
                 self.hint(indent, &format!("hint: {}", printable::line(hint)));
             }
         }
     }
 
-    /// In one line if it can be: it is there to be copied.
+    /// Writes the hint on one line if possible, because users copy it.
     fn hint(&mut self, indent: usize, hint: &str) {
         let fits = |indent: usize| indent + hint.chars().count() <= self.width;
         let indent = if !fits(indent) && fits(NARROW) { NARROW } else { indent };
@@ -85,7 +85,7 @@ impl Page {
         self.line(&[(&indented, Style::Plain)]);
     }
 
-    /// The last words, with a blank line before them.
+    /// Writes the closing text, with a blank line before it.
     pub fn closing(&mut self, words: &str, style: Style) {
         self.text.push('\n');
         for line in wrapped(words, self.width) {
@@ -102,7 +102,7 @@ impl Page {
     }
 }
 
-/// `1 note`, `2 notes`, `2 processes`.
+/// Returns `1 note`, `2 notes` or `2 processes`.
 pub fn counted(number: usize, what: &str) -> String {
     let ending = match what {
         _ if number == 1 => "",
@@ -112,7 +112,7 @@ pub fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{ending}")
 }
 
-/// How a judged fact is entered.
+/// Makes the entry of a judged fact.
 pub fn entry(line: &Line) -> Entry<'_> {
     let mark = match line.judgement {
         Judgement::Ok => (' ', Style::Plain),
@@ -128,8 +128,8 @@ pub fn entry(line: &Line) -> Entry<'_> {
     Entry { mark, name: &line.name, said, hint: line.hint.as_deref() }
 }
 
-/// The words in lines of at most so many columns. What is too long for one, as a list of
-/// capabilities is, is cut behind a comma, or where the line ends.
+/// Wraps the text in lines of at most `room` columns. A word that is too long for one line, such as a list of
+/// capabilities, is broken after a comma, or at the end of the line.
 pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let length = |text: &str| text.chars().count();
@@ -147,7 +147,7 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// A word, or its parts, each with whether it belongs to what is before it.
+/// Splits a word that is too long. The flag of each part states whether it continues the part before it.
 fn pieces(word: &str, room: usize) -> Vec<(&str, bool)> {
     if word.chars().count() <= room {
         return vec![(word, false)];

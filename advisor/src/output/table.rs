@@ -1,20 +1,21 @@
-//! Tables for people: columns aligned, no lines drawn, cut to the screen where there is one.
+//! Tables for people. The columns are aligned, no lines are drawn, and the table is cut to the width of the screen if
+//! there is one.
 
 use crate::output::terminal::Style;
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, presets};
 
-/// A table in the making.
+/// A table that is being built.
 pub struct Table {
     inner: comfy_table::Table,
     styled: bool,
 }
 
 impl Table {
-    /// One with these headings, for a screen of so many columns; `styled` where it may have colours.
+    /// Makes a table with these headings for a screen of this width. `styled` allows colours.
     pub fn new(headings: &[&str], width: u16, styled: bool) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        // The blanks behind the last column are cut off again.
+        // The two extra columns hold the blanks behind the last column, which are removed again.
         inner.set_width(width.saturating_add(2));
         if styled {
             inner.enforce_styling();
@@ -28,7 +29,7 @@ impl Table {
         table
     }
 
-    /// Adds a row; each cell with how it looks.
+    /// Adds a row. Each cell has a text and a style.
     pub fn row(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
         let cells: Vec<Cell> = cells.into_iter().map(|(text, style)| self.cell(text, style)).collect();
         self.inner.add_row(cells);
@@ -49,10 +50,10 @@ impl Table {
         }
     }
 
-    /// The lines. Columns in `whole` are never broken, those in `right` hold numbers.
+    /// Renders the lines. Columns in `whole` are never broken; columns in `right` hold numbers.
     pub fn render(mut self, whole: &[usize], right: &[usize]) -> String {
         for (at, column) in self.inner.column_iter_mut().enumerate() {
-            // Blanks between the columns alone, so that lines begin and end where the text does.
+            // Only the space between columns has blanks, so that each line begins and ends with text.
             column.set_padding((0, 2));
             if whole.contains(&at) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
@@ -65,11 +66,11 @@ impl Table {
     }
 }
 
-/// What ends a style that the last cell of a line has: everything, or the colour.
+/// The codes that end the style of a line's last cell: they reset everything, or the colour.
 const ENDS: [&str; 2] = ["\x1b[0m", "\x1b[39m"];
 
-/// The line without the blanks that fill its last column before the end of its style: with them it is longer than
-/// the screen.
+/// Returns the line without the blanks that fill its last column before the style ends. With them the line would be
+/// longer than the screen.
 fn without_blanks_behind(line: &str) -> String {
     let line = line.trim_end();
     match ENDS.iter().find_map(|end| Some((line.strip_suffix(end)?, end))) {

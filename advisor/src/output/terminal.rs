@@ -13,7 +13,7 @@ pub enum Color {
     Never,
 }
 
-/// The columns of what is not a terminal: lines in files are not cut, and are still read.
+/// The width for output that is not a terminal. Lines in files are not cut, and should still be readable.
 const PIPED_WIDTH: u16 = 120;
 
 impl Color {
@@ -31,12 +31,12 @@ impl Color {
     }
 }
 
-/// The columns of standard output.
+/// Returns the number of columns of standard output.
 pub fn width() -> u16 {
     terminal_size::terminal_size_of(std::io::stdout()).map_or(PIPED_WIDTH, |(width, _)| width.0)
 }
 
-/// How a part of a text looks on a terminal.
+/// The style of a part of a text on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     Plain,
@@ -48,9 +48,9 @@ pub enum Style {
 }
 
 impl Style {
-    /// The text in this style, or as it is where nothing is `styled`.
+    /// Returns the text in this style, or unchanged if `styled` is false.
     pub fn paint(self, text: &str, styled: bool) -> String {
-        // ECMA-48, Select Graphic Rendition.
+        // ECMA-48 defines these codes as Select Graphic Rendition.
         let code = match self {
             Self::Plain => return text.to_owned(),
             Self::Bold => "1",
