@@ -1,11 +1,11 @@
-//! Lines of a comment.
+//! Formats remarks as comment lines.
 
 use crate::dialects::remarks::Remarks;
 
-/// Columns of a line, the sign of the comment included.
+/// The number of columns of a line, including the comment sign.
 const WIDTH: usize = 80;
 
-/// The remarks as comment lines that begin with `#`.
+/// Returns the remarks as comment lines that begin with `#`.
 pub fn lines(remarks: &Remarks) -> String {
     let mut lines: Vec<String> = remarks.heading.iter().flat_map(|text| wrap(text, "", "")).collect();
     let longest = remarks.capabilities.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -23,7 +23,7 @@ pub fn lines(remarks: &Remarks) -> String {
     lines.iter().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect()
 }
 
-/// Breaks a text between words; a word longer than the line stays whole.
+/// Breaks a text between words. A word that is longer than the line stays whole.
 fn wrap(text: &str, first: &str, rest: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = first.to_owned();

@@ -1,4 +1,4 @@
-//! What kind of text a text is.
+//! Detects the kind of a text.
 
 /// The kinds of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Form {
     Other,
 }
 
-/// Its kind, by the name of its file where that says so, and else by the text itself.
+/// Returns the kind by the name of the text's file if the name shows it, and otherwise by the text itself.
 pub fn form(text: &str, name: &str) -> Form {
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
     match end {
@@ -49,7 +49,7 @@ pub fn form(text: &str, name: &str) -> Form {
     } else if any(&|line| ["apiVersion:", "services:", "kind:", "items:"].iter().any(|key| line.starts_with(key))) {
         Form::Yaml
     } else if first.starts_with('{') {
-        // The parser reports what is wrong with it.
+        // The parser reports what is wrong with the text.
         Form::Json
     } else {
         Form::Other

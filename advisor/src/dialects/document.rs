@@ -1,5 +1,5 @@
-//! Containers in JSON and YAML: an OCI runtime's config.json, what `docker inspect` and `podman inspect` print, Compose
-//! files, manifests of Kubernetes.
+//! Reads containers from JSON and YAML: an OCI runtime's config.json, the output of `docker inspect` and
+//! `podman inspect`, Compose files, Kubernetes manifests.
 
 use crate::dialects::grant::Side;
 use crate::dialects::{compose, engine, kubernetes, oci};
@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// YAML is read up to this size, in bytes: larger than any manifest, and small enough for its parser, which holds
-/// every scalar and what aliases repeat.
+/// The largest YAML text that is read, in bytes. It is larger than any manifest, and small enough for the parser, which
+/// holds every scalar and every repetition through an alias in memory.
 const MAX_YAML: usize = 2 * 1024 * 1024;
 
-/// The documents of a YAML text; JSON is YAML too, but is read by its own parser.
+/// Returns the documents of a YAML text. JSON is YAML too, but has its own parser.
 ///
 /// # Errors
-/// Text that is no YAML, with its line and column.
+/// The text is not YAML. The error has its line and column.
 pub fn yaml(text: &str) -> Result<Vec<Value>> {
     if text.len() > MAX_YAML {
         bail!("YAML larger than {} MiB", MAX_YAML / 1024 / 1024);
@@ -27,10 +27,10 @@ pub fn yaml(text: &str) -> Result<Vec<Value>> {
     serde_yaml_ng::Deserializer::from_str(text).map(read).collect()
 }
 
-/// The containers of the documents, by name. Empty where there are none.
+/// Returns the containers of the documents, by name. The list is empty if there are none.
 ///
 /// # Errors
-/// A capability that is none.
+/// A container has an unknown capability.
 pub fn containers(documents: &[Value]) -> Result<Vec<(String, Side)>> {
     let mut found = Vec::new();
     for document in documents {

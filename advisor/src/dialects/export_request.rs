@@ -1,4 +1,4 @@
-//! What is exported: one set of capabilities for all calls, and how the tool is run.
+//! The request of an export: one set of capabilities for all calls, and how to run the tool.
 
 use crate::dialects::mount::Mount;
 use crate::output::error::hinted;
@@ -12,31 +12,31 @@ use capwrap_core::policy::{Container, Policy};
 use capwrap_core::text::printable;
 use std::path::Path;
 
-/// A policy's grant on one machine, for launchers that pass one set to all calls.
+/// A policy's grant on one machine, for launchers that pass the same set to every call.
 pub struct Launch<'p> {
     /// The policy's name.
     pub name: &'p str,
-    /// Its file.
+    /// The policy's file.
     pub file: &'p Path,
-    /// What it says.
+    /// The parsed policy.
     pub policy: &'p Policy,
-    /// The mode that is exported; `None`: all of them together.
+    /// The mode to export; `None` means all modes together.
     pub mode: Option<&'p str>,
-    /// The machine that it was decided for.
+    /// The machine for which the grant was decided.
     pub facts: &'p Facts,
-    /// What the launcher passes to the tool. Never empty.
+    /// The capabilities that the launcher passes to the tool. The set is never empty.
     pub caps: CapabilitySet,
-    /// The tool's path: the policy's first, unless the machine has another.
+    /// The tool's path. It is the first path of the policy, unless the machine has another.
     pub tool: String,
-    /// What the container sees of the host.
+    /// The mounts of the host's files in the container.
     pub mounts: Vec<Mount>,
 }
 
 impl<'p> Launch<'p> {
-    /// What is exported of a policy.
+    /// Prepares the export of a policy.
     ///
     /// # Errors
-    /// A mode that the policy does not have, nothing to pass, or words that no launcher takes.
+    /// The policy does not have the mode, there is nothing to pass, or no launcher can take a text of the policy.
     pub fn of(source: &'p Source, facts: &'p Facts, mode: Option<&'p str>) -> Result<Self> {
         let policy = &source.policy;
         check_mode(policy, mode)?;
@@ -60,51 +60,51 @@ impl<'p> Launch<'p> {
         })
     }
 
-    /// The same for a tool that is installed at this path.
+    /// Returns the same request for a tool that is installed at this path.
     pub fn with_tool(mut self, path: &Path) -> Self {
         self.tool = in_text(path);
         self
     }
 
-    /// The `[container]` table.
+    /// Returns the `[container]` table.
     pub const fn container(&self) -> Option<&Container> {
         self.policy.container.as_ref()
     }
 
-    /// The image that the policy names.
+    /// Returns the image that the policy names.
     pub fn image(&self) -> Option<&str> {
         self.container()?.image.as_deref()
     }
 
-    /// The process namespace that the policy names.
+    /// Returns the process namespace that the policy names.
     pub fn pid(&self) -> Option<&str> {
         self.container()?.pid.as_deref()
     }
 
-    /// The network namespace that the policy names.
+    /// Returns the network namespace that the policy names.
     pub fn net(&self) -> Option<&str> {
         self.container()?.net.as_deref()
     }
 
-    /// The limits of a launch: the policy's, and no core dumps where it does not speak of them.
+    /// Returns the limits of a launch: the policy's limits, and no core dumps unless the policy has a limit for them.
     pub fn limits(&self) -> Vec<(Resource, Limit)> {
         let own = &self.policy.exec.limits;
         let core = (!own.iter().any(|(resource, _)| *resource == Resource::CORE)).then_some((Resource::CORE, Limit(0)));
         own.iter().copied().chain(core).collect()
     }
 
-    /// The capabilities as the kernel's headers write them: `CAP_BPF`.
+    /// Returns the capabilities as the kernel's headers spell them: `CAP_BPF`.
     pub fn upper(&self) -> Vec<String> {
         self.caps.iter().map(|capability| capability.name().to_uppercase()).collect()
     }
 
-    /// The same without their common beginning, as container engines write them: `BPF`.
+    /// Returns the capabilities without their prefix, as container engines spell them: `BPF`.
     pub fn bare(&self) -> Vec<String> {
         self.upper().iter().map(|name| name.trim_start_matches("CAP_").to_owned()).collect()
     }
 
-    /// The policy's name where only letters, digits and `-` may stand (RFC 1123, 63 at most), in
-    /// lower case.
+    /// Returns the policy's name in lower case, for places that allow only letters, digits and `-` (RFC 1123, at most
+    /// 63).
     pub fn label(&self) -> String {
         let safe = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let label: String = self.name.chars().map(safe).take(63).collect();
@@ -130,12 +130,12 @@ fn check_mode(policy: &Policy, mode: Option<&str>) -> Result<()> {
     }
 }
 
-/// A path of a policy, which was read from TOML and so is UTF-8.
+/// Returns a path of a policy as text. The path comes from TOML and so is UTF-8.
 fn in_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Words that would mean something else to a launcher than what the policy means.
+/// Refuses texts that a launcher would understand in another way than the policy means them.
 fn check_words(policy: &Policy) -> Result<()> {
     let container = container(policy);
     let words = container.into_iter().flat_map(|container| {
@@ -159,18 +159,18 @@ pub mod tests {
     use super::*;
     use capwrap_core::decision::facts::KernelVersion;
 
-    /// A policy's text under a name, as if from a file.
+    /// Returns a policy with this text and name, as if it came from a file.
     pub fn source(name: &str, text: &str) -> Source {
         let policy = Policy::read(text).unwrap();
         Source { name: name.to_owned(), path: format!("/p/{name}.toml").into(), policy }
     }
 
-    /// A kernel that knows every capability.
+    /// The facts of a kernel that knows every capability.
     pub fn facts() -> Facts {
         Facts { kernel: KernelVersion { major: 6, minor: 1, patch: 0 }, last_capability: 40, ..Facts::default() }
     }
 
-    /// The text of a policy for a tool with one grant and these tables.
+    /// Returns the text of a policy with a tool, one grant and these tables.
     pub fn policy_text(more: &str) -> String {
         format!(
             "schema = 1\nsummary = \"s\"\n[tool]\npath = \"/usr/bin/t\"\n[allow]\ngroups = [\"g\"]\n\
@@ -178,7 +178,7 @@ pub mod tests {
         )
     }
 
-    /// The same as a policy.
+    /// Returns the same policy, parsed.
     pub fn policy(more: &str) -> Source {
         source("t", &policy_text(more))
     }

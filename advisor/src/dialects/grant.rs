@@ -1,4 +1,4 @@
-//! One side of a comparison: what a process that is started so could use, and what else is said.
+//! One side of a comparison: the capabilities that a process started in this way could use, and other properties.
 
 use crate::dialects::mount::BindMount;
 use capwrap_core::policy::limits::Limit;
@@ -6,26 +6,26 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was read of one side.
+/// What was read about one side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Side {
-    /// How the user named it.
+    /// The name that the user gave it.
     pub label: String,
-    /// What it is, as `systemd unit`.
+    /// The kind of the side, such as `systemd unit`.
     pub kind: &'static str,
-    /// What the process could use.
+    /// The capabilities that the process could use.
     pub grant: CapabilitySet,
-    /// Which of its sets that is, and why.
+    /// Which of the process's sets the grant is, and why.
     pub decided: String,
-    /// What else it states. Compared where both sides state it.
+    /// Its other properties. A comparison covers those that both sides state.
     pub stated: Stated,
-    /// What the reader of a comparison should know.
+    /// Notes for the reader of a comparison.
     pub notes: Vec<String>,
-    /// Whether it is a policy that has modes.
+    /// Whether the side is a policy that has modes.
     pub has_modes: bool,
 }
 
-/// What a side states besides its grant. What it does not speak of is `None`, or has no entry.
+/// The properties of a side besides its grant. A property that the side does not state is `None` or has no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stated {
     pub ambient: Option<CapabilitySet>,
@@ -33,38 +33,38 @@ pub struct Stated {
     pub effective: Option<CapabilitySet>,
     /// Whether the process and its children gain nothing at exec.
     pub no_new_privs: Option<bool>,
-    /// The process namespace, in the words of container engines: `host`, `container:NAME`.
+    /// The process namespace, as container engines write it: `host`, `container:NAME`.
     pub pid: Option<String>,
-    /// The network namespace, likewise.
+    /// The network namespace, in the same form.
     pub net: Option<String>,
-    /// What it sees of the host.
+    /// The mounts of the host's files.
     pub mounts: Option<BTreeSet<BindMount>>,
-    /// Resource limits by their names in lower case. Engines take names that policies do not have.
+    /// Resource limits by their names in lower case. Engines accept names that policies do not have.
     pub limits: BTreeMap<String, Limit>,
 }
 
 impl Stated {
-    /// Adds a resource limit, whatever the case of its name.
+    /// Adds a resource limit. Its name may have any case.
     pub fn limit(&mut self, resource: &str, limit: Limit) {
         self.limits.insert(resource.to_ascii_lowercase(), limit);
     }
 
-    /// What both state, and differently: in the words of this one, and of the other.
+    /// Returns the properties that both sides state differently, with this side's values and the other's values.
     pub fn apart(&self, other: &Self) -> (Self, Self) {
         (self.shared(other, false), other.shared(self, false))
     }
 
-    /// Whether it states nothing.
+    /// Whether the side states no properties.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What both state: where they are alike, or where they are not.
+    /// Returns the properties that both sides state: the equal ones if `alike`, and otherwise the different ones.
     fn shared(&self, other: &Self, alike: bool) -> Self {
         fn kept<T: Clone + PartialEq>(own: Option<&T>, other: Option<&T>, alike: bool) -> Option<T> {
             own.filter(|own| other.is_some_and(|other| (*own == other) == alike)).cloned()
         }
-        // All fields by name: none that is added is forgotten.
+        // The pattern names all fields, so that the compiler reports a new field that is missing here.
         let Self { ambient, bounding, effective, no_new_privs, pid, net, mounts, limits } = self;
         let limit =
             |(name, limit): (&String, &Limit)| Some((name.clone(), kept(Some(limit), other.limits.get(name), alike)?));
@@ -82,15 +82,15 @@ impl Stated {
 }
 
 impl Side {
-    /// One of this kind that states nothing else.
+    /// Makes a side of this kind that states nothing else.
     pub fn new(kind: &'static str, grant: CapabilitySet, decided: impl Into<String>) -> Self {
         Self { kind, grant, decided: decided.into(), ..Self::default() }
     }
 
-    /// One of several that were read from one file: the named one, or all of them together.
+    /// Returns the picked side of those that were read from one file, or all of them together.
     ///
     /// # Errors
-    /// The names that there are, where none is the one that was picked.
+    /// No side has the picked name. The error holds the names that exist.
     pub fn choose(sides: Vec<(String, Self)>, picked: Option<&str>) -> Result<Option<Self>, Vec<String>> {
         let names: Vec<String> = sides.iter().map(|(name, _)| name.clone()).collect();
         let mut chosen = sides.into_iter().filter(|(name, _)| picked.is_none_or(|picked| picked == name));
@@ -101,7 +101,7 @@ impl Side {
         for (_, other) in chosen {
             several = true;
             first.grant = first.grant.union(other.grant);
-            // What they do not agree on is nothing that they state together.
+            // The sides together state a property only if they agree on it.
             first.stated = first.stated.shared(&other.stated, true);
             first.notes.extend(other.notes);
         }
@@ -113,12 +113,12 @@ impl Side {
     }
 }
 
-/// Every capability that has a name.
+/// Returns every capability that has a name.
 pub fn all() -> CapabilitySet {
     Capability::all().collect()
 }
 
-/// A set in words: `all`, `all but …` where that is shorter, or the names. Bits without a name are numbers.
+/// Writes a set as `all`, as `all but …` if that is shorter, or as names. Bits without a name become numbers.
 pub fn shown(set: CapabilitySet) -> String {
     let missing = all().without(set);
     let unnamed = (0..64).filter(|bit| set.without(all()).mask() >> bit & 1 != 0).map(|bit: u32| format!("bit {bit}"));

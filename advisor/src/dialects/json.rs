@@ -1,20 +1,20 @@
-//! Values of JSON and YAML, read leniently: what is missing, or of another type, is empty.
+//! Reads values of JSON and YAML leniently: a value that is missing, or has another type, is empty.
 
 use crate::dialects::engine::rules;
 use capwrap_core::policy::limits::Limit;
 use serde_json::Value;
 
-/// The elements of a list.
+/// Returns the elements of a list.
 pub fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The strings of a list; numbers and the like are not left out, so that they are refused where they are read.
+/// Returns the strings of a list. Numbers and similar elements are kept as text, so that a later parser refuses them.
 pub fn strings(value: &Value) -> Vec<String> {
     array(value).iter().filter_map(text).collect()
 }
 
-/// A text, or a number and the like as text.
+/// Returns a text. A number or another value becomes text.
 pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -23,7 +23,7 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A resource limit: -1 and the largest number are none.
+/// Reads a resource limit. -1 and the largest number mean that there is no limit.
 pub fn hard_limit(value: &Value) -> Option<Limit> {
     rules::limit(&text(value)?)
 }

@@ -1,4 +1,4 @@
-//! Grants in the words of other launchers: reading what others wrote, and writing it for them. One folder for each; no
+//! Reads and writes grants in the formats of other launchers. Each format has its own folder. This module contains no
 //! facts of the machine and no decisions.
 
 pub mod comment;

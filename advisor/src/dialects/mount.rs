@@ -1,4 +1,4 @@
-//! What a container sees of the host: `SOURCE:TARGET[:OPTIONS]`.
+//! The mounts of the host's files in a container: `SOURCE:TARGET[:OPTIONS]`.
 
 use crate::output::error::hinted;
 use anyhow::Result;
@@ -8,15 +8,15 @@ use std::fmt;
 /// One bind mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// The host's path, absolute.
+    /// The host's path, which is absolute.
     pub source: String,
-    /// The container's path, absolute.
+    /// The container's path, which is absolute.
     pub target: String,
-    /// What stands behind the second colon: `ro`, `rslave`.
+    /// The options behind the second colon, such as `ro` and `rslave`.
     pub options: Vec<String>,
 }
 
-/// Options that say how mounts under it spread, by what the kernel calls them, and what Kubernetes does.
+/// The options for mount propagation, each with the name that Kubernetes has for it, if any.
 pub const PROPAGATIONS: [(&str, Option<&str>); 6] = [
     ("private", None),
     ("rprivate", None),
@@ -30,7 +30,7 @@ impl Mount {
     /// Reads the mounts of a policy.
     ///
     /// # Errors
-    /// One that has no two absolute paths.
+    /// A mount does not have two absolute paths.
     pub fn read_all(texts: &[String]) -> Result<Vec<Self>> {
         texts.iter().map(|text| Self::read(text)).collect()
     }
@@ -54,7 +54,7 @@ impl Mount {
         }
     }
 
-    /// As Docker, Podman and Compose take it.
+    /// Writes the mount as Docker, Podman and Compose read it.
     pub fn volume(&self) -> String {
         match self.options.join(",") {
             options if options.is_empty() => format!("{}:{}", self.source, self.target),
@@ -62,17 +62,17 @@ impl Mount {
         }
     }
 
-    /// Whether it is read-only.
+    /// Whether the mount is read-only.
     pub fn read_only(&self) -> bool {
         self.options.iter().any(|option| option == "ro")
     }
 
-    /// How mounts under it spread, if it says.
+    /// Returns the mount propagation, if the options state it.
     pub fn propagation(&self) -> Option<&'static (&'static str, Option<&'static str>)> {
         PROPAGATIONS.iter().find(|(name, _)| self.options.iter().any(|option| option == name))
     }
 
-    /// Options that only Docker and Podman know, such as the labels `z` and `Z`.
+    /// Returns the options that only Docker and Podman know, such as the labels `z` and `Z`.
     pub fn engine_options(&self) -> impl Iterator<Item = &str> {
         let general =
             |option: &str| ["ro", "rw"].contains(&option) || PROPAGATIONS.iter().any(|(name, _)| *name == option);
@@ -80,7 +80,7 @@ impl Mount {
     }
 }
 
-/// A bind mount as comparisons see it: what of the host, where, and whether it can be written.
+/// A bind mount as comparisons see it: the host's path, the container's path, and whether it can be written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BindMount {
     pub source: String,
@@ -89,12 +89,13 @@ pub struct BindMount {
 }
 
 impl BindMount {
-    /// One of these paths.
+    /// Makes a mount of these paths.
     pub fn new(source: &str, target: &str, read_only: bool) -> Self {
         Self { source: source.to_owned(), target: target.to_owned(), read_only }
     }
 
-    /// One as `SOURCE:TARGET[:OPTIONS]`; nothing for a named or anonymous volume, which is not the host's.
+    /// Reads a mount as `SOURCE:TARGET[:OPTIONS]`. It returns `None` for a named or anonymous volume, which is not the
+    /// host's.
     pub fn of_volume(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
         let (source, target) = (parts.next()?, parts.next()?);
@@ -104,7 +105,7 @@ impl BindMount {
 }
 
 impl fmt::Display for BindMount {
-    /// One spelling, however its options were written.
+    /// Writes a mount in one spelling, however its options were written.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}{}", self.source, self.target, if self.read_only { ":ro" } else { "" })
     }

@@ -1,4 +1,4 @@
-//! A policy's own grant, as one side of a comparison.
+//! A policy's grant as one side of a comparison.
 
 use crate::dialects::grant::Side;
 use crate::dialects::mount::BindMount;
@@ -6,8 +6,8 @@ use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::for_any_arguments;
 use capwrap_core::policy::{Bounding, Policy};
 
-/// What a policy grants on the machine of these facts, for launchers and comparisons that know no arguments: in one
-/// mode, or in all together.
+/// Returns what a policy grants on the machine of these facts, for launchers and comparisons that know no arguments.
+/// The grant is that of one mode, or of all modes together.
 pub fn side(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Side {
     let modes = policy.modes();
     let grant = for_any_arguments(policy, facts, mode);

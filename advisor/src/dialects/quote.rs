@@ -1,9 +1,9 @@
-//! One word, written so that its reader takes it for one word and for nothing else.
+//! Quotes one word, so that its reader takes it for exactly one word with the same characters.
 
-/// For a POSIX shell.
+/// Quotes a word for a POSIX shell.
 pub use capwrap_core::text::shell::word as shell;
 
-/// For a systemd setting that splits and unquotes its value (systemd.syntax(7), "Quoting"), with
+/// Quotes a word for a systemd setting that splits and unquotes its value (systemd.syntax(7), "Quoting") and expands
 /// specifiers.
 pub fn systemd(word: &str) -> String {
     let mut quoted = String::from("\"");
@@ -22,7 +22,7 @@ pub fn systemd(word: &str) -> String {
     quoted + "\""
 }
 
-/// For Nix, as a string.
+/// Quotes a word as a Nix string.
 pub fn nix(word: &str) -> String {
     let escaped = word
         .replace('\\', "\\\\")
@@ -34,8 +34,8 @@ pub fn nix(word: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// For Compose, which replaces `$NAME` in every value, and for the commands and variables of
-/// Kubernetes, which replaces `$(NAME)`: in both `$$` is a dollar.
+/// Doubles each dollar sign, for Compose, which replaces `$NAME` in every value, and for the commands and variables of
+/// Kubernetes, which replaces `$(NAME)`. Both read `$$` as a dollar sign.
 pub fn dollars(word: &str) -> String {
     word.replace('$', "$$")
 }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// Words that mean something else to somebody.
+    /// Words that have a special meaning for some reader.
     pub const NASTY: [&str; 12] = [
         "",
         "a b",
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn nix_sees_no_interpolation() {
         assert_eq!(nix("${x} $x \"a\" \\ \n"), r#""\${x} $x \"a\" \\ \n""#);
-        // `$${` is no interpolation in Nix: the second dollar must be escaped by itself.
+        // `$${` is no interpolation in Nix, so the second dollar sign must be escaped by itself.
         assert_eq!(nix("$${x}"), r#""$\${x}""#);
     }
 

@@ -1,4 +1,4 @@
-//! What a text in the words of another launcher gives, whichever launcher that is.
+//! Reads what a text in the format of any other launcher grants.
 
 use crate::dialects::detect::Form;
 use crate::dialects::engine::rules::Engine;
@@ -7,19 +7,19 @@ use crate::dialects::{document, engine, nixos, setcap, systemd};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 
-/// What was read.
+/// The result of reading a text.
 pub enum Read {
-    /// A text that is about one process.
+    /// A text about one process.
     One(Box<Side>),
-    /// A text that may be about several, by their names.
+    /// A text about any number of processes, by their names.
     Several(Vec<(String, Side)>),
 }
 
-/// Reads a text of this form. `name` is its file's, for errors. Nothing is read of a form that is no launcher's: a
-/// policy, the status of a process.
+/// Reads a text of this form. `name` is the name of its file, for errors. A form that is no launcher's, such as a
+/// policy or the status of a process, yields nothing.
 ///
 /// # Errors
-/// Text that the form's parser refuses, and capabilities that are none.
+/// The form's parser refuses the text, or a capability is unknown.
 pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
     let shown = printable::text(name);
     Ok(match form {
@@ -53,14 +53,14 @@ fn commands(text: &str) -> Result<Vec<(String, Side)>> {
         Engine::Docker => "docker command",
         Engine::Podman => "podman command",
         Engine::Nerdctl => "nerdctl command",
-        // No command starts a pod's container.
+        // No command starts a container of a pod.
         Engine::Kubernetes => "Kubernetes container",
     };
     let asked = engine::read::read(text).into_iter();
     asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?))).collect()
 }
 
-/// The error of a parser, which may quote what it read.
+/// Makes an error of a parser safe to print, because the error may quote what the parser read.
 pub fn foreign(error: &anyhow::Error) -> anyhow::Error {
     anyhow::anyhow!(printable::text(format!("{error:#}")))
 }

@@ -1,5 +1,5 @@
-//! What a reader of an export must know: where it comes from, what each capability is for, what the
-//! target has no words for, and what to mind.
+//! What a reader of an export must know: where it comes from, what each capability is for, what the target cannot
+//! express, and what to mind.
 
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
@@ -14,20 +14,20 @@ use capwrap_core::policy::{Bounding, Children, Delivery, Grant, Identity};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 
-/// Remarks as sentences, each of one line however long.
+/// Remarks as sentences. Each has one line of any length.
 pub struct Remarks {
-    /// What it is, from which policy, for which machine.
+    /// What the export is, from which policy, for which machine.
     pub heading: Vec<String>,
     /// The capabilities' names, and what each is for.
     pub capabilities: Vec<(String, String)>,
-    /// What the policy says and the target cannot.
+    /// What the policy states and the target cannot express.
     pub unsaid: Vec<String>,
     /// What to do, and what is dangerous.
     pub mind: Vec<String>,
 }
 
 impl Remarks {
-    /// The remarks on a launch in the target's words. Everything is printable, and on one line.
+    /// Returns the remarks on a launch in the target's format. Every remark is printable and has one line.
     pub fn of(launch: &Launch<'_>, target: Target) -> Self {
         Self {
             heading: heading(launch),
@@ -44,7 +44,7 @@ fn heading(launch: &Launch<'_>) -> Vec<String> {
         Some(value) => format!("{} = {}", printable::text(name), printable::text(value)),
         None => format!("no {}", printable::text(name)),
     });
-    // What is not known of another machine is left out of its facts, and no condition on it holds.
+    // An unknown setting of another machine is missing from its facts, and every condition on it is false.
     let unknown = Questions::of(launch.policy).sysctls.into_iter().filter(|name| !facts.sysctls.contains_key(name));
     let unknown = unknown.map(|name| format!("{} not known, and nothing granted for it", printable::text(name)));
     let probes = facts.probes.iter().map(|(probe, answer)| {
@@ -63,7 +63,7 @@ fn heading(launch: &Launch<'_>) -> Vec<String> {
     ]
 }
 
-/// Why the policy grants it, or what it opens where the policy does not say.
+/// Returns the policy's reason for the grant. If the policy has no reason, it returns what the capability permits.
 fn purpose(launch: &Launch<'_>, capability: Capability) -> String {
     let holding = grants(launch).filter(|grant| grant.caps.contains(capability));
     let mut whys: Vec<String> = Vec::new();
@@ -75,7 +75,7 @@ fn purpose(launch: &Launch<'_>, capability: Capability) -> String {
     if whys.is_empty() { capability_risk::of(capability).opens.to_owned() } else { whys.join("; ") }
 }
 
-/// The grants that are part of what is exported.
+/// Returns the grants that are part of the export.
 fn grants<'p>(launch: &Launch<'p>) -> impl Iterator<Item = &'p Grant> {
     grants_for_any_arguments(launch.policy, launch.facts, launch.mode)
 }
@@ -169,7 +169,7 @@ fn mind(launch: &Launch<'_>, target: Target) -> Vec<String> {
     mind
 }
 
-/// What is in it only because a probe that nobody tried is taken to say yes.
+/// Reports the capabilities that are included only because an untried probe is assumed to say yes.
 fn assumed(launch: &Launch<'_>) -> Option<String> {
     let of_probes = |grant: &Grant| grant.when.iter().any(|condition| matches!(condition, Condition::Probe(_)));
     let certain = grants(launch).filter(|grant| !of_probes(grant));
@@ -185,7 +185,7 @@ fn assumed(launch: &Launch<'_>) -> Option<String> {
     })
 }
 
-/// Those that come close to root, and how.
+/// Reports the capabilities that come close to root, and how.
 fn dangers(caps: CapabilitySet) -> impl Iterator<Item = String> {
     caps.iter()
         .map(|one| (one, capability_risk::of(one)))
@@ -234,7 +234,8 @@ fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {
     }
 }
 
-/// File capabilities ask nobody who calls: the file's group and mode are all there is.
+/// Reports who can use the file capabilities. They do not check the caller, so only the file's group and mode restrict
+/// it.
 fn everyone(launch: &Launch<'_>) -> String {
     let hint = match (&launch.policy.tool.group, launch.policy.allow.groups.first()) {
         (None, Some(group)) => {

@@ -1,4 +1,4 @@
-//! What is exported to each target reads back as the same grant.
+//! Tests that the export to each target reads back as the same grant.
 
 #[cfg(test)]
 mod tests {
@@ -12,20 +12,20 @@ mod tests {
     use clap::ValueEnum;
     use proptest::prelude::*;
 
-    /// What the policy grants by itself.
+    /// Returns the policy's own grant.
     fn own(text: &str) -> Side {
         let source = export_request::tests::source("t", text);
         policy::side(&source.policy, &export_request::tests::facts(), None)
     }
 
-    /// The policy in every target's words.
+    /// Exports the policy to every target.
     fn everywhere(text: &str) -> Vec<(Target, String)> {
         let (source, facts) = (export_request::tests::source("t", text), export_request::tests::facts());
         let launch = Launch::of(&source, &facts, None).unwrap();
         Target::value_variants().iter().map(|target| (*target, write::text(&launch, *target).unwrap())).collect()
     }
 
-    /// What a text gives of which nothing but itself says what it is.
+    /// Reads a text whose format must be detected from the text alone.
     fn read_back(text: &str) -> Side {
         match read::text(form(text, "export"), text, "export").unwrap() {
             Read::One(side) => *side,

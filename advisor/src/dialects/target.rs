@@ -1,4 +1,4 @@
-//! The launchers that a policy is exported for, and what each has words for.
+//! The launchers that a policy can be exported for, and what each can express.
 
 /// In whose words a policy is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,34 +21,34 @@ pub enum Target {
     Nixos,
 }
 
-/// What a launcher has words for.
+/// What a launcher can express.
 pub struct Words {
-    /// Who may run the tool with it, as the end of a sentence.
+    /// Who may run the tool with this launcher, as the end of a sentence.
     pub who: &'static str,
     /// What comes closest to `children = "none"`.
     pub children: &'static str,
-    /// Whether uid 0 of a container gets them, through its bounding set.
+    /// Whether uid 0 of a container gets the capabilities, through its bounding set.
     pub by_root: bool,
-    /// Whether it sets `no_new_privs`.
+    /// Whether the launcher sets `no_new_privs`.
     pub no_new_privs: bool,
-    /// Whether it sets variables.
+    /// Whether the launcher sets environment variables.
     pub sets_env: bool,
-    /// Whether it passes variables of its caller on.
+    /// Whether the launcher passes its caller's environment variables on.
     pub keeps_env: bool,
-    /// The resource limits that it does not set.
+    /// The resource limits that the launcher cannot set.
     pub lacks_limits: &'static [&'static str],
 }
 
-/// Every limit: none is set.
+/// Every limit, for a launcher that sets none.
 const ALL_LIMITS: &[&str] = &capwrap_core::policy::limits::RESOURCES;
-/// go-units, which Docker and Podman read `--ulimit` with, leaves RLIMIT_AS out.
+/// RLIMIT_AS is missing from go-units, with which Docker and Podman read `--ulimit`.
 const AS: &[&str] = &["as"];
 
 const NO_CHILDREN_IN_A_CONTAINER: &str = "a seccomp profile that refuses execve would refuse the tool's own start \
     too; an image that holds nothing but the tool leaves it nothing to start";
 
 impl Target {
-    /// What it has words for.
+    /// Returns what the launcher can express.
     pub const fn words(self) -> Words {
         let container = Words {
             who: "whoever may start containers, which is as good as root",
@@ -107,7 +107,7 @@ impl Target {
         }
     }
 
-    /// Whether it starts the tool in a container.
+    /// Whether the launcher starts the tool in a container.
     pub const fn is_container(self) -> bool {
         matches!(self, Self::Docker | Self::Podman | Self::Compose | Self::Kubernetes | Self::Oci)
     }

@@ -1,4 +1,4 @@
-//! A policy's grant in the words of any of the launchers.
+//! Writes a policy's grant in the format of any launcher.
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
@@ -6,10 +6,10 @@ use crate::dialects::target::Target;
 use crate::dialects::{compose, engine, kubernetes, nixos, oci, setcap, systemd};
 use anyhow::Result;
 
-/// The launch in the target's words, with what a reader of them must know.
+/// Writes the launch in the target's format, with the remarks that its reader must know.
 ///
 /// # Errors
-/// None that a launch can cause.
+/// No launch can cause an error.
 pub fn text(launch: &Launch<'_>, target: Target) -> Result<String> {
     let remarks = Remarks::of(launch, target);
     match target {

@@ -1,4 +1,4 @@
-//! Reading a Compose file.
+//! Reads a Compose file.
 
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
@@ -8,10 +8,10 @@ use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use serde_json::Value;
 
-/// The services of a Compose file, by name.
+/// Returns the services of a Compose file, by name.
 ///
 /// # Errors
-/// A capability that is none.
+/// The file has an unknown capability.
 pub fn services(file: &Value) -> Result<Vec<(String, Side)>> {
     let services = file["services"].as_object().into_iter().flatten();
     let service = |(name, service): (&String, &Value)| {
@@ -42,7 +42,7 @@ pub fn services(file: &Value) -> Result<Vec<(String, Side)>> {
     services.map(service).collect()
 }
 
-/// `$$` is a dollar in Compose files.
+/// Replaces `$$`, which means a dollar sign in Compose files.
 fn undollared(word: &str) -> String {
     word.replace("$$", "$")
 }

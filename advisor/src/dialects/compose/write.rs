@@ -1,4 +1,4 @@
-//! A Compose file with one service (the Compose Specification).
+//! Writes a Compose file with one service (the Compose Specification).
 
 use crate::dialects::engine::write::ulimits;
 use crate::dialects::export_request::Launch;
@@ -39,7 +39,7 @@ struct Ulimit {
     hard: i64,
 }
 
-/// The file's text.
+/// Returns the file's text.
 pub fn file(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
     let exec = &launch.policy.exec;
     let set = exec.env.set.iter().map(|(name, value)| quote::dollars(&format!("{name}={value}")));

@@ -1,4 +1,4 @@
-//! What `docker inspect` and `podman inspect` print.
+//! Reads the output of `docker inspect` and `podman inspect`.
 
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
@@ -8,13 +8,13 @@ use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use serde_json::Value;
 
-/// One container with its name.
+/// Returns one container with its name.
 ///
 /// # Errors
-/// A capability that is none.
+/// The container has an unknown capability.
 pub fn container(container: &Value) -> Result<(String, Side)> {
     let host = &container["HostConfig"];
-    // Podman says which capabilities the container got; Docker has no such key.
+    // Podman reports which capabilities the container got; Docker has no such key.
     let engine = if container.get("EffectiveCaps").is_some() { Engine::Podman } else { Engine::Docker };
     let limits = array(&host["Ulimits"]).iter().filter_map(|limit| {
         let name = limit["Name"].as_str()?.to_ascii_lowercase();

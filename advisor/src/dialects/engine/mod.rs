@@ -1,5 +1,5 @@
-//! Container engines: the rules of Docker, Podman, nerdctl and Kubernetes' runtimes, their command lines, and what they
-//! print of a container.
+//! Container engines: the rules of Docker, Podman, nerdctl and the runtimes of Kubernetes, their command lines, and
+//! their output about a container.
 
 pub mod inspect;
 pub mod read;

@@ -1,10 +1,10 @@
-//! `docker run`, `podman run` and `nerdctl run` commands, as a shell reads them.
+//! Reads `docker run`, `podman run` and `nerdctl run` commands as a shell does.
 
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::mount::BindMount;
 
-/// Options without a value: all others take the next word where they have no `=`.
+/// The options without a value. Every other option takes the next word as its value if it has no `=`.
 const FLAGS: [&str; 24] = [
     "--rm",
     "--interactive",
@@ -31,10 +31,10 @@ const FLAGS: [&str; 24] = [
     "--passwd",
     "--use-api-socket",
 ];
-/// The same in one letter.
+/// The one-letter options without a value.
 const LETTERS: &str = "itdPqh";
 
-/// The containers that a script starts, with their names or images.
+/// Returns the containers that a script starts, with their names or images.
 pub fn read(text: &str) -> Vec<(String, Engine, Asked)> {
     commands(text).iter().filter_map(|words| command(words)).collect()
 }
@@ -70,7 +70,7 @@ fn command(words: &[String]) -> Option<(String, Engine, Asked)> {
     Some((name.unwrap_or(image), engine, asked))
 }
 
-/// An option and the value that stands in the same word.
+/// Splits an option and the value in the same word.
 fn split(word: &str) -> (&str, Option<String>) {
     if let Some((option, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
         return (option, Some(value.to_owned()));
@@ -110,7 +110,7 @@ fn apply(asked: &mut Asked, option: &str, value: &str) {
     }
 }
 
-/// `type=bind,source=/a,target=/b,readonly`.
+/// Reads `type=bind,source=/a,target=/b,readonly`.
 fn bind(text: &str) -> Option<BindMount> {
     let parts: Vec<(&str, &str)> = text.split(',').map(|part| part.split_once('=').unwrap_or((part, "true"))).collect();
     let value = |names: &[&str]| parts.iter().find(|(name, _)| names.contains(name)).map(|(_, value)| *value);
@@ -123,7 +123,7 @@ fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or_default()
 }
 
-/// The words of each command: quotes, backslashes and comments as in sh(1). Nothing is expanded.
+/// Returns the words of each command. Quotes, backslashes and comments have the meaning of sh(1). Nothing is expanded.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut all = vec![Vec::new()];
     let mut word: Option<String> = None;

@@ -1,4 +1,4 @@
-//! What container engines make of the capabilities that are added and dropped.
+//! How container engines apply the capabilities that a user adds and drops.
 
 use crate::dialects::grant::{Side, all};
 use crate::dialects::mount::BindMount;
@@ -9,18 +9,18 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
 
-/// Whose rules count.
+/// The engine whose rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Docker,
     Podman,
-    /// The command line of containerd.
+    /// containerd's command line.
     Nerdctl,
     /// containerd under Kubernetes.
     Kubernetes,
 }
 
-/// What Docker and containerd give without being asked (moby, oci/caps/defaults.go; containerd, oci/spec.go).
+/// The default capabilities of Docker and containerd (moby, oci/caps/defaults.go; containerd, oci/spec.go).
 const DOCKER: [Capability; 14] = [
     Capability::CHOWN,
     Capability::DAC_OVERRIDE,
@@ -38,10 +38,10 @@ const DOCKER: [Capability; 14] = [
     Capability::AUDIT_WRITE,
 ];
 
-/// What of that Podman does not give (containers-common, containers.conf(5), default_capabilities).
+/// The defaults of Docker that Podman does not have (containers-common, containers.conf(5), default_capabilities).
 const NOT_PODMAN: [Capability; 3] = [Capability::MKNOD, Capability::NET_RAW, Capability::AUDIT_WRITE];
 
-/// A container as it is asked for, by whatever file or command.
+/// A container as a file or a command requests it.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     pub add: Vec<String>,
@@ -51,16 +51,16 @@ pub struct Asked {
     pub user: Option<String>,
     pub pid: Option<String>,
     pub net: Option<String>,
-    /// By the resource's name.
+    /// The limits, by the resource's name.
     pub limits: Vec<(String, Limit)>,
     pub mounts: BTreeSet<BindMount>,
 }
 
 impl Asked {
-    /// What the engine gives.
+    /// Returns what the engine gives to the container.
     ///
     /// # Errors
-    /// A name that no capability has.
+    /// No capability has one of the names.
     pub fn side(&self, engine: Engine, kind: &'static str) -> Result<Side> {
         let (add, drop) = (Names::read(&self.add)?, Names::read(&self.drop)?);
         let grant = if self.privileged { all() } else { given(engine, &add, &drop) };
@@ -105,10 +105,10 @@ impl Engine {
     }
 }
 
-/// The rules: moby's `TweakCapabilities` (what is added wins), Podman's `MergeCapabilities` (which refuses the same
-/// name on both lists), nerdctl's `generateCapOpts` and the `WithCapabilities` of containerd's CRI for Kubernetes (what
-/// is dropped wins). Where ALL is on both lists, nerdctl adds last and the CRI drops last; beside a dropped ALL,
-/// nerdctl overlooks the other names that are dropped.
+/// Computes the set by the rules of each engine. In moby's `TweakCapabilities` an added capability wins. Podman's
+/// `MergeCapabilities` refuses a name that is on both lists. In nerdctl's `generateCapOpts`, and in the
+/// `WithCapabilities` of containerd's CRI for Kubernetes, a dropped capability wins. If ALL is on both lists, nerdctl
+/// adds last and the CRI drops last. If ALL is dropped, nerdctl ignores the other names on that list.
 fn given(engine: Engine, add: &Names, drop: &Names) -> CapabilitySet {
     match engine {
         Engine::Docker | Engine::Podman if add.all => all().without(drop.set),
@@ -131,7 +131,7 @@ fn given(engine: Engine, add: &Names, drop: &Names) -> CapabilitySet {
     }
 }
 
-/// A list that may hold the word ALL.
+/// A list that may contain the word ALL.
 struct Names {
     all: bool,
     set: CapabilitySet,
@@ -146,10 +146,10 @@ impl Names {
     }
 }
 
-/// The capability of that name.
+/// Returns the capability of that name.
 ///
 /// # Errors
-/// With the nearest name as the hint.
+/// No capability has the name. The hint is the nearest name.
 pub fn capability(name: &str) -> Result<Capability> {
     Capability::parse(name).map_err(|unknown| {
         let what = format!("unknown capability \"{}\"", printable::text(name));
@@ -164,7 +164,8 @@ fn is_root(user: &str) -> bool {
     ["", "0", "root"].contains(&user.split(':').next().unwrap_or_default())
 }
 
-/// `no-new-privileges`, `no-new-privileges:true`, `no-new-privileges=false`; nothing for another option.
+/// Reads `no-new-privileges`, `no-new-privileges:true` or `no-new-privileges=false`. It returns `None` for any other
+/// option.
 pub fn no_new_privs(option: &str) -> Option<bool> {
     let rest = option.strip_prefix("no-new-privileges")?;
     match rest.trim_start_matches([':', '=']) {
@@ -174,7 +175,7 @@ pub fn no_new_privs(option: &str) -> Option<bool> {
     }
 }
 
-/// The hard limit of `SOFT:HARD`, `BOTH`, `unlimited`, `-1`; nothing for what is none.
+/// Returns the hard limit of `SOFT:HARD`, `BOTH`, `unlimited` or `-1`, and `None` for any other text.
 pub fn limit(text: &str) -> Option<Limit> {
     match text.rsplit(':').next()?.trim() {
         "-1" | "unlimited" | "infinity" => Some(Limit::UNLIMITED),
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn engines_differ_in_what_they_give_unasked_and_in_who_wins() {
-        // What CapBnd says in a container of each.
+        // These masks are the CapBnd of a container of each engine.
         assert_eq!(Engine::Docker.default_set().mask(), 0x0000_0000_a804_25fb);
         assert_eq!(Engine::Podman.default_set().mask(), 0x0000_0000_8004_05fb);
         assert!(!granted(Engine::Podman, &[], &[]).contains("net_raw"));

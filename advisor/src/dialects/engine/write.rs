@@ -1,4 +1,4 @@
-//! A `docker run` or `podman run` command, as a script that passes its own arguments on.
+//! Writes a `docker run` or `podman run` command, as a script that passes its own arguments on.
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
@@ -6,7 +6,7 @@ use crate::dialects::target::Target;
 use crate::dialects::{comment, quote};
 use capwrap_core::policy::limits::{Limit, Resource};
 
-/// The script's text.
+/// Returns the script's text.
 pub fn command(launch: &Launch<'_>, target: Target, remarks: &Remarks) -> String {
     let engine = if target == Target::Podman { "podman" } else { "docker" };
     let mut words = vec![format!("{engine} run --rm -it"), "--cap-drop=ALL".to_owned()];
@@ -37,7 +37,7 @@ fn option(name: &str, value: &str) -> String {
     format!("{name}={}", quote::shell(value))
 }
 
-/// The limits that go-units knows, in its numbers: -1 is unlimited.
+/// Returns the limits that go-units knows, in its numbers: -1 is unlimited.
 pub fn ulimits(launch: &Launch<'_>) -> Vec<(Resource, i64)> {
     let lacking = Target::Docker.words().lacks_limits;
     let number = |limit: Limit| i64::try_from(limit.0).unwrap_or(-1);
@@ -56,7 +56,8 @@ mod tests {
         command(&launch, Target::Docker, &Remarks::of(&launch, Target::Docker))
     }
 
-    /// What the engine would be called with, as reported by a shell with a `docker` of its own.
+    /// Returns the arguments with which the script calls the engine. A shell with its own `docker` function reports
+    /// them.
     fn called(script: &str) -> Vec<String> {
         let script = format!("docker() {{ printf '%s\\0' \"$@\"; }}\n{script}");
         let output = std::process::Command::new("/bin/sh")

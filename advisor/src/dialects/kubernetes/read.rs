@@ -1,4 +1,4 @@
-//! Reading objects of Kubernetes.
+//! Reads Kubernetes objects.
 
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::grant::Side;
@@ -7,13 +7,14 @@ use crate::dialects::mount::BindMount;
 use anyhow::Result;
 use serde_json::Value;
 
-/// Lists of Kubernetes objects in lists.
+/// How deep lists of Kubernetes objects may be nested.
 const MAX_DEPTH: usize = 8;
 
-/// The containers of a Kubernetes object, by name: of a pod, of whatever has a template of one, of a list.
+/// Returns the containers of a Kubernetes object, by name. The object is a pod, an object with a pod template, or a
+/// list.
 ///
 /// # Errors
-/// A capability that is none.
+/// A container has an unknown capability.
 pub fn containers(object: &Value) -> Result<Vec<(String, Side)>> {
     let mut found = Vec::new();
     collect(object, &mut found, 0)?;

@@ -1,4 +1,4 @@
-//! The manifest of a pod (Kubernetes API, core/v1).
+//! Writes the manifest of a pod (Kubernetes API, core/v1).
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
@@ -24,7 +24,7 @@ struct Named {
 #[serde(rename_all = "camelCase")]
 struct Spec {
     restart_policy: &'static str,
-    // A tool that traces has no business with the cluster's API.
+    // The tool has no reason to use the cluster's API.
     automount_service_account_token: bool,
     #[serde(rename = "hostPID", skip_serializing_if = "is_false")]
     host_pid: bool,
@@ -53,7 +53,7 @@ struct Container {
 #[serde(rename_all = "camelCase")]
 struct SecurityContext {
     privileged: bool,
-    // Ambient capabilities are not in Kubernetes: only uid 0 has what is added.
+    // Kubernetes does not support ambient capabilities, so only uid 0 gets those that are added.
     run_as_user: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     allow_privilege_escalation: Option<bool>,
@@ -100,15 +100,15 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// The manifest's text.
+/// Returns the manifest's text.
 pub fn pod(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
     let exec = &launch.policy.exec;
     let volume = |at: usize| format!("host-{}", at + 1);
-    // The API says: always allowed with CAP_SYS_ADMIN, and refuses a pod that says otherwise.
+    // The API always allows privilege escalation with CAP_SYS_ADMIN, and refuses a pod that says otherwise.
     let confined = exec.no_new_privs && !launch.caps.contains(capwrap_core::Capability::SYS_ADMIN);
     let container = Container {
         name: launch.label(),
-        // No image has a name in upper case: a pod that is not completed does not start.
+        // No image has a name in upper case, so a pod whose image was not filled in does not start.
         image: launch.image().unwrap_or("IMAGE").to_owned(),
         command: launch.image().is_none().then(|| [quote::dollars(&launch.tool)]),
         security_context: SecurityContext {

@@ -1,5 +1,5 @@
-//! What a NixOS module says of capabilities: wrappers and services. Read token by token, as far as that goes: no
-//! expression is evaluated.
+//! Reads the capabilities of wrappers and services from a NixOS module. It reads token by token and evaluates no
+//! expression, so it does not understand every module.
 
 use crate::dialects::grant::Side;
 use crate::dialects::{setcap, systemd};
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 /// A value at its path: `["security", "wrappers", "x", "capabilities"]` and the words of the value.
 type Value = (Vec<String>, Vec<String>);
 
-/// The wrappers and services of a module, by name.
+/// Returns the wrappers and services of a module, by name.
 ///
 /// # Errors
-/// File capabilities of a wrapper that are none.
+/// A wrapper has invalid file capabilities.
 pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
     let mut sides = Vec::new();
     let mut services: BTreeMap<String, Vec<systemd::read::Assignment>> = BTreeMap::new();
@@ -37,7 +37,7 @@ pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
 
 fn values(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    // How many names each open brace added to the path.
+    // `added` holds how many names each open brace added to the path.
     let (mut path, mut added): (Vec<String>, Vec<usize>) = (Vec::new(), Vec::new());
     let (mut key, mut words): (Option<Vec<String>>, Vec<String>) = (None, Vec::new());
     for token in tokens(text) {

@@ -1,15 +1,15 @@
-//! A NixOS module with a security wrapper (`security.wrappers` in NixOS's options).
+//! Writes a NixOS module with a security wrapper (`security.wrappers` in NixOS's options).
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
 use crate::dialects::{comment, quote};
 use capwrap_core::policy::Identity;
 
-/// The module's text.
+/// Returns the module's text.
 pub fn module(launch: &Launch<'_>, remarks: &Remarks) -> String {
     let program = launch.tool.rsplit('/').next().unwrap_or_default();
     let (name, package) = (quote::nix(launch.name), format!("pkgs.{}", quote::nix(launch.name)));
-    // Nothing is granted to everyone: where the policy names no group, root's must be replaced.
+    // The export never grants to everyone. If the policy names no group, the reader must replace root's.
     let group = match launch.policy.allow.groups.first() {
         Some(Identity::Name(name)) => name.clone(),
         Some(Identity::Id(id)) => id.to_string(),

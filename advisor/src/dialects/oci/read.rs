@@ -1,4 +1,4 @@
-//! Reading the config.json of an OCI runtime.
+//! Reads the config.json of an OCI runtime.
 
 use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
@@ -8,17 +8,17 @@ use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use serde_json::Value;
 
-/// A configuration of an OCI runtime (OCI Runtime Specification, config.md, "Linux Process").
+/// Reads a configuration of an OCI runtime (OCI Runtime Specification, config.md, "Linux Process").
 ///
 /// # Errors
-/// A capability that is none.
+/// The configuration has an unknown capability.
 pub fn container(config: &Value) -> Result<Side> {
     let process = &config["process"];
     let set = |name: &str| -> Result<CapabilitySet> {
         strings(&process["capabilities"][name]).iter().map(|name| capability(name)).collect()
     };
     let (bounding, ambient) = (set("bounding")?, set("ambient")?);
-    // As at every exec, capabilities(7): uid 0 gets its bounding set, others keep what is ambient.
+    // As at every exec (capabilities(7)), uid 0 gets its bounding set, and other users keep the ambient set.
     let uid = process["user"]["uid"].as_u64().unwrap_or_default();
     let mut side = if uid == 0 {
         Side::new("OCI runtime configuration", bounding, "the bounding set: it runs as uid 0")

@@ -1,4 +1,4 @@
-//! The config.json of an OCI runtime (OCI Runtime Specification 1.0.2).
+//! Writes the config.json of an OCI runtime (OCI Runtime Specification 1.0.2).
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::mount::Mount;
@@ -8,10 +8,10 @@ use capwrap_core::policy::Delivery;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The uid and gid of nobody: not 0, so that the tool has the capabilities and owns nothing.
+/// The uid and gid of nobody. They are not 0, so that the tool has the capabilities and owns nothing.
 const NOBODY: u32 = 65534;
 
-/// What every container sees, but for the policy's own mounts.
+/// The mounts of every container, without the policy's own.
 const MOUNTS: [(&str, &str, &str, &[&str]); 6] = [
     ("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
     ("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -34,10 +34,10 @@ const MASKED: [&str; 9] = [
     "/sys/firmware",
 ];
 
-/// Files of /proc that it must not write.
+/// Files of /proc that a container must not write.
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// The configuration's text.
+/// Returns the configuration's text.
 pub fn configuration(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
     let exec = &launch.policy.exec;
     let caps = launch.upper();
@@ -97,14 +97,14 @@ fn bind_mount(mount: &Mount) -> Value {
     json!({ "destination": mount.target, "type": "bind", "source": mount.source, "options": options })
 }
 
-/// The namespaces that the container has to itself.
+/// Returns the namespaces that the container does not share.
 fn namespaces(launch: &Launch<'_>) -> Vec<&'static str> {
     let shared = [("pid", launch.pid()), ("network", launch.net())];
     let hosts = |kind: &str| shared.iter().any(|(name, word)| *name == kind && *word == Some("host"));
     ["pid", "network", "ipc", "uts", "mount"].into_iter().filter(|kind| !hosts(kind)).collect()
 }
 
-/// JSON has no comments: what there is to say is said in annotations.
+/// Writes the remarks as annotations, because JSON has no comments.
 fn annotations(remarks: &Remarks) -> BTreeMap<String, String> {
     let parts = [("about", &remarks.heading), ("unsaid", &remarks.unsaid), ("mind", &remarks.mind)];
     let said = parts.into_iter().flat_map(|(part, texts)| {

@@ -1,4 +1,4 @@
-//! File capabilities, as setcap, getcap and filecap write them.
+//! File capabilities in the notation of setcap, getcap and filecap.
 
 pub mod read;
 pub mod write;

@@ -1,4 +1,4 @@
-//! File capabilities in text: getcap's output and setcap's commands; and what bcc's `capable` prints.
+//! Reads file capabilities in text: getcap's output, setcap's commands, and the output of bcc's `capable`.
 
 use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
@@ -8,10 +8,10 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::policy::FileCapabilities;
 use capwrap_core::text::printable;
 
-/// What a file with these capabilities gives whoever executes it.
+/// Returns what a file with these capabilities gives to its caller at exec.
 ///
 /// # Errors
-/// Text that is no file capabilities.
+/// The text is not file capabilities.
 pub fn side(text: &str, kind: &'static str) -> Result<Side> {
     let read = FileCapabilities::parse(text).map_err(|error| {
         hinted(
@@ -30,17 +30,17 @@ pub fn side(text: &str, kind: &'static str) -> Result<Side> {
     Ok(side)
 }
 
-/// The files of getcap's output, or of setcap's commands; nothing where no line is one.
+/// Returns the files of getcap's output or of setcap's commands. The list is empty if no line has either form.
 ///
 /// # Errors
-/// File capabilities that are none.
+/// A line has invalid file capabilities.
 pub fn files(text: &str) -> Result<Vec<(String, Side)>> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.filter_map(file).map(|(path, text)| Ok((path, side(&text, "file capabilities")?))).collect()
 }
 
-/// `setcap CAPS FILE`, `CAPS FILE` as setcap's -v prints it, or `FILE CAPS` as getcap prints it, since 2.41
-/// without `=` between.
+/// Reads `setcap CAPS FILE`, `CAPS FILE` as `setcap -v` prints it, or `FILE CAPS` as getcap prints it. Since 2.41
+/// getcap prints no `=` in between.
 fn file(line: &str) -> Option<(String, String)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let command = words.iter().position(|word| word.rsplit('/').next() == Some("setcap"));
@@ -59,7 +59,7 @@ fn file(line: &str) -> Option<(String, String)> {
         .then(|| (unquoted(path), unquoted(caps)))
 }
 
-/// `cap_x,cap_y=ep`, `all+ep`, `=`, and after another clause `cap_x-ep`.
+/// Recognises `cap_x,cap_y=ep`, `all+ep`, `=`, and `cap_x-ep` after another clause.
 fn is_clause(word: &str) -> bool {
     let word = word.trim_matches(['\'', '"']);
     let Some(at) = word.find(['=', '+', '-']) else { return false };
@@ -69,10 +69,10 @@ fn is_clause(word: &str) -> bool {
     flags && (names.eq_ignore_ascii_case("all") || names.is_empty() && word.len() > 1 || names.split(',').all(is_name))
 }
 
-/// The capabilities in what bcc's `capable` and similar tools print, under a heading with COMM and CAP.
+/// Returns the capabilities in the output of bcc's `capable` and similar tools, under a heading with COMM and CAP.
 ///
 /// # Errors
-/// A name that no capability has.
+/// No capability has one of the names.
 pub fn capable(text: &str) -> Result<Option<CapabilitySet>> {
     let is_heading = |line: &&str| {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! File capabilities on the tool itself, set by a script (setcap(8)).
+//! Writes a script that sets file capabilities on the tool itself (setcap(8)).
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
@@ -6,7 +6,7 @@ use crate::dialects::{comment, quote};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::{Delivery, FileCapabilities, Identity};
 
-/// The script's text.
+/// Returns the script's text.
 pub fn script(launch: &Launch<'_>, remarks: &Remarks) -> String {
     let tool = &launch.policy.tool;
     let path = quote::shell(&launch.tool);
@@ -17,13 +17,13 @@ pub fn script(launch: &Launch<'_>, remarks: &Remarks) -> String {
     if let Some(mode) = tool.mode {
         lines.push(format!("chmod {mode:04o} {path}"));
     }
-    // Last: a change of the owner takes capabilities from the file.
+    // This comes last, because a change of the owner removes the file's capabilities.
     lines.push(format!("setcap {} {path}", carried(launch)));
     format!("#!/bin/sh\n{}\nset -e\n{}\n", comment::lines(remarks), lines.join("\n"))
 }
 
-/// What the file is to carry. Inheritable ones count for who has them in the inheritable set; the
-/// effective bit makes them effective for tools that know nothing of capabilities.
+/// Returns the file capabilities to set. Inheritable ones have an effect only for a caller that has them in its
+/// inheritable set. The effective bit makes capabilities effective for tools that do not raise them themselves.
 fn carried(launch: &Launch<'_>) -> FileCapabilities {
     match launch.policy.exec.deliver {
         Delivery::Ambient => {
@@ -35,7 +35,7 @@ fn carried(launch: &Launch<'_>) -> FileCapabilities {
     }
 }
 
-/// A user or group as chown takes it.
+/// Writes a user or group as chown takes it.
 fn number(identity: &Identity) -> String {
     match identity {
         Identity::Name(name) => name.clone(),

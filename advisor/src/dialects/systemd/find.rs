@@ -1,4 +1,4 @@
-//! A unit by its name: its file and its drop-ins, as systemd finds them (systemd.unit(5)).
+//! Finds a unit by its name: its file and its drop-ins, as systemd finds them (systemd.unit(5)).
 
 use crate::dialects::systemd::read::{Assignment, assignments};
 use crate::store::bounded_read::{MAX_BYTES, text_of};
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where systemd looks, the most important first.
+/// The directories that systemd searches, the most important first.
 const PLACES: [&str; 10] = [
     "/etc/systemd/system.control",
     "/run/systemd/system.control",
@@ -29,11 +29,11 @@ pub fn is_name(word: &str) -> bool {
     !word.contains('/') && TYPES.iter().any(|kind| word.len() > kind.len() && word.ends_with(kind))
 }
 
-/// The settings of a unit of this machine and the files that they are from; nothing where it has neither a file
-/// nor a drop-in of its own.
+/// Returns the settings of a unit of this machine and the files that contain them. It returns `None` if the unit has no
+/// file.
 ///
 /// # Errors
-/// A file that cannot be read or parsed.
+/// A file cannot be read or parsed.
 pub fn load(name: &str) -> Result<Option<(Vec<Assignment>, Vec<PathBuf>)>> {
     load_from(name, &PLACES.map(PathBuf::from))
 }
@@ -55,15 +55,15 @@ fn load_from(name: &str, places: &[PathBuf]) -> Result<Option<(Vec<Assignment>, 
     Ok(Some((settings, files)))
 }
 
-/// `x@.service` of `x@i.service`.
+/// Returns `x@.service` for `x@i.service`.
 fn template(name: &str) -> Option<String> {
     let (stem, kind) = name.rsplit_once('.')?;
     let (prefix, _) = stem.split_once('@')?;
     Some(format!("{prefix}@.{kind}"))
 }
 
-/// The drop-ins in the order of their names. Of two with one name the one counts that is in the folder of the more
-/// specific name, and then the one in the more important place.
+/// Returns the drop-ins in the order of their names. Of two drop-ins with the same name, the one in the folder of the
+/// more specific unit name counts, and otherwise the one in the more important directory.
 fn drop_ins(name: &str, places: &[PathBuf]) -> Vec<PathBuf> {
     let mut by_name: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for folder in folders(name) {
@@ -80,8 +80,8 @@ fn drop_ins(name: &str, places: &[PathBuf]) -> Vec<PathBuf> {
     by_name.into_values().collect()
 }
 
-/// The folders of a unit's drop-ins, the most specific first: `a-b@i.service.d`, `a-b@.service.d`, `a-.service.d`,
-/// `service.d`.
+/// Returns the folders of a unit's drop-ins, the most specific first: `a-b@i.service.d`, `a-b@.service.d`,
+/// `a-.service.d`, `service.d`.
 fn folders(name: &str) -> Vec<String> {
     let Some((stem, kind)) = name.rsplit_once('.') else { return Vec::new() };
     let prefix = stem.split('@').next().unwrap_or_default();

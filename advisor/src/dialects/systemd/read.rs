@@ -1,4 +1,4 @@
-//! What systemd makes of a unit's settings (systemd.exec(5), systemd.syntax(7)).
+//! Reads a unit's settings as systemd does (systemd.exec(5), systemd.syntax(7)).
 
 use crate::dialects::grant::{Side, all};
 use anyhow::{Result, bail};
@@ -6,10 +6,10 @@ use capwrap_core::policy::limits::{Limit, RESOURCES};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 
-/// Sections whose settings are those of processes (systemd.exec(5)).
+/// The sections whose settings apply to processes (systemd.exec(5)).
 const SECTIONS: [&str; 4] = ["Service", "Socket", "Mount", "Swap"];
 
-/// Settings that take capabilities from the bounding set (systemd, unit_patch_contexts).
+/// The settings that remove capabilities from the bounding set (systemd, unit_patch_contexts).
 const TAKERS: [(&str, &[Capability]); 4] = [
     ("PrivateDevices", &[Capability::MKNOD, Capability::SYS_RAWIO]),
     ("ProtectKernelModules", &[Capability::SYS_MODULE]),
@@ -17,13 +17,13 @@ const TAKERS: [(&str, &[Capability]); 4] = [
     ("ProtectClock", &[Capability::SYS_TIME, Capability::WAKE_ALARM]),
 ];
 
-/// An assignment, in the order in which systemd reads them.
+/// An assignment. A list of them has the order in which systemd reads them.
 pub type Assignment = (String, String);
 
-/// The assignments of a unit file or drop-in.
+/// Returns the assignments of a unit file or drop-in.
 ///
 /// # Errors
-/// A line that is neither a section nor an assignment, with its number.
+/// A line is neither a section nor an assignment. The error has its number.
 pub fn assignments(text: &str, source: &str) -> Result<Vec<Assignment>> {
     let mut found = Vec::new();
     let mut in_section = false;
@@ -53,8 +53,8 @@ fn shortened(line: &str) -> &str {
     line.char_indices().nth(60).map_or(line, |(end, _)| &line[..end])
 }
 
-/// Lines with those that a backslash continues, each with the number of its first. Comments are left
-/// out, between continued lines too.
+/// Joins each line with the lines that continue it after a backslash, and returns it with the number of its first line.
+/// Comments are removed, also between continued lines.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut open: Option<(usize, String)> = None;
@@ -63,7 +63,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
             continue;
         }
         let (number, mut whole) = open.take().unwrap_or((at + 1, String::new()));
-        // As systemd does: a backslash that is escaped itself continues nothing.
+        // As in systemd, a backslash that is itself escaped continues nothing.
         let backslashes = line.len() - line.trim_end_matches('\\').len();
         if backslashes % 2 == 1 {
             whole.push_str(&line[..line.len() - 1]);
@@ -78,7 +78,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// What a process of the unit could use.
+/// Returns what a process of the unit could use.
 pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
     let mut notes = Vec::new();
     let ambient = merged(assignments, "AmbientCapabilities", CapabilitySet::EMPTY, &mut notes);
@@ -119,14 +119,14 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
     side
 }
 
-/// The prefixes that lift restrictions (systemd.service(5)).
+/// Whether a command has a prefix that lifts restrictions (systemd.service(5)).
 fn is_privileged(command: &str) -> bool {
     command.chars().take_while(|letter| "@-:+!|".contains(*letter)).any(|letter| "+!".contains(letter))
 }
 
-/// A list over all its assignments, as systemd's config_parse_capability_set merges them: where the
-/// list so far is the initial one, or nothing is named, it is replaced; else added to or, after `~`,
-/// taken from.
+/// Merges all assignments of a list as systemd's config_parse_capability_set does. An assignment replaces the list if
+/// the list so far is the initial one, or if the assignment is empty. Otherwise it adds to the list or, after `~`,
+/// removes from it.
 fn merged(assignments: &[Assignment], key: &str, initial: CapabilitySet, notes: &mut Vec<String>) -> CapabilitySet {
     let values = assignments.iter().filter(|(own, _)| own == key).map(|(_, value)| value.as_str());
     values.fold(initial, |set, value| {
@@ -141,7 +141,7 @@ fn merged(assignments: &[Assignment], key: &str, initial: CapabilitySet, notes: 
     })
 }
 
-/// The capabilities of a list. Those that systemd does not know are left out, as it does.
+/// Returns the capabilities of a list. As in systemd, unknown names are left out.
 fn named(list: &str, key: &str, notes: &mut Vec<String>) -> CapabilitySet {
     let mut set = CapabilitySet::EMPTY;
     for word in list.split_whitespace().map(|word| word.trim_matches(['"', '\''])).filter(|word| !word.is_empty()) {
@@ -153,7 +153,7 @@ fn named(list: &str, key: &str, notes: &mut Vec<String>) -> CapabilitySet {
     set
 }
 
-/// A name with its prefix, in any case, or a number: what systemd's capability_from_name takes.
+/// Reads a capability as systemd's capability_from_name does: a name with its prefix in any case, or a number.
 fn known(word: &str) -> Option<Capability> {
     if let Ok(number) = word.parse::<u8>() {
         return Capability::from_number(number);
@@ -162,7 +162,7 @@ fn known(word: &str) -> Option<Capability> {
     is_whole.then(|| Capability::parse(word).ok())?
 }
 
-/// systemd's parse_boolean.
+/// Reads a boolean as systemd's parse_boolean does.
 fn boolean(word: &str) -> Option<bool> {
     match word.to_ascii_lowercase().as_str() {
         "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
@@ -171,7 +171,7 @@ fn boolean(word: &str) -> Option<bool> {
     }
 }
 
-/// The hard limit of `SOFT:HARD` or `BOTH`, with suffixes to the base of 1024.
+/// Returns the hard limit of `SOFT:HARD` or `BOTH`. Suffixes have the base 1024.
 fn limit(text: &str) -> Option<Limit> {
     let hard = text.rsplit(':').next()?.trim();
     if hard == "infinity" {

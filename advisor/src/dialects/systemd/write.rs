@@ -1,17 +1,17 @@
-//! A drop-in for a service unit (systemd.unit(5), systemd.exec(5)).
+//! Writes a drop-in for a service unit (systemd.unit(5), systemd.exec(5)).
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
 use crate::dialects::{comment, quote};
 use capwrap_core::policy::limits::Limit;
 
-/// The drop-in's text.
+/// Returns the drop-in's text.
 pub fn drop_in(launch: &Launch<'_>, remarks: &Remarks) -> String {
     let caps = launch.upper().join(" ");
     let env = &launch.policy.exec.env;
     let mut lines = vec![
         "[Service]".to_owned(),
-        // Lists grow with each assignment; an empty one drops what the unit itself has.
+        // Each assignment extends the list. An empty assignment removes what the unit itself has.
         "AmbientCapabilities=".to_owned(),
         format!("AmbientCapabilities={caps}"),
         "CapabilityBoundingSet=".to_owned(),
@@ -19,7 +19,7 @@ pub fn drop_in(launch: &Launch<'_>, remarks: &Remarks) -> String {
         format!("NoNewPrivileges={}", if launch.policy.exec.no_new_privs { "yes" } else { "no" }),
     ];
     lines.extend(launch.limits().into_iter().map(|(resource, limit)| {
-        // Numbers without a unit are the kernel's: bytes, seconds, microseconds for rttime.
+        // Numbers without a unit have the kernel's unit: bytes, seconds, and microseconds for rttime.
         let value = if limit == Limit::UNLIMITED { "infinity".to_owned() } else { limit.to_string() };
         format!("Limit{}={value}", resource.name().to_uppercase())
     }));
