@@ -1,5 +1,5 @@
-//! What fuzzing calls: each reader of text or bytes that somebody else wrote, with nothing taken from
-//! this machine. A property that does not hold is a panic.
+//! The entry points for fuzzing: each parser of text or bytes from an untrusted source. They use nothing of this
+//! machine. A property that does not hold is a panic.
 
 use crate::analysis::classify::{IdsChanged, RunFacts, class};
 use crate::analysis::profile::Profile;
@@ -8,14 +8,14 @@ use crate::observe::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
 
-/// A systemd unit.
+/// Parses a systemd unit.
 pub fn unit(text: &str) {
     if let Ok(assignments) = systemd::read::assignments(text, "unit") {
         systemd::read::side(&assignments, "unit");
     }
 }
 
-/// Containers in JSON or YAML.
+/// Parses containers in JSON or YAML.
 pub fn containers(text: &str) {
     if let Ok(documents) = document::yaml(text) {
         let _ = document::containers(&documents);
@@ -25,7 +25,7 @@ pub fn containers(text: &str) {
     }
 }
 
-/// Command lines of engines, NixOS modules, and what getcap, setcap and bcc's capable print.
+/// Parses command lines of engines, NixOS modules, and the output of getcap, setcap and bcc's `capable`.
 pub fn commands(text: &str) {
     for (_, engine, asked) in engine::read::read(text) {
         let _ = asked.side(engine, "command");
@@ -35,16 +35,16 @@ pub fn commands(text: &str) {
     let _ = setcap::read::capable(text);
 }
 
-/// A profile, or three, a line each: reading what was written gives the same, and merging is a
-/// semilattice.
+/// Parses a profile, or three with one on each line. A profile that was written must read the same, and merging must be
+/// a semilattice.
 pub fn profiles(text: &str) {
     let _ = Profile::read(text);
-    // Ids are made anew: no input would guess them.
+    // The ids are computed anew, because no input would guess them.
     let read = |line| serde_json::from_str::<Profile>(line).ok().map(|read| Profile::of(read.runs().to_vec()));
     let profiles: Vec<Profile> = text.lines().take(3).filter_map(read).collect();
     let json = |profile: &Profile| profile.to_json().unwrap_or_default();
     for one in &profiles {
-        // What a run may not say, no profile has; but what reads once reads the same again.
+        // `Profile::read` may refuse a run that serde accepts. A profile that it accepts must read the same again.
         if let Ok(again) = Profile::read(&json(one)) {
             assert_eq!(json(&again), json(one));
         }
@@ -61,7 +61,7 @@ pub fn profiles(text: &str) {
     }
 }
 
-/// Records of the probe, as bytes: what they say is classed.
+/// Decodes the probe's records from bytes, and classifies what they contain.
 pub fn records(bytes: &[u8]) {
     let Some(observations) = reading::of_bytes(bytes) else { return };
     for held in [CapabilitySet::EMPTY, CapabilitySet::from_mask(u64::MAX >> 23)] {

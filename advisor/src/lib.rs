@@ -1,6 +1,6 @@
-//! The verbs of capwrap. The launcher starts this program after it has given up every capability, so that nothing here
-//! can do more than its caller. Root keeps its own, because root asked. The program is a library so that fuzzing can
-//! reach its readers; nothing else is public.
+//! The verbs of capwrap. The launcher gives up every capability before it starts this program, so that nothing here can
+//! do more than its caller. Root keeps its capabilities, because root asked. The program is a library so that fuzzing
+//! can call its parsers; nothing else is public.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -66,14 +66,14 @@ enum Verb {
 }
 
 impl Verb {
-    /// Whether it loads the probe, with capabilities that a policy may have granted.
+    /// Whether the verb loads the probe, with capabilities that a policy may have granted.
     const fn takes_rights(&self) -> bool {
         matches!(self, Self::Learn(_) | Self::Trace(_) | Self::Doctor(_))
     }
 }
 
-/// What a policy granted is for the probe alone: nothing that is started from here has it. Root keeps its own, because
-/// root asked.
+/// Gives up capabilities before the verb runs. What a policy granted is for the probe alone, so no process that is
+/// started from here gets it. Root keeps its capabilities, because root asked.
 fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
     use ::caps::CapSet;
     use anyhow::Context;
@@ -87,7 +87,7 @@ fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the program does: reads its arguments, does the verb, and says how it ended.
+/// Runs the program: it parses the arguments, runs the verb, and returns the exit code.
 pub fn run() -> ExitCode {
     let verb = match CommandLine::try_parse() {
         Ok(command_line) => command_line.verb,
@@ -128,7 +128,7 @@ fn unusable(error: &clap::Error) -> ExitCode {
         say!("{}", error.to_string().trim_end());
         return ExitCode::SUCCESS;
     }
-    // Words that the launcher keeps for verbs to come, so that no tool's policy takes their names.
+    // The launcher reserves these words for later verbs, so that no policy can take their names.
     if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args().nth(1)) {
         print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
     } else {
@@ -136,7 +136,7 @@ fn unusable(error: &clap::Error) -> ExitCode {
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-        // What is missing stands in the line after.
+        // clap puts the name of what is missing on the next line.
         let rest = if message.ends_with(':') { lines.next().unwrap_or_default() } else { "" };
         let message = if rest.is_empty() { message } else { format!("{message} {}", rest.trim()) };
         print_error(&message, Some("capwrap --help, or capwrap help VERB"));

@@ -1,4 +1,4 @@
-//! The program behind the verbs; `lib.rs` has them.
+//! The program behind the verbs. `lib.rs` contains them.
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {

@@ -1,4 +1,4 @@
-//! The architecture, as docs/ARCHITECTURE.md draws it: imports point downwards only, and none goes round in a circle.
+//! Tests the architecture in docs/ARCHITECTURE.md: imports point downwards only, and no imports form a cycle.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,21 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
-/// The rooms of `advisor/src`, from the lowest floor to the highest.
+/// The folders of `advisor/src`, from the lowest layer to the highest.
 const ROOMS: [&str; 7] = ["output", "analysis", "store", "host", "dialects", "observe", "verbs"];
-/// Files above all rooms: the program, the list of its verbs, and the entries for fuzzing.
+/// The files above all layers: the program, the list of its verbs, and the entry points for fuzzing.
 const ABOVE: [&str; 3] = ["main.rs", "lib.rs", "fuzzing.rs"];
 
 /// A module's path below its crate: `["verbs", "learn", "report"]`.
 type Module = Vec<String>;
-/// Each module of a crate with the modules of the same crate that it imports.
+/// Each module of a crate, with the modules of the same crate that it imports.
 type Imported = BTreeMap<Module, BTreeSet<Module>>;
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every source file below a folder.
+/// Returns every source file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -33,7 +33,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The module that a file is: `mod.rs`, `lib.rs` and `main.rs` are what their folder is.
+/// Returns the module of a file. `mod.rs`, `lib.rs` and `main.rs` are the module of their folder.
 fn module(source: &Path, file: &Path) -> Module {
     let path = file.strip_prefix(source).unwrap().with_extension("");
     let mut parts: Module = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
@@ -43,13 +43,13 @@ fn module(source: &Path, file: &Path) -> Module {
     parts
 }
 
-/// What a file imports: the paths in it that begin with `crate`, `super`, `self` or a module that it declares,
-/// without those of its tests.
+/// Collects a file's imports: its paths that begin with `crate`, `super`, `self` or a module that it declares, except
+/// those of its tests.
 struct Imports {
     here: Module,
-    /// The modules that the file declares and that are files of their own.
+    /// The modules that the file declares and that have their own files.
     declared: BTreeSet<String>,
-    /// The modules within the file that are being read.
+    /// The inline modules that are being visited.
     inline: Vec<String>,
     found: BTreeSet<Module>,
 }
@@ -126,7 +126,7 @@ impl<'ast> Visit<'ast> for Imports {
         }
     }
 
-    /// `pub(super)` imports nothing.
+    /// `pub(super)` imports nothing, so the visitor skips it.
     fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -136,12 +136,12 @@ impl<'ast> Visit<'ast> for Imports {
     }
 }
 
-/// What the modules of the crate whose sources are in this folder import.
+/// Returns the imports of the modules of the crate whose sources are in this folder.
 fn imports(source: &str) -> Imported {
     imports_of(&[source])
 }
 
-/// What the modules of a crate import whose sources are in these folders.
+/// Returns the imports of the modules of the crate whose sources are in these folders.
 fn imports_of(folders: &[&str]) -> Imported {
     let files_of = |folder: &&str| {
         let folder = top().join(folder);
@@ -152,7 +152,7 @@ fn imports_of(folders: &[&str]) -> Imported {
     let of = |(here, file): &(Module, PathBuf)| {
         let found = Imports::of(here, &fs::read_to_string(file).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        // What is imported is an item of a module: the longest path that is a module.
+        // A path names an item of a module. The module is the longest prefix of the path that is a module.
         let meant = found.iter().filter_map(|path| {
             (0..=path.len()).rev().map(|length| path[..length].to_vec()).find(|path| modules.contains(path))
         });
@@ -165,7 +165,7 @@ fn floor(module: &Module) -> Option<usize> {
     ROOMS.iter().position(|room| module.first().is_some_and(|first| first == room))
 }
 
-/// Every import that points up, or from one verb to another.
+/// Returns every import that points upwards, or from one verb to another.
 fn pointing_up(all: &Imported) -> Vec<String> {
     let is_wrong = |from: &Module, to: &Module| match (floor(from), floor(to)) {
         (None, _) => false,
@@ -184,10 +184,10 @@ fn shown(module: &Module) -> String {
     if module.is_empty() { "the crate's top".to_owned() } else { module.join("::") }
 }
 
-/// The modules between which an import goes round in a circle.
+/// Returns the modules whose imports form a cycle.
 fn circles(all: &Imported) -> BTreeSet<&Module> {
     let mut rest: BTreeSet<&Module> = all.keys().collect();
-    // Whoever imports nothing of what is left, or is imported by nothing of it, is on no circle.
+    // A module that imports none of the remaining modules, or that none of them imports, is in no cycle.
     loop {
         let is_between = |module: &&Module| {
             let imports = all[*module].iter().any(|imported| rest.contains(imported));
