@@ -1,4 +1,4 @@
-//! The matching of arguments, against what it means said in another way.
+//! Fuzzes the matching of arguments against a second statement of its rules.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -31,14 +31,14 @@ fuzz_target!(|input: Input| {
     }
     let found = arguments.option(&input.names, &input.values);
     if let Some(words) = &found {
-        // The words were given one after the other before `--`, the first begins with a name, and a value
-        // that was wanted is in them.
+        // The words must occur in this order before `--`, the first must begin with a name, and the last must end with
+        // a requested value.
         assert!(given[..options].windows(words.len()).any(|window| window.iter().eq(words.iter())));
         assert!(input.names.iter().any(|name| words[0].as_bytes().starts_with(name.as_bytes())));
         let last = words[words.len() - 1].as_bytes();
         assert!(input.values.is_empty() || input.values.iter().any(|value| last.ends_with(value.as_bytes())));
     }
-    // More names and no fewer words find no less.
+    // With more names, the search must still find something.
     let more: Vec<String> = input.names.iter().cloned().chain(["--more".to_owned()]).collect();
     assert!(found.is_none() || arguments.option(&more, &input.values).is_some());
 });

@@ -1,4 +1,4 @@
-//! The bytes of security.capability, and the notation of getcap and setcap.
+//! Fuzzes the bytes of security.capability, and the notation of getcap and setcap.
 #![no_main]
 
 use capwrap_core::capability::xattr::Attribute;
@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(attribute) = Attribute::decode(bytes) {
-        // A version 1 is written as 2; what was read is read again.
+        // A version 1 is written as version 2. What was decoded must decode to the same value again.
         let again = attribute.encode();
         assert!(bytes.len() == 12 || again.len() == bytes.len());
         assert_eq!(Attribute::decode(&again).as_ref(), Ok(&attribute));
@@ -20,8 +20,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What is said in words is what was meant, but for effective of nothing, which opens nothing
-/// and for which the notation has no words.
+/// Checks that the written capabilities parse to the same value. The exception is an effective bit without
+/// capabilities, which has no effect, and for which the notation has no form.
 fn said(capabilities: &FileCapabilities) {
     if capabilities.effective && capabilities.permitted.union(capabilities.inheritable).is_empty() {
         return;

@@ -1,4 +1,5 @@
-//! Policy text to decision. The first bytes choose the machine and the request, the rest is the text.
+//! Fuzzes the path from a policy's text to a decision. The first bytes choose the machine and the request, and the rest
+//! is the text.
 #![no_main]
 
 use capwrap_core::CapabilitySet;
@@ -11,7 +12,7 @@ use capwrap_core::policy::Policy;
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
 
-/// A grant that no kernel has met.
+/// A grant whose condition no kernel meets.
 const NEVER: &str = "\n[[grant]]\ncaps = [\"cap_sys_boot\"]\nwhen = { kernel = \"<1.0\" }\n";
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,21 +26,22 @@ fuzz_target!(|bytes: &[u8]| {
     let request = |drop| Request { mode: mode.clone(), drop, add };
     let Ok(all) = decide(&policy, &facts, &arguments, &request(CapabilitySet::EMPTY)) else { return };
 
-    // No more than the grants name, and what was added of the optional.
+    // The decision passes no more than the grants name and the request adds.
     let granted = policy.grants.iter().fold(add, |set, grant| set.union(grant.caps));
     assert!(all.passed.without(granted).is_empty(), "{} of {granted}", all.passed);
-    // The launcher carries what it can be asked for, but what root alone is granted.
+    // The launcher's file has every capability that a user other than root can be granted, as far as the kernel knows
+    // it.
     if !facts.uid0 {
         assert!(all.passed.without(needed_by_launcher(&policy, Kernels::Any)).is_empty());
         let here = needed_by_launcher(&policy, Kernels::KnowingUpTo(facts.last_capability));
         assert!(all.passed.without(here).iter().all(|one| !facts.knows(one)));
     }
-    // Dropping takes away what was named, and nothing else.
+    // Dropping removes exactly the named capabilities.
     let dropped = CapabilitySet::from_mask(u64::from(chosen[5]).wrapping_mul(0x0001_0405_1011_4145) & (u64::MAX >> 23));
     if let Ok(less) = decide(&policy, &facts, &arguments, &request(dropped)) {
         assert_eq!(less.passed, all.passed.without(dropped));
     }
-    // A grant that does not hold changes nothing.
+    // A grant that does not apply changes nothing.
     if let Ok(longer) = Policy::read(&format!("{text}{NEVER}")) {
         let same = decide(&longer, &facts, &arguments, &request(CapabilitySet::EMPTY)).map(|decision| decision.passed);
         assert_eq!(same.ok(), Some(all.passed));
