@@ -1,11 +1,11 @@
-/* The least that a launcher can do: raises CAPS, which its own file permits, and becomes its first argument. */
+/* The minimal launcher: it raises CAPS, which its own file permits, and executes its first argument. */
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As in linux/capability.h, which not every C library's compiler finds. */
+/* These are copied from linux/capability.h, which the compiler wrapper of some C libraries does not find. */
 struct header { uint32_t version; int pid; };
 struct data { uint32_t effective, permitted, inheritable; };
 

@@ -1,15 +1,15 @@
 /*
- * What learning and tracing are measured with. Each writes to FILE how often it did what it does, the
- * nanoseconds that took, and those of them that it and its children had a CPU.
+ * The loads for measuring learning and tracing. Each writes to FILE how often it did its work, how many
+ * nanoseconds that took, and for how many of them it and its children had a CPU.
  *
- *   load opens FILE TIMES [LINGER]    opens /etc/shadow, which is denied: two checks each
+ *   load opens FILE TIMES [LINGER]    opens /etc/shadow, which is denied after two checks
  *   load forks FILE TIMES [LINGER]    starts a child that exits, and waits for it
- *   load asking FILE TIMES [LINGER]   the same, and each child opens /etc/shadow
- *   load quiet FILE TIMES [LINGER]    computes for some milliseconds and reads a page: no checks
- *   load paced FILE TIMES RATE        opens, so many a second and no more
- *   load run FILE CMD [ARG]...        starts CMD: its status, the same nanoseconds, and its peak KiB
+ *   load asking FILE TIMES [LINGER]   does the same, and each child opens /etc/shadow
+ *   load quiet FILE TIMES [LINGER]    computes for some milliseconds and reads a page, without checks
+ *   load paced FILE TIMES RATE        opens it, RATE times a second and no more often
+ *   load run FILE CMD [ARG]...        starts CMD, and writes its status, both times, and its peak KiB
  *
- * LINGER: the seconds to stay alive after FILE is written.
+ * LINGER is the number of seconds to stay alive after FILE is written.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -51,7 +51,7 @@ static int64_t cpu(void)
 	return of_cpu(&own) + of_cpu(&children);
 }
 
-/* Whoever starts this may have handed it everything; with that nothing would be denied. */
+/* The caller may have passed all capabilities, and with them the kernel would deny nothing. */
 static void drop(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -108,7 +108,7 @@ static void quiet(void)
 		err(1, "read /dev/zero");
 }
 
-/* One that came late is followed at once by the next, until the pace is kept again. */
+/* After a late open the next ones follow at once, until the pace is reached again. */
 static void paced(long times, long rate)
 {
 	int64_t start = now();
@@ -133,7 +133,7 @@ static void run(FILE *file, char **argv)
 	}
 	if (pid < 0 || wait4(pid, &status, 0, &usage) < 0)
 		err(1, "start %s", argv[0]);
-	/* The peak is that of whoever of CMD's tree needed most. */
+	/* The peak is that of the process in CMD's tree that needed most. */
 	fprintf(file, "%d %ld %ld %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
 		(long)(now() - start), (long)of_cpu(&usage), usage.ru_maxrss);
 }

@@ -1,4 +1,4 @@
-/* Times candidates side by side: spawn ROUNDS UID GID DIRECTORY OTHER < candidates */
+/* Measures the times of several candidates in turn: spawn ROUNDS UID GID DIRECTORY OTHER < candidates */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -15,13 +15,13 @@
 #define MAX_WORDS 16
 #define WARM_UPS 3
 
-/* A line of the input: AS, NAME and COMMAND, with a tab between them. */
+/* A line of the input. It has AS, NAME and COMMAND, with a tab between them. */
 struct candidate {
 	char line[1024];
 	char *name;
 	char *argv[MAX_WORDS + 1];
 	int as_root;		/* AS is "root", not "user" */
-	int other;		/* AS is "other": as a user, with OTHER in DIRECTORY's place */
+	int other;		/* AS is "other": it runs as a user, with OTHER in DIRECTORY's place */
 	double *micros;
 	long peak_kib;
 };
@@ -45,7 +45,8 @@ static double micros_between(const struct timespec *from, const struct timespec 
 
 /*
  * The clock starts in the child just before its exec, because setting the user is no part of a
- * launch; vfork(2) shares the memory. Raw calls: the library's own are not for a vfork's child.
+ * launch. The parent sees the time because vfork(2) shares the memory. The child makes raw system
+ * calls, because the library's wrappers are not safe in a child of vfork.
  */
 static double run(struct candidate *c)
 {
@@ -55,7 +56,7 @@ static double run(struct candidate *c)
 	int status;
 	pid_t child;
 
-	/* There, or there and back: what an exchange leaves behind in caches is then nobody's own. */
+	/* Every candidate exchanges the directories, most of them back again, so that the caches are the same for all. */
 	exchange();
 	if (!c->other)
 		exchange();
@@ -77,7 +78,7 @@ static double run(struct candidate *c)
 		errx(1, "%s: %s %d", c->name, WIFEXITED(status) ? "exit" : "signal",
 		     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	/*
-	 * The most that any of the process's images had: an exec keeps the peak of the one before
+	 * This is the most that any of the process's images used, because an exec keeps the earlier peak
 	 * (exec_mmap(), fs/exec.c). This program and the tool are the smallest, so it is the launcher's.
 	 */
 	if (usage.ru_maxrss > c->peak_kib)
@@ -115,7 +116,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Each round has an order of its own, so that no candidate always runs in another's wake. */
+/* Each round has its own order, so that no candidate always runs directly after the same other one. */
 static void shuffle(int *order, int count)
 {
 	for (int last = count - 1; last > 0; last--) {

@@ -1,4 +1,7 @@
-/* The tool that every candidate starts: exits at once. With a mask it says whether it got those capabilities. */
+/*
+ * The tool that every candidate starts. It exits at once. If it gets a mask, its exit status shows
+ * whether it has exactly those capabilities.
+ */
 #include <linux/capability.h>
 #include <stdint.h>
 #include <stdlib.h>
