@@ -1,6 +1,6 @@
 //! The launchers that a policy can be exported for, and what each can express.
 
-/// In whose words a policy is written.
+/// The launcher for which a policy is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {
     /// A drop-in for a service unit

@@ -1,7 +1,7 @@
-//! For which kernels the launcher's file capabilities are meant: for the kernel that runs now, or for any.
+//! Decides for which kernels the launcher's file capabilities are meant: for the running kernel, or for any.
 //!
-//! A file that serves this kernel alone is evaluated again after a boot, by `capwrap-enable.service` or by hand. Where
-//! the file may be taken to another machine, or nothing evaluates it again, it serves any kernel.
+//! A file for the running kernel alone is evaluated again after a boot, by `capwrap-enable.service` or by hand. If the
+//! file may be taken to another machine, or if nothing evaluates it again, it serves any kernel.
 
 use crate::host::kernel;
 use crate::store::any_kernel;
@@ -11,31 +11,31 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The kernels, and why they are not this one alone.
+/// The kernels that the file serves, and why it does not serve the running one alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LauncherKernels {
     pub kernels: Kernels,
-    /// The kernel that runs now, as far as it is known.
+    /// The running kernel, as far as it is known.
     pub this_kernel: Option<Kernels>,
-    /// Why the file serves any kernel; `None` where it serves this one.
+    /// The reason why the file serves any kernel; `None` if it serves the running one.
     pub any_because: Option<AnyBecause>,
 }
 
-/// Why the launcher's file serves any kernel.
+/// The reason why the launcher's file serves any kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnyBecause {
-    /// The administrator said so.
+    /// The administrator asked for it.
     Asked,
     /// /proc does not show which capabilities this kernel knows.
     NoProc,
     /// The root directory is not that of process 1.
     OtherRoot,
-    /// A process namespace of its own, in which no systemd runs.
+    /// The process namespace is not the initial one, and no systemd runs in it.
     Container,
 }
 
 impl AnyBecause {
-    /// What makes the file serve one kernel alone.
+    /// Returns what would make the file serve only the running kernel.
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Asked => "`capwrap enable --this-kernel` ends that",
@@ -57,12 +57,13 @@ impl fmt::Display for AnyBecause {
     }
 }
 
-/// On which kernels the launcher's file is to serve, to follow what is needed there.
+/// Returns the kernels that the launcher's file should serve, as the end of a sentence about what is needed there.
 pub const fn on_which(any: Option<AnyBecause>) -> &'static str {
     if any.is_some() { "on any kernel" } else { "on this kernel" }
 }
 
-/// What is wrong with a launcher's file that carries too few capabilities or too many; `None` where it fits.
+/// Describes what is wrong with a launcher's file that has too few or too many capabilities. It returns `None` if the
+/// file fits.
 pub fn misfit(few: CapabilitySet, many: CapabilitySet, any: Option<AnyBecause>) -> Option<String> {
     let kernel = on_which(any);
     let few = (!few.is_empty()).then(|| format!("enabled policies need {few} too {kernel}"));
@@ -73,7 +74,7 @@ pub fn misfit(few: CapabilitySet, many: CapabilitySet, any: Option<AnyBecause>) 
     }
 }
 
-/// The kernels that the launcher's file is meant for, here and now.
+/// Returns the kernels that the launcher's file is meant for, here and now.
 pub fn look() -> LauncherKernels {
     of(&Signs {
         is_asked: any_kernel::is_wanted(),
@@ -81,18 +82,18 @@ pub fn look() -> LauncherKernels {
         own_mounts: std::fs::read_to_string("/proc/self/mountinfo").ok(),
         first_mounts: std::fs::read_to_string("/proc/1/mountinfo").ok(),
         process_namespace: std::fs::metadata("/proc/self/ns/pid").ok().map(|namespace| namespace.ino()),
-        // sd_booted(3).
+        // sd_booted(3) makes the same check.
         runs_systemd: Path::new("/run/systemd/system").is_dir(),
     })
 }
 
-/// What shows where this process runs.
+/// The facts that show where this process runs.
 struct Signs {
     is_asked: bool,
     last_capability: Option<u8>,
     /// `/proc/self/mountinfo`.
     own_mounts: Option<String>,
-    /// That of process 1, which the mount option hidepid= keeps from users.
+    /// `mountinfo` of process 1, which the mount option hidepid= hides from users.
     first_mounts: Option<String>,
     process_namespace: Option<u64>,
     runs_systemd: bool,
@@ -123,9 +124,9 @@ fn of(signs: &Signs) -> LauncherKernels {
     }
 }
 
-/// The root directory of a process by its `mountinfo` (proc(5)): the device, and the directory in its file system. A
-/// chroot into a plain directory shows none. Unlike `/proc/PID/root`, every user may read it, and a mount namespace of
-/// its own changes neither.
+/// Returns the root directory of a process from its `mountinfo` (proc(5)): the device, and the directory in its file
+/// system. A chroot into a plain directory has no entry. Unlike `/proc/PID/root`, every user may read it, and an own
+/// mount namespace changes neither of the two.
 fn root_directory(mountinfo: &str) -> Option<(&str, &str)> {
     let mut mounts = mountinfo.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(2);
@@ -162,7 +163,7 @@ mod tests {
     fn on_a_machine_the_file_serves_its_kernel_with_systemd_or_without() {
         assert_eq!(any_because(machine()), None);
         assert_eq!(any_because(Signs { runs_systemd: false, ..machine() }), None);
-        // A mount namespace of the service's own, and users from whom process 1 is hidden.
+        // The service has its own mount namespace, and process 1 is hidden from users.
         let own = "99 98 254:0 / / ro,relatime - ext4 /dev/vda rw\n".to_owned();
         assert_eq!(any_because(Signs { own_mounts: Some(own), ..machine() }), None);
         assert_eq!(any_because(Signs { first_mounts: None, ..machine() }), None);

@@ -1,20 +1,23 @@
-//! Whether the administrator wants the launcher's file capabilities to serve every kernel, and not only the one that runs.
+//! Stores whether the administrator wants the launcher's file capabilities to serve every kernel, and not only the
+//! running one.
 
 use crate::store::{atomic_write, enabled};
 use anyhow::{Context, Result};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The file that says so by being there. `enable --any-kernel` writes it, and every later `enable` and `disable` sees it.
+/// If this file exists, the administrator wants it. `enable --any-kernel` writes the file, and every later `enable` and
+/// `disable` checks for it.
 const MARK: &str = "/etc/capwrap/any-kernel";
 
-/// What the file says to who opens it.
+/// The text for a person who opens the file.
 const TEXT: &str = "\
 # This file was written by `capwrap enable --any-kernel`. While it is here, the file of capwrap carries what the
 # enabled policies need on any kernel. `capwrap enable --this-kernel` removes it.
 ";
 
-/// Whether the file is there. It is root's directory that it lies in, and its text has no meaning.
+/// Whether the file exists. Only root can write its directory, so the file needs no further check, and its text has no
+/// meaning.
 pub fn is_wanted() -> bool {
     Path::new(MARK).symlink_metadata().is_ok()
 }
@@ -22,7 +25,7 @@ pub fn is_wanted() -> bool {
 /// Writes the file, or removes it.
 ///
 /// # Errors
-/// Those of writing below `/etc/capwrap`, which takes root.
+/// The file cannot be written below `/etc/capwrap`, which requires root.
 pub fn want(wanted: bool) -> Result<()> {
     let mark = Path::new(MARK);
     if wanted {

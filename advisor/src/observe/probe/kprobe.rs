@@ -19,7 +19,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../launcher-ebpf/kp
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 /// Before Linux 4.17 kprobes are created through a file in one of these directories.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-/// include/linux/proc_ns.h: PROC_PID_INIT_INO
+/// `PROC_PID_INIT_INO` in include/linux/proc_ns.h.
 const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
 
 /// The programs that follow processes, by the names of their kernel tracepoints.
