@@ -53,6 +53,36 @@ fn only_listed_variables_reach_the_tool_and_home_is_the_accounts() {
     );
 }
 
+/// Those that the C library takes from a launcher with file capabilities, and those that it does not know of.
+#[test]
+fn a_variable_that_loads_code_does_not_reach_a_tool_whose_policy_keeps_it() {
+    let names = [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "GLIBC_TUNABLES",
+        "MALLOC_CHECK_",
+        "MALLOC_ARENA_MAX",
+        "TMPDIR",
+        "HOSTALIASES",
+        "LOCPATH",
+        "PYTHONPATH",
+        "BASH_ENV",
+        "PERL5LIB",
+        "NODE_OPTIONS",
+    ];
+    let kept = names.map(|name| format!("\"{name}\"")).join(", ");
+    let environment = format!("env = {{ keep = [{kept}, \"FOO\"], set = {{ TZDIR = \"/t\" }} }}");
+    let policy = Policy::witness("cap_net_raw", &format!("[exec]\n{environment}"));
+    for call in [capwrap(&[&policy.name]), root(&[CAPWRAP, &policy.name])] {
+        let call = names.into_iter().fold(call.env("FOO", "1"), |call, name| call.env(name, ""));
+        let said = call.run().witness();
+        assert_eq!((said.env("FOO"), said.env("TZDIR")), (Some("1"), Some("/t")));
+        for name in names {
+            assert_eq!(said.env(name), None, "{name} reached the tool of uid {}", said.get("Uid"));
+        }
+    }
+}
+
 #[test]
 fn no_descriptor_above_two_reaches_the_tool() {
     let policy = Policy::witness("cap_net_raw", "");

@@ -2,6 +2,7 @@
 //! never the caller's environment without a list of what may not.
 
 use crate::decision::accounts::Account;
+use crate::decision::code_variables;
 use crate::policy::EnvironmentRules;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +19,7 @@ const LOCALE: [&str; 2] = ["LANG", "LANGUAGE"];
 
 /// Builds the environment of the tool. The sources follow in this order, and a later one replaces
 /// an earlier one: the caller's harmless variables, those of the account, those that the policy
-/// keeps, and those that it sets.
+/// keeps (except those of [`code_variables`]), and those that it sets.
 pub fn build(
     caller: &[(OsString, OsString)],
     account: Option<&Account<'_>>,
@@ -43,7 +44,7 @@ pub fn build(
         }
     }
     for (name, value) in caller {
-        if rules.keep.iter().any(|kept| name == kept.as_str()) {
+        if rules.keep.iter().any(|kept| name == kept.as_str() && code_variables::heeded_by(kept).is_none()) {
             put(name, value);
         }
     }
@@ -196,6 +197,17 @@ mod tests {
         let mut passed = names(&caller, &rules);
         passed.sort();
         assert_eq!(passed, ["HOME=/nonexistent", "LANG=C", "SSLKEYLOGFILE=/tmp/keys"]);
+    }
+
+    #[test]
+    fn what_loads_code_does_not_pass_even_where_the_policy_keeps_it_and_passes_where_the_policy_sets_it() {
+        let names_of_code = ["LD_PRELOAD", "TMPDIR", "PYTHONPATH", "BASH_ENV"];
+        let rules = EnvironmentRules {
+            keep: names_of_code.map(str::to_owned).into(),
+            set: vec![("LD_LIBRARY_PATH".into(), "/opt/lib".into())],
+        };
+        let caller = names_of_code.map(|name| (name, "x"));
+        assert_eq!(names(&caller, &rules), ["LD_LIBRARY_PATH=/opt/lib"]);
     }
 
     #[test]

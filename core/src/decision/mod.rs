@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod arguments;
 pub mod authorise;
+pub mod code_variables;
 pub mod condition;
 pub mod environment;
 pub mod facts;

@@ -1,0 +1,125 @@
+//! Variables by which a caller would choose the code that a tool runs.
+//!
+//! A dynamic loader ignores such variables in a program that gained rights at its exec (AT_SECURE, ld.so(8)). With
+//! ambient delivery the tool gains nothing at its exec, so its loader heeds them, and no interpreter ever reads
+//! AT_SECURE. So none of them passes from the caller, whatever the policy keeps. A policy that needs one sets it.
+
+/// Variables that one program or library heeds.
+#[derive(Debug)]
+pub struct Heeded {
+    /// The names. One that ends in `*` stands for all names that begin so.
+    pub names: &'static [&'static str],
+    /// Who heeds them, as in "the dynamic loader".
+    pub by: &'static str,
+}
+
+/// Every program and library of which such variables are known.
+pub const TABLE: &[Heeded] = &[
+    // ld.so(8); the man page names each, and new ones began with LD_ too.
+    Heeded { names: &["LD_*"], by: "the dynamic loader" },
+    // glibc, sysdeps/generic/unsecvars.h: what it removes from the environment of a program with AT_SECURE. The
+    // launcher has AT_SECURE for users and not for root, so they are here even where they load no code.
+    Heeded {
+        names: &[
+            "GCONV_PATH",
+            "GETCONF_DIR",
+            "GLIBC_TUNABLES",
+            "HOSTALIASES",
+            "LOCALDOMAIN",
+            "LOCPATH",
+            "MALLOC_*",
+            "NIS_PATH",
+            "NLSPATH",
+            "RES_OPTIONS",
+            "RESOLV_HOST_CONF",
+            "TMPDIR",
+            "TZDIR",
+        ],
+        by: "the C library",
+    },
+    // musl's locale_map.c: the folder of its message catalogues.
+    Heeded { names: &["MUSL_LOCPATH"], by: "the C library" },
+    // bash(1): a file that a script reads first, functions, options, and what `set -x` expands.
+    Heeded {
+        names: &["BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "CDPATH", "ENV", "IFS", "PROMPT_COMMAND", "PS4", "SHELLOPTS"],
+        by: "shells",
+    },
+    // zsh(1), "Files": where its start files are.
+    Heeded { names: &["ZDOTDIR"], by: "shells" },
+    // Python's "Command line and environment": where modules are, and what runs first.
+    Heeded { names: &["PYTHON*"], by: "Python" },
+    // perlrun(1).
+    Heeded { names: &["PERL5*", "PERLLIB", "PERLIO*", "PERL_HASH_SEED_DEBUG"], by: "Perl" },
+    // ruby(1); RubyGems' and Bundler's own pages.
+    Heeded { names: &["RUBY*", "GEM_*", "BUNDLE_*", "BUNDLER_*"], by: "Ruby" },
+    // node(1).
+    Heeded { names: &["NODE_*"], by: "Node.js" },
+    // The java command's page, "JDK_JAVA_OPTIONS"; the JVM Tool Interface; HotSpot's arguments.cpp.
+    Heeded { names: &["CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"], by: "Java" },
+    // lua(1), with and without a version behind the name.
+    Heeded { names: &["LUA_*"], by: "Lua" },
+    // php(1), and "The configuration file" of its manual.
+    Heeded { names: &["PHPRC", "PHP_INI_SCAN_DIR"], by: "PHP" },
+    // tclsh(1); Guile's manual; gawk(1).
+    Heeded { names: &["TCLLIBPATH", "TCL_LIBRARY"], by: "Tcl" },
+    Heeded { names: &["GUILE_*"], by: "Guile" },
+    Heeded { names: &["AWKLIBPATH", "AWKPATH", "GAWK_*"], by: "gawk" },
+    // openssl-env(7): a configuration can name a library to load.
+    Heeded { names: &["OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES"], by: "OpenSSL" },
+    // GIO's, GTK's, gdk-pixbuf's and Qt's own pages: modules and plug-ins to load.
+    Heeded { names: &["GIO_EXTRA_MODULES", "GIO_MODULE_DIR", "GTK_*", "GDK_PIXBUF_*"], by: "GLib and GTK" },
+    Heeded { names: &["QT_PLUGIN_PATH", "QT_QPA_*", "QML*_IMPORT_PATH"], by: "Qt" },
+    // ncurses(3), "ENVIRONMENT": it ignores them too in a program that gained rights.
+    Heeded { names: &["TERMCAP", "TERMINFO", "TERMINFO_DIRS", "TERMPATH"], by: "ncurses" },
+    // less(1), environ(7): programs that others start.
+    Heeded {
+        names: &["LESSCLOSE", "LESSOPEN", "PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"],
+        by: "programs that start another",
+    },
+];
+
+/// Who heeds a variable of this name, where it is one of those.
+pub fn heeded_by(name: &str) -> Option<&'static str> {
+    TABLE.iter().find(|row| row.names.iter().any(|pattern| is_like(pattern, name))).map(|row| row.by)
+}
+
+fn is_like(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((begin, end)) => name.len() >= begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_loads_code_is_known_by_name_or_by_the_beginning_of_it() {
+        for (name, by) in [
+            ("LD_PRELOAD", "the dynamic loader"),
+            ("LD_", "the dynamic loader"),
+            ("MALLOC_ARENA_MAX", "the C library"),
+            ("TMPDIR", "the C library"),
+            ("PYTHONPATH", "Python"),
+            ("PERL5OPT", "Perl"),
+            ("BASH_FUNC_ls%%", "shells"),
+            ("LUA_PATH_5_4", "Lua"),
+            ("QML2_IMPORT_PATH", "Qt"),
+        ] {
+            assert_eq!(heeded_by(name), Some(by), "{name}");
+        }
+        for name in
+            ["SSLKEYLOGFILE", "COLUMNS", "NO_COLOR", "HOME", "LD", "MYLD_PRELOAD", "ENVIRONMENT", "ld_preload", ""]
+        {
+            assert_eq!(heeded_by(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice_in_the_table() {
+        let mut names: Vec<&str> = TABLE.iter().flat_map(|row| row.names).copied().collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+}
