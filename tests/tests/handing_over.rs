@@ -61,10 +61,13 @@ fn drop_hands_over_less_and_add_only_what_is_optional() {
     with(&["--drop", "cap_nonsense"]).refused(&["--drop", "cap_nonsense"]);
 }
 
+/// A container as far as the kernel shows it: another PID namespace.
+const CONTAINER: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
+
 #[test]
 fn the_container_variables_stand_for_the_options() {
     let policy = Policy::witness("cap_net_raw,cap_net_admin", "[optional]\ncaps = [\"cap_syslog\"]");
-    let with = |name: &str, value: &str| capwrap(&[&policy.name]).env(name, value).run();
+    let with = |name: &str, value: &str| capwrap(&[&policy.name]).env(name, value).under(&CONTAINER).run();
     assert_eq!(with("CAPWRAP_DROP", "net_raw").witness().sets()[2], mask("net_admin"));
     let added = with("CAPWRAP_ADD", "syslog").witness();
     assert_eq!(added.sets()[2], mask("net_raw,net_admin,syslog"));
@@ -73,6 +76,23 @@ fn the_container_variables_stand_for_the_options() {
     with("CAPWRAP_BYPASS", "1").refused(&["--bypass is for root alone"]);
     with("CAPWRAP_BYPASS", "yes").refused(&["CAPWRAP_BYPASS"]);
     assert_eq!(with("CAPWRAP_BYPASS", "0").witness().sets()[2], mask("net_raw,net_admin"));
+}
+
+/// Not even where a file says that this is a container, as in a virtual machine that was made from an image.
+#[test]
+fn outside_a_container_a_variable_that_stands_for_an_option_is_refused() {
+    let policy = Policy::witness("cap_net_raw", "[optional]\ncaps = [\"cap_syslog\"]");
+    let bypassed = root(&[CAPWRAP, &policy.name]).env("CAPWRAP_BYPASS", "1").env("container", "podman").run();
+    bypassed.refused(&["CAPWRAP_BYPASS is set, and this is no container", "unset CAPWRAP_BYPASS, or use --bypass"]);
+    for (name, value) in [("CAPWRAP_ADD", "syslog"), ("CAPWRAP_DROP", "net_raw")] {
+        let run = capwrap(&[&policy.name]).env(name, value).run();
+        run.refused(&[&format!("{name} is set, and this is no container")]);
+        let explained = capwrap(&["explain", "--json", &policy.name]).env(name, value).run();
+        explained.refused(&[&format!("{name} is set, and this is no container")]);
+    }
+    for (name, value) in [("CAPWRAP_ADD", ""), ("CAPWRAP_DROP", ""), ("CAPWRAP_BYPASS", ""), ("CAPWRAP_BYPASS", "0")] {
+        assert_eq!(root(&[CAPWRAP, &policy.name]).env(name, value).run().witness().sets(), [mask("net_raw"); 4]);
+    }
 }
 
 #[test]
@@ -220,7 +240,7 @@ fn bypass_keeps_all_that_root_has_with_a_loud_warning() {
     let run = root(&[CAPWRAP, "--bypass", &policy.name]).run();
     assert!(run.stderr.contains("WARNING: --bypass"), "{run:?}");
     assert_ne!(run.witness().sets()[2] & mask("sys_admin"), 0);
-    let by_variable = root(&[CAPWRAP, &policy.name]).env("CAPWRAP_BYPASS", "1").run();
+    let by_variable = root(&[CAPWRAP, &policy.name]).env("CAPWRAP_BYPASS", "1").under(&CONTAINER).run();
     assert!(by_variable.stderr.contains("WARNING: --bypass"), "{by_variable:?}");
     capwrap(&["--bypass", &policy.name]).run().refused(&["--bypass is for root alone"]);
 }

@@ -1,6 +1,7 @@
 //! The rights of a process or thread, as `/proc` shows them.
 
 use capwrap_core::CapabilitySet;
+use capwrap_core::decision::container;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -68,8 +69,10 @@ pub fn of_status(status: &str) -> Rights {
     rights
 }
 
-/// The inode number of the initial user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
-const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+/// Whether this process is in a container.
+pub fn in_container() -> bool {
+    container::is_container(|link| std::fs::metadata(link).ok().map(|namespace| namespace.ino()))
+}
 
 /// A user namespace, by the inode number of its file under `/proc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +89,7 @@ impl UserNamespace {
 
     /// Reports whether this is the initial user namespace.
     pub const fn is_initial(self) -> bool {
-        self.0 == INITIAL_USER_NAMESPACE
+        self.0 == container::USER.1
     }
 
     /// Returns its inode number.

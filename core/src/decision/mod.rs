@@ -5,6 +5,7 @@ pub mod arguments;
 pub mod authorise;
 pub mod code_variables;
 pub mod condition;
+pub mod container;
 pub mod environment;
 pub mod facts;
 pub mod launcher_needs;

@@ -1,25 +1,24 @@
 //! Step 7 checks whether the decision can be met here, and if not, why not.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, prctl};
+use crate::system::{capabilities, namespaces, prctl};
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::decision::Decision;
+use capwrap_core::decision::container;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::shortfall_cause::Cause;
 use capwrap_core::explain::Shortfall;
 use capwrap_core::policy::{Delivery, Policy};
 use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::statvfs::{FsFlags, statvfs};
-use std::os::unix::fs::MetadataExt;
-
-/// The inode number of the initial user namespace (`PROC_USER_INIT_INO`, `include/linux/proc_ns.h`).
-const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+use std::path::Path;
 
 /// Returns whether the process is in a user namespace other than the initial one, or `None` if
 /// `/proc` does not show it. In such a namespace capabilities count only inside it, and its creator
 /// may have supplied another `/etc`.
 pub fn in_own_user_namespace() -> Option<bool> {
-    std::fs::metadata("/proc/self/ns/user").ok().map(|namespace| namespace.ino() != INITIAL_USER_NAMESPACE)
+    let (link, initial) = container::USER;
+    namespaces::inode(Path::new(link)).map(|shown| shown != initial)
 }
 
 /// Returns everything that the decision needs and the process does not have, with its cause. The

@@ -2,8 +2,9 @@
 //! untouched.
 
 use crate::refusal::Refusal;
+use crate::system::namespaces;
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::Request;
+use capwrap_core::decision::{Request, container};
 use capwrap_core::policy;
 use capwrap_core::text::printable;
 use clap::error::ErrorKind;
@@ -114,8 +115,8 @@ fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<
     let name = tool_name(name)?;
     let request = Request {
         mode: text(matches, "mode")?,
-        drop: set(matches, "drop")?.union(set_of_variable("CAPWRAP_DROP")?),
-        add: set(matches, "add")?.union(set_of_variable("CAPWRAP_ADD")?),
+        drop: set(matches, "drop")?.union(set_of_variable("CAPWRAP_DROP", "--drop")?),
+        add: set(matches, "add")?.union(set_of_variable("CAPWRAP_ADD", "--add")?),
     };
     Ok(Launch {
         name,
@@ -123,7 +124,7 @@ fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<
         request,
         reason: text(matches, "reason")?,
         explain: matches.get_flag("explain"),
-        bypass: matches.get_flag("bypass") || flag_of_variable("CAPWRAP_BYPASS")?,
+        bypass: matches.get_flag("bypass") || flag_of_variable("CAPWRAP_BYPASS", "--bypass")?,
     })
 }
 
@@ -181,8 +182,22 @@ fn set(matches: &ArgMatches, option: &str) -> Result<CapabilitySet, Refusal> {
         .try_fold(CapabilitySet::EMPTY, |all, one| Ok(all.union(one?)))
 }
 
-fn set_of_variable(name: &str) -> Result<CapabilitySet, Refusal> {
-    std::env::var_os(name).map_or(Ok(CapabilitySet::EMPTY), |list| capabilities(name, &list))
+fn set_of_variable(name: &str, option: &str) -> Result<CapabilitySet, Refusal> {
+    container_variable(name, option)?.map_or(Ok(CapabilitySet::EMPTY), |list| capabilities(name, &list))
+}
+
+/// The value of a variable that stands for an option in containers; an empty one stands for nothing.
+///
+/// # Errors
+/// It is set outside a container, where it is left over from something else. It is not ignored: with a forgotten
+/// `CAPWRAP_DROP` the caller expects less than the tool would then have.
+fn container_variable(name: &str, option: &str) -> Result<Option<OsString>, Refusal> {
+    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    if !container::is_container(namespaces::inode) {
+        let (message, hint) = container::out_of_place(name, option);
+        return Err(Refusal::new(message).with_hint(hint));
+    }
+    Ok(Some(value))
 }
 
 fn capabilities(source: &str, list: &OsStr) -> Result<CapabilitySet, Refusal> {
@@ -195,10 +210,12 @@ fn capabilities(source: &str, list: &OsStr) -> Result<CapabilitySet, Refusal> {
     })
 }
 
-fn flag_of_variable(name: &str) -> Result<bool, Refusal> {
-    match std::env::var_os(name) {
+fn flag_of_variable(name: &str, option: &str) -> Result<bool, Refusal> {
+    if std::env::var_os(name).is_some_and(|value| value == "0") {
+        return Ok(false);
+    }
+    match container_variable(name, option)? {
         None => Ok(false),
-        Some(value) if value.is_empty() || value == "0" => Ok(false),
         Some(value) if value == "1" => Ok(true),
         Some(value) => {
             Err(Refusal::new(format!("{name} is {:?}", printable::text(value)))

@@ -8,6 +8,7 @@ mod entry;
 pub mod exec;
 pub mod files;
 pub mod limits;
+pub mod namespaces;
 pub mod perf;
 pub mod personality;
 pub mod prctl;

@@ -13,6 +13,7 @@ mod paint;
 
 use crate::host::caller::Asking;
 use crate::host::machine::Machine;
+use crate::host::process;
 use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, report};
 use crate::output::outcome::REFUSED;
@@ -21,7 +22,7 @@ use crate::store::{enabled, policy_lookup};
 use anyhow::Result;
 use asked::Asked;
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::Request;
+use capwrap_core::decision::{Request, container};
 use clap::Args;
 use decided::decide;
 use std::ffi::OsString;
@@ -76,8 +77,8 @@ impl Explain {
             return by_launcher::explain(&asked, self.color.styled());
         }
         // The launcher reads these variables by itself.
-        asked.request.drop = asked.request.drop.union(of_variable("CAPWRAP_DROP")?);
-        asked.request.add = asked.request.add.union(of_variable("CAPWRAP_ADD")?);
+        asked.request.drop = asked.request.drop.union(of_variable("CAPWRAP_DROP", "--drop")?);
+        asked.request.add = asked.request.add.union(of_variable("CAPWRAP_ADD", "--add")?);
         let source = policy_lookup::load(&asked.tool)?;
         let who = Asking::now()?;
         let mut would_run = true;
@@ -135,8 +136,14 @@ fn is_enabled(tool: &str) -> bool {
     is_name && enabled::path(tool).try_exists().unwrap_or(true)
 }
 
-fn of_variable(name: &str) -> Result<CapabilitySet> {
-    std::env::var_os(name).map_or(Ok(CapabilitySet::EMPTY), |list| capabilities(name, &list.to_string_lossy()))
+/// As the launcher reads it.
+fn of_variable(name: &str, option: &str) -> Result<CapabilitySet> {
+    let Some(list) = std::env::var_os(name).filter(|list| !list.is_empty()) else { return Ok(CapabilitySet::EMPTY) };
+    if !process::in_container() {
+        let (message, hint) = container::out_of_place(name, option);
+        return Err(hinted(message, hint));
+    }
+    capabilities(name, &list.to_string_lossy())
 }
 
 fn capabilities(source: &str, list: &str) -> Result<CapabilitySet> {
