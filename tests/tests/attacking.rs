@@ -505,11 +505,11 @@ fn no_policy_text_makes_the_launcher_panic_or_run_half_of_it() {
 
 #[test]
 fn a_kernel_that_only_says_that_it_set_the_capabilities_is_not_believed() {
-    let policy = Policy::witness("cap_net_raw,cap_syslog", "[exec]\nbounding = \"drop\"");
+    let policy = Policy::witness("cap_net_raw,cap_syslog", "[exec]\nbounding = \"drop\"\nchildren = \"none\"");
     let arguments = ["strace", "-qq", "-o", "/dev/null", "-u", MEMBER];
     let mut refused = 0;
     // strace reports success instead of the kernel, for each call in turn that sets something.
-    for (call, count) in [("capset", 12), ("prctl", 260)] {
+    for (call, count) in [("capset", 12), ("prctl", 260), ("seccomp", 1)] {
         for at in 1..=count {
             let inject = format!("inject={call}:retval=0:when={at}");
             let run = root(
@@ -519,10 +519,11 @@ fn a_kernel_that_only_says_that_it_set_the_capabilities_is_not_believed() {
             if run.ok() {
                 let said = run.witness();
                 assert_eq!(
-                    (said.sets(), said.bounding(), said.get("NoNewPrivs")),
-                    ([mask("net_raw,syslog"); 4], mask("net_raw,syslog"), "1"),
+                    (said.sets(), said.bounding(), said.get("NoNewPrivs"), said.get("Seccomp")),
+                    ([mask("net_raw,syslog"); 4], mask("net_raw,syslog"), "1", "2"),
                     "{inject}"
                 );
+                assert_ne!(call, "seccomp", "without its filter the tool runs");
             } else {
                 run.refused(&[]);
                 refused += 1;

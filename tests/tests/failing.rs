@@ -53,7 +53,8 @@ fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
     for line in text.lines().skip(1) {
         let Some((name, _)) = line.split_once('(') else { continue };
         *calls.entry(name.to_owned()).or_insert(0) += 1;
-        if name == "execveat" {
+        // The one that tries the filter fails.
+        if name == "execveat" && !line.contains(" = -1 ") {
             return calls;
         }
     }

@@ -56,6 +56,11 @@ pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared:
     }
     Ok(())
 }
+        if !seccomp::is_in_force(prepared.exec_tag) {
+            return Err(Refusal::new(
+                "the kernel did not install the filter behind children = \"none\", though it said so",
+            ));
+        }
 
 fn preset_limits(policy: &Policy, facts: &Facts) -> Result<(), Refusal> {
     let core_is_named = policy.exec.limits.iter().any(|(resource, _)| *resource == Resource::CORE);
