@@ -11,7 +11,9 @@ mod launch;
 mod refusal;
 mod system;
 
+use capwrap_core::decision::authorise::AllowedBy;
 use capwrap_core::decision::facts::Facts;
+use capwrap_core::decision::questions::Questions;
 use capwrap_core::decision::{Decision, decide};
 use capwrap_core::explain::{Explanation, MISSING_HERE};
 use capwrap_core::record::write::Event;
@@ -53,12 +55,12 @@ fn run() -> Result<u8, Refusal> {
 /// The trusted path, from the policy on. capwrap(1) numbers the steps as the modules do.
 fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal> {
     let file = policy_file::read(&launch.name)?;
-    caller::authorised(who, &file, launch)?;
+    let ground = caller::authorised(who, &file, launch)?;
     if launch.bypass {
-        return bypass(launch, who, &file);
+        return bypass(launch, who, &file, &ground);
     }
     let policy = &file.policy;
-    let facts = machine::facts(policy, who)?;
+    let facts = machine::facts(policy, who, Some(&ground))?;
     let decision = decision(launch, &file, &facts)?;
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
     let tool = tool::check(policy, who, decision.passed)?;
@@ -76,11 +78,11 @@ fn decision<'p>(launch: &Launch, file: &'p PolicyFile, facts: &Facts) -> Result<
 
 /// Root can use this where capwrap cannot drop capabilities: it runs the checked tool with
 /// everything that root has.
-fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infallible, Refusal> {
+fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile, ground: &AllowedBy) -> Result<Infallible, Refusal> {
     if !who.is_root() {
         return Err(Refusal::new("--bypass is for root alone").with_hint("leave it (or CAPWRAP_BYPASS) out"));
     }
-    let facts = machine::facts(&file.policy, who)?;
+    let facts = machine::facts(&file.policy, who, Some(ground))?;
     let decision = decision(launch, file, &facts)?;
     let tool = tool::check(&file.policy, who, decision.passed)?;
     record::launch(Event::Bypass, &Subject { who, launch, file, decision: &decision, tool: &tool })?;
@@ -94,10 +96,10 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile) -> Result<Infall
 /// the launch, and why.
 fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let file = policy_file::read(&launch.name)?;
-    let facts = machine::facts(&file.policy, who)?;
+    let ground = caller::authorised(who, &file, launch);
+    let facts = machine::facts(&file.policy, who, ground.as_ref().ok())?;
     let decision = decision(launch, &file, &facts)?;
     let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
-    let ground = caller::authorised(who, &file, launch);
     let tool = tool::check(&file.policy, who, decision.passed);
     let said =
         |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
@@ -106,6 +108,11 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         ("tool", said(tool.as_ref().map(|tool| tool.path.display().to_string()))),
         ("kernel", facts.kernel.to_string()),
     ];
+    for probe in Questions::of(&file.policy).probes.iter().filter(|probe| !facts.probes.contains_key(probe)) {
+        let borrowed = probe.borrows();
+        let why = format!("{probe} was not asked: it takes {borrowed}, and you are not authorised");
+        context.push(("probe", why));
+    }
     if launch.bypass {
         context.push(("bypass", "root would keep all it has; what follows is the policy's decision".to_owned()));
     }

@@ -317,3 +317,36 @@ fn a_setting_that_cannot_be_read_stops_the_launch_and_every_verb_alike() {
         assert!(capwrap(&["explain", "--kernel", "6.1", name]).run().ok());
     }
 }
+
+/// The capabilities that a run of the launcher makes effective.
+fn made_effective(who: &str, policy: &Policy) -> (Run, bool) {
+    let log = format!("/tmp/capwrap-probe-{}-{who}", std::process::id());
+    let strace = ["strace", "-f", "-qq", "-e", "trace=capset,perf_event_open", "-o", &log, "-u", who];
+    let run = root(&[&strace[..], &[CAPWRAP, "--explain", &policy.name]].concat()).run();
+    let calls = fs::read_to_string(&log).unwrap();
+    fs::remove_file(&log).unwrap();
+    let (set, probed) = (calls.matches("capset(").count(), calls.contains("perf_event_open("));
+    assert!(set > 0, "{calls}");
+    let effective = calls.matches("effective=0,").count() < set;
+    assert_eq!(effective, probed, "{calls}");
+    (run, effective)
+}
+
+#[test]
+fn who_is_not_authorised_makes_no_capability_effective_by_asking_for_an_explanation() {
+    let probe = "[[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n";
+    let policy = Policy::witness("cap_perfmon", probe);
+    let (run, effective) = made_effective(STRANGER, &policy);
+    assert!(!effective && run.code == 125, "{run:?}");
+    let page = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "refused: capwrap-stranger may not run",
+        "perf_uprobe_needs_sys_admin was not asked: it takes cap_perfmon, and you are not authorised",
+        ": depends on probe perf_uprobe_needs_sys_admin",
+    ] {
+        assert!(page.contains(part), "{part:?} is not in {}", run.stdout);
+    }
+    // Who is authorised does, around the probe alone.
+    let (run, effective) = made_effective(MEMBER, &policy);
+    assert!(effective && run.ok() && !run.stdout.contains("not asked"), "{run:?}");
+}

@@ -3,6 +3,7 @@
 use super::caller::Identified;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, files, limits, perf, prctl};
+use capwrap_core::decision::authorise::AllowedBy;
 use capwrap_core::decision::facts::{Answer, Facts, KernelVersion};
 use capwrap_core::decision::probe::Probe;
 use capwrap_core::decision::questions::Questions;
@@ -12,8 +13,9 @@ use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads what the policy's conditions and presets depend on.
-pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
+/// Reads what the policy's conditions and presets depend on. A probe makes a capability effective, so capwrap asks it only
+/// for a caller who is authorised; `ground` is what makes the caller so.
+pub fn facts(policy: &Policy, who: &Identified, ground: Option<&AllowedBy>) -> Result<Facts, Refusal> {
     let questions = Questions::of(policy);
     let kernel = kernel()?;
     let last_capability = last_capability(kernel)?;
@@ -22,7 +24,7 @@ pub fn facts(policy: &Policy, who: &Identified) -> Result<Facts, Refusal> {
         sysctls.insert(name.clone(), setting(&name)?);
     }
     let mut probes = BTreeMap::new();
-    for probe in questions.probes {
+    for probe in questions.probes.into_iter().filter(|_| ground.is_some()) {
         probes.insert(probe, ask(probe, last_capability)?);
     }
     let mut hard_limits = Vec::new();
