@@ -1,12 +1,14 @@
 //! Step 1 hardens the process itself, before it reads anything that the caller chose.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{abort_handlers, capabilities, descriptors, personality};
+use crate::system::{abort_handlers, capabilities, descriptors, personality, prctl};
 
-/// Refuses an empty argument vector, opens missing standard descriptors, clears the effective set, and sets the
-/// default personality.
+/// Refuses an empty argument vector, allows the time stamp counter, opens missing standard descriptors, clears the
+/// effective set, and sets the default personality.
 pub fn secure() -> Result<(), Refusal> {
     abort_handlers::end_panics_in_refusals();
+    // Before anything asks a clock.
+    prctl::allow_time_stamp_counter().or_refuse(|| "allow the time stamp counter")?;
     descriptors::open_missing_standard().or_refuse(|| "open a standard descriptor that was closed")?;
     capabilities::clear_effective()?;
     personality::make_plain().or_refuse(|| "make the personality plain")?;

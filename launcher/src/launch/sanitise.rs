@@ -5,7 +5,7 @@ use super::execute;
 use super::prepared::Prepared;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals};
+use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals, timers};
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::environment;
 use capwrap_core::decision::facts::Facts;
@@ -16,7 +16,7 @@ use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 
-/// Prepares the environment, umask, signals and descriptors. This applies to every launch.
+/// Prepares the environment, umask, timers, signals and descriptors. This applies to every launch.
 pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &CheckedTool) -> Result<Prepared, Refusal> {
     let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let account = accounts::account(&who.local.passwd, who.caller.uid);
@@ -25,6 +25,9 @@ pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &Che
     // what the tool creates.
     let callers = umask(Mode::S_IWGRP | Mode::S_IWOTH);
     umask(callers | Mode::S_IWGRP | Mode::S_IWOTH);
+    timers::stop().or_refuse(|| "stop the caller's timers")?;
+    prctl::declare_no_tracer().or_refuse(|| "take back the caller's exception for tracers")?;
+    prctl::forbid_merging_of_pages().or_refuse(|| "forbid merging the pages of memory")?;
     signals::reset().or_refuse(|| "reset the signals")?;
     descriptors::close_others_on_exec().or_refuse(|| "close the caller's descriptors")?;
     if tool.is_script {
@@ -53,14 +56,14 @@ pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared:
     if policy.exec.children == Children::None {
         seccomp::forbid_exec_without(prepared.exec_tag)
             .or_refuse(|| "install the filter behind children = \"none\"")?;
-    }
-    Ok(())
-}
         if !seccomp::is_in_force(prepared.exec_tag) {
             return Err(Refusal::new(
                 "the kernel did not install the filter behind children = \"none\", though it said so",
             ));
         }
+    }
+    Ok(())
+}
 
 fn preset_limits(policy: &Policy, facts: &Facts) -> Result<(), Refusal> {
     let core_is_named = policy.exec.limits.iter().any(|(resource, _)| *resource == Resource::CORE);

@@ -14,3 +14,4 @@ pub mod personality;
 pub mod prctl;
 pub mod seccomp;
 pub mod signals;
+pub mod timers;

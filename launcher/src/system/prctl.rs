@@ -48,3 +48,31 @@ pub fn no_new_privs() -> Result<bool, Error> {
 pub fn set_no_new_privs() -> Result<(), Error> {
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
 }
+
+/// Lets the process read the time stamp counter, and with it most clocks. A caller can have forbidden it for everything
+/// that it executes (PR_SET_TSC, prctl(2)); the first reading of a clock would then end the launcher, or the tool's loader,
+/// with SIGSEGV.
+pub fn allow_time_stamp_counter() -> Result<(), Error> {
+    unless_unknown(prctl(libc::PR_SET_TSC, libc::PR_TSC_ENABLE as libc::c_ulong))
+}
+
+/// Takes back what a caller may have declared with PR_SET_PTRACER: that others than its ancestors may trace it although
+/// Yama forbids that (`Documentation/admin-guide/LSM/Yama.rst`). Yama keeps it over an exec.
+pub fn declare_no_tracer() -> Result<(), Error> {
+    unless_unknown(prctl(libc::PR_SET_PTRACER, 0))
+}
+
+/// Takes back that the kernel may merge the pages of the process with equal pages of others, which a caller can allow for
+/// everything that it executes (since Linux 6.4). Another process could then infer from the time that a write takes what is
+/// in the tool's memory (`Documentation/admin-guide/mm/ksm.rst`).
+pub fn forbid_merging_of_pages() -> Result<(), Error> {
+    unless_unknown(prctl(libc::PR_SET_MEMORY_MERGE, 0))
+}
+
+/// EINVAL is what a kernel without the option answers, and one on whose machines there is no such thing.
+fn unless_unknown(answer: Result<u32, Error>) -> Result<(), Error> {
+    match answer {
+        Ok(_) | Err(Errno::EINVAL) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}

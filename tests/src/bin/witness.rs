@@ -38,7 +38,8 @@ fn main() {
 fn say() {
     for line in fs::read_to_string("/proc/self/status").unwrap_or_default().lines() {
         let Some((name, value)) = line.split_once(':') else { continue };
-        let shown = ["Name", "Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "NoNewPrivs", "Seccomp"];
+        let shown =
+            ["Name", "Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "NoNewPrivs", "Seccomp", "Cpus_allowed_list"];
         if shown.contains(&name) || name.starts_with("Cap") {
             println!("{name} {}", value.split_whitespace().collect::<Vec<_>>().join(" "));
         }
@@ -47,6 +48,7 @@ fn say() {
     let (securebits, at_secure) = unsafe { (libc::prctl(libc::PR_GET_SECUREBITS), libc::getauxval(libc::AT_SECURE)) };
     println!("Securebits {securebits:#x}");
     println!("AtSecure {at_secure}");
+    say_inherited();
     for (number, argument) in std::env::args_os().enumerate() {
         println!("argv{number} {}", argument.as_bytes().escape_ascii());
     }
@@ -75,6 +77,48 @@ fn say() {
     }
     println!("exe {}", fs::read_link("/proc/self/exe").unwrap_or_default().display());
     println!("cwd {}", std::env::current_dir().unwrap_or_default().display());
+}
+
+/// What a process has from whoever executed it, besides ids and capabilities.
+fn say_inherited() {
+    let zero: libc::c_ulong = 0;
+    // SAFETY: these options take no pointer.
+    let number = |option| unsafe { libc::prctl(option, zero, zero, zero, zero) };
+    for (name, option) in [
+        ("TimerSlack", libc::PR_GET_TIMERSLACK),
+        ("ThpDisable", libc::PR_GET_THP_DISABLE),
+        ("Dumpable", libc::PR_GET_DUMPABLE),
+        ("KeepCaps", libc::PR_GET_KEEPCAPS),
+        ("Mdwe", libc::PR_GET_MDWE),
+        ("MemoryMerge", libc::PR_GET_MEMORY_MERGE),
+    ] {
+        println!("{name} {}", number(option));
+    }
+    for (name, option) in [
+        ("TimeStampCounter", libc::PR_GET_TSC),
+        ("Subreaper", libc::PR_GET_CHILD_SUBREAPER),
+        ("DeathSignal", libc::PR_GET_PDEATHSIG),
+    ] {
+        let mut value: libc::c_int = -1;
+        // SAFETY: these options write one int to the address.
+        unsafe { libc::prctl(option, &raw mut value, zero, zero, zero) };
+        println!("{name} {value}");
+    }
+    let timers = [libc::ITIMER_REAL, libc::ITIMER_VIRTUAL, libc::ITIMER_PROF].map(|timer| {
+        let never = libc::timeval { tv_sec: 0, tv_usec: 0 };
+        let mut left = libc::itimerval { it_interval: never, it_value: never };
+        // SAFETY: the kernel writes one itimerval.
+        unsafe { libc::syscall(libc::SYS_getitimer, timer, &raw mut left) };
+        left.it_value.tv_sec.to_string()
+    });
+    println!("Timers {}", timers.join(" "));
+    let own_process = 1;
+    // SAFETY: both calls only read numbers of the process.
+    let (nice, io) =
+        unsafe { (libc::getpriority(libc::PRIO_PROCESS, 0), libc::syscall(libc::SYS_ioprio_get, own_process, 0)) };
+    println!("Nice {nice}");
+    println!("IoPriority {io}");
+    println!("OomScoreAdj {}", fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default().trim());
 }
 
 /// Whether everything that the process has belongs to the same version of this policy.
