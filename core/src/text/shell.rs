@@ -6,11 +6,12 @@ use std::path::Path;
 /// Writes the word so that a POSIX shell reads it back, with quotes if they are needed.
 pub fn word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { quoted(word) }
+}
+
+/// The word between single quotes, which a POSIX shell reads back whatever its characters are.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Does the same for a path. The result is `None` if the path cannot be printed unchanged: no

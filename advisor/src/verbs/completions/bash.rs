@@ -1,7 +1,8 @@
 //! The script for bash: three tables as functions, and a fixed part that goes through the words of the command line.
 
 use crate::verbs::completions::level::{Kind, Level};
-use crate::verbs::completions::script::{fixed, quoted};
+use crate::verbs::completions::script::fixed;
+use capwrap_core::text::shell::quoted;
 use std::fmt::Write;
 
 pub fn script(levels: &[Level]) -> String {

@@ -1,7 +1,8 @@
 //! The script for zsh: it calls _arguments once for each level.
 
 use crate::verbs::completions::level::{Choice, Kind, Level};
-use crate::verbs::completions::script::{fixed, quoted};
+use crate::verbs::completions::script::fixed;
+use capwrap_core::text::shell::quoted;
 use std::fmt::Write;
 
 pub fn script(levels: &[Level]) -> String {
