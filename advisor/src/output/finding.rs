@@ -65,6 +65,11 @@ impl Line {
     }
 
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        self.optional_hint(Some(hint.into()))
+    }
+
+    /// The line with this hint, or without any.
+    pub fn optional_hint(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
     }
 }

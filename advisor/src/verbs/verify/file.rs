@@ -62,7 +62,7 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) 
         Err(Unread::Failed(error)) => return Judged::unread(name, path, error),
         Err(Unread::Malformed(error)) => {
             let means = format!("{MALFORMED}; {why} {wanted_text}");
-            return Judged::fixed_by(hinted(Line::problem(name, error).means(means), hint), found, fix);
+            return Judged::fixed_by(Line::problem(name, error).means(means).optional_hint(hint), found, fix);
         }
         Ok(attribute) => attribute.as_ref(),
     };
@@ -74,16 +74,8 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) 
         }
         _ => {
             let line = Line::problem(name, carried).means(format!("{why} {wanted_text}"));
-            Judged::fixed_by(hinted(line, hint), found, fix)
+            Judged::fixed_by(line.optional_hint(hint), found, fix)
         }
-    }
-}
-
-/// The line, with a hint where there is one.
-pub fn hinted(line: Line, hint: Option<String>) -> Line {
-    match hint {
-        Some(hint) => line.hint(hint),
-        None => line,
     }
 }
 
@@ -173,7 +165,7 @@ pub fn copy(path: &Path) -> Option<Judged> {
     let hint = found.in_command().and_then(|_| Some(format!("rm {}", shell::path(path)?)));
     let line =
         Line::problem("copy", shown(path)).means(format!("{gives}: another version of the file keeps its rights"));
-    Some(hinted(line, hint).into())
+    Some(line.optional_hint(hint).into())
 }
 
 /// The path, safe to print.

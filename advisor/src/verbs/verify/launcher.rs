@@ -8,7 +8,7 @@ use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::file_caps;
 use crate::verbs::verify::file;
-use crate::verbs::verify::file::{hinted, shown};
+use crate::verbs::verify::file::shown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths;
@@ -27,7 +27,7 @@ pub fn subject(path: &Path, needed: CapabilitySet, any_kernel: Option<AnyBecause
                 let line = Line::problem("links", found.links.to_string())
                     .means("another name keeps this version and its rights, whatever is installed over it");
                 let path = shell::path(&found.real);
-                lines.push(hinted(line, path.map(|path| format!("find / -xdev -samefile {path}"))).into());
+                lines.push(line.optional_hint(path.map(|path| format!("find / -xdev -samefile {path}"))).into());
             }
             lines.extend(file::copies(&found));
         }
@@ -80,12 +80,12 @@ fn owner(found: &Installed, name: &str) -> Judged {
     if found.gid != 0 {
         let line = Line::problem(name, &path).means(format!("{is}: it is to be root's"));
         let command = found.in_command().map(|path| format!("chown root:root {path}; capwrap enable"));
-        return Judged::fixed_by(hinted(line, command), found, Fix::Group(0));
+        return Judged::fixed_by(line.optional_hint(command), found, Fix::Group(0));
     }
     if found.mode != 0o755 {
         let line = Line::problem(name, &path).means(format!("{is}: it is to be 0755"));
         let command = found.in_command().map(|path| format!("chmod 0755 {path}"));
-        return Judged::fixed_by(hinted(line, command), found, Fix::Mode(0o755));
+        return Judged::fixed_by(line.optional_hint(command), found, Fix::Mode(0o755));
     }
     Line::ok(name, path).means("root's, mode 0755").into()
 }

@@ -7,7 +7,7 @@ use crate::output::finding::Line;
 use crate::store::bounded_read;
 use crate::store::enabled;
 use crate::verbs::verify::file;
-use crate::verbs::verify::file::{hinted, shown};
+use crate::verbs::verify::file::shown;
 use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool;
@@ -51,7 +51,7 @@ fn policy_file(found: &Installed) -> Vec<Judged> {
         let line =
             Line::problem("policy", &path).means(format!("belongs to uid {}; capwrap refuses every launch", found.uid));
         let hint = found.in_command().map(|path| format!("read what it says, then: chown root {path}"));
-        lines.push(hinted(line, hint).into());
+        lines.push(line.optional_hint(hint).into());
     }
     let looser = found.mode & 0o022;
     let unreadable = !found.mode & 0o444;
@@ -62,9 +62,9 @@ fn policy_file(found: &Installed) -> Vec<Judged> {
         let line = Line::problem("policy", &path).means(format!("mode {:04o}: {why}", found.mode));
         let command = found.in_command().map(|path| format!("chmod {mode:04o} {path}"));
         lines.push(if found.is_others_too() {
-            hinted(line, command.map(|command| format!("read what it says, then: {command}"))).into()
+            line.optional_hint(command.map(|command| format!("read what it says, then: {command}"))).into()
         } else {
-            Judged::fixed_by(hinted(line, command), found, Fix::Mode(mode))
+            Judged::fixed_by(line.optional_hint(command), found, Fix::Mode(mode))
         });
     }
     if lines.is_empty() {
@@ -79,8 +79,7 @@ fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let bytes = found.reopen().and_then(|file| bounded_read::bytes(file, MAX_BYTES));
     let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
     let faulty = |means: String, hint: Option<String>| {
-        let line = Line::problem("policy", &path).means(means);
-        Box::new(Judged::from(if let Some(hint) = hint { line.hint(hint) } else { line }))
+        Box::new(Judged::from(Line::problem("policy", &path).means(means).optional_hint(hint)))
     };
     let text = String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8: it counts for nothing".to_owned(), None))?;
     Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.hint.clone()))

@@ -7,7 +7,7 @@ use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::file_caps;
 use crate::verbs::verify::file;
-use crate::verbs::verify::file::{hinted, shown};
+use crate::verbs::verify::file::shown;
 use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged};
 use capwrap_core::capability::xattr::Attribute;
@@ -73,7 +73,7 @@ fn group(policy: &Policy, names: &Names) -> Option<u32> {
 fn judged(fault: &ToolFault, found: &Installed, policy: &Policy, names: &Names) -> Option<Judged> {
     let line = |name, value: String| {
         let line = Line::problem(name, value).means(format!("{fault}; capwrap refuses to launch it"));
-        hinted(line, fault.hint(&found.real, found.safe_for()))
+        line.optional_hint(fault.hint(&found.real, found.safe_for()))
     };
     match fault {
         ToolFault::Group { actual, .. } => {
@@ -117,7 +117,7 @@ fn owner(found: &Installed, policy: &Policy, names: &Names) -> Vec<Judged> {
             };
             // The old owner may have written the file, and the new owner can.
             let hint = found.in_command().map(|path| format!("check what it is, then run: chown {wanted} {path}"));
-            lines.push(hinted(line, hint).into());
+            lines.push(line.optional_hint(hint).into());
         }
     }
     lines
@@ -148,7 +148,7 @@ fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judg
     if why.is_empty() {
         let most = most.filter(|most| *most != found.mode)?;
         let line = Line::note("mode", shown_mode).means(format!("stricter than the policy's {most:04o}"));
-        return Some(hinted(line, command(most)).into());
+        return Some(line.optional_hint(command(most)).into());
     }
     let executable = if is_executable { 0 } else { 0o111 };
     let right = (found.mode | executable) & !0o6022 & most.unwrap_or(0o7777);
@@ -157,7 +157,7 @@ fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judg
         Some(command) if !command.starts_with("chmod") => line.hint(command).into(),
         Some(command) if found.is_others_too() => line.hint(format!("check what it is, then run: {command}")).into(),
         // No automatic fix gives more users the right to execute the file than had it before.
-        hint if !is_executable => hinted(line, hint).into(),
+        hint if !is_executable => line.optional_hint(hint).into(),
         Some(command) => Judged::fixed_by(line.hint(command), found, Fix::Mode(right)),
         None => line.into(),
     })
