@@ -182,14 +182,19 @@ fn of_file_capabilities(attribute: Option<&Attribute>, deliver: Delivery, passed
     }
 }
 
+/// `{:#}` leaves out the mode of the file, for a line that shows it already.
 impl fmt::Display for ToolFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_short = out.alternate();
+        let in_brackets = |mode: u32| if is_short { String::new() } else { format!(" (mode {mode:04o})") };
         match self {
             Self::Group { actual, wanted } => write!(out, "its group is {actual}, and the policy says {wanted}"),
+            Self::Looser { most, .. } if is_short => write!(out, "it is looser than the policy's {most:04o}"),
             Self::Looser { mode, most } => write!(out, "its mode {mode:04o} is looser than the policy's {most:04o}"),
             Self::SetId { mode } => write!(
                 out,
-                "the file is setuid or setgid (mode {mode:04o}), so it would not get the capabilities that the policy grants"
+                "the file is setuid or setgid{}, so it would not get the capabilities that the policy grants",
+                in_brackets(*mode)
             ),
             Self::FileCapabilities(has) => {
                 write!(out, "the file has {has}, and capwrap cannot launch a tool that has file capabilities")
@@ -205,7 +210,7 @@ impl fmt::Display for ToolFault {
             Self::Script => {
                 out.write_str("it is a script, whose interpreter and all that it starts would get the capabilities")
             }
-            Self::NotExecutable { mode } => write!(out, "users may not execute it (mode {mode:04o})"),
+            Self::NotExecutable { mode } => write!(out, "users may not execute it{}", in_brackets(*mode)),
             Self::RelativeInterpreter(path) => write!(out, "its interpreter {path:?} is no absolute path"),
             Self::Interpreter { path, why } => write!(out, "its interpreter {}: {why}", path.display()),
             Self::Digest { actual, pinned } => {
@@ -357,6 +362,18 @@ mod tests {
         }
         let fault = ToolFault::of_interpreter("/bin/sh".into(), &Fault::Missing("/bin/sh".into()));
         assert_eq!(fault.to_string(), "its interpreter /bin/sh: no such file");
+    }
+
+    #[test]
+    fn a_fault_names_the_mode_once_beside_a_line_that_shows_it() {
+        for (fault, mode) in [
+            (ToolFault::Looser { mode: 0o755, most: 0o750 }, "0755"),
+            (ToolFault::SetId { mode: 0o4755 }, "4755"),
+            (ToolFault::NotExecutable { mode: 0o644 }, "0644"),
+        ] {
+            assert!(fault.to_string().contains(mode), "{fault}");
+            assert!(!format!("{fault:#}").contains(mode), "{fault:#}");
+        }
     }
 
     #[test]

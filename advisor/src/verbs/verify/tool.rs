@@ -142,7 +142,7 @@ fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judg
         matches!(fault, ToolFault::SetId { .. } | ToolFault::Looser { .. } | ToolFault::NotExecutable { .. })
     };
     let is_executable = !faults.iter().any(|fault| matches!(fault, ToolFault::NotExecutable { .. }));
-    let mut why: Vec<String> = faults.iter().filter(is_of_mode).map(ToString::to_string).collect();
+    let mut why: Vec<String> = faults.iter().filter(is_of_mode).map(|fault| format!("{fault:#}")).collect();
     why.extend((found.mode & 0o022 != 0).then(|| "others than its owner can write it".to_owned()));
     let most = policy.tool.mode;
     if why.is_empty() {
