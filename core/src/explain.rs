@@ -68,7 +68,7 @@ pub const GRANTED: &str = "granted";
 pub const NOT_GRANTED: &str = "not granted";
 /// The heading of the section on what it may grant, because its conditions depend on facts that are
 /// not known.
-pub const NOT_KNOWN: &str = "not known";
+pub const UNDECIDED: &str = "undecided";
 /// The heading of the section on what the decision needs and this machine does not give.
 pub const MISSING_HERE: &str = "missing here";
 /// The same heading for another machine.
@@ -94,7 +94,7 @@ impl Explanation<'_> {
         let granted = items(self.granted());
         page.section(GRANTED, if granted.is_empty() { &nothing } else { &granted });
         page.section(NOT_GRANTED, &items(self.withheld()));
-        page.section(NOT_KNOWN, &items(self.unknown()));
+        page.section(UNDECIDED, &items(self.unknown()));
         let borrowed = self.decision.borrowed.iter();
         let borrowed: Vec<Item> = borrowed.map(|one| Item::new(one.capability, [one.purpose.clone()])).collect();
         page.section("used by capwrap itself, not passed to the tool", &borrowed);
@@ -502,7 +502,7 @@ used by capwrap itself, not passed to the tool
         assert!(
             unknown.contains(
                 "\ngranted\n  nothing\n\nnot granted\n  cap_chown\n      line 11: arg -x: no argument is -x\n\n\
-                 not known\n  cap_sys_admin\n      line 5: depends on probe perf_uprobe_needs_sys_admin\n  \
+                 undecided\n  cap_sys_admin\n      line 5: depends on probe perf_uprobe_needs_sys_admin\n  \
                  cap_kill\n      line 8: depends on sysctl kernel.x >2\n  \
                  cap_sys_resource\n      depends on a memlock limit below 1\n"
             ),

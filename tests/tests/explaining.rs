@@ -94,7 +94,7 @@ fn the_doctors_facts_of_this_machine_give_the_launchers_decision() {
         let here = setting(sections(&here.stdout));
         let withheld = "  cap_chown\n      line 24: sysctl …\n";
         assert!(here.contains(withheld), "{here}");
-        let unknown = "\nnot known\n  cap_chown\n      line 24: depends on sysctl kernel.nothing 1\n";
+        let unknown = "\nundecided\n  cap_chown\n      line 24: depends on sysctl kernel.nothing 1\n";
         assert_eq!(format!("{}{unknown}", here.replace(withheld, "")), sections(&there.stdout));
     }
 }
@@ -131,7 +131,7 @@ fn an_older_kernel_is_granted_what_it_was_written_for() {
     assert_eq!(passed("5.4"), ["cap_net_raw", "cap_sys_admin"]);
     assert_eq!(passed("5.8"), ["cap_net_raw", "cap_bpf"]);
     let page = capwrap(&["explain", "--kernel", "5.4", &policy.name]).run().stdout;
-    for words in ["last capability is cap_audit_read", "depends on sysctl kernel.dmesg_restrict >=0", "not known"] {
+    for words in ["last capability is cap_audit_read", "depends on sysctl kernel.dmesg_restrict >=0", "undecided"] {
         assert!(page.contains(words), "{page}");
     }
 }

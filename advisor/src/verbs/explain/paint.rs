@@ -1,7 +1,7 @@
 //! Adds colours to an explanation without changing its words.
 
 use crate::output::terminal::Style;
-use capwrap_core::explain::{GRANTED, MISSING_HERE, MISSING_THERE, NOT_KNOWN};
+use capwrap_core::explain::{GRANTED, MISSING_HERE, MISSING_THERE, UNDECIDED};
 
 /// The text with headings and capabilities in colour, or unchanged if `styled` is false.
 pub fn paint(text: &str, styled: bool) -> String {
@@ -17,7 +17,7 @@ pub fn paint(text: &str, styled: bool) -> String {
             (0, _) if is_heading => Style::Bold,
             (2, GRANTED) if line.trim_start() != "nothing" => Style::Green,
             (2, MISSING_HERE | MISSING_THERE) => Style::Red,
-            (2, NOT_KNOWN) => Style::Yellow,
+            (2, UNDECIDED) => Style::Yellow,
             (12, "") | (2, "") if line.contains(" refused: ") => Style::Red,
             _ => Style::Plain,
         };
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     const PAGE: &str =
-        "t: a tool\n  policy    /p\n\ngranted\n  cap_kill\n      line 1: always\n\nnot known\n  cap_chown\n";
+        "t: a tool\n  policy    /p\n\ngranted\n  cap_kill\n      line 1: always\n\nundecided\n  cap_chown\n";
 
     #[test]
     fn what_is_granted_is_green_and_nothing_is_painted_where_nobody_sees_it() {
