@@ -55,7 +55,7 @@ fn a_broken_policy_is_reported_and_hides_no_other() {
     let broken = Policy::new("schema = 1\nnonsense\n");
     let good = Policy::tool("/nowhere/tool", "cap_net_raw", "");
     let run = capwrap(&["list"]).run();
-    assert!(run.ok() && run.stderr.contains(&format!("policy {} counts for nothing", broken.name)), "{run:?}");
+    assert!(run.ok() && run.stderr.contains(&format!("policy {} cannot be used", broken.name)), "{run:?}");
     assert!(run.stdout.contains(&format!("! {}", good.name)) && run.stdout.contains("not installed"), "{run:?}");
     assert!(!run.stdout.contains(&broken.name), "{run:?}");
 }

@@ -212,7 +212,7 @@ fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {
             let mut mind =
                 vec!["A new version of the file comes without them: run this again after each update.".to_owned()];
             if launch.policy.tool.script {
-                mind.push("On a #! script they count for nothing.".to_owned());
+                mind.push("On a #! script they have no effect.".to_owned());
             }
             if launch.policy.exec.deliver == Delivery::Inheritable {
                 mind.push(

@@ -34,7 +34,7 @@ pub fn all() -> Result<Vec<Policy>> {
     for name in names()? {
         match read(&path(&name)) {
             Ok(policy) => policies.push(policy),
-            Err(error) => error::print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
+            Err(error) => error::print_error(&format!("policy {name} cannot be used: {error:#}"), None),
         }
     }
     Ok(policies)

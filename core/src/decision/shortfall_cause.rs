@@ -48,13 +48,11 @@ impl Cause {
             }
             Self::Root => return format!("root does not hold {it} here"),
             Self::NoNewPrivs => {
-                "the caller set no_new_privs, under which capwrap's own file capabilities count for nothing"
+                "the caller set no_new_privs, under which capwrap's own file capabilities have no effect"
             }
-            Self::UserNamespace => "in this user namespace capwrap's own file capabilities count for nothing",
-            Self::NosuidMount => {
-                "capwrap lies on a file system mounted nosuid, where file capabilities count for nothing"
-            }
-            Self::Traced => "capwrap is being traced, so its own file capabilities count for nothing",
+            Self::UserNamespace => "in this user namespace capwrap's own file capabilities have no effect",
+            Self::NosuidMount => "capwrap lies on a file system mounted nosuid, where file capabilities have no effect",
+            Self::Traced => "capwrap is being traced, so its own file capabilities have no effect",
             Self::NotOnFile => return format!("capwrap's own file does not carry {it}"),
             Self::OtherKernel => {
                 return format!(

@@ -63,7 +63,7 @@ fn launching(facts: &Facts) -> Work {
     let mut refused: Vec<(&str, Obstacle)> =
         wanted.filter_map(|(name, policy)| Some((*name, refused(facts, policy)?))).collect();
     refused.extend(unread(facts).map(|name| {
-        (name, obstacle("its policy counts for nothing", &format!("correct the file, or sudo capwrap disable {name}")))
+        (name, obstacle("its policy cannot be used", &format!("correct the file, or sudo capwrap disable {name}")))
     }));
     let Some((_, (_, hint))) = refused.first() else {
         let names: Vec<&str> = mine.iter().filter(|(_, policy)| policy.tool.is_some()).map(|(name, _)| *name).collect();
@@ -220,7 +220,7 @@ fn learning_as_member(facts: &Facts) -> Work {
     let Some((_, policy)) = facts.policies().find(|(name, _)| *name == LEARNER) else {
         let unread = facts.launcher.policies.is().and_then(|all| all.iter().find(|policy| policy.name == LEARNER));
         return match unread {
-            Some(_) => no(name, format!("the policy {LEARNER} counts for nothing"), None),
+            Some(_) => no(name, format!("the policy {LEARNER} cannot be used"), None),
             None => {
                 off(name, format!("the policy {LEARNER} is not enabled"), &format!("sudo capwrap enable {LEARNER}"))
             }

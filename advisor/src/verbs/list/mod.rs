@@ -83,7 +83,7 @@ fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
         match read(which, &path).and_then(|policy| entry(&name, &path, &policy, who)) {
             Ok(entry) if which == Which::Own && entry.allowed_by.is_err() => {}
             Ok(entry) => entries.push(entry),
-            Err(error) => print_error(&format!("policy {name} counts for nothing: {error:#}"), None),
+            Err(error) => print_error(&format!("policy {name} cannot be used: {error:#}"), None),
         }
     }
     Ok(entries)

@@ -89,7 +89,7 @@ fn grants(entry: &Entry) -> String {
     let parts = [
         (entry.always, ""),
         (entry.grants.without(entry.always), "by its arguments "),
-        (entry.possible.without(entry.grants), "perhaps (a launch tries it) "),
+        (entry.possible.without(entry.grants), "if a probe at the launch says yes, "),
         (entry.optional.without(entry.grants), "with --add "),
     ];
     let parts = parts.into_iter().filter(|(set, _)| !set.is_empty());

@@ -102,9 +102,9 @@ pub fn judged(attribute: &Attribute) -> String {
     let root = capability_risk::root_alone(*permitted);
     let beyond = permitted.mask() >> capwrap_core::TABLE.len() != 0;
     let said = if permitted.is_empty() && inheritable.is_empty() {
-        "it carries the empty set: whoever executes it loses the ambient set".to_owned()
+        "its file capabilities are empty, so whoever executes it loses the ambient set".to_owned()
     } else if permitted.is_empty() {
-        "it gives capabilities only to who has them inheritable".to_owned()
+        "only a process that has the capabilities in its inheritable set gets them".to_owned()
     } else if root.is_empty() {
         "whoever may execute it has them".to_owned()
     } else {

@@ -81,8 +81,9 @@ fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let faulty = |means: String, hint: Option<String>| {
         Box::new(Judged::from(Line::problem("policy", &path).means(means).optional_hint(hint)))
     };
-    let text = String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8: it counts for nothing".to_owned(), None))?;
-    Policy::read(&text).map_err(|error| faulty(format!("line {error}: it counts for nothing"), error.hint.clone()))
+    let text =
+        String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8; the policy cannot be used".to_owned(), None))?;
+    Policy::read(&text).map_err(|error| faulty(format!("line {error}; the policy cannot be used"), error.hint.clone()))
 }
 
 /// Checks that everybody whom the policy names exists and that the launcher knows them.

@@ -95,7 +95,7 @@ fn faulty(policy: &Enabled) -> Option<Line> {
     let name = format!("policy {}", policy.name);
     match &policy.read {
         Err(why) => Some(
-            Line::problem(name, "counts for nothing")
+            Line::problem(name, "cannot be used")
                 .means(why)
                 .hint(format!("correct the file, or sudo capwrap disable {}", policy.name)),
         ),

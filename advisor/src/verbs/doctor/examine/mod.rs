@@ -198,7 +198,7 @@ mod tests {
                 "rights",
                 "no_new_privs",
                 Judgement::Problem,
-                "count for nothing",
+                "have no effect",
             ),
             (
                 |facts| facts.rights.securebits = Reading::Is(1 << 6),

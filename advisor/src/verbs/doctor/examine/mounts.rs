@@ -86,7 +86,7 @@ fn prefix(facts: &Facts) -> Line {
     match (&facts.mounts.prefix_nosuid, &facts.mounts.prefix_attributes) {
         (Reading::Absent, _) => Line::problem(name, place).means("is not there").hint("sudo ./install.sh"),
         (Reading::Is(true), _) => Line::problem(name, place)
-            .means("mounted nosuid: the launcher's file capabilities count for nothing")
+            .means("mounted nosuid: the launcher's file capabilities have no effect")
             .hint("install capwrap elsewhere, or remount that file system suid"),
         (_, Reading::Is(false)) => Line::problem(name, place)
             .means("its file system keeps no extended attributes: the launcher cannot carry capabilities")

@@ -26,7 +26,7 @@ pub fn rights(facts: &Facts) -> Vec<Line> {
         (true, true) => Line::note("no_new_privs", "on")
             .means("nothing started here gains by its file: users cannot launch anything from here"),
         (true, false) => Line::problem("no_new_privs", "on")
-            .means("the launcher's file capabilities count for nothing")
+            .means("the launcher's file capabilities have no effect")
             .hint("start from a session without it (sandboxes and NoNewPrivileges= set it)"),
     });
     lines.push(securebits(facts));
@@ -98,7 +98,7 @@ fn namespace(facts: &Facts) -> Line {
             Line::note(name, "not the initial one").means("capabilities count for what belongs to it alone")
         }
         Reading::Is(false) => Line::problem(name, "not the initial one")
-            .means("the launcher's file capabilities count for nothing, unless they were set for this namespace"),
+            .means("the launcher's file capabilities have no effect, unless they were set for this namespace"),
         Reading::Absent => Line::absent(name, Judgement::Ok).means("the kernel has none"),
         Reading::Unreadable(why) => unreadable(name, why),
     }
