@@ -20,8 +20,8 @@ use level::Level;
 
 #[derive(Args)]
 pub struct Completions {
-    /// bash, zsh or fish
-    #[arg(value_name = "SHELL", hide_possible_values = true)]
+    /// The shell that the script is for
+    #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
