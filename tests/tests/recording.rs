@@ -214,30 +214,117 @@ fn a_stuck_log_does_not_hold_a_launch_for_ever() {
     );
 }
 
+/// What callers try in order to push the facts out of a record, or to be cut in the middle of an escape.
+fn long_words() -> Vec<(String, Vec<String>)> {
+    let mut words = Vec::new();
+    for unit in ["x", "ü", "\n", "\u{202e}", "\"", "\\", "\" tool=/bin/sh capabilities=all "] {
+        words.push((unit.repeat(120_000 / unit.len()), vec!["short".to_owned()]));
+        words.push(("short".to_owned(), vec![unit.repeat(120_000 / unit.len())]));
+        words.push((unit.repeat(40_000 / unit.len()), vec![unit.to_owned(); 10_000]));
+    }
+    words
+}
+
+/// What stands behind `name=`, without its quotes. The caller's words stand last, and in this order.
+fn words_of<'m>(message: &'m str, name: &str) -> &'m str {
+    let (_, value) = message.rsplit_once(&format!(" {name}=")).unwrap_or_else(|| panic!("no {name} in {message}"));
+    let value = value.rsplit_once(" arguments=").map_or(value, |(value, _)| value);
+    let value = value.trim_end_matches('…');
+    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+}
+
+/// Every backslash begins a whole escape, and no quote stands alone.
+fn escapes_are_whole(value: &str) -> bool {
+    let mut rest = value;
+    while let Some(at) = rest.find(['\\', '"']) {
+        rest = &rest[at..];
+        let escape = rest.starts_with("\\u{").then(|| rest.find('}').map(|end| end + 1)).flatten();
+        let plain = (rest.starts_with("\\\\") || rest.starts_with("\\\"")).then_some(2);
+        match escape.or(plain) {
+            Some(length) => rest = &rest[length..],
+            None => return false,
+        }
+    }
+    true
+}
+
 #[test]
-fn very_long_arguments_do_not_keep_a_launch_from_being_recorded() {
+fn words_of_any_length_push_nothing_out_of_a_record_in_syslog() {
     let policy = Policy::witness("cap_net_raw", "");
     with_logs(
-        || listen(JOURNAL),
-        |journal| {
-            let long = "ü".repeat(60_000);
-            assert_eq!(capwrap(&[&policy.name, &long]).run().witness().get("argv1").len(), 60_000 * 8);
-            let said = fields(&received(&journal));
-            assert!(said["CAPWRAP_ARGUMENTS"].ends_with('…') && said["CAPWRAP_ARGUMENTS"].len() < 4200);
+        || listen(SYSLOG),
+        |syslog| {
+            for (reason, arguments) in long_words() {
+                let mut call = capwrap(&["--reason", &reason, &policy.name]);
+                for argument in &arguments {
+                    call = call.arg(argument);
+                }
+                call.run().witness();
+                let line = String::from_utf8(received(&syslog)).unwrap();
+                // RFC 3164: what a relay may cut off begins at byte 1024, counted from the priority on, with the time
+                // and a host name of 64 bytes.
+                assert!(line.len() <= 1024 - 16 - 65, "{} {line}", line.len());
+                let (_, message) = line.split_once(": ").unwrap();
+                let facts = format!("launched name={} user={MEMBER} uid=", policy.name);
+                assert!(message.starts_with(&facts), "{message}");
+                for fact in [&format!(" tool={WITNESS} "), " capabilities=cap_net_raw ", " delivery=ambient "] {
+                    assert!(message.find(fact).is_some_and(|at| at < 256), "{fact}: {message}");
+                }
+                assert!(message.contains(" policy_sha256="), "{message}");
+                assert!(!message.contains(['\n', '\u{202e}']), "{message}");
+                for name in ["reason", "arguments"] {
+                    let value = words_of(message, name);
+                    assert!(value.starts_with("short") || value.len() > 100, "{name}: {message}");
+                    assert!(escapes_are_whole(value), "{name}: {message}");
+                }
+                assert!(message.contains('…'), "{message}");
+                user(STRANGER, &[CAPWRAP, "--reason", &reason, &policy.name, &arguments[0]]).run().refused(&[]);
+                let line = String::from_utf8(received(&syslog)).unwrap();
+                assert!(line.len() <= 1024 - 16 - 65, "{} {line}", line.len());
+                assert!(line.contains("]: refused name="), "{line}");
+                let (facts, words) = line.split_once(" error=").unwrap();
+                assert!(facts.contains(&format!(" user={STRANGER} ")) && words.contains("not among them"), "{line}");
+            }
         },
     );
 }
 
 #[test]
-fn a_very_long_reason_does_not_keep_a_refusal_from_being_recorded() {
+fn words_of_any_length_are_cut_in_the_fields_of_the_journal_and_a_field_says_which() {
     let policy = Policy::witness("cap_net_raw", "");
     with_logs(
         || listen(JOURNAL),
         |journal| {
-            user(STRANGER, &[CAPWRAP, "--reason", &"x".repeat(120_000), &policy.name]).run().refused(&[]);
-            let said = fields(&received(&journal));
-            assert_eq!(said["CAPWRAP_EVENT"], "refused");
-            assert!(said["CAPWRAP_REASON"].ends_with('…') && said["CAPWRAP_REASON"].len() < 4200);
+            for (reason, arguments) in long_words() {
+                let mut call = capwrap(&["--reason", &reason, &policy.name]);
+                for argument in &arguments {
+                    call = call.arg(argument);
+                }
+                call.run().witness();
+                let datagram = received(&journal);
+                assert!(datagram.len() < 16_000, "{}", datagram.len());
+                let said = fields(&datagram);
+                assert_eq!(
+                    (said["CAPWRAP_TOOL"].as_str(), said["CAPWRAP_CAPABILITIES"].as_str()),
+                    (WITNESS, "cap_net_raw")
+                );
+                let mut cut = Vec::new();
+                for (name, field) in [("reason", "CAPWRAP_REASON"), ("arguments", "CAPWRAP_ARGUMENTS")] {
+                    let value = &said[field];
+                    // journalctl shows null in JSON for a field of 4096 bytes.
+                    assert!(field.len() + 1 + value.len() < 4096, "{}", value.len());
+                    assert!(escapes_are_whole(&value.trim_end_matches('…').replace('"', "")), "{value}");
+                    if value != "short" {
+                        assert!(value.ends_with('…') && value.len() > 3900, "{value}");
+                        cut.push(name);
+                    }
+                }
+                assert_eq!(said["CAPWRAP_CUT"], cut.join(","));
+                user(STRANGER, &[CAPWRAP, "--reason", &reason, &policy.name]).run().refused(&[]);
+                let said = fields(&received(&journal));
+                assert_eq!(said["CAPWRAP_EVENT"], "refused");
+                assert!(said["CAPWRAP_ERROR"].contains("not among them"), "{said:?}");
+            }
         },
     );
 }

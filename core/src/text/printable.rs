@@ -22,6 +22,25 @@ pub fn text(raw: impl AsRef<OsStr>) -> String {
     shown
 }
 
+/// Returns the beginning of an escaped text, of at most so many bytes. It never ends inside an escape.
+pub fn cut(shown: &str, most: usize) -> &str {
+    let mut end = 0;
+    while let Some(first) = shown[end..].chars().next() {
+        let rest = &shown[end..];
+        let length = match first {
+            '\\' if rest.starts_with("\\u{") => rest.find('}').map_or(rest.len(), |at| at + 1),
+            '\\' if rest.starts_with("\\x") => rest.char_indices().nth(4).map_or(rest.len(), |(at, _)| at),
+            '\\' => rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at),
+            first => first.len_utf8(),
+        };
+        if end + length > most {
+            break;
+        }
+        end += length;
+    }
+    &shown[..end]
+}
+
 /// Makes a message safe if parts of it may have been made safe already. The result is always one
 /// line.
 pub fn line(message: &str) -> String {
@@ -60,5 +79,18 @@ mod tests {
         }
         assert_eq!(line(&text("a\nb\\")), text("a\nb\\"));
         assert_eq!(line("a\nb\x1b[2J\\"), "a\\u{a}b\\u{1b}[2J\\");
+    }
+
+    #[test]
+    fn a_text_is_not_cut_inside_an_escape() {
+        let shown = text(OsStr::from_bytes(b"a\xff\\\n\xc3\xbcb"));
+        assert_eq!(shown, "a\\xff\\\\\\u{a}üb");
+        let kept: Vec<&str> = (0..=shown.len()).map(|most| cut(&shown, most)).collect();
+        let borders = ["", "a", "a\\xff", "a\\xff\\\\", "a\\xff\\\\\\u{a}", "a\\xff\\\\\\u{a}ü", shown.as_str()];
+        assert!(kept.iter().all(|kept| borders.contains(kept)), "{kept:?}");
+        assert!(borders.iter().all(|border| kept.contains(border)), "{kept:?}");
+        for odd in ["\\", "\\u{1", "\\x1", "\\xü"] {
+            assert!((0..=odd.len()).all(|most| [odd, ""].contains(&cut(odd, most))));
+        }
     }
 }

@@ -9,7 +9,6 @@ use crate::refusal::Refusal;
 use crate::system::descriptors::from_io;
 use capwrap_core::decision::Decision;
 use capwrap_core::record::write::{Event, Record};
-use capwrap_core::text::printable;
 use nix::errno::Errno;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -20,10 +19,6 @@ const SYSLOG: &str = "/dev/log";
 /// The time that the log gets to accept a record. After that, capwrap counts it as a log that does
 /// not accept records.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The longest text of the caller's choice in a record, in bytes. Longer text is cut, so that the
-/// record fits into a datagram.
-const MOST: usize = 4096;
 
 /// Everything that a record of a launch describes.
 pub struct Subject<'a> {
@@ -42,7 +37,7 @@ pub struct Subject<'a> {
 pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
     let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
     match Log::open().map_err(untaken)? {
-        Some(log) => log.take(&Record { event, fields: subject.fields(event) }).map_err(untaken),
+        Some(log) => log.take(&subject.record(event)).map_err(untaken),
         None if subject.file.policy.allow.audit_required => {
             Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", subject.launch.name))
                 .with_hint(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
@@ -54,59 +49,63 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
 /// Records a refusal if that is possible. A failure to record it changes nothing, because capwrap
 /// runs nothing in either case.
 pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
-    let mut fields = about(who, launch);
-    fields.push(("error", cut(refusal.message().to_owned())));
-    fields.push(("arguments", arguments(launch)));
+    let mut record = Record::new(Event::Refusal);
+    add_caller(&mut record, who, launch);
+    add_namespace(&mut record);
+    record.words("error", [refusal.message()]);
+    add_words(&mut record, launch);
     if let Ok(Some(log)) = Log::open() {
-        let _ = log.take(&Record { event: Event::Refusal, fields });
+        let _ = log.take(&record);
     }
 }
 
 impl Subject<'_> {
-    fn fields(&self, event: Event) -> Vec<(&'static str, String)> {
+    fn record(&self, event: Event) -> Record {
         let Self { who, launch, file, decision, tool } = self;
-        let mut fields = about(who, launch);
+        let mut record = Record::new(event);
+        add_caller(&mut record, who, launch);
+        record.fact("tool", &tool.path);
         let passed = if event == Event::Bypass { "all".to_owned() } else { decision.passed.to_string() };
-        fields.extend([
-            ("tool", tool.path.display().to_string()),
-            ("capabilities", passed),
-            ("delivery", file.policy.exec.deliver.to_string()),
-            ("policy", file.path.display().to_string()),
-            ("policy_sha256", file.sha256.clone()),
-        ]);
-        fields.extend(tool.sha256.clone().map(|digest| ("tool_sha256", digest)));
-        fields.extend(launch.request.mode.clone().map(|mode| ("mode", mode)));
-        for (name, set) in [("added", decision.added), ("dropped", decision.dropped)] {
-            fields.extend((!set.is_empty()).then(|| (name, set.to_string())));
+        record.fact("capabilities", passed);
+        record.fact("delivery", file.policy.exec.deliver.to_string());
+        add_namespace(&mut record);
+        if let Some(mode) = &launch.request.mode {
+            record.fact("mode", mode);
         }
-        fields.push(("arguments", arguments(launch)));
-        fields
+        for (name, set) in [("added", decision.added), ("dropped", decision.dropped)] {
+            if !set.is_empty() {
+                record.fact(name, set.to_string());
+            }
+        }
+        record.fact("policy", &file.path);
+        record.fact("policy_sha256", &file.sha256);
+        if let Some(digest) = &tool.sha256 {
+            record.fact("tool_sha256", digest);
+        }
+        add_words(&mut record, launch);
+        record
     }
 }
 
-fn about(who: &Identified, launch: &Launch) -> Vec<(&'static str, String)> {
-    let mut fields = vec![("name", launch.name.clone()), ("user", who.name()), ("uid", who.caller.uid.to_string())];
-    fields.extend(launch.reason.clone().map(|reason| ("reason", cut(reason))));
+fn add_caller(record: &mut Record, who: &Identified, launch: &Launch) {
+    record.fact("name", &launch.name);
+    record.fact("user", who.name());
+    record.fact("uid", who.caller.uid.to_string());
+}
+
+fn add_namespace(record: &mut Record) {
     match super::attainable::in_own_user_namespace() {
         Some(false) => {}
-        Some(true) => fields.push(("user_namespace", "own".to_owned())),
-        None => fields.push(("user_namespace", "unknown".to_owned())),
+        Some(true) => record.fact("user_namespace", "own"),
+        None => record.fact("user_namespace", "unknown"),
     }
-    fields
 }
 
-fn arguments(launch: &Launch) -> String {
-    let shown: Vec<String> = launch.arguments.iter().map(printable::text).collect();
-    cut(shown.join(" "))
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > MOST {
-        let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
+fn add_words(record: &mut Record, launch: &Launch) {
+    if let Some(reason) = &launch.reason {
+        record.words("reason", [reason]);
     }
-    text
+    record.words("arguments", &launch.arguments);
 }
 
 /// Converts a record to the datagram that a log expects.
