@@ -19,7 +19,9 @@ mod verbs;
 use crate::observe::command;
 use crate::output::error::{print_error, report};
 use crate::output::outcome::REFUSED;
-use crate::verbs::{caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, trace, verify};
+use crate::verbs::{
+    caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, run, trace, verify,
+};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,6 +41,8 @@ enum Verb {
     Disable(enable::Disable),
     /// Find out which capabilities a command needs, and refine its policy
     Learn(learn::Learn),
+    /// Run a command with the capabilities that you name (root)
+    Run(run::Run),
     /// Show capability checks as they happen
     Trace(trace::Trace),
     /// Join the profiles of several runs or machines
@@ -111,6 +115,7 @@ pub fn run() -> ExitCode {
         Verb::Lint(lint) => return lint.run(),
         Verb::Learn(learn) => return learn.run(),
         Verb::Trace(trace) => return trace.run(),
+        Verb::Run(run) => return run.run(),
         Verb::Doctor(doctor) => return doctor.run(),
         Verb::Become(command) => return command.run(),
     };

@@ -183,7 +183,24 @@ pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
     if kind(&found.status) != SFlag::S_IFREG {
         return Err(Fault::NotRegular(walk.path_of(&name)));
     }
-    walk.finish(&name, owner, roots_way)
+    walk.finish(&name, Some(owner), roots_way)
+}
+
+/// Opens the regular file at an absolute path, whoever could put another one there: for what root runs by its name all
+/// the same.
+///
+/// # Errors
+/// Something on the way cannot be opened, or the file is no regular file.
+pub fn open_whosever(path: &Path) -> Result<Opened, Fault> {
+    let mut roots_way = true;
+    let (walk, name, found) = follow(path, &mut |status, _| {
+        roots_way &= is_trusted(status, 0);
+        Ok(())
+    })?;
+    if kind(&found.status) != SFlag::S_IFREG {
+        return Err(Fault::NotRegular(walk.path_of(&name)));
+    }
+    walk.finish(&name, None, roots_way)
 }
 
 /// Opens what an absolute path leads to, and every directory on the path, including those behind
@@ -317,14 +334,17 @@ impl Walk {
         }
     }
 
-    /// Opens what was found once more, to read it. The checks use this descriptor.
-    fn finish(mut self, name: &OsStr, owner: u32, roots_way: bool) -> Result<Opened, Fault> {
+    /// Opens what was found once more, to read it. The checks use this descriptor. `owner` may own it besides root; `None`
+    /// stands for anybody.
+    fn finish(mut self, name: &OsStr, owner: Option<u32>, roots_way: bool) -> Result<Opened, Fault> {
         let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let path = self.path_of(name);
         if kind(&found.status) != SFlag::S_IFREG {
             return Err(Fault::NotRegular(path));
         }
-        check(&found.status, owner, roots_way, &|| path.clone())?;
+        if let Some(owner) = owner {
+            check(&found.status, owner, roots_way, &|| path.clone())?;
+        }
         let directory = self.here.pop().ok_or_else(|| Fault::Failed(path.clone(), Errno::EBADF))?;
         let name = CString::new(name.as_bytes()).map_err(|_| Fault::Failed(path.clone(), Errno::EINVAL))?;
         let safe_for = safe_for(found.status.st_uid, roots_way);

@@ -16,12 +16,14 @@ use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::questions::Questions;
 use capwrap_core::decision::{Decision, decide};
 use capwrap_core::explain::{Explanation, MISSING_HERE};
+use capwrap_core::policy::Policy;
 use capwrap_core::record::write::Event;
 use launch::caller::{self, Identified};
 use launch::command_line::{self, Command, Launch};
 use launch::policy_file::{self, PolicyFile};
 use launch::record::Subject;
-use launch::{attainable, execute, hardening, machine, raise, record, sanitise, tool, verb};
+use launch::run_request::RunRequest;
+use launch::{attainable, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb};
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::io::Write;
@@ -42,14 +44,24 @@ fn run() -> Result<u8, Refusal> {
                 return explain(&launch, &who);
             }
             match become_tool(&launch, &who) {
-                Err(refusal) => {
-                    record::refusal(&who, &launch, &refusal);
-                    Err(refusal)
-                }
+                Err(refusal) => Err(recorded(&who, &launch, refusal)),
+                Ok(never) => match never {},
+            }
+        }
+        Command::Run(words) => {
+            let root = caller::identify()?;
+            let request = RunRequest::read(&words)?;
+            match start_command(&request, &root) {
+                Err(refusal) => Err(recorded(&root, &request.launch, refusal)),
                 Ok(never) => match never {},
             }
         }
     }
+}
+
+fn recorded(who: &Identified, launch: &Launch, refusal: Refusal) -> Refusal {
+    record::refusal(who, launch, &refusal);
+    refusal
 }
 
 /// The trusted path, from the policy on. capwrap(1) numbers the steps as the modules do.
@@ -59,20 +71,46 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
     if launch.bypass {
         return bypass(launch, who, &file, &ground);
     }
-    let policy = &file.policy;
-    let facts = machine::facts(policy, who, Some(&ground))?;
-    let decision = decision(launch, &file, &facts)?;
+    finish(launch, &ground, who, who, &file.policy, Some(&file))
+}
+
+/// Root's own command, by the same steps: the policy is made from what root asks for, and the command can run as another
+/// user.
+fn start_command(request: &RunRequest, root: &Identified) -> Result<Infallible, Refusal> {
+    if !root.is_root() {
+        return Err(
+            Refusal::new("run is for root alone").with_hint("have an administrator enable a policy for the tool")
+        );
+    }
+    let user = request.user.as_ref().map(|user| Identified { caller: user.clone(), local: root.local.clone() });
+    finish(&request.launch, &AllowedBy::Root, root, user.as_ref().unwrap_or(root), &request.policy()?, None)
+}
+
+/// The rest of the trusted path: `who` launches the tool, and it runs as `user`, who is the same except for
+/// `capwrap run`. `file` is where the policy was read from, if it was.
+fn finish(
+    launch: &Launch,
+    ground: &AllowedBy,
+    who: &Identified,
+    user: &Identified,
+    policy: &Policy,
+    file: Option<&PolicyFile>,
+) -> Result<Infallible, Refusal> {
+    let facts = machine::facts(policy, user, Some(ground))?;
+    let decision = decision(launch, policy, &facts)?;
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
-    let tool = tool::check(policy, who, decision.passed)?;
-    record::launch(Event::Launch, &Subject { who, launch, file: &file, decision: &decision, tool: &tool })?;
-    let prepared = sanitise::surroundings(policy, who, &facts, &tool)?;
+    let tool = tool::check(launch, policy, who, decision.passed)?;
+    let event = if file.is_some() { Event::Launch } else { Event::Run };
+    record::launch(event, &Subject { who, user, launch, policy, file, decision: &decision, tool: &tool })?;
+    other_user::become_user(who, user)?;
+    let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
     raise::exactly(policy, &decision, &facts)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
 
-fn decision<'p>(launch: &Launch, file: &'p PolicyFile, facts: &Facts) -> Result<Decision<'p>, Refusal> {
-    decide(&file.policy, facts, &launch.arguments, &launch.request)
+fn decision<'p>(launch: &Launch, policy: &'p Policy, facts: &Facts) -> Result<Decision<'p>, Refusal> {
+    decide(policy, facts, &launch.arguments, &launch.request)
         .map_err(|error| Refusal::new(format!("{}: {error}", launch.name)).with_hint(error.hint()))
 }
 
@@ -83,12 +121,14 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile, ground: &Allowed
         return Err(Refusal::new("--bypass is for root alone").with_hint("leave it (or CAPWRAP_BYPASS) out"));
     }
     let facts = machine::facts(&file.policy, who, Some(ground))?;
-    let decision = decision(launch, file, &facts)?;
-    let tool = tool::check(&file.policy, who, decision.passed)?;
-    record::launch(Event::Bypass, &Subject { who, launch, file, decision: &decision, tool: &tool })?;
+    let decision = decision(launch, &file.policy, &facts)?;
+    let tool = tool::check(launch, &file.policy, who, decision.passed)?;
+    let subject =
+        Subject { who, user: who, launch, policy: &file.policy, file: Some(file), decision: &decision, tool: &tool };
+    record::launch(Event::Bypass, &subject)?;
     let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
     print_error(&warning, None);
-    let prepared = sanitise::surroundings(&file.policy, who, &facts, &tool)?;
+    let prepared = sanitise::surroundings(launch, &file.policy, who, &facts, &tool)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
 
@@ -98,9 +138,9 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let file = policy_file::read(&launch.name)?;
     let ground = caller::authorised(who, &file, launch);
     let facts = machine::facts(&file.policy, who, ground.as_ref().ok())?;
-    let decision = decision(launch, &file, &facts)?;
+    let decision = decision(launch, &file.policy, &facts)?;
     let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
-    let tool = tool::check(&file.policy, who, decision.passed);
+    let tool = tool::check(launch, &file.policy, who, decision.passed);
     let said =
         |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
     let mut context = vec![

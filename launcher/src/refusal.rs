@@ -66,6 +66,12 @@ pub fn print_error(message: &str, hint: Option<&str>) {
     let _ = std::io::stderr().write_all(error::lines(message, hint).as_bytes());
 }
 
+/// Prints what the caller should know of a launch that goes on.
+pub fn print_note(message: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(error::lines(&format!("note: {message}"), None).as_bytes());
+}
+
 /// Turns an error of the system into a refusal that says what capwrap tried.
 pub trait OrRefuse<T> {
     fn or_refuse<D: Display>(self, tried: impl FnOnce() -> D) -> Result<T, Refusal>;

@@ -1,7 +1,7 @@
 //! One run of the command under the probe. This is the impure part of learning.
 
 use crate::observe::command;
-use crate::observe::command::{Ending, Limits, Output, Plan, User};
+use crate::observe::command::{Ending, Launch, Limits, Output, Plan, User};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Counted, Losses, Stats};
 use anyhow::Result;
@@ -19,6 +19,8 @@ pub struct Subject<'s> {
     pub command: &'s [OsString],
     /// The user to run as; `None` means the user of this process.
     pub user: Option<&'s User>,
+    /// The policy whose environment and limits it gets.
+    pub policy: Option<&'s str>,
     /// The capabilities that are passed to the command.
     pub hold: CapabilitySet,
     /// The number of execs until the tool runs. The launcher's exec comes before the tool's own.
@@ -46,17 +48,17 @@ pub struct RunData {
 pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     // Counting needs no ring, so the ring has the smallest possible size.
     let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
-    let plan = Plan {
-        file: subject.file,
-        command: subject.command,
-        user: subject.user,
-        hold: subject.hold,
-        // As under the launcher, root gets only the capabilities of the decision.
-        confine: true,
-        output,
-    };
+    let launch = subject.user.map(|user| Launch {
+        user,
+        passes: subject.hold,
+        policy: subject.policy,
+        any_owner: true,
+        reason: Some("capwrap --learn"),
+    });
+    let plan =
+        Plan { file: subject.file, command: subject.command, launch: launch.as_ref(), output, writes_meanwhile: false };
     let stopped = command::start(plan)?;
-    probe.start_at(stopped.id(), subject.execs)?;
+    probe.start_at(stopped.id(), stopped.execs_before() + subject.execs)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();
     let (ending, stdout) = stopped.run(subject.limits)?;

@@ -12,5 +12,6 @@ pub mod learn;
 pub mod lint;
 pub mod list;
 pub mod merge;
+pub mod run;
 pub mod trace;
 pub mod verify;

@@ -5,7 +5,7 @@ use crate::policy::{Allow, Identity};
 use std::fmt;
 
 /// The caller's identity, as the kernel reports it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The real user id.
     pub uid: u32,

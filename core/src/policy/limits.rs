@@ -33,6 +33,11 @@ impl Resource {
     /// The size of a core dump.
     pub const CORE: Self = Self(4);
 
+    /// Returns all limits.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..RESOURCES.len()).map(Self)
+    }
+
     /// Returns the limit of that name.
     pub fn parse(name: &str) -> Option<Self> {
         RESOURCES.iter().position(|known| *known == name).map(Self)

@@ -3,6 +3,7 @@
 //! [`Policy::read`] turns the text of a file into a [`Policy`], or into one [`PolicyError`] that
 //! points at the faulty line. It never uses a part of a faulty file.
 
+mod command;
 mod error;
 mod instant;
 pub mod limits;

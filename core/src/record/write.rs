@@ -15,6 +15,8 @@ pub const REFUSAL_ID: &str = "c8f4e0b29a6d4d0f8a3b7e51d26c9e07";
 pub enum Event {
     /// capwrap is about to execute the tool.
     Launch,
+    /// capwrap is about to execute root's own command (`capwrap run`).
+    Run,
     /// capwrap refused to execute it.
     Refusal,
     /// capwrap is about to execute it with everything that the caller holds.
@@ -25,6 +27,7 @@ impl Event {
     const fn word(self) -> &'static str {
         match self {
             Self::Launch => "launched",
+            Self::Run => "run",
             Self::Refusal => "refused",
             Self::Bypass => "bypassed",
         }
@@ -32,7 +35,7 @@ impl Event {
 
     const fn message_id(self) -> &'static str {
         match self {
-            Self::Launch | Self::Bypass => LAUNCH_ID,
+            Self::Launch | Self::Run | Self::Bypass => LAUNCH_ID,
             Self::Refusal => REFUSAL_ID,
         }
     }
@@ -41,7 +44,7 @@ impl Event {
     /// else.
     const fn priority(self) -> u8 {
         match self {
-            Self::Launch => 5,
+            Self::Launch | Self::Run => 5,
             Self::Refusal | Self::Bypass => 4,
         }
     }

@@ -19,13 +19,17 @@ pub enum Command {
     Verb(Vec<OsString>),
     /// Run this tool.
     Tool(Launch),
+    /// Run the command that these words of the verb `run` describe.
+    Run(Vec<OsString>),
 }
 
 /// A tool to become, as the command line gives it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Launch {
     /// The tool's name, which is its policy's name and never a path.
     pub name: String,
+    /// The tool's first argument, by convention the name that it was called by; `None`: the name of its file.
+    pub called: Option<OsString>,
     /// The tool's arguments, untouched. They need not be UTF-8.
     pub arguments: Vec<OsString>,
     /// The mode, and the capabilities to drop and to add.
@@ -36,10 +40,14 @@ pub struct Launch {
     pub explain: bool,
     /// Whether to keep everything that the caller has. Only root may ask for it.
     pub bypass: bool,
+    /// The home directory, where it is not the account's; root alone.
+    pub home: Option<String>,
+    /// Run the tool's file whoever could change it; root alone.
+    pub any_owner: bool,
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 15] = [
+pub const VERBS: [&str; 16] = [
     "caps",
     "completions",
     "diff",
@@ -53,9 +61,13 @@ pub const VERBS: [&str; 15] = [
     "lint",
     "list",
     "merge",
+    "run",
     "trace",
     "verify",
 ];
+
+/// The first word of the command line by which the advisor's verb `run` starts the launcher again.
+const RUN: &str = "--run";
 
 const AFTER_HELP: &str = "\
 Verbs:
@@ -65,6 +77,7 @@ Verbs:
   explain TOOL      what a launch would grant and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy
   trace [CMD]       show capability checks as they happen
+  run -- CMD        run a command with the capabilities that you name (root)
   merge FILE…       join the profiles of several runs
   verify [NAME]     check what is installed against the policies
   lint [FILE…]      find errors and dangers in policy files
@@ -88,6 +101,9 @@ pub fn read() -> Result<Command, Refusal> {
     if arguments.first().is_some_and(|first| first == "--learn") {
         let verb = std::iter::once(OsString::from("learn"));
         return Ok(Command::Verb(verb.chain(arguments.into_iter().skip(1)).collect()));
+    }
+    if arguments.first().is_some_and(|first| first == RUN) {
+        return Ok(Command::Run(arguments.into_iter().skip(1).collect()));
     }
     let matches = match definition().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
@@ -125,6 +141,7 @@ fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<
         reason: text(matches, "reason")?,
         explain: matches.get_flag("explain"),
         bypass: matches.get_flag("bypass") || flag_of_variable("CAPWRAP_BYPASS", "--bypass")?,
+        ..Launch::default()
     })
 }
 
@@ -175,7 +192,7 @@ fn tool_name(given: &OsStr) -> Result<String, Refusal> {
     }
 }
 
-fn set(matches: &ArgMatches, option: &str) -> Result<CapabilitySet, Refusal> {
+pub fn set(matches: &ArgMatches, option: &str) -> Result<CapabilitySet, Refusal> {
     let lists = matches.get_many::<OsString>(option).into_iter().flatten();
     lists
         .map(|list| capabilities(&format!("--{option}"), list))
@@ -224,7 +241,7 @@ fn flag_of_variable(name: &str, option: &str) -> Result<bool, Refusal> {
     }
 }
 
-fn text(matches: &ArgMatches, option: &str) -> Result<Option<String>, Refusal> {
+pub fn text(matches: &ArgMatches, option: &str) -> Result<Option<String>, Refusal> {
     matches.get_one::<OsString>(option).map(|value| utf8(&format!("--{option}"), value)).transpose()
 }
 
@@ -236,7 +253,7 @@ fn utf8(source: &str, value: &OsStr) -> Result<String, Refusal> {
 }
 
 /// Takes the first line of clap's message, without `error: ` before it and the usage below it.
-fn unusable(error: &clap::Error) -> Refusal {
+pub fn unusable(error: &clap::Error) -> Refusal {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     Refusal::new(printable::text(first.strip_prefix("error: ").unwrap_or(first))).with_hint("capwrap --help")

@@ -24,6 +24,7 @@ pub fn become_tool(
     kernel: KernelVersion,
 ) -> Result<Infallible, Refusal> {
     let own_name = tool.path.file_name().unwrap_or(OsStr::new(&launch.name));
+    let own_name = launch.called.as_deref().unwrap_or(own_name);
     let argv = std::iter::once(own_name).chain(launch.arguments.iter().map(OsString::as_os_str));
     let argv = exec::c_strings(argv).or_refuse(|| "pass the arguments on")?;
     let environment = exec::variables(&prepared.environment).or_refuse(|| "make the environment")?;
@@ -43,8 +44,7 @@ pub fn become_tool(
 /// would show the descriptor's number as the name of the process. There capwrap executes the tool's
 /// name in the directory that it checked, if only root can have put another file there.
 fn is_by_descriptor(tool: &CheckedTool, kernel: KernelVersion) -> bool {
-    let only_root_could_swap = tool.owner == 0;
-    kernel >= NAMES_DESCRIPTORS || !only_root_could_swap
+    kernel >= NAMES_DESCRIPTORS || !tool.by_name
 }
 
 /// Returns the descriptor by which a script's interpreter opens it, below `/dev/fd`. The descriptor

@@ -25,7 +25,18 @@ pub struct PolicyFile {
 
 /// Opens, checks and reads the policy of the tool.
 pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
-    let path = Path::new(paths::POLICIES).join(format!("{name}.toml"));
+    read_at(name, Path::new(paths::POLICIES).join(format!("{name}.toml")))
+}
+
+/// Opens, checks and reads the enabled policy of that name, or else the shipped one, for its surroundings alone: a shipped
+/// policy grants nothing.
+pub fn read_enabled_or_shipped(name: &str) -> Result<PolicyFile, Refusal> {
+    let shipped = shipped(name);
+    let enabled = Path::new(paths::POLICIES).join(format!("{name}.toml"));
+    read_at(name, if !enabled.exists() && shipped.exists() { shipped } else { enabled })
+}
+
+fn read_at(name: &str, path: PathBuf) -> Result<PolicyFile, Refusal> {
     let text = read_whole(name, &path)?;
     let sha256 = hex::encode(&digest::of_bytes(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
@@ -69,11 +80,14 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
 /// For a shipped policy, the hint is the command that enables it. The file only has to exist,
 /// because a shipped policy grants nothing.
 fn missing(name: &str) -> Refusal {
-    let template = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
     let refusal = Refusal::new(format!("no policy for {name:?} is enabled"));
-    if template.exists() {
+    if shipped(name).exists() {
         refusal.with_hint(format!("an administrator can run `capwrap enable {name}`"))
     } else {
         refusal.with_hint(format!("find out what it needs with `capwrap --learn {name}`"))
     }
+}
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"))
 }

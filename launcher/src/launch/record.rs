@@ -8,6 +8,7 @@ use super::tool::CheckedTool;
 use crate::refusal::Refusal;
 use crate::system::descriptors::from_io;
 use capwrap_core::decision::Decision;
+use capwrap_core::policy::Policy;
 use capwrap_core::record::write::{Event, Record};
 use nix::errno::Errno;
 use std::os::unix::net::UnixDatagram;
@@ -22,9 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything that a record of a launch describes.
 pub struct Subject<'a> {
+    /// Who launches it.
     pub who: &'a Identified,
+    /// The user that it runs as.
+    pub user: &'a Identified,
     pub launch: &'a Launch,
-    pub file: &'a PolicyFile,
+    pub policy: &'a Policy,
+    /// The file that the policy was read from; none for `capwrap run`.
+    pub file: Option<&'a PolicyFile>,
     pub decision: &'a Decision<'a>,
     pub tool: &'a CheckedTool,
 }
@@ -38,7 +44,7 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
     let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
     match Log::open().map_err(untaken)? {
         Some(log) => log.take(&subject.record(event)).map_err(untaken),
-        None if subject.file.policy.allow.audit_required => {
+        None if subject.policy.allow.audit_required => {
             Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", subject.launch.name))
                 .with_hint(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
         }
@@ -61,13 +67,16 @@ pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
 
 impl Subject<'_> {
     fn record(&self, event: Event) -> Record {
-        let Self { who, launch, file, decision, tool } = self;
+        let Self { who, user, launch, policy, file, decision, tool } = self;
         let mut record = Record::new(event);
         add_caller(&mut record, who, launch);
+        if user.caller != who.caller {
+            record.fact("run_as", user.name());
+        }
         record.fact("tool", &tool.path);
         let passed = if event == Event::Bypass { "all".to_owned() } else { decision.passed.to_string() };
         record.fact("capabilities", passed);
-        record.fact("delivery", file.policy.exec.deliver.to_string());
+        record.fact("delivery", policy.exec.deliver.to_string());
         add_namespace(&mut record);
         if let Some(mode) = &launch.request.mode {
             record.fact("mode", mode);
@@ -77,8 +86,10 @@ impl Subject<'_> {
                 record.fact(name, set.to_string());
             }
         }
-        record.fact("policy", &file.path);
-        record.fact("policy_sha256", &file.sha256);
+        if let Some(file) = file {
+            record.fact("policy", &file.path);
+            record.fact("policy_sha256", &file.sha256);
+        }
         if let Some(digest) = &tool.sha256 {
             record.fact("tool_sha256", digest);
         }

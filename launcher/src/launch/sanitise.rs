@@ -1,6 +1,7 @@
 //! Step 10 sanitises what the tool inherits besides capabilities.
 
 use super::caller::Identified;
+use super::command_line::Launch;
 use super::execute;
 use super::prepared::Prepared;
 use super::tool::CheckedTool;
@@ -17,9 +18,18 @@ use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 
 /// Prepares the environment, umask, timers, signals and descriptors. This applies to every launch.
-pub fn surroundings(policy: &Policy, who: &Identified, facts: &Facts, tool: &CheckedTool) -> Result<Prepared, Refusal> {
+pub fn surroundings(
+    launch: &Launch,
+    policy: &Policy,
+    user: &Identified,
+    facts: &Facts,
+    tool: &CheckedTool,
+) -> Result<Prepared, Refusal> {
     let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let account = accounts::account(&who.local.passwd, who.caller.uid);
+    let mut account = accounts::account(&user.local.passwd, user.caller.uid);
+    if let (Some(account), Some(home)) = (&mut account, launch.home.as_deref()) {
+        account.home = home;
+    }
     let environment = environment::build(&caller, account.as_ref(), &policy.exec.env);
     // The tool keeps the caller's mask, with the bits added that stop other users from writing to
     // what the tool creates.

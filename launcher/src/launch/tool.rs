@@ -2,6 +2,7 @@
 //! refers to.
 
 use super::caller::Identified;
+use super::command_line::Launch;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
 use crate::system::{attribute, descriptors};
 use capwrap_core::CapabilitySet;
@@ -26,8 +27,9 @@ pub struct CheckedTool {
     pub opened: Opened,
     /// The tool's path as the policy writes it.
     pub path: PathBuf,
-    /// The file owner that the policy permits besides root; 0 means root alone.
-    pub owner: u32,
+    /// Whether the name in its directory is as good as the descriptor: nobody but root could put another file there, or
+    /// root runs it whoever could.
+    pub by_name: bool,
     /// The tool's SHA-256 in hexadecimal, if the policy pins one.
     pub sha256: Option<String>,
     /// Whether the tool is a `#!` script.
@@ -36,13 +38,21 @@ pub struct CheckedTool {
 
 /// Opens and checks the tool that the policy names. `passed` is the set of capabilities that the
 /// tool is to get.
-pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result<CheckedTool, Refusal> {
+pub fn check(
+    launch: &Launch,
+    policy: &Policy,
+    who: &Identified,
+    passed: CapabilitySet,
+) -> Result<CheckedTool, Refusal> {
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
         Refusal::new(format!("the policy's owner {} is not in the local user file", rules.owner))
             .with_hint("name it by number, as in \"#1001\"")
     })?;
-    let (path, opened) = open_first(rules, owner)?;
+    if launch.any_owner {
+        return whosever(rules);
+    }
+    let (path, opened) = open_first(rules, |path| trusted_path::open(path, owner))?;
     let found = Candidate { path, opened: &opened, rules };
     let attribute = found.attribute()?;
     let mount = fstatvfs(&opened.file).or_refuse(|| format!("ask how {} is mounted", path.display()))?.flags();
@@ -64,13 +74,22 @@ pub fn check(policy: &Policy, who: &Identified, passed: CapabilitySet) -> Result
         found.interpreter()?;
     }
     let sha256 = found.digest()?;
-    Ok(CheckedTool { path: path.to_owned(), opened, owner, sha256, is_script })
+    Ok(CheckedTool { path: path.to_owned(), opened, by_name: owner == 0, sha256, is_script })
+}
+
+/// A file that root runs by its name, whoever could change it: what the kernel executes is executed.
+fn whosever(rules: &Tool) -> Result<CheckedTool, Refusal> {
+    let (path, opened) = open_first(rules, trusted_path::open_whosever)?;
+    let found = Candidate { path, opened: &opened, rules };
+    found.executable_by_caller()?;
+    let is_script = found.is_script()?;
+    Ok(CheckedTool { path: path.to_owned(), opened, by_name: true, sha256: None, is_script })
 }
 
 /// Opens the first path that exists.
-fn open_first(rules: &Tool, owner: u32) -> Result<(&Path, Opened), Refusal> {
+fn open_first(rules: &Tool, open: impl Fn(&Path) -> Result<Opened, Fault>) -> Result<(&Path, Opened), Refusal> {
     for path in &rules.paths {
-        match trusted_path::open(path, owner) {
+        match open(path) {
             Ok(opened) => return Ok((path, opened)),
             Err(Fault::Missing(_) | Fault::Failed(_, Errno::ENOTDIR)) => {}
             Err(fault) => {

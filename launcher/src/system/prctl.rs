@@ -41,6 +41,11 @@ pub fn set_securebits(bits: u32) -> Result<(), Error> {
     prctl(libc::PR_SET_SECUREBITS, bits.into()).map(drop)
 }
 
+/// Whether the permitted set survives a change of all user ids from 0 (PR_SET_KEEPCAPS). Exec clears it.
+pub fn keep_capabilities(keep: bool) -> Result<(), Error> {
+    prctl(libc::PR_SET_KEEPCAPS, keep.into()).map(drop)
+}
+
 pub fn no_new_privs() -> Result<bool, Error> {
     prctl(libc::PR_GET_NO_NEW_PRIVS, 0).map(|answer| answer == 1)
 }

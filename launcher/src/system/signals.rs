@@ -23,6 +23,12 @@ pub fn reset() -> Result<(), Error> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
+/// Does the same and leaves nothing of the caller's, for a launch whose caller is not the user that the tool runs as.
+pub fn reset_all() -> Result<(), Error> {
+    CALLERS.into_iter().try_for_each(set_default)?;
+    reset()
+}
+
 /// Uses the system call itself, because the C library hides signals 32 and 33, which a caller can
 /// still ignore.
 fn set_default(signal: i32) -> Result<(), Error> {

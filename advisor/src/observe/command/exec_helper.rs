@@ -1,17 +1,16 @@
-//! The last step before the command: a separate process that takes the user's ids and the capabilities, waits until the
-//! probe is ready, and executes the command.
+//! The last step before the command: a process of its own that leaves the learner's session where that is asked for, waits
+//! until the probe is ready, and becomes the command, or the launcher that becomes it.
 
 use crate::output::error;
 use crate::output::outcome;
 use anyhow::{Context, Result};
 use caps::CapSet;
-use capwrap_core::CapabilitySet;
 use clap::Args;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, raise};
-use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
-use rustix::thread::{CapabilitiesSecureBits, set_capabilities_secure_bits};
 use std::ffi::OsString;
+use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -24,15 +23,12 @@ const NOT_FOUND: u8 = 127;
 /// A hidden verb. `run` starts it, and nobody else has a use for it.
 #[derive(Args)]
 pub struct Become {
-    /// User, group and supplementary groups; none of them is changed without it.
-    #[arg(long, value_name = "UID,GID,GROUPS…", value_delimiter = ',')]
-    ids: Vec<u32>,
-    /// The mask of the capabilities to hold, ambient; all are dropped without it.
-    #[arg(long, value_name = "MASK")]
-    hold: Option<String>,
-    /// Keep uid 0 from gaining more than that at its exec.
+    /// Lead a session of its own, whose terminal is the one among the standard descriptors, if there is one.
     #[arg(long)]
-    confine: bool,
+    own_session: bool,
+    /// Keep the capabilities, of which the launcher passes on a part.
+    #[arg(long)]
+    keep: bool,
     /// The file to execute, where it is not the command's first word.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -56,36 +52,34 @@ impl Become {
     }
 
     fn prepare(&self) -> Result<()> {
+        if self.own_session {
+            lead_session()?;
+        }
         // The learner that started this process sees it stop, makes the probe wait for it, and lets it continue. If the
         // learner died, nobody would continue this process.
         prctl::set_pdeathsig(Some(Signal::SIGKILL)).context("cannot ask to end with the learner")?;
         raise(Signal::SIGSTOP).context("cannot stop")?;
         prctl::set_pdeathsig(None).context("cannot go on without the learner")?;
-        if let [user, group, groups @ ..] = self.ids.as_slice() {
-            prctl::set_keepcaps(true).context("cannot keep the capabilities over the change of user")?;
-            let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
-            setgroups(&groups).context("cannot set the groups")?;
-            let (user, group) = (Uid::from_raw(*user), Gid::from_raw(*group));
-            setresgid(group, group, group).context("cannot set the group")?;
-            setresuid(user, user, user).context("cannot set the user")?;
-        }
-        if self.confine && geteuid().is_root() {
-            let noroot = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
-            set_capabilities_secure_bits(noroot).context("cannot keep root from having everything")?;
-        }
         // The learner blocks signals to wait for them. The command must not inherit that mask.
         SigSet::empty().thread_set_mask().context("cannot reset the signal mask")?;
-        let held = match &self.hold {
-            Some(mask) => CapabilitySet::from_mask(u64::from_str_radix(mask, 16).context("not a mask")?),
-            None => CapabilitySet::EMPTY,
-        };
-        let held = held.iter().filter_map(|one| one.name().to_uppercase().parse().ok()).collect();
-        // The order matters, because the ambient set may hold only what the permitted and inheritable sets hold
-        // (capabilities(7)).
-        caps::clear(None, CapSet::Ambient).context("cannot clear the ambient capabilities")?;
-        caps::set(None, CapSet::Inheritable, &held).context("cannot set the inheritable capabilities")?;
-        caps::set(None, CapSet::Effective, &held).context("cannot set the effective capabilities")?;
-        caps::set(None, CapSet::Permitted, &held).context("cannot set the permitted capabilities")?;
-        caps::set(None, CapSet::Ambient, &held).context("cannot set the ambient capabilities")
+        if !self.keep {
+            for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+                caps::clear(None, set).with_context(|| format!("cannot clear the {set:?} set"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The kernel gives a session no terminal until its leader takes one (tty_ioctl(4)).
+fn lead_session() -> Result<()> {
+    rustix::process::setsid().context("cannot leave the learner's session")?;
+    let (input, output, error) = (stdin(), stdout(), stderr());
+    let standard: [BorrowedFd<'_>; 3] = [input.as_fd(), output.as_fd(), error.as_fd()];
+    match standard.into_iter().find(IsTerminal::is_terminal) {
+        Some(terminal) => {
+            rustix::process::ioctl_tiocsctty(terminal).context("cannot take the terminal made for the command")
+        }
+        None => Ok(()),
     }
 }

@@ -2,8 +2,11 @@
 //! last process that it left behind has ended.
 
 pub mod exec_helper;
+pub mod locate;
+mod private_home;
 mod supervise;
+mod terminal;
 mod user;
 
-pub use supervise::{Ending, Limits, Output, Plan, Waiting, start};
-pub use user::{User, meant_for};
+pub use supervise::{Ending, Launch, Limits, Output, Plan, Waiting, start};
+pub use user::{User, meant_for, named};

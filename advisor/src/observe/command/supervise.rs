@@ -1,6 +1,9 @@
 //! Supervises the command under observation: starts it, stops it before its own exec, lets it continue, and waits for
 //! it and for all processes that it leaves behind.
 
+use crate::observe::access::launcher;
+use crate::observe::command::private_home;
+use crate::observe::command::terminal::{Pseudoterminal, Relay};
 use crate::observe::command::user::User;
 use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
@@ -12,13 +15,14 @@ use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// How long to wait after each request to end before sending the next, harsher one.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,19 +72,69 @@ pub struct Stopped {
     pid: Pid,
     signals: SignalFd,
     kept: Option<File>,
+    relay: Option<Relay>,
+    /// It is removed when this is dropped.
+    _home: Option<TempDir>,
+    launched: bool,
 }
 
 /// What to start.
 pub struct Plan<'p> {
     /// The file to execute, if it is not the command's first word.
     pub file: Option<&'p Path>,
+    /// The command and its arguments.
     pub command: &'p [OsString],
-    /// The user to run as; `None` means the user of this process.
-    pub user: Option<&'p User>,
-    pub hold: CapabilitySet,
-    /// Whether uid 0 may hold no more than `hold`.
-    pub confine: bool,
+    /// How root launches the command; `None` means that it runs as the user of this process, with nothing passed to it.
+    pub launch: Option<&'p Launch<'p>>,
+    /// Where the command's standard output goes.
     pub output: Output,
+    /// Whether this process writes to the terminal while the command runs.
+    pub writes_meanwhile: bool,
+}
+
+/// A launch that root asks for. The launcher makes it, by the steps of every launch.
+pub struct Launch<'l> {
+    /// The user that the command runs as.
+    pub user: &'l User,
+    /// What is passed to it.
+    pub passes: CapabilitySet,
+    /// The policy whose environment and limits it gets.
+    pub policy: Option<&'l str>,
+    /// Whether its file may be one that others than root can change.
+    pub any_owner: bool,
+    /// Why, for the record.
+    pub reason: Option<&'l str>,
+}
+
+impl Launch<'_> {
+    /// The launcher's command line for this command.
+    ///
+    /// # Errors
+    /// A path that no command line can have.
+    pub fn words(&self, file: &Path, command: &[OsString], home: Option<&Path>) -> Vec<OsString> {
+        let user = self.user;
+        let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
+        let mut words: Vec<OsString> = vec![launcher().into(), "--run".into(), "--file".into(), file.into()];
+        let mut option = |name: &str, value: &OsStr| words.extend([name.into(), value.to_owned()]);
+        if user.is_another() {
+            option("--ids", OsStr::new(&ids.join(",")));
+        }
+        if !self.passes.is_empty() {
+            option("--caps", OsStr::new(&self.passes.to_string()));
+        }
+        for (name, value) in [("--policy", self.policy), ("--reason", self.reason)] {
+            if let Some(value) = value {
+                option(name, OsStr::new(value));
+            }
+        }
+        if let Some(home) = home {
+            option("--home", home.as_os_str());
+        }
+        words.extend(self.any_owner.then(|| "--any-owner".into()));
+        words.push("--".into());
+        words.extend(command.iter().cloned());
+        words
+    }
 }
 
 /// Where the command's standard output goes.
@@ -96,8 +150,8 @@ pub enum Output {
 
 /// Blocks the signals and returns a descriptor to wait for them, so that they do not interrupt this process.
 fn wait_for_signals() -> Result<SignalFd> {
-    let signals = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
-    let mask: SigSet = signals.into_iter().collect();
+    let asking = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+    let mask: SigSet = asking.into_iter().chain(ABOUT_THE_TERMINAL.into_iter().flatten()).collect();
     mask.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")
 }
@@ -118,7 +172,8 @@ impl Waiting {
         let end = limits.after.map(|limit| Instant::now() + limit);
         while !done() && end.is_none_or(|end| Instant::now() < end) {
             let look = Instant::now() + Duration::from_millis(200);
-            if !wait(&self.signals, Some(end.map_or(look, |end| end.min(look))))?.is_empty() {
+            let received = wait(&self.signals, Some(end.map_or(look, |end| end.min(look))))?;
+            if received.iter().any(|signal| !ABOUT_THE_TERMINAL.contains(&signal.signal())) {
                 break;
             }
         }
@@ -129,26 +184,8 @@ impl Waiting {
 /// Starts the command and stops it before its own exec.
 pub fn start(plan: Plan<'_>) -> Result<Stopped> {
     let signals = wait_for_signals()?;
-    // Daemons become children of this process, so that it sees when they end.
-    prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
-
     let mut helper = Command::new("/proc/self/exe");
     helper.arg("become");
-    if let Some(user) = plan.user {
-        let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
-        helper.arg(format!("--ids={}", ids.join(",")));
-        // The command gets the PATH that a launch sets. The caller's own PATH may lead into folders that only root may
-        // search, and the kernel would then check cap_dac_read_search, which the tool does not need.
-        helper.env("PATH", capwrap_core::decision::environment::PATH);
-        helper.env("HOME", &user.home).env("SHELL", &user.shell).env("USER", &user.name).env("LOGNAME", &user.name);
-    }
-    if plan.confine {
-        helper.arg("--confine");
-    }
-    if let Some(file) = plan.file {
-        helper.arg("--file").arg(file);
-    }
-    helper.arg(format!("--hold={:x}", plan.hold.mask())).arg("--").args(plan.command);
     let mut kept = None;
     match plan.output {
         Output::Own => {}
@@ -163,12 +200,36 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
             kept = Some(file);
         }
     }
+    let (mut terminal, mut home) = (None, None);
+    if let Some(launch) = plan.launch {
+        let file = plan.file.context("a launch without the command's file")?;
+        if launch.user.is_another() {
+            helper.arg("--own-session");
+            home = Some(private_home::make(launch.user.uid, launch.user.gid)?);
+            terminal =
+                if plan.output == Output::Kept { None } else { Pseudoterminal::in_place_of_own(launch.user.uid)? };
+        }
+        if let Some(terminal) = &terminal {
+            terminal.take_the_place(&mut helper, plan.output == Output::StandardError)?;
+        }
+        helper.arg("--keep").arg("--");
+        helper.args(launch.words(file, plan.command, home.as_ref().map(TempDir::path)));
+    } else {
+        if let Some(file) = plan.file {
+            helper.arg("--file").arg(file);
+        }
+        helper.arg("--").args(plan.command);
+    }
     let child = helper.spawn().context("cannot start a process")?;
+    // Its copies of the command's terminal are closed here, so that the terminal ends with the command.
+    drop(helper);
     let pid = Pid::from_raw(i32::try_from(child.id()).context("an odd process id")?);
     match waitpid(pid, Some(WaitPidFlag::WUNTRACED)).context("cannot wait for the command's process")? {
-        WaitStatus::Stopped(..) => Ok(Stopped { pid, signals, kept }),
+        WaitStatus::Stopped(..) => {}
         status => bail!("the command's process ended before it began: {status:?}"),
     }
+    let relay = terminal.map(|terminal| terminal.relay(plan.writes_meanwhile)).transpose()?;
+    Ok(Stopped { pid, signals, kept, relay, _home: home, launched: plan.launch.is_some() })
 }
 
 impl Stopped {
@@ -177,9 +238,33 @@ impl Stopped {
         self.pid.as_raw().unsigned_abs()
     }
 
+    /// How many execs come before the first one of the plan: one if the launcher launches the command.
+    pub fn execs_before(&self) -> u32 {
+        u32::from(self.launched)
+    }
+
+    /// Lets the command continue, and waits for it alone. The command gets each signal that asks this process to end.
+    pub fn run_alone(mut self) -> Result<Ending> {
+        kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
+        loop {
+            if let Some(ending) = reap(self.pid)? {
+                drop(self.relay.take());
+                return Ok(ending);
+            }
+            for signal in self.wait(None)? {
+                if let Some(signal) = signal.signal() {
+                    // One that ended meanwhile needs no signal.
+                    let _ = kill(self.pid, signal);
+                }
+            }
+        }
+    }
+
     /// Lets the command continue, and waits until none of its processes is left. The result includes the command's
     /// output if it was kept.
     pub fn run(mut self, limits: Limits) -> Result<(Ending, Vec<u8>)> {
+        // Daemons become children of this process, so that their end is seen.
+        prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
         let ending = self.live(limits)?;
         let mut written = Vec::new();
         if let Some(file) = &mut self.kept {
@@ -189,7 +274,7 @@ impl Stopped {
         Ok((ending, written))
     }
 
-    fn live(&self, limits: Limits) -> Result<Ending> {
+    fn live(&mut self, limits: Limits) -> Result<Ending> {
         kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
         let mut ending = None;
         let mut request = Request::after(limits.after);
@@ -197,6 +282,8 @@ impl Stopped {
         loop {
             if let Some(status) = reap(self.pid)? {
                 ending = Some(status);
+                // Its terminal ended with it, and from here on what is typed is for this process.
+                drop(self.relay.take());
                 noted = Some(Instant::now() + SILENCE);
             }
             if nobody_left() {
@@ -209,10 +296,24 @@ impl Stopped {
             }
             request.make_if_due();
             let next = [request.due, noted].into_iter().flatten().min();
-            for signal in wait(&self.signals, next)? {
+            for signal in self.wait(next)? {
                 request.asked(&signal);
             }
+            if self.relay.as_ref().is_some_and(Relay::take_interrupt) {
+                request.asked(&Received { number: Signal::SIGINT as u32, from_terminal: true });
+            }
         }
+    }
+
+    /// Waits for a signal that asks for the end, or until `deadline`.
+    fn wait(&self, deadline: Option<Instant>) -> Result<Vec<Received>> {
+        let (asking, others): (Vec<_>, Vec<_>) = wait(&self.signals, deadline)?
+            .into_iter()
+            .partition(|signal| !ABOUT_THE_TERMINAL.contains(&signal.signal()));
+        if let (Some(relay), false) = (&self.relay, others.is_empty()) {
+            relay.adjust();
+        }
+        Ok(asking)
     }
 }
 
@@ -242,6 +343,15 @@ struct Received {
     number: u32,
     from_terminal: bool,
 }
+
+impl Received {
+    fn signal(&self) -> Option<Signal> {
+        Signal::try_from(i32::try_from(self.number).ok()?).ok()
+    }
+}
+
+/// What a terminal sends whose size has changed, and what a shell sends that has had the terminal meanwhile.
+const ABOUT_THE_TERMINAL: [Option<Signal>; 2] = [Some(Signal::SIGWINCH), Some(Signal::SIGCONT)];
 
 /// The next request to end, and when it is due.
 struct Request {

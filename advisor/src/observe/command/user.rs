@@ -3,7 +3,6 @@
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
 use std::ffi::CString;
-use std::path::PathBuf;
 
 /// A user to run the command as.
 #[derive(Clone, Debug)]
@@ -12,17 +11,22 @@ pub struct User {
     pub uid: u32,
     pub gid: u32,
     pub groups: Vec<u32>,
-    pub home: PathBuf,
-    pub shell: PathBuf,
     /// Whether nobody named the user. If so, a note names the user.
     pub assumed: bool,
+}
+
+impl User {
+    /// Whether it is another user than the one of this process.
+    pub fn is_another(&self) -> bool {
+        self.uid != nix::unistd::geteuid().as_raw()
+    }
 }
 
 /// Finds the user: the one that `--user` names, otherwise the one who called sudo or doas, otherwise the one who logged
 /// in, otherwise `nobody`. Root is not used, because root owns the files and many checks would never happen.
 pub fn meant_for(named: Option<&str>) -> Result<User> {
     if let Some(name) = named {
-        return find(name)?.with_context(|| format!("there is no user {name}"));
+        return self::named(name);
     }
     let of_variable = |name: &str| std::env::var(name).ok().filter(|user| user != "root");
     if let Some(name) = of_variable("SUDO_USER").or_else(|| of_variable("DOAS_USER")) {
@@ -35,6 +39,11 @@ pub fn meant_for(named: Option<&str>) -> Result<User> {
     }
     let nobody = find("nobody")?.context("name who is to run it: --user NAME")?;
     Ok(User { assumed: true, ..nobody })
+}
+
+/// Finds the user with this name, or this number.
+pub fn named(name: &str) -> Result<User> {
+    find(name)?.with_context(|| format!("there is no user {name}"))
 }
 
 /// Finds a user by name or by number.
@@ -55,8 +64,6 @@ fn with_groups(user: nix::unistd::User) -> Result<User> {
         uid: user.uid.as_raw(),
         gid: user.gid.as_raw(),
         groups: groups.into_iter().map(Gid::as_raw).collect(),
-        home: user.dir,
-        shell: user.shell,
         assumed: false,
     })
 }

@@ -31,6 +31,7 @@ use crate::host::{kernel, tool_faults};
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
+use crate::observe::command::locate::NotRun;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::probe::BackEnd;
 use crate::observe::session::{RunData, Subject, observe};
@@ -51,7 +52,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tool::{NotRun, Tool};
+use tool::Tool;
 
 #[derive(Args)]
 #[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
@@ -137,6 +138,7 @@ impl Learn {
             file: plan.file.as_deref(),
             command: &plan.command,
             user: user.as_ref(),
+            policy: tool.policy.as_ref().map(|_| tool.name.as_str()),
             hold: plan.passes,
             execs: plan.execs,
             back_end: self.back_end,

@@ -1,5 +1,6 @@
 //! Finds the file of a command, and the policy that belongs to it.
 
+use crate::observe::command::locate::locate;
 use crate::store::{enabled, trusted_file};
 use anyhow::{Context, Result, bail};
 use capwrap_core::paths;
@@ -8,7 +9,6 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::hex;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The command's file, and the policy to refine.
@@ -63,64 +63,6 @@ fn policy_of(name: &str) -> Result<Option<Found>> {
     Ok(None)
 }
 
-/// The file that a shell would run.
-fn locate(command: &OsStr, search: Option<OsString>) -> Result<PathBuf> {
-    let shown = command.to_string_lossy();
-    let candidates: Vec<PathBuf> = if shown.contains('/') {
-        vec![PathBuf::from(command)]
-    } else {
-        let search = search.unwrap_or_else(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
-        std::env::split_paths(&search).map(|directory| directory.join(command)).collect()
-    };
-    let mut cannot = None;
-    for candidate in candidates {
-        let Ok(found) = std::fs::metadata(&candidate) else { continue };
-        if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
-            cannot = Some(candidate);
-            continue;
-        }
-        return Ok(candidate);
-    }
-    match cannot {
-        Some(file) => {
-            Err(NotRun { status: 126, what: format!("cannot run {}: not an executable file", file.display()) }.into())
-        }
-        None => Err(NotRun { status: 127, what: format!("cannot run {shown}: there is no such command") }.into()),
-    }
-}
-
-/// The error for a command that cannot be run.
-#[derive(Debug)]
-pub struct NotRun {
-    /// The exit status for this error, the same as in shells.
-    pub status: u8,
-    what: String,
-}
-
-impl std::fmt::Display for NotRun {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for NotRun {}
-
 fn digest(path: &Path) -> Result<String> {
     Ok(hex::encode(&capwrap_core::digest::of_file(File::open(path)?)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_is_found_as_a_shell_finds_it() {
-        let found = |command: &str| locate(OsStr::new(command), Some("/nowhere:/bin:/usr/bin".into()));
-        assert_eq!(found("sh").unwrap(), Path::new("/bin/sh"));
-        assert!(found("/bin/sh").is_ok());
-        let error = found("no-such-command").unwrap_err();
-        assert_eq!(error.downcast_ref::<NotRun>().unwrap().status, 127);
-        let error = found("/etc/passwd").unwrap_err();
-        assert_eq!(error.downcast_ref::<NotRun>().unwrap().status, 126);
-    }
 }

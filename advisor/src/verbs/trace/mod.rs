@@ -13,7 +13,8 @@ mod summary;
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
-use crate::observe::command::{Ending, Limits, Output, Plan};
+use crate::observe::command::locate::{NotRun, locate};
+use crate::observe::command::{Ending, Launch, Limits, Output, Plan};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Events, Probe};
 use crate::observe::subject::filter::{Asked, Scope};
@@ -113,7 +114,8 @@ impl Trace {
             Ok(ending) => ending.pass_on(),
             Err(error) => {
                 error::report(&error);
-                ExitCode::from(outcome::REFUSED)
+                let status = error.downcast_ref::<NotRun>().map_or(outcome::REFUSED, |not_run| not_run.status);
+                ExitCode::from(status)
             }
         }
     }
@@ -138,16 +140,23 @@ impl Trace {
             None
         } else {
             let user = self.user.as_deref().map(|name| command::meant_for(Some(name))).transpose()?;
+            let launch = user.as_ref().map(|user| Launch {
+                user,
+                passes: CapabilitySet::EMPTY,
+                policy: None,
+                any_owner: true,
+                reason: Some("capwrap trace"),
+            });
+            let file = user.as_ref().map(|_| locate(&self.command[0], std::env::var_os("PATH"))).transpose()?;
             let plan = Plan {
-                file: None,
+                file: file.as_deref(),
                 command: &self.command,
-                user: user.as_ref(),
-                hold: CapabilitySet::EMPTY,
-                confine: false,
+                launch: launch.as_ref(),
                 output: if self.json { Output::StandardError } else { Output::Own },
+                writes_meanwhile: true,
             };
             let stopped = command::start(plan)?;
-            probe.start_at(stopped.id(), 1)?;
+            probe.start_at(stopped.id(), stopped.execs_before() + 1)?;
             Some(stopped)
         };
         let limits = Limits { after: self.limit };

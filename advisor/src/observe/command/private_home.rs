@@ -1,0 +1,24 @@
+//! A home for a command that runs as another user. What that user keeps in the own home, such as Python's
+//! `usercustomize.py`, `.bashrc` and `.gdbinit`, would run with what is passed to the command.
+
+use anyhow::{Context, Result};
+use std::fs::{DirBuilder, Permissions, set_permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The directory of all of them. It can be entered and not be listed, so that nobody who could write into one knows its
+/// name.
+const HOMES: &str = "/run/capwrap/homes";
+
+/// Makes an empty home that belongs to this user. It is removed when it is dropped.
+pub fn make(user: u32, group: u32) -> Result<TempDir> {
+    let cannot = || format!("cannot make a home for the command below {HOMES}");
+    let homes = Path::new(HOMES);
+    DirBuilder::new().recursive(true).mode(0o755).create(homes).with_context(cannot)?;
+    set_permissions(homes, Permissions::from_mode(0o711)).with_context(cannot)?;
+    let home = tempfile::Builder::new().prefix("").rand_bytes(22).tempdir_in(homes).with_context(cannot)?;
+    set_permissions(home.path(), Permissions::from_mode(0o700)).with_context(cannot)?;
+    lchown(home.path(), Some(user), Some(group)).with_context(cannot)?;
+    Ok(home)
+}
