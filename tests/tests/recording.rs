@@ -141,6 +141,28 @@ fn a_bypass_is_recorded_as_one() {
 }
 
 #[test]
+fn a_command_that_root_runs_is_recorded_with_the_user_that_it_runs_as() {
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            for (words, run_as) in [(&["--user", MEMBER][..], Some(MEMBER)), (&[], None)] {
+                let words =
+                    [&["capwrap", "run", "--caps", "cap_net_raw", "--reason", "test"], words, &["true"]].concat();
+                assert!(root(&words).run().ok());
+                let said = fields(&received(&journal));
+                let get = |name: &str| said.get(name).map(String::as_str);
+                assert_eq!(get("CAPWRAP_EVENT"), Some("run"), "{said:?}");
+                assert_eq!((get("CAPWRAP_USER"), get("CAPWRAP_RUN_AS")), (Some("root"), run_as));
+                assert_eq!((get("CAPWRAP_NAME"), get("CAPWRAP_TOOL")), (Some("true"), Some("/usr/bin/true")));
+                assert_eq!((get("CAPWRAP_CAPABILITIES"), get("CAPWRAP_REASON")), (Some("cap_net_raw"), Some("test")));
+                assert_eq!(get("CAPWRAP_POLICY"), None);
+            }
+            nothing_more(&journal);
+        },
+    );
+}
+
+#[test]
 fn without_a_journal_the_record_goes_to_syslog_on_one_line_that_no_value_can_forge() {
     let policy = Policy::witness("cap_net_raw", "");
     with_logs(
