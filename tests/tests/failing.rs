@@ -30,10 +30,15 @@ const BEFORE_MAIN: [&str; 11] = [
 const ANSWERS: [(&str, &str); 1] = [("perf_event_open", "EINVAL")];
 
 /// strace itself changes to the user, so that the launcher starts with its file capabilities. A traced program gets
-/// them only if its tracer could have them too (ptrace(2)).
+/// them only if its tracer could have them too (ptrace(2)). With `-D` the launcher has the place of strace, which leads
+/// a session here: root's own command needs one.
+fn strace(who: &str) -> Vec<&str> {
+    let own_session: &[&str] = if who == "root" { &["setsid", "strace", "-D"] } else { &["strace"] };
+    [own_session, &["-qq", "-u", who]].concat()
+}
+
 fn traced(who: &str, options: &[&str], arguments: &[&str]) -> Run {
-    let strace = ["strace", "-qq", "-u", who];
-    let mut words = strace.to_vec();
+    let mut words = strace(who);
     words.extend(options);
     words.push(CAPWRAP);
     words.extend(arguments);
@@ -42,9 +47,8 @@ fn traced(who: &str, options: &[&str], arguments: &[&str]) -> Run {
 
 /// The number of times that each call is made before the tool runs.
 fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
-    let log = format!("/tmp/capwrap-calls-{}-{who}-{}", std::process::id(), arguments.join("-"));
-    let strace = ["strace", "-qq", "-o", &log, "-u", who, CAPWRAP];
-    let run = root(&[&strace[..], arguments].concat()).env("KEPT", "kept").run();
+    let log = format!("/tmp/capwrap-calls-{}-{who}-{}", std::process::id(), arguments.join("-").replace('/', "-"));
+    let run = root(&[&strace(who)[..], &["-o", &log, CAPWRAP], arguments].concat()).env("KEPT", "kept").run();
     assert!(run.ok(), "{run:?}");
     let text = std::fs::read_to_string(&log).unwrap();
     std::fs::remove_file(&log).unwrap();
@@ -71,19 +75,19 @@ fn shown(run: &Run) -> String {
 }
 
 fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
-    let arguments = ["--reason", "test", &policy.name, "argument"];
-    let decided = traced(who, &[], &arguments);
+    every_failure_of(who, &["--reason", "test", &policy.name, "argument"]);
+}
+
+fn every_failure_of(who: &str, arguments: &[&str]) {
+    let decided = traced(who, &[], arguments);
     assert!(decided.ok(), "{decided:?}");
     let decided = shown(&decided);
     // The way of injecting errors changes nothing by itself.
-    let unharmed = traced(
-        who,
-        &["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EPERM:when=9999"],
-        &arguments,
-    );
+    let unharmed =
+        traced(who, &["-o", "/dev/null", "-e", "trace=openat", "-e", "inject=openat:error=EPERM:when=9999"], arguments);
     assert_eq!(shown(&unharmed), decided);
     let mut cases = Vec::new();
-    for (call, count) in calls(who, &arguments) {
+    for (call, count) in calls(who, arguments) {
         for at in 1..=count {
             for error in ERRORS.into_iter().filter(|error| !ANSWERS.contains(&(&call, error))) {
                 cases.push((call.clone(), at, error));
@@ -97,7 +101,7 @@ fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
                 while let Some((call, at, error)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let inject = format!("inject={call}:error={error}:when={at}");
                     let trace = format!("trace={call}");
-                    let run = traced(who, &["-o", "/dev/null", "-e", &trace, "-e", &inject], &arguments);
+                    let run = traced(who, &["-o", "/dev/null", "-e", &trace, "-e", &inject], arguments);
                     let is_same = run.ok() && shown(&run) == decided;
                     let said = run.stderr.lines().next().is_some_and(|line| line.starts_with("capwrap: "));
                     let is_refused = run.stdout.is_empty() && [125, 126, 127].contains(&run.code) && said;
@@ -113,7 +117,7 @@ fn every_failure_is_a_refusal_or_changes_nothing(who: &str, policy: &Policy) {
         }
     });
     let (wrong, refused) = (wrong.into_inner().unwrap(), refused.into_inner());
-    println!("{}: {} failing calls, {refused} refusals", policy.name, cases.len());
+    println!("{}: {} failing calls, {refused} refusals", arguments.join(" "), cases.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(
         refused * 2 > cases.len(),
@@ -148,4 +152,27 @@ fn no_failing_call_makes_an_inheritable_launch_differ() {
 fn no_failing_call_makes_roots_launch_differ() {
     let policy = Policy::witness("cap_net_raw", "[exec]\nno_new_privs = false");
     every_failure_is_a_refusal_or_changes_nothing("root", &policy);
+}
+
+#[test]
+fn no_failing_call_makes_a_run_as_another_user_differ() {
+    let user = nix::unistd::User::from_name(MEMBER).unwrap().unwrap();
+    let group = nix::unistd::Group::from_name("capwrap").unwrap().unwrap();
+    let ids = format!("{},{},{}", user.uid, user.gid, group.gid);
+    let words =
+        ["--run", "--file", WITNESS, "--caps", "cap_net_raw", "--ids", &ids, "--home", "/dev/null", "--", "witness"];
+    every_failure_of("root", &words);
+}
+
+#[test]
+fn a_kernel_that_only_says_that_it_changed_the_user_is_not_believed() {
+    let user = nix::unistd::User::from_name(MEMBER).unwrap().unwrap();
+    let ids = format!("{},{}", user.uid, user.gid);
+    let words = ["--run", "--file", WITNESS, "--ids", &ids, "--", "witness"];
+    for call in ["setgroups", "setresgid", "setresuid"] {
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:retval=0"));
+        let run = traced("root", &["-o", "/dev/null", "-e", &trace, "-e", &inject], &words);
+        run.refused(&["the kernel did not change the user"]);
+    }
+    assert!(traced("root", &["-o", "/dev/null"], &words).ok());
 }
