@@ -2,9 +2,13 @@
 
 use capwrap_tests::*;
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
@@ -250,7 +254,9 @@ fn long_words() -> Vec<(String, Vec<String>)> {
 /// What stands behind `name=`, without its quotes. The caller's words stand last, and in this order.
 fn words_of<'m>(message: &'m str, name: &str) -> &'m str {
     let (_, value) = message.rsplit_once(&format!(" {name}=")).unwrap_or_else(|| panic!("no {name} in {message}"));
-    let value = value.rsplit_once(" arguments=").map_or(value, |(value, _)| value);
+    let value = [" arguments=", " folder="]
+        .iter()
+        .fold(value, |value, next| value.rsplit_once(next).map_or(value, |(value, _)| value));
     let value = value.trim_end_matches('…');
     value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }
@@ -372,6 +378,164 @@ fn explaining_is_not_launching_and_leaves_no_record() {
         |journal| {
             assert!(capwrap(&["--explain", &policy.name]).run().ok());
             nothing_more(&journal);
+        },
+    );
+}
+
+/// A terminal of the test's own, and what the kernel calls it.
+fn new_terminal() -> (OwnedFd, OwnedFd, String) {
+    // SAFETY: the calls take a descriptor that the first one has made, and `name` is as long as its argument says.
+    unsafe {
+        let master = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY);
+        assert!(master >= 0 && libc::grantpt(master) == 0 && libc::unlockpt(master) == 0);
+        let mut name = [0; 64];
+        assert_eq!(libc::ptsname_r(master, name.as_mut_ptr(), name.len()), 0);
+        let name = CStr::from_ptr(name.as_ptr()).to_str().unwrap().to_owned();
+        let slave = fs::File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(&name).unwrap();
+        (OwnedFd::from_raw_fd(master), slave.into(), name.trim_start_matches("/dev/").to_owned())
+    }
+}
+
+#[test]
+fn a_record_has_the_callers_folder_and_terminal() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let folder = Folder::new();
+    let odd = folder.path("a \"b\"\u{202e}");
+    fs::create_dir(&odd).unwrap();
+    let deep = format!("{odd}/{}", vec!["d".repeat(200); 15].join("/"));
+    fs::create_dir_all(&deep).unwrap();
+    let (_master, slave, terminal) = new_terminal();
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            // In a session without a terminal, with one's own terminal as standard input.
+            let mut without = capwrap(&[&policy.name]).dir(&odd).under(&["setsid", "--wait"]).command();
+            assert!(without.stdin(slave.try_clone().unwrap()).output().unwrap().status.success());
+            let said = fields(&received(&journal));
+            assert_eq!((said["CAPWRAP_TERMINAL"].as_str(), said["CAPWRAP_USER"].as_str()), ("none", MEMBER));
+            let shown = odd.replace('\u{202e}', "\\u{202e}");
+            assert_eq!(said["CAPWRAP_FOLDER"], shown);
+            let mut with = capwrap(&[&policy.name]).dir(&deep).command();
+            let number = slave.as_raw_fd();
+            // SAFETY: two system calls.
+            unsafe {
+                with.pre_exec(move || {
+                    if libc::setsid() < 0 || libc::ioctl(number, libc::TIOCSCTTY, 0) != 0 {
+                        return Err(std::io::Error::last_os_error());
+                    }
+                    Ok(())
+                });
+            }
+            // Without a standard descriptor on it.
+            assert!(with.stdin(Stdio::null()).output().unwrap().status.success());
+            let said = fields(&received(&journal));
+            assert_eq!(said["CAPWRAP_TERMINAL"], terminal);
+            assert!(said["CAPWRAP_FOLDER"].starts_with(&shown) && said["CAPWRAP_FOLDER"].len() < 4200, "{said:?}");
+        },
+    );
+}
+
+fn sha256(path: &str) -> String {
+    root(&["sha256sum", path]).run().stdout[..64].to_owned()
+}
+
+#[test]
+fn what_root_changes_is_recorded_with_the_policys_digest_before_and_after() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "tool");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            own_installation();
+            let policy = Policy::tool(&tool, "cap_net_raw", "");
+            let path = policy.path.to_str().unwrap();
+            let first = sha256(path);
+            let enable = |options: &[&str]| root(&[&[CAPWRAP, "enable", &policy.name], options].concat());
+            assert!(enable(&["--user", MEMBER]).env("SUDO_USER", "admin\n<1>x").run().ok());
+            let said = fields(&received(&journal));
+            let second = sha256(path);
+            for (name, value) in [
+                ("CAPWRAP_EVENT", "enabled"),
+                ("CAPWRAP_NAME", policy.name.as_str()),
+                ("CAPWRAP_USER", "root"),
+                ("CAPWRAP_UID", "0"),
+                ("CAPWRAP_SUDO_USER", "admin\\u{a}<1>x"),
+                ("CAPWRAP_POLICY", path),
+                ("CAPWRAP_POLICY_SHA256_BEFORE", &first),
+                ("CAPWRAP_POLICY_SHA256", &second),
+                ("CAPWRAP_CAPABILITIES", "cap_net_raw"),
+                ("CAPWRAP_ALLOWED", &format!("user {MEMBER}, group capwrap")),
+                ("PRIORITY", "5"),
+                ("SYSLOG_FACILITY", "10"),
+                ("MESSAGE_ID", capwrap_core::record::write::CHANGE_ID),
+            ] {
+                assert_eq!(said.get(name).map(String::as_str), Some(value), "{name} of {said:?}");
+            }
+            assert_ne!(first, second);
+            let launcher = fields(&received(&journal));
+            assert_eq!((launcher["CAPWRAP_EVENT"].as_str(), launcher["CAPWRAP_FILE"].as_str()), ("launcher", CAPWRAP));
+            assert_eq!(launcher["CAPWRAP_CAPABILITIES"], "cap_net_raw=p");
+            assert_eq!(launcher["CAPWRAP_CAPABILITIES_BEFORE"], "none");
+            // What changes nothing leaves no record.
+            assert!(enable(&[]).run().ok());
+            assert!(root(&[CAPWRAP, "verify"]).run().code < 2);
+
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+            root(&[CAPWRAP, "verify", "--fix", &policy.name]).run();
+            let said = fields(&received(&journal));
+            assert_eq!((said["CAPWRAP_EVENT"].as_str(), said["CAPWRAP_FILE"].as_str()), ("fixed", path));
+            assert_eq!(said["CAPWRAP_CHANGE"], "mode 0644 (was 0600)");
+
+            assert!(root(&[CAPWRAP, "disable", &policy.name]).run().ok());
+            let said = fields(&received(&journal));
+            assert_eq!((said["CAPWRAP_EVENT"].as_str(), said["CAPWRAP_NAME"].as_str()), ("disabled", &*policy.name));
+            assert_eq!(said["CAPWRAP_POLICY_SHA256_BEFORE"], second);
+            assert_eq!(said.get("CAPWRAP_POLICY_SHA256"), None);
+            assert_eq!(fields(&received(&journal))["CAPWRAP_CAPABILITIES"], "none");
+            nothing_more(&journal);
+        },
+    );
+}
+
+#[test]
+fn a_policy_that_the_learner_writes_is_recorded() {
+    let folder = Folder::new();
+    let tool = folder.copy("/usr/bin/chown", "t-chown");
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            own_installation();
+            let file = folder.path("file");
+            fs::write(&file, "").unwrap();
+            let words =
+                [CAPWRAP, "--learn", "--user", MEMBER, "--write", "--policy", "t-chown", "--", &tool, "1", &file];
+            let run = root(&words).run();
+            assert!(run.ok(), "{run:?}");
+            let said = fields(&received(&journal));
+            assert_eq!((said["CAPWRAP_EVENT"].as_str(), said["CAPWRAP_NAME"].as_str()), ("learned", "t-chown"));
+            assert_eq!(said["CAPWRAP_POLICY_SHA256"], sha256(&said["CAPWRAP_POLICY"]));
+            assert_eq!(said.get("CAPWRAP_POLICY_SHA256_BEFORE"), None);
+            assert_eq!(said["CAPWRAP_CAPABILITIES"], "cap_chown");
+        },
+    );
+}
+
+#[test]
+fn a_log_that_does_not_take_the_record_of_a_change_does_not_stop_it_and_is_reported() {
+    with_logs(
+        || listen(JOURNAL),
+        |journal| {
+            own_installation();
+            let policy = Policy::witness("cap_net_raw", "");
+            assert!(root(&[CAPWRAP, "enable", &policy.name, "--user", MEMBER]).run().ok());
+            // The journal has gone, and only its socket is there: a queue that is full.
+            let filler = UnixDatagram::unbound().unwrap();
+            filler.set_nonblocking(true).unwrap();
+            while filler.send_to(b"x", JOURNAL).is_ok() {}
+            let run = root(&[CAPWRAP, "disable", &policy.name]).run();
+            assert!(run.ok() && run.stderr.contains("the log does not take the record of this change"), "{run:?}");
+            assert!(!policy.path.exists());
+            drop(journal);
         },
     );
 }

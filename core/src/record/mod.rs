@@ -1,3 +1,5 @@
-//! Records of launches and refusals, as the audit log keeps them.
+//! Records of launches, refusals and changes, as the audit log keeps them.
 
+pub mod send;
+pub mod terminal;
 pub mod write;

@@ -1,4 +1,4 @@
-//! The record of a launch or a refusal: its fields, and the two formats in which logs accept it.
+//! The record of a launch, a refusal or a change: its fields, and the two formats in which logs accept it.
 
 use crate::text::printable;
 use std::ffi::OsStr;
@@ -9,6 +9,9 @@ use std::fmt::Write;
 pub const LAUNCH_ID: &str = "5f0c3a6e1c7d4b5f9b1d0e6a7c2f4d18";
 /// The identifier of refusal records in the journal.
 pub const REFUSAL_ID: &str = "c8f4e0b29a6d4d0f8a3b7e51d26c9e07";
+
+/// The identifier of records of changes in the journal: of what is enabled, and of files that capwrap corrects.
+pub const CHANGE_ID: &str = "8c44c20a3911012f14a1c90b4b61842f";
 
 /// The event that a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,16 @@ pub enum Event {
     Refusal,
     /// capwrap is about to execute it with everything that the caller holds.
     Bypass,
+    /// Root enabled a policy, or changed an enabled one.
+    Enable,
+    /// Root disabled a policy.
+    Disable,
+    /// The learner wrote a policy that is enabled.
+    Learn,
+    /// capwrap corrected a file.
+    Fix,
+    /// The file capabilities of the launcher changed.
+    Launcher,
 }
 
 impl Event {
@@ -30,6 +43,11 @@ impl Event {
             Self::Run => "run",
             Self::Refusal => "refused",
             Self::Bypass => "bypassed",
+            Self::Enable => "enabled",
+            Self::Disable => "disabled",
+            Self::Learn => "learned",
+            Self::Fix => "fixed",
+            Self::Launcher => "launcher",
         }
     }
 
@@ -37,15 +55,15 @@ impl Event {
         match self {
             Self::Launch | Self::Run | Self::Bypass => LAUNCH_ID,
             Self::Refusal => REFUSAL_ID,
+            Self::Enable | Self::Disable | Self::Learn | Self::Fix | Self::Launcher => CHANGE_ID,
         }
     }
 
-    /// Returns a priority of syslog(3): notice for a launch by its policy, warning for anything
-    /// else.
+    /// Returns a priority of syslog(3): warning for a refusal or a bypass, notice for anything else.
     const fn priority(self) -> u8 {
         match self {
-            Self::Launch | Self::Run => 5,
             Self::Refusal | Self::Bypass => 4,
+            _ => 5,
         }
     }
 }

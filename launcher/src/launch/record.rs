@@ -6,20 +6,15 @@ use super::command_line::Launch;
 use super::policy_file::PolicyFile;
 use super::tool::CheckedTool;
 use crate::refusal::Refusal;
-use crate::system::descriptors::from_io;
+use crate::system::files;
 use capwrap_core::decision::Decision;
 use capwrap_core::policy::Policy;
+use capwrap_core::record::send::{JOURNAL, Log, SYSLOG};
+use capwrap_core::record::terminal;
 use capwrap_core::record::write::{Event, Record};
 use nix::errno::Errno;
-use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
-
-const JOURNAL: &str = "/run/systemd/journal/socket";
-const SYSLOG: &str = "/dev/log";
-
-/// The time that the log gets to accept a record. After that, capwrap counts it as a log that does
-/// not accept records.
-const PATIENCE: Duration = Duration::from_secs(2);
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Everything that a record of a launch describes.
 pub struct Subject<'a> {
@@ -57,7 +52,7 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
 pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
     let mut record = Record::new(Event::Refusal);
     add_caller(&mut record, who, launch);
-    add_namespace(&mut record);
+    add_circumstances(&mut record);
     record.words("error", [refusal.message()]);
     add_words(&mut record, launch);
     if let Ok(Some(log)) = Log::open() {
@@ -77,7 +72,7 @@ impl Subject<'_> {
         let passed = if event == Event::Bypass { "all".to_owned() } else { decision.passed.to_string() };
         record.fact("capabilities", passed);
         record.fact("delivery", policy.exec.deliver.to_string());
-        add_namespace(&mut record);
+        add_circumstances(&mut record);
         if let Some(mode) = &launch.request.mode {
             record.fact("mode", mode);
         }
@@ -104,7 +99,21 @@ fn add_caller(record: &mut Record, who: &Identified, launch: &Launch) {
     record.fact("uid", who.caller.uid.to_string());
 }
 
-fn add_namespace(record: &mut Record) {
+/// The caller's terminal, which the kernel knows; `none` if the caller has none.
+fn terminal() -> String {
+    match files::beginning(Path::new("/proc/self/stat")) {
+        Ok(stat) => terminal::of_stat(&stat).unwrap_or_else(|| "none".to_owned()),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+/// The caller's working directory.
+fn folder() -> OsString {
+    std::env::current_dir().map_or_else(|_| "unknown".into(), PathBuf::into_os_string)
+}
+
+fn add_circumstances(record: &mut Record) {
+    record.fact("terminal", terminal());
     match super::attainable::in_own_user_namespace() {
         Some(false) => {}
         Some(true) => record.fact("user_namespace", "own"),
@@ -116,40 +125,6 @@ fn add_words(record: &mut Record, launch: &Launch) {
     if let Some(reason) = &launch.reason {
         record.words("reason", [reason]);
     }
+    record.words("folder", [folder()]);
     record.words("arguments", &launch.arguments);
-}
-
-/// Converts a record to the datagram that a log expects.
-type Form = fn(&Record) -> Vec<u8>;
-
-/// A log that is listening, and the format in which it accepts records.
-struct Log {
-    socket: UnixDatagram,
-    form: Form,
-}
-
-impl Log {
-    /// Opens the first log that is listening. The result is `None` if none is.
-    fn open() -> Result<Option<Self>, Errno> {
-        let socket = UnixDatagram::unbound().map_err(from_io)?;
-        socket.set_write_timeout(Some(PATIENCE)).map_err(from_io)?;
-        let forms: [(&str, Form); 2] =
-            [(JOURNAL, Record::to_journal), (SYSLOG, |record| record.to_syslog(std::process::id()))];
-        for (path, form) in forms {
-            match socket.connect(path).map_err(from_io) {
-                Ok(()) => return Ok(Some(Self { socket, form })),
-                Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(None)
-    }
-
-    fn take(&self, record: &Record) -> Result<(), Errno> {
-        let datagram = (self.form)(record);
-        match self.socket.send(&datagram).map_err(from_io)? {
-            sent if sent == datagram.len() => Ok(()),
-            _ => Err(Errno::EMSGSIZE),
-        }
-    }
 }

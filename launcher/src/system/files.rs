@@ -30,3 +30,10 @@ fn read(mut file: File) -> Result<String, Error> {
     file.read_to_end(&mut bytes).map_err(from_io)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
+
+/// The beginning of a file that the kernel writes at once, in a single read.
+pub fn beginning(path: &Path) -> Result<String, Error> {
+    let mut bytes = [0; 512];
+    let read = File::open(path).and_then(|mut file| file.read(&mut bytes)).map_err(from_io)?;
+    Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
+}
