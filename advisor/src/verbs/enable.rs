@@ -9,11 +9,12 @@ use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::Change;
-use crate::store::{any_kernel, atomic_write, enabled, policy_lookup, trusted_file};
+use crate::store::{any_kernel, atomic_write, bounded_read, change_record, enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
-use capwrap_core::policy::{Children, Delivery, FileCapabilities, Policy};
+use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
+use capwrap_core::record::write::Event;
 use capwrap_core::text::{hex, nearest, printable};
 use clap::Args;
 use nix::fcntl::Flock;
@@ -91,6 +92,8 @@ impl Enable {
         let tool_caps = ToolCaps::of(&policy)?;
         if !already || text != before {
             atomic_write::replace(&enabled::path(name), &text)?;
+            let was = already.then_some(before.as_str());
+            change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&text));
         }
         show(name, &policy, &source, already, text != before);
         tool_caps.map_or(Ok(()), |caps| caps.set())
@@ -113,11 +116,13 @@ impl Disable {
         }
         // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
         let policy = enabled::read(&path).ok();
+        let text = bounded_read::text_of(&path, MAX_BYTES).ok();
         enabled::make_directory(Path::new(policy_lookup::DISABLED))?;
         let kept = Path::new(policy_lookup::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: disabled; kept as {}", self.name, kept.display());
+        change_record::policy(Event::Disable, &self.name, &path, text.as_deref(), None);
         // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
         let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
         give_what_is_needed(&file_caps::installed())?;
@@ -249,6 +254,12 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
     let change = change(before.as_ref(), &permitted(needed));
     file_caps::write(&file, permitted(needed))?;
     say!("launcher {} {change}", path.display());
+    let (was, is) = (describe(before.as_ref()), describe(Some(&permitted(needed))));
+    if was != is {
+        let notation = |capabilities: Option<String>| capabilities.unwrap_or_else(|| "none".to_owned());
+        let facts = [("capabilities", &*notation(is)), ("capabilities_before", &notation(was))];
+        change_record::file(Event::Launcher, path, &facts);
+    }
     // Where this kernel alone would need as much, there is nothing to say.
     let is_same = fit.this_kernel.is_some_and(|this| enabled::needed(&policies, this) == needed);
     if let Some(because) = fit.any_because.filter(|_| !is_same) {

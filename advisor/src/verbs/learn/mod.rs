@@ -40,13 +40,14 @@ use crate::output::error::hinted;
 use crate::output::outcome;
 use crate::output::terminal;
 use crate::store::profiles;
-use crate::store::{atomic_write, enabled, trusted_file};
+use crate::store::{atomic_write, change_record, enabled, trusted_file};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::minimize_runs::Proving;
 use crate::verbs::learn::run_plan::RunPlan;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::Policy;
+use capwrap_core::record::write::Event;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -390,6 +391,7 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
         return Ok(());
     }
     atomic_write::replace(file, text)?;
+    change_record::policy(Event::Learn, &tool.name, file, now.as_deref(), Some(text));
     let done = if enabled.is_some() { "changed" } else { "written and enabled" };
     error::note(&format!("{} is {done}; the evidence is in {}", file.display(), beside.display()));
     error::note(&format!(

@@ -7,11 +7,12 @@
 use crate::host::installed_file::{Installed, carried};
 use crate::output::error;
 use crate::output::outcome::Outcome;
-use crate::store::file_caps;
+use crate::store::{change_record, file_caps};
 use crate::verbs::verify::judged::{Fix, Subject};
 use anyhow::{Context, Result, bail};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::FileCapabilities;
+use capwrap_core::record::write::Event;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::Path;
@@ -53,7 +54,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     for fix in &fixes {
         if let Fix::Group(gid) = fix {
             fchown(&file, None, Some(*gid)).with_context(|| format!("cannot change the group of {shown}"))?;
-            say!("fixed: {shown}: group {gid} (was {})", found.gid);
+            report(&found.real, &format!("group {gid} (was {})", found.gid));
             changes_group = true;
         }
     }
@@ -62,7 +63,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
             Fix::Mode(mode) => {
                 let mode_now = std::fs::Permissions::from_mode(*mode);
                 file.set_permissions(mode_now).with_context(|| format!("cannot change the mode of {shown}"))?;
-                say!("fixed: {shown}: mode {mode:04o} (was {:04o})", found.mode);
+                report(&found.real, &format!("mode {mode:04o} (was {:04o})", found.mode));
             }
             Fix::Capabilities(wanted) => capabilities = Some(wanted.as_ref()),
             Fix::Group(_) => {}
@@ -72,16 +73,20 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
         (Some(wanted), _) => {
             set(&file, wanted)?;
             let was = crate::verbs::verify::file::notation(before);
-            say!(
-                "fixed: {shown}: {} (was {was})",
-                crate::verbs::verify::file::notation(carried(&file).ok().flatten().as_ref())
-            );
+            let is = crate::verbs::verify::file::notation(carried(&file).ok().flatten().as_ref());
+            report(&found.real, &format!("{is} (was {was})"));
         }
         // The change of the group removed capabilities that were right.
         (None, Some(Attribute { capabilities, root_id: None })) if changes_group => set(&file, Some(capabilities))?,
         _ => {}
     }
     Ok(())
+}
+
+/// Prints a correction, and records it.
+fn report(file: &Path, change: &str) {
+    say!("fixed: {}: {change}", capwrap_core::text::printable::text(file));
+    change_record::file(Event::Fix, file, &[("change", change)]);
 }
 
 fn set(file: &std::fs::File, wanted: Option<&FileCapabilities>) -> Result<()> {

@@ -1,0 +1,74 @@
+//! Records a change of what is enabled, in the log to which the launcher sends its records.
+//!
+//! A record follows its change, because a log that is stuck or full must not keep root from disabling a policy.
+
+use crate::output::error;
+use capwrap_core::decision::accounts;
+use capwrap_core::digest;
+use capwrap_core::policy::Policy;
+use capwrap_core::record::send::Log;
+use capwrap_core::record::terminal;
+use capwrap_core::record::write::{Event, Record};
+use capwrap_core::text::hex;
+use nix::unistd::getuid;
+use std::path::Path;
+
+/// Records what became of the policy of this name. `before` and `after` are its text, `None` if it was not enabled before or
+/// is not enabled now.
+pub fn policy(event: Event, name: &str, path: &Path, before: Option<&str>, after: Option<&str>) {
+    let sha256 = |text: &str| hex::encode(&digest::of_bytes(text.as_bytes()));
+    let mut record = Record::new(event);
+    record.fact("name", name);
+    add_caller(&mut record);
+    record.fact("policy", path);
+    if let Some(text) = before {
+        record.fact("policy_sha256_before", sha256(text));
+    }
+    if let Some(text) = after {
+        record.fact("policy_sha256", sha256(text));
+    }
+    if let Some(policy) = after.and_then(|text| Policy::read(text).ok()) {
+        let users = policy.allow.users.iter().map(|user| format!("user {user}"));
+        let groups = policy.allow.groups.iter().map(|group| format!("group {group}"));
+        let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
+        record.fact("capabilities", all.to_string());
+        record.words("allowed", [users.chain(groups).collect::<Vec<_>>().join(", ")]);
+    }
+    send(record);
+}
+
+/// Records a change of a file.
+pub fn file(event: Event, path: &Path, facts: &[(&'static str, &str)]) {
+    let mut record = Record::new(event);
+    add_caller(&mut record);
+    record.fact("file", path);
+    facts.iter().for_each(|(name, value)| record.fact(name, value));
+    send(record);
+}
+
+/// Sends the record, and reports a log that does not accept it.
+fn send(mut record: Record) {
+    if let Some(user) = std::env::var_os("SUDO_USER") {
+        record.words("sudo_user", [user]);
+    }
+    if let Err(errno) = Log::open().and_then(|log| log.map_or(Ok(()), |log| log.take(&record))) {
+        error::print_error(&format!("the log does not take the record of this change: {}", errno.desc()), None);
+    }
+}
+
+/// Adds who makes the change: the user, the user who logged in, and the terminal. (Root can make all of this up.)
+fn add_caller(record: &mut Record) {
+    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
+    let passwd = String::from_utf8_lossy(&passwd);
+    let name = |uid: u32| accounts::account(&passwd, uid).map_or(format!("#{uid}"), |account| account.name.to_owned());
+    let uid = getuid().as_raw();
+    record.fact("user", name(uid));
+    record.fact("uid", uid.to_string());
+    // If no login set it, the number is -1 (proc_pid_loginuid(5)).
+    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|login| login.trim().parse().ok());
+    if let Some(login) = login.filter(|login| *login != u32::MAX) {
+        record.fact("login", name(login));
+    }
+    let terminal = std::fs::read_to_string("/proc/self/stat").map(|stat| terminal::of_stat(&stat));
+    record.fact("terminal", terminal.map_or("unknown".to_owned(), |name| name.unwrap_or_else(|| "none".to_owned())));
+}
