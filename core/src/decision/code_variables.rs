@@ -71,9 +71,26 @@ pub const TABLE: &[Heeded] = &[
     Heeded { names: &["QT_PLUGIN_PATH", "QT_QPA_*", "QML*_IMPORT_PATH"], by: "Qt" },
     // ncurses(3), "ENVIRONMENT": it ignores them too in a program that gained rights.
     Heeded { names: &["TERMCAP", "TERMINFO", "TERMINFO_DIRS", "TERMPATH"], by: "ncurses" },
+    // .NET's "Environment variables": hooks, profilers and paths; COMPlus_ is their older beginning. mono(1).
+    Heeded { names: &["DOTNET_*", "COMPlus_*", "CORECLR_*"], by: ".NET" },
+    Heeded { names: &["MONO_*"], by: "Mono" },
+    // R's ?Startup and ?Rprofile; Julia's "Environment Variables"; erl(1).
+    Heeded { names: &["R_*"], by: "R" },
+    Heeded { names: &["JULIA_*"], by: "Julia" },
+    Heeded { names: &["ERL_*"], by: "Erlang" },
+    // git(1), "Environment Variables": commands, hooks and configurations that name commands.
+    Heeded { names: &["GIT_*"], by: "git" },
+    // nmap(1), --datadir; wireshark(1); psql(1); each a place of scripts or plug-ins.
+    Heeded { names: &["NMAPDIR"], by: "nmap" },
+    Heeded { names: &["WIRESHARK_*"], by: "Wireshark" },
+    Heeded { names: &["PSQLRC"], by: "psql" },
+    // Vim's :help starting; vi of POSIX.
+    Heeded { names: &["EXINIT", "GVIMINIT", "VIM", "VIMINIT", "VIMRUNTIME"], by: "vi" },
+    // krb5.conf(5): a configuration can name a plug-in to load.
+    Heeded { names: &["KRB5_CONFIG"], by: "Kerberos" },
     // less(1), environ(7): programs that others start.
     Heeded {
-        names: &["LESSCLOSE", "LESSOPEN", "PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"],
+        names: &["LESSCLOSE", "LESSKEY*", "LESSOPEN", "PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"],
         by: "programs that start another",
     },
 ];
@@ -106,12 +123,25 @@ mod tests {
             ("BASH_FUNC_ls%%", "shells"),
             ("LUA_PATH_5_4", "Lua"),
             ("QML2_IMPORT_PATH", "Qt"),
+            ("DOTNET_STARTUP_HOOKS", ".NET"),
+            ("COMPlus_EnableDiagnostics", ".NET"),
+            ("VIM", "vi"),
+            ("LESSKEYIN", "programs that start another"),
         ] {
             assert_eq!(heeded_by(name), Some(by), "{name}");
         }
-        for name in
-            ["SSLKEYLOGFILE", "COLUMNS", "NO_COLOR", "HOME", "LD", "MYLD_PRELOAD", "ENVIRONMENT", "ld_preload", ""]
-        {
+        for name in [
+            "SSLKEYLOGFILE",
+            "COLUMNS",
+            "NO_COLOR",
+            "HOME",
+            "LD",
+            "LESS",
+            "MYLD_PRELOAD",
+            "ENVIRONMENT",
+            "ld_preload",
+            "",
+        ] {
             assert_eq!(heeded_by(name), None, "{name}");
         }
     }
