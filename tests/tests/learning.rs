@@ -112,6 +112,17 @@ fn what_is_learned_and_written_is_enough_for_the_member() {
 }
 
 #[test]
+fn a_policy_that_is_written_is_noted_where_the_tool_would_take_code_from_its_caller() {
+    let name = Name::new("code");
+    let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n\
+                exec = { env = { keep = [\"LD_PRELOAD\"] } }\n";
+    std::fs::write(name.file("toml"), text).unwrap();
+    let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
+    let note = "note: line 4: capwrap never passes the caller's LD_PRELOAD: it is a variable of the dynamic loader";
+    assert!(run.ok() && run.stderr.contains(note), "{run:?}");
+}
+
+#[test]
 fn a_policy_keeps_its_comments_and_shows_what_no_run_needed() {
     let name = Name::new("refined");
     let text = "# ours\nschema = 1\n\n[tool]\npath = \"/usr/bin/cat\" # the one\n\n[allow]\ngroups = [\"capwrap\"]\n\n\

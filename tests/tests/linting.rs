@@ -3,7 +3,7 @@
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn lint(arguments: &[&str]) -> Run {
     user(STRANGER, &[&[CAPWRAP, "lint"], arguments].concat()).run()
@@ -150,4 +150,93 @@ fn the_schema_takes_every_shipped_policy_and_refuses_what_the_launcher_refuses()
         let is_good = line.contains(".toml 0 ");
         assert_eq!(is_good, number < good, "{line}");
     }
+}
+
+/// A policy for a tool that root installed in a folder of root's, with a grant, and these lines behind it.
+fn granting(tool: &str, more: &str) -> String {
+    format!(
+        "{HEAD}[tool]\npath = \"{tool}\"\nscript = true\n[allow]\nusers = [\"root\"]\n\
+         [[grant]]\ncaps = \"kill\"\nwhy = \"w\"\n{more}"
+    )
+}
+
+#[test]
+fn a_kept_variable_that_names_code_is_a_warning_at_its_place_and_a_harmless_one_is_not() {
+    for name in ["LD_PRELOAD", "PYTHONPATH", "BASH_ENV", "NODE_OPTIONS", "PERL5LIB", "DOTNET_STARTUP_HOOKS", "PAGER"] {
+        let run = text(&granting("/usr/bin/true", &format!("[exec]\nenv = {{ keep = [\"COLUMNS\", \"{name}\"] }}\n")));
+        assert_eq!(run.code, 1, "{run:?}");
+        for part in
+            [&format!("never passes the caller's {name}"), "[never-passed]", "standard input:12:", "help: take it out"]
+        {
+            assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+        }
+    }
+    let run = text(&granting("/usr/bin/true", "[exec]\nenv = { keep = [\"COLUMNS\", \"SSLKEYLOGFILE\"] }\n"));
+    assert!(!run.stdout.contains("never-passed"), "{run:?}");
+}
+
+#[test]
+fn a_script_that_runs_code_of_the_callers_home_is_a_warning_and_does_what_it_says() {
+    let folder = Folder::new();
+    let script = folder.path("script");
+    put(Path::new(&script), "#!/usr/bin/python3\nprint('done')\n");
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // A home of the test's own, at the place of the account's.
+    let outcomes = in_own_mounts(|| {
+        let home = format!("/home/{MEMBER}");
+        cover(&home);
+        assert!(root(&["chown", MEMBER, &home]).run().ok());
+        let plant = "d=$(/usr/bin/python3 -c 'import site; print(site.getusersitepackages())'); mkdir -p $d; \
+                     echo \"print('planted')\" > $d/usercustomize.py";
+        assert!(user(MEMBER, &["/bin/sh", "-c", plant]).env("HOME", &home).run().ok());
+        ["", "env = { set = { PYTHONNOUSERSITE = \"1\" } }", "env = { set = { HOME = \"/dev/null\" } }"].map(|more| {
+            let policy = Policy::tool(&script, "kill", &format!("[exec]\n{more}\n"));
+            let text = fs::read_to_string(&policy.path).unwrap().replace("[tool]\n", "[tool]\nscript = true\n");
+            put(&policy.path, &text);
+            let linted = root(&[CAPWRAP, "lint", &policy.name]).run().stdout;
+            let ran = capwrap(&[&policy.name]).run();
+            assert!(ran.ok() && ran.stdout.contains("done"), "{ran:?}");
+            (linted.contains("[home-code]"), ran.stdout.contains("planted"))
+        })
+    });
+    assert_eq!(outcomes, [(true, true), (false, false), (false, false)]);
+}
+
+#[test]
+fn a_program_whose_libraries_others_can_choose_is_a_warning_here_and_when_it_is_enabled() {
+    let folder = Folder::new();
+    let source = folder.path("t.c");
+    fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+    let build = |name: &str, option: &str| {
+        let tool = folder.path(name);
+        let run = root(&["cc", "-o", &tool, &source, option]).run();
+        assert!(run.ok(), "{run:?}");
+        tool
+    };
+    for (name, option, words) in [
+        ("relative", "-Wl,--enable-new-dtags,-rpath,lib", "\"lib\" (DT_RUNPATH)"),
+        ("old", "-Wl,--disable-new-dtags,-rpath,lib", "\"lib\" (DT_RPATH)"),
+        ("open", "-Wl,-rpath,/tmp/lib", "others can put them: /tmp/lib"),
+        ("outside", "-Wl,-rpath,$ORIGIN/../../../../../tmp", "others can put them: $ORIGIN/../../../../../tmp"),
+        ("loader", "-Wl,--dynamic-linker=ld.so", "\"ld.so\" (PT_INTERP)"),
+        ("loader-open", "-Wl,--dynamic-linker=/tmp/ld.so", "others can replace: /tmp/ld.so (PT_INTERP)"),
+    ] {
+        let tool = build(name, option);
+        let run = text(&granting(&tool, ""));
+        let flat = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(run.code == 1 && flat.contains("[library-path]") && flat.contains(words), "{name}: {run:?}");
+    }
+    let sound = build("sound", "-Wl,-rpath,/usr/lib");
+    assert!(!text(&granting(&sound, "")).stdout.contains("[library-path]"));
+    // The same words where the policy is enabled, with its line; a comment that allows it is heeded.
+    let tool = folder.path("relative");
+    let policy = Policy::new(&granting(&tool, ""));
+    let run = root(&[CAPWRAP, "enable", &policy.name]).run();
+    let note = format!(
+        "  note     line 4: {tool} looks for libraries in the caller's working directory: \"lib\" (DT_RUNPATH)"
+    );
+    assert!(run.ok() && run.stdout.contains(&note), "{run:?}");
+    put(&policy.path, granting(&tool, "# lint: allow library-path: it is started in a directory of root's\n"));
+    let run = root(&[CAPWRAP, "enable", &policy.name]).run();
+    assert!(run.ok() && !run.stdout.contains("library-path"), "{run:?}");
 }

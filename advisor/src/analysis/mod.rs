@@ -1,11 +1,16 @@
 //! Derives needs from observations, and changes of the policy from needs. It is pure: no input, no output, no clocks.
 
+pub mod allowed_warnings;
 pub mod call_sites;
 pub mod capability_risk;
 pub mod check_options;
 pub mod classify;
+pub mod code_warning;
+pub mod foreign_code;
+pub mod home_code;
 pub mod minimize;
 pub mod needs;
 pub mod observation;
+pub mod policy_places;
 pub mod profile;
 pub mod propose;

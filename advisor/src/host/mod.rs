@@ -4,7 +4,9 @@
 pub mod accounts;
 pub mod caller;
 pub mod clock;
+pub mod elf;
 pub mod facts_file;
+pub mod foreign_code;
 pub mod installed_file;
 pub mod kernel;
 pub mod launcher_kernels;

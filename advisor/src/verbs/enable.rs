@@ -1,6 +1,7 @@
 //! `capwrap enable` and `capwrap disable`.
 
 use crate::host::accounts::{Names, Of};
+use crate::host::foreign_code;
 use crate::host::installed_file;
 use crate::host::launcher_kernels;
 use crate::host::tool_faults;
@@ -96,6 +97,9 @@ impl Enable {
             change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&text));
         }
         show(name, &policy, &source, already, text != before);
+        for note in foreign_code::notes(&policy, &text, &Names::read()) {
+            say!("  note     {note}");
+        }
         tool_caps.map_or(Ok(()), |caps| caps.set())
     }
 }

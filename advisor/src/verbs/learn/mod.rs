@@ -27,7 +27,7 @@ use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Minimized, Profile, Run};
 use crate::analysis::{classify, needs, profile, propose};
 use crate::host::accounts::Names;
-use crate::host::{kernel, tool_faults};
+use crate::host::{foreign_code, kernel, tool_faults};
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
@@ -398,7 +398,12 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
         "note: run `capwrap enable {}` to give the launcher the capabilities that it now needs",
         tool.name
     ));
-    let refusals = Policy::read(text).map(|policy| tool_faults::all(&policy, &Names::read())).unwrap_or_default();
-    refusals.iter().for_each(|refusal| error::note(&format!("note: {}", refusal.note())));
+    if let Ok(policy) = Policy::read(text) {
+        let names = Names::read();
+        let refusals = tool_faults::all(&policy, &names).into_iter().map(|refusal| refusal.note());
+        for note in refusals.chain(foreign_code::notes(&policy, text, &names)) {
+            error::note(&format!("note: {note}"));
+        }
+    }
     Ok(())
 }

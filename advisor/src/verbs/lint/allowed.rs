@@ -1,24 +1,19 @@
 //! Warnings that a policy allows, each with a reason.
 
+use crate::analysis::allowed_warnings::{AS_SUCH, Comment, comments, says_as_such};
+use crate::analysis::code_warning::{HOME_CODE, LIBRARY_PATH};
 use crate::verbs::lint::checks::CODES;
 use crate::verbs::lint::found::{Found, Severity};
 use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
-use std::ops::Range;
 
-/// The warnings that a summary with the words "as such" allows.
-const AS_SUCH: [&str; 2] = ["amounts-to-root", "starts-programs"];
-
-/// A comment in the policy's text.
-struct Comment<'t> {
-    code: &'t str,
-    reason: &'t str,
-    span: Range<usize>,
-}
+/// The codes that can be found on one machine and not on another.
+const OF_THE_MACHINE: [&str; 6] =
+    ["writable-place", "refused-tool", "unknown-name", "until-passed", HOME_CODE, LIBRARY_PATH];
 
 /// Turns allowed warnings into notes, and reports comments that allow nothing.
 pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
-    if policy.summary.contains("as such") {
+    if says_as_such(policy) {
         for one in found.iter_mut().filter(|one| AS_SUCH.contains(&one.code)) {
             allow(one, "its summary says so");
         }
@@ -43,7 +38,7 @@ pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
                 }
             }
             // Whether these codes are found can depend on the machine, so an unused comment is no fault.
-            if !is_used && !["writable-place", "refused-tool", "unknown-name", "until-passed"].contains(&code) {
+            if !is_used && !OF_THE_MACHINE.contains(&code) {
                 found.push(warning("this allows nothing here".to_owned()).help("take the comment out"));
             }
         }
@@ -56,29 +51,11 @@ fn allow(one: &mut Found, reason: &str) {
     one.help = Some(format!("allowed: {reason}"));
 }
 
-/// The comments of the form `# lint: allow CODE: REASON` that stand alone on a line.
-fn comments(text: &str) -> Vec<Comment<'_>> {
-    let mut at = 0;
-    let mut comments = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim();
-        if let Some(said) =
-            trimmed.strip_prefix('#').map(str::trim_start).and_then(|rest| rest.strip_prefix("lint: allow"))
-        {
-            let (code, reason) = said.split_once(':').unwrap_or((said, ""));
-            let start = at + line.find('#').unwrap_or_default();
-            comments.push(Comment { code: code.trim(), reason: reason.trim(), span: start..start + trimmed.len() });
-        }
-        at += line.len();
-    }
-    comments
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::policy_places::Places;
     use crate::verbs::lint::checks;
-    use crate::verbs::lint::places::Places;
 
     const POLICY: &str = "schema = 1\nsummary = \"S\"\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n@\n[[grant]]\ncaps = \"setuid\"\nwhy = \"w\"\n";
 

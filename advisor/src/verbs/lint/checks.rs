@@ -1,16 +1,18 @@
 //! The checks that need only the text of a policy. Each has a code, which a comment can allow.
 
 use crate::analysis::capability_risk;
+use crate::analysis::code_warning;
+use crate::analysis::foreign_code;
+use crate::analysis::policy_places::{Places, Step};
 use crate::verbs::lint::escapes;
 use crate::verbs::lint::found::{Found, Severity};
-use crate::verbs::lint::places::{Places, Step};
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::policy::{Children, Delivery, Grant, Policy};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// The codes of all checks of the text, each with what it finds.
-pub const CODES: [(&str, &str); 12] = [
+pub const CODES: [(&str, &str); 12 + code_warning::CODES.len()] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
@@ -23,6 +25,9 @@ pub const CODES: [(&str, &str); 12] = [
     ("writable-place", "a tool in a directory that others can write"),
     ("refused-tool", "a tool that capwrap refuses to launch as it is installed here"),
     ("unknown-name", "users and groups that nobody knows"),
+    code_warning::CODES[0],
+    code_warning::CODES[1],
+    code_warning::CODES[2],
 ];
 
 /// All findings in the text.
@@ -33,6 +38,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
         found.extend(root(optional.caps, places.span(&[Step::Key("optional"), Step::Key("caps")])));
     }
     found.extend(starts_programs(policy, places));
+    found.extend(foreign_code::of_text(policy).into_iter().map(|one| Found::of_code(one, places)));
     if policy.summary.trim().is_empty() {
         found.push(
             Found::warning("no-summary", 0..0, "no summary: what is this policy for?")

@@ -1,5 +1,7 @@
 //! A finding in a policy's text.
 
+use crate::analysis::code_warning::ForeignCode;
+use crate::analysis::policy_places::Places;
 use crate::output::outcome::Outcome;
 use capwrap_core::policy::PolicyError;
 use std::ops::Range;
@@ -36,6 +38,11 @@ impl Found {
 
     pub fn warning(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, span, message)
+    }
+
+    /// The warning about code that the tool would take from others.
+    pub fn of_code(one: ForeignCode, places: &Places) -> Self {
+        Self::warning(one.code, places.span(&one.at), one.message).help(one.hint)
     }
 
     pub fn help(self, help: impl Into<String>) -> Self {

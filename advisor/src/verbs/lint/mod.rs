@@ -9,11 +9,11 @@ mod allowed;
 mod checks;
 mod escapes;
 mod found;
-mod places;
 mod schema;
 mod show;
 mod system;
 
+use crate::analysis::policy_places::Places;
 use crate::output::error;
 use crate::output::error::{hinted, reason};
 use crate::output::outcome::Outcome;
@@ -33,8 +33,8 @@ use std::process::ExitCode;
 #[command(after_help = "\
 A comment `# lint: allow CODE: REASON` in the file turns the warnings of that
 code into notes, which change no exit code. Where a policy's summary says that
-it grants the capability `as such`, that allows amounts-to-root and
-starts-programs.")]
+it grants the capability `as such`, that allows amounts-to-root, starts-programs
+and home-code.")]
 pub struct Lint {
     /// Policy files, or policies by name; - reads standard input; without any, the enabled policies
     #[arg(value_name = "FILE|NAME")]
@@ -112,7 +112,7 @@ impl Lint {
             Ok(policy) => policy,
             Err(error) => return vec![Found::from(error)],
         };
-        let places = places::Places::of(text);
+        let places = Places::of(text);
         let mut found = checks::all(&policy, &places);
         if !self.text_only {
             found.extend(system::all(&policy, &places));

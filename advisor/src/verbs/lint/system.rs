@@ -1,12 +1,13 @@
 //! Checks a policy against this machine: its file, its tool's path, the users and groups that it names, and the time.
 
+use crate::analysis::policy_places::{Places, Step};
 use crate::host::accounts::{Known, Names, Of};
 use crate::host::clock;
+use crate::host::foreign_code;
 use crate::host::installed_file::Installed;
 use crate::host::tool_faults::{self, About, ToolRefusal};
 use crate::host::writable_path;
 use crate::verbs::lint::found::{Found, Severity};
-use crate::verbs::lint::places::{Places, Step};
 use capwrap_core::paths;
 use capwrap_core::policy::{Identity, Policy};
 use std::path::Path;
@@ -58,6 +59,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
             None => warning,
         });
     }
+    found.extend(foreign_code::of_machine(policy, &names).into_iter().map(|one| Found::of_code(one, places)));
     let tool = [
         (Of::User, Some(&policy.tool.owner), key("tool", "owner")),
         (Of::Group, policy.tool.group.as_ref(), key("tool", "group")),

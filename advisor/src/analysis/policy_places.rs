@@ -9,6 +9,7 @@ pub struct Places {
 }
 
 /// One step into a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<'s> {
     Key(&'s str),
     At(usize),
