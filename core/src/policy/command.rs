@@ -59,11 +59,11 @@ mod tests {
         let like = Policy::read(
             "schema = 1\ntool = { path = \"/t\", owner = \"#7\" }\nallow = { users = [\"alice\"], audit = \"required\" }\n\
              [[grant]]\ncaps = [\"cap_net_admin\"]\n\
-             [exec]\nno_new_privs = false\nchildren = \"none\"\n[exec.env]\nset = { HOME = \"/nonexistent\" }\n",
+             [exec]\nno_new_privs = false\nbounding = \"drop\"\n[exec.env]\nset = { HOME = \"/nonexistent\" }\n",
         );
         let command = Policy::of_command("/usr/bin/id".into(), CapabilitySet::EMPTY, Some(like.unwrap()));
         assert!(command.grants.is_empty() && command.allow.audit_required && !command.exec.no_new_privs);
-        assert_eq!(command.exec.children, Children::Any);
+        assert_eq!((command.exec.bounding, command.exec.children), (Bounding::Keep, Children::Any));
         let set: Vec<_> = command.exec.env.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(set, ["HOME=/nonexistent", "PYTHONDONTWRITEBYTECODE=1"]);
         assert_eq!((command.tool.owner, command.tool.script), (Identity::Id(0), true));
