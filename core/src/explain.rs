@@ -174,17 +174,8 @@ impl Explanation<'_> {
         let with_value = options_with_value(self.policy);
         let arguments = Arguments::new(self.arguments, &with_value);
         let failing = self.counting(weighed).filter(|one| !one.holds(self.facts, &arguments));
-        let (unknown, failing): (Vec<&Condition>, Vec<&Condition>) = failing.partition(|one| self.is_unknown(one));
+        let (unknown, failing): (Vec<&Condition>, Vec<&Condition>) = failing.partition(|one| !one.is_known(self.facts));
         if failing.is_empty() { unknown } else { Vec::new() }
-    }
-
-    /// Returns whether a fact that the condition depends on is not known.
-    fn is_unknown(&self, condition: &Condition) -> bool {
-        match condition {
-            Condition::Sysctl { name, .. } => !self.facts.sysctls.contains_key(name),
-            Condition::Probe(any) => any.iter().any(|probe| self.facts.probe(*probe).is_none()),
-            _ => false,
-        }
     }
 
     /// Returns the conditions of a grant that count. Conditions on arguments do not count if
@@ -211,7 +202,7 @@ impl Explanation<'_> {
         match weighed.outcome {
             Outcome::Fails(first) => {
                 let mut failing = self.counting(weighed).filter(|one| !one.holds(self.facts, &arguments));
-                vec![met(failing.find(|one| !self.is_unknown(one)).unwrap_or(first))]
+                vec![met(failing.find(|one| one.is_known(self.facts)).unwrap_or(first))]
             }
             Outcome::OtherMode => {
                 let asked = self.decision.mode.as_deref().unwrap_or_default();

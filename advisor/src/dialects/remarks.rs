@@ -171,7 +171,7 @@ fn mind(launch: &Launch<'_>, target: Target) -> Vec<String> {
 
 /// Reports the capabilities that are included only because an untried probe is assumed to say yes.
 fn assumed(launch: &Launch<'_>) -> Option<String> {
-    let of_probes = |grant: &Grant| grant.when.iter().any(|condition| matches!(condition, Condition::Probe(_)));
+    let of_probes = |grant: &Grant| grant.when.iter().any(|condition| matches!(condition.inner(), Condition::Probe(_)));
     let certain = grants(launch).filter(|grant| !of_probes(grant));
     let certain = certain.fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps));
     let assumed = launch.caps.without(certain);

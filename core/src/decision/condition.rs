@@ -1,14 +1,14 @@
 //! The conditions of a grant, and whether they hold.
 
 use crate::decision::arguments::Arguments;
-use crate::decision::facts::{Facts, KernelVersion};
+use crate::decision::facts::{Answer, Facts, KernelVersion};
 use crate::decision::probe::Probe;
 use crate::text::printable;
 use crate::{Capability, CapabilitySet};
 use std::cmp::Ordering;
 use std::fmt;
 
-/// One key of a grant's `when`. If its value is a list, one item of the list is enough.
+/// One key of a grant's `when`, or of its `unless`. If its value is a list, one item of the list is enough.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Condition {
     /// `kernel`: the kernel's release.
@@ -39,6 +39,8 @@ pub enum Condition {
     Argument(Vec<String>),
     /// `uid0`: whether the caller is uid 0.
     Uid0(bool),
+    /// A key of `unless`: this condition must not hold.
+    Unless(Box<Self>),
 }
 
 impl Condition {
@@ -57,6 +59,33 @@ impl Condition {
             Self::Option { names, values } => arguments.option(names, values).is_some(),
             Self::Argument(any) => any.iter().any(|argument| arguments.contains(argument)),
             Self::Uid0(wanted) => facts.uid0 == *wanted,
+            // What is only assumed is assumed so that no grant is left out.
+            Self::Unless(inner) => inner.is_known(facts) && (inner.is_assumed(facts) || !inner.holds(facts, arguments)),
+        }
+    }
+
+    /// Returns whether every fact that the condition depends on is known. Without that, neither the condition nor its
+    /// negation holds.
+    pub fn is_known(&self, facts: &Facts) -> bool {
+        match self.inner() {
+            Self::Sysctl { name, .. } => facts.sysctls.contains_key(name),
+            Self::Probe(any) => any.iter().all(|probe| facts.probe(*probe).is_some()),
+            _ => true,
+        }
+    }
+
+    fn is_assumed(&self, facts: &Facts) -> bool {
+        match self {
+            Self::Probe(any) => any.iter().any(|probe| facts.probe(*probe).is_some_and(Answer::is_assumed)),
+            _ => false,
+        }
+    }
+
+    /// Returns the condition itself, or for a key of `unless` the one that must not hold.
+    pub fn inner(&self) -> &Self {
+        match self {
+            Self::Unless(inner) => inner,
+            other => other,
         }
     }
 
@@ -67,13 +96,14 @@ impl Condition {
         match self {
             Self::KernelHas(any) => Some(any.iter().any(knows)),
             Self::KernelLacks(any) => Some(any.iter().any(|capability| !knows(capability))),
+            Self::Unless(inner) => inner.settled_by_known(last_capability).map(|holds| !holds),
             _ => None,
         }
     }
 
     /// Returns whether the condition is about the caller's arguments, so that `--mode` replaces it.
-    pub const fn is_about_arguments(&self) -> bool {
-        matches!(self, Self::Subcommand(_) | Self::Option { .. } | Self::Argument(_))
+    pub fn is_about_arguments(&self) -> bool {
+        matches!(self.inner(), Self::Subcommand(_) | Self::Option { .. } | Self::Argument(_))
     }
 
     /// Returns the fact that the condition was compared with, for people.
@@ -122,6 +152,7 @@ impl Condition {
             }
             Self::Uid0(_) if facts.uid0 => "the caller is uid 0".to_owned(),
             Self::Uid0(_) => "the caller is not uid 0".to_owned(),
+            Self::Unless(inner) => inner.fact(facts, arguments),
         }
     }
 }
@@ -143,6 +174,7 @@ impl fmt::Display for Condition {
             Self::Option { names, values } => write!(out, "option {} with value {}", list(names), list(values)),
             Self::Argument(any) => write!(out, "arg {}", list(any)),
             Self::Uid0(wanted) => write!(out, "uid0 {wanted}"),
+            Self::Unless(inner) => write!(out, "unless {inner}"),
         }
     }
 }

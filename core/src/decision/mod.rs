@@ -248,7 +248,7 @@ pub fn grants_for_any_arguments<'p>(
 pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
     let conditions = policy.grants.iter().flat_map(|grant| &grant.when);
     conditions
-        .filter_map(|condition| match condition {
+        .filter_map(|condition| match condition.inner() {
             Condition::Option { names, values } if !values.is_empty() => Some(names),
             _ => None,
         })
@@ -379,6 +379,60 @@ mod tests {
         known.sysctls.insert("kernel.x".into(), Some("3\n".into()));
         known.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(true, ""));
         assert_eq!(passed(&policy, &known, &[]), "cap_chown,cap_kill");
+    }
+
+    #[test]
+    fn a_grant_holds_where_no_key_of_unless_does() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"net_admin\"\nwhen = { kernel_has = \"bpf\" }\n\
+             unless = { probe = \"perf_uprobe_needs_sys_admin\", sysctl = { \"kernel.x\" = \">2\" }, option = \"-a\" }\n",
+        );
+        let mut known = facts();
+        known.sysctls.insert("kernel.x".into(), Some("2\n".into()));
+        known.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(false, ""));
+        assert_eq!(passed(&policy, &known, &[]), "cap_net_admin");
+        // A kernel without the setting cannot have it above 2.
+        let mut without = known.clone();
+        without.sysctls.insert("kernel.x".into(), None);
+        assert_eq!(passed(&policy, &without, &[]), "cap_net_admin");
+        assert_eq!(passed(&policy, &known, &["-a"]), "none");
+        let mut above = known.clone();
+        above.sysctls.insert("kernel.x".into(), Some("3".into()));
+        assert_eq!(passed(&policy, &above, &[]), "none");
+        let mut fixed = known.clone();
+        fixed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(true, ""));
+        assert_eq!(passed(&policy, &fixed, &[]), "none");
+        assert_eq!(passed(&policy, &Facts { last_capability: 37, ..known }, &[]), "none");
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_ground_for_unless() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"kill\"\nunless = { sysctl = { \"kernel.x\" = \"1\" } }\n\
+             [[grant]]\ncaps = \"chown\"\nunless = { probe = \"perf_uprobe_needs_sys_admin\" }\n",
+        );
+        assert_eq!(passed(&policy, &facts(), &[]), "none");
+        assert_eq!(Questions::of(&policy).sysctls, ["kernel.x"]);
+        assert_eq!(Questions::of(&policy).probes, [Probe::PerfUprobeNeedsSysAdmin]);
+        // A probe that is only assumed leaves no grant out, of either kind.
+        let mut assumed = facts();
+        assumed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::NOT_TRIED);
+        assert_eq!(passed(&policy, &assumed, &[]), "cap_chown");
+    }
+
+    #[test]
+    fn a_mode_by_name_replaces_the_arguments_of_unless_too() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"kill\"\nmode = \"a\"\nunless = { option = \"-o\", value = \"v\", kernel = \"<5\" }\n",
+        );
+        assert_eq!(passed(&policy, &facts(), &["-o", "v"]), "none");
+        assert_eq!(passed(&policy, &facts(), &["-o", "w"]), "cap_kill");
+        assert_eq!(for_any_arguments(&policy, &facts(), None).to_string(), "cap_kill");
+        let arguments: Vec<OsString> = ["-o", "v"].iter().map(OsString::from).collect();
+        let request = Request { mode: Some("a".into()), ..Request::default() };
+        assert_eq!(decide(&policy, &facts(), &arguments, &request).unwrap().passed.to_string(), "cap_kill");
+        let old = Facts { kernel: KernelVersion { major: 4, minor: 19, patch: 0 }, ..facts() };
+        assert_eq!(decide(&policy, &old, &arguments, &request).unwrap().passed.to_string(), "none");
     }
 
     #[test]

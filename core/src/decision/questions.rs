@@ -18,7 +18,7 @@ impl Questions {
     pub fn of(policy: &Policy) -> Self {
         let mut questions = Self::default();
         for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
-            match condition {
+            match condition.inner() {
                 Condition::Sysctl { name, .. } if !questions.sysctls.contains(name) => {
                     questions.sysctls.push(name.clone());
                 }

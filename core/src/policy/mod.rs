@@ -103,7 +103,7 @@ pub struct Grant {
     pub modes: Vec<String>,
     /// The capabilities that it grants.
     pub caps: CapabilitySet,
-    /// The conditions, which must all hold.
+    /// The conditions, which must all hold: the keys of `when`, and those of `unless`.
     pub when: Vec<Condition>,
     /// Why the tool needs the capabilities.
     pub why: Option<String>,

@@ -111,24 +111,30 @@ fn until(section: &Section) -> Result<Option<i64>, PolicyError> {
 }
 
 fn grants(root: &Section) -> Result<Vec<Grant>, PolicyError> {
-    root.sections("grant", "[[grant]]", &["mode", "caps", "when", "why"])?
+    root.sections("grant", "[[grant]]", &["mode", "caps", "when", "unless", "why"])?
         .iter()
         .map(|section| {
             Ok(Grant {
                 line: section.line(),
                 modes: section.list("mode", mode_name)?,
                 caps: section.capabilities("caps")?,
-                when: when(section)?,
+                when: conditions(section)?,
                 why: section.string("why")?.map(str::to_owned),
             })
         })
         .collect()
 }
 
-fn when(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
+/// What must hold for a grant: each key of `when`, and of `unless` none.
+fn conditions(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
+    let unless = table(grant, "unless")?.into_iter().map(|condition| Condition::Unless(Box::new(condition)));
+    Ok(table(grant, "when")?.into_iter().chain(unless).collect())
+}
+
+fn table(grant: &Section, name: &'static str) -> Result<Vec<Condition>, PolicyError> {
     let known =
         ["kernel", "kernel_has", "kernel_lacks", "sysctl", "probe", "subcommand", "option", "value", "arg", "uid0"];
-    let Some(section) = grant.section("when", "when", &known)? else { return Ok(Vec::new()) };
+    let Some(section) = grant.section(name, name, &known)? else { return Ok(Vec::new()) };
     let mut conditions = Vec::new();
     for (key, value) in section.entries() {
         let key = key.get_ref().as_ref();

@@ -80,7 +80,7 @@ enum Audit {
     Required,
 }
 
-/// Capabilities that are granted when every condition holds.
+/// Capabilities that are granted when every condition of `when` holds and none of `unless`.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code)]
@@ -89,6 +89,8 @@ struct Grant {
     /// Modes that it serves: chosen with --mode, or by the conditions on arguments.
     mode: Option<OneOrMany<String>>,
     when: Option<When>,
+    /// The keys of `when`: the grant holds where none of them does.
+    unless: Option<When>,
     /// What the tool needs them for.
     why: Option<String>,
 }
