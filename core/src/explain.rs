@@ -147,7 +147,7 @@ impl Explanation<'_> {
     pub fn unknown(&self) -> Vec<Reason> {
         let grants = self.decision.grants.iter().map(|weighed| {
             let conditions = self.undecided(weighed).into_iter();
-            let met = conditions.map(|one| Met { condition: Some(shown(one)), fact: None }).collect();
+            let met = conditions.map(|one| Met { condition: Some(shown(one.inner())), fact: None }).collect();
             let why = weighed.grant.why.as_deref().map(printable::text);
             // This is what the grant would give, without what the caller dropped.
             let more = weighed.grant.caps.without(self.decision.passed).without(self.dropped);

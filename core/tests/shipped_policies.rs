@@ -90,17 +90,17 @@ fn none_is_a_way_to_other_programs_with_capabilities_unless_its_summary_says_so(
 }
 
 #[test]
-fn every_row_of_ecaptures_table_is_granted_with_its_corrections() {
-    // Each row has the mode and the arguments, then the table's columns for kernel >= 5.8 and
-    // kernel < 5.8. The correction is cap_sys_ptrace below 5.8: to read the maps of other processes
-    // a tool needed it there too, and the setcap line under the table has it.
+fn ecapture_gets_what_it_was_measured_to_need_in_every_mode() {
+    // Each row has the mode and the arguments, then what is granted where perf uprobes open for
+    // cap_perfmon, and what is granted before 5.8. The policy's first comment has the measurements.
+    let (text, old_text) = ("bpf,perfmon,net_admin", "sys_admin");
     for (mode, arguments, with_bpf, without_bpf) in [
-        ("text", "tls", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
-        ("text", "tls -m text", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
-        ("keylog", "tls -m keylog --keylogfile=k.log", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
-        ("pcapng", "tls -m pcapng -i eth0", "bpf,perfmon,net_admin,sys_ptrace", "sys_admin,net_admin,sys_ptrace"),
-        ("pcapng", "gotls --model=pcap", "bpf,perfmon,net_admin,sys_ptrace", "sys_admin,net_admin,sys_ptrace"),
-        ("text", "bash -m pcapng", "bpf,perfmon,sys_ptrace", "sys_admin,sys_ptrace"),
+        ("text", "tls", text, old_text),
+        ("text", "tls -m text", text, old_text),
+        ("keylog", "tls -m keylog --keylogfile=k.log", text, old_text),
+        ("pcapng", "tls -m pcapng -i eth0", "bpf,perfmon,net_admin", "sys_admin,net_admin"),
+        ("pcapng", "gotls --model=pcap", "bpf,perfmon,net_admin", "sys_admin,net_admin"),
+        ("text", "bash -m pcapng", text, old_text),
     ] {
         grants("ecapture", &new(), arguments, with_bpf);
         grants("ecapture", &rhel_8(), arguments, with_bpf);
@@ -112,11 +112,13 @@ fn every_row_of_ecaptures_table_is_granted_with_its_corrections() {
 }
 
 #[test]
-fn ecapture_gets_sys_admin_where_perf_uprobes_or_all_of_perf_demand_it() {
+fn ecapture_gets_sys_admin_where_perf_uprobes_or_all_of_perf_demand_it_and_then_net_admin_for_pcapng_alone() {
     let mut fixed = new();
     fixed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(true, ""));
-    grants("ecapture", &fixed, "tls", "bpf,perfmon,sys_ptrace,sys_admin");
-    grants("ecapture", &machine("6.1.0", "cap_checkpoint_restore", 3), "tls", "bpf,perfmon,sys_ptrace,sys_admin");
+    for machine in [fixed, machine("6.1.0", "cap_checkpoint_restore", 3)] {
+        grants("ecapture", &machine, "tls", "bpf,perfmon,sys_admin");
+        grants("ecapture", &machine, "tls -m pcapng -i eth0", "bpf,perfmon,sys_admin,net_admin");
+    }
 }
 
 #[test]
@@ -136,9 +138,12 @@ fn tracees_base_ebpf_and_event_sets_are_granted() {
     let with = |more: &str| format!("{always},{more}");
     // tracee's code needs the two BPF capabilities only below 2, and cap_sys_admin from 2 on.
     let open = machine("6.1.0", "cap_checkpoint_restore", 1);
-    grants("tracee", &open, "", &with("bpf,perfmon"));
-    grants("tracee", &new(), "", &with("sys_admin"));
-    grants("tracee", &old(), "", &with("sys_admin"));
+    // Without -e the events include network ones, and a policy file can name them.
+    grants("tracee", &open, "", &with("bpf,perfmon,net_admin"));
+    grants("tracee", &open, "--policy p.yaml", &with("bpf,perfmon,net_admin"));
+    grants("tracee", &open, "-p p.yaml -e execve", &with("bpf,perfmon,net_admin"));
+    grants("tracee", &new(), "-e execve", &with("sys_admin"));
+    grants("tracee", &old(), "-e execve", &with("sys_admin"));
     grants("tracee", &open, "--events net_packet_dns", &with("bpf,perfmon,net_admin"));
     grants("tracee", &open, "-e execve", &with("bpf,perfmon"));
     let network = decided(&policy("tracee"), &open, "", Some("network")).passed;
@@ -163,6 +168,14 @@ fn bpfman_gets_what_its_unit_lists_today() {
     // both since.
     grants("bpfman", &new(), "", "bpf,dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
     grants("bpfman", &old(), "", "dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
+}
+
+#[test]
+fn bpftool_gets_net_admin_for_what_it_asks_of_the_network_and_of_cgroups() {
+    for arguments in ["net", "net show", "n", "cgroup tree", "cg show /sys/fs/cgroup"] {
+        grants("bpftool", &new(), arguments, "sys_admin,net_admin");
+    }
+    grants("bpftool", &new(), "prog show", "sys_admin");
 }
 
 #[test]
