@@ -2,6 +2,8 @@
 //! there (TIOCSTI, tty_ioctl(4)), so that the command gets a pseudoterminal of its own, and what goes through it is copied
 //! from and to the terminal of whoever started the command.
 
+use crate::output::error;
+use crate::output::error::hinted;
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -18,6 +20,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+
+/// What to do where no pseudoterminal can be made.
+const NO_DEVPTS: &str = "mount -t devpts devpts /dev/pts, or give the command no terminal: < /dev/null > FILE 2>&1";
 
 /// A pseudoterminal before the command is started on it.
 pub struct Pseudoterminal {
@@ -39,7 +44,8 @@ impl Pseudoterminal {
         let standard: [BorrowedFd<'_>; 3] = [output.as_fd(), error.as_fd(), input.as_fd()];
         let Some(outer) = standard.into_iter().find(IsTerminal::is_terminal) else { return Ok(None) };
         let cannot = "cannot make a terminal for the command";
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).context(cannot)?;
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .map_err(|errno| hinted(format!("{cannot}: {}", error::reason(&errno.into())), NO_DEVPTS))?;
         grantpt(&master).context(cannot)?;
         unlockpt(&master).context(cannot)?;
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
