@@ -159,8 +159,7 @@ fn no_failing_call_makes_a_run_as_another_user_differ() {
     let user = nix::unistd::User::from_name(MEMBER).unwrap().unwrap();
     let group = nix::unistd::Group::from_name("capwrap").unwrap().unwrap();
     let ids = format!("{},{},{}", user.uid, user.gid, group.gid);
-    let words =
-        ["--run", "--file", WITNESS, "--caps", "cap_net_raw", "--ids", &ids, "--home", "/dev/null", "--", "witness"];
+    let words = ["--run", "--file", WITNESS, "--caps", "cap_net_raw", "--ids", &ids, "--", "witness"];
     every_failure_of("root", &words);
 }
 

@@ -183,6 +183,37 @@ fn the_home_is_empty_and_the_users_own_and_gone_afterwards() {
 }
 
 #[test]
+fn no_command_line_tells_the_user_where_the_home_is() {
+    let mark = format!("t-home-{}", std::process::id());
+    // While the probe is loaded, the process that becomes the command waits.
+    let mut learn = root(&["capwrap", "--learn", "--user", MEMBER, "sh", "-c", "exit 0", &mark]).command();
+    let mut learn = learn.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = Vec::new();
+    while learn.try_wait().unwrap().is_none() {
+        for process in fs::read_dir("/proc").unwrap() {
+            let line = fs::read(process.unwrap().path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.contains(&mark) && line.contains(" --run ") {
+                lines.push(line);
+            }
+        }
+    }
+    assert!(!lines.is_empty(), "nobody waited");
+    assert!(!lines.iter().any(|line| line.contains("/run/capwrap/homes/")), "{lines:?}");
+}
+
+#[test]
+fn the_user_gets_to_the_home_whatever_roots_umask_is() {
+    let script = format!(
+        "mount -t tmpfs -o mode=0755 t /run && umask 0777 && \
+         capwrap run --user {MEMBER} sh -c 'cd && pwd' && stat -c %a /run/capwrap /run/capwrap/homes"
+    );
+    let seen = root(&["unshare", "-m", "sh", "-c", &script]).run();
+    assert!(seen.ok() && seen.stdout.starts_with("/run/capwrap/homes/"), "{seen:?}");
+    assert!(seen.stdout.ends_with("\n755\n711\n"), "{seen:?}");
+}
+
+#[test]
 fn the_policy_that_is_named_says_what_the_environment_is() {
     let policy = Policy::named(
         "t-run-environment",

@@ -77,7 +77,7 @@ impl Run {
             };
             return command::start(plan)?.run_alone();
         }
-        let words = launch.words(&file, &self.command, None);
+        let words = launch.words(&file, &self.command);
         let error = Command::new(&words[0]).args(&words[1..]).exec();
         Err(anyhow::anyhow!("cannot start {}: {}", words[0].display(), error::reason(&error)))
     }

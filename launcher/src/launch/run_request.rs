@@ -7,6 +7,7 @@ use super::policy_file;
 use crate::refusal::Refusal;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::authorise::Caller;
+use capwrap_core::paths::HOME_VARIABLE;
 use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
@@ -51,7 +52,7 @@ impl RunRequest {
                 called: Some(called.clone()),
                 arguments: arguments.to_vec(),
                 reason: command_line::text(&matches, "reason")?,
-                home: home(&matches)?,
+                home: home(&matches),
                 any_owner: matches.get_flag("any-owner"),
                 ..Launch::default()
             },
@@ -80,7 +81,6 @@ fn definition() -> clap::Command {
         .arg(option("file").required(true))
         .arg(option("caps").action(ArgAction::Append))
         .arg(option("ids"))
-        .arg(option("home"))
         .arg(option("policy"))
         .arg(option("reason"))
         .arg(Arg::new("any-owner").long("any-owner").action(ArgAction::SetTrue))
@@ -89,9 +89,9 @@ fn definition() -> clap::Command {
 
 /// Where another user's own files would be looked for, the advisor names an empty directory: what lies in the home of that
 /// user would run with what root passes. Without one there is no home, and nobody can make this one.
-fn home(matches: &ArgMatches) -> Result<Option<String>, Refusal> {
+fn home(matches: &ArgMatches) -> Option<String> {
     let is_another = matches.contains_id("ids");
-    Ok(command_line::text(matches, "home")?.or_else(|| is_another.then(|| "/dev/null".to_owned())))
+    is_another.then(|| std::env::var(HOME_VARIABLE).unwrap_or_else(|_| "/dev/null".to_owned()))
 }
 
 /// `UID,GID,GROUPS…`.

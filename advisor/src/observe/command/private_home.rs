@@ -8,14 +8,20 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// The directory of all of them. It can be entered and not be listed, so that nobody who could write into one knows its
-/// name.
+/// name. No command line has the name either.
 const HOMES: &str = "/run/capwrap/homes";
 
 /// Makes an empty home that belongs to this user. It is removed when it is dropped.
 pub fn make(user: u32, group: u32) -> Result<TempDir> {
     let cannot = || format!("cannot make a home for the command below {HOMES}");
     let homes = Path::new(HOMES);
-    DirBuilder::new().recursive(true).mode(0o755).create(homes).with_context(cannot)?;
+    // Whatever root's umask is, the user must get to the home.
+    let above = homes.parent().unwrap_or(homes);
+    if !above.exists() {
+        DirBuilder::new().recursive(true).mode(0o755).create(above).with_context(cannot)?;
+        set_permissions(above, Permissions::from_mode(0o755)).with_context(cannot)?;
+    }
+    DirBuilder::new().recursive(true).mode(0o711).create(homes).with_context(cannot)?;
     set_permissions(homes, Permissions::from_mode(0o711)).with_context(cannot)?;
     let home = tempfile::Builder::new().prefix("").rand_bytes(22).tempdir_in(homes).with_context(cannot)?;
     set_permissions(home.path(), Permissions::from_mode(0o700)).with_context(cannot)?;

@@ -7,6 +7,7 @@ use crate::observe::command::terminal::{Pseudoterminal, Relay};
 use crate::observe::command::user::User;
 use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
+use capwrap_core::paths::HOME_VARIABLE;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -111,7 +112,7 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// A path that no command line can have.
-    pub fn words(&self, file: &Path, command: &[OsString], home: Option<&Path>) -> Vec<OsString> {
+    pub fn words(&self, file: &Path, command: &[OsString]) -> Vec<OsString> {
         let user = self.user;
         let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
         let mut words: Vec<OsString> = vec![launcher().into(), "--run".into(), "--file".into(), file.into()];
@@ -126,9 +127,6 @@ impl Launch<'_> {
             if let Some(value) = value {
                 option(name, OsStr::new(value));
             }
-        }
-        if let Some(home) = home {
-            option("--home", home.as_os_str());
         }
         words.extend(self.any_owner.then(|| "--any-owner".into()));
         words.push("--".into());
@@ -205,7 +203,9 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
         let file = plan.file.context("a launch without the command's file")?;
         if launch.user.is_another() {
             helper.arg("--own-session");
-            home = Some(private_home::make(launch.user.uid, launch.user.gid)?);
+            let made = private_home::make(launch.user.uid, launch.user.gid)?;
+            helper.env(HOME_VARIABLE, made.path());
+            home = Some(made);
             terminal =
                 if plan.output == Output::Kept { None } else { Pseudoterminal::in_place_of_own(launch.user.uid)? };
         }
@@ -213,7 +213,7 @@ pub fn start(plan: Plan<'_>) -> Result<Stopped> {
             terminal.take_the_place(&mut helper, plan.output == Output::StandardError)?;
         }
         helper.arg("--keep").arg("--");
-        helper.args(launch.words(file, plan.command, home.as_ref().map(TempDir::path)));
+        helper.args(launch.words(file, plan.command));
     } else {
         if let Some(file) = plan.file {
             helper.arg("--file").arg(file);
