@@ -22,6 +22,7 @@ use crate::output::outcome::REFUSED;
 use crate::verbs::{
     caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, run, trace, verify,
 };
+use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -134,8 +135,11 @@ fn unusable(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // The launcher reserves these words for later verbs, so that no policy can take their names.
-    if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args().nth(1)) {
-        print_error(&format!("`{verb}` is not in this version"), Some("capwrap --help shows what is"));
+    if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args_os().nth(1)) {
+        print_error(
+            &format!("`{}` is not in this version", printable::text(&verb)),
+            Some("capwrap --help shows what is"),
+        );
     } else {
         let text = error.to_string();
         let mut lines = text.lines();

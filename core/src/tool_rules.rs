@@ -382,7 +382,8 @@ mod tests {
         assert_eq!(hint("/usr/bin/t").unwrap(), "chmod ug-s /usr/bin/t");
         assert_eq!(hint("/opt/a; touch b/t").unwrap(), "chmod ug-s '/opt/a; touch b/t'");
         assert_eq!(hint("/opt/it's").unwrap(), r"chmod ug-s '/opt/it'\''s'");
-        assert_eq!(hint("/opt/a\nb"), None);
+        assert_eq!(hint("/opt/a\nb").unwrap(), r"chmod ug-s $'/opt/a\012b'");
+        assert_eq!(hint("-rf"), None);
     }
 
     #[test]

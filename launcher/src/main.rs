@@ -18,6 +18,7 @@ use capwrap_core::decision::{Decision, decide};
 use capwrap_core::explain::{Explanation, MISSING_HERE};
 use capwrap_core::policy::Policy;
 use capwrap_core::record::write::Event;
+use capwrap_core::text::printable;
 use launch::caller::{self, Identified};
 use launch::command_line::{self, Command, Launch};
 use launch::policy_file::{self, PolicyFile};
@@ -177,7 +178,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
 }
 
 fn print(text: &str) -> u8 {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(printable::page(text).as_bytes()) {
         Ok(()) => 0,
         // A reader that takes only the beginning, as head(1) does, has what it wants.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,

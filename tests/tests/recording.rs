@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
@@ -540,6 +541,44 @@ fn a_log_that_does_not_take_the_record_of_a_change_does_not_stop_it_and_is_repor
             assert!(run.ok() && run.stderr.contains("the log does not take the record of this change"), "{run:?}");
             assert!(!policy.path.exists());
             drop(journal);
+        },
+    );
+}
+
+#[test]
+fn no_character_that_acts_on_a_terminal_reaches_a_log() {
+    let hostile = "\u{9b}1m\u{202e}\u{1b}[2J\nFORGED\t\r\u{85}\u{61c}\u{200e}\u{2066}\u{ad}\u{200b}\u{2028}\u{feff}\u{e0041}\u{fe0f}'\"\\";
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, hostile);
+    let escaped: String = tool.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();
+    let policy = Policy::tool(&escaped, "cap_net_raw", "");
+    let harmless = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(text.contains("FORGED"), "{text}");
+        assert!(!text.contains(capwrap_core::text::hidden::is_hidden), "{text:?}");
+    };
+    let not_utf8 = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    with_logs(
+        || listen(SYSLOG),
+        |syslog| {
+            capwrap(&["--reason", hostile, &policy.name, hostile]).arg(not_utf8).run().witness();
+            harmless(&received(&syslog));
+            user(STRANGER, &[CAPWRAP, "--reason", hostile, "--mode", hostile, &policy.name, hostile])
+                .run()
+                .refused(&[]);
+            harmless(&received(&syslog));
+            let journal = listen(JOURNAL);
+            capwrap(&["--reason", hostile, &policy.name, hostile]).arg(not_utf8).run().witness();
+            for (name, value) in fields(&received(&journal)) {
+                assert!(!value.contains(capwrap_core::text::hidden::is_hidden), "{name}: {value:?}");
+            }
+            fs::set_permissions(&tool, fs::Permissions::from_mode(0o777)).unwrap();
+            capwrap(&[&policy.name, hostile]).run().refused_with(126, &["FORGED"]);
+            let said = fields(&received(&journal));
+            assert!(said["CAPWRAP_ERROR"].contains("FORGED"), "{said:?}");
+            for (name, value) in said {
+                assert!(!value.contains(capwrap_core::text::hidden::is_hidden), "{name}: {value:?}");
+            }
         },
     );
 }

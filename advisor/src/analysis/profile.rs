@@ -207,7 +207,7 @@ impl Profile {
     /// # Errors
     /// No profile can cause an error.
     pub fn to_json(&self) -> Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+        Ok(crate::output::json::pretty(self)? + "\n")
     }
 
     /// Returns all runs of both profiles.

@@ -5,10 +5,13 @@
 
 use crate::analysis::capability_risk;
 use crate::analysis::needs::{Evidence, Need, Needs};
+use crate::output::error::hinted;
 use anyhow::{Context, Result};
 use capwrap_core::policy::Policy;
+use capwrap_core::text::hidden::is_hidden;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
+use std::path::Path;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
 /// The number of places that a `why` names for each capability.
@@ -58,10 +61,27 @@ pub struct Tool<'p> {
 pub fn propose(proposal: &Proposal) -> Result<String> {
     let text = match &proposal.policy {
         Some(policy) => changed(policy, proposal)?,
-        None => whole(proposal),
+        None => {
+            path_of_policy(Path::new(proposal.tool.path))?;
+            whole(proposal)
+        }
     };
     Policy::read(&text).context("the policy as it would be is none")?;
     Ok(text)
+}
+
+/// Returns the path as a policy names it.
+///
+/// # Errors
+/// The path has hidden characters, or is not UTF-8. Whoever reads such a policy before they enable it does not see which file
+/// it names.
+pub fn path_of_policy(path: &Path) -> Result<&str> {
+    path.to_str().filter(|shown| !shown.contains(is_hidden)).ok_or_else(|| {
+        hinted(
+            format!("cannot make a policy for {}: a control character, an invisible one or a byte that is not UTF-8 is in this path", printable::text(path)),
+            "rename the file or the folder, or install the tool elsewhere",
+        )
+    })
 }
 
 fn changed(policy: &Enabled, proposal: &Proposal) -> Result<String> {

@@ -1,5 +1,7 @@
 //! Quotes one word, so that its reader takes it for exactly one word with the same characters.
 
+use capwrap_core::text::hidden::is_hidden;
+
 /// Quotes a word for a POSIX shell.
 pub use capwrap_core::text::shell::word as shell;
 
@@ -15,7 +17,9 @@ pub fn systemd(word: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if is_hidden(c) => {
+                quoted.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")));
+            }
             c => quoted.push(c),
         }
     }

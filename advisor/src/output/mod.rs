@@ -2,16 +2,18 @@
 //! and no rules.
 
 /// Prints a line on standard output. If the reader has stopped reading, as head(1) does, the program still finishes its
-/// work.
+/// work. Whatever is in the text, no control character but a newline, a tab or a colour is printed.
 macro_rules! say {
     ($($words:tt)*) => {{
         use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($words)*);
+        let text = capwrap_core::text::printable::page(&format!($($words)*));
+        let _ = writeln!(std::io::stdout(), "{text}");
     }};
 }
 
 pub mod error;
 pub mod finding;
+pub mod json;
 #[cfg(test)]
 pub mod man_pages;
 pub mod outcome;

@@ -1,5 +1,6 @@
 //! The error that says what is wrong with a policy file, and where.
 
+use crate::text::printable;
 use std::fmt;
 use std::ops::Range;
 
@@ -48,26 +49,12 @@ impl fmt::Display for PolicyError {
         if self.source_line.is_empty() {
             return Ok(());
         }
-        let shown: String = self.source_line.chars().take(120).flat_map(char::escape_debug_quoteless).collect();
-        write!(out, ": `{shown}`")
+        let shown: String = self.source_line.chars().take(120).collect();
+        write!(out, ": `{}`", printable::line(&shown))
     }
 }
 
 impl std::error::Error for PolicyError {}
-
-/// `char::escape_debug`, except that quotes are not escaped, because TOML is full of them.
-trait EscapeQuoteless {
-    fn escape_debug_quoteless(self) -> Box<dyn Iterator<Item = char>>;
-}
-
-impl EscapeQuoteless for char {
-    fn escape_debug_quoteless(self) -> Box<dyn Iterator<Item = char>> {
-        match self {
-            '"' | '\'' | '\\' => Box::new(std::iter::once(self)),
-            other => Box::new(other.escape_debug()),
-        }
-    }
-}
 
 /// The ends of the lines of a text. With them the line of a byte is found without counting again.
 pub(super) struct Lines {

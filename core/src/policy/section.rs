@@ -2,7 +2,7 @@
 
 use crate::policy::PolicyError;
 use crate::policy::error::Lines;
-use crate::text::nearest;
+use crate::text::{nearest, printable};
 use crate::{Capability, CapabilitySet, UnknownCapability};
 use std::ops::Range;
 use toml::Spanned;
@@ -35,7 +35,7 @@ impl<'d> Section<'d> {
         match unknown.min_by_key(|key| key.span().start) {
             None => Ok(section),
             Some(key) => Err(section
-                .error(key.span(), format!("unknown key `{}` in {name}", key.get_ref().escape_debug()))
+                .error(key.span(), format!("unknown key `{}` in {name}", printable::text(key.get_ref().as_ref())))
                 .with_hint(match nearest::name(key.get_ref(), known.iter().copied()) {
                     Some(near) => format!("write `{near}`"),
                     None => format!("the keys of {name} are {}", known.join(", ")),

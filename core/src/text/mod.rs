@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod hex;
+pub mod hidden;
 pub mod nearest;
 pub mod printable;
 pub mod shell;

@@ -1,5 +1,6 @@
 //! Makes text of unknown origin safe to print on a terminal or to write into a log.
 
+use crate::text::hidden::is_hidden;
 use std::ffi::OsStr;
 use std::fmt::Write;
 
@@ -49,18 +50,39 @@ pub fn line(message: &str) -> String {
     shown
 }
 
-/// Direction overrides and similar characters reorder a line before the reader's eyes, so they are
-/// escaped.
-fn show(c: char, shown: &mut String) {
-    if c.is_control() || is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+/// Makes a page safe that capwrap composed: it keeps newlines, tabs and the codes for colours, and escapes what remains. It is
+/// the last check of everything that is printed. A name on the page must have been made safe before, because a newline or a
+/// colour in it would stay.
+pub fn page(page: &str) -> String {
+    let mut shown = String::with_capacity(page.len());
+    let mut rest = page;
+    while let Some(c) = rest.chars().next() {
+        let kept = match c {
+            '\n' | '\t' => 1,
+            '\u{1b}' => colour(rest),
+            _ => 0,
+        };
+        if kept > 0 {
+            shown.push_str(&rest[..kept]);
+            rest = &rest[kept..];
+        } else {
+            show(c, &mut shown);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    shown
 }
 
-/// Returns whether a character has no width or changes the direction of a line: the characters with
-/// the property Bidi_Control, and the format characters and tags (Unicode 15, PropList.txt, general
-/// category Cf).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// Returns the length of the code at the beginning of a text if it is Select Graphic Rendition of ECMA-48, and 0 otherwise.
+fn colour(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let length = parameters.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if parameters[length..].starts_with('m') { "\u{1b}[".len() + length + 1 } else { 0 }
+}
+
+/// A hidden character reorders a line before the reader's eyes, acts on the terminal or looks like nothing, so it is escaped.
+fn show(c: char, shown: &mut String) {
+    if is_hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
 }
 
 #[cfg(test)]
@@ -91,6 +113,19 @@ mod tests {
         assert!(borders.iter().all(|border| kept.contains(border)), "{kept:?}");
         for odd in ["\\", "\\u{1", "\\x1", "\\xü"] {
             assert!((0..=odd.len()).all(|most| [odd, ""].contains(&cut(odd, most))));
+        }
+    }
+
+    #[test]
+    fn a_page_keeps_its_lines_and_colours_and_nothing_else_that_moves_a_cursor() {
+        let page_of = "\u{1b}[1mname\u{1b}[0m\n\tü\u{1b}[38;5;1mx\u{1b}[m\n";
+        assert_eq!(page(page_of), page_of);
+        assert_eq!(
+            page("\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}1m\u{202e}\r"),
+            r"\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}1m\u{202e}\u{d}"
+        );
+        for cut in ["\u{1b}", "\u{1b}[", "\u{1b}[1", "\u{1b}[1;"] {
+            assert_eq!(page(cut), line(cut));
         }
     }
 }

@@ -82,7 +82,7 @@ pub fn configuration(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
             "readonlyPaths": READ_ONLY,
         },
     });
-    let text = serde_json::to_string_pretty(&configuration).context("cannot write JSON")?;
+    let text = crate::output::json::pretty(&configuration).context("cannot write JSON")?;
     Ok(text + "\n")
 }
 

@@ -19,9 +19,7 @@ pub fn print(names: &[String], form: Form) -> Result<()> {
         let objects: Vec<_> = all.iter().map(|one| object(*one, last)).collect();
         say!(
             "{}",
-            serde_json::to_string_pretty(
-                &json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": objects })
-            )?
+            crate::output::json::pretty(&json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": objects }))?
         );
         return Ok(());
     }

@@ -48,7 +48,7 @@ fn print(sets: Vec<CapabilitySet>, form: Form, line: impl Fn(CapabilitySet) -> S
         let object =
             |set: &CapabilitySet| json!({ "mask": format!("{:016x}", set.mask()), "capabilities": names(*set) });
         let sets: Vec<Value> = sets.iter().map(object).collect();
-        say!("{}", serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "sets": sets }))?);
+        say!("{}", crate::output::json::pretty(&json!({ "schema": SCHEMA, "sets": sets }))?);
     } else {
         sets.into_iter().for_each(|set| say!("{}", line(set)));
     }

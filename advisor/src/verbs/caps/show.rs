@@ -65,7 +65,7 @@ impl Show {
         }
         if self.form.json {
             let processes: Vec<Value> = shown.iter().map(|one| object(one, self.threads)).collect();
-            say!("{}", serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "processes": processes }))?);
+            say!("{}", crate::output::json::pretty(&json!({ "schema": SCHEMA, "processes": processes }))?);
         } else {
             let (width, styled) = (usize::from(terminal::width()), self.form.color.styled());
             say!("{}", text(&shown, self.threads, width, styled).trim_end());

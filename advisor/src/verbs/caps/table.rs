@@ -17,7 +17,7 @@ pub fn print(form: Form) -> Result<()> {
         let all: Vec<Value> = Capability::all().map(|one| object(one, last)).collect();
         say!(
             "{}",
-            serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": all }))?
+            crate::output::json::pretty(&json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": all }))?
         );
     } else {
         say!("{}", text(last, terminal::width(), form.color.styled()).trim_end());

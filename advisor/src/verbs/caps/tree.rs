@@ -24,7 +24,7 @@ pub fn print(form: Form) -> Result<Outcome> {
     if form.json {
         let processes = found.holders.values().filter(|one| one.process.holds_any() || one.differ > 0);
         let processes: Vec<Value> = processes.map(object).collect();
-        say!("{}", serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "processes": processes }))?);
+        say!("{}", crate::output::json::pretty(&json!({ "schema": SCHEMA, "processes": processes }))?);
     } else {
         say!("{}", text(&found.holders, terminal::width(), form.color.styled()).trim_end());
     }

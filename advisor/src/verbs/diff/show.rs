@@ -243,7 +243,7 @@ pub fn json(difference: &Difference) -> Result<String> {
         stated: sets.chain(others).collect(),
         different: !difference.is_none(),
     };
-    serde_json::to_string_pretty(&object).context("cannot write JSON")
+    crate::output::json::pretty(&object).context("cannot write JSON")
 }
 
 fn side_object(side: &Side) -> SideObject<'_> {

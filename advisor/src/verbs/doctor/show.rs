@@ -31,7 +31,7 @@ pub fn json(findings: &Findings) -> Result<String, serde_json::Error> {
         .sections
         .iter()
         .flat_map(|section| section.lines.iter().map(|line| Fact { section: section.name, line }));
-    serde_json::to_string_pretty(&Object {
+    crate::output::json::pretty(&Object {
         schema: SCHEMA,
         all_works: findings.all_works(),
         facts: facts.collect(),

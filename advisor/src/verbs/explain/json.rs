@@ -96,8 +96,8 @@ struct Missing {
 /// One JSON object without a newline after it: the object of the only machine, or a list of several.
 pub fn text(machines: &[Shown]) -> Result<String> {
     Ok(match machines {
-        [machine] => serde_json::to_string_pretty(&Object { schema: SCHEMA, machine })?,
-        machines => serde_json::to_string_pretty(&Objects { schema: SCHEMA, machines })?,
+        [machine] => crate::output::json::pretty(&Object { schema: SCHEMA, machine })?,
+        machines => crate::output::json::pretty(&Objects { schema: SCHEMA, machines })?,
     })
 }
 

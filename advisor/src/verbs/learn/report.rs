@@ -107,7 +107,9 @@ pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
             [b'@', ..] => Style::Cyan,
             _ => Style::Plain,
         };
-        style.paint(line, styled) + "\n"
+        // An indentation stays as it is.
+        let shown: Vec<String> = line.split('\t').map(printable::line).collect();
+        style.paint(&shown.join("\t"), styled) + "\n"
     };
     unified.lines().map(line).collect()
 }

@@ -1,5 +1,6 @@
 //! Finds the file of a command, and the policy that belongs to it.
 
+use crate::analysis::propose;
 use crate::observe::command::locate::locate;
 use crate::store::{enabled, trusted_file};
 use anyhow::{Context, Result, bail};
@@ -46,6 +47,10 @@ impl Tool {
             None => [typed, file_name].into_iter().find(|name| policy::is_name(name)).unwrap_or_else(|| "tool".into()),
         };
         let policy = policy_of(&name)?;
+        // Nothing runs if its result could not be written.
+        if policy.is_none() {
+            propose::path_of_policy(&path)?;
+        }
         Ok(Self { sha256: digest(&path).ok(), found, path, name, policy })
     }
 }

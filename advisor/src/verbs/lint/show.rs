@@ -17,7 +17,7 @@ pub fn json(linted: &[Linted]) -> Result<String, serde_json::Error> {
         json!({ "name": one.name, "unread": one.text.as_ref().err(), "found": found })
     };
     let files: Vec<Value> = linted.iter().map(file).collect();
-    serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "files": files }))
+    crate::output::json::pretty(&json!({ "schema": SCHEMA, "files": files }))
 }
 
 fn object(found: &Found, text: &str) -> Value {

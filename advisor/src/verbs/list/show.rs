@@ -155,7 +155,7 @@ pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
         optional: names(entry.optional),
     });
     let caller = Caller { uid: who.caller.uid, name: who.name() };
-    Ok(serde_json::to_string_pretty(&Object { schema: SCHEMA, caller, tools: tools.collect() })?)
+    Ok(crate::output::json::pretty(&Object { schema: SCHEMA, caller, tools: tools.collect() })?)
 }
 
 #[cfg(test)]

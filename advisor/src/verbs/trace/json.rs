@@ -75,8 +75,7 @@ pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Descr
         why: one.why,
         stack: stack.then_some(&seen.call_site),
     };
-    serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
-    Ok(out.write_all(b"\n")?)
+    Ok(writeln!(out, "{}", crate::output::json::line(&object)?)?)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Summary {
                 "system_call": row.system_call,
                 "executable": row.executable,
             });
-            writeln!(out, "{object}")?;
+            writeln!(out, "{}", crate::output::json::line(&object)?)?;
         }
         Ok(())
     }

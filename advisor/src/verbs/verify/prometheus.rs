@@ -5,6 +5,7 @@
 use crate::output::finding::Judgement;
 use crate::output::outcome::Outcome;
 use crate::verbs::verify::judged::{Kind, Subject};
+use capwrap_core::text::printable;
 use std::fmt::Write;
 
 /// All metrics. `now` is in seconds since 1970.
@@ -44,8 +45,9 @@ fn head(out: &mut String, name: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
 }
 
+/// The format knows no other escapes than these three, so a hidden character is written as text.
 fn label(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    printable::line(value).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]
@@ -57,15 +59,15 @@ mod tests {
     fn each_subject_has_its_counts_and_the_run_its_time() {
         let subject = Subject {
             kind: Kind::File,
-            name: "/odd\"\\name".to_owned(),
+            name: "/odd\"\\na\u{9b}\nme".to_owned(),
             path: None,
             lines: vec![Line::problem("mode", "4755").into(), Line::note("x", "y").into()],
         };
         let text = text(&[subject], Outcome::NotAll, 1_700_000_000);
         for line in [
             "# TYPE capwrap_verify_problems gauge",
-            "capwrap_verify_problems{kind=\"file\",name=\"/odd\\\"\\\\name\"} 1",
-            "capwrap_verify_notes{kind=\"file\",name=\"/odd\\\"\\\\name\"} 1",
+            "capwrap_verify_problems{kind=\"file\",name=\"/odd\\\"\\\\na\\\\u{9b}\\\\u{a}me\"} 1",
+            "capwrap_verify_notes{kind=\"file\",name=\"/odd\\\"\\\\na\\\\u{9b}\\\\u{a}me\"} 1",
             "capwrap_verify_complete 0",
             "capwrap_verify_last_run_timestamp_seconds 1700000000",
         ] {

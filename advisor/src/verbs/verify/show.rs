@@ -55,7 +55,7 @@ pub fn json(subjects: &[Subject], outcome: Outcome, files_scanned: Option<u64>) 
         lines: subject.lines.iter().map(|judged| &judged.line).collect(),
     });
     let (clean, complete) = (outcome == Outcome::Clean, outcome != Outcome::NotAll);
-    serde_json::to_string_pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
+    crate::output::json::pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
 }
 
 /// The text for people. A subject without a problem takes one line; any other is shown with all that is wrong.

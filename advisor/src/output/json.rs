@@ -1,0 +1,52 @@
+//! JSON as capwrap writes it: every hidden character is escaped, so that a terminal that shows it obeys none.
+
+use capwrap_core::text::hidden::is_hidden;
+use serde::Serialize;
+
+/// Writes a value on several lines, without a newline at the end.
+///
+/// # Errors
+/// A map of the value has a key that is no text.
+pub fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(|json| escaped(&json))
+}
+
+/// Writes a value on one line, without a newline at the end.
+///
+/// # Errors
+/// As `pretty`.
+pub fn line(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string(value).map(|json| escaped(&json))
+}
+
+/// RFC 8259 (section 7) lets every character of a string be written as `\uXXXX`, with two of them (a surrogate pair) for one
+/// beyond U+FFFF. Outside of strings, no hidden character but a newline stands in JSON.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_hidden(c) {
+            escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_character_is_escaped_and_reads_back_as_itself() {
+        let hostile = "a\n\t\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{61c}\u{feff}\u{e0041}\"\\ü漢";
+        let value = std::collections::BTreeMap::from([(hostile, vec![hostile])]);
+        for json in [pretty(&value).unwrap(), line(&value).unwrap()] {
+            assert!(!json.replace('\n', "").contains(is_hidden), "{json}");
+            assert!(json.contains("\\u202e") && json.contains("\\udb40\\udc41") && json.contains("ü漢"), "{json}");
+            let read: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, std::collections::BTreeMap::from([(hostile.to_owned(), vec![hostile.to_owned()])]));
+        }
+        assert!(!line(&value).unwrap().contains('\n'));
+    }
+}
