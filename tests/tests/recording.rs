@@ -582,3 +582,39 @@ fn no_character_that_acts_on_a_terminal_reaches_a_log() {
         },
     );
 }
+
+#[test]
+fn doctor_reports_when_the_journal_drops_records() {
+    let policy = Policy::witness("cap_net_raw", "audit = \"required\"");
+    with_logs(
+        || listen(JOURNAL),
+        |_journal| {
+            cover("/etc/systemd");
+            let said = |who: &str| {
+                let run = user(who, &[CAPWRAP, "doctor"]).run();
+                run.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+            };
+            let text = said("root");
+            assert!(text.contains("a record of every launch is sent to it"), "{text}");
+            assert!(text.contains("at most 10000 messages in 30s (the default)"), "{text}");
+            assert!(text.contains(&policy.name) && text.contains("RateLimitBurst=0 into /etc/systemd"), "{text}");
+            fs::create_dir("/etc/systemd/journald.conf.d").unwrap();
+            let drop_in = "/etc/systemd/journald.conf.d/90-site.conf";
+            fs::write(drop_in, "[Journal]\nRateLimitBurst=7\nRateLimitIntervalSec=1min 30s\n").unwrap();
+            let text = said(MEMBER);
+            assert!(text.contains(&format!("at most 7 messages in 1m 30s ({drop_in})")), "{text}");
+            fs::write(drop_in, "[Journal]\nRateLimitBurst=0\n").unwrap();
+            assert!(!said("root").contains("messages in"));
+            fs::write(drop_in, "[Journal]\nStorage=none\nMaxLevelStore=err\n").unwrap();
+            let text = said("root");
+            assert!(text.contains(&format!("Storage=none ({drop_in}): the journal drops every record")), "{text}");
+            assert!(text.contains(&format!("MaxLevelStore=3 ({drop_in})")), "{text}");
+            // The drop-in that the hint names.
+            assert!(text.contains("Storage=auto into /etc/systemd/journald.conf.d/99-capwrap.conf"), "{text}");
+            let corrected = "[Journal]\nStorage=auto\nMaxLevelStore=notice\n";
+            fs::write("/etc/systemd/journald.conf.d/99-capwrap.conf", corrected).unwrap();
+            let text = said("root");
+            assert!(!text.contains("Storage=none") && !text.contains("MaxLevelStore"), "{text}");
+        },
+    );
+}

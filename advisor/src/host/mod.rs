@@ -8,6 +8,7 @@ pub mod elf;
 pub mod facts_file;
 pub mod foreign_code;
 pub mod installed_file;
+pub mod journald;
 pub mod kernel;
 pub mod launcher_kernels;
 pub mod machine;

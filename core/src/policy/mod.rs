@@ -90,7 +90,7 @@ pub struct Allow {
     pub until: Option<i64>,
     /// Whether the caller must give `--reason`.
     pub reason: bool,
-    /// Whether capwrap refuses a launch that it cannot record.
+    /// Whether capwrap refuses a launch if no log accepts its record.
     pub audit_required: bool,
 }
 

@@ -60,7 +60,7 @@ impl Event {
     }
 
     /// Returns a priority of syslog(3): warning for a refusal or a bypass, notice for anything else.
-    const fn priority(self) -> u8 {
+    pub const fn priority(self) -> u8 {
         match self {
             Self::Refusal | Self::Bypass => 4,
             _ => 5,

@@ -1,4 +1,4 @@
-//! Step 9 writes the record. It goes to the journal's own socket if there is one, and else to the
+//! Step 9 sends the record. It goes to the journal's own socket if there is one, and else to the
 //! socket of syslog.
 
 use super::caller::Identified;
@@ -30,7 +30,7 @@ pub struct Subject<'a> {
     pub tool: &'a CheckedTool,
 }
 
-/// Records a launch that is about to happen.
+/// Sends a record of a launch that is about to happen to the log. Whether the log stores it is not known then.
 ///
 /// # Errors
 /// A log is listening but does not accept the record; the caller may have caused that. If no log is
@@ -47,7 +47,7 @@ pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Records a refusal if that is possible. A failure to record it changes nothing, because capwrap
+/// Sends a record of a refusal to the log if that is possible. A failure changes nothing, because capwrap
 /// runs nothing in either case.
 pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
     let mut record = Record::new(Event::Refusal);

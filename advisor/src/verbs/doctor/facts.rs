@@ -1,5 +1,6 @@
 //! The facts that the doctor found on the machine, before anything judges them.
 
+use crate::host::journald::Journald;
 use crate::host::launcher_kernels::AnyBecause;
 use crate::host::reading::Reading;
 use capwrap_core::CapabilitySet;
@@ -95,7 +96,16 @@ pub struct Launcher {
     /// Whether /etc/passwd exists.
     pub accounts: Reading<()>,
     /// The log that takes the launcher's records.
-    pub log: Reading<&'static str>,
+    pub log: Reading<Log>,
+    /// What journald is configured to drop.
+    pub journald: Reading<Journald>,
+}
+
+/// A log that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    Journal,
+    Syslog,
 }
 
 #[derive(Clone, Debug)]
@@ -258,7 +268,8 @@ pub fn sound() -> Facts {
             ]),
             any_kernel: None,
             accounts: Is(()),
-            log: Is("the journal"),
+            log: Is(Log::Journal),
+            journald: Is(Journald::default()),
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::host::clock;
 use crate::host::installed_file;
+use crate::host::journald::Journald;
 use crate::host::launcher_kernels;
 use crate::host::policy_facts::{self, Untried};
 use crate::host::process::UserNamespace;
@@ -11,7 +12,7 @@ use crate::observe::probe;
 use crate::output::error::reason;
 use crate::store::{enabled, file_caps};
 use crate::verbs::doctor::facts::{
-    Enabled, Facts, Kernel, Launcher, LauncherFile, Mount, Mounts, Policy, Rights, Tried,
+    Enabled, Facts, Kernel, Launcher, LauncherFile, Log, Mount, Mounts, Policy, Rights, Tried,
 };
 use crate::verbs::doctor::sysctls;
 use capwrap_core::CapabilitySet;
@@ -163,6 +164,7 @@ fn launcher(rights: &Rights) -> Launcher {
         any_kernel: fit.any_because,
         accounts: reading(std::fs::read("/etc/passwd")).map(drop),
         log: log(),
+        journald: Journald::here(),
     }
 }
 
@@ -229,12 +231,12 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights, kernels: Kernels)
 }
 
 /// The log that takes the launcher's records, if one listens.
-fn log() -> Reading<&'static str> {
+fn log() -> Reading<Log> {
     let Ok(socket) = UnixDatagram::unbound() else { return Reading::Absent };
     let mut refused = Reading::Absent;
-    for (path, name) in [("/run/systemd/journal/socket", "the journal"), ("/dev/log", "syslog")] {
+    for (path, log) in [("/run/systemd/journal/socket", Log::Journal), ("/dev/log", Log::Syslog)] {
         match socket.connect(path) {
-            Ok(()) => return Reading::Is(name),
+            Ok(()) => return Reading::Is(log),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
             Err(error) => refused = Reading::Unreadable(format!("{path}: {}", reason(&error))),
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// The schema as text.
 pub fn text() -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(&schema_for!(Policy))
+    crate::output::json::pretty(&schema_for!(Policy))
 }
 
 /// A capwrap policy: which capabilities a tool gets, and who may run it. See capwrap.toml(5).
@@ -68,7 +68,7 @@ struct Allow {
     until: Option<Instant>,
     /// Whether --reason is demanded.
     reason: Option<bool>,
-    /// Whether a launch that cannot be recorded is refused.
+    /// Whether a launch is refused if no log accepts its record.
     audit: Option<Audit>,
 }
 

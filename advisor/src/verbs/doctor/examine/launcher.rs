@@ -3,8 +3,10 @@
 use crate::host::launcher_kernels;
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Enabled, Facts, LauncherFile, Policy};
+use crate::verbs::doctor::facts::{Enabled, Facts, LauncherFile, Log, Policy};
 use crate::verbs::doctor::finding::unreadable;
+use capwrap_core::record::write::Event;
+use std::path::PathBuf;
 
 pub fn launcher(facts: &Facts) -> Vec<Line> {
     let launcher = &facts.launcher;
@@ -28,6 +30,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
         Reading::Unreadable(why) => unreadable("accounts", why),
     });
     lines.push(log(facts));
+    lines.extend(storage(facts));
     lines
 }
 
@@ -114,14 +117,21 @@ fn faulty(policy: &Enabled) -> Option<Line> {
     }
 }
 
+/// The policies that demand a record of every launch.
+fn demanding(facts: &Facts) -> Vec<&str> {
+    facts.policies().filter(|(_, policy)| policy.audit_required).map(|(name, _)| name).collect()
+}
+
 fn log(facts: &Facts) -> Line {
     let name = "log";
-    let demanding: Vec<&str> =
-        facts.policies().filter(|(_, policy)| policy.audit_required).map(|(name, _)| name).collect();
+    let demanding = demanding(facts);
     match &facts.launcher.log {
-        Reading::Is(log) => Line::ok(name, *log).means("takes a record of every launch"),
+        Reading::Is(Log::Journal) => Line::ok(name, "the journal").means("a record of every launch is sent to it"),
+        Reading::Is(Log::Syslog) => Line::ok(name, "syslog").means(
+            "a record of every launch is sent to it; what it drops by its own rules and limits is not known here",
+        ),
         Reading::Absent if demanding.is_empty() => Line::absent(name, Judgement::Note)
-            .means("no log listens: launches are not recorded")
+            .means("no log listens: no record of a launch is kept")
             .hint("start journald or syslog"),
         Reading::Absent => Line::absent(name, Judgement::Problem)
             .means(format!("no log listens, and {} cannot be launched without a record", demanding.join(", ")))
@@ -130,4 +140,71 @@ fn log(facts: &Facts) -> Line {
             Line::problem(name, why).means("the log is there and takes no record: no launch goes on")
         }
     }
+}
+
+/// What the journal does with a record that was sent to it. What is dropped there matters more if a policy demands the
+/// record.
+fn storage(facts: &Facts) -> Vec<Line> {
+    if facts.launcher.log != Reading::Is(Log::Journal) {
+        return Vec::new();
+    }
+    let name = "journald";
+    let settings = match &facts.launcher.journald {
+        Reading::Is(settings) => settings,
+        Reading::Absent => return Vec::new(),
+        Reading::Unreadable(why) => return vec![unreadable(name, why)],
+    };
+    let demanding = demanding(facts);
+    let judged = |drops: bool, value: String| match (drops, demanding.is_empty()) {
+        (true, false) => Line::problem(name, value),
+        (true, true) | (false, false) => Line::note(name, value),
+        (false, true) => Line::ok(name, value),
+    };
+    let demands = match demanding.as_slice() {
+        [] => String::new(),
+        names => format!(", and {} demands records", names.join(", ")),
+    };
+    let mut lines = Vec::new();
+    if settings.stores_nothing.value {
+        let value = format!("Storage=none ({})", set_by(&settings.stores_nothing.set_by));
+        lines.push(judged(true, value).means(format!("the journal drops every record{demands}")).hint(format!(
+            "write [Journal] and Storage=auto into {DROP_IN}, then systemctl restart systemd-journald; \
+             the journal then stores the messages of everything else, too"
+        )));
+    }
+    let level = settings.max_level.value;
+    if level < REFUSAL_LEVEL.max(LAUNCH_LEVEL) {
+        let value = format!("MaxLevelStore={level} ({})", set_by(&settings.max_level.set_by));
+        let what = if level < REFUSAL_LEVEL { "every record" } else { "the records of launches" };
+        lines.push(judged(true, value).means(format!("the journal drops {what}{demands}")).hint(format!(
+            "write [Journal] and MaxLevelStore=notice (or more) into {DROP_IN}, then systemctl restart systemd-journald; \
+             the journal then stores messages up to that level of everything else, too"
+        )));
+    }
+    if settings.is_limited() && lines.is_empty() {
+        let by = [&settings.burst.set_by, &settings.interval.set_by].into_iter().flatten().next().cloned();
+        let (burst, interval) = (settings.burst.value, humantime::format_duration(settings.interval.value));
+        let value = format!("at most {burst} messages in {interval} ({})", set_by(&by));
+        let means = format!(
+            "a caller who sends more from one unit (times 1 to 6, by the free space on the disk) has later records \
+             dropped until that time is over{demands}"
+        );
+        let line = judged(false, value).means(means);
+        lines.push(if demanding.is_empty() { line } else { line.hint(format!(
+            "write [Journal] and RateLimitBurst=0 into {DROP_IN}, then systemctl restart systemd-journald; nothing is then \
+             limited, and any program can fill the journal. A unit's own LogRateLimitBurst= counts more, and is not read here"
+        ))});
+    }
+    lines
+}
+
+/// The drop-in that the hints name.
+const DROP_IN: &str = "/etc/systemd/journald.conf.d/99-capwrap.conf";
+
+/// The levels of syslog(3) that capwrap_core::record::write gives to launches, and to bypasses and refusals.
+const LAUNCH_LEVEL: u8 = Event::Launch.priority();
+const REFUSAL_LEVEL: u8 = Event::Refusal.priority();
+
+fn set_by(file: &Option<PathBuf>) -> String {
+    file.as_ref().map_or_else(|| "the default".to_owned(), |file| file.display().to_string())
 }

@@ -25,10 +25,11 @@ pub fn examine(facts: &Facts) -> Vec<Section> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::journald::{Journald, Setting};
     use crate::host::reading::Reading;
     use crate::output::finding::Judgement;
     use crate::output::finding::Line;
-    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Mount, Tried, sound};
+    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Log, Mount, Tried, sound};
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;
 
@@ -364,7 +365,7 @@ mod tests {
                 "/usr/bin/tcpdump",
             ),
             (|facts| facts.launcher.accounts = Reading::Absent, "launcher", "accounts", Judgement::Problem, "image"),
-            (|facts| facts.launcher.log = Reading::Absent, "launcher", "log", Judgement::Note, "not recorded"),
+            (|facts| facts.launcher.log = Reading::Absent, "launcher", "log", Judgement::Note, "no record of a launch"),
             (
                 |facts| {
                     facts.launcher.log = Reading::Absent;
@@ -382,6 +383,79 @@ mod tests {
                 Judgement::Problem,
                 "no launch goes on",
             ),
+            (|facts| facts.launcher.log = Reading::Is(Log::Syslog), "launcher", "log", Judgement::Ok, "not known here"),
+            (|_| (), "launcher", "journald", Judgement::Ok, "10000 messages in 30s (the default)"),
+            (|facts| demand(facts), "launcher", "journald", Judgement::Note, "RateLimitBurst=0 into /etc/systemd"),
+            (
+                |facts| facts.launcher.journald = Reading::Unreadable("x: permission denied".to_owned()),
+                "launcher",
+                "journald",
+                Judgement::Note,
+                "x: permission denied",
+            ),
+            (
+                |facts| journald(facts).stores_nothing = planted(true),
+                "launcher",
+                "journald",
+                Judgement::Note,
+                "Storage=none (/etc/x.conf)\") the journal drops every record",
+            ),
+            (
+                |facts| {
+                    demand(facts);
+                    journald(facts).stores_nothing = planted(true);
+                },
+                "launcher",
+                "journald",
+                Judgement::Problem,
+                "every record, and tcpdump demands records",
+            ),
+            (
+                |facts| journald(facts).max_level = planted(4),
+                "launcher",
+                "journald",
+                Judgement::Note,
+                "drops the records of launches",
+            ),
+            (
+                |facts| journald(facts).max_level = planted(3),
+                "launcher",
+                "journald",
+                Judgement::Note,
+                "drops every record",
+            ),
         ]);
+    }
+
+    fn journald(facts: &mut Facts) -> &mut Journald {
+        match &mut facts.launcher.journald {
+            Reading::Is(settings) => settings,
+            _ => unreachable!(),
+        }
+    }
+
+    fn planted<T>(value: T) -> Setting<T> {
+        Setting { value, set_by: Some("/etc/x.conf".into()) }
+    }
+
+    fn demand(facts: &mut Facts) {
+        enabled(facts, 1).read.as_mut().unwrap().audit_required = true;
+    }
+
+    #[test]
+    fn a_journal_that_drops_nothing_is_not_mentioned() {
+        let quiet: [fn(&mut Facts); 3] = [
+            |facts| journald(facts).burst = planted(0),
+            |facts| journald(facts).interval = planted(std::time::Duration::ZERO),
+            |facts| facts.launcher.log = Reading::Is(Log::Syslog),
+        ];
+        for change in quiet {
+            let mut facts = sound();
+            journald(&mut facts).max_level = planted(5);
+            change(&mut facts);
+            let sections = examine(&facts);
+            let lines = sections.iter().flat_map(|section| &section.lines);
+            assert!(lines.into_iter().all(|line| line.name != "journald"), "{sections:?}");
+        }
     }
 }
