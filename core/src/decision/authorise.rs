@@ -2,6 +2,7 @@
 
 use crate::decision::accounts;
 use crate::policy::{Allow, Identity};
+use crate::text::shell;
 use std::fmt;
 
 /// The caller's identity, as the kernel reports it.
@@ -100,7 +101,8 @@ impl Denial {
     pub fn hint(&self, tool: &str, caller: &str) -> String {
         match self {
             Self::NotListed { joined_since: Some(group), .. } => {
-                format!("you joined {group} after this session began: log in again, or `newgrp {group}`")
+                let newgrp = shell::argument(group).map(|group| format!(", or `newgrp {group}`"));
+                format!("you joined {group} after this session began: log in again{}", newgrp.unwrap_or_default())
             }
             Self::NotListed { unknown, .. } if !unknown.is_empty() => {
                 format!(
@@ -108,7 +110,10 @@ impl Denial {
                     unknown.join(", ")
                 )
             }
-            Self::NotListed { .. } => format!("an administrator can run `capwrap enable {tool} --user {caller}`"),
+            Self::NotListed { .. } => match shell::argument(caller) {
+                Some(caller) => format!("an administrator can run `capwrap enable {tool} --user {caller}`"),
+                None => "an administrator can name you in it".to_owned(),
+            },
             Self::Expired => "an administrator can set a later `until` in it".to_owned(),
             Self::NoReason => format!("capwrap --reason TEXT {tool} …"),
         }

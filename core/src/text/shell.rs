@@ -47,6 +47,11 @@ fn dollar_quoted(bytes: &[u8]) -> String {
     quoted + "'"
 }
 
+/// Does the same for an argument of a command.
+pub fn argument(argument: &str) -> Option<String> {
+    path(Path::new(argument))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

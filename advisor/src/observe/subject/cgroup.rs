@@ -2,6 +2,7 @@
 
 use crate::output::error::hinted;
 use anyhow::{Result, bail};
+use capwrap_core::text::shell;
 use std::path::{Component, Path, PathBuf};
 
 /// The least number of digits that identifies a container.
@@ -54,7 +55,10 @@ pub fn of_container<'p>(id: &str, cgroups: &'p [PathBuf]) -> Result<&'p Path> {
     if wanted.len() < SHORTEST || !is_hexadecimal(&wanted) {
         return Err(hinted(
             format!("{id:?} is no container's id: {SHORTEST} to 64 hexadecimal digits"),
-            format!("docker inspect --format '{{{{.Id}}}}' {}", capwrap_core::text::printable::text(id)),
+            format!(
+                "docker inspect --format '{{{{.Id}}}}' {}",
+                shell::argument(id).unwrap_or_else(|| "NAME".to_owned())
+            ),
         ));
     }
     let mut found: Vec<(&str, &Path)> =

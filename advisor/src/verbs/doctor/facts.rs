@@ -110,6 +110,8 @@ pub enum Log {
 
 #[derive(Clone, Debug)]
 pub struct LauncherFile {
+    /// The path for a command that root runs, if root can safely run a command on it.
+    pub in_command: Option<String>,
     pub uid: u32,
     pub gid: u32,
     pub mode: u32,
@@ -255,6 +257,7 @@ pub fn sound() -> Facts {
         launcher: Launcher {
             path: "/usr/local/bin/capwrap".into(),
             file: Is(LauncherFile {
+                in_command: Some("/usr/local/bin/capwrap".to_owned()),
                 uid: 0,
                 gid: 0,
                 mode: 0o100_755,

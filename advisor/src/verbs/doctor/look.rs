@@ -1,7 +1,7 @@
 //! Collects the facts. This is the only impure module of the doctor. A fact that cannot be read is recorded as such.
 
 use crate::host::clock;
-use crate::host::installed_file;
+use crate::host::installed_file::{self, Installed};
 use crate::host::journald::Journald;
 use crate::host::launcher_kernels;
 use crate::host::policy_facts::{self, Untried};
@@ -175,6 +175,7 @@ fn launcher_as_it_is(path: &Path, about: &std::fs::Metadata) -> LauncherFile {
     });
     let found = attribute.as_ref().ok().and_then(Option::as_ref);
     LauncherFile {
+        in_command: Installed::look(path).ok().and_then(|found| found.in_command()),
         uid: about.st_uid(),
         gid: about.st_gid(),
         mode: about.st_mode(),

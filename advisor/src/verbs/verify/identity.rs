@@ -3,6 +3,7 @@
 use crate::host::accounts::{Known, Names, Of};
 use crate::output::finding::Line;
 use crate::verbs::verify::judged::Judged;
+use capwrap_core::text::shell;
 
 /// A line about a name that the launcher does not know.
 pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, names: &Names) -> Option<Judged> {
@@ -19,10 +20,9 @@ pub fn unknown(line: &str, of: Of, identity: &capwrap_core::policy::Identity, na
         Known::Unknown => Some(
             problem
                 .means("there is none of that name: it counts for nobody")
-                .hint(if of == Of::Group {
-                    format!("groupadd {identity}, or correct the name")
-                } else {
-                    "correct the name".to_owned()
+                .hint(match shell::argument(&identity.to_string()) {
+                    Some(group) if of == Of::Group => format!("groupadd {group}, or correct the name"),
+                    _ => "correct the name".to_owned(),
                 })
                 .into(),
         ),

@@ -37,17 +37,21 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
 fn owner(path: &str, file: &LauncherFile) -> Line {
     let mode = file.mode & 0o7777;
     if file.uid != 0 || mode & 0o022 != 0 || mode & 0o6000 != 0 {
-        return Line::problem("file", path)
-            .means(format!(
-                "belongs to {}:{} with mode {mode:04o}: others can change it, or it is setuid",
-                file.uid, file.gid
-            ))
-            .hint(format!("chown root:root {path}; chmod 0755 {path}; sudo capwrap enable"));
+        let line = Line::problem("file", path).means(format!(
+            "belongs to {}:{} with mode {mode:04o}: others can change it, or it is setuid",
+            file.uid, file.gid
+        ));
+        return match &file.in_command {
+            Some(path) => line.hint(format!("chown root:root {path}; chmod 0755 {path}; sudo capwrap enable")),
+            None => line.hint("install it where root owns every directory"),
+        };
     }
     if mode & 0o111 != 0o111 {
-        return Line::problem("file", path)
-            .means(format!("mode {mode:04o}: not everybody may start it"))
-            .hint(format!("chmod 0755 {path}"));
+        let line = Line::problem("file", path).means(format!("mode {mode:04o}: not everybody may start it"));
+        return match &file.in_command {
+            Some(path) => line.hint(format!("chmod 0755 {path}")),
+            None => line,
+        };
     }
     Line::ok("file", path).means(format!("root's, mode {mode:04o}"))
 }
