@@ -43,6 +43,15 @@ pub struct Surveyed {
     pub directories: Vec<(PathBuf, FileStat)>,
 }
 
+impl Surveyed {
+    /// Returns whether any user may read the file by this path.
+    pub fn everybody_may_read(&self) -> bool {
+        let lets_all = |status: &FileStat, bit| Mode::from_bits_truncate(status.st_mode).contains(bit);
+        self.directories.iter().all(|(_, status)| lets_all(status, Mode::S_IXOTH))
+            && lets_all(&self.status, Mode::S_IROTH)
+    }
+}
+
 /// Why a file was not opened, and which part of its path is the cause.
 #[derive(Debug)]
 pub enum Fault {

@@ -47,8 +47,7 @@ pub fn notes(policy: &Policy, text: &str, names: &Names) -> Vec<String> {
 /// that.
 pub fn of_machine(policy: &Policy, names: &Names) -> Vec<ForeignCode> {
     let mut found: Vec<ForeignCode> = home(policy).into_iter().collect();
-    let Some(tool) = installed_file::first(&policy.tool.paths) else { return found };
-    let Ok(installed) = Installed::look(tool) else { return found };
+    let Some((tool, Ok(installed))) = installed_file::look_first(&policy.tool.paths) else { return found };
     if !installed.is_regular {
         return found;
     }
@@ -84,7 +83,7 @@ fn home(policy: &Policy) -> Option<ForeignCode> {
 /// The first line of a script, without its `#!`; `None` for what is no script.
 fn first_line(file: &Installed) -> io::Result<Option<Vec<u8>>> {
     let mut beginning = Vec::new();
-    file.reopen()?.take(2 + tool_rules::INTERPRETER_LINE).read_to_end(&mut beginning)?;
+    file.read()?.take(2 + tool_rules::INTERPRETER_LINE).read_to_end(&mut beginning)?;
     Ok(beginning.strip_prefix(b"#!").map(|rest| rest.split(|byte| *byte == b'\n').next().unwrap_or_default().to_vec()))
 }
 
@@ -133,7 +132,7 @@ fn program_of(line: &[u8]) -> (String, Vec<String>) {
 
 /// What the file of a program makes the dynamic loader load. The program may belong to `owner`, and so may what it loads.
 fn of_program(program: &Installed, owner: u32, at: &[Step<'static>]) -> Vec<ForeignCode> {
-    let Some(loading) = program.reopen().ok().and_then(elf::read) else { return Vec::new() };
+    let Some(loading) = program.read().ok().and_then(elf::read) else { return Vec::new() };
     let shown = printable::text(&program.real);
     let danger = |message: String, hint: &str| ForeignCode {
         code: LIBRARY_PATH,

@@ -9,19 +9,26 @@ use capwrap_core::text::shell;
 use capwrap_core::tool_rules::ToolFile;
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::{Fault, Surveyed};
+use nix::fcntl::OFlag;
 use nix::libc::EINVAL;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Returns the first of a policy's paths at which something exists, which is the one that the launcher would open. A
 /// path that this process has no right to look up may exist, and the launcher tries no later path.
 pub fn first(paths: &[PathBuf]) -> Option<&PathBuf> {
-    let is_missing = |error: io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
-    paths.iter().find(|path| !path.metadata().is_err_and(is_missing))
+    look_first(paths).map(|(path, _)| path)
+}
+
+/// Returns the same path, and what is there.
+pub fn look_first(paths: &[PathBuf]) -> Option<(&PathBuf, io::Result<Installed>)> {
+    let is_missing = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let mut found = paths.iter().map(|path| (path, Installed::look(path)));
+    found.find(|(_, found)| !found.as_ref().is_err_and(is_missing))
 }
 
 /// What was found at a path.
@@ -105,9 +112,13 @@ impl Installed {
         trusted_path::safe_for(self.uid, self.weaknesses(0).is_empty()).filter(|uid| self.weaknesses(*uid).is_empty())
     }
 
-    /// Returns the path for a command that root runs, if root can safely run a command on it.
+    /// Returns the path for a command that root runs, if root can safely run a command on it. There is none for what is
+    /// no regular file, such as a home in a tool's place.
     pub fn in_command(&self) -> Option<String> {
-        self.safe_for().filter(|uid| *uid == 0).and_then(|_| shell::path(&self.real))
+        if !self.is_regular || self.safe_for() != Some(0) {
+            return None;
+        }
+        shell::path(&self.real)
     }
 
     /// Returns the properties that the launcher's rules for tools ask about. If the file capabilities could not be
@@ -127,20 +138,37 @@ impl Installed {
         }
     }
 
-    /// Opens the same file for reading.
-    pub fn reopen(&self) -> io::Result<File> {
-        File::open(by_descriptor(&self.surveyed.file))
+    /// Opens the same file for reading, whatever its name means by now. It never waits, as for the writer of a FIFO.
+    ///
+    /// # Errors
+    /// It is no regular file; the system refuses; or it is a file that others could have put there by a link, and not
+    /// everybody may read it. Its owner did not mean to show it, and what capwrap reports of it may reach those others.
+    pub fn read(&self) -> io::Result<File> {
+        if !self.is_regular {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        if self.safe_for().is_none() && !self.surveyed.everybody_may_read() {
+            return Err(io::Error::other("others could have put it there, and not everybody may read it"));
+        }
+        let how = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
+        File::options().read(true).custom_flags(how).open(by_descriptor(&self.surveyed.file))
     }
 
     /// Returns the SHA-256 of the content.
+    ///
+    /// # Errors
+    /// The errors of [`Self::read`] and of [`digest::of_file`].
     pub fn sha256(&self) -> io::Result<[u8; 32]> {
-        digest::of_file(self.reopen()?)
+        digest::of_file(&self.read()?)
     }
 
     /// Reports whether the file begins with `#!`.
+    ///
+    /// # Errors
+    /// The errors of [`Self::read`].
     pub fn is_script(&self) -> io::Result<bool> {
         let mut beginning = Vec::new();
-        self.reopen()?.take(2).read_to_end(&mut beginning)?;
+        self.read()?.take(2).read_to_end(&mut beginning)?;
         Ok(beginning == b"#!")
     }
 }

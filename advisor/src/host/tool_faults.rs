@@ -49,7 +49,7 @@ impl ToolRefusal {
 /// Returns all reasons, for the first of the policy's paths at which something exists. A tool that is not installed has
 /// none. Missing file capabilities for inheritable delivery are no reason either, because `capwrap enable` sets them.
 pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
-    let Some(tool) = installed_file::first(&policy.tool.paths) else { return Vec::new() };
+    let Some((tool, found)) = installed_file::look_first(&policy.tool.paths) else { return Vec::new() };
     let mut refusals = Vec::new();
     let mut add = |about, why: String, hint: Option<String>| {
         refusals.push(ToolRefusal { why: printable::line(&why), hint: hint.map(|hint| printable::line(&hint)), about });
@@ -59,7 +59,7 @@ pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
         let why = format!("the policy's owner {} is not in the local user file", policy.tool.owner);
         add(About::Owner, why, Some("name it by number, as in \"#1001\"".to_owned()));
     }
-    let found = match Installed::look(tool) {
+    let found = match found {
         Ok(found) => found,
         Err(error) => {
             add(About::Unread, format!("{}: {}", tool.display(), reason(&error)), None);
@@ -112,7 +112,7 @@ fn faults(policy: &Policy, names: &Names, found: &Installed) -> Vec<io::Result<T
 /// # Errors
 /// The script cannot be read.
 pub fn interpreter(script: &Installed) -> io::Result<Option<ToolFault>> {
-    let mut file = script.reopen()?;
+    let mut file = script.read()?;
     file.seek(SeekFrom::Start(2))?;
     let mut line = Vec::new();
     file.take(tool_rules::INTERPRETER_LINE).read_to_end(&mut line)?;

@@ -2,21 +2,22 @@
 
 use crate::host::accounts::{Names, Of};
 use crate::host::foreign_code;
-use crate::host::installed_file;
+use crate::host::installed_file::{self, Installed};
 use crate::host::launcher_kernels;
-use crate::host::tool_faults;
-use crate::output::error::hinted;
+use crate::host::tool_faults::{self, ToolRefusal};
+use crate::output::error::{hinted, reason};
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::Change;
 use crate::store::{any_kernel, atomic_write, bounded_read, change_record, enabled, policy_lookup, trusted_file};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
+use capwrap_core::digest;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
 use capwrap_core::record::write::Event;
-use capwrap_core::text::{hex, nearest, printable};
+use capwrap_core::text::{hex, nearest, printable, shell};
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::{Group, User, geteuid};
@@ -58,18 +59,32 @@ pub struct Disable {
 
 impl Enable {
     pub fn run(self) -> Result<()> {
-        let _alone = alone("enable")?;
-        let launcher = self.launcher.clone().unwrap_or_else(file_caps::installed);
+        root_alone("enable")?;
         let any_kernel = (self.any_kernel || self.this_kernel).then_some(self.any_kernel);
-        if let Some(name) = self.name.clone() {
-            self.enable(&name)?;
-        }
+        let _alone = match &self.name {
+            Some(name) => self.enable(name)?,
+            None => enabled::lock()?,
+        };
         any_kernel.map_or(Ok(()), any_kernel::want)?;
-        give_what_is_needed(&launcher)
+        give_what_is_needed(&self.launcher.unwrap_or_else(file_caps::installed))
     }
 
-    /// Enables the policy of this name, or changes it.
-    fn enable(self, name: &str) -> Result<()> {
+    /// Enables the policy of this name, or changes it. The lock is taken to write alone, because a policy may name the
+    /// file of a user, and reading that file may take long. If somebody changes the policy meanwhile, the change is
+    /// planned again.
+    fn enable(&self, name: &str) -> Result<Flock<File>> {
+        loop {
+            let plan = self.plan(name)?;
+            let alone = enabled::lock()?;
+            if plan.is_current(name)? {
+                plan.carry_out(name)?;
+                return Ok(alone);
+            }
+        }
+    }
+
+    /// Plans the change without any write.
+    fn plan(&self, name: &str) -> Result<Plan> {
         let source = policy_lookup::find(name)?;
         // If other users could have written the file, capwrap cannot trust its content, least of all who may run the
         // tool.
@@ -78,35 +93,105 @@ impl Enable {
         let mut change = Change {
             users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
             groups: self.groups.iter().map(|group| known_group(group)).collect::<Result<_>>()?,
-            path: self.path,
+            path: self.path.clone(),
             sha256: None,
             keeps_allowed: already,
         };
         let mut text = policy_edit::apply(&before, &change)?;
         if self.pin {
-            let tool = first_tool(&policy_lookup::read(&text, &source)?)
-                .with_context(|| format!("no tool of {name} to pin"))?;
-            change = Change { sha256: Some(digest(&tool)?), ..Change::default() };
+            let pinned = digest(&policy_lookup::read(&text, &source)?)?;
+            let pinned = pinned.with_context(|| format!("no tool of {name} to pin"))?;
+            change = Change { sha256: Some(pinned), ..Change::default() };
             text = policy_edit::apply(&text, &change)?;
         }
         let policy = policy_lookup::read(&text, &source)?;
         let tool_caps = ToolCaps::of(&policy)?;
-        if !already || text != before {
-            atomic_write::replace(&enabled::path(name), &text)?;
-            let was = already.then_some(before.as_str());
-            change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&text));
+        let names = Names::read();
+        let refusals = tool_faults::all(&policy, &names).iter().map(ToolRefusal::note).collect::<Vec<_>>();
+        let notes = [refusals, foreign_code::notes(&policy, &text, &names)].concat();
+        Ok(Plan { source, already, before, text, policy, tool_caps, notes })
+    }
+}
+
+/// What `enable` will do with a policy.
+struct Plan {
+    /// The file that the policy is read from.
+    source: PathBuf,
+    /// Whether the policy is enabled already.
+    already: bool,
+    /// The text of the policy in that file.
+    before: String,
+    /// The text of the policy to enable.
+    text: String,
+    /// That policy.
+    policy: Policy,
+    /// The file capabilities that its tool is to get.
+    tool_caps: Option<ToolCaps>,
+    /// Why capwrap would refuse to launch its tool, and which code of others the tool would take.
+    notes: Vec<String>,
+}
+
+impl Plan {
+    /// Returns whether the policy is what it was when the change was planned.
+    fn is_current(&self, name: &str) -> Result<bool> {
+        let source = policy_lookup::find(name)?;
+        Ok(source == self.source && trusted_file::text(&source)? == self.before)
+    }
+
+    fn carry_out(&self, name: &str) -> Result<()> {
+        if !self.already || self.text != self.before {
+            atomic_write::replace(&enabled::path(name), &self.text)?;
+            let was = self.already.then_some(self.before.as_str());
+            change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&self.text));
         }
-        show(name, &policy, &source, already, text != before);
-        for note in foreign_code::notes(&policy, &text, &Names::read()) {
+        self.show(name);
+        self.tool_caps.as_ref().map_or(Ok(()), ToolCaps::set)
+    }
+
+    /// Prints what the policy grants, and to whom, before anybody relies on it.
+    fn show(&self, name: &str) {
+        let (policy, source) = (&self.policy, &self.source);
+        let changed = self.text != self.before;
+        say!("{name}: {}", printable::text(&policy.summary));
+        match first_tool(policy) {
+            Some(tool) => {
+                let pinned = if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" };
+                say!("  tool     {}{pinned}", printable::text(&tool));
+            }
+            None => say!(
+                "  tool     not installed: {}",
+                policy.tool.paths.iter().map(printable::text).collect::<Vec<_>>().join(", ")
+            ),
+        }
+        let users = policy.allow.users.iter().map(|user| printable::text(format!("user {user}")));
+        let groups = policy.allow.groups.iter().map(|group| printable::text(format!("group {group}")));
+        say!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
+        let parts =
+            [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
+        for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
+            say!("  {label}  {set}");
+        }
+        let from = match (self.already, changed) {
+            (true, true) => "changed in place".to_owned(),
+            (true, false) => "unchanged".to_owned(),
+            (false, _) => format!("from {}", source.display()),
+        };
+        say!("  policy   {} ({from})", enabled::path(name).display());
+        if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
+            say!(
+                "  note     what {name} starts has these capabilities too: who may run it may have them in any program"
+            );
+        }
+        for note in &self.notes {
             say!("  note     {note}");
         }
-        tool_caps.map_or(Ok(()), |caps| caps.set())
     }
 }
 
 impl Disable {
     pub fn run(self) -> Result<()> {
-        let _alone = alone("disable")?;
+        root_alone("disable")?;
+        let _alone = enabled::lock()?;
         let path = enabled::path(policy_lookup::checked(&self.name)?);
         if !path.exists() {
             let names = enabled::names()?;
@@ -120,7 +205,8 @@ impl Disable {
         }
         // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
         let policy = enabled::read(&path).ok();
-        let text = bounded_read::text_of(&path, MAX_BYTES).ok();
+        let file = Installed::look(&path).and_then(|found| found.read()).ok();
+        let text = file.and_then(|file| bounded_read::text(file, MAX_BYTES).ok());
         enabled::make_directory(Path::new(policy_lookup::DISABLED))?;
         let kept = Path::new(policy_lookup::DISABLED).join(format!("{}.toml", self.name));
         std::fs::rename(&path, &kept)
@@ -130,19 +216,18 @@ impl Disable {
         // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
         let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
         give_what_is_needed(&file_caps::installed())?;
-        tool_caps?.map_or(Ok(()), |caps| caps.take_away())
+        tool_caps?.as_ref().map_or(Ok(()), ToolCaps::take_away)
     }
 }
 
-/// Takes the lock so that root runs one `enable` or `disable` at a time.
-fn alone(verb: &str) -> Result<Flock<File>> {
+fn root_alone(verb: &str) -> Result<()> {
     if !geteuid().is_root() {
         return Err(hinted(
             format!("{verb} changes what others may do, and only root may do that"),
             format!("sudo capwrap {verb} …"),
         ));
     }
-    enabled::lock()
+    Ok(())
 }
 
 /// Keeps a name that the local file has. Turns a name that only a directory server knows into a number, because the
@@ -165,7 +250,10 @@ fn known_group(given: &str) -> Result<String> {
     }
     match Group::from_name(given)? {
         Some(group) => Ok(format!("#{}", group.gid)),
-        None => Err(hinted(format!("no group {given:?}"), format!("groupadd {given}"))),
+        None => {
+            let hint = shell::argument(given).map(|group| format!("groupadd {group}"));
+            Err(hinted(format!("no group {given:?}"), hint.unwrap_or_else(|| "name one that exists".to_owned())))
+        }
     }
 }
 
@@ -173,44 +261,21 @@ fn first_tool(policy: &Policy) -> Option<PathBuf> {
     installed_file::first(&policy.tool.paths).cloned()
 }
 
-fn digest(path: &Path) -> Result<String> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hex::encode(&capwrap_core::digest::of_file(file).with_context(|| format!("cannot read {}", path.display()))?))
+/// The SHA-256 of the policy's tool, if the tool is installed.
+///
+/// # Errors
+/// The tool cannot be read, or somebody else than root and the policy's owner could have put it there.
+fn digest(policy: &Policy) -> Result<Option<String>> {
+    let Some(tool) = first_tool(policy) else { return Ok(None) };
+    let digest = digest::of_file(&open(policy, &tool)?);
+    let digest = digest.map_err(|error| anyhow!("cannot pin {}: {}", printable::text(&tool), reason(&error)))?;
+    Ok(Some(hex::encode(&digest)))
 }
 
-/// Prints what the policy grants, and to whom, before anybody relies on it.
-fn show(name: &str, policy: &Policy, source: &Path, already: bool, changed: bool) {
-    say!("{name}: {}", printable::text(&policy.summary));
-    match first_tool(policy) {
-        Some(tool) => {
-            let pinned = if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" };
-            say!("  tool     {}{pinned}", printable::text(&tool));
-        }
-        None => say!(
-            "  tool     not installed: {}",
-            policy.tool.paths.iter().map(printable::text).collect::<Vec<_>>().join(", ")
-        ),
-    }
-    let users = policy.allow.users.iter().map(|user| printable::text(format!("user {user}")));
-    let groups = policy.allow.groups.iter().map(|group| printable::text(format!("group {group}")));
-    say!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
-    let parts =
-        [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
-    for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
-        say!("  {label}  {set}");
-    }
-    let from = match (already, changed) {
-        (true, true) => "changed in place".to_owned(),
-        (true, false) => "unchanged".to_owned(),
-        (false, _) => format!("from {}", source.display()),
-    };
-    say!("  policy   {} ({from})", enabled::path(name).display());
-    if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
-        say!("  note     what {name} starts has these capabilities too: who may run it may have them in any program");
-    }
-    for refusal in tool_faults::all(policy, &Names::read()) {
-        say!("  note     {}", refusal.note());
-    }
+/// Opens the policy's tool, which may belong to the policy's owner.
+fn open(policy: &Policy, tool: &Path) -> Result<File> {
+    let owner = Names::read().local(Of::User, &policy.tool.owner).unwrap_or(0);
+    trusted_file::open_of(tool, owner)
 }
 
 /// The file capabilities that inheritable delivery needs on the tool's own file.
@@ -229,8 +294,7 @@ impl ToolCaps {
         let Some(tool) = first_tool(policy).filter(|_| policy.exec.deliver == Delivery::Inheritable) else {
             return Ok(None);
         };
-        let owner = Names::read().local(Of::User, &policy.tool.owner).unwrap_or(0);
-        let file = trusted_file::open_of(&tool, owner)?;
+        let file = open(policy, &tool)?;
         Ok(Some(Self { tool, file, capabilities: file_caps::of_inheritable_delivery(policy) }))
     }
 

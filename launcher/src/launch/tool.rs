@@ -4,7 +4,7 @@
 use super::caller::Identified;
 use super::command_line::Launch;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
-use crate::system::{attribute, descriptors};
+use crate::system::attribute;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
@@ -185,7 +185,7 @@ impl Candidate<'_> {
     }
 }
 
-fn sha256(mut file: &std::fs::File) -> Result<[u8; 32], nix::Error> {
-    file.seek(SeekFrom::Start(0)).map_err(descriptors::from_io)?;
-    digest::of_file(file).map_err(descriptors::from_io)
+fn sha256(mut file: &std::fs::File) -> Result<[u8; 32], std::io::Error> {
+    file.seek(SeekFrom::Start(0))?;
+    digest::of_file(file)
 }

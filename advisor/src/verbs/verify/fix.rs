@@ -46,7 +46,7 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
     }
     let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);
     let fixes: Vec<&Fix> = fixes.iter().filter(allowed).copied().collect();
-    let file = found.reopen().with_context(|| format!("cannot open {shown}"))?;
+    let file = found.read().with_context(|| format!("cannot open {shown}"))?;
     // chown(2) removes file capabilities and setuid bits, and chmod(2) removes none, so this order matters.
     let before = found.carries.as_ref().ok().and_then(Option::as_ref);
     let mut capabilities: Option<Option<&FileCapabilities>> = None;

@@ -27,13 +27,14 @@ use crate::output::outcome::Outcome;
 use crate::output::terminal;
 use crate::store::{enabled, file_caps};
 use anyhow::Result;
-use capwrap_core::text::nearest;
+use capwrap_core::text::{nearest, shell};
 use clap::Args;
 use judged::{Judged, Kind, Subject};
 use nix::unistd::geteuid;
 use scan::{Accounted, Reach};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tool::Content;
 
 #[derive(Args)]
 pub struct Verify {
@@ -83,24 +84,24 @@ impl Verify {
                 "sudo capwrap verify --fix",
             ));
         }
-        let _alone = self.fix.then(enabled::lock).transpose()?;
-        let mut named = self.named_if_asked()?;
         let mut outcome = Outcome::Clean;
         if self.fix {
             // A policy that was ignored because of its file counts again once the file is corrected. So the
             // capabilities that capwrap itself needs are computed after the policies are fixed.
-            outcome = fix::all(named.iter().filter(|subject| subject.kind == Kind::Policy));
-            named = self.named_if_asked()?;
+            outcome = self.fix_named(|kind| kind == Kind::Policy)?;
         }
+        // A scan takes its time, and does not need the lock.
         let scan = self.scan();
         let files = scan.as_ref().map(|scan| scan.files);
         let mut found = scan.map_or(Vec::new(), |scan| scan.subjects);
         if self.fix {
-            let others = named.iter().filter(|subject| subject.kind != Kind::Policy);
-            outcome = outcome.and(fix::all(others.chain(&found)));
-            named = self.named_if_asked()?;
+            outcome = outcome.and(self.fix_named(|kind| kind != Kind::Policy)?);
+            let _alone = enabled::lock()?;
+            found = scan::again(found, &Accounted::read());
+            outcome = outcome.and(fix::all(found.iter()));
             found = scan::again(found, &Accounted::read());
         }
+        let named = self.named_if_asked(Content::Judged)?;
         let subjects: Vec<Subject> = named.into_iter().chain(found).collect();
         outcome = subjects.iter().map(Subject::outcome).fold(outcome, Outcome::and);
         if self.json {
@@ -116,9 +117,18 @@ impl Verify {
         Ok(outcome)
     }
 
+    /// Fixes those of the named policies and files that are of these kinds. What is fixed is judged while the lock is
+    /// held, so that it is judged by the policies that are enabled then.
+    fn fix_named(&self, is_meant: impl Fn(Kind) -> bool) -> Result<Outcome> {
+        let _alone = enabled::lock()?;
+        let named = self.named_if_asked(Content::LeftOut)?;
+        Ok(fix::all(named.iter().filter(|subject| is_meant(subject.kind))))
+    }
+
     /// The named policies and files. There are none if only trees are to be scanned.
-    fn named_if_asked(&self) -> Result<Vec<Subject>> {
-        if self.scans.is_empty() || self.all || !self.words.is_empty() { self.named() } else { Ok(Vec::new()) }
+    fn named_if_asked(&self, content: Content) -> Result<Vec<Subject>> {
+        let is_asked = self.scans.is_empty() || self.all || !self.words.is_empty();
+        if is_asked { self.named(content) } else { Ok(Vec::new()) }
     }
 
     /// The result of scanning the trees, if any was given. A tree may be a whole machine, so each is walked only once.
@@ -131,19 +141,20 @@ impl Verify {
     }
 
     /// The named policies and files.
-    fn named(&self) -> Result<Vec<Subject>> {
+    fn named(&self, content: Content) -> Result<Vec<Subject>> {
         let (names, now) = (Names::read(), now());
         let enabled = enabled::names()?;
+        let judge = |name: &String| policy::subject(name, &names, now, content);
         if self.words.is_empty() {
-            let policies = enabled.iter().map(|name| policy::subject(name, &names, now));
+            let policies = enabled.iter().map(judge);
             return Ok(policies.chain([launcher_itself()]).collect());
         }
         let mut subjects = Vec::new();
         for word in &self.words {
             if word.contains('/') {
-                subjects.extend(of_path(Path::new(word), &enabled, &names, now)?);
+                subjects.extend(of_path(Path::new(word), &enabled, &judge)?);
             } else if enabled.contains(word) {
-                subjects.push(policy::subject(word, &names, now));
+                subjects.push(judge(word));
             } else {
                 return Err(not_enabled(word, &enabled));
             }
@@ -155,8 +166,8 @@ impl Verify {
 fn not_enabled(word: &str, enabled: &[String]) -> anyhow::Error {
     let hint = if let Some(near) = nearest::name(word, enabled.iter().map(String::as_str)) {
         format!("capwrap verify {near}")
-    } else if Path::new(word).exists() {
-        format!("for the file here: capwrap verify ./{word}")
+    } else if let Some(file) = shell::argument(&format!("./{word}")).filter(|_| Path::new(word).exists()) {
+        format!("for the file here: capwrap verify {file}")
     } else {
         "capwrap list --all shows those that are".to_owned()
     };
@@ -169,8 +180,8 @@ fn launcher_itself() -> Subject {
     launcher::subject(&file_caps::installed(), needed, fit.any_because)
 }
 
-/// The policies whose tool has this path, or capwrap itself, or a file that no policy names.
-fn of_path(path: &Path, enabled: &[String], names: &Names, now: i64) -> Result<Vec<Subject>> {
+/// The policies whose tool has this path, which `judge` judges, or capwrap itself, or a file that no policy names.
+fn of_path(path: &Path, enabled: &[String], judge: &dyn Fn(&String) -> Subject) -> Result<Vec<Subject>> {
     let absolute = std::path::absolute(path)?;
     let found = match Installed::look(&absolute) {
         Ok(found) => found,
@@ -193,10 +204,9 @@ fn of_path(path: &Path, enabled: &[String], names: &Names, now: i64) -> Result<V
             .tool
             .paths
             .iter()
-            .any(|path| *path == absolute || path.canonicalize().is_ok_and(|real| real == found.real))
+            .any(|path| *path == absolute || Installed::look(path).is_ok_and(|tool| tool.real == found.real))
     };
-    let mut subjects: Vec<Subject> =
-        enabled.iter().filter(speaks).map(|name| policy::subject(name, names, now)).collect();
+    let mut subjects: Vec<Subject> = enabled.iter().filter(speaks).map(judge).collect();
     if subjects.is_empty() {
         let mut lines = vec![file::unaccounted(&found.path, &found.carries)];
         lines.extend(file::copies(&found));

@@ -10,7 +10,7 @@ use crate::verbs::verify::file;
 use crate::verbs::verify::file::shown;
 use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
-use crate::verbs::verify::tool;
+use crate::verbs::verify::tool::{self, Content};
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 const SOON: i64 = 14 * 24 * 60 * 60;
 
 /// The subject for the enabled policy of this name.
-pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
+pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject {
     let path = enabled::path(name);
     let found = match Installed::look(&path) {
         Ok(found) => found,
@@ -34,7 +34,7 @@ pub fn subject(name: &str, names: &Names, now: i64) -> Subject {
         Ok(policy) => {
             lines.extend(allowed(&policy, names));
             lines.extend(time(&policy, now));
-            let (path, judged) = tool::tool(name, &policy, names);
+            let (path, judged) = tool::tool(name, &policy, names, content);
             tool_path = path;
             lines.extend(judged);
         }
@@ -76,7 +76,7 @@ fn policy_file(found: &Installed) -> Vec<Judged> {
 /// The policy, or a line that says why the launcher ignores it.
 fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     let path = shown(&found.real);
-    let bytes = found.reopen().and_then(|file| bounded_read::bytes(file, MAX_BYTES));
+    let bytes = found.read().and_then(|file| bounded_read::bytes(file, MAX_BYTES));
     let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
     let faulty = |means: String, hint: Option<String>| {
         Box::new(Judged::from(Line::problem("policy", &path).means(means).optional_hint(hint)))

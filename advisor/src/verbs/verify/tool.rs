@@ -1,7 +1,7 @@
 //! Lines about the tool of a policy: faults that would make a launch fail, and differences from what the policy states.
 
 use crate::host::accounts::{Names, Of};
-use crate::host::installed_file::Installed;
+use crate::host::installed_file::{self, Installed};
 use crate::host::tool_faults;
 use crate::output::error::reason;
 use crate::output::finding::Line;
@@ -14,55 +14,74 @@ use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::{Delivery, Policy};
 use capwrap_core::text::{hex, shell};
 use capwrap_core::tool_rules::{self, ToolFault};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// Whether the tool's content is judged too: whether it is a script, and its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// It is.
+    Judged,
+    /// It is not, because no fix depends on it and reading a user's file may take long.
+    LeftOut,
+}
+
 /// The tool that would run, and the lines about it.
-pub fn tool(name: &str, policy: &Policy, names: &Names) -> (Option<PathBuf>, Vec<Judged>) {
-    let mut others = policy.tool.paths.iter();
-    let found = loop {
-        let Some(path) = others.next() else {
-            let tried: Vec<String> = policy.tool.paths.iter().map(|path| shown(path)).collect();
+pub fn tool(name: &str, policy: &Policy, names: &Names, content: Content) -> (Option<PathBuf>, Vec<Judged>) {
+    let paths = &policy.tool.paths;
+    let (path, found) = match installed_file::look_first(paths) {
+        Some((path, Ok(found))) => (path, found),
+        Some((path, Err(error))) => {
+            return (Some(path.clone()), vec![Judged::unread("tool", shown(path), &reason(&error))]);
+        }
+        None => {
+            let tried: Vec<String> = paths.iter().map(|path| shown(path)).collect();
             let line = Line::note("tool", tried.join(", "))
                 .means("is not installed")
                 .hint(format!("install it, or capwrap disable {name}"));
             return (None, vec![line.into()]);
-        };
-        match Installed::look(path) {
-            Ok(found) => break found,
-            // The launcher tries the next path in this case, too.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            Err(error) => {
-                return (Some(path.clone()), vec![Judged::unread("tool", shown(path), &reason(&error))]);
-            }
         }
     };
     let owner = names.local(Of::User, &policy.tool.owner).unwrap_or(0);
     let mut lines = vec![kind(&found)];
     lines.extend(file::place(&found, owner, tool_rules::INSTALL_ELSEWHERE));
-    lines.extend(self::owner(&found, policy, names));
-    lines.extend(group_not_known(policy, names));
-    let is_script = found.is_script();
+    if found.is_regular {
+        lines.extend(self::owner(&found, policy, names));
+        lines.extend(group_not_known(policy, names));
+        lines.extend(of_file(&found, name, policy, names, content));
+    }
+    let others = paths.iter().skip_while(|other| *other != path).skip(1);
+    lines.extend(others.filter_map(|path| other(path, &found)));
+    (Some(found.path), lines)
+}
+
+/// The lines about a tool that is a regular file, as only such a file has content and can be launched.
+fn of_file(found: &Installed, name: &str, policy: &Policy, names: &Names, content: Content) -> Vec<Judged> {
+    let mut lines = Vec::new();
+    let is_script = match content {
+        Content::Judged => found.is_script(),
+        Content::LeftOut => Ok(false),
+    };
     let faults = tool_rules::faults(
         &found.as_tool(matches!(is_script, Ok(true))),
         policy,
         group(policy, names),
         policy.grantable(),
     );
-    lines.extend(faults.iter().filter_map(|fault| judged(fault, &found, policy, names)));
-    lines.extend(mode(&found, policy, &faults));
-    lines.push(capabilities(&found, policy));
+    lines.extend(faults.iter().filter_map(|fault| judged(fault, found, policy, names)));
+    lines.extend(mode(found, policy, &faults));
+    lines.push(capabilities(found, policy));
     if policy.tool.script && matches!(is_script, Ok(true)) {
-        match tool_faults::interpreter(&found) {
-            Ok(fault) => lines.extend(fault.and_then(|fault| judged(&fault, &found, policy, names))),
+        match tool_faults::interpreter(found) {
+            Ok(fault) => lines.extend(fault.and_then(|fault| judged(&fault, found, policy, names))),
             Err(error) => lines.push(Judged::unread("script", shown(&found.real), &reason(&error))),
         }
     }
     lines.extend(is_script.err().map(|error| Judged::unread("script", shown(&found.real), &reason(&error))));
-    lines.extend(digest(&found, name, policy));
-    lines.extend(file::copies(&found));
-    lines.extend(others.filter_map(|path| other(path, &found)));
-    (Some(found.path), lines)
+    if content == Content::Judged {
+        lines.extend(digest(found, name, policy));
+    }
+    lines.extend(file::copies(found));
+    lines
 }
 
 fn group(policy: &Policy, names: &Names) -> Option<u32> {
