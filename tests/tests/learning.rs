@@ -171,15 +171,15 @@ fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
 #[test]
 fn a_policy_that_was_changed_meanwhile_is_left_as_it_is() {
     let name = Name::new("meanwhile");
-    let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n";
+    let text = "schema = 1\ntool = { path = \"/bin/sh\" }\nallow = { groups = [\"capwrap\"] }\n";
     std::fs::write(name.file("toml"), text).unwrap();
     let others = [Some(text.replace("groups = [\"capwrap\"]", "users = [\"root\"]")), None];
     for other in others {
         std::fs::write(name.file("toml"), text).unwrap();
         let run = std::thread::scope(|scope| {
-            let command = ["--write", "--policy", &name.0, "sh", "-c", "sleep 3; cat /etc/shadow > /dev/null"];
+            let command = ["--write", "--policy", &name.0, "sh", "-c", "sleep 6; cat /etc/shadow > /dev/null"];
             let learning = scope.spawn(move || learn(&command));
-            std::thread::sleep(std::time::Duration::from_millis(1_500));
+            std::thread::sleep(std::time::Duration::from_millis(3_000));
             match &other {
                 Some(other) => put(std::path::Path::new(&name.file("toml")), other),
                 None => std::fs::remove_file(name.file("toml")).unwrap(),
@@ -504,4 +504,122 @@ fn without_colour(line: &str) -> String {
 fn every_program_that_ships_is_where_the_learner_looks() {
     assert!(Path::new("/usr/local/libexec/capwrap/capwrap-advisor").exists());
     assert!(Path::new("/usr/local/share/capwrap/policies/capwrap-learn.toml").exists());
+}
+
+#[test]
+fn what_is_learned_from_another_file_of_the_same_name_changes_no_policy() {
+    let room = Folder::new();
+    let real = room.copy("/bin/cat", "t-learn-same");
+    let name = Name::new("same");
+    let _policy = Policy::named(
+        &name.0,
+        &format!("schema = 1\nsummary = \"s\"\ntool = {{ path = \"{real}\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n"),
+    );
+    let before = std::fs::read_to_string(name.file("toml")).unwrap();
+    let home = InHome::new(MEMBER);
+    let planted = home.0.join(&name.0);
+    std::fs::copy("/bin/cat", &planted).unwrap();
+    home.own(&planted, MEMBER);
+    let planted = planted.to_str().unwrap();
+    let said = format!("the policy {} is for {real}, and this is {planted}", name.0);
+    let at_home = |words: &[&str]| {
+        let path = format!("{}:/usr/bin:/bin", home.0.display());
+        root(&[&[CAPWRAP, "--learn", "--user", MEMBER], words].concat()).env("PATH", path).dir(&home.0).run()
+    };
+    let relative = format!("./{}", name.0);
+    for command in [planted, &*relative, &*name.0] {
+        // Nothing runs if the result could not be written.
+        let run = at_home(&["--write", command, "/etc/shadow"]);
+        run.refused(&[&said, "it is not changed", "hint: choose another name for this file's policy: --policy NAME"]);
+        let run = at_home(&[command, "/etc/shadow"]);
+        assert!(run.ok() && run.stdout.contains("cap_dac_read_search"), "{command}: {run:?}");
+        assert!(run.stderr.contains(&format!("{said}: no change is proposed")), "{command}: {run:?}");
+        assert!(!run.stdout.contains("+++"), "{command}: {run:?}");
+        let run = at_home(&["--policy", &name.0, "--write", command, "/etc/shadow"]);
+        run.refused(&[&said]);
+        // Under a name of its own it gets a policy of its own.
+        let own = Name::new("own");
+        let run = at_home(&["--policy", &own.0, "--write", command, "/etc/shadow"]);
+        assert!(run.ok(), "{command}: {run:?}");
+        let text = std::fs::read_to_string(own.file("toml")).unwrap();
+        assert!(text.contains(&format!("= \"{planted}\"")), "{text}");
+    }
+    assert_eq!(std::fs::read_to_string(name.file("toml")).unwrap(), before);
+    assert!(!Path::new(&name.file("profile.json")).exists());
+}
+
+#[test]
+fn a_link_to_the_tool_of_a_policy_is_that_tool_wherever_it_lies() {
+    let room = Folder::new();
+    let real = room.copy("/bin/cat", "t-learn-link");
+    let home = InHome::new(MEMBER);
+    for (kind, by_name) in [("symbolic", false), ("hard", false), ("symbolic", true)] {
+        let name = Name::new("link");
+        let _policy = Policy::named(
+            &name.0,
+            &format!(
+                "schema = 1\nsummary = \"s\"\ntool = {{ path = \"{real}\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n"
+            ),
+        );
+        let link = match kind {
+            "symbolic" => home.0.join(&name.0),
+            _ => room.0.join("other").join(&name.0),
+        };
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        let _ = std::fs::remove_file(&link);
+        match kind {
+            "symbolic" => std::os::unix::fs::symlink(&real, &link).unwrap(),
+            _ => std::fs::hard_link(&real, &link).unwrap(),
+        }
+        let path = format!("{}:/usr/bin:/bin", link.parent().unwrap().display());
+        let command = if by_name { name.0.as_str() } else { link.to_str().unwrap() };
+        let words = [CAPWRAP, "--learn", "--user", MEMBER, "--write", command, "/etc/shadow"];
+        let run = root(&words).env("PATH", path).run();
+        assert!(run.ok(), "{kind}: {run:?}");
+        let text = std::fs::read_to_string(name.file("toml")).unwrap();
+        assert!(text.contains("cap_dac_read_search") && text.contains(&real), "{kind}: {text}");
+    }
+}
+
+/// The owner of a directory can let a link lead elsewhere between the comparison and the run.
+#[test]
+fn a_link_that_its_owner_swaps_never_brings_the_needs_of_another_file_into_the_policy() {
+    let room = Folder::new();
+    let real = room.copy("/bin/cat", "t-learn-swap");
+    let home = InHome::new(MEMBER);
+    let name = Name::new("swap");
+    let policy =
+        format!("schema = 1\nsummary = \"s\"\ntool = {{ path = \"{real}\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n");
+    let _policy = Policy::named(&name.0, &policy);
+    let file = room.path("file");
+    std::fs::write(&file, "").unwrap();
+    // The other file needs what cat never does.
+    let evil = home.0.join("evil");
+    std::fs::copy("/bin/chown", &evil).unwrap();
+    home.own(&evil, MEMBER);
+    let link = home.0.join(&name.0);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for target in [real.as_str(), evil.to_str().unwrap()].iter().cycle() {
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let beside = home.0.join("beside");
+                let _ = std::fs::remove_file(&beside);
+                std::os::unix::fs::symlink(target, &beside).unwrap();
+                std::fs::rename(&beside, &link).unwrap();
+            }
+        });
+        let (mut ran, mut refused) = (0, 0);
+        for _ in 0..30 {
+            // For chown these are a user and a file; cat fails to open the first.
+            let run = learn(&["--write", link.to_str().unwrap(), "1", &file]);
+            if run.stderr.contains("it is not changed") { refused += 1 } else { ran += 1 }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(ran > 0 && refused > 0, "{ran} ran and {refused} were refused");
+    });
+    let text = std::fs::read_to_string(name.file("toml")).unwrap();
+    assert!(!text.contains("cap_chown"), "{text}");
 }

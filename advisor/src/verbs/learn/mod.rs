@@ -44,7 +44,7 @@ use crate::store::{atomic_write, change_record, enabled, trusted_file};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::minimize_runs::Proving;
 use crate::verbs::learn::run_plan::RunPlan;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::Policy;
 use capwrap_core::record::write::Event;
@@ -128,11 +128,12 @@ impl Learn {
         self.check_rights(standing)?;
         let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
         if self.write {
+            tool.refuse_other()?;
             setuid_programs::refuse_setuid(&tool.path)?;
         }
         let granted = Granted::by(&tool, &self.command[1..])?;
         // The profile is read before the run, so that a damaged file does not waste a run that may take long.
-        let earlier = profiles::read(&profiles::of(&tool.name))?;
+        let earlier = if tool.other.is_none() { profiles::read(&profiles::of(&tool.name))? } else { None };
         let user = if matches!(standing, Access::Root(_)) { Some(self.meant_for()?) } else { None };
         let plan = RunPlan::of(standing, &tool, &self.command, &granted);
         let subject = Subject {
@@ -301,6 +302,10 @@ impl Learn {
             Err(_) if !self.write => return Ok(()),
             Err(refusal) => return Err(refusal.clone().into()),
         };
+        if let Some(described) = tool.described_other() {
+            error::note(&format!("{described}: no change is proposed; {}", tool::OTHER_NAME));
+            return Ok(());
+        }
         let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
         let after = Self::propose(tool, granted, &learned, needs)?;
         let file = enabled::path(&tool.name);
@@ -366,12 +371,10 @@ fn needed(classed: &[Classified]) -> CapabilitySet {
 /// Writes the policy and the evidence beside it.
 fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     let beside = &profiles::of(&tool.name);
-    let directory = file.parent().context("a policy without a directory")?;
-    std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let enabled = tool.policy.as_ref().filter(|found| found.enabled);
     // While this lock is held, nobody else can enable or disable a policy. A run takes its time, so what others changed
     // meanwhile is kept.
-    let _alone = enabled::lock()?;
+    let alone = enabled::lock()?;
     // The evidence is written first, so that a policy never says more than its evidence.
     let all = profiles::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
     atomic_write::replace(beside, &all.to_json()?)?;
@@ -392,6 +395,8 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     }
     atomic_write::replace(file, text)?;
     change_record::policy(Event::Learn, &tool.name, file, now.as_deref(), Some(text));
+    // The tool may be the file of a user, and reading it may take long.
+    drop(alone);
     let done = if enabled.is_some() { "changed" } else { "written and enabled" };
     error::note(&format!("{} is {done}; the evidence is in {}", file.display(), beside.display()));
     error::note(&format!(

@@ -45,13 +45,13 @@ pub fn note(classed: &[Classified], tool: &Path) {
 /// # Errors
 /// The tool is setuid or setgid. capwrap cannot launch such a tool by any policy.
 pub fn refuse_setuid(tool: &Path) -> Result<()> {
-    let bits = std::fs::metadata(tool).map_or(0, |found| found.permissions().mode());
-    if !tool_rules::has_privileges(bits, false) {
+    let found = Installed::look(tool).ok();
+    if !found.as_ref().is_some_and(|found| tool_rules::has_privileges(found.mode, false)) {
         return Ok(());
     }
     Err(hinted(
         format!("{} is setuid or setgid, and capwrap runs no such tool: no policy is written for it", tool.display()),
-        match Installed::look(tool).ok().and_then(|found| found.in_command()) {
+        match found.and_then(|found| found.in_command()) {
             Some(path) => format!("chmod ug-s {path}, or learn from a copy without the bit"),
             None => "learn from a copy without the bit".to_owned(),
         },
