@@ -418,3 +418,37 @@ pub fn cover(folder: &str) {
     let flags = nix::mount::MsFlags::empty();
     nix::mount::mount(Some("none"), folder, Some("tmpfs"), flags, Some("mode=755")).unwrap();
 }
+
+/// A directory in a user's home that belongs to the user. It is removed when it is dropped.
+pub struct InHome(pub PathBuf);
+
+impl InHome {
+    pub fn new(user: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = PathBuf::from(format!("/home/{user}/capwrap-{}-{number}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let folder = Self(folder);
+        folder.own(&folder.0, user);
+        folder
+    }
+
+    pub fn own(&self, path: &Path, user: &str) {
+        assert!(root(&["chown", &format!("{user}:"), path.to_str().unwrap()]).run().ok());
+        fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// A copy of the witness that belongs to this user.
+    pub fn tool(&self, user: &str) -> String {
+        let path = self.0.join("tool");
+        fs::copy(WITNESS, &path).unwrap();
+        self.own(&path, user);
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for InHome {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

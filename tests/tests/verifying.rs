@@ -319,40 +319,6 @@ fn a_tool_on_a_nosuid_mount_is_reported() {
     });
 }
 
-/// A directory in a user's home that belongs to the user. It is removed when it is dropped.
-struct InHome(std::path::PathBuf);
-
-impl InHome {
-    fn new(user: &str) -> Self {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let folder = std::path::PathBuf::from(format!("/home/{user}/capwrap-{}-{number}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
-        let folder = Self(folder);
-        folder.own(&folder.0, user);
-        folder
-    }
-
-    fn own(&self, path: &std::path::Path, user: &str) {
-        assert!(root(&["chown", &format!("{user}:"), path.to_str().unwrap()]).run().ok());
-        fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
-    }
-
-    /// A copy of the witness that belongs to this user.
-    fn tool(&self, user: &str) -> String {
-        let path = self.0.join("tool");
-        fs::copy(WITNESS, &path).unwrap();
-        self.own(&path, user);
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for InHome {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A policy for which lint reports nothing. `tool` is more text for `[tool]`, `more` is more text for the policy.
 fn sound(path: &str, tool: &str, more: &str) -> Policy {
     Policy::new(&format!(
