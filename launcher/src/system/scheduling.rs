@@ -5,10 +5,11 @@ use nix::Error;
 use nix::errno::Errno;
 use std::path::Path;
 
-/// Takes back a negative nice value, a real-time policy and a shield from the out-of-memory killer. A process may always ask for less.
+/// Takes back a negative nice value, a real-time policy, a real-time I/O class and a shield from the out-of-memory killer. A process may always ask for less.
 pub fn make_ordinary() -> Result<(), Error> {
     take_back_policy()?;
     take_back_nice_value()?;
+    take_back_io_class()?;
     take_back_shield()
 }
 
@@ -34,6 +35,27 @@ fn take_back_nice_value() -> Result<(), Error> {
     }
     // SAFETY: setpriority(2) of the process itself takes numbers alone.
     Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 0) }).map(drop)
+}
+
+/// `IOPRIO_WHO_PROCESS`, `IOPRIO_CLASS_SHIFT` and `IOPRIO_CLASS_RT`, `include/uapi/linux/ioprio.h`.
+const ONE_PROCESS: libc::c_long = 1;
+const CLASS_SHIFT: u32 = 13;
+const CLASS_REAL_TIME: libc::c_long = 1;
+
+/// A kernel without block devices has no I/O classes.
+fn take_back_io_class() -> Result<(), Error> {
+    // SAFETY: ioprio_get(2) of the process itself takes numbers alone.
+    let priority = match Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, ONE_PROCESS, 0) }) {
+        Ok(priority) => priority,
+        Err(Errno::ENOSYS) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    if priority >> CLASS_SHIFT != CLASS_REAL_TIME {
+        return Ok(());
+    }
+    // Without a class, the I/O priority follows the nice value.
+    // SAFETY: ioprio_set(2) of the process itself takes numbers alone.
+    Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_set, ONE_PROCESS, 0, 0) }).map(drop)
 }
 
 fn take_back_shield() -> Result<(), Error> {
