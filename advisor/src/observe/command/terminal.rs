@@ -34,6 +34,8 @@ pub struct Pseudoterminal {
     outer: Arc<OwnedFd>,
     /// Whether that one is standard input, so that what is typed there is for the command.
     takes_input: bool,
+    /// Who gets it.
+    user: Uid,
 }
 
 impl Pseudoterminal {
@@ -50,11 +52,15 @@ impl Pseudoterminal {
         unlockpt(&master).context(cannot)?;
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let slave = ioctl_tiocgptpeer(&master, flags).context(cannot)?;
-        // Some programs open the terminal again by its name.
-        fchown(&slave, Some(Uid::from_raw(user)), None).context("cannot give the command its terminal")?;
         tcsetattr(&slave, OptionalActions::Now, &tcgetattr(outer).context(cannot)?).context(cannot)?;
         let outer = Arc::new(outer.try_clone_to_owned().context(cannot)?);
-        let made = Self { master: File::from(master), slave, outer, takes_input: input.is_terminal() };
+        let made = Self {
+            master: File::from(master),
+            slave,
+            outer,
+            takes_input: input.is_terminal(),
+            user: Uid::from_raw(user),
+        };
         copy_size(&made.outer, &made.master);
         Ok(Some(made))
     }
@@ -76,11 +82,16 @@ impl Pseudoterminal {
         Ok(())
     }
 
-    /// Begins to copy, once the command has the other end. `keep_lines` says that this process writes to the outer terminal
+    /// Begins to copy, once the command has the other end and leads the session of the terminal: from here on it is the
+    /// user's, of whom another process could else have taken it for its own session. `keep_lines` says that this process writes to the outer terminal
     /// too, which therefore goes on making line ends of what is written.
     pub fn relay(self, keep_lines: bool) -> Result<Relay> {
-        let Self { master, slave, outer, takes_input } = self;
+        let Self { master, slave, outer, takes_input, user } = self;
+        // Some programs open the terminal again by its name.
+        fchown(&slave, Some(user), None).context("cannot give the command its terminal")?;
         drop(slave);
+        // A command that reads nothing must not hold up the copying, and neither must its end.
+        rustix::io::ioctl_fionbio(&master, true).context("cannot use the command's terminal")?;
         let (end, ended) = pipe().context("cannot make a pipe")?;
         let interrupted = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
@@ -184,12 +195,12 @@ struct Keyboard {
 impl Keyboard {
     fn copy(mut self) {
         let mut buffer = [0; 4096];
-        while wait_for(self.outer.as_fd(), &self.ended) == Some(Ready::ToRead) {
+        while wait_for(self.outer.as_fd(), PollFlags::POLLIN, &self.ended) == Some(Ready::ToUse) {
             match rustix::io::read(&*self.outer, &mut buffer) {
                 Ok(0) => return,
                 Ok(read) => {
                     self.look_for_interrupt(&buffer[..read]);
-                    if self.master.write_all(&buffer[..read]).is_err() {
+                    if self.type_in(&buffer[..read]).is_err() {
                         return;
                     }
                 }
@@ -197,6 +208,24 @@ impl Keyboard {
                 Err(_) => return,
             }
         }
+    }
+
+    /// Passes it on as the command takes it, until the end.
+    fn type_in(&mut self, mut typed: &[u8]) -> std::io::Result<()> {
+        while !typed.is_empty() {
+            match self.master.write(typed) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => typed = &typed[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if wait_for(self.master.as_fd(), PollFlags::POLLOUT, &self.ended) != Some(Ready::ToUse) {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The command's terminal makes a signal of the character for the command alone. The thread that waits for the command
@@ -211,6 +240,10 @@ impl Keyboard {
     }
 }
 
+/// More than the kernel keeps of what is written to a terminal and not read (64 KiB, `TTYB_DEFAULT_MEM_LIMIT` in
+/// `drivers/tty/tty_buffer.c`). A process that the command left behind could write for ever.
+const KEPT_BY_A_TERMINAL: usize = 1 << 17;
+
 /// What the command writes, on its way to the outer terminal.
 struct Screen {
     master: File,
@@ -222,22 +255,24 @@ impl Screen {
     /// Copies until the command has ended and nothing of it is left to read.
     fn copy(mut self) {
         let mut buffer = [0; 16384];
+        let mut left = KEPT_BY_A_TERMINAL;
         loop {
-            let is_over = match wait_for(self.master.as_fd(), &self.ended) {
-                Some(Ready::ToRead) => false,
+            let is_over = match wait_for(self.master.as_fd(), PollFlags::POLLIN, &self.ended) {
+                Some(Ready::ToUse) => false,
                 Some(Ready::Ended) => true,
                 None => return,
             };
-            if is_over && !is_readable(self.master.as_fd()) {
+            if is_over && (left == 0 || !is_readable(self.master.as_fd())) {
                 return;
             }
             match self.master.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(read) => {
+                    left = if is_over { left.saturating_sub(read) } else { left };
                     // Where the outer terminal is gone, what the command writes is read all the same.
                     let _ = write_all(&self.outer, &buffer[..read]);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
                 // Nobody has the other end open (EIO).
                 Err(_) => return,
             }
@@ -261,17 +296,17 @@ fn write_all(to: &OwnedFd, mut bytes: &[u8]) -> Result<(), rustix::io::Errno> {
 
 #[derive(PartialEq, Eq)]
 enum Ready {
-    ToRead,
+    ToUse,
     Ended,
 }
 
-/// Waits until there is something to read or the end has come, which goes first; `None` where waiting fails.
-fn wait_for(source: BorrowedFd<'_>, ended: &PipeReader) -> Option<Ready> {
+/// Waits until the source can be read, or written, or the end has come, which goes first; `None` where waiting fails.
+fn wait_for(source: BorrowedFd<'_>, to: PollFlags, ended: &PipeReader) -> Option<Ready> {
     loop {
-        let mut both = [PollFd::new(ended.as_fd(), PollFlags::POLLIN), PollFd::new(source, PollFlags::POLLIN)];
+        let mut both = [PollFd::new(ended.as_fd(), PollFlags::POLLIN), PollFd::new(source, to)];
         match poll(&mut both, PollTimeout::NONE) {
             Ok(_) if both[0].any() == Some(true) => return Some(Ready::Ended),
-            Ok(_) if both[1].any() == Some(true) => return Some(Ready::ToRead),
+            Ok(_) if both[1].any() == Some(true) => return Some(Ready::ToUse),
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(_) => return None,
         }
