@@ -3,9 +3,11 @@
 
 use capwrap_tests::*;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// `capwrap run` as the member.
 fn run(words: &[&str]) -> Call {
@@ -311,12 +313,85 @@ fn a_directory_that_the_user_may_not_enter_is_not_the_working_directory() {
 
 /// Runs a script of bash's on a terminal of its own, on which nobody types, and gives what it shows.
 fn on_a_terminal(script: &str) -> String {
+    typed_on_a_terminal(script, b"")
+}
+
+/// Runs a script of bash's on a terminal of its own, on which this is typed after a second.
+fn typed_on_a_terminal(script: &str, typed: &'static [u8]) -> String {
     let mut command = root(&["script", "-qec", &format!("bash -c '{script}'"), "/dev/null"]).command();
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let typed = child.stdin.take();
+    let mut keyboard = child.stdin.take().unwrap();
+    let typist = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        // Who waits for nothing more to be typed has ended.
+        let _ = keyboard.write_all(typed);
+        keyboard
+    });
     let shown = Run::of(&child.wait_with_output().unwrap()).stdout;
-    drop(typed);
+    drop(typist.join());
     shown
+}
+
+#[test]
+fn an_interrupt_typed_for_a_command_whose_input_is_elsewhere_ends_all_of_its_processes() {
+    let script = format!(
+        "trap : INT; capwrap run --user {MEMBER} sh -c \"sleep 5; echo not ended\" < /dev/null; echo status $?"
+    );
+    let shown = typed_on_a_terminal(&script, b"\x03");
+    assert!(shown.contains("status 130") && !shown.contains("not ended"), "{shown}");
+}
+
+#[test]
+fn what_is_typed_and_not_read_does_not_hold_roots_terminal() {
+    static TYPED: [u8; 400_000] = [b'x'; 400_000];
+    let began = Instant::now();
+    let left_behind = "stty raw -echo; trap \"\" HUP; sleep 25 & sleep 3; exit 7".replace('"', "\\\"");
+    let script = format!("capwrap run --user {MEMBER} sh -c \"{left_behind}\"; echo status $?");
+    let shown = typed_on_a_terminal(&script, &TYPED);
+    assert!(shown.contains("status 7") && began.elapsed() < Duration::from_secs(15), "{:?}: {shown}", began.elapsed());
+}
+
+#[test]
+fn a_real_time_io_class_of_roots_does_not_reach_the_user() {
+    let ask = ["capwrap", "run", "--user", MEMBER, "ionice"];
+    assert!(root(&["ionice", "-c1", "ionice"]).run().stdout.starts_with("realtime"));
+    let seen = root(&[&["ionice", "-c1"], &ask[..]].concat()).run();
+    assert!(seen.stdout.starts_with("none"), "{seen:?}");
+    assert_eq!(root(&[&["ionice", "-c3"], &ask[..]].concat()).run().stdout, "idle\n");
+}
+
+#[test]
+fn a_signal_that_has_no_name_ends_a_command_as_any_other() {
+    // The shell of the test gives the status of what a signal ended.
+    assert_eq!(run(&["bash", "-c", "kill -36 $$"]).run().code, 128 + 36);
+    let learned = root(&["capwrap", "--learn", "--user", MEMBER, "sh", "-c", "(bash -c \"kill -36 \\$\\$\"); exit 7"]);
+    let seen = learned.run();
+    assert_eq!(seen.code, 7, "{seen:?}");
+}
+
+#[test]
+fn a_signal_that_root_ignores_does_not_end_the_command() {
+    let script = |before: &str, signal: &str| {
+        format!(
+            "{before} capwrap run --user {MEMBER} sh -c 'sleep 2; echo survived' < /dev/null & sleep 0.7; \
+             kill -{signal} $!; wait $!"
+        )
+    };
+    for signal in ["HUP", "INT", "QUIT", "TERM"] {
+        let ignoring = root(&["bash", "-c", &script(&format!("trap '' {signal};"), signal)]).run();
+        assert_eq!(ignoring.stdout, "survived\n", "{signal}: {ignoring:?}");
+    }
+    let heeding = root(&["bash", "-c", &script("", "HUP")]).run();
+    assert_eq!((heeding.stdout.as_str(), heeding.code), ("", 128 + 1), "{heeding:?}");
+}
+
+#[test]
+fn learning_goes_on_where_nobody_reads_its_notes() {
+    let script = format!(
+        "exec 3>&1; {{ capwrap --learn --user {MEMBER} sh -c 'sleep 4 & exit 7' 2>&1 > /dev/null 3>&-; echo $? >&3; }} | true"
+    );
+    let seen = root(&["bash", "-c", &script]).run();
+    assert_eq!(seen.stdout, "7\n", "{seen:?}");
 }
 
 #[test]

@@ -46,6 +46,16 @@ pub fn rights(folder: &Path) -> io::Result<Rights> {
     Ok(of_status(&String::from_utf8_lossy(&bytes)))
 }
 
+/// The signals that this process ignores, each as the bit of its number less one.
+///
+/// # Errors
+/// /proc is not there or does not show them.
+pub fn ignored_signals() -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).ok_or(io::ErrorKind::InvalidData.into())
+}
+
 /// Reads the rights from the text of the file. A field that is missing from the text is empty.
 pub fn of_status(status: &str) -> Rights {
     let mut rights = Rights::default();

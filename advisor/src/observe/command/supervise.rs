@@ -1,10 +1,12 @@
 //! Supervises the command under observation: starts it, stops it before its own exec, lets it continue, and waits for
 //! it and for all processes that it leaves behind.
 
+use crate::host::process;
 use crate::observe::access::launcher;
 use crate::observe::command::private_home;
 use crate::observe::command::terminal::{Pseudoterminal, Relay};
 use crate::observe::command::user::User;
+use crate::output::error;
 use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths::HOME_VARIABLE;
@@ -16,6 +18,7 @@ use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
+use rustix::process::WaitOptions;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -149,7 +152,10 @@ pub enum Output {
 /// Blocks the signals and returns a descriptor to wait for them, so that they do not interrupt this process.
 fn wait_for_signals() -> Result<SignalFd> {
     let asking = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
-    let mask: SigSet = asking.into_iter().chain(ABOUT_THE_TERMINAL.into_iter().flatten()).collect();
+    // The kernel keeps a blocked signal even where it is ignored, as nohup(1) and a shell's background jobs ignore some.
+    let ignored = process::ignored_signals().context("cannot find out which signals are ignored")?;
+    let asking = asking.into_iter().filter(|signal| ignored & 1 << (*signal as u64 - 1) == 0);
+    let mask: SigSet = asking.chain(ABOUT_THE_TERMINAL.into_iter().flatten()).collect();
     mask.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")
 }
@@ -252,9 +258,11 @@ impl Stopped {
                 return Ok(ending);
             }
             for signal in self.wait(None)? {
+                // The terminal sends to a whole group. The command leads its own, in which it does not get that signal.
+                let target = if signal.from_terminal { Pid::from_raw(-self.pid.as_raw()) } else { self.pid };
                 if let Some(signal) = signal.signal() {
                     // One that ended meanwhile needs no signal.
-                    let _ = kill(self.pid, signal);
+                    let _ = kill(target, signal);
                 }
             }
         }
@@ -292,7 +300,7 @@ impl Stopped {
             if noted.is_some_and(|at| Instant::now() >= at) {
                 noted = None;
                 let left = descendants().len();
-                eprintln!("capwrap: {left} of its processes still run; Ctrl-C ends them and shows the result");
+                error::note(&format!("{left} of its processes still run; Ctrl-C ends them and shows the result"));
             }
             request.make_if_due();
             let next = [request.due, noted].into_iter().flatten().min();
@@ -388,15 +396,18 @@ impl Request {
     }
 }
 
-/// Reaps every child that ended, and returns how the command ended if it is among them.
+/// Reaps every child that ended, and returns how the command ended if it is among them. Any user's process can be ended
+/// by a real-time signal of that user, for which nix has no name.
 fn reap(command: Pid) -> Result<Option<Ending>> {
     let mut ending = None;
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == command => ending = Some(Ending::Exited(status)),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => ending = Some(Ending::Killed(signal as i32)),
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(ending),
-            Ok(_) | Err(Errno::EINTR) => {}
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == command.as_raw() => {
+                let killed = status.terminating_signal().map(Ending::Killed);
+                ending = killed.or(status.exit_status().map(Ending::Exited)).or(ending);
+            }
+            Ok(None) | Err(rustix::io::Errno::CHILD) => return Ok(ending),
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).context("cannot wait for the command"),
         }
     }
