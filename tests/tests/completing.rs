@@ -23,17 +23,21 @@ fn offered(shell: &str, words: &str) -> Vec<String> {
              COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _capwrap 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\""
         ),
         "fish" => format!("source {path}; complete -C '{words}'"),
-        // compadd is where every kind of completion ends, so the script replaces it to catch the words.
+        // compadd is where every kind of completion ends, so the script replaces it to catch the words. zsh makes one file
+        // when it is ready, and another when it has completed: how long each takes depends on the load of the machine.
         _ => format!(
             "zmodload zsh/zpty; zpty z zsh -f -i
+             await() {{ repeat 600; do while zpty -rt z line; do :; done; [[ ! -e $1 ]] || return 0; sleep 0.1; done; exit 1 }}
              zpty -w z 'PS1=; autoload -Uz compinit; compinit -u -D; . {path}
                compadd() {{ local -a found; builtin compadd -O found \"$@\"; print -rl -- ${{found/#/OFFERED:}} >> {path}.out; builtin compadd \"$@\" }}
-               bindkey \"^I\" complete-word; unsetopt beep'
-             sleep 1; while zpty -rt z line; do :; done
-             zpty -w -n z '{words}'$'\\t'; sleep 1; zpty -d z; sed -n 's/^OFFERED://p' {path}.out"
+               complete() {{ zle complete-word; : > {path}.completed }}; zle -N complete; bindkey \"^I\" complete
+               unsetopt beep; : > {path}.ready'
+             await {path}.ready; zpty -w -n z '{words}'$'\\t'; await {path}.completed
+             zpty -d z; sed -n 's/^OFFERED://p' {path}.out"
         ),
     };
     let run = root(&[shell, "-c", &program]).env("HOME", folder.0.as_os_str()).env("TERM", "dumb").run();
+    assert!(run.ok(), "{run:?}");
     run.stdout.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
 }
 
