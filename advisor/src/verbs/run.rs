@@ -7,7 +7,7 @@ use crate::observe::command::{Ending, Launch, Output, Plan, User};
 use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::outcome;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use clap::Args;
 use nix::unistd::geteuid;
@@ -64,8 +64,7 @@ impl Run {
             return Err(hinted("run is for root alone", "sudo capwrap run …, or have a policy enabled for the tool"));
         }
         let user = command::named(self.user.as_deref().unwrap_or("0"))?;
-        let found = locate(&self.command[0], std::env::var_os("PATH"))?;
-        let file = std::path::absolute(&found).with_context(|| format!("cannot find {}", found.display()))?;
+        let file = locate(&self.command[0], std::env::var_os("PATH"))?;
         let launch = self.as_launch(&user);
         if user.is_another() {
             let plan = Plan {

@@ -1,12 +1,12 @@
 //! Finds the file of a command.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use capwrap_core::decision::environment::PATH;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// Returns the file that a shell would run.
+/// Returns the file that a shell would run, as an absolute path: the launcher takes no other.
 pub fn locate(command: &OsStr, search: Option<OsString>) -> Result<PathBuf> {
     let shown = command.to_string_lossy();
     let candidates: Vec<PathBuf> = if shown.contains('/') {
@@ -22,7 +22,7 @@ pub fn locate(command: &OsStr, search: Option<OsString>) -> Result<PathBuf> {
             cannot = Some(candidate);
             continue;
         }
-        return Ok(candidate);
+        return std::path::absolute(&candidate).with_context(|| format!("cannot find {}", candidate.display()));
     }
     match cannot {
         Some(file) => {

@@ -48,8 +48,7 @@ pub struct Found {
 impl Tool {
     /// Finds the command as a shell would, and the policy of its name, if that is for the same file.
     pub fn find(command: &OsStr, policy_name: Option<&str>, search: Option<OsString>) -> Result<Self> {
-        // What was typed may be relative, and the launcher takes absolute paths alone.
-        let found = std::path::absolute(locate(command, search)?)?;
+        let found = locate(command, search)?;
         let cannot_find = || format!("cannot find {}", printable::text(&found));
         let installed = Installed::look(&found).with_context(cannot_find)?;
         let path = installed.real.clone();
