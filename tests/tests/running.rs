@@ -240,7 +240,7 @@ fn the_policy_that_is_named_says_what_the_environment_is() {
 /// key of root's own.
 fn with_roots_own(words: &[&str]) -> Run {
     let script = "exec 9</etc/shadow; export T_SECRET=secret; umask 000; ulimit -s unlimited 2>/dev/null; ulimit -S -n 64; \
-                  ulimit -c unlimited 2>/dev/null; trap '' HUP INT QUIT TERM USR1; exec nice -n -5 \"$@\"";
+                  ulimit -c unlimited 2>/dev/null; trap '' HUP INT QUIT TERM USR1; renice -n -5 -p $$ > /dev/null; exec \"$@\"";
     let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     words.splice(0..0, ["bash", "-c", script, "bash"].map(String::from));
     let handle = std::thread::spawn(move || {
