@@ -333,6 +333,18 @@ fn typed_on_a_terminal(script: &str, typed: &'static [u8]) -> String {
 }
 
 #[test]
+fn a_command_that_stops_gives_roots_terminal_back_until_it_goes_on() {
+    let script = format!(
+        "set -m; capwrap run --user {MEMBER} sh -c \"kill -STOP \\$\\$; echo went on\"; echo status $?; \
+         stty -a | grep -o -w -e \"-*icanon\"; fg > /dev/null; stty -a | grep -o -w -e \"-*icanon\""
+    );
+    let shown = on_a_terminal(&script);
+    let lines: Vec<&str> = shown.lines().filter(|line| !line.is_empty() && !line.contains("Stopped")).collect();
+    // 128 and the number of SIGSTOP.
+    assert_eq!(lines, ["status 147", "icanon", "went on", "icanon"], "{shown}");
+}
+
+#[test]
 fn an_interrupt_typed_for_a_command_whose_input_is_elsewhere_ends_all_of_its_processes() {
     let script = format!(
         "trap : INT; capwrap run --user {MEMBER} sh -c \"sh -c \\\"sleep 3; echo not ended\\\"; true\" < /dev/null; \

@@ -253,9 +253,13 @@ impl Stopped {
     pub fn run_alone(mut self) -> Result<Ending> {
         kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
         loop {
-            if let Some(ending) = reap(self.pid)? {
-                drop(self.relay.take());
-                return Ok(ending);
+            match reap(self.pid)? {
+                Some(Change::Ended(ending)) => {
+                    drop(self.relay.take());
+                    return Ok(ending);
+                }
+                Some(Change::Stopped) => self.stop_too()?,
+                None => {}
             }
             for signal in self.wait(None)? {
                 // The terminal sends to a whole group. The command leads its own, in which it does not get that signal.
@@ -266,6 +270,21 @@ impl Stopped {
                 }
             }
         }
+    }
+
+    /// Stops this process because the command has been stopped, so that a shell can say so and has its terminal back. When
+    /// this process continues, the command does.
+    fn stop_too(&self) -> Result<()> {
+        if let Some(relay) = &self.relay {
+            relay.give_back();
+        }
+        raise(Signal::SIGSTOP).context("cannot stop with the command")?;
+        if let Some(relay) = &self.relay {
+            relay.adjust();
+        }
+        // One that was killed meanwhile needs no signal.
+        let _ = kill(self.pid, Signal::SIGCONT);
+        Ok(())
     }
 
     /// Lets the command continue, and waits until none of its processes is left. The result includes the command's
@@ -288,7 +307,7 @@ impl Stopped {
         let mut request = Request::after(limits.after);
         let mut noted = None;
         loop {
-            if let Some(status) = reap(self.pid)? {
+            if let Some(Change::Ended(status)) = reap(self.pid)? {
                 ending = Some(status);
                 // Its terminal ended with it, and from here on what is typed is for this process.
                 drop(self.relay.take());
@@ -396,17 +415,26 @@ impl Request {
     }
 }
 
-/// Reaps every child that ended, and returns how the command ended if it is among them. Any user's process can be ended
+/// What has become of the command.
+enum Change {
+    /// It ended.
+    Ended(Ending),
+    /// A signal stopped it.
+    Stopped,
+}
+
+/// Reaps every child that ended, and returns the last change of the command if there is one. Any user's process can be ended
 /// by a real-time signal of that user, for which nix has no name.
-fn reap(command: Pid) -> Result<Option<Ending>> {
-    let mut ending = None;
+fn reap(command: Pid) -> Result<Option<Change>> {
+    let mut change = None;
     loop {
-        match rustix::process::wait(WaitOptions::NOHANG) {
+        match rustix::process::wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == command.as_raw() => {
                 let killed = status.terminating_signal().map(Ending::Killed);
-                ending = killed.or(status.exit_status().map(Ending::Exited)).or(ending);
+                let ended = killed.or(status.exit_status().map(Ending::Exited)).map(Change::Ended);
+                change = ended.or(status.stopped().then_some(Change::Stopped)).or(change);
             }
-            Ok(None) | Err(rustix::io::Errno::CHILD) => return Ok(ending),
+            Ok(None) | Err(rustix::io::Errno::CHILD) => return Ok(change),
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).context("cannot wait for the command"),
         }

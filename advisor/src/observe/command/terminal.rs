@@ -97,8 +97,7 @@ impl Pseudoterminal {
         let mut threads = Vec::new();
         let cannot = "cannot copy from and to the command's terminal";
         // A process in the background that reads or changes its terminal is stopped (SIGTTIN, SIGTTOU).
-        let is_foreground = tcgetpgrp(&*outer).is_ok_and(|group| group == rustix::process::getpgrp());
-        let raw = if takes_input && is_foreground { Raw::of(&outer, keep_lines).ok() } else { None };
+        let raw = if takes_input && is_in_foreground(&outer) { Raw::of(&outer, keep_lines).ok() } else { None };
         if raw.is_some() {
             let keyboard = Keyboard {
                 outer: Arc::clone(&outer),
@@ -136,6 +135,13 @@ impl Relay {
         }
     }
 
+    /// Gives the outer terminal the modes back that it had, until the next [`Self::adjust`].
+    pub fn give_back(&self) {
+        if let Some(raw) = &self.raw {
+            raw.leave();
+        }
+    }
+
     /// Whether the interrupt character was typed since the last call.
     pub fn take_interrupt(&self) -> bool {
         self.interrupted.swap(false, Ordering::AcqRel)
@@ -167,7 +173,11 @@ impl Raw {
         Ok(raw)
     }
 
+    /// A shell may have put this process into the background meanwhile, where a change of modes would stop it (SIGTTOU).
     fn enter(&self) {
+        if !is_in_foreground(&self.outer) {
+            return;
+        }
         let mut modes = self.before.clone();
         modes.make_raw();
         if self.keep_lines {
@@ -176,12 +186,22 @@ impl Raw {
         // A terminal that is gone meanwhile has no modes.
         let _ = tcsetattr(&*self.outer, OptionalActions::Drain, &modes);
     }
+
+    fn leave(&self) {
+        if is_in_foreground(&self.outer) {
+            let _ = tcsetattr(&*self.outer, OptionalActions::Drain, &self.before);
+        }
+    }
 }
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        let _ = tcsetattr(&*self.outer, OptionalActions::Drain, &self.before);
+        self.leave();
     }
+}
+
+fn is_in_foreground(terminal: &OwnedFd) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 /// What is typed, on its way to the command.
