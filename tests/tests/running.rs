@@ -333,6 +333,20 @@ fn typed_on_a_terminal(script: &str, typed: &'static [u8]) -> String {
 }
 
 #[test]
+fn a_signal_to_capwrap_run_is_the_commands() {
+    for signal in ["USR1", "TERM", "ALRM"] {
+        let script = format!(
+            "capwrap run --user {MEMBER} sh -c \"trap 'exit 7' {signal}; echo \\$HOME; while :; do sleep 0.1; done\" & \
+             sleep 1; kill -{signal} $!; wait $!"
+        );
+        let run = root(&["bash", "-c", &script]).run();
+        assert_eq!(run.code, 7, "{signal}: {run:?}");
+        let home = run.stdout.trim_end();
+        assert!(home.starts_with("/run/capwrap/homes/") && !Path::new(home).exists(), "{signal}: {run:?}");
+    }
+}
+
+#[test]
 fn a_command_that_stops_gives_roots_terminal_back_until_it_goes_on() {
     let script = format!(
         "set -m; capwrap run --user {MEMBER} sh -c \"kill -STOP \\$\\$; echo went on\"; echo status $?; \

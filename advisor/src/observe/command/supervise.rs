@@ -149,12 +149,24 @@ pub enum Output {
     Kept,
 }
 
+/// What becomes of the children, and the signals that ask this process to end: without a handler each of them would end it at once,
+/// with the terminal left in raw mode and the command's home in place (signal(7)).
+const ASKING: [Signal; 8] = [
+    Signal::SIGCHLD,
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
 /// Blocks the signals and returns a descriptor to wait for them, so that they do not interrupt this process.
 fn wait_for_signals() -> Result<SignalFd> {
-    let asking = [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
     // The kernel keeps a blocked signal even where it is ignored, as nohup(1) and a shell's background jobs ignore some.
     let ignored = process::ignored_signals().context("cannot find out which signals are ignored")?;
-    let asking = asking.into_iter().filter(|signal| ignored & 1 << (*signal as u64 - 1) == 0);
+    let asking = ASKING.into_iter().filter(|signal| ignored & 1 << (*signal as u64 - 1) == 0);
     let mask: SigSet = asking.chain(ABOUT_THE_TERMINAL.into_iter().flatten()).collect();
     mask.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")
