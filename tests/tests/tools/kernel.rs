@@ -28,22 +28,22 @@ fn dmesg_reads_the_log_with_cap_syslog_alone_where_reading_is_restricted() {
 fn dmesg_starts_no_pager() {
     with_shipped("dmesg", &[], || {
         marker();
-        // On a terminal, -H starts a pager. The shipped policy passes no PAGER to dmesg; this policy does.
-        let pager = "[exec]\nenv = { keep = [\"PAGER\"] }";
-        let closed = changed("dmesg", &[("[exec]", pager)]);
-        let open = changed("dmesg", &[("[exec]", pager), ("children = \"none\"", "children = \"any\"")]);
+        // On a terminal, -H starts a pager. capwrap passes no PAGER of the caller's to dmesg; these policies set one.
+        let (in_open, in_closed) = (Scratch::new(), Scratch::new());
+        let pager = |scratch: &Scratch| format!("[exec]\nenv = {{ set = {{ PAGER = \"{}\" }} }}", scratch.escape());
+        let closed = changed("dmesg", &[("[exec]", &pager(&in_closed))]);
+        let open = changed("dmesg", &[("[exec]", &pager(&in_open)), ("children = \"none\"", "children = \"any\"")]);
         let granted = mask(&granted("dmesg", &[]).join(","));
-        let paged = |name: &str| {
-            let scratch = Scratch::new();
+        let paged = |name: &str, scratch: &Scratch| {
             let line = format!("{CAPWRAP} {name} -H");
             let call = user(MEMBER, &["script", "-qec", &line, "/dev/null"]);
             let run = run(call.env("PAGER", scratch.escape()).env("TERM", "xterm"));
             (scratch.escaped(), run)
         };
-        let (escaped, run) = paged(&open.name);
+        let (escaped, run) = paged(&open.name, &in_open);
         assert_eq!(escaped, Some(granted), "{run:?}");
         for name in [&closed.name, "dmesg"] {
-            let (escaped, run) = paged(name);
+            let (escaped, run) = paged(name, &in_closed);
             assert_eq!(escaped, None);
             assert!(run.stdout.contains("failed to execute"), "{run:?}");
         }
