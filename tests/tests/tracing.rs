@@ -244,3 +244,11 @@ fn lines_are_as_wide_as_the_terminal_and_have_no_colours_in_a_file() {
         assert!(run.stdout.contains("cap_dac_override"), "{run:?}");
     }
 }
+
+#[test]
+fn an_interrupt_ends_a_trace_in_the_background_of_a_script() {
+    // A shell without job control starts background jobs with SIGINT ignored.
+    let script = "capwrap trace --json > /dev/null & sleep 2; kill -INT $!; wait $!";
+    let run = root(&["timeout", "20", "sh", "-c", script]).run();
+    assert!(run.ok(), "{run:?}");
+}

@@ -55,8 +55,14 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         any_owner: true,
         reason: Some("capwrap --learn"),
     });
-    let plan =
-        Plan { file: subject.file, command: subject.command, launch: launch.as_ref(), output, writes_meanwhile: false };
+    let plan = Plan {
+        file: subject.file,
+        command: subject.command,
+        launch: launch.as_ref(),
+        output,
+        alone: false,
+        writes_meanwhile: false,
+    };
     let stopped = command::start(plan)?;
     probe.start_at(stopped.id(), stopped.execs_before() + subject.execs)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();

@@ -72,6 +72,7 @@ impl Run {
                 command: &self.command,
                 launch: Some(&launch),
                 output: Output::Own,
+                alone: true,
                 writes_meanwhile: false,
             };
             return command::start(plan)?.run_alone();

@@ -92,6 +92,8 @@ pub struct Plan<'p> {
     pub launch: Option<&'p Launch<'p>>,
     /// Where the command's standard output goes.
     pub output: Output,
+    /// Whether this process only waits for the command, and does not observe it.
+    pub alone: bool,
     /// Whether this process writes to the terminal while the command runs.
     pub writes_meanwhile: bool,
 }
@@ -163,10 +165,17 @@ const ASKING: [Signal; 8] = [
 ];
 
 /// Blocks the signals and returns a descriptor to wait for them, so that they do not interrupt this process.
-fn wait_for_signals() -> Result<SignalFd> {
-    // The kernel keeps a blocked signal even where it is ignored, as nohup(1) and a shell's background jobs ignore some.
+///
+/// The kernel keeps a blocked signal even where it is ignored. SIGHUP counts for nothing where nohup(1) ignores it. The
+/// others that a shell's background jobs ignore count for nothing if the command is `alone`, which would ignore them too
+/// without this process. What observes is ended by them as any tracer is.
+fn wait_for_signals(alone: bool) -> Result<SignalFd> {
     let ignored = process::ignored_signals().context("cannot find out which signals are ignored")?;
-    let asking = ASKING.into_iter().filter(|signal| ignored & 1 << (*signal as u64 - 1) == 0);
+    let counts = |signal: &Signal| {
+        let is_ignored = ignored & 1 << (*signal as u64 - 1) != 0;
+        !is_ignored || !(alone || *signal == Signal::SIGHUP)
+    };
+    let asking = ASKING.into_iter().filter(counts);
     let mask: SigSet = asking.chain(ABOUT_THE_TERMINAL.into_iter().flatten()).collect();
     mask.thread_block().context("cannot block signals")?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).context("cannot wait for signals")
@@ -180,7 +189,7 @@ pub struct Waiting {
 impl Waiting {
     /// Blocks the signals. From here on they only end the wait, in every thread that is started later.
     pub fn new() -> Result<Self> {
-        Ok(Self { signals: wait_for_signals()? })
+        Ok(Self { signals: wait_for_signals(false)? })
     }
 
     /// Waits until a signal asks for the end, the time is over, or `done` returns true.
@@ -199,7 +208,7 @@ impl Waiting {
 
 /// Starts the command and stops it before its own exec.
 pub fn start(plan: Plan<'_>) -> Result<Stopped> {
-    let signals = wait_for_signals()?;
+    let signals = wait_for_signals(plan.alone)?;
     let mut helper = Command::new("/proc/self/exe");
     helper.arg("become");
     let mut kept = None;

@@ -153,6 +153,7 @@ impl Trace {
                 command: &self.command,
                 launch: launch.as_ref(),
                 output: if self.json { Output::StandardError } else { Output::Own },
+                alone: false,
                 writes_meanwhile: true,
             };
             let stopped = command::start(plan)?;
