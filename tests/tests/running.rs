@@ -333,6 +333,16 @@ fn typed_on_a_terminal(script: &str, typed: &'static [u8]) -> String {
 }
 
 #[test]
+fn a_home_is_removed_however_deep_it_is() {
+    let script = "import os\nprint(os.environ['HOME'])\nos.chdir(os.environ['HOME'])\n\
+                  for _ in range(60000): os.mkdir('d'); os.chdir('d')";
+    let run = run(&["python3", "-c", script]).run();
+    let home = run.stdout.trim_end();
+    assert!(home.starts_with("/run/capwrap/homes/") && !Path::new(home).exists(), "{run:?}");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
 fn a_signal_to_capwrap_run_is_the_commands() {
     for signal in ["USR1", "TERM", "ALRM"] {
         let script = format!(

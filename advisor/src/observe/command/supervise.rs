@@ -3,7 +3,7 @@
 
 use crate::host::process;
 use crate::observe::access::launcher;
-use crate::observe::command::private_home;
+use crate::observe::command::private_home::{self, PrivateHome};
 use crate::observe::command::terminal::{Pseudoterminal, Relay};
 use crate::observe::command::user::User;
 use crate::output::error;
@@ -26,7 +26,6 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// How long to wait after each request to end before sending the next, harsher one.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -78,7 +77,7 @@ pub struct Stopped {
     kept: Option<File>,
     relay: Option<Relay>,
     /// It is removed when this is dropped.
-    _home: Option<TempDir>,
+    _home: Option<PrivateHome>,
     launched: bool,
 }
 
