@@ -39,8 +39,7 @@ impl Asking {
 
     /// Returns the caller's name, or the number if the local files have no name.
     pub fn name(&self) -> String {
-        accounts::account(&self.local.passwd, self.caller.uid)
-            .map_or_else(|| format!("#{}", self.caller.uid), |account| account.name.to_owned())
+        accounts::name(&self.local.passwd, self.caller.uid)
     }
 
     pub const fn is_root(&self) -> bool {
@@ -51,6 +50,12 @@ impl Asking {
     pub fn authorised(&self, allow: &Allow, reason: Option<&str>) -> Result<AllowedBy, Denial> {
         authorise(allow, &self.caller, &self.local, self.now, reason)
     }
+}
+
+/// Returns who logged in, according to the audit subsystem. If no login set it, the number is -1 (proc_pid_loginuid(5)).
+pub fn logged_in() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
 }
 
 /// Describes the users and groups that a policy allows.

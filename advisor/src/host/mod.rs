@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod caller;
+pub mod change_record;
 pub mod clock;
 pub mod elf;
 pub mod facts_file;

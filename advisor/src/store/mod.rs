@@ -4,7 +4,6 @@
 pub mod any_kernel;
 pub mod atomic_write;
 pub mod bounded_read;
-pub mod change_record;
 pub mod enabled;
 pub mod file_caps;
 pub mod policy_edit;

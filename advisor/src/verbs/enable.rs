@@ -1,6 +1,8 @@
 //! `capwrap enable` and `capwrap disable`.
 
 use crate::host::accounts::{Names, Of};
+use crate::host::caller;
+use crate::host::change_record;
 use crate::host::foreign_code;
 use crate::host::installed_file::{self, Installed};
 use crate::host::launcher_kernels;
@@ -10,7 +12,7 @@ use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::Change;
-use crate::store::{any_kernel, atomic_write, bounded_read, change_record, enabled, policy_lookup, trusted_file};
+use crate::store::{any_kernel, atomic_write, bounded_read, enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
@@ -163,9 +165,7 @@ impl Plan {
                 policy.tool.paths.iter().map(printable::text).collect::<Vec<_>>().join(", ")
             ),
         }
-        let users = policy.allow.users.iter().map(|user| printable::text(format!("user {user}")));
-        let groups = policy.allow.groups.iter().map(|group| printable::text(format!("group {group}")));
-        say!("  allowed  {}", one_line(&users.chain(groups).collect::<Vec<_>>()));
+        say!("  allowed  {}", printable::text(caller::allowed(&policy.allow)));
         let parts =
             [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
         for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {

@@ -19,6 +19,11 @@ pub fn account(passwd: &str, uid: u32) -> Option<Account<'_>> {
     passwd.lines().filter_map(parse_account).find(|account| account.uid == uid)
 }
 
+/// Returns the name of the first account with this user id, or the number if there is none.
+pub fn name(passwd: &str, uid: u32) -> String {
+    account(passwd, uid).map_or_else(|| format!("#{uid}"), |account| account.name.to_owned())
+}
+
 /// Returns the user id of the first account with this name.
 pub fn user_id(passwd: &str, name: &str) -> Option<u32> {
     passwd.lines().filter_map(parse_account).find(|account| account.name == name).map(|account| account.uid)

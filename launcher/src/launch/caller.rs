@@ -20,10 +20,7 @@ pub struct Identified {
 impl Identified {
     /// Returns the caller's name, or the number if the local files have no name for it.
     pub fn name(&self) -> String {
-        match accounts::account(&self.local.passwd, self.caller.uid) {
-            Some(account) => account.name.to_owned(),
-            None => format!("#{}", self.caller.uid),
-        }
+        accounts::name(&self.local.passwd, self.caller.uid)
     }
 
     pub const fn is_root(&self) -> bool {

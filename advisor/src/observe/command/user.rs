@@ -1,5 +1,6 @@
 //! The user to run the command as.
 
+use crate::host::caller;
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, getgrouplist};
 use std::ffi::CString;
@@ -34,7 +35,8 @@ pub fn meant_for(named: Option<&str>) -> Result<User> {
             return Ok(user);
         }
     }
-    if let Some(user) = logged_in().and_then(|uid| nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten()) {
+    let logged_in = caller::logged_in().filter(|uid| *uid != 0);
+    if let Some(user) = logged_in.and_then(|uid| nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten()) {
         return with_groups(user);
     }
     let nobody = find("nobody")?.context("name who is to run it: --user NAME")?;
@@ -66,12 +68,6 @@ fn with_groups(user: nix::unistd::User) -> Result<User> {
         groups: groups.into_iter().map(Gid::as_raw).collect(),
         assumed: false,
     })
-}
-
-/// Returns who logged in, according to the audit subsystem. The largest number means that it is unset.
-fn logged_in() -> Option<u32> {
-    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
-    text.trim().parse().ok().filter(|uid| *uid != u32::MAX && *uid != 0)
 }
 
 #[cfg(test)]

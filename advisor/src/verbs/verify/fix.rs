@@ -4,10 +4,11 @@
 //! owner or mode would make the file trusted, with whatever those users wrote or can still write through a descriptor
 //! that they hold open.
 
+use crate::host::change_record;
 use crate::host::installed_file::{Installed, carried};
 use crate::output::error;
 use crate::output::outcome::Outcome;
-use crate::store::{change_record, file_caps};
+use crate::store::file_caps;
 use crate::verbs::verify::judged::{Fix, Subject};
 use anyhow::{Context, Result, bail};
 use capwrap_core::capability::xattr::Attribute;

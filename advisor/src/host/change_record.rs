@@ -2,6 +2,7 @@
 //!
 //! A record follows its change, because a log that is stuck or full must not keep root from disabling a policy.
 
+use crate::host::caller;
 use crate::output::error;
 use capwrap_core::decision::accounts;
 use capwrap_core::digest;
@@ -28,11 +29,9 @@ pub fn policy(event: Event, name: &str, path: &Path, before: Option<&str>, after
         record.fact("policy_sha256", sha256(text));
     }
     if let Some(policy) = after.and_then(|text| Policy::read(text).ok()) {
-        let users = policy.allow.users.iter().map(|user| format!("user {user}"));
-        let groups = policy.allow.groups.iter().map(|group| format!("group {group}"));
         let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
         record.fact("capabilities", all.to_string());
-        record.words("allowed", [users.chain(groups).collect::<Vec<_>>().join(", ")]);
+        record.words("allowed", [caller::allowed(&policy.allow)]);
     }
     send(record);
 }
@@ -60,14 +59,11 @@ fn send(mut record: Record) {
 fn add_caller(record: &mut Record) {
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let passwd = String::from_utf8_lossy(&passwd);
-    let name = |uid: u32| accounts::account(&passwd, uid).map_or(format!("#{uid}"), |account| account.name.to_owned());
     let uid = getuid().as_raw();
-    record.fact("user", name(uid));
+    record.fact("user", accounts::name(&passwd, uid));
     record.fact("uid", uid.to_string());
-    // If no login set it, the number is -1 (proc_pid_loginuid(5)).
-    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|login| login.trim().parse().ok());
-    if let Some(login) = login.filter(|login| *login != u32::MAX) {
-        record.fact("login", name(login));
+    if let Some(login) = caller::logged_in() {
+        record.fact("login", accounts::name(&passwd, login));
     }
     let terminal = std::fs::read_to_string("/proc/self/stat").map(|stat| terminal::of_stat(&stat));
     record.fact("terminal", terminal.map_or("unknown".to_owned(), |name| name.unwrap_or_else(|| "none".to_owned())));
