@@ -4,15 +4,13 @@
 use crate::observe::probe::rights;
 use crate::output::error;
 use crate::output::error::hinted;
-use crate::store::enabled;
+use crate::store::{enabled, file_caps};
 use anyhow::{Error, Result};
 use caps::CapSet;
-use capwrap_core::paths;
 use capwrap_core::{Capability, CapabilitySet};
 use nix::unistd::geteuid;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 /// The policy whose tool is the learner.
@@ -45,11 +43,6 @@ fn to_hand_over() -> Result<CapabilitySet> {
     Ok(read(CapSet::Permitted)?.intersection(read(CapSet::Bounding)?))
 }
 
-/// Returns the path of the installed launcher.
-pub fn launcher() -> PathBuf {
-    PathBuf::from(paths::PREFIX).join("bin/capwrap")
-}
-
 /// Executes the learner that a policy allows, with this verb, and marks it as started so. This function returns only if
 /// it cannot start the learner, or if this process is already the learner: then its policy grants too little.
 pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item = OsString>) -> Error {
@@ -69,6 +62,7 @@ pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item
             format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
         );
     }
-    let error = Command::new(launcher()).arg(LEARNER).arg(verb).arg("--by-policy").args(arguments).exec();
-    anyhow::anyhow!("cannot start {}: {}", launcher().display(), error::reason(&error))
+    let launcher = file_caps::installed();
+    let error = Command::new(&launcher).arg(LEARNER).arg(verb).arg("--by-policy").args(arguments).exec();
+    anyhow::anyhow!("cannot start {}: {}", launcher.display(), error::reason(&error))
 }

@@ -1,5 +1,6 @@
 //! Prints errors and notes on standard error. An error has one line, and a second line if it has a hint.
 
+use capwrap_core::UnknownCapability;
 use capwrap_core::text::error;
 
 /// Prints an error, with its hint if it has one.
@@ -49,4 +50,12 @@ fn without_numbers(message: &str) -> String {
     let mut parts = message.split(" (os error ");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
+/// The message for a name on the command line that no capability has, with the nearest one that there is.
+pub fn unknown_capability(error: &UnknownCapability) -> String {
+    match error.nearest {
+        Some(near) => format!("{error}; {near} is one"),
+        None => error.to_string(),
+    }
 }

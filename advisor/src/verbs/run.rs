@@ -2,11 +2,10 @@
 //! launch; this verb finds the user and the file, and gives another user's command a session and a terminal of its own.
 
 use crate::observe::command;
-use crate::observe::command::locate::{NotRun, locate};
+use crate::observe::command::locate::locate;
 use crate::observe::command::{Ending, Launch, Output, Plan, User};
 use crate::output::error;
 use crate::output::error::hinted;
-use crate::output::outcome;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use clap::Args;
@@ -41,21 +40,12 @@ pub struct Run {
 }
 
 fn capabilities(text: &str) -> Result<CapabilitySet, String> {
-    CapabilitySet::parse(text).map_err(|error| match error.nearest {
-        Some(near) => format!("{error}; {near} is one"),
-        None => error.to_string(),
-    })
+    CapabilitySet::parse(text).map_err(|error| error::unknown_capability(&error))
 }
 
 impl Run {
     pub fn run(self) -> ExitCode {
-        match self.launch() {
-            Ok(ending) => ending.pass_on(),
-            Err(error) => {
-                error::report(&error);
-                ExitCode::from(error.downcast_ref::<NotRun>().map_or(outcome::REFUSED, |not_run| not_run.status))
-            }
-        }
+        command::exit_code(self.launch())
     }
 
     /// Returns when the command has ended; with root's own it returns only where the launcher cannot be started.

@@ -20,7 +20,7 @@ const CANNOT_RUN: u8 = 126;
 /// The exit status if the command was not found.
 const NOT_FOUND: u8 = 127;
 
-/// A hidden verb. `run` starts it, and nobody else has a use for it.
+/// A hidden verb. [`super::start`] starts it, and nobody else has a use for it.
 #[derive(Args)]
 pub struct Become {
     /// Lead a session of its own, whose terminal is the one among the standard descriptors, if there is one.

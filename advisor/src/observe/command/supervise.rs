@@ -2,11 +2,13 @@
 //! it and for all processes that it leaves behind.
 
 use crate::host::process;
-use crate::observe::access::launcher;
+use crate::observe::command::locate::NotRun;
 use crate::observe::command::private_home::{self, PrivateHome};
 use crate::observe::command::terminal::{Pseudoterminal, Relay};
 use crate::observe::command::user::User;
 use crate::output::error;
+use crate::output::outcome::REFUSED;
+use crate::store::file_caps;
 use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths::HOME_VARIABLE;
@@ -63,6 +65,17 @@ impl Ending {
     }
 }
 
+/// Ends a verb that ran a command: as the command ended, or with the error and the status for it.
+pub fn exit_code(outcome: Result<Ending>) -> ExitCode {
+    match outcome {
+        Ok(ending) => ending.pass_on(),
+        Err(error) => {
+            error::report(&error);
+            ExitCode::from(error.downcast_ref::<NotRun>().map_or(REFUSED, |not_run| not_run.status))
+        }
+    }
+}
+
 /// When to end the command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
@@ -113,15 +126,13 @@ pub struct Launch<'l> {
 
 impl Launch<'_> {
     /// The launcher's command line for this command.
-    ///
-    /// # Errors
-    /// A path that no command line can have.
     pub fn words(&self, file: &Path, command: &[OsString]) -> Vec<OsString> {
         let user = self.user;
-        let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
-        let mut words: Vec<OsString> = vec![launcher().into(), "--run".into(), "--file".into(), file.into()];
+        let mut words: Vec<OsString> =
+            vec![file_caps::installed().into(), "--run".into(), "--file".into(), file.into()];
         let mut option = |name: &str, value: &OsStr| words.extend([name.into(), value.to_owned()]);
         if user.is_another() {
+            let ids: Vec<_> = [user.uid, user.gid].iter().chain(&user.groups).map(u32::to_string).collect();
             option("--ids", OsStr::new(&ids.join(",")));
         }
         if !self.passes.is_empty() {

@@ -73,7 +73,8 @@ impl Pseudoterminal {
         if stdin().is_terminal() {
             command.stdin(end()?);
         }
-        if if output_to_error { stderr().is_terminal() } else { stdout().is_terminal() } {
+        let is_output_terminal = if output_to_error { stderr().is_terminal() } else { stdout().is_terminal() };
+        if is_output_terminal {
             command.stdout(end()?);
         }
         if stderr().is_terminal() {

@@ -31,13 +31,11 @@ use crate::host::{change_record, foreign_code, kernel, tool_faults};
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
-use crate::observe::command::locate::NotRun;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::probe::BackEnd;
 use crate::observe::session::{RunData, Subject, observe};
 use crate::output::error;
 use crate::output::error::hinted;
-use crate::output::outcome;
 use crate::output::terminal;
 use crate::store::profiles;
 use crate::store::{atomic_write, enabled, trusted_file};
@@ -109,14 +107,7 @@ pub struct Learn {
 
 impl Learn {
     pub fn run(self) -> ExitCode {
-        match self.learn() {
-            Ok(ending) => ending.pass_on(),
-            Err(error) => {
-                error::report(&error);
-                let status = error.downcast_ref::<NotRun>().map_or(outcome::REFUSED, |not_run| not_run.status);
-                ExitCode::from(status)
-            }
-        }
+        command::exit_code(self.learn())
     }
 
     /// Runs all steps in order.

@@ -1,6 +1,7 @@
 //! The plan for a run: what is executed, with which capabilities, and which program passes them.
 
-use crate::observe::access::{Access, launcher};
+use crate::observe::access::Access;
+use crate::store::file_caps;
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::tool::Tool;
 use capwrap_core::CapabilitySet;
@@ -30,7 +31,7 @@ impl RunPlan {
             return Self { file, command: words, execs: 1, passes: all, held: all };
         }
         if tool.policy.as_ref().is_some_and(|found| found.enabled) {
-            let launcher = [launcher().into_os_string(), "--".into(), tool.name.clone().into()];
+            let launcher = [file_caps::installed().into_os_string(), "--".into(), tool.name.clone().into()];
             let command = launcher.into_iter().chain(command[1..].iter().cloned()).collect();
             return Self { file: None, command, execs: 2, passes: CapabilitySet::EMPTY, held: granted.set };
         }

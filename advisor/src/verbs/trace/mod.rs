@@ -13,13 +13,12 @@ mod summary;
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
-use crate::observe::command::locate::{NotRun, locate};
+use crate::observe::command::locate::locate;
 use crate::observe::command::{Ending, Launch, Limits, Output, Plan};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Events, Probe};
 use crate::observe::subject::filter::{Asked, Scope};
 use crate::output::error;
-use crate::output::outcome;
 use crate::output::terminal;
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
@@ -97,10 +96,7 @@ pub struct Trace {
 }
 
 fn capability(text: &str) -> Result<Capability, String> {
-    Capability::parse(text).map_err(|error| match error.nearest {
-        Some(near) => format!("{error}; {near} is one"),
-        None => error.to_string(),
-    })
+    Capability::parse(text).map_err(|error| error::unknown_capability(&error))
 }
 
 /// How long capwrap sleeps before it reads new events. A longer rest would need a larger ring for a burst of events.
@@ -110,14 +106,7 @@ const LOSSES: Duration = Duration::from_secs(1);
 
 impl Trace {
     pub fn run(self) -> ExitCode {
-        match self.trace() {
-            Ok(ending) => ending.pass_on(),
-            Err(error) => {
-                error::report(&error);
-                let status = error.downcast_ref::<NotRun>().map_or(outcome::REFUSED, |not_run| not_run.status);
-                ExitCode::from(status)
-            }
-        }
+        command::exit_code(self.trace())
     }
 
     /// Runs all steps in order.
