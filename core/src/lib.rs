@@ -1,10 +1,10 @@
 //! The policy model of capwrap: text and facts in, decisions out.
 //!
-//! This crate is pure. It does no input or output, contains no `unsafe` and knows no command line,
-//! so all of it can be tested with invented facts. The launcher decides with it, and the advisor
-//! explains, lints and exports the same decision. Two modules are exceptions. `trusted_path` reads files: the
-//! launcher and every program that corrects a file must open what they trust in the same way. `record::send` writes to the
-//! socket of the log: all records must reach it in the same way.
+//! This crate is pure. It does no input or output, contains no `unsafe` and knows no command line, so all of it can be
+//! tested with invented facts. The launcher decides with it, and the advisor explains, lints and exports the same
+//! decision. Two modules are exceptions. `trusted_path` reads files: the launcher and every program that corrects a
+//! file must open what they trust in the same way. `record::send` writes to the socket of the log: all records must
+//! reach it in the same way.
 //!
 //! ```text
 //! policy file ── Policy::read ──┐

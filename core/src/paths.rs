@@ -18,7 +18,7 @@ pub const LAUNCHER: &str = "bin/capwrap";
 /// The program behind the verbs, below [`PREFIX`].
 pub const ADVISOR: &str = "libexec/capwrap/capwrap-advisor";
 
-/// The variable in which the advisor passes on to the launcher the home of a command that `capwrap run` starts for another user.
-/// Everybody can read a command line (proc(5)), and that user, who owns the home, would put files into it before the command
-/// starts. Only who could trace a process reads its environment.
+/// The variable in which the advisor passes on to the launcher the home of a command that `capwrap run` starts for
+/// another user. Everybody can read a command line (proc(5)), and that user, who owns the home, would put files into it
+/// before the command starts. Only who could trace a process reads its environment.
 pub const HOME_VARIABLE: &str = "CAPWRAP_HOME";

@@ -343,8 +343,8 @@ impl Walk {
         }
     }
 
-    /// Opens what was found once more, to read it. The checks use this descriptor. `owner` may own it besides root; `None`
-    /// stands for anybody.
+    /// Opens what was found once more, to read it. The checks use this descriptor. `owner` may own it besides root;
+    /// `None` stands for anybody.
     fn finish(mut self, name: &OsStr, owner: Option<u32>, roots_way: bool) -> Result<Opened, Fault> {
         let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         let path = self.path_of(name);

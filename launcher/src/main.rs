@@ -75,8 +75,8 @@ fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal>
     finish(launch, &ground, who, who, &file.policy, Some(&file))
 }
 
-/// Root's own command, by the same steps: the policy is made from what root asks for, and the command can run as another
-/// user.
+/// Root's own command, by the same steps: the policy is made from what root asks for, and the command can run as
+/// another user.
 fn start_command(request: &RunRequest, root: &Identified) -> Result<Infallible, Refusal> {
     if !root.is_root() {
         return Err(

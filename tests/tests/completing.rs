@@ -23,8 +23,9 @@ fn offered(shell: &str, words: &str) -> Vec<String> {
              COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _capwrap 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\""
         ),
         "fish" => format!("source {path}; complete -C '{words}'"),
-        // compadd is where every kind of completion ends, so the script replaces it to catch the words. zsh makes one file
-        // when it is ready, and another when it has completed: how long each takes depends on the load of the machine.
+        // compadd is where every kind of completion ends, so the script replaces it to catch the words. zsh makes one
+        // file when it is ready, and another when it has completed: how long each takes depends on the load of the
+        // machine.
         _ => format!(
             "zmodload zsh/zpty; zpty z zsh -f -i
              await() {{ repeat 600; do while zpty -rt z line; do :; done; [[ ! -e $1 ]] || return 0; sleep 0.1; done; exit 1 }}

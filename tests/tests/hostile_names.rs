@@ -1,5 +1,5 @@
-//! Names and texts of others' making, in every place that capwrap reads, and every verb that could show them: nothing that
-//! acts on a terminal, hides or reorders text, or forges a line comes out.
+//! Names and texts of others' making, in every place that capwrap reads, and every verb that could show them: nothing
+//! that acts on a terminal, hides or reorders text, or forges a line comes out.
 
 use capwrap_core::text::hidden::is_hidden;
 use capwrap_tests::*;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A C1 control, a direction override, an ANSI sequence, a newline, a tab, a carriage return, isolates and marks of
-/// direction, zero-width and other invisible characters, a tag, a variation selector, quotes and a backslash. A line that
-/// begins with FORGED is a forged one. The first 15 bytes alone, which are the name of a process, are hostile too.
+/// direction, zero-width and other invisible characters, a tag, a variation selector, quotes and a backslash. A line
+/// that begins with FORGED is a forged one. The first 15 bytes alone, which are the name of a process, are hostile too.
 const HOSTILE: &str = "\u{9b}1m\u{202e}\x1b[2J\nFORGED\t\r\x07\x7f\u{85}\u{61c}\u{200e}\u{200f}\u{202a}\u{2066}\u{2069}\u{ad}\
     \u{200b}\u{200d}\u{2060}\u{2028}\u{feff}\u{e0041}\u{fe0f}\u{3164}'\"\\$(id)";
 

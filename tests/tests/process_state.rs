@@ -1,5 +1,5 @@
-//! What a caller sets for a process before it becomes capwrap, and what the tool then finds. The page on the threat model
-//! has the same as a table.
+//! What a caller sets for a process before it becomes capwrap, and what the tool then finds. The page on the threat
+//! model has the same as a table.
 
 use capwrap_tests::*;
 use std::fs;
@@ -36,7 +36,8 @@ fn prctl(option: i32, argument: libc::c_ulong) -> i32 {
 fn set_timer(which: i32, seconds: i64) {
     let value = libc::timeval { tv_sec: seconds, tv_usec: 0 };
     let timer = libc::itimerval { it_interval: value, it_value: value };
-    // SAFETY: the kernel reads one itimerval, and the C library's declaration of the first argument differs in type alone.
+    // SAFETY: the kernel reads one itimerval, and the C library's declaration of the first argument differs in type
+    // alone.
     unsafe { libc::syscall(libc::SYS_setitimer, which, &raw const timer, 0) };
 }
 

@@ -1,5 +1,5 @@
-//! `capwrap run`, and what `--learn`, `--minimize` and `trace` start by it: a command of root's that runs as another user
-//! gets what is passed to it and nothing else of root's.
+//! `capwrap run`, and what `--learn`, `--minimize` and `trace` start by it: a command of root's that runs as another
+//! user gets what is passed to it and nothing else of root's.
 
 use capwrap_tests::*;
 use std::fs;
@@ -236,8 +236,8 @@ fn the_policy_that_is_named_says_what_the_environment_is() {
     assert_eq!(seen.stdout, "NoNewPrivs:\t1\n");
 }
 
-/// Starts the words as root with a descriptor of /etc/shadow, a variable, a umask, limits, ignored signals, a nice value and a
-/// key of root's own.
+/// Starts the words as root with a descriptor of /etc/shadow, a variable, a umask, limits, ignored signals, a nice
+/// value and a key of root's own.
 fn with_roots_own(words: &[&str]) -> Run {
     let script = "exec 9</etc/shadow; export T_SECRET=secret; umask 000; ulimit -s unlimited 2>/dev/null; ulimit -S -n 64; \
                   ulimit -c unlimited 2>/dev/null; trap '' HUP INT QUIT TERM USR1; renice -n -5 -p $$ > /dev/null; exec \"$@\"";
@@ -246,7 +246,8 @@ fn with_roots_own(words: &[&str]) -> Run {
     let handle = std::thread::spawn(move || {
         // A thread has credentials of its own, and so has what it starts.
         let none: *const libc::c_char = std::ptr::null();
-        // SAFETY: KEYCTL_JOIN_SESSION_KEYRING (1) with a null name reads nothing; add_key(2) reads the two strings and five bytes.
+        // SAFETY: KEYCTL_JOIN_SESSION_KEYRING (1) with a null name reads nothing; add_key(2) reads the two strings and
+        // five bytes.
         let key = unsafe {
             libc::syscall(libc::SYS_keyctl, 1, none);
             libc::syscall(libc::SYS_add_key, c"user".as_ptr(), c"t-roots-key".as_ptr(), c"value".as_ptr(), 5, -3)

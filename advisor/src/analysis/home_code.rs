@@ -1,7 +1,7 @@
 //! Programs that run code out of their caller's home or working directory, and what keeps them from it.
 //!
-//! capwrap sets HOME to the home of the caller's account, and a caller can write there what they like. A policy that sets
-//! HOME to a directory of root's keeps a program from it, where the program asks HOME and not the account.
+//! capwrap sets HOME to the home of the caller's account, and a caller can write there what they like. A policy that
+//! sets HOME to a directory of root's keeps a program from it, where the program asks HOME and not the account.
 
 use crate::analysis::code_warning::{ForeignCode, HOME_CODE};
 use crate::analysis::policy_places::Step;

@@ -52,7 +52,8 @@ impl Asking {
     }
 }
 
-/// Returns who logged in, according to the audit subsystem. If no login set it, the number is -1 (proc_pid_loginuid(5)).
+/// Returns who logged in, according to the audit subsystem. If no login set it, the number is -1
+/// (proc_pid_loginuid(5)).
 pub fn logged_in() -> Option<u32> {
     let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
     text.trim().parse().ok().filter(|uid| *uid != u32::MAX)

@@ -14,8 +14,8 @@ use capwrap_core::text::hex;
 use nix::unistd::getuid;
 use std::path::Path;
 
-/// Records what became of the policy of this name. `before` and `after` are its text, `None` if it was not enabled before or
-/// is not enabled now.
+/// Records what became of the policy of this name. `before` and `after` are its text, `None` if it was not enabled
+/// before or is not enabled now.
 pub fn policy(event: Event, name: &str, path: &Path, before: Option<&str>, after: Option<&str>) {
     let sha256 = |text: &str| hex::encode(&digest::of_bytes(text.as_bytes()));
     let mut record = Record::new(event);

@@ -1,6 +1,8 @@
-//! What the file of a program says to the dynamic loader: the loader itself, the libraries, and where they are (elf(5)).
+//! What the file of a program says to the dynamic loader: the loader itself, the libraries, and where they are
+//! (elf(5)).
 //!
-//! The file may be anybody's and hold anything. What is read of it is bounded, and nothing in it makes the reader panic.
+//! The file may be anybody's and hold anything. What is read of it is bounded, and nothing in it makes the reader
+//! panic.
 
 use object::elf::{DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader32, FileHeader64, PT_LOAD};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};

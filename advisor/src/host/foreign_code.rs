@@ -32,7 +32,8 @@ pub fn all(policy: &Policy, names: &Names) -> Vec<ForeignCode> {
     found
 }
 
-/// The same in a line each, with the line of the policy, for who enables or writes it. What the policy allows is left out.
+/// The same in a line each, with the line of the policy, for who enables or writes it. What the policy allows is left
+/// out.
 pub fn notes(policy: &Policy, text: &str, names: &Names) -> Vec<String> {
     let places = Places::of(text);
     let all = all(policy, names).into_iter().filter(|one| !allowed_warnings::allows(policy, text, one.code));
@@ -43,8 +44,8 @@ pub fn notes(policy: &Policy, text: &str, names: &Names) -> Vec<String> {
     all.map(note).collect()
 }
 
-/// What the first of the policy's tools that is there shows. What cannot be read is left out: the rules for tools report
-/// that.
+/// What the first of the policy's tools that is there shows. What cannot be read is left out: the rules for tools
+/// report that.
 pub fn of_machine(policy: &Policy, names: &Names) -> Vec<ForeignCode> {
     let mut found: Vec<ForeignCode> = home(policy).into_iter().collect();
     let Some((tool, Ok(installed))) = installed_file::look_first(&policy.tool.paths) else { return found };
@@ -112,7 +113,8 @@ fn program_of(line: &[u8]) -> (String, Vec<String>) {
     let mut program = name(words.next().unwrap_or_default());
     let mut words: Vec<String> = words.collect();
     if program == "env" {
-        // Its own options and assignments come first; -S and --split-string= can stand before the program without a blank.
+        // Its own options and assignments come first; -S and --split-string= can stand before the program without a
+        // blank.
         while let Some(first) = words.first().cloned() {
             let split = first.strip_prefix("--split-string=").or_else(|| first.strip_prefix("-S"));
             if let Some(rest) = split.filter(|rest| !rest.is_empty()) {
@@ -130,7 +132,8 @@ fn program_of(line: &[u8]) -> (String, Vec<String>) {
     (program, words.into_iter().take_while(|word| word.starts_with('-')).collect())
 }
 
-/// What the file of a program makes the dynamic loader load. The program may belong to `owner`, and so may what it loads.
+/// What the file of a program makes the dynamic loader load. The program may belong to `owner`, and so may what it
+/// loads.
 fn of_program(program: &Installed, owner: u32, at: &[Step<'static>]) -> Vec<ForeignCode> {
     let Some(loading) = program.read().ok().and_then(elf::read) else { return Vec::new() };
     let shown = printable::text(&program.real);
@@ -185,7 +188,8 @@ fn begins_with_origin(entry: &OsStr) -> bool {
 }
 
 /// The path that an entry means, up to the first token that the loader replaces by something of the machine's ($LIB,
-/// $PLATFORM): what lies below is in the same hands. $ORIGIN is the directory of the program, links resolved (ld.so(8)).
+/// $PLATFORM): what lies below is in the same hands. $ORIGIN is the directory of the program, links resolved
+/// (ld.so(8)).
 fn resolved(entry: &OsStr, program: &Installed) -> Option<PathBuf> {
     let mut rest = entry.as_bytes();
     let mut path = Vec::new();
@@ -201,8 +205,8 @@ fn resolved(entry: &OsStr, program: &Installed) -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(OsString::from_vec(path)))
 }
 
-/// The first directory on the way to this absolute path, itself among them, in which others than root and `owner` can put
-/// something. If the directory does not exist, whoever can write the last one that does can make it.
+/// The first directory on the way to this absolute path, itself among them, in which others than root and `owner` can
+/// put something. If the directory does not exist, whoever can write the last one that does can make it.
 fn weak_directory(path: &Path, owner: u32) -> Option<Weakness> {
     let mut path = path.to_owned();
     loop {

@@ -1,7 +1,7 @@
 //! What systemd-journald drops, by its configuration. A record that capwrap sent to the journal is not stored for sure.
 //!
-//! The files, their order and the values are those of journald.conf(5). Two things are out of reach here: the limits that a
-//! unit sets for itself (LogRateLimitIntervalSec= and LogRateLimitBurst= of systemd.exec(5)), and a credential
+//! The files, their order and the values are those of journald.conf(5). Two things are out of reach here: the limits
+//! that a unit sets for itself (LogRateLimitIntervalSec= and LogRateLimitBurst= of systemd.exec(5)), and a credential
 //! (`journal.storage`), which counts less than the files.
 
 use crate::host::reading::Reading;
@@ -77,8 +77,8 @@ impl Journald {
         Ok(settings)
     }
 
-    /// journald ignores a value that it cannot read, and so an empty one: the earlier value stays (systemd, conf-parser.h,
-    /// DEFINE_CONFIG_PARSE_PTR).
+    /// journald ignores a value that it cannot read, and so an empty one: the earlier value stays (systemd,
+    /// conf-parser.h, DEFINE_CONFIG_PARSE_PTR).
     fn set(&mut self, key: &str, value: &str, file: &Path) {
         match key {
             "Storage" => {
@@ -104,8 +104,8 @@ fn set<T>(setting: &mut Setting<T>, value: Option<T>, file: &Path) {
     }
 }
 
-/// The files in the order in which journald reads them: the first main file that exists, then every drop-in in the order of
-/// the names, each from the most important directory that has one of that name.
+/// The files in the order in which journald reads them: the first main file that exists, then every drop-in in the
+/// order of the names, each from the most important directory that has one of that name.
 fn files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let directories = DIRECTORIES.map(|directory| root.join(directory));
     let main = directories.iter().map(|directory| directory.join("journald.conf")).find(|file| file.exists());

@@ -19,8 +19,8 @@ pub fn line(value: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json::to_string(value).map(|json| escaped(&json))
 }
 
-/// RFC 8259 (section 7) lets every character of a string be written as `\uXXXX`, with two of them (a surrogate pair) for one
-/// beyond U+FFFF. Outside of strings, no hidden character but a newline stands in JSON.
+/// RFC 8259 (section 7) lets every character of a string be written as `\uXXXX`, with two of them (a surrogate pair)
+/// for one beyond U+FFFF. Outside of strings, no hidden character but a newline stands in JSON.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {

@@ -89,8 +89,8 @@ impl Condition {
         }
     }
 
-    /// Returns whether the condition holds on kernels that know the capabilities up to this number, or `None` where that
-    /// does not settle it.
+    /// Returns whether the condition holds on kernels that know the capabilities up to this number, or `None` where
+    /// that does not settle it.
     pub fn settled_by_known(&self, last_capability: u8) -> Option<bool> {
         let knows = |capability: &Capability| capability.number() <= last_capability;
         match self {

@@ -1,8 +1,9 @@
 //! Decides from what the kernel shows whether a process is in a container.
 //!
 //! The variables that stand for options count only in a container, where an image fixes the command line. On any other
-//! machine, such a variable is left over in somebody's shell. Neither a variable nor a file such as `/.dockerenv` answers
-//! the question: the caller sets the first, and the second stays in a virtual machine that was made from an image.
+//! machine, such a variable is left over in somebody's shell. Neither a variable nor a file such as `/.dockerenv`
+//! answers the question: the caller sets the first, and the second stays in a virtual machine that was made from an
+//! image.
 
 use std::path::Path;
 

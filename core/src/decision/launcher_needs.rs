@@ -24,9 +24,9 @@ impl Kernels {
         }
     }
 
-    /// Whether a grant can hold on these kernels. Only `kernel_has` and `kernel_lacks` can rule that out: a kernel knows
-    /// the same capabilities until it is replaced. Settings, the answers of probes and the arguments change from launch
-    /// to launch, and a release can be faked (personality(2)).
+    /// Whether a grant can hold on these kernels. Only `kernel_has` and `kernel_lacks` can rule that out: a kernel
+    /// knows the same capabilities until it is replaced. Settings, the answers of probes and the arguments change from
+    /// launch to launch, and a release can be faked (personality(2)).
     fn can_meet(self, grant: &Grant) -> bool {
         match self {
             Self::Any => true,
@@ -56,8 +56,8 @@ pub fn needed_by_launcher(policy: &Policy, kernels: Kernels) -> CapabilitySet {
 /// The number of the last capability that the oldest kernels of capwrap know: cap_audit_read, of Linux 3.16.
 const OLDEST: u8 = 37;
 
-/// Whether launches of the policy need this capability on some kernels and on others never. The launcher's file may then
-/// lack it because the file was made for another kernel than the one that runs now.
+/// Whether launches of the policy need this capability on some kernels and on others never. The launcher's file may
+/// then lack it because the file was made for another kernel than the one that runs now.
 pub fn depends_on_kernel(policy: &Policy, capability: Capability) -> bool {
     let newest = u8::try_from(TABLE.len() - 1).unwrap_or(u8::MAX);
     (OLDEST..=newest).any(|last| !needed_by_launcher(policy, Kernels::KnowingUpTo(last)).contains(capability))

@@ -4,16 +4,16 @@ use crate::CapabilitySet;
 use crate::policy::{Allow, Bounding, Children, Delivery, Exec, Grant, Identity, Policy, Tool};
 use std::path::PathBuf;
 
-/// Variables that keep interpreters from leaving code behind. A command that may write everywhere and runs as a user would
-/// else leave that user's bytecode in the directories of the system, where root runs it later (Python's `__pycache__`,
-/// PYTHONDONTWRITEBYTECODE in python(1)).
+/// Variables that keep interpreters from leaving code behind. A command that may write everywhere and runs as a user
+/// would else leave that user's bytecode in the directories of the system, where root runs it later (Python's
+/// `__pycache__`, PYTHONDONTWRITEBYTECODE in python(1)).
 const LEAVES_NO_CODE: [(&str, &str); 1] = [("PYTHONDONTWRITEBYTECODE", "1")];
 
 impl Policy {
-    /// A policy for the one file at `path`, which grants `caps` to root's command and to nobody else. The environment, the
-    /// resource limits, `no_new_privs` and the demand for a record are those of `like`, or what a policy has that says
-    /// nothing of them. Its delivery, its filter of children and its bounding set are left out, because they belong to
-    /// the tool that `like` is about.
+    /// A policy for the one file at `path`, which grants `caps` to root's command and to nobody else. The environment,
+    /// the resource limits, `no_new_privs` and the demand for a record are those of `like`, or what a policy has that
+    /// says nothing of them. Its delivery, its filter of children and its bounding set are left out, because they
+    /// belong to the tool that `like` is about.
     pub fn of_command(path: PathBuf, caps: CapabilitySet, like: Option<Self>) -> Self {
         let audit_required = like.as_ref().is_some_and(|like| like.allow.audit_required);
         let mut exec = like.map(|like| like.exec).unwrap_or_default();

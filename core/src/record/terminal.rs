@@ -1,7 +1,7 @@
 //! Names the controlling terminal of a process, as the kernel reports it. The caller cannot hide it by a redirection.
 
-/// Reads the terminal from the text of `/proc/self/stat` (proc_pid_stat(5)), such as `pts/3`, `tty1` or `ttyS0`. A device
-/// that is none of these is named by its numbers, as `204:64`.
+/// Reads the terminal from the text of `/proc/self/stat` (proc_pid_stat(5)), such as `pts/3`, `tty1` or `ttyS0`. A
+/// device that is none of these is named by its numbers, as `204:64`.
 ///
 /// The result is `None` if the process has no terminal, or if the text is not what the kernel writes.
 pub fn of_stat(stat: &str) -> Option<String> {

@@ -71,8 +71,8 @@ impl Event {
 /// LOG_AUTHPRIV of syslog(3). sudo and su write there too, and only administrators can read it.
 const FACILITY: u8 = 10;
 
-/// The longest message, in bytes. RFC 3164 (section 4.1) lets a relay of syslog cut a packet after 1024 bytes. A priority, a
-/// time (16), a host name (64, HOST_NAME_MAX) and `capwrap[4194304]: ` stand before the message.
+/// The longest message, in bytes. RFC 3164 (section 4.1) lets a relay of syslog cut a packet after 1024 bytes. A
+/// priority, a time (16), a host name (64, HOST_NAME_MAX) and `capwrap[4194304]: ` stand before the message.
 const MESSAGE_MOST: usize = 920;
 
 /// The longest value of capwrap's own in the message. Only the path of a file can be longer.
@@ -81,8 +81,8 @@ const OWN_MOST: usize = 1024;
 /// The bytes that each of the caller's texts keeps in the message, however long everything before them is.
 const WORDS_LEAST: usize = 64;
 
-/// The longest value in a field of the journal. `journalctl --output=json` shows null for a field of 4096 bytes, its name
-/// included.
+/// The longest value in a field of the journal. `journalctl --output=json` shows null for a field of 4096 bytes, its
+/// name included.
 const FIELD_MOST: usize = 4000;
 
 /// A record: what happened, and fields in the order in which people read them. The names of fields are lower-case words
@@ -105,14 +105,14 @@ impl Record {
         Self { event, own: Vec::new(), words: Vec::new() }
     }
 
-    /// Adds a fact: something that capwrap found out or decided, and whose length the caller does not choose. Add the most
-    /// important facts first, because a receiver of syslog may keep as few as 480 bytes (RFC 5424, section 6.1).
+    /// Adds a fact: something that capwrap found out or decided, and whose length the caller does not choose. Add the
+    /// most important facts first, because a receiver of syslog may keep as few as 480 bytes (RFC 5424, section 6.1).
     pub fn fact(&mut self, name: &'static str, value: impl AsRef<OsStr>) {
         self.own.push((name, printable::text(value)));
     }
 
-    /// Adds words whose length the caller chooses, such as a reason, arguments or a folder. In the message they follow all
-    /// facts, and share what these leave of it.
+    /// Adds words whose length the caller chooses, such as a reason, arguments or a folder. In the message they follow
+    /// all facts, and share what these leave of it.
     pub fn words(&mut self, name: &'static str, words: impl IntoIterator<Item = impl AsRef<OsStr>>) {
         let shown: Vec<String> = words.into_iter().map(printable::text).collect();
         self.words.push((name, shown.join(" ")));
@@ -202,8 +202,8 @@ fn in_quotes(value: &str) -> String {
     value.replace('"', "\\\"")
 }
 
-/// Returns the most that each text may have if texts of these lengths share the room. What a short text leaves goes to the
-/// longer ones.
+/// Returns the most that each text may have if texts of these lengths share the room. What a short text leaves goes to
+/// the longer ones.
 fn fair_share(mut lengths: Vec<usize>, mut room: usize) -> usize {
     lengths.sort_unstable();
     let count = lengths.len();

@@ -1,7 +1,7 @@
 //! The characters that a reader does not see, or that change how a reader sees others.
 
-/// Returns whether a character is a control character, has no width of its own, ends a line, or changes the direction of a
-/// line.
+/// Returns whether a character is a control character, has no width of its own, ends a line, or changes the direction
+/// of a line.
 pub fn is_hidden(c: char) -> bool {
     let at = HIDDEN.partition_point(|(_, last)| *last < c);
     HIDDEN.get(at).is_some_and(|(first, _)| *first <= c)
@@ -11,8 +11,8 @@ pub fn is_hidden(c: char) -> bool {
 /// (controls, and so ANSI and C1 escapes), Cf (formats), Zl or Zp (separators of lines and paragraphs),
 /// Default_Ignorable_Code_Point (no glyph: zero-width characters, variation selectors, tags) or Bidi_Control.
 ///
-/// The source is Unicode 16.0, UnicodeData.txt, DerivedCoreProperties.txt and PropList.txt. A test compares the table with
-/// the one of the crate regex-syntax.
+/// The source is Unicode 16.0, UnicodeData.txt, DerivedCoreProperties.txt and PropList.txt. A test compares the table
+/// with the one of the crate regex-syntax.
 const HIDDEN: &[(char, char)] = &[
     ('\u{0}', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),

@@ -50,9 +50,9 @@ pub fn line(message: &str) -> String {
     shown
 }
 
-/// Makes a page safe that capwrap composed: it keeps newlines, tabs and the codes for colours, and escapes what remains. It is
-/// the last check of everything that is printed. A name on the page must have been made safe before, because a newline or a
-/// colour in it would stay.
+/// Makes a page safe that capwrap composed: it keeps newlines, tabs and the codes for colours, and escapes what
+/// remains. It is the last check of everything that is printed. A name on the page must have been made safe before,
+/// because a newline or a colour in it would stay.
 pub fn page(page: &str) -> String {
     let mut shown = String::with_capacity(page.len());
     let mut rest = page;
@@ -73,14 +73,16 @@ pub fn page(page: &str) -> String {
     shown
 }
 
-/// Returns the length of the code at the beginning of a text if it is Select Graphic Rendition of ECMA-48, and 0 otherwise.
+/// Returns the length of the code at the beginning of a text if it is Select Graphic Rendition of ECMA-48, and 0
+/// otherwise.
 fn colour(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
     let length = parameters.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
     if parameters[length..].starts_with('m') { "\u{1b}[".len() + length + 1 } else { 0 }
 }
 
-/// A hidden character reorders a line before the reader's eyes, acts on the terminal or looks like nothing, so it is escaped.
+/// A hidden character reorders a line before the reader's eyes, acts on the terminal or looks like nothing, so it is
+/// escaped.
 fn show(c: char, shown: &mut String) {
     if is_hidden(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
 }

@@ -15,9 +15,9 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Writes a path as one word of a command. A path with hidden characters or with bytes that are not UTF-8 stands between
-/// `$'` and `'`, with those as octal numbers (POSIX.1-2024, 2.2.4): what a person sees, copies and runs is the same path.
-/// A shell that does not know this form, such as an older dash, reads a path that begins with a dollar sign.
+/// Writes a path as one word of a command. A path with hidden characters or with bytes that are not UTF-8 stands
+/// between `$'` and `'`, with those as octal numbers (POSIX.1-2024, 2.2.4): what a person sees, copies and runs is the
+/// same path. A shell that does not know this form, such as an older dash, reads a path that begins with a dollar sign.
 ///
 /// The result is `None` for a path that a command would read as an option.
 pub fn path(path: &Path) -> Option<String> {

@@ -13,8 +13,8 @@ use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads what the policy's conditions and presets depend on. A probe makes a capability effective, so capwrap asks it only
-/// for a caller who is authorised; `ground` is what makes the caller so.
+/// Reads what the policy's conditions and presets depend on. A probe makes a capability effective, so capwrap asks it
+/// only for a caller who is authorised; `ground` is what makes the caller so.
 pub fn facts(policy: &Policy, who: &Identified, ground: Option<&AllowedBy>) -> Result<Facts, Refusal> {
     let questions = Questions::of(policy);
     let kernel = kernel()?;

@@ -32,9 +32,9 @@ pub fn become_user(caller: &Identified, user: &Identified) -> Result<(), Refusal
     leave_roots_directory()
 }
 
-/// The advisor starts the launcher as the leader of a session of its own, and a terminal that reaches the command is that
-/// session's. A program that holds a terminal of root's could type into it (TIOCSTI; CVE-2005-4890 was su(1)'s) or read what
-/// root types.
+/// The advisor starts the launcher as the leader of a session of its own, and a terminal that reaches the command is
+/// that session's. A program that holds a terminal of root's could type into it (TIOCSTI; CVE-2005-4890 was su(1)'s) or
+/// read what root types.
 fn refuse_roots_session() -> Result<(), Refusal> {
     let shared = |what: &str| {
         Err(Refusal::new(format!("the command would share {what} with root"))
@@ -49,8 +49,8 @@ fn refuse_roots_session() -> Result<(), Refusal> {
     }
 }
 
-/// The limits of process 1, which are what a login begins with (pam_limits(8) takes them too). None is raised, because root may
-/// have been given less.
+/// The limits of process 1, which are what a login begins with (pam_limits(8) takes them too). None is raised, because
+/// root may have been given less.
 fn take_limits_of_init() -> Result<(), Refusal> {
     for resource in Resource::all() {
         let name = resource.name();
@@ -89,8 +89,8 @@ fn change_ids(ids: &Caller) -> Result<(), Refusal> {
     }
 }
 
-/// Goes to the working directory again, as the user: what lies in a directory that the user could not have entered would
-/// else be open to them by a relative path.
+/// Goes to the working directory again, as the user: what lies in a directory that the user could not have entered
+/// would else be open to them by a relative path.
 fn leave_roots_directory() -> Result<(), Refusal> {
     let here = std::env::current_dir();
     if here.as_ref().is_ok_and(|here| std::env::set_current_dir(here).is_ok()) {

@@ -28,8 +28,8 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     read_at(name, Path::new(paths::POLICIES).join(format!("{name}.toml")))
 }
 
-/// Opens, checks and reads the enabled policy of that name, or else the shipped one, for its surroundings alone: a shipped
-/// policy grants nothing.
+/// Opens, checks and reads the enabled policy of that name, or else the shipped one, for its surroundings alone: a
+/// shipped policy grants nothing.
 pub fn read_enabled_or_shipped(name: &str) -> Result<PolicyFile, Refusal> {
     let shipped = shipped(name);
     let enabled = Path::new(paths::POLICIES).join(format!("{name}.toml"));

@@ -1,6 +1,6 @@
 //! `capwrap run`: the words that the advisor writes for a launch without a policy of its own. People type the verb; the
-//! advisor finds the user and the file, gives the command a session of its own, and starts the launcher again with these
-//! words. Root alone is served.
+//! advisor finds the user and the file, gives the command a session of its own, and starts the launcher again with
+//! these words. Root alone is served.
 
 use super::command_line::{self, Launch};
 use super::policy_file;
@@ -87,8 +87,8 @@ fn definition() -> clap::Command {
         .arg(Arg::new("command").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString)))
 }
 
-/// Where another user's own files would be looked for, the advisor names an empty directory: what lies in the home of that
-/// user would run with what root passes. Without one there is no home, and nobody can make this one.
+/// Where another user's own files would be looked for, the advisor names an empty directory: what lies in the home of
+/// that user would run with what root passes. Without one there is no home, and nobody can make this one.
 fn home(matches: &ArgMatches) -> Option<String> {
     let is_another = matches.contains_id("ids");
     is_another.then(|| std::env::var(HOME_VARIABLE).unwrap_or_else(|_| "/dev/null".to_owned()))

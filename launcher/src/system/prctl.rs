@@ -55,8 +55,8 @@ pub fn set_no_new_privs() -> Result<(), Error> {
 }
 
 /// Lets the process read the time stamp counter, and with it most clocks. A caller can have forbidden it for everything
-/// that it executes (PR_SET_TSC, prctl(2)); the first reading of a clock would then end the launcher, or the tool's loader,
-/// with SIGSEGV.
+/// that it executes (PR_SET_TSC, prctl(2)); the first reading of a clock would then end the launcher, or the tool's
+/// loader, with SIGSEGV.
 pub fn allow_time_stamp_counter() -> Result<(), Error> {
     unless_unknown(prctl(libc::PR_SET_TSC, libc::PR_TSC_ENABLE as libc::c_ulong))
 }
@@ -67,9 +67,9 @@ pub fn declare_no_tracer() -> Result<(), Error> {
     unless_unknown(prctl(libc::PR_SET_PTRACER, 0))
 }
 
-/// Takes back that the kernel may merge the pages of the process with equal pages of others, which a caller can allow for
-/// everything that it executes (since Linux 6.4). Another process could then infer from the time that a write takes what is
-/// in the tool's memory (`Documentation/admin-guide/mm/ksm.rst`).
+/// Takes back that the kernel may merge the pages of the process with equal pages of others, which a caller can allow
+/// for everything that it executes (since Linux 6.4). Another process could then infer from the time that a write takes
+/// what is in the tool's memory (`Documentation/admin-guide/mm/ksm.rst`).
 pub fn forbid_merging_of_pages() -> Result<(), Error> {
     unless_unknown(prctl(libc::PR_SET_MEMORY_MERGE, 0))
 }

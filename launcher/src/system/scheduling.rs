@@ -5,7 +5,8 @@ use nix::Error;
 use nix::errno::Errno;
 use std::path::Path;
 
-/// Takes back a negative nice value, a real-time policy, a real-time I/O class and a shield from the out-of-memory killer. A process may always ask for less.
+/// Takes back a negative nice value, a real-time policy, a real-time I/O class and a shield from the out-of-memory
+/// killer. A process may always ask for less.
 pub fn make_ordinary() -> Result<(), Error> {
     take_back_policy()?;
     take_back_nice_value()?;

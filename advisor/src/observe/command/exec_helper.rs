@@ -1,5 +1,5 @@
-//! The last step before the command: a process of its own that leaves the learner's session where that is asked for, waits
-//! until the probe is ready, and becomes the command, or the launcher that becomes it.
+//! The last step before the command: a process of its own that leaves the learner's session where that is asked for,
+//! waits until the probe is ready, and becomes the command, or the launcher that becomes it.
 
 use crate::output::error;
 use crate::output::outcome;

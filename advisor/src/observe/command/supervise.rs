@@ -161,8 +161,8 @@ pub enum Output {
     Kept,
 }
 
-/// What becomes of the children, and the signals that ask this process to end: without a handler each of them would end it at once,
-/// with the terminal left in raw mode and the command's home in place (signal(7)).
+/// What becomes of the children, and the signals that ask this process to end: without a handler each of them would end
+/// it at once, with the terminal left in raw mode and the command's home in place (signal(7)).
 const ASKING: [Signal; 8] = [
     Signal::SIGCHLD,
     Signal::SIGINT,
@@ -177,8 +177,8 @@ const ASKING: [Signal; 8] = [
 /// Blocks the signals and returns a descriptor to wait for them, so that they do not interrupt this process.
 ///
 /// The kernel keeps a blocked signal even where it is ignored. SIGHUP counts for nothing where nohup(1) ignores it. The
-/// others that a shell's background jobs ignore count for nothing if the command is `alone`, which would ignore them too
-/// without this process. What observes is ended by them as any tracer is.
+/// others that a shell's background jobs ignore count for nothing if the command is `alone`, which would ignore them
+/// too without this process. What observes is ended by them as any tracer is.
 fn wait_for_signals(alone: bool) -> Result<SignalFd> {
     let ignored = process::ignored_signals().context("cannot find out which signals are ignored")?;
     let counts = |signal: &Signal| {
@@ -303,8 +303,8 @@ impl Stopped {
         }
     }
 
-    /// Stops this process because the command has been stopped, so that a shell can say so and has its terminal back. When
-    /// this process continues, the command does.
+    /// Stops this process because the command has been stopped, so that a shell can say so and has its terminal back.
+    /// When this process continues, the command does.
     fn stop_too(&self) -> Result<()> {
         if let Some(relay) = &self.relay {
             relay.give_back();
@@ -454,8 +454,8 @@ enum Change {
     Stopped,
 }
 
-/// Reaps every child that ended, and returns the last change of the command if there is one. Any user's process can be ended
-/// by a real-time signal of that user, for which nix has no name.
+/// Reaps every child that ended, and returns the last change of the command if there is one. Any user's process can be
+/// ended by a real-time signal of that user, for which nix has no name.
 fn reap(command: Pid) -> Result<Option<Change>> {
     let mut change = None;
     loop {

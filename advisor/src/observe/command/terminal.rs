@@ -1,6 +1,6 @@
 //! A terminal for a command that runs as another user. Whoever holds a terminal can type into it and read what is typed
-//! there (TIOCSTI, tty_ioctl(4)), so that the command gets a pseudoterminal of its own, and what goes through it is copied
-//! from and to the terminal of whoever started the command.
+//! there (TIOCSTI, tty_ioctl(4)), so that the command gets a pseudoterminal of its own, and what goes through it is
+//! copied from and to the terminal of whoever started the command.
 
 use crate::output::error;
 use crate::output::error::hinted;
@@ -39,8 +39,8 @@ pub struct Pseudoterminal {
 }
 
 impl Pseudoterminal {
-    /// Opens one in the place of the terminal among the standard descriptors, with its size and its modes, for this user;
-    /// `None` where none of them is a terminal.
+    /// Opens one in the place of the terminal among the standard descriptors, with its size and its modes, for this
+    /// user; `None` where none of them is a terminal.
     pub fn in_place_of_own(user: u32) -> Result<Option<Self>> {
         let (input, output, error) = (stdin(), stdout(), stderr());
         let standard: [BorrowedFd<'_>; 3] = [output.as_fd(), error.as_fd(), input.as_fd()];
@@ -84,8 +84,8 @@ impl Pseudoterminal {
     }
 
     /// Begins to copy, once the command has the other end and leads the session of the terminal: from here on it is the
-    /// user's, of whom another process could else have taken it for its own session. `keep_lines` says that this process writes to the outer terminal
-    /// too, which therefore goes on making line ends of what is written.
+    /// user's, of whom another process could else have taken it for its own session. `keep_lines` says that this
+    /// process writes to the outer terminal too, which therefore goes on making line ends of what is written.
     pub fn relay(self, keep_lines: bool) -> Result<Relay> {
         let Self { master, slave, outer, takes_input, user } = self;
         // Some programs open the terminal again by its name.
@@ -114,8 +114,8 @@ impl Pseudoterminal {
     }
 }
 
-/// The copying between a pseudoterminal and the terminal whose place it takes. It ends, and the terminal is as it was, when
-/// this is dropped.
+/// The copying between a pseudoterminal and the terminal whose place it takes. It ends, and the terminal is as it was,
+/// when this is dropped.
 pub struct Relay {
     master: File,
     outer: Arc<OwnedFd>,
@@ -127,8 +127,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Gives the command's terminal the size of the outer one, and the outer one the modes that a shell may have changed
-    /// while this process was stopped.
+    /// Gives the command's terminal the size of the outer one, and the outer one the modes that a shell may have
+    /// changed while this process was stopped.
     pub fn adjust(&self) {
         copy_size(&self.outer, &self.master);
         if let Some(raw) = &self.raw {
@@ -159,8 +159,8 @@ impl Drop for Relay {
     }
 }
 
-/// The outer terminal in raw mode: it passes each character on and does nothing with it, because the command's own terminal
-/// does. It is as before when this is dropped.
+/// The outer terminal in raw mode: it passes each character on and does nothing with it, because the command's own
+/// terminal does. It is as before when this is dropped.
 struct Raw {
     outer: Arc<OwnedFd>,
     before: Termios,
@@ -174,7 +174,8 @@ impl Raw {
         Ok(raw)
     }
 
-    /// A shell may have put this process into the background meanwhile, where a change of modes would stop it (SIGTTOU).
+    /// A shell may have put this process into the background meanwhile, where a change of modes would stop it
+    /// (SIGTTOU).
     fn enter(&self) {
         if !is_in_foreground(&self.outer) {
             return;
@@ -249,8 +250,8 @@ impl Keyboard {
         Ok(())
     }
 
-    /// The command's terminal makes a signal of the character for the command alone. The thread that waits for the command
-    /// must know of it too. It waits for signals, and SIGWINCH makes it check.
+    /// The command's terminal makes a signal of the character for the command alone. The thread that waits for the
+    /// command must know of it too. It waits for signals, and SIGWINCH makes it check.
     fn look_for_interrupt(&self, typed: &[u8]) {
         let Ok(modes) = tcgetattr(&self.master) else { return };
         let is_signal = modes.local_modes.contains(LocalModes::ISIG);
