@@ -32,6 +32,7 @@
 pub mod capability;
 pub mod decision;
 pub mod digest;
+pub mod errno;
 pub mod explain;
 pub mod paths;
 pub mod policy;

@@ -2,6 +2,7 @@
 //! syslog. The launcher and the verbs send by this code alone.
 
 use super::write::Record;
+use crate::errno;
 use nix::errno::Errno;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -31,12 +32,12 @@ impl Log {
     /// # Errors
     /// A log is there, and the system refuses to connect to it.
     pub fn open() -> Result<Option<Self>, Errno> {
-        let socket = UnixDatagram::unbound().map_err(from_io)?;
-        socket.set_write_timeout(Some(PATIENCE)).map_err(from_io)?;
+        let socket = UnixDatagram::unbound().map_err(errno::of)?;
+        socket.set_write_timeout(Some(PATIENCE)).map_err(errno::of)?;
         let forms: [(&str, Form); 2] =
             [(JOURNAL, Record::to_journal), (SYSLOG, |record| record.to_syslog(std::process::id()))];
         for (path, form) in forms {
-            match socket.connect(path).map_err(from_io) {
+            match socket.connect(path).map_err(errno::of) {
                 Ok(()) => return Ok(Some(Self { socket, form })),
                 Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => {}
                 Err(errno) => return Err(errno),
@@ -51,13 +52,9 @@ impl Log {
     /// The log does not accept the record, or not soon enough.
     pub fn take(&self, record: &Record) -> Result<(), Errno> {
         let datagram = (self.form)(record);
-        match self.socket.send(&datagram).map_err(from_io)? {
+        match self.socket.send(&datagram).map_err(errno::of)? {
             sent if sent == datagram.len() => Ok(()),
             _ => Err(Errno::EMSGSIZE),
         }
     }
-}
-
-fn from_io(error: std::io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

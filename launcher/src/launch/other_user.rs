@@ -3,9 +3,9 @@
 
 use super::caller::Identified;
 use crate::refusal::{OrRefuse, Refusal, print_note};
-use crate::system::descriptors::from_io;
 use crate::system::{capabilities, keyring, limits, prctl, scheduling, session, signals};
 use capwrap_core::decision::authorise::Caller;
+use capwrap_core::errno;
 use capwrap_core::policy::limits::Resource;
 use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::stat::{Mode, umask};
@@ -97,7 +97,7 @@ fn leave_roots_directory() -> Result<(), Refusal> {
         return Ok(());
     }
     let root = Path::new("/");
-    std::env::set_current_dir(root).map_err(from_io).or_refuse(|| "go to /")?;
+    std::env::set_current_dir(root).map_err(errno::of).or_refuse(|| "go to /")?;
     let place =
         here.map_or_else(|_| "the working directory".to_owned(), |here| format!("{:?}", here.display().to_string()));
     print_note(&format!("the user may not enter {place}, so the command begins in /"));

@@ -1,5 +1,6 @@
 //! File descriptors: the standard ones must be open, and all others must not reach the tool.
 
+use capwrap_core::errno;
 use nix::Error;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
@@ -45,9 +46,9 @@ pub fn close_others_on_exec() -> Result<(), Error> {
 }
 
 fn close_each_on_exec() -> Result<(), Error> {
-    let entries = std::fs::read_dir("/proc/self/fd").map_err(from_io)?;
+    let entries = std::fs::read_dir("/proc/self/fd").map_err(errno::of)?;
     for entry in entries {
-        let name = entry.map_err(from_io)?.file_name();
+        let name = entry.map_err(errno::of)?.file_name();
         let Some(number) = name.to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
         if number > 2 {
             // SAFETY: this only marks the descriptor; fcntl(2) answers EBADF if it was closed
@@ -66,8 +67,4 @@ fn close_each_on_exec() -> Result<(), Error> {
 /// number.
 pub fn keep_on_exec(descriptor: impl AsFd) -> Result<(), Error> {
     fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
-}
-
-pub fn from_io(error: std::io::Error) -> Error {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

@@ -1,6 +1,6 @@
 //! What root may have given its own processes beside limits: a place before others.
 
-use super::descriptors::from_io;
+use capwrap_core::errno;
 use nix::Error;
 use nix::errno::Errno;
 use std::path::Path;
@@ -61,6 +61,6 @@ fn take_back_io_class() -> Result<(), Error> {
 
 fn take_back_shield() -> Result<(), Error> {
     let file = Path::new("/proc/self/oom_score_adj");
-    let score = std::fs::read_to_string(file).map_err(from_io)?;
-    if score.trim().starts_with('-') { std::fs::write(file, "0").map_err(from_io) } else { Ok(()) }
+    let score = std::fs::read_to_string(file).map_err(errno::of)?;
+    if score.trim().starts_with('-') { std::fs::write(file, "0").map_err(errno::of) } else { Ok(()) }
 }
