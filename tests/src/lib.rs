@@ -452,3 +452,30 @@ impl Drop for InHome {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+/// Starts a service of packaging/systemd under a real systemd of its own, and gives what `systemctl show` says of its
+/// Result and of one more property, a line each, and what the service printed. `change` changes the text of the unit.
+pub fn run_service(name: &str, property: &str, change: impl FnOnce(&str) -> String) -> (String, String) {
+    let folder = Folder::new();
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/systemd");
+    let unit = std::fs::read_to_string(Path::new(unit).join(name)).unwrap();
+    // The service prints where this test reads.
+    let printing = format!("[Service]\nStandardOutput=file:{}\n", folder.path("said"));
+    std::fs::write(folder.path(name), change(&unit).replace("[Service]\n", &printing)).unwrap();
+    std::fs::write(folder.path("start.target"), "[Unit]\nWants=report.service\nAfter=report.service\n").unwrap();
+    let report = format!(
+        "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\n[Service]\nType=oneshot\n\
+         ExecStart=/bin/sh -c 'systemctl start {name}; systemctl show -P Result -P {property} {name} > {}'\n",
+        folder.path("result")
+    );
+    std::fs::write(folder.path("report.service"), report).unwrap();
+    for target in ["sysinit.target", "local-fs.target", "basic.target", "shutdown.target"] {
+        std::fs::write(folder.path(target), "[Unit]\nDefaultDependencies=no\n").unwrap();
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/exporting/with-systemd");
+    let run = root(&["timeout", "60", script, folder.0.to_str().unwrap()]).run();
+    let result = std::fs::read_to_string(folder.path("result")).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    // A service whose condition does not hold prints nothing, and there is no file then.
+    let said = std::fs::read_to_string(folder.path("said")).unwrap_or_else(|error| format!("{error}: {run:?}"));
+    (result, said)
+}

@@ -142,29 +142,7 @@ fn in_a_chroot_and_in_a_container_the_file_is_made_for_any_kernel() {
 #[test]
 fn a_boot_fits_the_file_to_the_kernel_unless_it_is_for_any() {
     with_policy(|_| {
-        let boot = || {
-            let folder = Folder::new();
-            let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/systemd/capwrap-enable.service");
-            let unit = fs::read_to_string(unit)
-                .unwrap()
-                .replace("[Service]\n", &format!("[Service]\nStandardOutput=file:{}\n", folder.path("said")));
-            fs::write(folder.path("capwrap-enable.service"), unit).unwrap();
-            fs::write(folder.path("start.target"), "[Unit]\nWants=report.service\nAfter=report.service\n").unwrap();
-            let report = format!(
-                "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\n[Service]\nType=oneshot\n\
-                 ExecStart=/bin/sh -c 'systemctl start capwrap-enable.service; \
-                 systemctl show -P Result -P ConditionResult capwrap-enable.service > {}'\n",
-                folder.path("result")
-            );
-            fs::write(folder.path("report.service"), report).unwrap();
-            for target in ["sysinit.target", "local-fs.target", "basic.target", "shutdown.target"] {
-                fs::write(folder.path(target), "[Unit]\nDefaultDependencies=no\n").unwrap();
-            }
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/exporting/with-systemd");
-            let run = root(&["timeout", "60", script, folder.0.to_str().unwrap()]).run();
-            let read = |name: &str| fs::read_to_string(folder.path(name)).unwrap_or_else(|error| format!("{error}"));
-            (read("result"), format!("{run:?} {}", read("said")))
-        };
+        let boot = || run_service("capwrap-enable.service", "ConditionResult", str::to_owned);
         // As another kernel needs it.
         assert!(root(&["setcap", "cap_chown,cap_sys_admin=p", CAPWRAP]).run().ok());
         let (result, said) = boot();

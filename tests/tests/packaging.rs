@@ -27,29 +27,8 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
     let ended = |spoil: bool| {
         let mode = if spoil { 0o666 } else { 0o644 };
         fs::set_permissions(&policy.path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-        let folder = Folder::new();
-        let unit = fs::read_to_string(format!("{PACKAGING}/systemd/capwrap-verify.service")).unwrap();
-        // The unit verifies this one policy, whatever other tests have enabled, and writes where this test reads.
-        let unit = unit
-            .replace("--all", &policy.name)
-            .replace("[Service]\n", &format!("[Service]\nStandardOutput=file:{}\n", folder.path("said")));
-        fs::write(folder.path("capwrap-verify.service"), unit).unwrap();
-        fs::write(folder.path("start.target"), "[Unit]\nWants=report.service\nAfter=report.service\n").unwrap();
-        let report = format!(
-            "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\n[Service]\nType=oneshot\n\
-             ExecStart=/bin/sh -c 'systemctl start capwrap-verify.service; \
-             systemctl show -P Result -P ExecMainStatus capwrap-verify.service > {}'\n",
-            folder.path("result")
-        );
-        fs::write(folder.path("report.service"), report).unwrap();
-        for target in ["sysinit.target", "basic.target", "shutdown.target"] {
-            fs::write(folder.path(target), "[Unit]\nDefaultDependencies=no\n").unwrap();
-        }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporting/with-systemd");
-        let run = root(&["timeout", "60", script.to_str().unwrap(), folder.0.to_str().unwrap()]).run();
-        let read =
-            |name: &str| fs::read_to_string(folder.path(name)).unwrap_or_else(|error| panic!("{error}: {run:?}"));
-        (read("result"), read("said"))
+        // The unit verifies this one policy, whatever other tests have enabled.
+        run_service("capwrap-verify.service", "ExecMainStatus", |unit| unit.replace("--all", &policy.name))
     };
     let (result, said) = ended(false);
     assert!(result.starts_with("success\n0"), "{result}{said}");
