@@ -35,7 +35,8 @@ pub enum When {
     With(&'static [&'static str]),
 }
 
-const NOWHERE: &str = "/nonexistent";
+/// A home in which nothing lies and nothing can: a tool with cap_dac_override would make one that does not exist.
+pub const NOWHERE: &str = "/dev/null";
 
 /// In the order of their first names.
 pub const TABLE: &[HomeCode] = &[

@@ -77,7 +77,7 @@ fn home(policy: &Policy) -> Option<ForeignCode> {
         code: HOME_CODE,
         at: vec![Step::Key("exec"), Step::Key("env"), Step::Key("set"), Step::Key("HOME")],
         message: format!("HOME is set to where others can put code: {weakness}"),
-        hint: "name a directory of root's, or HOME = \"/dev/null\", below which nothing can lie".to_owned(),
+        hint: format!("name a directory of root's, or HOME = {:?}, below which nothing can lie", home_code::NOWHERE),
     })
 }
 
