@@ -64,7 +64,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         writes_meanwhile: false,
     };
     let stopped = command::start(plan)?;
-    probe.start_at(stopped.id(), stopped.execs_before() + subject.execs)?;
+    probe.start_at(stopped.id(), stopped.execs_before() + subject.execs, subject.file)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();
     let (ending, stdout) = stopped.run(subject.limits)?;

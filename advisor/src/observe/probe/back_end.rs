@@ -65,7 +65,7 @@ pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<
     let mut before = Vec::new();
     for back_end in ORDER.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
         match load(back_end, &config, ring_bytes) {
-            Ok(ebpf) => return Ok(Probe { ebpf, back_end }),
+            Ok(ebpf) => return Ok(Probe { ebpf, back_end, command: None }),
             Err(error) => before.push(Attempt { back_end, why: in_one_line(&error) }),
         }
     }

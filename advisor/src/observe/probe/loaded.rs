@@ -5,6 +5,7 @@ use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
 use capwrap_ebpf::{Check, Start};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// A way to see a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -36,11 +37,15 @@ pub struct Probe {
     pub ebpf: Ebpf,
     /// The back end that was loaded.
     pub back_end: BackEnd,
+    /// The command's file, if the probe waits for a command.
+    pub command: Option<PathBuf>,
 }
 
 impl Probe {
-    /// Starts to record the checks of this process at its `execs`th exec from now.
-    pub fn start_at(&mut self, process: u32, execs: u32) -> Result<()> {
+    /// Starts to record the checks of this process at its `execs`th exec from now. That exec is the launcher's, which
+    /// executes this file.
+    pub fn start_at(&mut self, process: u32, execs: u32, file: Option<&Path>) -> Result<()> {
+        self.command = file.map(Path::to_owned);
         let mut start: Array<_, Start> = Array::try_from(self.map_mut("START")?)?;
         Ok(start.set(0, Start { process, execs }, 0)?)
     }

@@ -142,7 +142,7 @@ impl Probe {
             Entry::Vacant(new) => {
                 let paths: HashMap<_, Executable, Path> = HashMap::try_from(self.map("EXECUTABLES")?)?;
                 let path = match paths.get(&key, 0) {
-                    Ok(path) if key.device == shared::DEVICE_BY_NAME => named(&path),
+                    Ok(path) if key.device == shared::DEVICE_BY_NAME => named(&path, self.command.as_deref()),
                     Ok(path) => joined(&path),
                     Err(aya::maps::MapError::KeyNotFound) if key.inode == 0 => "[kernel]".to_owned(),
                     Err(aya::maps::MapError::KeyNotFound) => format!("inode {}", key.inode),
@@ -278,9 +278,17 @@ fn joined(path: &Path) -> String {
 }
 
 /// Returns the name that exec was given. The symbolic links of an absolute path are resolved, as in the kernel's own
-/// paths.
-fn named(path: &Path) -> String {
+/// paths. The launcher executes the command by a descriptor, and the kernel's name for that is `/dev/fd/N`, or
+/// `/dev/fd/N/NAME` for a name in a directory (execveat(2)).
+fn named(path: &Path, command: Option<&std::path::Path>) -> String {
     let name = until_nul(&path.components);
+    let by_descriptor = name.strip_prefix("/dev/fd/").map(|rest| rest.split_once('/').map(|(_, entry)| entry));
+    let name = match (by_descriptor, command) {
+        (Some(entry), Some(command)) if entry.is_none_or(|entry| command.ends_with(entry)) => {
+            command.to_string_lossy().into_owned()
+        }
+        _ => name,
+    };
     if !name.starts_with('/') {
         return name;
     }
@@ -315,4 +323,25 @@ pub fn of_bytes(bytes: &[u8]) -> Option<Vec<Observation>> {
         own_namespace: 1,
     };
     Some(counted.processes().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_the_launcher_executes_by_descriptor_has_the_name_of_the_commands_file() {
+        let name = |given: &str, command: Option<&str>| {
+            let mut path = Path { length: 0, whole: 1, components: [0; shared::PATH_BYTES] };
+            path.components[..given.len()].copy_from_slice(given.as_bytes());
+            named(&path, command.map(std::path::Path::new))
+        };
+        let tool = Some("/nowhere/tool");
+        assert_eq!(name("/dev/fd/4/tool", tool), "/nowhere/tool");
+        assert_eq!(name("/dev/fd/4", tool), "/nowhere/tool");
+        assert_eq!(name("/dev/fd/4/other", tool), "/dev/fd/4/other");
+        assert_eq!(name("/dev/fd/4/tool", None), "/dev/fd/4/tool");
+        assert_eq!(name("/nowhere/child", tool), "/nowhere/child");
+        assert_eq!(name("tool", tool), "tool");
+    }
 }

@@ -146,7 +146,7 @@ impl Trace {
                 writes_meanwhile: true,
             };
             let stopped = command::start(plan)?;
-            probe.start_at(stopped.id(), stopped.execs_before() + 1)?;
+            probe.start_at(stopped.id(), stopped.execs_before() + 1, file.as_deref())?;
             Some(stopped)
         };
         let limits = Limits { after: self.limit };
