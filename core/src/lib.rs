@@ -34,6 +34,7 @@ pub mod decision;
 pub mod digest;
 pub mod errno;
 pub mod explain;
+pub mod mount_table;
 pub mod paths;
 pub mod policy;
 pub mod record;

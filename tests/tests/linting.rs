@@ -131,6 +131,13 @@ fn the_schema_takes_every_shipped_policy_and_refuses_what_the_launcher_refuses()
         "[exec]\ndeliver = \"sideways\"\n",
         "[exec]\nlimits = { memlok = 1 }\n",
         "[[grant]]\ncaps = \"kill\"\nwhen = { kernle = \">5\" }\n",
+        "[[demand]]\nwhy = \"of nothing\"\n",
+        "[[demand]]\nuid0 = true\n",
+        "[[demand]]\nuid0 = false\nwhy = \"w\"\n",
+        "[[demand]]\nuid0 = true\nreadable = \"/x\"\nwhy = \"w\"\n",
+        "[[demand]]\nwritable = \"x\"\nwhy = \"w\"\n",
+        "[[demand]]\nmounted = { type = \"bpf\" }\nwhy = \"w\"\n",
+        "[[demand]]\nwritable = \"/x\"\nwhy = \"w\"\nprepare = { directory = \"/x\", mode = \"0777\" }\n",
     ]
     .iter()
     .enumerate()

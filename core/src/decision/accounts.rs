@@ -8,6 +8,8 @@ pub struct Account<'t> {
     pub name: &'t str,
     /// The user id.
     pub uid: u32,
+    /// The id of the first group.
+    pub gid: u32,
     /// The home directory.
     pub home: &'t str,
     /// The login shell.
@@ -40,10 +42,29 @@ pub fn lists_member(group: &str, gid: u32, user: &str) -> bool {
         .any(|(_, known, members)| known == gid && !user.is_empty() && members.split(',').any(|member| member == user))
 }
 
+/// Returns the accounts that belong to the group with this id, each once, in the order of the user file: those that
+/// the group file lists, and those that have it as their first group.
+pub fn members<'t>(passwd: &'t str, group: &str, gid: u32) -> Vec<Account<'t>> {
+    let mut all: Vec<Account<'t>> = Vec::new();
+    let is_member = |account: &Account<'_>| account.gid == gid || lists_member(group, gid, account.name);
+    for account in passwd.lines().filter_map(parse_account).filter(is_member) {
+        if all.iter().all(|known| known.name != account.name) {
+            all.push(account);
+        }
+    }
+    all
+}
+
+/// Returns the ids of the groups that the group file lists this user in.
+pub fn groups_of(group: &str, user: &str) -> Vec<u32> {
+    let listed = parsed_groups(group).filter(|(_, _, members)| members.split(',').any(|member| member == user));
+    listed.map(|(_, gid, _)| gid).collect()
+}
+
 fn parse_account(line: &str) -> Option<Account<'_>> {
     let fields: Vec<&str> = line.split(':').collect();
-    let [name, _, uid, _, _, home, shell] = fields[..] else { return None };
-    Some(Account { name: valid_name(name)?, uid: number(uid)?, home, shell })
+    let [name, _, uid, gid, _, home, shell] = fields[..] else { return None };
+    Some(Account { name: valid_name(name)?, uid: number(uid)?, gid: number(gid)?, home, shell })
 }
 
 fn parsed_groups(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
@@ -94,5 +115,15 @@ mod tests {
         assert!(lists_member(group, 998, "bob"));
         assert!(!lists_member(group, 998, "bo"));
         assert!(!lists_member(group, 999, ""));
+    }
+
+    #[test]
+    fn the_members_of_a_group_are_those_it_lists_and_those_whose_first_group_it_is() {
+        let passwd = "root:x:0:0::/root:\nalice:x:1:7::/a:\nbob:x:2:998::/b:\neve:x:3:3::/e:\nbob:x:2:998::/b:\n";
+        let group = "capwrap:x:998:alice,nobody-such\nother:x:999:alice\n";
+        let names: Vec<&str> = members(passwd, group, 998).iter().map(|account| account.name).collect();
+        assert_eq!(names, ["alice", "bob"]);
+        assert_eq!(groups_of(group, "alice"), [998, 999]);
+        assert!(members(passwd, group, 5).is_empty() && groups_of(group, "eve").is_empty());
     }
 }

@@ -221,7 +221,7 @@ mod tests {
         let caller: Vec<_> = [("HOME", "/evil"), ("USER", "root"), ("PATH", "/evil")]
             .map(|(name, value)| (OsString::from(name), OsString::from(value)))
             .into();
-        let account = Account { name: "alice", uid: 1000, home: "/home/alice", shell: "" };
+        let account = Account { name: "alice", uid: 1000, gid: 1000, home: "/home/alice", shell: "" };
         let mut tool = build(&caller, Some(&account), &EnvironmentRules::default());
         tool.sort();
         let expected = [("HOME", "/home/alice"), ("LOGNAME", "alice"), ("PATH", PATH), ("USER", "alice")];

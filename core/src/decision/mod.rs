@@ -6,6 +6,7 @@ pub mod authorise;
 pub mod code_variables;
 pub mod condition;
 pub mod container;
+pub mod demand;
 pub mod environment;
 pub mod facts;
 pub mod launcher_needs;
@@ -18,6 +19,7 @@ use crate::decision::condition::Condition;
 use crate::decision::facts::Facts;
 use crate::decision::probe::Probe;
 use crate::decision::questions::Questions;
+use crate::policy::demand::Demand;
 use crate::policy::{Bounding, Grant, Policy};
 use crate::text::nearest;
 use crate::{Capability, CapabilitySet};
@@ -49,6 +51,8 @@ pub struct Decision<'p> {
     pub root: RootConfinement,
     /// Every grant of the policy and whether it holds, in the order of the file.
     pub grants: Vec<Weighed<'p>>,
+    /// What the tool needs besides capabilities in this launch, in the order of the file.
+    pub demands: Vec<&'p Demand>,
     /// The mode that the caller requested.
     pub mode: Option<String>,
     /// What `--add` added.
@@ -66,14 +70,14 @@ pub struct Weighed<'p> {
     pub outcome: Outcome<'p>,
 }
 
-/// Whether a grant holds.
+/// Whether a grant holds, or a demand is made.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome<'p> {
-    /// Every condition of the grant holds.
+    /// Every condition holds.
     Holds,
     /// This condition does not hold.
     Fails(&'p Condition),
-    /// `--mode` named a mode that the grant is not for.
+    /// `--mode` named a mode that it is not for.
     OtherMode,
 }
 
@@ -112,7 +116,7 @@ pub enum RequestError {
         /// The capabilities in `[optional]`.
         optional: CapabilitySet,
     },
-    /// `--mode` names a mode that no grant has.
+    /// `--mode` names a mode that no grant and no demand has.
     UnknownMode {
         /// The name that the caller gave.
         given: String,
@@ -167,11 +171,11 @@ pub fn decide<'p>(
     check(policy, request)?;
     let with_value = options_with_value(policy);
     let arguments = Arguments::new(arguments, &with_value);
-    let grants: Vec<Weighed<'p>> = policy
-        .grants
-        .iter()
-        .map(|grant| Weighed { grant, outcome: weigh(grant, facts, &arguments, request.mode.as_deref()) })
-        .collect();
+    let weigh =
+        |modes: &[String], when: &'p [Condition]| weigh(modes, when, facts, &arguments, request.mode.as_deref());
+    let grants: Vec<Weighed<'p>> =
+        policy.grants.iter().map(|grant| Weighed { grant, outcome: weigh(&grant.modes, &grant.when) }).collect();
+    let demands = policy.demands.iter().filter(|demand| weigh(&demand.modes, &demand.when) == Outcome::Holds).collect();
     let granted = grants
         .iter()
         .filter(|weighed| weighed.outcome == Outcome::Holds)
@@ -183,6 +187,7 @@ pub fn decide<'p>(
         borrowed: borrow(policy, facts, root),
         root,
         grants,
+        demands,
         mode: request.mode.clone(),
         added: request.add.without(request.drop),
         dropped: granted.intersection(request.drop),
@@ -203,19 +208,24 @@ fn check(policy: &Policy, request: &Request) -> Result<(), RequestError> {
     }
 }
 
-fn weigh<'p>(grant: &'p Grant, facts: &Facts, arguments: &Arguments<'_>, mode: Option<&str>) -> Outcome<'p> {
+/// Weighs the modes and conditions of a grant or of a demand.
+fn weigh<'p>(
+    modes: &[String],
+    when: &'p [Condition],
+    facts: &Facts,
+    arguments: &Arguments<'_>,
+    mode: Option<&str>,
+) -> Outcome<'p> {
     let named = match mode {
-        Some(mode) if !grant.modes.is_empty() => {
-            if !grant.modes.iter().any(|own| own == mode) {
+        Some(mode) if !modes.is_empty() => {
+            if !modes.iter().any(|own| own == mode) {
                 return Outcome::OtherMode;
             }
             true
         }
         _ => false,
     };
-    grant
-        .when
-        .iter()
+    when.iter()
         .filter(|condition| !(named && condition.is_about_arguments()))
         .find(|condition| !condition.holds(facts, arguments))
         .map_or(Outcome::Holds, Outcome::Fails)
@@ -246,8 +256,8 @@ pub fn grants_for_any_arguments<'p>(
 
 /// Returns the options that, according to the policy, take a value.
 pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
-    let conditions = policy.grants.iter().flat_map(|grant| &grant.when);
-    conditions
+    policy
+        .conditions()
         .filter_map(|condition| match condition.inner() {
             Condition::Option { names, values } if !values.is_empty() => Some(names),
             _ => None,
@@ -433,6 +443,28 @@ mod tests {
         assert_eq!(decide(&policy, &facts(), &arguments, &request).unwrap().passed.to_string(), "cap_kill");
         let old = Facts { kernel: KernelVersion { major: 4, minor: 19, patch: 0 }, ..facts() };
         assert_eq!(decide(&policy, &old, &arguments, &request).unwrap().passed.to_string(), "none");
+    }
+
+    #[test]
+    fn a_demand_is_made_by_the_same_conditions_and_modes_as_a_grant() {
+        let policy = policy(
+            "[[grant]]\ncaps = \"kill\"\n\
+             [[demand]]\nwritable = \"/a\"\nwhy = \"w\"\nunless = { option = [\"-a\", \"--artifacts\"] }\n\
+             [[demand]]\nreadable = \"/b\"\nwhy = \"w\"\nmode = \"m\"\nwhen = { subcommand = \"trace\" }\n\
+             [[demand]]\nuid0 = true\nwhy = \"w\"\nwhen = { kernel = \"<5\", sysctl = { \"kernel.x\" = \"1\" } }\n",
+        );
+        let made = |arguments: &[&str], mode: Option<&str>| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let request = Request { mode: mode.map(str::to_owned), ..Request::default() };
+            let decision = decide(&policy, &facts(), &arguments, &request).unwrap();
+            assert_eq!(decision.passed.to_string(), "cap_kill");
+            decision.demands.iter().map(|demand| demand.need.key()).collect::<Vec<_>>()
+        };
+        assert_eq!(made(&[], None), ["writable"]);
+        assert_eq!(made(&["-a", "x", "trace"], None), Vec::<&str>::new());
+        assert_eq!(made(&["trace"], None), ["writable", "readable"]);
+        assert_eq!(made(&["--artifacts=x"], Some("m")), ["readable"]);
+        assert_eq!(Questions::of(&policy).sysctls, ["kernel.x"]);
     }
 
     #[test]

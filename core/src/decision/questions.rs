@@ -17,7 +17,7 @@ impl Questions {
     /// Returns the questions of all conditions of the policy.
     pub fn of(policy: &Policy) -> Self {
         let mut questions = Self::default();
-        for condition in policy.grants.iter().flat_map(|grant| &grant.when) {
+        for condition in policy.conditions() {
             match condition.inner() {
                 Condition::Sysctl { name, .. } if !questions.sysctls.contains(name) => {
                     questions.sysctls.push(name.clone());

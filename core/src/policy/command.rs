@@ -10,7 +10,7 @@ use std::path::PathBuf;
 const LEAVES_NO_CODE: [(&str, &str); 1] = [("PYTHONDONTWRITEBYTECODE", "1")];
 
 impl Policy {
-    /// A policy for the one file at `path`, which grants `caps` to root's command and to nobody else. The environment,
+    /// A policy for the one file at `path`, which grants `caps` to root's command and to nobody else, and demands nothing. The environment,
     /// the resource limits, `no_new_privs` and the demand for a record are those of `like`, or what a policy has that
     /// says nothing of them. Its delivery, its filter of children and its bounding set are left out, because they
     /// belong to the tool that `like` is about.
@@ -42,6 +42,7 @@ impl Policy {
                 audit_required,
             },
             grants: if caps.is_empty() { Vec::new() } else { vec![grant] },
+            demands: Vec::new(),
             optional: None,
             exec: Exec { deliver: Delivery::Ambient, children: Children::Any, bounding: Bounding::Keep, ..exec },
             file: None,

@@ -4,6 +4,7 @@
 //! points at the faulty line. It never uses a part of a faulty file.
 
 mod command;
+pub mod demand;
 mod error;
 mod instant;
 pub mod limits;
@@ -14,6 +15,7 @@ pub use error::PolicyError;
 
 use crate::CapabilitySet;
 use crate::decision::condition::Condition;
+use crate::policy::demand::Demand;
 use crate::policy::limits::{Limit, Resource};
 use std::fmt;
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ pub struct Policy {
     pub allow: Allow,
     /// Capabilities, each with its condition, in the order of the file.
     pub grants: Vec<Grant>,
+    /// What the tool needs besides capabilities, in the order of the file.
+    pub demands: Vec<Demand>,
     /// Capabilities that the caller may add.
     pub optional: Option<Optional>,
     /// How capwrap runs the tool.
@@ -237,12 +241,19 @@ impl Policy {
     /// Returns the names of all modes, each once, in the order of the file.
     pub fn modes(&self) -> Vec<&str> {
         let mut modes: Vec<&str> = Vec::new();
-        for mode in self.grants.iter().flat_map(|grant| &grant.modes) {
+        let of_demands = self.demands.iter().flat_map(|demand| &demand.modes);
+        for mode in self.grants.iter().flat_map(|grant| &grant.modes).chain(of_demands) {
             if !modes.contains(&mode.as_str()) {
                 modes.push(mode);
             }
         }
         modes
+    }
+
+    /// Returns every condition of the policy: those of its grants, then those of its demands.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let of_demands = self.demands.iter().flat_map(|demand| &demand.when);
+        self.grants.iter().flat_map(|grant| &grant.when).chain(of_demands)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::capability::setcap_text::NotationError;
 use crate::decision::condition::{Comparison, Condition};
 use crate::decision::probe::Probe;
+use crate::policy::demand::{Demand, Need, Prepare};
 use crate::policy::error::Lines;
 use crate::policy::limits::RESOURCES;
 use crate::policy::section::{Fault, Section, capability, unknown_capability};
@@ -29,7 +30,7 @@ impl Policy {
             "the policy",
             0..0,
             document.get_ref(),
-            &["schema", "summary", "docs", "tool", "allow", "grant", "optional", "exec", "file", "container"],
+            &["schema", "summary", "docs", "tool", "allow", "grant", "demand", "optional", "exec", "file", "container"],
         )?;
         schema(&root)?;
         Ok(Self {
@@ -38,6 +39,7 @@ impl Policy {
             tool: tool(&root)?,
             allow: allow(&root)?,
             grants: grants(&root)?,
+            demands: demands(&root)?,
             optional: optional(&root)?,
             exec: exec(&root)?,
             file: file(&root)?,
@@ -125,7 +127,85 @@ fn grants(root: &Section) -> Result<Vec<Grant>, PolicyError> {
         .collect()
 }
 
-/// What must hold for a grant: each key of `when`, and of `unless` none.
+fn demands(root: &Section) -> Result<Vec<Demand>, PolicyError> {
+    let others = ["mode", "when", "unless", "why", "hint", "prepare"];
+    root.sections("demand", "[[demand]]", &[&Need::KEYS[..], &others].concat())?
+        .iter()
+        .map(|section| {
+            let need = need(section)?;
+            let why = match section.string("why")? {
+                Some(why) if !why.trim().is_empty() => why.to_owned(),
+                _ => return Err(section.whole("a demand without `why`: what does the tool need it for?")),
+            };
+            Ok(Demand {
+                line: section.line(),
+                modes: section.list("mode", mode_name)?,
+                when: conditions(section)?,
+                why,
+                hint: section.string("hint")?.map(str::to_owned),
+                prepare: prepare(section, &need)?,
+                need,
+            })
+        })
+        .collect()
+}
+
+/// What a demand is about: the one key of [`Need::KEYS`] that it has.
+fn need(demand: &Section) -> Result<Need, PolicyError> {
+    let mut given = demand.entries().into_iter().filter(|(key, _)| Need::KEYS.contains(&key.get_ref().as_ref()));
+    let Some((key, value)) = given.next() else {
+        return Err(demand
+            .whole("a demand of nothing")
+            .with_hint("write one of uid0 = true, readable = \"/…\", writable = \"/…\" and mounted = { type = \"…\", path = \"/…\" }"));
+    };
+    if let Some((other, _)) = given.next() {
+        let message = format!("a demand of both `{}` and `{}`", key.get_ref(), other.get_ref());
+        return Err(demand.error(other.span(), message).with_hint("write a [[demand]] for each of them"));
+    }
+    let path = |section: &Section, key: &str| {
+        let Some(path) = section.one(key, absolute_path)? else {
+            return Err(section.whole(format!("`mounted` without `{key}`")));
+        };
+        Ok(path)
+    };
+    match key.get_ref().as_ref() {
+        "uid0" => match value.get_ref() {
+            DeValue::Boolean(true) => Ok(Need::Uid0),
+            DeValue::Boolean(false) => Err(demand
+                .error(value.span(), "a demand of `uid0 = false`, which says nothing")
+                .with_hint("write uid0 = true, or leave the demand out")),
+            _ => Err(demand.wrong_type(value, "uid0", "true")),
+        },
+        "readable" => Ok(Need::Readable(path(demand, "readable")?)),
+        "writable" => Ok(Need::Writable(path(demand, "writable")?)),
+        _ => {
+            let wanted = "write mounted = { type = \"tracefs\", path = \"/sys/kernel/tracing\" }";
+            let section = demand.section("mounted", "mounted", &["type", "path"]);
+            let section = section.map_err(|error| error.with_hint(wanted))?;
+            let Some(section) = section else { return Err(demand.whole("a demand of nothing")) };
+            let Some(kind) = section.one("type", file_system_type)? else {
+                return Err(section.whole("`mounted` without `type`").with_hint(wanted));
+            };
+            Ok(Need::Mounted { kind, path: path(&section, "path")? })
+        }
+    }
+}
+
+fn prepare(demand: &Section, need: &Need) -> Result<Option<Prepare>, PolicyError> {
+    let Some(section) = demand.section("prepare", "prepare", &["directory", "mode"])? else { return Ok(None) };
+    if !need.is_about_access() {
+        let message = format!("`prepare` beside `{}`, which a directory does not make true", need.key());
+        return Err(section.whole(message).with_hint("leave `prepare` out"));
+    }
+    let example = "write prepare = { directory = \"/run/NAME\", mode = \"0750\" }";
+    match (section.one("directory", plain_path)?, section.one("mode", mode_of_prepared)?) {
+        (Some(directory), Some(mode)) => Ok(Some(Prepare { directory, mode })),
+        (None, _) => Err(section.whole("`prepare` without `directory`").with_hint(example)),
+        (_, None) => Err(section.whole("`prepare` without `mode`").with_hint(example)),
+    }
+}
+
+/// What must hold for a grant or a demand: each key of `when`, and of `unless` none.
 fn conditions(grant: &Section) -> Result<Vec<Condition>, PolicyError> {
     let unless = table(grant, "unless")?.into_iter().map(|condition| Condition::Unless(Box::new(condition)));
     Ok(table(grant, "when")?.into_iter().chain(unless).collect())
@@ -309,6 +389,39 @@ fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
     Ok(path)
 }
 
+/// A path that stands in a line of tmpfiles.d(5) for itself, where blanks, quotes, `%` and `\\` mean something else.
+fn plain_path(text: &str) -> Result<PathBuf, Fault> {
+    let path = absolute_path(text)?;
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._+-@:,=".contains(c));
+    // A repeated or a last slash would make one directory look like two.
+    if !is_plain || path.components().collect::<PathBuf>().as_os_str() != text {
+        return Err(Fault::new("a directory that a line of tmpfiles.d cannot name as it is")
+            .with_hint("letters, digits and ._+-@:,= between single slashes"));
+    }
+    Ok(path)
+}
+
+/// The mode of a directory that `enable --prepare` makes.
+fn mode_of_prepared(text: &str) -> Result<u32, Fault> {
+    let mode = mode_bits(text)?;
+    if mode & 0o7002 != 0 {
+        return Err(Fault::new(
+            "a mode that lets everybody write, or that is more than the permissions of the directory",
+        )
+        .with_hint("write it as in \"0750\", or \"0770\" if the group is to write"));
+    }
+    Ok(mode)
+}
+
+fn file_system_type(text: &str) -> Result<String, Fault> {
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
+        Ok(text.to_owned())
+    } else {
+        Err(Fault::new("no type of a file system")
+            .with_hint("write it as /proc/filesystems lists it, as in \"tracefs\""))
+    }
+}
+
 fn digest(text: &str) -> Result<[u8; 32], Fault> {
     crate::text::hex::decode(text)
         .ok_or_else(|| Fault::new("no SHA-256: 64 hexadecimal digits").with_hint("write what `sha256sum` prints"))
@@ -412,6 +525,68 @@ mod tests {
             let error = allowed(&format!("[\"{bad}\"]")).unwrap_err();
             assert!(error.message.contains("no name of a user"), "{bad:?}: {error}");
         }
+    }
+
+    fn demanded(lines: &str) -> Result<Vec<Demand>, PolicyError> {
+        let text = format!("{HEAD}allow = {{ users = [\"root\"] }}\n[[demand]]\n{lines}");
+        Policy::read(&text).map(|policy| policy.demands)
+    }
+
+    #[test]
+    fn a_demand_is_read_with_its_conditions_its_hint_and_what_to_prepare() {
+        let read = demanded(
+            "writable = \"/var/lib/x\"\nmode = \"m\"\nwhen = { kernel = \">=5\" }\nunless = { option = \"-a\" }\n\
+             why = \"w\"\nhint = \"h\"\nprepare = { directory = \"/var/lib/x\", mode = \"0770\" }\n\
+             [[demand]]\nuid0 = true\nwhy = \"w\"\n[[demand]]\nreadable = \"/etc/x\"\nwhy = \"w\"\n\
+             [[demand]]\nmounted = { type = \"bpf\", path = \"/sys/fs/bpf\" }\nwhy = \"w\"\n",
+        )
+        .unwrap();
+        let needs: Vec<String> = read.iter().map(|demand| demand.need.to_string()).collect();
+        let expected =
+            ["/var/lib/x is writable", "the tool runs as uid 0", "/etc/x is readable", "/sys/fs/bpf lies on bpf"];
+        assert_eq!(needs, expected);
+        let first = &read[0];
+        assert_eq!((first.line, first.when.len(), first.hint.as_deref()), (4, 2, Some("h")));
+        assert_eq!((first.modes.as_slice(), first.why.as_str()), (&["m".to_owned()][..], "w"));
+        assert_eq!(first.prepare, Some(Prepare { directory: "/var/lib/x".into(), mode: 0o770 }));
+    }
+
+    #[test]
+    fn a_fault_in_a_demand_is_shown_at_its_place() {
+        for (lines, place, message) in [
+            ("why = \"w\"\n", (4, 1), "a demand of nothing"),
+            ("uid0 = true\nwritable = \"/x\"\nwhy = \"w\"\n", (6, 1), "a demand of both `uid0` and `writable`"),
+            ("uid0 = true\n", (4, 1), "without `why`"),
+            ("uid0 = true\nwhy = \" \"\n", (4, 1), "without `why`"),
+            ("uid0 = false\nwhy = \"w\"\n", (5, 8), "says nothing"),
+            ("uid0 = 1\nwhy = \"w\"\n", (5, 8), "`uid0` wants true"),
+            ("writable = \"x\"\nwhy = \"w\"\n", (5, 12), "a relative path"),
+            ("readable = \"/x/../y\"\nwhy = \"w\"\n", (5, 12), "a path with `..`"),
+            ("readable = \"/x\"\nwhi = \"w\"\n", (6, 1), "unknown key `whi`"),
+            ("mounted = \"/x\"\nwhy = \"w\"\n", (5, 11), "`mounted` wants a table"),
+            ("mounted = { type = \"bpf\" }\nwhy = \"w\"\n", (5, 11), "`mounted` without `path`"),
+            ("mounted = { path = \"/x\" }\nwhy = \"w\"\n", (5, 11), "`mounted` without `type`"),
+            ("mounted = { type = \"a b\", path = \"/x\" }\nwhy = \"w\"\n", (5, 20), "no type of a file system"),
+            ("writable = \"/x\"\nwhen = { uid = true }\nwhy = \"w\"\n", (6, 10), "unknown key `uid`"),
+            ("uid0 = true\nwhy = \"w\"\nprepare = { directory = \"/x\", mode = \"0750\" }\n", (7, 11), "beside `uid0`"),
+        ] {
+            let error = demanded(lines).unwrap_err();
+            assert_eq!((error.line, error.column), place, "{error}");
+            assert!(error.message.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_prepared_only_where_one_line_of_tmpfiles_d_says_it_safely() {
+        let with = |prepare: &str| demanded(&format!("writable = \"/x\"\nwhy = \"w\"\nprepare = {prepare}\n"));
+        assert!(with("{ directory = \"/var/lib/my-tool.d\", mode = \"0770\" }").is_ok());
+        for bad in ["x", "/a b", "/a%b", "/a\\\\b", "/a//b", "/a/", "/a/../b", "/é", "/", "/a'"] {
+            assert!(with(&format!("{{ directory = \"{bad}\", mode = \"0770\" }}")).is_err(), "{bad}");
+        }
+        for bad in ["0777", "0772", "1770", "2770", "4755", "rwx", ""] {
+            assert!(with(&format!("{{ directory = \"/x\", mode = \"{bad}\" }}")).is_err(), "{bad}");
+        }
+        assert!(with("{ directory = \"/x\" }").is_err() && with("{ mode = \"0750\" }").is_err());
     }
 
     #[test]

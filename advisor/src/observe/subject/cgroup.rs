@@ -2,7 +2,10 @@
 
 use crate::output::error::hinted;
 use anyhow::{Result, bail};
+use capwrap_core::mount_table;
 use capwrap_core::text::shell;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The least number of digits that identifies a container.
@@ -16,17 +19,8 @@ pub fn mount_point(mountinfo: &str) -> Option<PathBuf> {
     mountinfo.lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;
         (after.split(' ').next() == Some("cgroup2")).then_some(())?;
-        Some(PathBuf::from(unescaped(before.split(' ').nth(4)?)))
+        Some(PathBuf::from(OsString::from_vec(mount_table::unescaped(before.split(' ').nth(4)?.as_bytes()))))
     })
-}
-
-/// Decodes the octal escapes that the table uses for blanks and similar characters.
-fn unescaped(field: &str) -> String {
-    let mut text = field.to_owned();
-    for (escape, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-        text = text.replace(escape, character);
-    }
-    text
 }
 
 /// Returns a cgroup's path below the mount point. The user may give its directory, its path as in /proc/PID/cgroup, or

@@ -3,6 +3,7 @@
 //! The schema states as much of the format as a JSON schema can. `lint` finds contradictions within a policy.
 
 use capwrap_core::TABLE;
+use capwrap_core::policy::demand::Need;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ struct Policy {
     allow: Allow,
     /// Capabilities, each with its condition: the union of those that hold is passed to the tool.
     grant: Option<Vec<Grant>>,
+    /// What the tool needs besides capabilities: reported where it does not hold, and never enforced.
+    demand: Option<Vec<Demand>>,
     optional: Option<Optional>,
     exec: Option<Exec>,
     file: Option<FileCapabilities>,
@@ -93,6 +96,63 @@ struct Grant {
     unless: Option<When>,
     /// What the tool needs them for.
     why: Option<String>,
+}
+
+/// What the tool needs and no capability gives: one of uid0, readable, writable and mounted.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = exactly_one_need)]
+#[allow(dead_code)]
+struct Demand {
+    /// The tool runs as root.
+    #[schemars(extend("const" = true))]
+    uid0: Option<bool>,
+    /// The tool can read this file, or list this directory.
+    readable: Option<AbsolutePath>,
+    /// The tool can write this file, or make files in this directory.
+    writable: Option<AbsolutePath>,
+    /// The path lies on a file system of this type.
+    mounted: Option<Mounted>,
+    /// Modes that it is for: chosen with --mode, or by the conditions on arguments.
+    mode: Option<OneOrMany<String>>,
+    when: Option<When>,
+    /// The keys of `when`: it is demanded where none of them holds.
+    unless: Option<When>,
+    /// What the tool needs it for.
+    why: String,
+    /// What the user or the administrator can do.
+    hint: Option<String>,
+    /// A directory that `capwrap enable --prepare` makes.
+    prepare: Option<Prepare>,
+}
+
+/// Requires one of the keys that say what a demand is about, which a struct cannot.
+fn exactly_one_need(schema: &mut Schema) {
+    let one: Vec<_> = Need::KEYS.iter().map(|key| serde_json::json!({ "required": [key] })).collect();
+    schema.insert("oneOf".to_owned(), one.into());
+}
+
+/// A file system of this type, at this path.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Mounted {
+    /// As /proc/filesystems lists it, as in tracefs.
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]+$"))]
+    r#type: String,
+    path: AbsolutePath,
+}
+
+/// A directory of root's, with the group of the policy's [allow].
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Prepare {
+    /// The directory.
+    #[schemars(regex(pattern = "^(/[A-Za-z0-9._+@:,=-]+)+$"))]
+    directory: String,
+    /// Its mode in octal, without a right to write for everybody.
+    #[schemars(regex(pattern = "^0*[0-7]{0,2}[0145]$"))]
+    mode: String,
 }
 
 /// All that are given must hold; of a list one is enough.
