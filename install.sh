@@ -6,7 +6,8 @@
 #   ./install.sh --check            print what is missing, and the command that installs it
 #   ./install.sh --uninstall        remove what was installed; enabled policies stay
 #
-# It reads PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities) and CARGO_TARGET_DIR.
+# It reads PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities), CARGO_TARGET_DIR, and
+# CAPWRAP_BIN (a directory with the two programs, which are then installed and not built).
 set -eu
 cd "$(dirname "$0")"
 # This overrides the caller's umask: new directories are open to all, and only root can write to them.
@@ -14,7 +15,7 @@ umask 022
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
-built=${CARGO_TARGET_DIR:-target}/release
+built=${CAPWRAP_BIN:-${CARGO_TARGET_DIR:-target}/release}
 oldest_rust=1.87
 
 bin=$DESTDIR$PREFIX/bin
@@ -210,7 +211,7 @@ uninstall() {
 }
 
 case "${1:-}" in
-    "") check; build; install_all ;;
+    "") [ -n "${CAPWRAP_BIN:-}" ] || { check; build; }; install_all ;;
     --with-packages)
         if [ -n "$(missing)" ]; then
             say "+ $(packages_command)"
@@ -219,5 +220,5 @@ case "${1:-}" in
         check; build; install_all ;;
     --check) check; say "nothing is missing" ;;
     --uninstall) uninstall ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

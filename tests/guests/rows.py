@@ -1,0 +1,72 @@
+"""Reads rows: one file for each policy, which says what its tool must show. tests/guests/README.md lists the keys."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+# The keys of a file and of a row, each with its type, and those that every row has.
+FILE = {"packages": list, "tools": list, "skip": str, "suites": list, "settings": list, "row": list}
+ROW = {
+    "name": str,
+    "command": str,
+    "shows": (str, list),
+    "lacks": (str, list),
+    "user": str,
+    "setup": str,
+    "beside": str,
+    "client": str,
+    "input": str,
+    "afterwards": str,
+    "cleanup": str,
+    "seconds": int,
+    "settings": dict,
+    "suites": list,
+    "superfluous": dict,
+}
+NEEDED = {"name", "command", "shows"}
+
+
+def fail(path, text):
+    sys.exit(f"{path}: {text}")
+
+
+def check(path, what, table, keys):
+    for key, value in table.items():
+        if key not in keys:
+            fail(path, f"{what} has the unknown key {key}")
+        if not isinstance(value, keys[key]):
+            fail(path, f"{key} of {what} has the wrong type")
+
+
+def read(path: Path) -> dict:
+    """Returns the file's name, packages, settings and rows. Lists stand where the file may have a single value."""
+    with open(path, "rb") as file:
+        table = tomllib.load(file)
+    check(path, "the file", table, FILE)
+    rows = table.get("row", [])
+    if not rows and "skip" not in table:
+        fail(path, "no row, and no reason to skip it")
+    for row in rows:
+        what = f"row {row.get('name', '?')!r}"
+        check(path, what, row, ROW)
+        if missing := NEEDED - row.keys():
+            fail(path, f"{what} lacks {', '.join(sorted(missing))}")
+        for key in ("shows", "lacks"):
+            if isinstance(row.get(key), str):
+                row[key] = [row[key]]
+    return {
+        "name": Path(path).stem,
+        "packages": table.get("packages", []),
+        "tools": table.get("tools", []),
+        "skip": table.get("skip"),
+        "suites": table.get("suites"),
+        "settings": table.get("settings", [{}]),
+        "rows": rows,
+    }
+
+
+def here(file: dict, suite: str) -> list:
+    """Returns the rows of the file that a suite can show."""
+    if file["skip"] or suite not in (file["suites"] or [suite]):
+        return []
+    return [row for row in file["rows"] if suite in row.get("suites", [suite])]
