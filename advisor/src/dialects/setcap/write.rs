@@ -18,7 +18,8 @@ pub fn script(launch: &Launch<'_>, remarks: &Remarks) -> String {
         lines.push(format!("chmod {mode:04o} {path}"));
     }
     // This comes last, because a change of the owner removes the file's capabilities.
-    lines.push(format!("setcap {} {path}", carried(launch)));
+    // The notation of several clauses contains blanks.
+    lines.push(format!("setcap {} {path}", quote::shell(&carried(launch).to_string())));
     format!("#!/bin/sh\n{}\nset -e\n{}\n", comment::lines(remarks), lines.join("\n"))
 }
 
