@@ -47,6 +47,38 @@ impl FileCapabilities {
     /// # Errors
     /// The text is one that libcap would also refuse.
     pub fn parse(text: &str) -> Result<Self, NotationError> {
+        let ProcessSets { effective, permitted, inheritable } = ProcessSets::parse(text)?;
+        if !effective.is_empty() && effective != permitted.union(inheritable) {
+            return Err(NotationError::Effective);
+        }
+        Ok(Self { effective: !effective.is_empty(), permitted, inheritable })
+    }
+
+    fn flags(&self, bit: u8) -> u8 {
+        let has = |set: CapabilitySet| set.mask() >> bit & 1 != 0;
+        let own = (u8::from(has(self.permitted)) * 2) | (u8::from(has(self.inheritable)) * 4);
+        own | u8::from(self.effective && own != 0)
+    }
+}
+
+/// The sets of a process, as libcap writes them in the same notation (cap_to_text(3)). Unlike those of a file, the
+/// effective ones may be any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessSets {
+    /// What the kernel checks.
+    pub effective: CapabilitySet,
+    /// What the process can make effective.
+    pub permitted: CapabilitySet,
+    /// What an exec of a file with the same bits keeps.
+    pub inheritable: CapabilitySet,
+}
+
+impl ProcessSets {
+    /// Reads the notation.
+    ///
+    /// # Errors
+    /// The text is one that libcap would also refuse.
+    pub fn parse(text: &str) -> Result<Self, NotationError> {
         let mut flags = [0; BITS as usize];
         let mut clauses = text.split_ascii_whitespace().peekable();
         if clauses.peek().is_none() {
@@ -60,17 +92,7 @@ impl FileCapabilities {
                 (0..BITS).fold(0, |mask, bit| mask | u64::from(flags[usize::from(bit)] & flag != 0) << bit),
             )
         };
-        let (effective, permitted, inheritable) = (set(1), set(2), set(4));
-        if !effective.is_empty() && effective != permitted.union(inheritable) {
-            return Err(NotationError::Effective);
-        }
-        Ok(Self { effective: !effective.is_empty(), permitted, inheritable })
-    }
-
-    fn flags(&self, bit: u8) -> u8 {
-        let has = |set: CapabilitySet| set.mask() >> bit & 1 != 0;
-        let own = (u8::from(has(self.permitted)) * 2) | (u8::from(has(self.inheritable)) * 4);
-        own | u8::from(self.effective && own != 0)
+        Ok(Self { effective: set(1), permitted: set(2), inheritable: set(4) })
     }
 }
 

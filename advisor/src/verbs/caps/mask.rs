@@ -20,12 +20,16 @@ pub fn encode(lists: &[String], form: Form) -> Result<()> {
     print(sets.collect::<Result<Vec<_>>>()?, form, |set| format!("0x{:016x}", set.mask()))
 }
 
-/// Reads a mask in hexadecimal, with or without `0x`.
+/// The fields of /proc/PID/status that hold masks (proc_pid_status(5)).
+const FIELDS: [&str; 5] = ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
+
+/// Reads a mask in hexadecimal, with or without `0x`, or a whole line of /proc/PID/status.
 ///
 /// # Errors
 /// The text is not hexadecimal, or it has more than 64 bits.
 pub fn parse(text: &str) -> Result<CapabilitySet> {
-    let trimmed = text.trim();
+    let line = text.trim();
+    let trimmed = FIELDS.iter().find_map(|field| line.strip_prefix(field)).unwrap_or(line).trim();
     let digits = trimmed.strip_prefix("0x").or_else(|| trimmed.strip_prefix("0X")).unwrap_or(trimmed);
     let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mask = if is_hex { u64::from_str_radix(digits, 16).ok() } else { None };
@@ -61,7 +65,9 @@ mod tests {
 
     #[test]
     fn the_mask_of_bpfds_guide_is_read_in_every_spelling() {
-        for text in ["000000c001201106", "c001201106", "0xC001201106", " 0x000000c001201106\n"] {
+        for text in
+            ["000000c001201106", "c001201106", "0xC001201106", " 0x000000c001201106\n", "CapEff:\t000000c001201106"]
+        {
             assert_eq!(parse(text).unwrap().mask(), 0xc0_0120_1106, "{text:?}");
         }
         for bad in ["", "0x", "g", "-1", "+1", "1 2", "10000000000000000", "0x0x1"] {
