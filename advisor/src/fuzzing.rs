@@ -3,16 +3,19 @@
 
 use crate::analysis::classify::{IdsChanged, RunFacts, class};
 use crate::analysis::profile::Profile;
-use crate::dialects::{document, engine, nixos, setcap, systemd};
+use crate::dialects::detect::Form;
+use crate::dialects::{document, engine, lxc, nixos, quadlet, read, systemd};
 use crate::observe::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
 
-/// Parses a systemd unit.
+/// Parses a systemd unit, a Quadlet and a configuration of LXC.
 pub fn unit(text: &str) {
-    if let Ok(assignments) = systemd::read::assignments(text, "unit") {
-        systemd::read::side(&assignments, "unit");
+    if let Ok(settings) = systemd::read::of_unit(text, "unit") {
+        systemd::read::side(&settings, "unit");
     }
+    let _ = quadlet::read::side(text, "unit");
+    let _ = lxc::read::side(text);
 }
 
 /// Parses containers in JSON or YAML.
@@ -25,14 +28,13 @@ pub fn containers(text: &str) {
     }
 }
 
-/// Parses command lines of engines, NixOS modules, and the output of getcap, setcap and bcc's `capable`.
+/// Parses command lines of engines, NixOS modules, and what other tools print.
 pub fn commands(text: &str) {
-    for (_, engine, asked) in engine::read::read(text) {
+    for (_, engine, asked) in engine::read::read(text).into_iter().flatten() {
         let _ = asked.side(engine, "command");
     }
     let _ = nixos::read::read(text);
-    let _ = setcap::read::files(text);
-    let _ = setcap::read::capable(text);
+    let _ = read::text(Form::Other, text, "text");
 }
 
 /// Parses a profile, or three with one on each line. A profile that was written must read the same, and merging must be

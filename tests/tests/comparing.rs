@@ -71,6 +71,91 @@ fn a_policy_has_no_difference_from_a_drop_in_with_its_grant() {
     assert_eq!(object["a"]["kind"], "policy");
 }
 
+/// What the side has, or the error.
+fn read(name: &str, text: &str, picked: &str) -> Result<Value, String> {
+    let file = File::new(name, text);
+    let run = capwrap(&["diff", "--json", "none", &format!("{}{picked}", file.0)]).run();
+    let object: Option<Value> = serde_json::from_str(&run.stdout).ok();
+    object.map(|mut object| object["b"].take()).ok_or(run.stderr)
+}
+
+#[test]
+fn what_others_write_is_read_as_they_read_it() {
+    let compose = "services:\n  base: {cap_drop: [ALL], cap_add: [NET_ADMIN]}\n  vpn: {extends: {service: base}, cap_add: [SYS_MODULE]}\n";
+    for (name, text, picked, expected) in [
+        (
+            "web.container",
+            "[Container]\nDropCapability=all\nAddCapability=NET_BIND_SERVICE CHOWN\n",
+            "",
+            "cap_chown,cap_net_bind_service",
+        ),
+        ("lxc.conf", "lxc.cap.drop = kill\nlxc.cap.drop =\nlxc.cap.keep = net_raw\n", "", "cap_net_raw"),
+        ("compose.yml", compose, "#vpn", "cap_net_admin,cap_sys_module"),
+        ("p.sh", "podman run --user 1000 --cap-drop=all --cap-add=NET_BIND_SERVICE i\n", "", "cap_net_bind_service"),
+        (
+            "Dockerfile",
+            "RUN x && setcap cap_net_raw=+ep /a && setcap cap_net_admin=+ep /b\n",
+            "",
+            "cap_net_admin,cap_net_raw",
+        ),
+        (
+            "ig.txt",
+            "PID COMM SYSCALL CAP CAPNAME\n1 nice setpriority 23 SYS_NICE\n2 sh mount 21 SYS_ADMIN\n",
+            "",
+            "cap_sys_admin,cap_sys_nice",
+        ),
+        (
+            "quoted.service",
+            "[Service]\nUser=nobody\nAmbientCapabilities=\"CAP_KILL CAP_BPF\" CAP_CHOWN\n",
+            "",
+            "cap_chown",
+        ),
+        ("drop-in.conf", "[Service]\nAmbientCapabilities=CAP_KILL\n", "", "cap_kill"),
+        (
+            "pod.yaml",
+            "kind: Pod\nspec: {containers: [{name: a, securityContext: {capabilities: {drop: [ALL], add: [CAP_BPF]}}}]}\n",
+            "",
+            "",
+        ),
+    ] {
+        let side = read(name, text, picked).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let names: Vec<&str> = side["capabilities"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert_eq!(names.join(","), expected, "{name}: {side}");
+    }
+    for text in ["services: {s: {privileged: yes}}\n", "services: {s: {privileged: \"true\"}}\n"] {
+        assert_eq!(read("c.yml", text, "").unwrap()["mask"], "000001ffffffffff", "{text}");
+    }
+}
+
+#[test]
+fn the_sets_that_other_tools_print_of_this_process_are_those_of_the_kernel() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let permitted = status.lines().find_map(|line| line.strip_prefix("CapPrm:\t")).unwrap();
+    let id = std::process::id().to_string();
+    for command in ["capsh --print", &format!("getpcaps {id} 2>&1"), "pscap -a"] {
+        let printed = root(&["sh", "-c", command]).run().stdout;
+        let picked = if command == "pscap -a" { format!("#{id}") } else { String::new() };
+        let side = read("printed.txt", &printed, &picked).unwrap_or_else(|error| panic!("{command}: {error}"));
+        assert_eq!(side["mask"], permitted, "{command}: {printed}");
+    }
+}
+
+#[test]
+fn what_was_not_read_is_an_error_with_its_place() {
+    for (name, text, said) in [
+        ("x.timer", "[Unit]\nDescription=x\n[Timer]\nOnCalendar=daily\n", "nothing here says which capabilities"),
+        ("files.txt", "/a cap_kill=ep\nwhat is this\n", "line 2 is no output of getcap: what is this"),
+        ("capable.txt", "PID COMM CAP\n1 x ?\n", "line 2 names no capability: 1 x ?"),
+        ("c.yml", "services: {s: {privileged: maybe}}\n", "services.s.privileged is neither true nor false"),
+        ("c.yml", "services: {s: {cap_add: KILL}}\n", "services.s.cap_add must be a list"),
+        ("m.nix", "{ security.wrappers.t.capabilities = x + y; }", "are an expression, which is not evaluated here"),
+        ("lxc.conf", "lxc.cap.keep = kill\nlxc.cap.drop = chown\n", "which LXC refuses"),
+    ] {
+        let error = read(name, text, "").unwrap_err();
+        assert!(error.contains(said), "{name}: {error}");
+    }
+}
+
 #[test]
 fn a_process_is_compared_with_what_it_was_to_have() {
     let (code, object) = diff(&format!("pid:{}", std::process::id()), "none");

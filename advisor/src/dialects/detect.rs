@@ -1,10 +1,14 @@
 //! Detects the kind of a text.
 
+use crate::dialects::{lxc, quadlet};
+
 /// The kinds of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Policy,
     Unit,
+    Quadlet,
+    Lxc,
     Json,
     Yaml,
     Nixos,
@@ -16,9 +20,18 @@ pub enum Form {
 /// Returns the kind by the name of the text's file if the name shows it, and otherwise by the text itself.
 pub fn form(text: &str, name: &str) -> Form {
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    // Both are also written in files whose names end as those of other formats.
+    if quadlet::read::is_one(text) {
+        return Form::Quadlet;
+    }
+    if matches!(end, "conf" | "") && lxc::read::is_one(text) {
+        return Form::Lxc;
+    }
     match end {
         "toml" => return Form::Policy,
-        "service" | "socket" | "mount" | "swap" | "conf" => return Form::Unit,
+        "container" => return Form::Quadlet,
+        "service" | "socket" | "mount" | "swap" | "conf" | "timer" | "path" | "target" | "slice" | "scope"
+        | "device" | "automount" => return Form::Unit,
         "json" => return Form::Json,
         "yaml" | "yml" => return Form::Yaml,
         "nix" => return Form::Nixos,
@@ -28,7 +41,9 @@ pub fn form(text: &str, name: &str) -> Form {
     let lines = || text.lines().map(str::trim).filter(|line| !is_comment(line));
     let any = |says: &dyn Fn(&str) -> bool| lines().any(says);
     let first = lines().next().unwrap_or_default();
-    if first.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+    let is_json =
+        || serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>().all(|one| one.is_ok());
+    if first.starts_with(['{', '[']) && is_json() {
         Form::Json
     } else if any(&|line| ["[Service]", "[Unit]", "[Socket]", "[Mount]", "[Swap]"].contains(&line)) {
         Form::Unit
@@ -46,7 +61,9 @@ pub fn form(text: &str, name: &str) -> Form {
         Form::Command
     } else if any(&|line| line.contains("security.wrappers") || line.contains("serviceConfig")) {
         Form::Nixos
-    } else if any(&|line| ["apiVersion:", "services:", "kind:", "items:"].iter().any(|key| line.starts_with(key))) {
+    } else if any(&|line| {
+        ["apiVersion:", "services:", "kind:", "items:", "config:"].iter().any(|key| line.starts_with(key))
+    }) {
         Form::Yaml
     } else if first.starts_with('{') {
         // The parser reports what is wrong with the text.
@@ -71,6 +88,10 @@ mod tests {
             ("schema = 1\n[tool]\n", Form::Policy),
             ("#!/bin/sh\nsetcap cap_bpf=ep /x\n", Form::Other),
             ("Name: x\nCapPrm: 0\n", Form::Status),
+            ("[Unit]\n[Container]\nImage=x\n", Form::Quadlet),
+            ("lxc.cap.drop = kill\n", Form::Lxc),
+            ("{\"comm\": \"x\"}\n{\"comm\": \"y\"}\n", Form::Json),
+            ("[Container\nwhat", Form::Other),
         ] {
             assert_eq!(form(text, "f"), expected, "{text}");
         }

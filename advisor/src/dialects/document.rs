@@ -2,7 +2,7 @@
 //! `podman inspect`, Compose files, Kubernetes manifests.
 
 use crate::dialects::grant::Side;
-use crate::dialects::{compose, engine, kubernetes, oci};
+use crate::dialects::{compose, engine, kubernetes, lxc, oci};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,7 +34,17 @@ pub fn yaml(text: &str) -> Result<Vec<Value>> {
 pub fn containers(documents: &[Value]) -> Result<Vec<(String, Side)>> {
     let mut found = Vec::new();
     for document in documents {
+        if let Some(instance) = lxc::read::instance(document)? {
+            found.push(instance);
+            continue;
+        }
         match document {
+            Value::Array(list) if list.iter().any(|one| one.pointer(engine::inspect::SWARM).is_some()) => {
+                for one in list {
+                    found.push(engine::inspect::service(one)?);
+                }
+            }
+            one if one.pointer(engine::inspect::SWARM).is_some() => found.push(engine::inspect::service(one)?),
             Value::Array(list) if list.iter().any(|one| one.get("HostConfig").is_some()) => {
                 for one in list {
                     found.push(engine::inspect::container(one)?);

@@ -1,6 +1,7 @@
 //! Reads values of JSON and YAML leniently: a value that is missing, or has another type, is empty.
 
 use crate::dialects::engine::rules;
+use anyhow::{Result, bail};
 use capwrap_core::policy::limits::Limit;
 use serde_json::Value;
 
@@ -12,6 +13,18 @@ pub fn array(value: &Value) -> &[Value] {
 /// Returns the strings of a list. Numbers and similar elements are kept as text, so that a later parser refuses them.
 pub fn strings(value: &Value) -> Vec<String> {
     array(value).iter().filter_map(text).collect()
+}
+
+/// Returns the strings of a list that its reader refuses if it is no list. `what` names it.
+///
+/// # Errors
+/// The value is something else, such as one string.
+pub fn list(value: &Value, what: &str) -> Result<Vec<String>> {
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(_) => Ok(strings(value)),
+        _ => bail!("{what} must be a list"),
+    }
 }
 
 /// Returns a text. A number or another value becomes text.

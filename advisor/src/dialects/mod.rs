@@ -1,6 +1,7 @@
 //! Reads and writes grants in the formats of other launchers. Each format has its own folder. This module contains no
 //! facts of the machine and no decisions.
 
+pub mod boolean;
 pub mod comment;
 pub mod compose;
 pub mod detect;
@@ -10,15 +11,19 @@ pub mod export_request;
 pub mod grant;
 pub mod json;
 pub mod kubernetes;
+pub mod listing;
+pub mod lxc;
 pub mod mount;
 pub mod nixos;
 pub mod oci;
 pub mod policy;
+pub mod quadlet;
 pub mod quote;
 pub mod read;
 pub mod remarks;
 mod round_trip;
 pub mod setcap;
+mod shell_words;
 pub mod systemd;
 pub mod target;
 pub mod write;

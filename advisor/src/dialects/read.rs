@@ -3,7 +3,8 @@
 use crate::dialects::detect::Form;
 use crate::dialects::engine::rules::Engine;
 use crate::dialects::grant::Side;
-use crate::dialects::{document, engine, nixos, setcap, systemd};
+use crate::dialects::listing::{asked, capsh, getpcaps, pscap};
+use crate::dialects::{document, engine, lxc, nixos, quadlet, setcap, systemd};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 
@@ -23,25 +24,51 @@ pub enum Read {
 pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
     let shown = printable::text(name);
     Ok(match form {
-        Form::Unit => one(systemd::read::side(&systemd::read::assignments(text, name)?, "systemd unit")),
+        Form::Unit => systemd::read::side(&systemd::read::of_unit(text, name)?, "systemd unit").map_or_else(none, one),
+        Form::Quadlet => one(quadlet::read::side(text, name)?),
+        Form::Lxc => one(lxc::read::side(text)?),
         Form::Json => {
-            let value: serde_json::Value = serde_json::from_str(text)
-                .map_err(|error| foreign(&error.into()))
-                .with_context(|| format!("{shown}: no JSON"))?;
-            Read::Several(document::containers(&[value]).with_context(|| shown.clone())?)
+            let values = serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<_>, _>>();
+            let values = values.map_err(|error| foreign(&error.into())).with_context(|| format!("{shown}: no JSON"))?;
+            match asked::records(&values).with_context(|| shown.clone())? {
+                Some(side) => one(side),
+                None => Read::Several(document::containers(&values).with_context(|| shown.clone())?),
+            }
         }
         Form::Yaml => {
             let documents = document::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
-            Read::Several(document::containers(&documents)?)
+            Read::Several(document::containers(&documents).with_context(|| shown.clone())?)
         }
         Form::Nixos => Read::Several(nixos::read::read(text)?),
         Form::Command => Read::Several(commands(text)?),
-        Form::Other => match setcap::read::capable(text)? {
-            Some(set) => one(Side::new("output of capable", set, "what was asked for")),
-            None => Read::Several(setcap::read::files(text)?),
-        },
-        Form::Policy | Form::Status => Read::Several(Vec::new()),
+        Form::Other => listing(text).with_context(|| shown.clone())?,
+        Form::Policy | Form::Status => none(),
     })
+}
+
+/// Reads what another tool printed. Each of these readers knows its own text from the others.
+fn listing(text: &str) -> Result<Read> {
+    if let Some(side) = capsh::read(text)? {
+        return Ok(one(side));
+    }
+    if systemd::show::is_one(text) {
+        return Ok(Read::Several(systemd::show::read(text)));
+    }
+    if let Some(processes) = pscap::read(text)? {
+        return Ok(Read::Several(processes));
+    }
+    if let Some(files) = setcap::read::filecap(text)? {
+        return Ok(Read::Several(files));
+    }
+    if let Some(side) = asked::columns(text)? {
+        return Ok(one(side));
+    }
+    let processes = getpcaps::read(text)?;
+    Ok(Read::Several(if processes.is_empty() { setcap::read::files(text)? } else { processes }))
+}
+
+fn none() -> Read {
+    Read::Several(Vec::new())
 }
 
 fn one(side: Side) -> Read {
@@ -56,7 +83,7 @@ fn commands(text: &str) -> Result<Vec<(String, Side)>> {
         // No command starts a container of a pod.
         Engine::Kubernetes => "Kubernetes container",
     };
-    let asked = engine::read::read(text).into_iter();
+    let asked = engine::read::read(text)?.into_iter();
     asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?))).collect()
 }
 

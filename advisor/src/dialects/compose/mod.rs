@@ -1,4 +1,5 @@
-//! Compose files.
+//! Reads and writes Compose files.
 
+mod extends;
 pub mod read;
 pub mod write;

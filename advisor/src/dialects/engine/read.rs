@@ -1,8 +1,13 @@
 //! Reads `docker run`, `podman run` and `nerdctl run` commands as a shell does.
 
+use crate::dialects::boolean;
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::mount::BindMount;
+use crate::dialects::shell_words::commands;
+use crate::output::error::hinted;
+use anyhow::Result;
+use capwrap_core::text::printable;
 
 /// The options without a value. Every other option takes the next word as its value if it has no `=`.
 const FLAGS: [&str; 24] = [
@@ -35,25 +40,38 @@ const FLAGS: [&str; 24] = [
 const LETTERS: &str = "itdPqh";
 
 /// Returns the containers that a script starts, with their names or images.
-pub fn read(text: &str) -> Vec<(String, Engine, Asked)> {
-    commands(text).iter().filter_map(|words| command(words)).collect()
+///
+/// # Errors
+/// The engine would refuse the value of an option.
+pub fn read(text: &str) -> Result<Vec<(String, Engine, Asked)>> {
+    commands(text).iter().filter_map(|words| command(words).transpose()).collect()
 }
 
-fn command(words: &[String]) -> Option<(String, Engine, Asked)> {
-    let engine_at = words.iter().position(|word| ["docker", "podman", "nerdctl"].contains(&base(word)))?;
+fn command(words: &[String]) -> Result<Option<(String, Engine, Asked)>> {
+    let is_engine = |word: &String| ["docker", "podman", "nerdctl"].contains(&base(word));
+    let Some(engine_at) = words.iter().position(is_engine) else { return Ok(None) };
     let engine = match base(&words[engine_at]) {
         "podman" => Engine::Podman,
         "nerdctl" => Engine::Nerdctl,
         _ => Engine::Docker,
     };
-    let run = words[engine_at..].iter().position(|word| ["run", "create"].contains(&word.as_str()))?;
-    let mut rest = words[engine_at + run + 1..].iter();
+    let is_run = |word: &String| ["run", "create"].contains(&word.as_str());
+    let Some(run) = words[engine_at..].iter().position(is_run) else { return Ok(None) };
     let mut asked = Asked::default();
-    let (mut image, mut name) = (String::new(), None);
+    let (image, name) = options(&mut asked, &words[engine_at + run + 1..])?;
+    Ok(Some((name.unwrap_or(image), engine, asked)))
+}
+
+/// Applies options, up to the image. Returns the image, and the container's name if there is one.
+///
+/// # Errors
+/// The engine would refuse the value of an option.
+pub fn options(asked: &mut Asked, words: &[String]) -> Result<(String, Option<String>)> {
+    let mut rest = words.iter();
+    let mut name = None;
     while let Some(word) = rest.next() {
         if !word.starts_with('-') || word == "-" {
-            image.clone_from(word);
-            break;
+            return Ok((word.clone(), name));
         }
         let (option, value) = split(word);
         let value = match value {
@@ -64,10 +82,10 @@ fn command(words: &[String]) -> Option<(String, Engine, Asked)> {
         if option == "--name" {
             name = Some(value);
         } else {
-            apply(&mut asked, option, &value);
+            apply(asked, option, &value)?;
         }
     }
-    Some((name.unwrap_or(image), engine, asked))
+    Ok((String::new(), name))
 }
 
 /// Splits an option and the value in the same word.
@@ -90,12 +108,15 @@ fn is_flag(option: &str) -> bool {
     }
 }
 
-fn apply(asked: &mut Asked, option: &str, value: &str) {
+fn apply(asked: &mut Asked, option: &str, value: &str) -> Result<()> {
     let list = || value.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
     match option {
         "--cap-add" => asked.add.extend(list()),
         "--cap-drop" => asked.drop.extend(list()),
-        "--privileged" => asked.privileged = value == "true",
+        "--privileged" => {
+            let no_boolean = || format!("--privileged={} is neither true nor false", printable::text(value));
+            asked.privileged = boolean::flag(value).ok_or_else(|| hinted(no_boolean(), "write true or false"))?;
+        }
         "--security-opt" => asked.no_new_privs = rules::no_new_privs(value).or(asked.no_new_privs),
         "--user" | "-u" => asked.user = Some(value.to_owned()),
         "--pid" => asked.pid = Some(value.to_owned()),
@@ -108,6 +129,7 @@ fn apply(asked: &mut Asked, option: &str, value: &str) {
         }
         _ => {}
     }
+    Ok(())
 }
 
 /// Reads `type=bind,source=/a,target=/b,readonly`.
@@ -123,46 +145,6 @@ fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or_default()
 }
 
-/// Returns the words of each command. Quotes, backslashes and comments have the meaning of sh(1). Nothing is expanded.
-fn commands(text: &str) -> Vec<Vec<String>> {
-    let mut all = vec![Vec::new()];
-    let mut word: Option<String> = None;
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => match letters.next() {
-                Some('\n') | None => {}
-                Some(escaped) => word.get_or_insert_default().push(escaped),
-            },
-            '\'' => word.get_or_insert_default().extend(letters.by_ref().take_while(|letter| *letter != '\'')),
-            '"' => {
-                let word = word.get_or_insert_default();
-                while let Some(letter) = letters.next().filter(|letter| *letter != '"') {
-                    match (letter, letters.peek()) {
-                        ('\\', Some('"' | '\\' | '$' | '`')) => word.extend(letters.next()),
-                        ('\\', Some('\n')) => drop(letters.next()),
-                        _ => word.push(letter),
-                    }
-                }
-            }
-            '#' if word.is_none() => while letters.next_if(|letter| *letter != '\n').is_some() {},
-            ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' => {
-                if let (Some(word), Some(command)) = (word.take(), all.last_mut()) {
-                    command.push(word);
-                }
-                if !matches!(letter, ' ' | '\t' | '\r') {
-                    all.push(Vec::new());
-                }
-            }
-            other => word.get_or_insert_default().push(other),
-        }
-    }
-    if let (Some(word), Some(command)) = (word, all.last_mut()) {
-        command.push(word);
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +154,7 @@ mod tests {
     fn a_command_over_several_lines_is_read_as_a_shell_reads_it() {
         let text = "#!/bin/sh\n# docker run --privileged x\ndocker run --rm -it \\\n  --cap-drop=ALL --cap-add 'BPF' --cap-add=\"PERFMON\" \\\n \
                     --security-opt=no-new-privileges --ulimit memlock=-1:-1 -v/a:/b:ro --name t image --cap-add KILL\n";
-        let read = read(text);
+        let read = read(text).unwrap();
         assert_eq!(read.len(), 1);
         let (name, engine, asked) = &read[0];
         assert_eq!((name.as_str(), *engine), ("t", Engine::Docker));
@@ -185,7 +167,8 @@ mod tests {
 
     #[test]
     fn each_command_is_of_its_engine() {
-        let read = read("docker run a; sudo podman run b\n/usr/local/bin/nerdctl run --cap-add=ALL --cap-drop ALL c\n");
+        let read = read("docker run a; sudo podman run b\n/usr/local/bin/nerdctl run --cap-add=ALL --cap-drop ALL c\n")
+            .unwrap();
         let engines: Vec<Engine> = read.iter().map(|(_, engine, _)| *engine).collect();
         assert_eq!(engines, [Engine::Docker, Engine::Podman, Engine::Nerdctl]);
     }

@@ -80,17 +80,32 @@ impl Asked {
             side.stated.limit(resource, *limit);
         }
         if let Some(user) = self.user.as_deref().filter(|user| !is_root(user)) {
-            side.notes.push(format!(
-                "it runs as user {}: engines set no ambient capabilities, so that it has none of these \
-                 unless a file that it executes carries them",
-                printable::text(user)
-            ));
+            let user = printable::text(user);
+            if engine == Engine::Podman {
+                side.grant = given_to_user(&add, grant);
+                side.stated.ambient = Some(side.grant);
+                side.decided =
+                    format!("the ambient set: it runs as user {user}, and Podman makes what is added ambient");
+            } else {
+                side.notes.push(format!("it runs as user {user}: {}", Engine::NOT_AMBIENT));
+            }
         }
         Ok(side)
     }
 }
 
+/// Returns the ambient set that Podman gives to a process of another user than root: the added capabilities, if the
+/// bounding set has them (podman, `securityConfigureGenerator`).
+fn given_to_user(add: &Names, bounding: CapabilitySet) -> CapabilitySet {
+    let wanted = if add.all { all() } else { add.set };
+    wanted.intersection(bounding)
+}
+
 impl Engine {
+    /// Why a process of another user than root has nothing of its container's set.
+    pub const NOT_AMBIENT: &str = "the engine sets no ambient capabilities, so that it has none of these unless a file \
+        that it executes carries them";
+
     const fn name(self) -> &'static str {
         match self {
             Self::Docker => "Docker",

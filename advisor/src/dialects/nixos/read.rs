@@ -2,12 +2,19 @@
 //! expression, so it does not understand every module.
 
 use crate::dialects::grant::Side;
+use crate::dialects::systemd::read::Settings;
 use crate::dialects::{setcap, systemd};
-use anyhow::Result;
+use anyhow::{Result, bail};
+use capwrap_core::text::printable;
 use std::collections::BTreeMap;
 
-/// A value at its path: `["security", "wrappers", "x", "capabilities"]` and the words of the value.
-type Value = (Vec<String>, Vec<String>);
+/// A value at its path, such as `["security", "wrappers", "x", "capabilities"]`.
+struct Value {
+    path: Vec<String>,
+    words: Vec<String>,
+    /// Whether its words are more than a string, a list, a boolean or a number, as in `if … then … else …`.
+    is_expression: bool,
+}
 
 /// Returns the wrappers and services of a module, by name.
 ///
@@ -15,23 +22,35 @@ type Value = (Vec<String>, Vec<String>);
 /// A wrapper has invalid file capabilities.
 pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
     let mut sides = Vec::new();
-    let mut services: BTreeMap<String, Vec<systemd::read::Assignment>> = BTreeMap::new();
-    for (path, words) in values(text) {
+    let mut services: BTreeMap<String, Settings> = BTreeMap::new();
+    for Value { path, words, is_expression } in values(text) {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match path[..] {
+            [.., "wrappers", name, "capabilities"] if is_expression => bail!(
+                "the capabilities of wrapper {} are an expression, which is not evaluated here",
+                printable::text(name)
+            ),
             [.., "wrappers", name, "capabilities"] => {
                 let side = setcap::read::side(&words.join(" "), "NixOS wrapper")?;
                 sides.push((name.to_owned(), side));
             }
             [.., "services", name, "serviceConfig", key] => {
                 let settings = services.entry(name.to_owned()).or_default();
-                settings.extend(words.into_iter().map(|word| (key.to_owned(), word)));
+                if is_expression {
+                    let note = format!("{key} is an expression, which is not evaluated here");
+                    settings.notes.push(printable::text(note));
+                } else {
+                    settings.assignments.extend(words.into_iter().map(|word| (key.to_owned(), word)));
+                }
             }
             _ => {}
         }
     }
-    let services = services.into_iter().map(|(name, settings)| (name, systemd::read::side(&settings, "NixOS service")));
-    sides.extend(services);
+    for (name, mut settings) in services {
+        // A service of a module has a command, which the module may set elsewhere.
+        settings.assignments.push(("ExecStart".to_owned(), String::new()));
+        sides.extend(systemd::read::side(&settings, "NixOS service").map(|side| (name, side)));
+    }
     Ok(sides)
 }
 
@@ -40,10 +59,19 @@ fn values(text: &str) -> Vec<Value> {
     // `added` holds how many names each open brace added to the path.
     let (mut path, mut added): (Vec<String>, Vec<usize>) = (Vec::new(), Vec::new());
     let (mut key, mut words): (Option<Vec<String>>, Vec<String>) = (None, Vec::new());
+    let mut is_expression = false;
     for token in tokens(text) {
         match token {
-            Token::Word(word) => words.push(word),
-            Token::Mark('=') => key = Some(std::mem::take(&mut words)),
+            Token::Text(text) => words.push(text),
+            Token::Word(word) if key.is_some() && PRIORITIES.contains(&word.as_str()) => {}
+            Token::Word(word) => {
+                is_expression |= key.is_some() && !is_value(&word);
+                words.push(word);
+            }
+            Token::Mark('=') => {
+                key = Some(std::mem::take(&mut words));
+                is_expression = false;
+            }
             Token::Mark('{') => {
                 let names = key.take().unwrap_or_default();
                 added.push(names.len());
@@ -57,19 +85,32 @@ fn values(text: &str) -> Vec<Value> {
             Token::Mark(';') => {
                 let value = std::mem::take(&mut words);
                 if let Some(key) = key.take() {
-                    found.push((path.iter().cloned().chain(key).collect(), value));
+                    found.push(Value { path: path.iter().cloned().chain(key).collect(), words: value, is_expression });
                 }
+                is_expression = false;
             }
             Token::Mark(':') => words.clear(),
-            Token::Mark(_) => {}
+            // Brackets hold a list. Any other mark operates on values.
+            Token::Mark('[' | ']' | '(' | ')') => {}
+            Token::Mark(_) => is_expression |= key.is_some(),
         }
     }
     found
 }
 
+/// Functions that change which of several values counts, and not the value, and the set that holds them.
+const PRIORITIES: [&str; 4] = ["lib", "mkForce", "mkDefault", "mkOverride"];
+
+/// Whether a word that is no string stands for itself.
+fn is_value(word: &str) -> bool {
+    ["true", "false"].contains(&word) || word.bytes().all(|digit| digit.is_ascii_digit())
+}
+
 enum Token {
-    /// A name or a string.
+    /// A name, a number or a boolean.
     Word(String),
+    /// A string.
+    Text(String),
     Mark(char),
 }
 
@@ -90,7 +131,7 @@ fn tokens(text: &str) -> Vec<Token> {
                 while let Some(letter) = letters.next().filter(|letter| *letter != '"') {
                     if letter == '\\' { word.extend(letters.next()) } else { word.push(letter) }
                 }
-                found.push(Token::Word(word));
+                found.push(Token::Text(word));
             }
             letter if is_of_name(letter) => {
                 let mut word = letter.to_string();
@@ -124,5 +165,22 @@ mod tests {
         assert_eq!((sides[0].0.as_str(), sides[0].1.grant.to_string().as_str()), ("t", "cap_net_raw,cap_bpf"));
         assert_eq!((sides[1].0.as_str(), sides[1].1.grant.to_string().as_str()), ("s", "cap_kill,cap_bpf"));
         assert_eq!(sides[1].1.stated.no_new_privs, Some(true));
+    }
+
+    #[test]
+    fn an_expression_is_named_and_not_evaluated() {
+        let text = "{ systemd.services.s.serviceConfig = {\n  User = \"s\";\n  AmbientCapabilities = if config.x then [ \"CAP_BPF\" ] else [ ];\n  \
+            CapabilityBoundingSet = lib.mkForce [ \"CAP_KILL\" ];\n  NoNewPrivileges = true && x;\n}; }\n";
+        let sides = read(text).unwrap();
+        let side = &sides[0].1;
+        assert_eq!(side.stated.bounding.unwrap().to_string(), "cap_kill");
+        assert_eq!(
+            side.notes,
+            [
+                "AmbientCapabilities is an expression, which is not evaluated here",
+                "NoNewPrivileges is an expression, which is not evaluated here",
+            ]
+        );
+        assert!(read("{ security.wrappers.t.capabilities = \"${x}\" + y; }").is_err());
     }
 }

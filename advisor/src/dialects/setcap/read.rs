@@ -1,12 +1,14 @@
-//! Reads file capabilities in text: getcap's output, setcap's commands, and the output of bcc's `capable`.
+//! Reads file capabilities in text: getcap's output and setcap's commands.
 
-use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
+use crate::dialects::shell_words;
 use crate::output::error::hinted;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::FileCapabilities;
 use capwrap_core::text::printable;
+
+const NOT_EFFECTIVE: &str = "permitted and not effective: the program must raise them itself";
 
 /// Returns what a file with these capabilities gives to its caller at exec.
 ///
@@ -25,43 +27,101 @@ pub fn side(text: &str, kind: &'static str) -> Result<Side> {
         side.notes.push(format!("{inheritable}: for those alone who have them in the inheritable set"));
     }
     if !read.effective && !side.grant.is_empty() {
-        side.notes.push("permitted and not effective: the program must raise them itself".to_owned());
+        side.notes.push(NOT_EFFECTIVE.to_owned());
     }
     Ok(side)
 }
 
-/// Returns the files of getcap's output or of setcap's commands. The list is empty if no line has either form.
+/// Returns the files of setcap's commands in a script, or else of getcap's output. The list is empty if no line has
+/// either form.
 ///
 /// # Errors
-/// A line has invalid file capabilities.
+/// A command or a line has invalid file capabilities, or a line of getcap's output is in no form that getcap prints.
 pub fn files(text: &str) -> Result<Vec<(String, Side)>> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.filter_map(file).map(|(path, text)| Ok((path, side(&text, "file capabilities")?))).collect()
+    let commands = commands(text)?;
+    if commands.is_empty() { listed(text) } else { Ok(commands) }
 }
 
-/// Reads `setcap CAPS FILE`, `CAPS FILE` as `setcap -v` prints it, or `FILE CAPS` as getcap prints it. Since 2.41
-/// getcap prints no `=` in between.
-fn file(line: &str) -> Option<(String, String)> {
+/// Reads `setcap [-q] [-v] [-n ROOT] CAPS FILE [CAPS FILE]…` wherever it stands (setcap(8)).
+fn commands(text: &str) -> Result<Vec<(String, Side)>> {
+    let mut found = Vec::new();
+    for words in text.lines().filter_map(exec_form).chain(shell_words::commands(text)) {
+        let is_setcap = |word: &String| word.rsplit('/').next() == Some("setcap");
+        let Some(at) = words.iter().position(is_setcap) else { continue };
+        let mut words = words[at + 1..].iter();
+        let mut root_id = None;
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-q" | "-v" | "-h" | "-f" => {}
+                "-n" => root_id = words.next(),
+                // This removes what the file carries.
+                "-r" => drop(words.next()),
+                "-" => bail!("setcap reads capabilities from standard input, which is not known here"),
+                caps => {
+                    let Some(file) = words.next() else { bail!("setcap {} names no file", printable::text(caps)) };
+                    let mut side = side(caps, "file capabilities")?;
+                    side.notes.extend(root_id.map(|id| of_namespace(id)));
+                    found.push((file.clone(), side));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the words of `RUN ["setcap", "cap_bpf=ep", "/x"]` in a Dockerfile.
+fn exec_form(line: &str) -> Option<Vec<String>> {
+    let line = line.trim();
+    let rest = line.get(..3).filter(|start| start.eq_ignore_ascii_case("run")).map(|_| line[3..].trim_start())?;
+    serde_json::from_str(rest).ok()
+}
+
+/// Reads the output of getcap, of `getcap -r` and of `setcap -v`.
+fn listed(text: &str) -> Result<Vec<(String, Side)>> {
+    let lines = || {
+        let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+        numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+    };
+    if !lines().any(|(_, line)| file(line).is_some()) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for (number, line) in lines() {
+        if let Some((path, caps, root_id)) = file(line) {
+            let mut side = side(&caps, "file capabilities")?;
+            side.notes.extend(root_id.map(of_namespace));
+            found.push((path, side));
+        } else if !(line.starts_with('/') || line.starts_with("Failed to get capabilities")) {
+            // `getcap -v` also lists files without capabilities.
+            bail!("line {number} is no output of getcap: {}", printable::text(line));
+        }
+    }
+    Ok(found)
+}
+
+fn of_namespace(root_id: &str) -> String {
+    format!("rootid={}: they count only in user namespaces whose root is this user", printable::text(root_id))
+}
+
+/// Reads `FILE CAPS` as getcap prints it, or `CAPS FILE` as `setcap -v` prints it, and the number after `rootid=`.
+/// Since 2.41 getcap prints no `=` in between.
+fn file(line: &str) -> Option<(String, String, Option<&str>)> {
+    let of_root = line.rsplit_once(" [rootid=").and_then(|(before, id)| Some((before, id.strip_suffix(']')?)));
+    let (line, root_id) = of_root.map_or((line, None), |(before, id)| (before, Some(id)));
     let words: Vec<&str> = line.split_whitespace().collect();
-    let command = words.iter().position(|word| word.rsplit('/').next() == Some("setcap"));
-    let words = command.map_or(&words[..], |at| &words[at + 1..]);
-    let words: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with('-')).collect();
     let are_capabilities = |words: &[&str]| !words.is_empty() && words.iter().all(|word| is_clause(word));
-    let unquoted = |words: &[&str]| words.join(" ").replace(['\'', '"'], "");
     let clauses = words.iter().take_while(|word| is_clause(word)).count();
-    if clauses > 0 {
-        return Some((unquoted(&words[clauses..]), unquoted(&words[..clauses])));
+    if clauses > 0 && clauses < words.len() {
+        return Some((words[clauses..].join(" "), words[..clauses].join(" "), root_id));
     }
     let at = words.iter().position(|word| is_clause(word))?;
     let caps = &words[at..];
     let path = words[..at].strip_suffix(&["="]).unwrap_or(&words[..at]);
-    (command.is_none() && are_capabilities(caps) && path.first()?.contains('/'))
-        .then(|| (unquoted(path), unquoted(caps)))
+    (are_capabilities(caps) && path.first()?.contains('/')).then(|| (path.join(" "), caps.join(" "), root_id))
 }
 
 /// Recognises `cap_x,cap_y=ep`, `all+ep`, `=`, and `cap_x-ep` after another clause.
-fn is_clause(word: &str) -> bool {
-    let word = word.trim_matches(['\'', '"']);
+pub fn is_clause(word: &str) -> bool {
     let Some(at) = word.find(['=', '+', '-']) else { return false };
     let names = &word[..at];
     let flags = word[at + 1..].bytes().all(|byte| b"eip=+-".contains(&byte));
@@ -69,21 +129,56 @@ fn is_clause(word: &str) -> bool {
     flags && (names.eq_ignore_ascii_case("all") || names.is_empty() && word.len() > 1 || names.split(',').all(is_name))
 }
 
-/// Returns the capabilities in the output of bcc's `capable` and similar tools, under a heading with COMM and CAP.
+/// Returns the files of filecap's output (libcap-ng), under a heading with `file` and `capabilities`. It returns `None`
+/// for another text.
 ///
 /// # Errors
-/// No capability has one of the names.
-pub fn capable(text: &str) -> Result<Option<CapabilitySet>> {
-    let is_heading = |line: &&str| {
+/// A row is in no form that filecap prints, or no capability has one of the names.
+pub fn filecap(text: &str) -> Result<Option<Vec<(String, Side)>>> {
+    let mut lines = text.lines().enumerate().skip_while(|(_, line)| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        words.contains(&"COMM") && words.contains(&"CAP")
-    };
-    let mut lines = text.lines().skip_while(|line| !is_heading(line));
+        !matches!(
+            words[..],
+            ["file", "capabilities"] | ["set", "file", "capabilities"] | ["set", "file", "capabilities", "rootid"]
+        )
+    });
     if lines.next().is_none() {
         return Ok(None);
     }
-    let names = lines.flat_map(str::split_whitespace).filter(|word| word.starts_with("CAP_"));
-    names.map(capability).collect::<Result<CapabilitySet>>().map(Some)
+    let mut found = Vec::new();
+    for (at, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+        let row = filecap_row(line)
+            .ok_or_else(|| anyhow::anyhow!("line {} is no row of filecap: {}", at + 1, printable::text(line.trim())))?;
+        found.push(row?);
+    }
+    Ok(Some(found))
+}
+
+fn filecap_row(line: &str) -> Option<Result<(String, Side)>> {
+    let (before, caps) = line.trim_end().rsplit_once("    ")?;
+    let before = before.trim();
+    let (set, path) = match before.split_once(' ') {
+        Some((set @ ("effective" | "permitted" | "inheritable"), path)) => (set, path.trim()),
+        // Versions before 0.8 have no column for the set.
+        _ => ("effective", before),
+    };
+    path.starts_with('/').then_some(())?;
+    // A number at the end is the root id.
+    let caps = caps.trim().trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end();
+    let read = |caps: &str| -> Result<(String, Side)> {
+        let set_of = if caps == "full" { Ok(crate::dialects::grant::all()) } else { CapabilitySet::parse(caps) };
+        let caps = set_of.map_err(|unknown| anyhow::anyhow!("{unknown}"))?;
+        let mut side = Side::new("file capabilities", caps, "what the file carries");
+        match set {
+            "permitted" => side.notes.push(NOT_EFFECTIVE.to_owned()),
+            "inheritable" => {
+                side.notes.push(format!("{caps}: for those alone who have them in the inheritable set"));
+            }
+            _ => {}
+        }
+        Ok((path.to_owned(), side))
+    };
+    Some(read(caps))
 }
 
 #[cfg(test)]
@@ -98,8 +193,10 @@ mod tests {
             "/usr/bin/t = cap_net_raw,cap_bpf+ep\n",
             "sudo setcap -q CAP_NET_RAW,cap_bpf+ep /usr/bin/t",
             "cap_net_raw,cap_bpf=ep /usr/bin/t",
+            "RUN [\"setcap\", \"cap_net_raw,cap_bpf=ep\", \"/usr/bin/t\"]\n",
+            "set       file                 capabilities  rootid\neffective /usr/bin/t    net_raw, bpf\n",
         ] {
-            let files = files(text).unwrap();
+            let files = filecap(text).unwrap().unwrap_or_else(|| files(text).unwrap());
             assert_eq!(files.len(), 1, "{text}");
             assert_eq!(
                 (files[0].0.as_str(), files[0].1.grant.to_string().as_str()),
@@ -110,6 +207,36 @@ mod tests {
     }
 
     #[test]
+    fn several_commands_on_a_line_and_several_pairs_in_a_command_are_all_read() {
+        for text in [
+            "RUN apt-get install -y x && setcap cap_net_raw=+ep /usr/bin/a && setcap cap_bpf+ep /usr/bin/b\n",
+            "setcap cap_net_raw=ep /usr/bin/a cap_bpf=ep /usr/bin/b",
+            "setcap cap_net_raw=ep /usr/bin/a; setcap \\\n cap_bpf=ep /usr/bin/b",
+        ] {
+            let files = files(text).unwrap();
+            let read: Vec<_> = files.iter().map(|(path, side)| (path.as_str(), side.grant.to_string())).collect();
+            assert_eq!(
+                read,
+                [("/usr/bin/a", "cap_net_raw".to_owned()), ("/usr/bin/b", "cap_bpf".to_owned())],
+                "{text}"
+            );
+        }
+        assert!(files("setcap cap_bpf=ep").is_err());
+        assert!(files("setcap \"$CAPS\" /x").is_err());
+    }
+
+    #[test]
+    fn a_root_id_is_reported_and_a_line_that_was_not_read_is_an_error() {
+        let listing = files("/a b cap_bpf=ep [rootid=1000]\n/c cap_kill=ep\n/without\n").unwrap();
+        assert_eq!((listing.len(), listing[0].0.as_str()), (2, "/a b"));
+        assert!(listing[0].1.notes[0].contains("rootid=1000"));
+        let error = files("/c cap_kill=ep\nwhat is this\n").unwrap_err().to_string();
+        assert_eq!(error, "line 2 is no output of getcap: what is this");
+        let error = filecap("file                 capabilities\nwhat\n").unwrap_err().to_string();
+        assert_eq!(error, "line 2 is no row of filecap: what");
+    }
+
+    #[test]
     fn all_but_a_few_is_read_as_getcap_says_it() {
         for text in ["setcap '=ep cap_chown-ep' /usr/bin/t\n", "/usr/bin/t =ep cap_chown-ep\n"] {
             let files = files(text).unwrap();
@@ -117,12 +244,5 @@ mod tests {
             let chown = CapabilitySet::parse("cap_chown").unwrap();
             assert_eq!(files[0].1.grant, CapabilitySet::from_mask((1 << 41) - 1).without(chown), "{text}");
         }
-    }
-
-    #[test]
-    fn the_output_of_capable_is_a_set() {
-        let text = "TIME      UID    PID    COMM   CAP  NAME       AUDIT\n:\n16:36:00  979  7  t  8    CAP_SETPCAP          1\n";
-        assert_eq!(capable(text).unwrap().unwrap().to_string(), "cap_setpcap");
-        assert!(capable("CAP_BPF").unwrap().is_none());
     }
 }

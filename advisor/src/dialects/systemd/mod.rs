@@ -2,4 +2,5 @@
 
 pub mod find;
 pub mod read;
+pub mod show;
 pub mod write;

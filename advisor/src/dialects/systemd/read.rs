@@ -1,5 +1,6 @@
 //! Reads a unit's settings as systemd does (systemd.exec(5), systemd.syntax(7)).
 
+use crate::dialects::boolean::systemd as boolean;
 use crate::dialects::grant::{Side, all};
 use anyhow::{Result, bail};
 use capwrap_core::policy::limits::{Limit, RESOURCES};
@@ -20,12 +21,36 @@ const TAKERS: [(&str, &[Capability]); 4] = [
 /// An assignment. A list of them has the order in which systemd reads them.
 pub type Assignment = (String, String);
 
-/// Returns the assignments of a unit file or drop-in.
+/// What a unit file or a drop-in says.
+#[derive(Debug, Default)]
+pub struct Settings {
+    pub assignments: Vec<Assignment>,
+    /// What systemd ignores.
+    pub notes: Vec<String>,
+}
+
+impl Settings {
+    /// Adds what a later file says.
+    pub fn extend(&mut self, other: Self) {
+        self.assignments.extend(other.assignments);
+        self.notes.extend(other.notes);
+    }
+}
+
+/// Returns the settings of a unit file or drop-in that apply to processes.
 ///
 /// # Errors
-/// A line is neither a section nor an assignment. The error has its number.
-pub fn assignments(text: &str, source: &str) -> Result<Vec<Assignment>> {
-    let mut found = Vec::new();
+/// The name of a section has no end. The error has the line's number.
+pub fn of_unit(text: &str, source: &str) -> Result<Settings> {
+    settings(text, source, &SECTIONS)
+}
+
+/// Returns the settings in these sections. As in systemd, a line without `=` is ignored with a warning.
+///
+/// # Errors
+/// The name of a section has no end. The error has the line's number.
+pub fn settings(text: &str, source: &str, sections: &[&str]) -> Result<Settings> {
+    let mut found = Settings::default();
     let mut in_section = false;
     for (number, line) in logical_lines(text) {
         let line = line.trim();
@@ -37,13 +62,14 @@ pub fn assignments(text: &str, source: &str) -> Result<Vec<Assignment>> {
             let Some(section) = rest.strip_suffix(']') else {
                 bail!("{}: no end of the section's name: {}", place(), printable::text(line));
             };
-            in_section = SECTIONS.contains(&section);
+            in_section = sections.contains(&section);
         } else if let Some((key, value)) = line.split_once('=') {
             if in_section {
-                found.push((key.trim().to_owned(), value.trim().to_owned()));
+                found.assignments.push((key.trim().to_owned(), value.trim().to_owned()));
             }
         } else {
-            bail!("{}: no section and no setting: {}", place(), printable::text(shortened(line)));
+            let shown = printable::text(shortened(line));
+            found.notes.push(format!("{}: systemd ignores a line without \"=\": {shown}", place()));
         }
     }
     Ok(found)
@@ -78,9 +104,11 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// Returns what a process of the unit could use.
-pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
-    let mut notes = Vec::new();
+/// Returns what a process of the unit could use. It returns `None` if the settings say nothing about any process, as
+/// those of a timer or of an empty drop-in.
+pub fn side(settings: &Settings, kind: &'static str) -> Option<Side> {
+    let assignments = &settings.assignments;
+    let mut notes = settings.notes.clone();
     let ambient = merged(assignments, "AmbientCapabilities", CapabilitySet::EMPTY, &mut notes);
     let bounding = merged(assignments, "CapabilityBoundingSet", all(), &mut notes);
     let says = |key: &str| assignments.iter().any(|(own, _)| own == key);
@@ -95,12 +123,24 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
     let bounding = bounding.without(taken);
     let user = last("User").filter(|user| !user.is_empty());
     let other = if is_on("DynamicUser") == Some(true) { user.or(Some("of its own")) } else { user };
-    let (grant, decided) = match other.filter(|user| !["root", "0"].contains(user)) {
+    let other = other.filter(|user| !["root", "0"].contains(user));
+    // Only a whole unit states by its silence that root runs it.
+    let is_whole =
+        user.is_some() || assignments.iter().any(|(key, _)| STARTERS.iter().any(|start| key.starts_with(start)));
+    let of_ambient = ambient.intersection(bounding);
+    let (grant, decided) = match other {
         Some(user) => {
             let user = printable::text(user);
-            (ambient.intersection(bounding), format!("the ambient set within the bounding set: it runs as user {user}"))
+            (of_ambient, format!("the ambient set within the bounding set: it runs as user {user}"))
         }
-        None => (bounding, "the bounding set: it runs as root".to_owned()),
+        None if is_whole => (bounding, "the bounding set: it runs as root".to_owned()),
+        None if says("AmbientCapabilities") => {
+            (of_ambient, "the ambient set within the bounding set: the user is not stated here".to_owned())
+        }
+        None if says("CapabilityBoundingSet") || !taken.is_empty() => {
+            (bounding, "the bounding set: the user is not stated here".to_owned())
+        }
+        None => return None,
     };
     let mut side = Side::new(kind, grant, decided);
     if says("CapabilityBoundingSet") || !taken.is_empty() {
@@ -115,9 +155,18 @@ pub fn side(assignments: &[Assignment], kind: &'static str) -> Side {
     if says("ExecStart") && assignments.iter().any(|(key, value)| key == "ExecStart" && is_privileged(value)) {
         side.notes.push("a command of ExecStart= begins with + or !: systemd runs it with more than this".to_owned());
     }
+    if last("PrivateUsers").is_some_and(|value| !value.is_empty() && boolean(value) != Some(false)) {
+        side.notes.push(
+            "PrivateUsers=: these count in the unit's own user namespace alone, and nothing on the host".to_owned(),
+        );
+    }
     side.notes.append(&mut notes);
-    side
+    Some(side)
 }
+
+/// How the settings begin without which no unit starts a process (systemd.service(5), systemd.socket(5),
+/// systemd.mount(5), systemd.swap(5)).
+const STARTERS: [&str; 4] = ["Exec", "Listen", "What", "BusName"];
 
 /// Whether a command has a prefix that lifts restrictions (systemd.service(5)).
 fn is_privileged(command: &str) -> bool {
@@ -144,13 +193,32 @@ fn merged(assignments: &[Assignment], key: &str, initial: CapabilitySet, notes: 
 /// Returns the capabilities of a list. As in systemd, unknown names are left out.
 fn named(list: &str, key: &str, notes: &mut Vec<String>) -> CapabilitySet {
     let mut set = CapabilitySet::EMPTY;
-    for word in list.split_whitespace().map(|word| word.trim_matches(['"', '\''])).filter(|word| !word.is_empty()) {
+    for word in &words(list) {
         match known(word) {
             Some(capability) => set.insert(capability),
             None => notes.push(format!("{key}= names \"{}\", which systemd ignores", printable::text(word))),
         }
     }
     set
+}
+
+/// Splits a value as systemd's extract_first_word does: quotes keep blanks within a word.
+pub fn words(value: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let (mut word, mut quote): (Option<String>, Option<char>) = (None, None);
+    for letter in value.chars() {
+        match (letter, quote) {
+            (_, Some(open)) if letter == open => quote = None,
+            ('"' | '\'', None) => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (_, None) if letter.is_whitespace() => all.extend(word.take()),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    all.extend(word);
+    all
 }
 
 /// Reads a capability as systemd's capability_from_name does: a name with its prefix in any case, or a number.
@@ -160,15 +228,6 @@ fn known(word: &str) -> Option<Capability> {
     }
     let is_whole = word.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("cap_"));
     is_whole.then(|| Capability::parse(word).ok())?
-}
-
-/// Reads a boolean as systemd's parse_boolean does.
-fn boolean(word: &str) -> Option<bool> {
-    match word.to_ascii_lowercase().as_str() {
-        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
-        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
-        _ => None,
-    }
 }
 
 /// Returns the hard limit of `SOFT:HARD` or `BOTH`. Suffixes have the base 1024.
@@ -195,7 +254,7 @@ mod tests {
     use super::*;
 
     fn of(lines: &str) -> Side {
-        side(&assignments(&format!("[Service]\n{lines}"), "x.service").unwrap(), "systemd unit")
+        side(&of_unit(&format!("[Service]\nExecStart=/x\n{lines}"), "x.service").unwrap(), "systemd unit").unwrap()
     }
 
     fn ambient(lines: &str) -> String {
@@ -240,8 +299,28 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_setting_is_an_error_with_its_number() {
-        let error = assignments("[Service]\nUser=x\nwhat is this\n", "x.service").unwrap_err();
-        assert_eq!(error.to_string(), "x.service:3: no section and no setting: what is this");
+    fn a_line_that_systemd_ignores_is_reported_with_its_number() {
+        let settings = of_unit("[Service]\nUser=x\nwhat is this\n", "x.service").unwrap();
+        assert_eq!(settings.notes, ["x.service:3: systemd ignores a line without \"=\": what is this"]);
+        let error = of_unit("[Service\n", "x.service").unwrap_err();
+        assert_eq!(error.to_string(), "x.service:1: no end of the section's name: [Service");
+    }
+
+    #[test]
+    fn a_quoted_list_is_one_word_which_systemd_does_not_know() {
+        let unit = of("User=nobody\nAmbientCapabilities=\"CAP_NET_ADMIN CAP_NET_RAW\" 'CAP_BPF'");
+        assert_eq!((unit.grant.to_string().as_str(), unit.notes.len()), ("cap_bpf", 1));
+    }
+
+    #[test]
+    fn what_states_no_user_or_starts_no_process_is_said_to() {
+        let of = |text: &str| side(&of_unit(text, "x").unwrap(), "systemd unit");
+        let drop_in = of("[Service]\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n").unwrap();
+        assert_eq!(drop_in.grant.to_string(), "cap_net_bind_service");
+        assert!(drop_in.decided.contains("the user is not stated"), "{}", drop_in.decided);
+        assert!(of("[Unit]\nDescription=x\n[Timer]\nOnCalendar=daily\n").is_none());
+        assert!(of("[Service]\nRestart=always\n").is_none());
+        let private = of("[Service]\nExecStart=/x\nUser=nobody\nPrivateUsers=yes\nAmbientCapabilities=CAP_BPF\n");
+        assert!(private.unwrap().notes[0].contains("own user namespace"));
     }
 }

@@ -5,7 +5,7 @@ use crate::dialects;
 use crate::dialects::detect::{Form, form};
 use crate::dialects::grant::{Side, all, shown};
 use crate::dialects::read::{Read, foreign};
-use crate::dialects::{engine, systemd};
+use crate::dialects::{engine, setcap, systemd};
 use crate::host::process;
 use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, reason};
@@ -47,8 +47,8 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
         return of_mask(mask);
     }
     if systemd::find::is_name(word) {
-        if let Some((settings, files)) = systemd::find::load(word)? {
-            return Ok(of_unit(&settings, &files));
+        if let Some(unit) = systemd::find::load(word)? {
+            return of_unit(word, &unit);
         }
         if !Path::new(word).exists() {
             return Err(hinted(
@@ -59,6 +59,13 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     }
     if let Some(list) = list(word) {
         return list;
+    }
+    if !word.is_empty() && word.split_whitespace().all(setcap::read::is_clause) {
+        return setcap::read::side(word, "capability text");
+    }
+    // systemd adds the drop-ins to a unit that it finds at this path.
+    if let Some(unit) = systemd::find::name_of(word).map(systemd::find::load).transpose()?.flatten() {
+        return of_unit(word, &unit);
     }
     let (path, picked) = picked(word);
     if path.contains('/') || Path::new(path).is_file() {
@@ -136,12 +143,18 @@ fn of_rights(rights: &process::Rights) -> Side {
     side
 }
 
-fn of_unit(settings: &[systemd::read::Assignment], files: &[std::path::PathBuf]) -> Side {
-    let mut side = systemd::read::side(settings, "systemd unit");
-    let names: Vec<String> = files.iter().map(printable::text).collect();
+fn of_unit(word: &str, unit: &systemd::find::Unit) -> Result<Side> {
+    let names: Vec<String> = unit.files.iter().map(printable::text).collect();
+    let said = if unit.is_masked { None } else { systemd::read::side(&unit.settings, "systemd unit") };
+    let Some(mut side) = said else {
+        let why = if unit.is_masked { "it is masked, and systemd starts nothing" } else { SAYS_NOTHING };
+        return Err(hinted(format!("{}: {why}", printable::text(word)), format!("read from {}", names.join(", "))));
+    };
     side.notes.insert(0, format!("read from {}", names.join(", ")));
-    side
+    Ok(side)
 }
+
+const SAYS_NOTHING: &str = "nothing here says which capabilities anything has";
 
 /// What a policy grants, for launchers and comparisons that know no arguments.
 fn of_policy(policy: &Policy, asked: &Asked<'_>) -> Result<Side> {
@@ -182,7 +195,7 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
         })
     };
     let form = form(text, name);
-    if let (Some(name), Form::Policy | Form::Unit | Form::Status) = (picked, form) {
+    if let (Some(name), Form::Policy | Form::Unit | Form::Quadlet | Form::Lxc | Form::Status) = (picked, form) {
         return Err(hinted(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
     }
     let said = match form {
@@ -196,12 +209,7 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
             Read::Several(sides) => of_several(sides)?,
         },
     };
-    said.ok_or_else(|| {
-        hinted(
-            format!("{shown}: nothing here says which capabilities anything has"),
-            "a policy, profile, unit, docker or podman command or inspect, OCI, Compose, Kubernetes, setcap, NixOS",
-        )
-    })
+    said.ok_or_else(|| hinted(format!("{shown}: {SAYS_NOTHING}"), "capwrap-diff(1) lists the formats that are read"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,3 @@
+//! Reads configurations of LXC and Incus.
+
+pub mod read;

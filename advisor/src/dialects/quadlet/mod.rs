@@ -1,0 +1,3 @@
+//! Reads Quadlets, from which Podman makes units of systemd.
+
+pub mod read;
