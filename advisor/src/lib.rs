@@ -17,14 +17,15 @@ mod store;
 mod verbs;
 
 use crate::observe::command;
-use crate::output::error::{print_error, report};
+use crate::output::error::report;
 use crate::output::outcome::REFUSED;
+use crate::output::usage;
 use crate::verbs::{
     caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, run, trace, verify,
 };
-use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -94,7 +95,7 @@ fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
 
 /// Runs the program: it parses the arguments, runs the verb, and returns the exit code.
 pub fn run() -> ExitCode {
-    let verb = match CommandLine::try_parse() {
+    let verb = match CommandLine::try_parse_from(words()) {
         Ok(command_line) => command_line.verb,
         Err(error) => return unusable(&error),
     };
@@ -134,23 +135,27 @@ fn unusable(error: &clap::Error) -> ExitCode {
         say!("{}", error.to_string().trim_end());
         return ExitCode::SUCCESS;
     }
-    // The launcher reserves these words for later verbs, so that no policy can take their names.
-    if let (ErrorKind::InvalidSubcommand, Some(verb)) = (error.kind(), std::env::args_os().nth(1)) {
-        print_error(
-            &format!("`{}` is not in this version", printable::text(&verb)),
-            Some("capwrap --help shows what is"),
-        );
-    } else {
-        let text = error.to_string();
-        let mut lines = text.lines();
-        let first = lines.next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-        // clap puts the name of what is missing on the next line.
-        let rest = if message.ends_with(':') { lines.next().unwrap_or_default() } else { "" };
-        let message = if rest.is_empty() { message } else { format!("{message} {}", rest.trim()) };
-        print_error(&message, Some("capwrap --help, or capwrap help VERB"));
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let whole = CommandLine::command();
+    match (error.kind(), &words[..]) {
+        (ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument, [help, word, ..]) if help == "help" => {
+            usage::print_unknown_verb(word, &whole);
+        }
+        _ => usage::print(error, words.first().and_then(|word| whole.find_subcommand(word))),
     }
     ExitCode::from(REFUSED)
+}
+
+/// The words of the command line. `capwrap help --learn` means the verb that `capwrap --learn` starts.
+fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if let [_, help, learn] = &mut words[..]
+        && help == "help"
+        && learn == "--learn"
+    {
+        *learn = "learn".into();
+    }
+    words
 }
 
 #[cfg(test)]

@@ -368,3 +368,23 @@ fn a_verb_that_needs_root_says_so() {
     capwrap(&["enable", "tcpdump"]).run().refused(&["only root", "hint: sudo capwrap enable"]);
     capwrap(&["disable", "tcpdump"]).run().refused(&["only root"]);
 }
+
+#[test]
+fn a_misspelt_word_is_answered_with_the_nearest_one_and_the_right_help() {
+    for (words, hint) in [
+        (&["vrify"][..], "did you mean `capwrap verify`?"),
+        (&["witnes"], "find out what it needs with `capwrap --learn witnes`"),
+        (&["tcpdmp"], "did you mean `capwrap tcpdump`?"),
+        (&["help", "verfy"], "capwrap help verify"),
+        (&["help", "tcpdump"], "for a tool, capwrap explain tcpdump; capwrap --help lists the verbs"),
+        (&["verify", "--jsn"], "did you mean --json? capwrap help verify has the rest"),
+        (&["export", "x", "--to", "foo"], "one of systemd, docker, podman, compose, kubernetes, oci, setcap, nixos"),
+        (&["completions", "foo"], "one of bash, zsh, fish; capwrap help completions has the rest"),
+        (&["explain"], "capwrap help explain"),
+    ] {
+        let run = capwrap(words).run();
+        assert!(run.code == 125 && run.stderr.contains(&format!("hint: {hint}")), "{words:?}: {run:?}");
+    }
+    let run = capwrap(&["help", "--learn"]).run();
+    assert!(run.code == 0 && run.stdout.contains("capwrap --learn [OPTIONS] CMD"), "{run:?}");
+}

@@ -20,3 +20,4 @@ pub mod outcome;
 pub mod page;
 pub mod table;
 pub mod terminal;
+pub mod usage;
