@@ -3,11 +3,10 @@
 
 use crate::Capability;
 use crate::capability::set::CapabilitySet;
-use crate::decision::arguments::Arguments;
 use crate::decision::condition::Condition;
 use crate::decision::facts::Facts;
 use crate::decision::shortfall_cause::Cause;
-use crate::decision::{Borrowed, Decision, Outcome, Weighed, options_with_value};
+use crate::decision::{Borrowed, Decision, Outcome, Weighed, read_arguments};
 use crate::policy::limits::Limit;
 use crate::policy::{Bounding, Children, Delivery, Policy};
 use crate::text::printable;
@@ -171,8 +170,7 @@ impl Explanation<'_> {
         if !matches!(weighed.outcome, Outcome::Fails(_)) {
             return Vec::new();
         }
-        let with_value = options_with_value(self.policy);
-        let arguments = Arguments::new(self.arguments, &with_value);
+        let arguments = read_arguments(self.policy, self.arguments);
         let failing = self.counting(weighed).filter(|one| !one.holds(self.facts, &arguments));
         let (unknown, failing): (Vec<&Condition>, Vec<&Condition>) = failing.partition(|one| !one.is_known(self.facts));
         if failing.is_empty() { unknown } else { Vec::new() }
@@ -195,8 +193,7 @@ impl Explanation<'_> {
     }
 
     fn met(&self, weighed: &Weighed<'_>) -> Vec<Met> {
-        let with_value = options_with_value(self.policy);
-        let arguments = Arguments::new(self.arguments, &with_value);
+        let arguments = read_arguments(self.policy, self.arguments);
         let met =
             |one: &Condition| Met { condition: Some(shown(one)), fact: Some(shown(one.fact(self.facts, &arguments))) };
         match weighed.outcome {
@@ -224,7 +221,11 @@ impl Explanation<'_> {
         };
         for (said, holds) in [
             (", no_new_privs", exec.no_new_privs),
-            (", starts no other program", exec.children == Children::None),
+            (", starts no other program", exec.forbids_children(self.decision.passed)),
+            (
+                ", may start other programs, because nothing is passed",
+                exec.children == Children::WhenUnprivileged && self.decision.passed.is_empty(),
+            ),
             (", bounding set reduced", exec.bounding == Bounding::Drop),
         ] {
             manner.push_str(if holds { said } else { "" });

@@ -84,8 +84,35 @@ fn none_is_a_way_to_other_programs_with_capabilities_unless_its_summary_says_so(
     for file in files() {
         let name = file.file_stem().unwrap().to_str().unwrap();
         let policy = policy(name);
-        let closed = policy.exec.children == Children::None || policy.exec.deliver == Delivery::Inheritable;
+        let closed = policy.exec.children != Children::Any || policy.exec.deliver == Delivery::Inheritable;
         assert!(closed || policy.summary.contains("grants the capability as such"), "{name}");
+    }
+}
+
+#[test]
+fn a_debugger_gets_nothing_for_a_program_that_it_starts_and_all_for_a_process_that_runs() {
+    let (strace, gdb) = ("sys_ptrace", "sys_ptrace,dac_override");
+    for (name, arguments, granted) in [
+        ("strace", "-p 1", strace),
+        ("strace", "-fp1", strace),
+        ("strace", "-e trace=openat -o file --attach=1", strace),
+        ("strace", "--output file -f -p 1 -p 2", strace),
+        ("strace", "-p 1 ls", strace),
+        ("strace", "ls", ""),
+        ("strace", "-e trace=mkdir mkdir -p a/b", ""),
+        ("strace", "-fo -p ls", ""),
+        ("strace", "--trace openat -- ls -p", ""),
+        ("strace", "-u nobody ps -p 1", ""),
+        ("gdb", "", gdb),
+        ("gdb", "-p 1", gdb),
+        ("gdb", "--pid=1 -batch", gdb),
+        ("gdb", "prog 1", gdb),
+        ("gdb", "-nx -ex quit prog", gdb),
+        ("gdb", "--args prog -p 1", ""),
+        ("gdb", "-batch -ex run prog", ""),
+        ("gdb", "-batch --eval-command=start -args prog", ""),
+    ] {
+        grants(name, &new(), arguments, granted);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use arbitrary::Arbitrary;
 use capwrap_core::decision::arguments::Arguments;
+use capwrap_core::decision::getopt::ArgumentRules;
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,12 +14,14 @@ struct Input {
     names: Vec<String>,
     values: Vec<String>,
     with_value: Vec<String>,
+    end: Vec<String>,
+    ends_at_operand: bool,
 }
 
 fuzz_target!(|input: Input| {
     let given: Vec<OsString> = input.given.iter().take(32).cloned().map(OsString::from_vec).collect();
     let with_value: Vec<&str> = input.with_value.iter().map(String::as_str).collect();
-    let arguments = Arguments::new(&given, &with_value);
+    let arguments = Arguments::new(&given, with_value.clone(), None);
 
     let options = given.iter().position(|word| word == "--").unwrap_or(given.len());
     if let Some(subcommand) = arguments.subcommand() {
@@ -38,6 +41,17 @@ fuzz_target!(|input: Input| {
         let last = words[words.len() - 1].as_bytes();
         assert!(input.values.is_empty() || input.values.iter().any(|value| last.ends_with(value.as_bytes())));
     }
+    // As a tool reads them whose policy describes its options: what is found was given, in this order.
+    let rules =
+        ArgumentRules { with_value: input.with_value.clone(), end: input.end, ends_at_operand: input.ends_at_operand };
+    let own = Arguments::new(&given, with_value, Some(&rules));
+    if let Some(words) = own.option(&input.names, &input.values) {
+        assert!(given.windows(words.len()).any(|window| window.iter().eq(words.iter())));
+        assert!(words[0].as_bytes().starts_with(b"-") && words[0] != "--");
+    }
+    assert!(own.subcommand().is_none_or(|operand| given.iter().any(|word| word == operand)));
+    assert!(input.values.iter().all(|word| !own.contains(word) || arguments.contains(word)));
+
     // With more names, the search must still find something.
     let more: Vec<String> = input.names.iter().cloned().chain(["--more".to_owned()]).collect();
     assert!(found.is_none() || arguments.option(&more, &input.values).is_some());

@@ -188,6 +188,36 @@ fn with_children_none_the_tool_starts_no_other_program() {
 }
 
 #[test]
+fn with_children_when_unprivileged_no_launch_has_both_a_capability_and_another_program() {
+    let policy = Policy::new(&format!(
+        "schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n\
+         [[grant]]\ncaps = \"cap_net_raw\"\nwhen = {{ arg = \"-p\" }}\n\
+         [optional]\ncaps = \"cap_syslog\"\n\
+         [exec]\nchildren = \"when-unprivileged\"\n"
+    ));
+    let name = policy.name.as_str();
+    let eperm = format!("exec {}\n", libc::EPERM);
+    for (before, arguments, passed) in [
+        (&[][..], &["exec", WITNESS][..], ""),
+        (&[], &["exec", WITNESS, "-p"], "net_raw"),
+        (&["--drop", "cap_net_raw"], &["exec", WITNESS, "-p"], ""),
+        (&["--add", "cap_syslog"], &["exec", WITNESS], "syslog"),
+        (&["--drop", "cap_net_raw", "--add", "cap_syslog"], &["exec", WITNESS, "-p"], "syslog"),
+        (&["--drop", "cap_net_raw,cap_syslog", "--add", "cap_syslog"], &["exec", WITNESS, "-p"], ""),
+    ] {
+        let run = capwrap(&[before, &[name], arguments].concat()).run();
+        let explained = capwrap(&[&["--explain"], before, &[name], arguments].concat()).run().stdout;
+        if passed.is_empty() {
+            assert_eq!(run.witness().sets(), [0; 4], "{before:?} {arguments:?}: {run:?}");
+            assert!(explained.contains("may start other programs, because"), "{explained}");
+        } else {
+            assert_eq!(run.stdout, eperm, "{before:?} {arguments:?}: {run:?}");
+            assert!(explained.contains("starts no other program"), "{explained}");
+        }
+    }
+}
+
+#[test]
 fn a_dropped_bounding_set_is_no_more_than_the_grant() {
     let policy = Policy::witness("cap_net_raw", "[exec]\nbounding = \"drop\"");
     let said = capwrap(&[&policy.name]).run().witness();

@@ -108,7 +108,8 @@ fn unsaid(launch: &Launch<'_>, target: Target) -> Vec<String> {
         "The policy's end of validity, its demand for a reason, and the record of each launch.".to_owned(),
     );
     say(policy.tool.sha256.is_some(), "The tool's digest, which a launch checks each time.".to_owned());
-    say(policy.exec.children == Children::None, format!("children = \"none\": {}.", words.children));
+    let children = if policy.exec.children == Children::None { "none" } else { "when-unprivileged" };
+    say(policy.exec.forbids_children(launch.caps), format!("children = \"{children}\": {}.", words.children));
     let inheritable = policy.exec.deliver == Delivery::Inheritable;
     say(
         inheritable && target == Target::Systemd,

@@ -9,6 +9,7 @@ pub mod container;
 pub mod demand;
 pub mod environment;
 pub mod facts;
+pub mod getopt;
 pub mod launcher_needs;
 pub mod probe;
 pub mod questions;
@@ -169,8 +170,7 @@ pub fn decide<'p>(
     request: &Request,
 ) -> Result<Decision<'p>, RequestError> {
     check(policy, request)?;
-    let with_value = options_with_value(policy);
-    let arguments = Arguments::new(arguments, &with_value);
+    let arguments = read_arguments(policy, arguments);
     let weigh =
         |modes: &[String], when: &'p [Condition]| weigh(modes, when, facts, &arguments, request.mode.as_deref());
     let grants: Vec<Weighed<'p>> =
@@ -244,7 +244,7 @@ pub fn grants_for_any_arguments<'p>(
     facts: &Facts,
     mode: Option<&str>,
 ) -> impl Iterator<Item = &'p Grant> {
-    let none = Arguments::new(&[], &[]);
+    let none = read_arguments(policy, &[]);
     let serves = move |grant: &Grant| {
         mode.is_none_or(|mode| grant.modes.is_empty() || grant.modes.iter().any(|own| own == mode))
     };
@@ -254,17 +254,19 @@ pub fn grants_for_any_arguments<'p>(
     policy.grants.iter().filter(move |grant| serves(grant) && holds(grant))
 }
 
+/// Reads the arguments as the policy describes them.
+pub(crate) fn read_arguments<'a>(policy: &'a Policy, all: &'a [OsString]) -> Arguments<'a> {
+    Arguments::new(all, options_with_value(policy), policy.arguments.as_ref())
+}
+
 /// Returns the options that, according to the policy, take a value.
-pub(crate) fn options_with_value(policy: &Policy) -> Vec<&str> {
-    policy
-        .conditions()
-        .filter_map(|condition| match condition.inner() {
-            Condition::Option { names, values } if !values.is_empty() => Some(names),
-            _ => None,
-        })
-        .flatten()
-        .map(String::as_str)
-        .collect()
+fn options_with_value(policy: &Policy) -> Vec<&str> {
+    let by_condition = policy.conditions().filter_map(|condition| match condition.inner() {
+        Condition::Option { names, values } if !values.is_empty() => Some(names),
+        _ => None,
+    });
+    let declared = policy.arguments.iter().map(|rules| &rules.with_value);
+    declared.chain(by_condition).flatten().map(String::as_str).collect()
 }
 
 fn confine_root(facts: &Facts, passed: CapabilitySet) -> RootConfinement {

@@ -44,6 +44,7 @@ impl Policy {
             grants: if caps.is_empty() { Vec::new() } else { vec![grant] },
             demands: Vec::new(),
             optional: None,
+            arguments: None,
             exec: Exec { deliver: Delivery::Ambient, children: Children::Any, bounding: Bounding::Keep, ..exec },
             file: None,
             container: None,

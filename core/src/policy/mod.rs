@@ -15,6 +15,7 @@ pub use error::PolicyError;
 
 use crate::CapabilitySet;
 use crate::decision::condition::Condition;
+use crate::decision::getopt::ArgumentRules;
 use crate::policy::demand::Demand;
 use crate::policy::limits::{Limit, Resource};
 use std::fmt;
@@ -40,6 +41,8 @@ pub struct Policy {
     pub demands: Vec<Demand>,
     /// Capabilities that the caller may add.
     pub optional: Option<Optional>,
+    /// How the tool reads its arguments, if the policy says so.
+    pub arguments: Option<ArgumentRules>,
     /// How capwrap runs the tool.
     pub exec: Exec,
     /// The file capabilities of the tool, for those who use setcap alone.
@@ -147,6 +150,18 @@ pub struct Exec {
     pub limits: Vec<(Resource, Limit)>,
 }
 
+impl Exec {
+    /// Returns whether a tool to which capwrap passes these capabilities may start no other program. The capabilities
+    /// alone decide, and no argument: under [`Children::WhenUnprivileged`], nothing that the tool starts has any.
+    pub fn forbids_children(&self, passed: CapabilitySet) -> bool {
+        match self.children {
+            Children::Any => false,
+            Children::None => true,
+            Children::WhenUnprivileged => !passed.is_empty(),
+        }
+    }
+}
+
 /// How the capabilities reach the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -172,6 +187,8 @@ pub enum Children {
     Any,
     /// Every execve of the tool fails with EPERM.
     None,
+    /// As `None` in a launch that passes a capability, and as `Any` in a launch that passes none.
+    WhenUnprivileged,
 }
 
 /// Whether capwrap reduces the bounding set.

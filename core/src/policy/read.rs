@@ -10,6 +10,9 @@ use crate::policy::section::{Fault, Section, capability, unknown_capability};
 use crate::policy::*;
 use toml::de::{DeTable, DeValue};
 
+/// What `end` calls the first argument that is neither an option nor the value of one.
+const OPERAND: &str = "operand";
+
 impl Policy {
     /// Reads the text of a policy file.
     ///
@@ -30,7 +33,20 @@ impl Policy {
             "the policy",
             0..0,
             document.get_ref(),
-            &["schema", "summary", "docs", "tool", "allow", "grant", "demand", "optional", "exec", "file", "container"],
+            &[
+                "schema",
+                "summary",
+                "docs",
+                "tool",
+                "allow",
+                "grant",
+                "demand",
+                "optional",
+                "arguments",
+                "exec",
+                "file",
+                "container",
+            ],
         )?;
         schema(&root)?;
         Ok(Self {
@@ -41,6 +57,7 @@ impl Policy {
             grants: grants(&root)?,
             demands: demands(&root)?,
             optional: optional(&root)?,
+            arguments: arguments(&root)?,
             exec: exec(&root)?,
             file: file(&root)?,
             container: container(&root)?,
@@ -271,6 +288,22 @@ fn optional(root: &Section) -> Result<std::option::Option<Optional>, PolicyError
         .transpose()
 }
 
+fn arguments(root: &Section) -> Result<std::option::Option<ArgumentRules>, PolicyError> {
+    root.section("arguments", "[arguments]", &["with_value", "end"])?
+        .map(|section| {
+            let end = section.list("end", |text| match text {
+                OPERAND => Ok(None),
+                _ => option_name(text).map(Some).map_err(|fault| fault.with_hint(format!("or write {OPERAND:?}"))),
+            })?;
+            Ok(ArgumentRules {
+                with_value: section.list("with_value", option_name)?,
+                ends_at_operand: end.contains(&None),
+                end: end.into_iter().flatten().collect(),
+            })
+        })
+        .transpose()
+}
+
 fn exec(root: &Section) -> Result<Exec, PolicyError> {
     let known = ["deliver", "no_new_privs", "children", "bounding", "env", "limits"];
     let Some(section) = root.section("exec", "[exec]", &known)? else { return Ok(Exec::default()) };
@@ -281,15 +314,19 @@ fn exec(root: &Section) -> Result<Exec, PolicyError> {
             &[("ambient", Delivery::Ambient), ("inheritable", Delivery::Inheritable)],
         )?,
         no_new_privs: section.boolean("no_new_privs", true)?,
-        children: choice(&section, "children", &[("any", Children::Any), ("none", Children::None)])?,
+        children: choice(
+            &section,
+            "children",
+            &[("any", Children::Any), ("none", Children::None), ("when-unprivileged", Children::WhenUnprivileged)],
+        )?,
         bounding: choice(&section, "bounding", &[("keep", Bounding::Keep), ("drop", Bounding::Drop)])?,
         env: environment(&section)?,
         limits: limits(&section)?,
     };
-    if exec.children == Children::None && !exec.no_new_privs {
+    if exec.children != Children::Any && !exec.no_new_privs {
         // seccomp(2): to install a filter, a process needs no_new_privs or CAP_SYS_ADMIN.
         return Err(section
-            .whole("children = \"none\" is a seccomp filter, which no_new_privs = false does not allow")
+            .whole("`children` is a seccomp filter unless it is \"any\", and no_new_privs = false does not allow one")
             .with_hint("leave no_new_privs out"));
     }
     Ok(exec)

@@ -12,7 +12,7 @@ use capwrap_core::decision::environment;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::{Decision, RootConfinement};
 use capwrap_core::policy::limits::{Limit, Resource};
-use capwrap_core::policy::{Bounding, Children, Policy};
+use capwrap_core::policy::{Bounding, Policy};
 use capwrap_core::{Capability, CapabilitySet};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
@@ -63,13 +63,10 @@ pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared:
             return Err(Refusal::new("the kernel did not set no_new_privs, though it said so"));
         }
     }
-    if policy.exec.children == Children::None {
-        seccomp::forbid_exec_without(prepared.exec_tag)
-            .or_refuse(|| "install the filter behind children = \"none\"")?;
+    if policy.exec.forbids_children(decision.passed) {
+        seccomp::forbid_exec_without(prepared.exec_tag).or_refuse(|| "install the filter that forbids children")?;
         if !seccomp::is_in_force(prepared.exec_tag) {
-            return Err(Refusal::new(
-                "the kernel did not install the filter behind children = \"none\", though it said so",
-            ));
+            return Err(Refusal::new("the kernel did not install the filter that forbids children, though it said so"));
         }
     }
     Ok(())

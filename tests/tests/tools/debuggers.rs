@@ -43,13 +43,42 @@ fn gdb_starts_no_program() {
             let said = ["Operation not permitted", "Error launching"].iter().any(|said| closed.stderr.contains(said));
             assert!(said, "{command}: {closed:?}");
         }
-        // The program to be debugged would run with gdb's capabilities as well.
-        let with = |name: &str| {
-            run(capwrap(&[name, "-nx", "-batch", "-ex", "run", "--args", "/bin/grep", "CapEff", "/proc/self/status"]))
-        };
-        let escaped = with(&open.name);
-        assert_eq!(effective(&escaped.stdout), Some(mask("sys_ptrace,dac_override")), "{escaped:?}");
-        assert_eq!(effective(&with("gdb").stdout), None);
+        // A program to be debugged starts too late for capwrap to know, where a command in gdb asks for it.
+        let with = |name: &str| run(capwrap(&[name, "-nx", "-batch", "-ex", "run -c :", "/bin/sh"]));
+        let closed = with("gdb");
+        assert!(closed.stderr.contains("Operation not permitted"), "{closed:?}");
+        assert!(with(&open.name).stdout.contains("exited normally"), "it is not the filter that stops it");
+    });
+}
+
+#[test]
+fn gdb_starts_the_program_that_its_arguments_name_without_any_capability() {
+    with_shipped("gdb", &[], || {
+        let status = ["/bin/grep", "CapEff", "/proc/self/status"];
+        for before in [
+            &["-ex", "run", "--args"][..],
+            &["-ex", "starti", "-ex", "continue", "-args"],
+            &["--eval-command=r", "--args"],
+        ] {
+            let run = run(capwrap(&[&["gdb", "-nx", "-batch"], before, &status].concat()));
+            assert_eq!(effective(&run.stdout), Some(0), "{before:?}: {run:?}");
+        }
+        let run = run(capwrap(&["gdb", "-nx", "-batch", "-ex", "run", "/bin/true"]));
+        assert!(run.stdout.contains("exited normally"), "{run:?}");
+        assert_eq!(granted("gdb", &["--args", "prog", "-p", "1"]), [""; 0]);
+    });
+}
+
+#[test]
+fn gdb_attaches_however_the_process_is_named() {
+    with_shipped("gdb", &[], || {
+        let observed = Observed::start(&["rest"]);
+        let pid = observed.pid();
+        let equals = format!("--pid={pid}");
+        for process in [&["-p", &pid][..], &["-pid", &pid], &[&equals], &[env!("CARGO_BIN_EXE_observed"), &pid]] {
+            let run = run(capwrap(&[&["gdb", "-nx", "-batch", "-ex", "info inferiors"], process].concat()));
+            assert!(run.stdout.contains(&format!("process {pid}")), "{process:?}: {run:?}");
+        }
     });
 }
 
@@ -106,27 +135,79 @@ fn strace_shows_the_calls_of_another_users_process_with_cap_sys_ptrace_alone() {
 }
 
 #[test]
-fn strace_starts_no_program() {
+fn strace_attaches_however_the_process_is_named() {
     with_shipped("strace", &[], || {
+        let (one, two) = (Observed::start(&["rest"]), Observed::start(&["rest"]));
+        let (pid, other) = (one.pid(), two.pid());
+        let (attached, equals) = (format!("-p{pid}"), format!("--attach={pid}"));
+        for process in [
+            &["-p", &pid][..],
+            &[&attached],
+            &["-f", "-p", &pid],
+            &["-fp", &pid],
+            &["-e", "trace=getppid", "-s", "9", "-p", &pid],
+            &["--attach", &pid],
+            &[&equals, "-f"],
+            &["-p", &pid, "-p", &other],
+        ] {
+            let run = trace(capwrap(&[&["strace"], process].concat()));
+            assert!(run.stdout.contains("getppid()"), "{process:?}: {run:?}");
+        }
+        let scratch = Scratch::new();
+        let output = scratch.path("output");
+        let strace = Running::start(&capwrap(&["strace", "-o", &output, "-p", &pid]));
+        assert!(holds_soon(|| fs::read_to_string(&output).is_ok_and(|text| text.contains("getppid()"))));
+        strace.stop();
+    });
+}
+
+#[test]
+fn strace_traces_a_command_that_it_starts_and_neither_has_a_capability() {
+    with_shipped("strace", &[], || {
+        let status = ["/bin/grep", "CapEff", "/proc/self/status"];
+        for options in
+            [&[][..], &["-f"], &["-o", "/dev/null"], &["-e", "trace=openat"], &["-c"], &["--"], &["-o", "|cat >&2"]]
+        {
+            let run = run(capwrap(&[&["strace"], options, &status].concat()));
+            assert_eq!(effective(&run.stdout), Some(0), "{options:?}: {run:?}");
+            assert!(run.ok(), "{options:?}: {run:?}");
+        }
+        // The options of the command are its own.
+        let scratch = Scratch::new();
+        let folder = scratch.path("a/b");
+        let run = run(capwrap(&["strace", "-e", "trace=mkdir", "mkdir", "-p", &folder]));
+        assert!(run.ok() && run.stderr.contains("mkdir(") && fs::exists(&folder).unwrap(), "{run:?}");
+    });
+}
+
+#[test]
+fn strace_with_its_capability_starts_no_program() {
+    with_shipped("strace", &[], || {
+        let observed = Observed::start(&["rest"]);
+        let pid = observed.pid();
         let open = with_children("strace");
-        let traced = |name: &str| run(capwrap(&[name, "-o", "/dev/null", "/bin/grep", "CapEff", "/proc/self/status"]));
-        let escaped = traced(&open.name);
+        let traced = |name: &str, word: &str| {
+            let command = ["/bin/grep", "CapEff", "/proc/self/status"];
+            let mut strace = Running::start(&capwrap(&[&[name, "-p", &pid, "-o", "/dev/null"][..], &command].concat()));
+            assert!(strace.says(word), "{}", strace.said);
+            strace.stop()
+        };
+        let escaped = traced(&open.name, "CapEff");
         assert_eq!(effective(&escaped.stdout), Some(mask("sys_ptrace")), "{escaped:?}");
-        let closed = traced("strace");
-        assert!(!closed.ok() && closed.stderr.contains("Operation not permitted"), "{closed:?}");
+        let closed = traced("strace", "exec: Operation not permitted");
         assert_eq!(effective(&closed.stdout), None, "{closed:?}");
 
         let piped = |name: &str| {
             let scratch = Scratch::new();
-            let run = run(capwrap(&[name, "-o", &format!("|{}", scratch.escape()), "/bin/true"]));
-            if !run.stderr.contains("Operation not permitted") {
-                holds_soon(|| scratch.escaped().is_some());
-            }
-            (scratch.escaped(), run)
+            let mut strace = Running::start(&capwrap(&[name, "-p", &pid, "-o", &format!("|{}", scratch.escape())]));
+            strace.says("attached");
+            let escaped = name != "strace" && holds_soon(|| scratch.escaped().is_some());
+            assert_eq!(escaped, name != "strace", "{}", strace.said);
+            (scratch.escaped(), strace.stop())
         };
         let (escaped, run) = piped(&open.name);
         assert_eq!(escaped, Some(mask("sys_ptrace")), "{run:?}");
         let (escaped, run) = piped("strace");
-        assert!(escaped.is_none() && run.stderr.contains("Operation not permitted"), "{run:?}");
+        assert!(escaped.is_none() && run.stdout.contains("Operation not permitted"), "{run:?}");
     });
 }

@@ -104,7 +104,7 @@ fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
         let escape = escapes::of(&tool)?;
         Some((tool, escape))
     })?;
-    if policy.exec.children == Children::None && !escape.within {
+    if policy.exec.children != Children::Any && !escape.within {
         return None;
     }
     let message =

@@ -32,6 +32,7 @@ struct Policy {
     /// What the tool needs besides capabilities: reported where it does not hold, and never enforced.
     demand: Option<Vec<Demand>>,
     optional: Option<Optional>,
+    arguments: Option<Arguments>,
     exec: Option<Exec>,
     file: Option<FileCapabilities>,
     container: Option<Container>,
@@ -199,6 +200,17 @@ struct Optional {
     why: Option<String>,
 }
 
+/// How the tool reads its arguments: conditions then read them in the same way.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Arguments {
+    /// The options that take a value, dashes included.
+    with_value: Option<OneOrMany<String>>,
+    /// What ends the tool's own arguments: options, or "operand" for the first argument that is no option.
+    end: Option<OneOrMany<String>>,
+}
+
 /// How the tool is run.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -208,7 +220,7 @@ struct Exec {
     deliver: Option<Deliver>,
     /// Whether no_new_privs is set; true unless said.
     no_new_privs: Option<bool>,
-    /// none: the tool may start no other program.
+    /// none: the tool may start no other program. when-unprivileged: only if it is passed no capability.
     children: Option<Children>,
     /// drop: only the grant survives in the bounding set.
     bounding: Option<Bounding>,
@@ -225,11 +237,12 @@ enum Deliver {
 }
 
 #[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
+#[schemars(rename_all = "kebab-case")]
 #[allow(dead_code)]
 enum Children {
     Any,
     None,
+    WhenUnprivileged,
 }
 
 #[derive(JsonSchema)]
