@@ -13,6 +13,8 @@ PATH=$PATH:/usr/local/bin:/usr/sbin
 if ! command -v tcpdump >/dev/null; then
     say "installing tcpdump"
     if command -v apt-get >/dev/null; then
+        # The lists may be empty, as in an image of a container.
+        apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tcpdump >/dev/null
     elif command -v dnf >/dev/null; then
         dnf install -y -q tcpdump

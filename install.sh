@@ -30,30 +30,52 @@ boot_unit=capwrap-enable.service
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
 
-# Prints the command that installs what a build needs, on a known distribution.
+is_new_enough() { # VERSION
+    [ "$(printf '%s\n' "$oldest_rust" "$1" | sort -V | head -n 1)" = "$oldest_rust" ]
+}
+
+# Prints the packages with the first compiler that is new enough, of those that apt offers. Debian has newer ones as
+# rustc-web, Ubuntu as rustc-1.NN. Nothing is printed if apt offers none.
+apt_rust() {
+    others=$(apt-cache search --names-only '^rustc-(web|[0-9.]+)$' | cut -d' ' -f1 | sort -V)
+    for package in rustc $others; do
+        version=$(apt-cache policy "$package" | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}//p')
+        if [ -n "$version" ] && [ "$version" != "(none)" ] && is_new_enough "$version"; then
+            say "$package cargo${package#rustc}"
+            return
+        fi
+    done
+}
+
+usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; }
+
+# Prints the command that installs what a build needs, on a known distribution. It prints nothing where no package has
+# a compiler that is new enough.
 packages_command() {
     # shellcheck source=/dev/null
     [ ! -r /etc/os-release ] || . /etc/os-release
     case " ${ID:-} ${ID_LIKE:-} " in
         *" debian "* | *" ubuntu "*)
-            # Debian 12 has a compiler that is new enough under other names.
-            case "${VERSION_ID:-}" in
-                12) rust="rustc-web cargo-web" ;;
-                *) rust="rustc cargo" ;;
-            esac
-            say "apt-get update && apt-get install -y --no-install-recommends $rust gcc libc6-dev ca-certificates" ;;
+            rust=$(apt_rust)
+            [ -z "$rust" ] || say "apt-get install -y --no-install-recommends $rust gcc libc6-dev ca-certificates" ;;
         *" fedora "* | *" rhel "*) say "dnf install -y rust cargo gcc glibc-static" ;;
         *" arch "*) say "pacman -S --needed --noconfirm rust gcc" ;;
-        *) say "install Rust $oldest_rust or newer, a C compiler and the static C library" ;;
     esac
+}
+
+# Brings the list of packages up to date, for the package managers that keep one.
+refresh_packages() {
+    if command -v apt-get >/dev/null; then apt-get update; fi
 }
 
 # The user who called sudo may have a Rust installation that is not in root's PATH.
 builder=${SUDO_USER:-root}
 [ "$(id -u)" -eq 0 ] || builder=$(id -un)
 builder_home=$(getent passwd "$builder" | cut -d: -f6)
+# Ubuntu keeps each compiler of rustc-1.NN in a folder of its own, and no name without the version leads there.
+versioned_rust=$(find /usr/lib -maxdepth 1 -name 'rust-[0-9]*' 2>/dev/null | sort -V | tail -n 1)
 as_builder() {
-    path=$builder_home/.cargo/bin:$PATH
+    path=$builder_home/.cargo/bin:$PATH${versioned_rust:+:$versioned_rust/bin}
     if [ "$builder" = root ] || [ "$(id -u)" -ne 0 ]; then
         PATH=$path "$@"
     else
@@ -66,7 +88,7 @@ missing() {
     version=$(as_builder rustc --version 2>/dev/null | cut -d' ' -f2) || version=
     if [ -z "$version" ]; then
         say "no rustc"
-    elif [ "$(printf '%s\n' "$oldest_rust" "$version" | sort -V | head -n 1)" != "$oldest_rust" ]; then
+    elif ! is_new_enough "$version"; then
         say "rustc $version is older than $oldest_rust"
     fi
     as_builder cargo --version >/dev/null 2>&1 || say "no cargo"
@@ -77,9 +99,36 @@ missing() {
     fi
 }
 
-check() {
+by_hand="install Rust $oldest_rust or newer (rustup has it), a C compiler and the static C library, then run ./install.sh"
+
+# Prints what to do about what is missing. The lists of apt may be empty or old, and then no package is known to serve.
+advice() {
+    command=$(packages_command)
+    if [ -n "$command" ]; then
+        say "$command"
+    elif command -v apt-get >/dev/null; then
+        say "./install.sh --with-packages, which asks apt for newer packages first"
+    else
+        say "$by_hand"
+    fi
+}
+
+# Ends if something is missing, with this hint.
+check() { # HINT
     lacking=$(missing)
-    [ -z "$lacking" ] || fail "the build lacks: $(printf '%s' "$lacking" | tr '\n' ';' | sed 's/;/; /g')" "$(packages_command)"
+    [ -z "$lacking" ] || fail "the build lacks: $(printf '%s' "$lacking" | tr '\n' ';' | sed 's/;/; /g')" "$1"
+}
+
+# Installs what is missing. A hint that was just followed is not printed again: what the packages lack is left to people.
+install_packages() {
+    [ -n "$(missing)" ] || return 0
+    refresh_packages
+    command=$(packages_command)
+    if [ -n "$command" ]; then
+        say "+ $command"
+        DEBIAN_FRONTEND=noninteractive sh -c "$command"
+    fi
+    check "$by_hand"
 }
 
 build() {
@@ -211,14 +260,10 @@ uninstall() {
 }
 
 case "${1:-}" in
-    "") [ -n "${CAPWRAP_BIN:-}" ] || { check; build; }; install_all ;;
-    --with-packages)
-        if [ -n "$(missing)" ]; then
-            say "+ $(packages_command)"
-            sh -c "DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; $(packages_command)"
-        fi
-        check; build; install_all ;;
-    --check) check; say "nothing is missing" ;;
+    "") [ -n "${CAPWRAP_BIN:-}" ] || { check "$(advice)"; build; }; install_all ;;
+    --with-packages) install_packages; build; install_all ;;
+    --check) check "$(advice)"; say "nothing is missing" ;;
     --uninstall) uninstall ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --help | -h) usage ;;
+    *) usage >&2; fail "\"$1\" is none of these" ;;
 esac
