@@ -89,11 +89,14 @@ fn sum(linted: &[Linted]) -> String {
     let of = |severity| linted.iter().flat_map(|one| &one.found).filter(|found| found.severity == severity).count();
     let words = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
     let counts: Vec<String> = words.iter().map(|(severity, word)| counted(of(*severity), word)).collect();
-    let files = match linted.len() {
-        1 => "1 policy".to_owned(),
-        many => format!("{many} policies"),
-    };
-    format!("{files}: {}", counts.join(", "))
+    let policies = |count: usize| if count == 1 { "1 policy".to_owned() } else { format!("{count} policies") };
+    let unread = linted.iter().filter(|one| one.text.is_err()).count();
+    let read = format!("{}: {}", policies(linted.len() - unread), counts.join(", "));
+    match (unread, linted.len() - unread) {
+        (0, _) => read,
+        (unread, 0) => format!("{} not read", policies(unread)),
+        (unread, _) => format!("{read}; {} not read", policies(unread)),
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +106,14 @@ mod tests {
     fn linted(text: &str, span: std::ops::Range<usize>) -> Linted {
         let found = Found::warning("no-why", span, "cap_kill: what for?").help("why = \"…\"");
         Linted { name: "t.toml".to_owned(), text: Ok(text.to_owned()), found: vec![found] }
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_counted_as_free_of_errors() {
+        let missing = || Linted { name: "x".to_owned(), text: Err("no such file".to_owned()), found: Vec::new() };
+        assert_eq!(sum(&[missing()]), "1 policy not read");
+        let one = linted("schema = 1\n", 0..6);
+        assert_eq!(sum(&[missing(), one]), "1 policy: 0 errors, 1 warning, 0 notes; 1 policy not read");
     }
 
     #[test]
