@@ -1,5 +1,6 @@
 //! `capwrap enable` and `capwrap disable`.
 
+use crate::analysis::escapes;
 use crate::host::accounts::{Names, Of};
 use crate::host::caller;
 use crate::host::change_record;
@@ -177,7 +178,17 @@ impl Plan {
             (false, _) => format!("from {}", source.display()),
         };
         say!("  policy   {} ({from})", enabled::path(name).display());
-        if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any {
+        if let Some((tool, escape)) =
+            escapes::of_any(&policy.tool.paths).filter(|_| policy.exec.children != Children::Any)
+        {
+            let with =
+                if policy.exec.children == Children::None { "" } else { " in a launch that passes capabilities" };
+            let within = if escape.within { "; code that runs within it is not stopped" } else { "" };
+            say!("  note     what {tool} starts fails with EPERM{with}: {}{within}", escape.how);
+        }
+        // The learner drops its own capabilities before it starts a command, as capwrap-learn(1) says.
+        let is_learner = policy.tool.paths.iter().all(|path| path.ends_with("capwrap/capwrap-advisor"));
+        if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any && !is_learner {
             say!(
                 "  note     what {name} starts has these capabilities too: who may run it may have them in any program"
             );

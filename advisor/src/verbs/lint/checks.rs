@@ -2,9 +2,9 @@
 
 use crate::analysis::capability_risk;
 use crate::analysis::code_warning;
+use crate::analysis::escapes;
 use crate::analysis::foreign_code;
 use crate::analysis::policy_places::{Places, Step};
-use crate::verbs::lint::escapes;
 use crate::verbs::lint::found::{Found, Severity};
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::KernelVersion;
@@ -99,11 +99,7 @@ fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
     if !grants_any || policy.exec.deliver == Delivery::Inheritable {
         return None;
     }
-    let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let (tool, escape) = policy.tool.paths.iter().filter_map(name).find_map(|tool| {
-        let escape = escapes::of(&tool)?;
-        Some((tool, escape))
-    })?;
+    let (tool, escape) = escapes::of_any(&policy.tool.paths)?;
     if policy.exec.children != Children::Any && !escape.within {
         return None;
     }

@@ -7,7 +7,6 @@
 
 mod allowed;
 mod checks;
-mod escapes;
 mod found;
 mod schema;
 mod show;

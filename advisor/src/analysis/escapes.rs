@@ -2,6 +2,8 @@
 //!
 //! Sources: the tools' man pages, and the public list GTFOBins.
 
+use std::path::PathBuf;
+
 /// A tool, by the name of its file, and how it runs other code.
 pub struct Escape {
     pub tool: &'static str,
@@ -99,6 +101,12 @@ pub fn of(tool: &str) -> Option<&'static Escape> {
     let bare = tool.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let find = |name: &str| ESCAPES.iter().find(|escape| escape.tool == name);
     find(tool).or_else(|| find(bare)).or_else(|| tool.starts_with("python3").then(|| find("python3")).flatten())
+}
+
+/// The first of a policy's tools that has a row, by the name of its file.
+pub fn of_any(paths: &[PathBuf]) -> Option<(String, &'static Escape)> {
+    let names = paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    names.into_iter().find_map(|tool| of(&tool).map(|escape| (tool, escape)))
 }
 
 #[cfg(test)]
