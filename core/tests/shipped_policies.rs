@@ -198,9 +198,10 @@ fn bpfman_gets_what_its_unit_lists_today() {
 }
 
 #[test]
-fn bpftool_gets_net_admin_for_what_it_asks_of_the_network_and_of_cgroups() {
+fn bpftool_gets_net_admin_for_what_it_asks_of_the_network_and_of_cgroups_where_sys_admin_does_not_serve() {
     for arguments in ["net", "net show", "n", "cgroup tree", "cg show /sys/fs/cgroup"] {
         grants("bpftool", &new(), arguments, "sys_admin,net_admin");
+        grants("bpftool", &machine("6.12.0", "cap_checkpoint_restore", 2), arguments, "sys_admin");
     }
     grants("bpftool", &new(), "prog show", "sys_admin");
 }
