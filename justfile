@@ -30,6 +30,10 @@ test *arguments:
 kernels *arguments:
     tests/kernels/run {{ arguments }}
 
+# Run the shipped policies with their real tools in guests of Debian, as root.
+policies *arguments:
+    tests/policies/run {{ arguments }}
+
 # Check the programs whose needs are known, as root.
 corpus:
     tests/corpus/check
