@@ -66,7 +66,7 @@ fn grants(name: &str, facts: &Facts, arguments: &str, expected: &str) {
 
 #[test]
 fn each_says_what_it_is_where_it_is_documented_and_why_it_grants_what_it_grants() {
-    assert_eq!(files().len(), 19);
+    assert_eq!(files().len(), 20);
     for file in files() {
         let name = file.file_stem().unwrap().to_str().unwrap();
         let policy = policy(name);
@@ -190,11 +190,16 @@ fn what_tracees_capabilities_add_gave_can_be_added_and_drop_takes_away() {
 }
 
 #[test]
-fn bpfman_gets_what_its_unit_lists_today() {
-    // The page about bpfd.service also lists cap_dac_override and cap_perfmon. The unit has dropped
-    // both since.
-    grants("bpfman", &new(), "", "bpf,dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
-    grants("bpfman", &old(), "", "dac_read_search,net_admin,setpcap,sys_admin,sys_resource");
+fn bpfman_and_its_service_get_what_the_unit_lists_but_for_a_limit_that_is_preset_and_setpcap() {
+    for name in ["bpfman", "bpfman-rpc"] {
+        grants(name, &new(), "", "bpf,dac_read_search,net_admin,sys_admin");
+        grants(name, &old(), "", "dac_read_search,net_admin,sys_admin");
+        let policy = policy(name);
+        assert!(policy.exec.limits.contains(&(Resource::parse("memlock").unwrap(), Limit::UNLIMITED)), "{name}");
+        let prepared: Vec<&Path> =
+            policy.demands.iter().filter_map(|demand| Some(demand.prepare.as_ref()?.directory.as_path())).collect();
+        assert!(prepared.contains(&Path::new("/run/bpfman")), "{name}: {prepared:?}");
+    }
 }
 
 #[test]

@@ -21,10 +21,11 @@ const fn runs(tool: &'static str, how: &'static str) -> Escape {
 }
 
 /// The tools, sorted by name.
-pub const ESCAPES: [Escape; 72] = [
+pub const ESCAPES: [Escape; 73] = [
     runs("awk", "a program of the caller's, with system()"),
     runs("bash", "a shell"),
     starts("bpfman", "bpfman-ns"),
+    starts("bpfman-rpc", "bpfman-ns"),
     runs("bpftrace", "a program of the caller's; with --unsafe system()"),
     runs("busybox", "a shell, and most other tools"),
     starts("capsh", "-- starts a shell"),

@@ -77,23 +77,23 @@ fn tracee_gets_what_its_rings_take_or_the_error_names_cap_sys_resource() {
 }
 
 #[test]
-fn bpfman_gets_what_its_unit_gives_it_and_the_explanation_says_what_that_amounts_to() {
-    with_shipped("bpfman", &["--path", WITNESS], || {
-        let unit = mask("bpf,sys_admin,net_admin,dac_read_search,sys_resource,setpcap");
-        assert_eq!(granted_mask("bpfman", &[]), unit);
-        let words = explained("bpfman");
-        assert!(words.contains("cap_sys_admin amounts to root"), "{words}");
-        assert!(words.contains("raise RLIMIT_MEMLOCK; if bpfman cannot"), "{words}");
-        let run = launch(&["bpfman"]);
-        if sys_resource_is_to_be_had() {
-            assert_eq!(run.witness().sets(), [unit; 4]);
-        } else {
-            assert!(words.contains("missing here cap_sys_resource"), "{words}");
-            run.refused(&["bpfman", "cap_sys_resource", "bounding set", "--cap-add=SYS_RESOURCE"]);
-            let rest = launch(&["--drop", "cap_sys_resource", "bpfman"]).witness();
-            assert_eq!(rest.sets(), [unit & !mask("sys_resource"); 4]);
-        }
-    });
+fn bpfman_and_its_service_get_four_capabilities_and_a_preset_limit_and_the_explanation_says_what_that_amounts_to() {
+    for name in ["bpfman", "bpfman-rpc"] {
+        with_shipped(name, &["--path", WITNESS], || {
+            let four = mask("bpf,sys_admin,net_admin,dac_read_search");
+            assert_eq!(granted_mask(name, &[]), four);
+            let words = explained(name);
+            assert!(words.contains("cap_sys_admin amounts to root"), "{words}");
+            let run = launch(&[name]);
+            if sys_resource_is_to_be_had() {
+                let said = run.witness();
+                assert_eq!(said.sets(), [four; 4]);
+                assert_eq!(said.limits["memlock"], "unlimited unlimited");
+            } else {
+                run.refused(&["cap_sys_resource", "bounding set", "raises the memlock limit from 65536 to unlimited"]);
+            }
+        });
+    }
 }
 
 #[test]
@@ -113,13 +113,13 @@ fn captrace_alone_holds_its_grant_and_the_command_that_it_traces_nothing() {
 
 #[test]
 fn a_shipped_tool_that_is_not_installed_is_said_to_be_missing_with_a_hint() {
-    for name in ["tracee", "bpfman", "captrace"] {
+    for name in ["tracee", "captrace"] {
         let policy = Read::read(&shipped(name)).unwrap();
         if policy.tool.paths.iter().any(|path| path.exists()) {
             println!("{name} is installed here");
             continue;
         }
-        // Otherwise the error would first name what nobody can have here.
+        // Otherwise the error would first name what nobody can have here, as it does for a policy that presets a limit.
         let enabled = Policy::new(&shipped(name));
         let run = capwrap(&["--drop", "cap_sys_resource", &enabled.name]).run();
         run.refused_with(127, &["cannot find the tool", policy.tool.paths[0].to_str().unwrap(), "hint: install it"]);
