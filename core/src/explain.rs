@@ -4,6 +4,7 @@
 use crate::Capability;
 use crate::capability::set::CapabilitySet;
 use crate::decision::condition::Condition;
+use crate::decision::demand::{Judged, State};
 use crate::decision::facts::Facts;
 use crate::decision::shortfall_cause::Cause;
 use crate::decision::{Borrowed, Decision, Outcome, Weighed, read_arguments};
@@ -53,6 +54,8 @@ pub struct Explanation<'a> {
     pub decision: &'a Decision<'a>,
     /// What is missing. If it is empty, the decision can be met.
     pub shortfalls: &'a [Shortfall],
+    /// What the tool needs besides capabilities, and whether it holds.
+    pub demands: &'a [Judged<'a>],
     /// The heading of the section on what is missing: [`MISSING_HERE`] or [`MISSING_THERE`].
     pub missing: &'static str,
     /// What the caller asked capwrap not to pass, with `--drop`.
@@ -68,6 +71,8 @@ pub const NOT_GRANTED: &str = "not granted";
 /// The heading of the section on what it may grant, because its conditions depend on facts that are
 /// not known.
 pub const UNDECIDED: &str = "undecided";
+/// The heading of the section on what the tool needs besides capabilities.
+pub const DEMANDED: &str = "needed besides capabilities";
 /// The heading of the section on what the decision needs and this machine does not give.
 pub const MISSING_HERE: &str = "missing here";
 /// The same heading for another machine.
@@ -97,6 +102,8 @@ impl Explanation<'_> {
         let borrowed = self.decision.borrowed.iter();
         let borrowed: Vec<Item> = borrowed.map(|one| Item::new(one.capability, [one.purpose.clone()])).collect();
         page.section("used by capwrap itself, not passed to the tool", &borrowed);
+        let demands: Vec<Item> = self.demands.iter().map(demanded).collect();
+        page.section(DEMANDED, &demands);
         let missing = self.shortfalls.iter().map(|one| {
             let hint = one.hint.as_ref().map(|hint| format!("hint: {hint}"));
             Item::new(&one.what, [one.why.clone()].into_iter().chain(hint))
@@ -235,6 +242,17 @@ impl Explanation<'_> {
             let _ = write!(manner, ", {} {limit}", resource.name());
         }
         manner
+    }
+}
+
+fn demanded(judged: &Judged<'_>) -> Item {
+    let demand = judged.demand;
+    let line = format!("line {}: {}", demand.line, judged.state);
+    let hint = demand.hint.iter().filter(|_| judged.state != State::Met);
+    let hint = hint.map(|hint| format!("hint: {}", printable::text(hint)));
+    Item {
+        head: demand.need.to_string(),
+        about: [line, printable::text(&demand.why)].into_iter().chain(hint).collect(),
     }
 }
 
@@ -420,11 +438,49 @@ limits = { memlock = "unlimited" }
             arguments: &arguments,
             decision: &decision,
             shortfalls,
+            demands: &[],
             missing: MISSING_HERE,
             dropped: request.drop,
             context: &[("caller", "alice, as group capwrap".to_owned())],
         }
         .render()
+    }
+
+    #[test]
+    fn a_demand_is_shown_with_its_line_what_is_so_its_reason_and_its_hint() {
+        let demands = "[[demand]]\nwritable = \"/var/lib/a,b\"\nwhy = \"makes its output there\"\nhint = \"tool -o DIR\"\n\
+             [[demand]]\nuid0 = true\nwhy = \"asks for root\"\nhint = \"sudo\"\n";
+        let policy = Policy::read(&format!("{POLICY}{demands}")).unwrap();
+        let (facts, request) = (Facts::default(), Request::default());
+        let decision = decide(&policy, &facts, &[], &request).unwrap();
+        let states = [State::Unmet("it is not writable: permission denied".to_owned()), State::Met];
+        let demands: Vec<Judged<'_>> =
+            decision.demands.iter().zip(states).map(|(demand, state)| Judged { demand, state }).collect();
+        let explanation = Explanation {
+            name: "tool",
+            file: Path::new("/p"),
+            policy: &policy,
+            facts: &facts,
+            arguments: &[],
+            decision: &decision,
+            shortfalls: &[],
+            demands: &demands,
+            missing: MISSING_HERE,
+            dropped: CapabilitySet::EMPTY,
+            context: &[],
+        };
+        let text = explanation.render();
+        let shown = "\
+needed besides capabilities
+  /var/lib/a,b is writable
+      line 34: does not hold: it is not writable: permission denied
+      makes its output there
+      hint: tool -o DIR
+  the tool runs as uid 0
+      line 38: holds
+      asks for root
+";
+        assert!(text.contains(shown), "{text}");
     }
 
     #[test]
@@ -484,6 +540,7 @@ used by capwrap itself, not passed to the tool
                 arguments: &[],
                 decision,
                 shortfalls,
+                demands: &[],
                 missing,
                 dropped,
                 context,

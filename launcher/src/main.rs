@@ -24,7 +24,7 @@ use launch::command_line::{self, Command, Launch};
 use launch::policy_file::{self, PolicyFile};
 use launch::record::Subject;
 use launch::run_request::RunRequest;
-use launch::{attainable, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb};
+use launch::{attainable, demands, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb};
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::io::Write;
@@ -106,6 +106,7 @@ fn finish(
     other_user::become_user(who, user)?;
     let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
+    demands::report(&launch.name, &decision, &facts)?;
     raise::exactly(policy, &decision, &facts)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
@@ -160,6 +161,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     if attainable::in_own_user_namespace() == Some(true) {
         context.push(("namespace", "a user namespace of its own: capabilities count in it alone".to_owned()));
     }
+    let demands = demands::explained(&decision, &facts, ground.is_ok())?;
     let explanation = Explanation {
         name: &launch.name,
         file: &file.path,
@@ -168,6 +170,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         arguments: &launch.arguments,
         decision: &decision,
         shortfalls: &shortfalls,
+        demands: &demands,
         missing: MISSING_HERE,
         dropped: launch.request.drop,
         context: &context,

@@ -67,9 +67,9 @@ pub fn print_error(message: &str, hint: Option<&str>) {
 }
 
 /// Prints what the caller should know of a launch that goes on.
-pub fn print_note(message: &str) {
+pub fn print_note(message: &str, hint: Option<&str>) {
     use std::io::Write;
-    let _ = std::io::stderr().write_all(error::lines(&format!("note: {message}"), None).as_bytes());
+    let _ = std::io::stderr().write_all(error::lines(&format!("note: {message}"), hint).as_bytes());
 }
 
 /// Turns an error of the system into a refusal that says what capwrap tried.

@@ -129,11 +129,13 @@ fn every_failure_of(who: &str, arguments: &[&str]) {
 #[test]
 fn no_failing_call_makes_an_ambient_launch_differ() {
     let policy = Policy::witness(
-        "cap_net_raw,cap_perfmon",
+        "cap_net_raw,cap_perfmon,cap_dac_read_search",
         "reason = true\n[exec]\nchildren = \"none\"\nbounding = \"drop\"\nenv = { keep = [\"KEPT\"] }\nlimits = { nofile = 64 }\n\
          [[grant]]\ncaps = [\"cap_syslog\"]\nwhen = { sysctl = { \"kernel.ostype\" = \"Linux\" } }\n\
          [[grant]]\ncaps = [\"cap_chown\"]\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\
-         [[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { kernel_lacks = \"cap_bpf\" }\n",
+         [[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { kernel_lacks = \"cap_bpf\" }\n\
+         [[demand]]\nreadable = \"/root\"\nwhy = \"cap_dac_read_search is effective while the kernel is asked\"\n\
+         [[demand]]\nwritable = \"/etc/passwd\"\nwhy = \"it is not\"\n",
     );
     assert!(root(&[CAPWRAP, "enable", &policy.name, "--pin"]).run().ok());
     every_failure_is_a_refusal_or_changes_nothing(MEMBER, &policy);

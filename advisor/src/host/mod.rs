@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod caller;
 pub mod change_record;
 pub mod clock;
+pub mod demands;
 pub mod elf;
 pub mod facts_file;
 pub mod foreign_code;

@@ -11,6 +11,7 @@ macro_rules! say {
     }};
 }
 
+pub mod demanded;
 pub mod error;
 pub mod finding;
 pub mod json;

@@ -244,14 +244,21 @@ pub fn grants_for_any_arguments<'p>(
     facts: &Facts,
     mode: Option<&str>,
 ) -> impl Iterator<Item = &'p Grant> {
-    let none = read_arguments(policy, &[]);
     let serves = move |grant: &Grant| {
         mode.is_none_or(|mode| grant.modes.is_empty() || grant.modes.iter().any(|own| own == mode))
     };
-    let holds = move |grant: &Grant| {
-        grant.when.iter().all(|condition| condition.is_about_arguments() || condition.holds(facts, &none))
-    };
-    policy.grants.iter().filter(move |grant| serves(grant) && holds(grant))
+    policy.grants.iter().filter(move |grant| serves(grant) && holds_for_some_arguments(&grant.when, facts))
+}
+
+/// Returns what the tool needs besides capabilities in some launch on a machine, in the order of the file.
+pub fn demands_for_any_arguments<'p>(policy: &'p Policy, facts: &Facts) -> impl Iterator<Item = &'p Demand> {
+    policy.demands.iter().filter(move |demand| holds_for_some_arguments(&demand.when, facts))
+}
+
+/// Whether all conditions hold that are not about the arguments.
+fn holds_for_some_arguments(when: &[Condition], facts: &Facts) -> bool {
+    let none = Arguments::new(&[], Vec::new(), None);
+    when.iter().all(|condition| condition.is_about_arguments() || condition.holds(facts, &none))
 }
 
 /// Reads the arguments as the policy describes them.

@@ -3,6 +3,7 @@
 pub mod attainable;
 pub mod caller;
 pub mod command_line;
+pub mod demands;
 pub mod execute;
 pub mod hardening;
 pub mod machine;

@@ -100,6 +100,6 @@ fn leave_roots_directory() -> Result<(), Refusal> {
     std::env::set_current_dir(root).map_err(errno::of).or_refuse(|| "go to /")?;
     let place =
         here.map_or_else(|_| "the working directory".to_owned(), |here| format!("{:?}", here.display().to_string()));
-    print_note(&format!("the user may not enter {place}, so the command begins in /"));
+    print_note(&format!("the user may not enter {place}, so the command begins in /"), None);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The boundary to the kernel. This module holds every `unsafe` of the launcher.
 
 pub mod abort_handlers;
+pub mod access;
 pub mod attribute;
 pub mod capabilities;
 pub mod descriptors;

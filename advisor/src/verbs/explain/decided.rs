@@ -1,6 +1,7 @@
 //! Explains a decision without the launcher: for another machine, or as JSON.
 
 use crate::host::caller::{Asking, allowed, until};
+use crate::host::demands;
 use crate::host::installed_file;
 use crate::host::machine::Machine;
 use crate::host::policy_facts::{self, Untried};
@@ -15,9 +16,11 @@ use crate::verbs::explain::launcher_limits::Rights;
 use anyhow::Result;
 use capwrap_core::decision;
 use capwrap_core::decision::Decision;
+use capwrap_core::decision::demand::{self, Judged, State};
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::shortfall_cause::Cause;
 use capwrap_core::explain::{Explanation, MISSING_HERE, MISSING_THERE, Shortfall};
+use capwrap_core::policy::demand::Need;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::path::Path;
@@ -50,6 +53,7 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
     };
     let shortfalls = shortfalls(source, &decision, &facts, holds);
     let (context, refused) = context(source, asked, machine, who, &facts, is_enabled);
+    let demands = judged(&decision, machine.is_some(), who)?;
     let explanation = Explanation {
         name: &source.name,
         file: &source.path,
@@ -58,6 +62,7 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
         arguments: &asked.arguments,
         decision: &decision,
         shortfalls: &shortfalls,
+        demands: &demands,
         missing: if machine.is_none() { MISSING_HERE } else { MISSING_THERE },
         dropped: asked.request.drop,
         context: &context,
@@ -65,6 +70,24 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
     let would_run = !refused && shortfalls.is_empty();
     let about = About { machine, is_enabled, would_run };
     Ok(Decided { text: explanation.render(), shown: json::shown(&explanation, &about), would_run })
+}
+
+/// What the decision demands, and whether it holds for the caller. Whether a path of another machine can be used, only
+/// that machine knows.
+fn judged<'p>(decision: &Decision<'p>, is_elsewhere: bool, who: &Asking) -> Result<Vec<Judged<'p>>> {
+    let needs: Vec<&Need> = decision.demands.iter().map(|demand| &demand.need).collect();
+    let states = match is_elsewhere {
+        false => demands::states(&needs, &who.caller, decision.passed)?,
+        true => {
+            let there = State::Unknown("only that machine can say".to_owned());
+            let state = |need: &&Need| match need {
+                Need::Uid0 => demand::of_uid0(who.is_root()),
+                _ => there.clone(),
+            };
+            needs.iter().map(state).collect()
+        }
+    };
+    Ok(decision.demands.iter().zip(states).map(|(demand, state)| Judged { demand, state }).collect())
 }
 
 fn known(facts: &Facts) -> CapabilitySet {

@@ -1,6 +1,7 @@
 //! An explanation as JSON for programs.
 
 use crate::host::machine::Machine;
+use crate::output::demanded::Demanded;
 use anyhow::Result;
 use capwrap_core::Capability;
 use capwrap_core::CapabilitySet;
@@ -53,6 +54,7 @@ pub struct Shown {
     not_granted: Vec<Because>,
     undecided: Vec<Because>,
     borrowed: Vec<Borrowed>,
+    demands: Vec<Demanded>,
     missing: Vec<Missing>,
 }
 
@@ -131,6 +133,7 @@ pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
         borrowed: borrowed
             .map(|one| Borrowed { capability: one.capability.name(), purpose: one.purpose.clone() })
             .collect(),
+        demands: explanation.demands.iter().map(|one| Demanded::new(one.demand, &one.state)).collect(),
         missing: missing
             .map(|one| Missing {
                 capabilities: one.what.split(',').map(str::to_owned).collect(),

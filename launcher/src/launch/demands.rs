@@ -1,0 +1,52 @@
+//! Between steps 10 and 11: what the policy demands besides capabilities. What does not hold is reported, and the tool
+//! runs all the same.
+
+use crate::refusal::{Refusal, print_note};
+use crate::system::{access, capabilities};
+use capwrap_core::CapabilitySet;
+use capwrap_core::decision::Decision;
+use capwrap_core::decision::demand::{ABOUT_PATHS, Access, Judged, State, judge};
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::mount_table;
+use nix::unistd::AccessFlags;
+
+/// Prints a note for each demand that does not hold. Step 11 then reads back that nothing is effective any more.
+///
+/// # Errors
+/// A capability could not be made effective for the questions, or is still effective after them.
+pub fn report(name: &str, decision: &Decision<'_>, facts: &Facts) -> Result<(), Refusal> {
+    for judged in judged(decision, facts, decision.passed)? {
+        if let State::Unmet(what) = judged.state {
+            print_note(&format!("{name}: {what}; {}", judged.demand.why), judged.demand.hint.as_deref());
+        }
+    }
+    Ok(())
+}
+
+/// Judges every demand of the decision. The process already runs as the user whom the tool runs as. `passed` is what
+/// the tool gets; those of its capabilities that matter for paths are effective while the kernel is asked.
+pub fn judged<'p>(decision: &Decision<'p>, facts: &Facts, passed: CapabilitySet) -> Result<Vec<Judged<'p>>, Refusal> {
+    if decision.demands.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mounts = std::fs::read(mount_table::FILE).ok();
+    let effective = passed.intersection(ABOUT_PATHS.into_iter().collect());
+    capabilities::with_effective(effective, || {
+        let judge = |demand| judge(demand, facts.uid0, mounts.as_deref(), |path, how| access::ask(path, flags(how)));
+        decision.demands.iter().map(|demand| Judged { demand, state: judge(&demand.need) }).collect()
+    })
+}
+
+/// Judges every demand for `--explain`. A capability becomes effective only for a caller who is authorised, and only
+/// where it is held.
+pub fn explained<'p>(decision: &Decision<'p>, facts: &Facts, is_authorised: bool) -> Result<Vec<Judged<'p>>, Refusal> {
+    let held = if is_authorised { capabilities::held()?.permitted } else { CapabilitySet::EMPTY };
+    judged(decision, facts, decision.passed.intersection(held))
+}
+
+const fn flags(access: Access) -> AccessFlags {
+    match access {
+        Access::Read => AccessFlags::R_OK,
+        Access::Write => AccessFlags::W_OK,
+    }
+}
