@@ -3,6 +3,7 @@
 use crate::host::journald::Journald;
 use crate::host::launcher_kernels::AnyBecause;
 use crate::host::reading::Reading;
+use crate::output::finding::Line;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
 use std::collections::BTreeMap;
@@ -149,6 +150,8 @@ pub struct Policy {
     pub audit_required: bool,
     /// Whether this user may run the tool. If not: why not, and the hint.
     pub allowed: Result<(), (String, String)>,
+    /// A line for each demand that does not hold for everybody.
+    pub demands: Vec<Line>,
 }
 
 impl Facts {
@@ -207,6 +210,7 @@ pub fn sound() -> Facts {
             paths: vec![path.into()],
             audit_required: false,
             allowed: Ok(()),
+            demands: Vec::new(),
         }),
     };
     Facts {

@@ -1,6 +1,7 @@
 //! Collects the facts. This is the only impure module of the doctor. A fact that cannot be read is recorded as such.
 
 use crate::host::clock;
+use crate::host::demands;
 use crate::host::installed_file::{self, Installed};
 use crate::host::journald::Journald;
 use crate::host::launcher_kernels;
@@ -228,6 +229,11 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights, kernels: Kernels)
         paths: policy.tool.paths.clone(),
         audit_required: policy.allow.audit_required,
         allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.hint(name, &user))),
+        demands: demands::of_policy(policy)
+            .iter()
+            .filter(|one| !one.is_met())
+            .map(|one| one.line(format!("demand of {name}")))
+            .collect(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A tool of the list.
 
+use crate::output::demanded::Demanded;
 use capwrap_core::CapabilitySet;
 use std::path::PathBuf;
 
@@ -32,4 +33,6 @@ pub struct Entry {
     pub possible: CapabilitySet,
     /// The capabilities that the caller may add.
     pub optional: CapabilitySet,
+    /// What the tool needs besides capabilities in some launch, and whether it holds for the caller.
+    pub demands: Vec<(String, Demanded)>,
 }

@@ -11,16 +11,20 @@ mod show;
 
 use crate::host::caller;
 use crate::host::caller::Asking;
+use crate::host::demands;
 use crate::host::installed_file;
 use crate::host::policy_facts::{self, Untried};
+use crate::output::demanded::Demanded;
 use crate::output::error::print_error;
 use crate::output::terminal;
 use crate::store::{enabled, policy_lookup};
 use anyhow::{Context, Result};
+use capwrap_core::decision::demand::State;
 use capwrap_core::decision::facts::Facts;
-use capwrap_core::decision::{Request, decide, for_any_arguments};
+use capwrap_core::decision::{Request, decide, demands_for_any_arguments, for_any_arguments};
 use capwrap_core::paths;
 use capwrap_core::policy::Policy;
+use capwrap_core::policy::demand::{Demand, Need};
 use capwrap_core::text::printable;
 use clap::Args;
 use entry::Entry;
@@ -111,6 +115,11 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     let known = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::LeftOut)? };
     let most = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::SaysYes)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
+    let demanded: Vec<&Demand> = demands_for_any_arguments(policy, &known).collect();
+    let needs: Vec<&Need> = demanded.iter().map(|demand| &demand.need).collect();
+    let most_granted = for_any_arguments(policy, &most, None);
+    let states = demands::states(&needs, &who.caller, most_granted)?;
+    let said = |(demand, state): (&Demand, State)| (format!("{}: {state}", demand.need), Demanded::new(demand, &state));
     let installed = installed_file::first(&policy.tool.paths);
     // A reason is only demanded at the launch.
     let allowed_by = who.authorised(&policy.allow, Some("to be given"));
@@ -126,7 +135,8 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         reason_demanded: policy.allow.reason,
         always: at_once.unwrap_or_default(),
         grants: for_any_arguments(policy, &known, None),
-        possible: for_any_arguments(policy, &most, None),
+        possible: most_granted,
         optional: policy.optional(),
+        demands: demanded.into_iter().zip(states).map(said).collect(),
     })
 }

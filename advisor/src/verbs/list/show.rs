@@ -1,6 +1,7 @@
 //! Shows the list as text for people and as JSON for programs.
 
 use crate::host::caller::Asking;
+use crate::output::demanded::Demanded;
 use crate::output::page;
 use crate::output::page::Page;
 use crate::output::terminal::Style;
@@ -67,6 +68,7 @@ fn about(entry: &Entry, which: Which) -> Vec<String> {
         }
     };
     let mut lines = vec![entry.summary.clone(), place, grants(entry)];
+    lines.extend(entry.demands.iter().map(|(said, _)| format!("needs: {said}")));
     lines.retain(|line| !line.is_empty());
     lines.push(match which {
         Which::Own => format!("as {}{}", entry.allowed_by.as_deref().unwrap_or_default(), terms(entry)),
@@ -133,6 +135,8 @@ struct Tool<'e> {
     possible: Vec<&'static str>,
     /// The capabilities that the caller may add.
     optional: Vec<&'static str>,
+    /// What the tool needs besides capabilities, and whether it holds for the caller.
+    demands: Vec<&'e Demanded>,
 }
 
 /// The list as one JSON object, without a newline after it.
@@ -153,6 +157,7 @@ pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
         grants: names(entry.grants),
         possible: names(entry.possible.without(entry.grants)),
         optional: names(entry.optional),
+        demands: entry.demands.iter().map(|(_, demanded)| demanded).collect(),
     });
     let caller = Caller { uid: who.caller.uid, name: who.name() };
     Ok(crate::output::json::pretty(&Object { schema: SCHEMA, caller, tools: tools.collect() })?)
@@ -178,6 +183,7 @@ mod tests {
             possible: set("net_raw,chown"),
             always: set("net_raw"),
             optional: set("net_admin"),
+            demands: Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Lines about an enabled policy: its file, the users it names, its time limit, and its tool.
 
 use crate::host::accounts::{Names, Of};
+use crate::host::demands;
 use crate::host::installed_file::Installed;
 use crate::output::error::reason;
 use crate::output::finding::Line;
@@ -34,6 +35,7 @@ pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject
         Ok(policy) => {
             lines.extend(allowed(&policy, names));
             lines.extend(time(&policy, now));
+            lines.extend(demands::of_policy(&policy).iter().map(|one| one.line("demand").into()));
             let (path, judged) = tool::tool(name, &policy, names, content);
             tool_path = path;
             lines.extend(judged);

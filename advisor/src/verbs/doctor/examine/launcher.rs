@@ -94,6 +94,7 @@ fn policies(facts: &Facts) -> Vec<Line> {
     let names: Vec<&str> = all.iter().map(|policy| policy.name.as_str()).collect();
     let mut lines = vec![Line::ok(name, format!("{} enabled", all.len())).means(names.join(", "))];
     lines.extend(all.iter().filter_map(faulty));
+    lines.extend(facts.policies().flat_map(|(_, policy)| policy.demands.iter().cloned()));
     lines
 }
 
