@@ -13,5 +13,6 @@ pub mod minimize;
 pub mod needs;
 pub mod observation;
 pub mod policy_places;
+pub mod preparation;
 pub mod profile;
 pub mod propose;

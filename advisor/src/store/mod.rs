@@ -8,5 +8,6 @@ pub mod enabled;
 pub mod file_caps;
 pub mod policy_edit;
 pub mod policy_lookup;
+pub mod prepared;
 pub mod profiles;
 pub mod trusted_file;

@@ -1,9 +1,11 @@
 //! `capwrap enable` and `capwrap disable`.
 
 use crate::analysis::escapes;
+use crate::analysis::preparation::{self, Wanted};
 use crate::host::accounts::{Names, Of};
 use crate::host::caller;
 use crate::host::change_record;
+use crate::host::demands;
 use crate::host::foreign_code;
 use crate::host::installed_file::{self, Installed};
 use crate::host::launcher_kernels;
@@ -13,7 +15,7 @@ use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::Change;
-use crate::store::{any_kernel, atomic_write, bounded_read, enabled, policy_lookup, trusted_file};
+use crate::store::{any_kernel, atomic_write, bounded_read, enabled, policy_lookup, prepared, trusted_file};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
@@ -43,6 +45,10 @@ pub struct Enable {
     /// Write the tool's SHA-256 into the policy: no other file is run
     #[arg(long)]
     pin: bool,
+    /// Make the directories that the policy's demands name, now
+    /// and at each boot (tmpfiles.d)
+    #[arg(long, requires = "name", verbatim_doc_comment)]
+    prepare: bool,
     /// Let the launcher's file serve any kernel, from now on
     #[arg(long, conflicts_with = "this_kernel")]
     any_kernel: bool,
@@ -112,7 +118,16 @@ impl Enable {
         let names = Names::read();
         let refusals = tool_faults::all(&policy, &names).iter().map(ToolRefusal::note).collect::<Vec<_>>();
         let notes = [refusals, foreign_code::notes(&policy, &text, &names)].concat();
-        Ok(Plan { source, already, before, text, policy, tool_caps, notes })
+        let (preparation, said) = match preparation(name, &policy, &names) {
+            Ok((planned, said)) => (planned, said),
+            Err(error) if self.prepare => return Err(error),
+            Err(error) => (None, vec![format!("{error:#}")]),
+        };
+        if self.prepare && preparation.is_none() {
+            return Err(anyhow!("no demand of {name} names a directory to prepare"));
+        }
+        let notes = [notes, said].concat();
+        Ok(Plan { source, already, before, text, policy, tool_caps, notes, preparation, prepares: self.prepare })
     }
 }
 
@@ -132,6 +147,10 @@ struct Plan {
     tool_caps: Option<ToolCaps>,
     /// Why capwrap would refuse to launch its tool, and which code of others the tool would take.
     notes: Vec<String>,
+    /// The directories that its demands name.
+    preparation: Option<prepared::Plan>,
+    /// Whether they are to be made.
+    prepares: bool,
 }
 
 impl Plan {
@@ -148,7 +167,15 @@ impl Plan {
             change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&self.text));
         }
         self.show(name);
-        self.tool_caps.as_ref().map_or(Ok(()), ToolCaps::set)
+        self.tool_caps.as_ref().map_or(Ok(()), ToolCaps::set)?;
+        let wanted = self.preparation.as_ref().filter(|plan| self.prepares && !plan.is_done);
+        wanted.map_or(Ok(()), |plan| {
+            plan.carry_out(name)?;
+            let lines = lines(plan).join("; ");
+            change_record::file(Event::Prepare, &plan.file, &[("name", name), ("directories", &lines)]);
+            say!("  prepared {}", plan.file.display());
+            Ok(())
+        })
     }
 
     /// Prints what the policy grants, and to whom, before anybody relies on it.
@@ -193,10 +220,69 @@ impl Plan {
                 "  note     what {name} starts has these capabilities too: who may run it may have them in any program"
             );
         }
+        for demand in demands::of_policy(policy) {
+            say!("  needs    {}: {}", demand.demand.need, demand.said());
+            say!("           {}", printable::text(&demand.demand.why));
+            if let Some(hint) = demand.demand.hint.as_ref().filter(|_| !demand.is_met()) {
+                say!("           hint: {}", printable::text(hint));
+            }
+        }
+        if let Some(plan) = self.preparation.as_ref().filter(|plan| !plan.is_done) {
+            let how = if self.prepares { "makes" } else { "would make" };
+            for line in lines(plan) {
+                say!("  prepare  capwrap enable {name} --prepare {how} {line}");
+            }
+        }
         for note in &self.notes {
             say!("  note     {note}");
         }
     }
+}
+
+/// What `--prepare` would do for a policy, if it names a directory, and what to say about it.
+///
+/// # Errors
+/// A directory cannot be made safely, or the machine has no such group.
+fn preparation(name: &str, policy: &Policy, names: &Names) -> Result<(Option<prepared::Plan>, Vec<String>)> {
+    let wanted = preparation::of(policy)?;
+    if wanted.directories.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let directory = |one: Wanted| {
+        let group = match &one.group {
+            None => (0, "root".to_owned()),
+            Some(group) => {
+                let id = names.local(Of::Group, group);
+                let id = id.with_context(|| {
+                    format!("cannot prepare {}: this machine has no group {group}", printable::text(&one.path))
+                })?;
+                (id, group.to_string().trim_start_matches('#').to_owned())
+            }
+        };
+        Ok(prepared::Directory { path: one.path, mode: one.mode, group })
+    };
+    let directories = wanted.directories.into_iter().map(directory).collect::<Result<Vec<_>>>()?;
+    Ok((Some(prepared::plan(name, &directories)?), wanted.notes))
+}
+
+/// The lines of tmpfiles.d of a plan.
+fn lines(plan: &prepared::Plan) -> Vec<String> {
+    plan.directories.iter().map(prepared::Directory::line).collect()
+}
+
+/// Takes back what `--prepare` made, and reports what stays.
+fn take_back(name: &str) -> Result<()> {
+    let Some(undone) = prepared::undo(name)? else { return Ok(()) };
+    for path in &undone.removed {
+        say!("  removed  {}", printable::text(path));
+    }
+    for (path, why) in &undone.left {
+        say!("  left     {}: {why}", printable::text(path));
+    }
+    let removed: Vec<String> = undone.removed.iter().map(printable::text).collect();
+    let facts = [("name", name), ("removed", &removed.join("; "))];
+    change_record::file(Event::Unprepare, &prepared::file(name), &facts);
+    Ok(())
 }
 
 impl Disable {
@@ -227,6 +313,7 @@ impl Disable {
         // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
         let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
         give_what_is_needed(&file_caps::installed())?;
+        take_back(&self.name)?;
         tool_caps?.as_ref().map_or(Ok(()), ToolCaps::take_away)
     }
 }

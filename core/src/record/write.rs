@@ -34,6 +34,10 @@ pub enum Event {
     Fix,
     /// The file capabilities of the launcher changed.
     Launcher,
+    /// Root made directories for a tool.
+    Prepare,
+    /// Root took back directories that were made for a tool.
+    Unprepare,
 }
 
 impl Event {
@@ -48,6 +52,8 @@ impl Event {
             Self::Learn => "learned",
             Self::Fix => "fixed",
             Self::Launcher => "launcher",
+            Self::Prepare => "prepared",
+            Self::Unprepare => "unprepared",
         }
     }
 
@@ -55,7 +61,13 @@ impl Event {
         match self {
             Self::Launch | Self::Run | Self::Bypass => LAUNCH_ID,
             Self::Refusal => REFUSAL_ID,
-            Self::Enable | Self::Disable | Self::Learn | Self::Fix | Self::Launcher => CHANGE_ID,
+            Self::Enable
+            | Self::Disable
+            | Self::Learn
+            | Self::Fix
+            | Self::Launcher
+            | Self::Prepare
+            | Self::Unprepare => CHANGE_ID,
         }
     }
 

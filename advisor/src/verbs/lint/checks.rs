@@ -5,19 +5,23 @@ use crate::analysis::code_warning;
 use crate::analysis::escapes;
 use crate::analysis::foreign_code;
 use crate::analysis::policy_places::{Places, Step};
+use crate::analysis::preparation;
 use crate::verbs::lint::found::{Found, Severity};
 use capwrap_core::decision::condition::Condition;
+use capwrap_core::decision::demand::ABOUT_PATHS;
 use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::policy::demand::{Demand, Need};
 use capwrap_core::policy::{Children, Delivery, Grant, Policy};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// The codes of all checks of the text, each with what it finds.
-pub const CODES: [(&str, &str); 12 + code_warning::CODES.len()] = [
+pub const CODES: [(&str, &str); 13 + code_warning::CODES.len()] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
     ("no-why", "a grant that does not say what for"),
     ("covered", "a grant that another one makes superfluous"),
+    ("prepared-mode", "a directory to prepare that its group could not use as the demand wants"),
     ("no-summary", "a policy that does not say what it is"),
     ("new-privs", "no_new_privs = false: setuid programs work below the tool"),
     ("script", "a script, whose interpreter gets the capabilities"),
@@ -37,6 +41,8 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     if let Some(optional) = &policy.optional {
         found.extend(root(optional.caps, places.span(&[Step::Key("optional"), Step::Key("caps")])));
     }
+    found
+        .extend(policy.demands.iter().enumerate().filter_map(|(at, demand)| prepared_mode(at, demand, policy, places)));
     found.extend(starts_programs(policy, places));
     found.extend(foreign_code::of_text(policy).into_iter().map(|one| Found::of_code(one, places)));
     if policy.summary.trim().is_empty() {
@@ -92,6 +98,24 @@ fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
         "whoever can make the tool use it as they like is root: say so in the summary (\"grants … as such\"), \
          or why nobody can: # lint: allow amounts-to-root: REASON",
     ))
+}
+
+/// A directory to prepare that the demand is about, with a mode that does not let its group do what the demand says. A
+/// capability that the tool gets can make up for that.
+fn prepared_mode(number: usize, demand: &Demand, policy: &Policy, places: &Places) -> Option<Found> {
+    let prepare = demand.prepare.as_ref()?;
+    let helps: CapabilitySet = ABOUT_PATHS.into_iter().collect();
+    if demand.need.path() != Some(&prepare.directory)
+        || preparation::serves(&demand.need, prepare)
+        || !policy.grantable().intersection(helps).is_empty()
+    {
+        return None;
+    }
+    let steps = [Step::Key("demand"), Step::At(number), Step::Key("prepare"), Step::Key("mode")];
+    let message =
+        format!("mode {:04o}: its group could not use it, and the demand wants it {}", prepare.mode, demand.need.key());
+    let mode = if matches!(demand.need, Need::Writable(_)) { "0770" } else { "0750" };
+    Some(Found::warning("prepared-mode", places.span(&steps), message).help(format!("mode = \"{mode}\"")))
 }
 
 fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
@@ -187,6 +211,24 @@ mod tests {
     #[test]
     fn what_is_well_written_has_no_findings() {
         assert_eq!(codes(HEAD, "[[grant]]\ncaps = \"net_raw\"\nwhy = \"w\"\nwhen = { kernel = \">=5.11\" }\n"), []);
+    }
+
+    #[test]
+    fn a_directory_to_prepare_is_one_that_its_group_can_use() {
+        let with = |kind: &str, mode: &str, caps: &str| {
+            let grant = format!("[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\n# lint: allow amounts-to-root: w\n");
+            let demand = format!(
+                "[[demand]]\n{kind} = \"/x\"\nwhy = \"w\"\nprepare = {{ directory = \"/x\", mode = \"{mode}\" }}\n"
+            );
+            codes(HEAD, &(grant + &demand)).into_iter().filter(|(code, _)| *code == "prepared-mode").collect::<Vec<_>>()
+        };
+        assert_eq!(with("writable", "0750", "kill"), [("prepared-mode", "\"0750\"".to_owned())]);
+        assert_eq!(with("readable", "0710", "kill"), [("prepared-mode", "\"0710\"".to_owned())]);
+        for (kind, mode, caps) in
+            [("writable", "0770", "kill"), ("readable", "0750", "kill"), ("writable", "0750", "dac_override")]
+        {
+            assert_eq!(with(kind, mode, caps), [], "{kind} {mode} {caps}");
+        }
     }
 
     #[test]
