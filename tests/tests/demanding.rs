@@ -104,6 +104,10 @@ fn what_the_tool_gets_decides_and_nothing_of_it_stays_effective() {
     let run = capwrap(&["--drop", "cap_dac_read_search", &policy.name]).run();
     assert_eq!(run.witness().sets(), [mask("cap_net_raw"); 4], "{run:?}");
     assert!(run.stderr.contains(&format!("{secret} is not readable: permission denied")), "{run:?}");
+    // A tool that has dropped its capabilities by then is asked about without them.
+    let dropped = demand(&format!("readable = \"{secret}\"\nunprivileged = true"));
+    let policy = Policy::witness("cap_dac_read_search", &dropped);
+    noted(&policy, "cap_dac_read_search", &format!("{secret} is not readable: permission denied"));
     // The filter behind children = "none" does not stop the question.
     let policy = Policy::witness("cap_net_raw", &format!("[exec]\nchildren = \"none\"\n{readable}"));
     noted(&policy, "cap_net_raw", &format!("{secret} is not readable: permission denied"));

@@ -9,12 +9,12 @@ use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{Caller, LocalAccounts};
-use capwrap_core::decision::demand::{ABOUT_PATHS, Access as How, State, judge};
+use capwrap_core::decision::demand::{Access as How, State, asked_with, judge};
 use capwrap_core::decision::facts::{Facts, KernelVersion};
 use capwrap_core::decision::{demands_for_any_arguments, for_any_arguments};
 use capwrap_core::mount_table;
 use capwrap_core::policy::Policy;
-use capwrap_core::policy::demand::{Demand, Need};
+use capwrap_core::policy::demand::Demand;
 use capwrap_core::text::printable;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
@@ -104,10 +104,9 @@ pub fn of_policy<'p>(policy: &'p Policy) -> Vec<ForUsers<'p>> {
     for (name, user) in &users {
         let facts = Facts { uid0: user.uid == 0, ..machine.clone() };
         let demands: Vec<&'p Demand> = demands_for_any_arguments(policy, &facts).collect();
-        let needs: Vec<&Need> = demands.iter().map(|demand| &demand.need).collect();
-        let states = states(&needs, user, for_any_arguments(policy, &facts, None)).unwrap_or_else(|error| {
+        let states = states(&demands, user, for_any_arguments(policy, &facts, None)).unwrap_or_else(|error| {
             let why = State::Unknown(format!("{error:#}"));
-            needs.iter().map(|_| why.clone()).collect()
+            demands.iter().map(|_| why.clone()).collect()
         });
         demands.into_iter().zip(states).for_each(|(demand, state)| add(demand, state, Some(name)));
     }
@@ -141,32 +140,31 @@ fn allowed(policy: &Policy) -> Result<Vec<(String, Caller)>> {
     Ok(users)
 }
 
-/// Judges what a tool needs, for a user to whom capwrap passes these capabilities. The questions are asked on a thread
-/// of its own, which becomes that user.
+/// Judges what a policy demands, for a user to whose tool capwrap passes these capabilities. The questions are asked on
+/// a thread of its own, which becomes that user.
 ///
 /// # Errors
 /// The thread cannot become the user, which takes root for another user than the caller.
-pub fn states(needs: &[&Need], user: &Caller, passed: CapabilitySet) -> Result<Vec<State>> {
-    if needs.is_empty() {
+pub fn states(demands: &[&Demand], user: &Caller, passed: CapabilitySet) -> Result<Vec<State>> {
+    if demands.is_empty() {
         return Ok(Vec::new());
     }
     let mounts = std::fs::read(mount_table::FILE).ok();
     let can_ask = kernel::version(&kernel::release()?)? >= ASKS;
-    let wanted: CapabilitySet = passed.intersection(ABOUT_PATHS.into_iter().collect());
+    let ask = |path: &Path, how| if can_ask { may(path, how) } else { Err(Errno::ENOSYS) };
     let asked = || -> Result<Vec<State>> {
-        let effective = become_user(user, wanted).with_context(|| format!("cannot ask as uid {}", user.uid))?;
-        let ask = |path: &Path, how| if can_ask { may(path, how) } else { Err(Errno::ENOSYS) };
-        let states = needs.iter().map(|need| {
-            let state = judge(need, user.uid == 0, mounts.as_deref(), ask);
-            match state {
-                State::Unmet(_) if need.is_about_access() && effective != wanted => State::Unknown(format!(
-                    "it depends on {}, which the tool gets and this program does not hold",
-                    wanted.without(effective)
+        become_user(user).with_context(|| format!("cannot ask as uid {}", user.uid))?;
+        let state = |demand: &&Demand| {
+            let wanted = asked_with(demand, passed);
+            let lacking = wanted.without(make_effective(wanted)?);
+            Ok(match judge(&demand.need, user.uid == 0, mounts.as_deref(), ask) {
+                State::Unmet(_) if !lacking.is_empty() => State::Unknown(format!(
+                    "it depends on {lacking}, which the tool gets and this program does not hold"
                 )),
                 state => state,
-            }
-        });
-        Ok(states.collect())
+            })
+        };
+        demands.iter().map(state).collect()
     };
     std::thread::scope(|scope| scope.spawn(asked).join())
         .unwrap_or_else(|_| Err(anyhow!("the question was not answered")))
@@ -180,19 +178,25 @@ fn may(path: &Path, how: How) -> Result<(), Errno> {
     accessat(CWD, path, access, AtFlags::EACCESS).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
 }
 
-/// Takes the ids of a user for this thread alone, with as many of these capabilities effective as are held, and no
-/// others. The result is what is effective now.
-fn become_user(user: &Caller, wanted: CapabilitySet) -> Result<CapabilitySet> {
+/// Takes the ids of a user for this thread alone, with the capabilities that the process holds permitted.
+fn become_user(user: &Caller) -> Result<()> {
+    if (user.uid, user.gid) == (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) {
+        return Ok(());
+    }
+    let groups: Vec<thread::Gid> = user.groups.iter().copied().map(thread::Gid::from_raw).collect();
+    let (uid, gid) = (thread::Uid::from_raw(user.uid), thread::Gid::from_raw(user.gid));
+    thread::set_keep_capabilities(true)?;
+    thread::set_thread_groups(&groups)?;
+    thread::set_thread_res_gid(gid, gid, gid)?;
+    thread::set_thread_res_uid(uid, uid, uid)?;
+    Ok(())
+}
+
+/// Makes as many of these capabilities effective on this thread as are held, and no others. The result is what is
+/// effective now.
+fn make_effective(wanted: CapabilitySet) -> Result<CapabilitySet> {
     let held = thread::capabilities(None)?.permitted;
     let effective = wanted.intersection(CapabilitySet::from_mask(held.bits()));
-    if (user.uid, user.gid) != (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) {
-        let groups: Vec<thread::Gid> = user.groups.iter().copied().map(thread::Gid::from_raw).collect();
-        let (uid, gid) = (thread::Uid::from_raw(user.uid), thread::Gid::from_raw(user.gid));
-        thread::set_keep_capabilities(true)?;
-        thread::set_thread_groups(&groups)?;
-        thread::set_thread_res_gid(gid, gid, gid)?;
-        thread::set_thread_res_uid(uid, uid, uid)?;
-    }
     let sets = thread::CapabilitySets {
         effective: thread::CapabilitySet::from_bits_retain(effective.mask()),
         permitted: held,
@@ -228,14 +232,18 @@ mod tests {
     fn a_question_for_another_user_changes_no_other_thread() {
         let before = (geteuid(), nix::unistd::getgroups().unwrap(), thread::capabilities(None).unwrap());
         let nobody = Caller { uid: 65534, gid: 65534, groups: Vec::new() };
-        let need = Need::Readable("/etc/shadow".into());
-        let states = states(&[&need], &nobody, CapabilitySet::EMPTY);
+        let text = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n\
+             [[demand]]\nreadable = \"/etc/shadow\"\nwhy = \"w\"\n\
+             [[demand]]\nreadable = \"/etc/shadow\"\nwhy = \"w\"\nunprivileged = true\n";
+        let policy = Policy::read(text).unwrap();
+        let demands: Vec<&Demand> = policy.demands.iter().collect();
+        let states = states(&demands, &nobody, CapabilitySet::EMPTY);
         assert_eq!((geteuid(), nix::unistd::getgroups().unwrap(), thread::capabilities(None).unwrap()), before);
         if geteuid().is_root() {
-            let said = &states.unwrap()[0];
-            assert!(matches!(said, State::Unmet(why) if why.contains("permission denied")), "{said:?}");
+            let refused = State::Unmet("/etc/shadow is not readable: permission denied".to_owned());
+            assert_eq!(states.unwrap(), [refused.clone(), refused.clone()]);
             let reads = CapabilitySet::from(Capability::DAC_READ_SEARCH);
-            assert_eq!(super::states(&[&need], &nobody, reads).unwrap(), [State::Met]);
+            assert_eq!(super::states(&demands, &nobody, reads).unwrap(), [State::Met, refused]);
         } else {
             assert!(states.is_err());
         }

@@ -1,9 +1,9 @@
 //! Whether a demand holds: for one user, with the capabilities that the tool gets.
 
-use crate::Capability;
 use crate::mount_table;
 use crate::policy::demand::{Demand, Need};
 use crate::text::printable;
+use crate::{Capability, CapabilitySet};
 use nix::errno::Errno;
 use std::fmt;
 use std::path::Path;
@@ -11,6 +11,14 @@ use std::path::Path;
 /// The capabilities that the answer about a path depends on (path_resolution(7)). Whoever asks for a tool asks with
 /// those of them that the tool gets.
 pub const ABOUT_PATHS: [Capability; 2] = [Capability::DAC_OVERRIDE, Capability::DAC_READ_SEARCH];
+
+/// Returns the capabilities with which to ask about a demand, for a tool that gets these.
+pub fn asked_with(demand: &Demand, passed: CapabilitySet) -> CapabilitySet {
+    match demand.unprivileged || !demand.need.is_about_access() {
+        true => CapabilitySet::EMPTY,
+        false => passed.intersection(ABOUT_PATHS.into_iter().collect()),
+    }
+}
 
 /// A demand, and whether it holds.
 #[derive(Debug)]

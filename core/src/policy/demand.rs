@@ -13,6 +13,8 @@ pub struct Demand {
     pub line: usize,
     /// What must be true.
     pub need: Need,
+    /// Whether the tool has dropped its capabilities by then, so that they do not help.
+    pub unprivileged: bool,
     /// The modes that the demand is for; empty means all of them.
     pub modes: Vec<String>,
     /// The conditions under which it is demanded, which must all hold: the keys of `when`, and those of `unless`.

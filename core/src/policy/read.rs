@@ -145,7 +145,7 @@ fn grants(root: &Section) -> Result<Vec<Grant>, PolicyError> {
 }
 
 fn demands(root: &Section) -> Result<Vec<Demand>, PolicyError> {
-    let others = ["mode", "when", "unless", "why", "hint", "prepare"];
+    let others = ["unprivileged", "mode", "when", "unless", "why", "hint", "prepare"];
     root.sections("demand", "[[demand]]", &[&Need::KEYS[..], &others].concat())?
         .iter()
         .map(|section| {
@@ -156,6 +156,7 @@ fn demands(root: &Section) -> Result<Vec<Demand>, PolicyError> {
             };
             Ok(Demand {
                 line: section.line(),
+                unprivileged: unprivileged(section, &need)?,
                 modes: section.list("mode", mode_name)?,
                 when: conditions(section)?,
                 why,
@@ -205,6 +206,16 @@ fn need(demand: &Section) -> Result<Need, PolicyError> {
             };
             Ok(Need::Mounted { kind, path: path(&section, "path")? })
         }
+    }
+}
+
+fn unprivileged(demand: &Section, need: &Need) -> Result<bool, PolicyError> {
+    match demand.get("unprivileged") {
+        Some(value) if !need.is_about_access() => {
+            let message = format!("`unprivileged` beside `{}`, which no capability makes true", need.key());
+            Err(demand.error(value.span(), message).with_hint("leave `unprivileged` out"))
+        }
+        _ => demand.boolean("unprivileged", false),
     }
 }
 
@@ -583,6 +594,10 @@ mod tests {
             ["/var/lib/x is writable", "the tool runs as uid 0", "/etc/x is readable", "/sys/fs/bpf lies on bpf"];
         assert_eq!(needs, expected);
         let first = &read[0];
+        assert!(
+            !first.unprivileged
+                && demanded("readable = \"/x\"\nunprivileged = true\nwhy = \"w\"\n").unwrap()[0].unprivileged
+        );
         assert_eq!((first.line, first.when.len(), first.hint.as_deref()), (4, 2, Some("h")));
         assert_eq!((first.modes.as_slice(), first.why.as_str()), (&["m".to_owned()][..], "w"));
         assert_eq!(first.prepare, Some(Prepare { directory: "/var/lib/x".into(), mode: 0o770 }));
@@ -605,6 +620,7 @@ mod tests {
             ("mounted = { path = \"/x\" }\nwhy = \"w\"\n", (5, 11), "`mounted` without `type`"),
             ("mounted = { type = \"a b\", path = \"/x\" }\nwhy = \"w\"\n", (5, 20), "no type of a file system"),
             ("writable = \"/x\"\nwhen = { uid = true }\nwhy = \"w\"\n", (6, 10), "unknown key `uid`"),
+            ("uid0 = true\nunprivileged = true\nwhy = \"w\"\n", (6, 16), "`unprivileged` beside `uid0`"),
             ("uid0 = true\nwhy = \"w\"\nprepare = { directory = \"/x\", mode = \"0750\" }\n", (7, 11), "beside `uid0`"),
         ] {
             let error = demanded(lines).unwrap_err();

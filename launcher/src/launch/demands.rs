@@ -5,10 +5,12 @@ use crate::refusal::{Refusal, print_note};
 use crate::system::{access, capabilities};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::Decision;
-use capwrap_core::decision::demand::{ABOUT_PATHS, Access, Judged, State, judge};
+use capwrap_core::decision::demand::{Access, Judged, State, asked_with, judge};
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::mount_table;
+use capwrap_core::policy::demand::Demand;
 use nix::unistd::AccessFlags;
+use std::path::Path;
 
 /// Prints a note for each demand that does not hold. Step 11 then reads back that nothing is effective any more.
 ///
@@ -30,11 +32,12 @@ pub fn judged<'p>(decision: &Decision<'p>, facts: &Facts, passed: CapabilitySet)
         return Ok(Vec::new());
     }
     let mounts = std::fs::read(mount_table::FILE).ok();
-    let effective = passed.intersection(ABOUT_PATHS.into_iter().collect());
-    capabilities::with_effective(effective, || {
-        let judge = |demand| judge(demand, facts.uid0, mounts.as_deref(), |path, how| access::ask(path, flags(how)));
-        decision.demands.iter().map(|demand| Judged { demand, state: judge(&demand.need) }).collect()
-    })
+    let ask = |path: &Path, how| access::ask(path, flags(how));
+    let judged = |demand: &&'p Demand| {
+        let judge = || judge(&demand.need, facts.uid0, mounts.as_deref(), ask);
+        capabilities::with_effective(asked_with(demand, passed), judge).map(|state| Judged { demand, state })
+    };
+    decision.demands.iter().map(judged).collect()
 }
 
 /// Judges every demand for `--explain`. A capability becomes effective only for a caller who is authorised, and only

@@ -20,7 +20,7 @@ use capwrap_core::decision::demand::{self, Judged, State};
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::shortfall_cause::Cause;
 use capwrap_core::explain::{Explanation, MISSING_HERE, MISSING_THERE, Shortfall};
-use capwrap_core::policy::demand::Need;
+use capwrap_core::policy::demand::{Demand, Need};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::path::Path;
@@ -75,16 +75,15 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
 /// What the decision demands, and whether it holds for the caller. Whether a path of another machine can be used, only
 /// that machine knows.
 fn judged<'p>(decision: &Decision<'p>, is_elsewhere: bool, who: &Asking) -> Result<Vec<Judged<'p>>> {
-    let needs: Vec<&Need> = decision.demands.iter().map(|demand| &demand.need).collect();
     let states = match is_elsewhere {
-        false => demands::states(&needs, &who.caller, decision.passed)?,
+        false => demands::states(&decision.demands, &who.caller, decision.passed)?,
         true => {
             let there = State::Unknown("only that machine can say".to_owned());
-            let state = |need: &&Need| match need {
+            let state = |demand: &&Demand| match &demand.need {
                 Need::Uid0 => demand::of_uid0(who.is_root()),
                 _ => there.clone(),
             };
-            needs.iter().map(state).collect()
+            decision.demands.iter().map(state).collect()
         }
     };
     Ok(decision.demands.iter().zip(states).map(|(demand, state)| Judged { demand, state }).collect())

@@ -113,6 +113,8 @@ struct Demand {
     writable: Option<AbsolutePath>,
     /// The path lies on a file system of this type.
     mounted: Option<Mounted>,
+    /// With readable or writable: the tool has dropped its capabilities by then, so that they do not help.
+    unprivileged: Option<bool>,
     /// Modes that it is for: chosen with --mode, or by the conditions on arguments.
     mode: Option<OneOrMany<String>>,
     when: Option<When>,

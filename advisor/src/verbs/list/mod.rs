@@ -24,7 +24,7 @@ use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::{Request, decide, demands_for_any_arguments, for_any_arguments};
 use capwrap_core::paths;
 use capwrap_core::policy::Policy;
-use capwrap_core::policy::demand::{Demand, Need};
+use capwrap_core::policy::demand::Demand;
 use capwrap_core::text::printable;
 use clap::Args;
 use entry::Entry;
@@ -116,9 +116,8 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     let most = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::SaysYes)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
     let demanded: Vec<&Demand> = demands_for_any_arguments(policy, &known).collect();
-    let needs: Vec<&Need> = demanded.iter().map(|demand| &demand.need).collect();
     let most_granted = for_any_arguments(policy, &most, None);
-    let states = demands::states(&needs, &who.caller, most_granted)?;
+    let states = demands::states(&demanded, &who.caller, most_granted)?;
     let said = |(demand, state): (&Demand, State)| (format!("{}: {state}", demand.need), Demanded::new(demand, &state));
     let installed = installed_file::first(&policy.tool.paths);
     // A reason is only demanded at the launch.
