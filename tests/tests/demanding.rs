@@ -322,8 +322,8 @@ fn nothing_is_prepared_that_a_member_could_turn_against_others() {
         assert!(!wanting.exists() && fs::metadata(&wanting.conf).is_err());
         wanting.enable(&[])
     };
-    let told = refused("cap_dac_override", "0770", "", &["could put links there", "cap_dac_override"]);
-    assert!(told.ok() && told.stdout.contains("could put links there"), "{told:?}");
+    let shown = refused("cap_dac_override", "0770", "", &["could put links there", "cap_dac_override"]);
+    assert!(shown.ok() && shown.stdout.contains("could put links there"), "{shown:?}");
     // The policy need not grant it to this caller, or at once.
     refused("cap_net_raw", "0770", "[optional]\ncaps = [\"cap_dac_override\"]\n", &["could put links there"]);
     let wanting = Wanting::new("cap_dac_read_search", "0770", "");

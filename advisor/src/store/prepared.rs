@@ -119,7 +119,7 @@ fn missing(path: &Path) -> Result<Vec<PathBuf>> {
     let mut here = path;
     while let Err(error) = here.symlink_metadata() {
         if error.kind() != std::io::ErrorKind::NotFound {
-            return Err(error).with_context(|| format!("cannot look at {}", here.display()));
+            return Err(error).with_context(|| format!("cannot check {}", here.display()));
         }
         missing.insert(0, here.to_owned());
         here = here.parent().context("it has no directory")?;
