@@ -4,8 +4,9 @@
 //! tool are trusted.
 
 use crate::CapabilitySet;
+use crate::capability::exec_rule::{Denied, Process, Sets};
 use crate::capability::xattr::Attribute;
-use crate::policy::{Delivery, Identity, Policy};
+use crate::policy::{Allow, Children, Delivery, Identity, Policy};
 use crate::text::{hex, shell};
 use crate::trusted_path::Fault;
 use std::ffi::OsStr;
@@ -22,6 +23,9 @@ pub struct ToolFile<'f> {
     pub mode: u32,
     /// The file's capabilities, if it has any, or why they are malformed.
     pub attribute: Result<Option<&'f Attribute>, &'f str>,
+    /// Whether the process that executes the file is in the initial user namespace. If that is not
+    /// known, it is not.
+    pub in_initial_namespace: bool,
     /// Whether the file begins with `#!`.
     pub is_script: bool,
     /// Whether the file system is mounted nosuid.
@@ -52,17 +56,46 @@ pub enum ToolFault {
         /// The file's permission bits.
         mode: u32,
     },
-    /// The file has capabilities, so exec clears the ambient set (capabilities(7)).
-    FileCapabilities(String),
-    /// The file's capabilities are malformed; the text says how. The kernel ignores them, and
-    /// capwrap does not launch such a file.
+    /// With its file capabilities, the tool would not have exactly the decision.
+    FileCapabilities {
+        /// The capabilities that the file has, in setcap's notation.
+        has: String,
+        /// What exec would do.
+        exec: Result<Sets, Denied>,
+        /// What the policy decided.
+        decided: CapabilitySet,
+    },
+    /// The file has capabilities, so exec clears the ambient set (capabilities(7)), and what the tool
+    /// starts would not inherit the decision, as the policy says it does.
+    NothingForChildren {
+        /// The capabilities that the file has, in setcap's notation.
+        has: String,
+        /// What the policy decided.
+        decided: CapabilitySet,
+    },
+    /// The file has capabilities and is a script, for which the kernel takes those of the interpreter
+    /// (before 5.8, it takes a mixture).
+    FileCapabilitiesOfScript {
+        /// The capabilities that the file has, in setcap's notation.
+        has: String,
+    },
+    /// The file's capabilities are malformed; the text says how. Exec fails (`get_file_caps`, EINVAL).
     Malformed(String),
     /// The file's capabilities are not those that inheritable delivery needs.
     NotInheritable {
-        /// The capabilities that the file has, in setcap's notation; `None` if it has none.
-        has: Option<String>,
+        /// The capabilities that the file has, in setcap's notation, and what exec would do; `None` if
+        /// it has none.
+        has: Option<(String, Result<Sets, Denied>)>,
         /// The capabilities that the launch passes to the tool.
         passed: CapabilitySet,
+    },
+    /// Everybody may execute the file, and has its capabilities without capwrap. So what the policy
+    /// demands of its callers binds nobody.
+    OpenToEverybody {
+        /// The capabilities that the file has, in setcap's notation.
+        has: String,
+        /// The demands, as the policy writes them.
+        demands: Vec<&'static str>,
     },
     /// The file system is mounted with this option.
     Mount(&'static str),
@@ -101,9 +134,9 @@ pub const fn has_privileges(mode: u32, has_file_capabilities: bool) -> bool {
 const SET_ID: u32 = 0o6000;
 
 /// Returns all faults of a tool, in the order in which the launcher refuses them. `group` is the
-/// number of the policy's group, if this machine has it. `passed` is what the launch would pass to
-/// the tool.
-pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: CapabilitySet) -> Vec<ToolFault> {
+/// number of the policy's group, if this machine has it. `process` is the launcher just before it
+/// executes the tool.
+pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, process: &Process) -> Vec<ToolFault> {
     let rules = &policy.tool;
     let mut faults = Vec::new();
     if let Some(wanted) = rules.group.as_ref().filter(|_| group != Some(file.gid)) {
@@ -116,7 +149,10 @@ pub fn faults(file: &ToolFile<'_>, policy: &Policy, group: Option<u32>, passed: 
         faults.push(ToolFault::SetId { mode: file.mode });
     }
     match file.attribute {
-        Ok(attribute) => faults.extend(of_file_capabilities(attribute, policy.exec.deliver, passed)),
+        Ok(attribute) => {
+            faults.extend(of_file_capabilities(file, attribute, policy, process));
+            faults.extend(open_to_everybody(file, &policy.allow));
+        }
         Err(why) => faults.push(ToolFault::Malformed(why.to_owned())),
     }
     for (is_set, option) in [(file.nosuid, "nosuid"), (file.noexec, "noexec")] {
@@ -161,24 +197,83 @@ pub fn hint_of_way(fault: &Fault) -> Option<String> {
 /// would take the directory from its owner.
 pub const INSTALL_ELSEWHERE: &str = "install it where root owns every directory, or name its owner in [tool]";
 
-/// Checks file capabilities against the delivery. With ambient delivery a file that has
-/// capabilities loses the ambient set. With inheritable delivery the file's inheritable set must
-/// allow what is passed, and the file must add nothing of its own.
-fn of_file_capabilities(attribute: Option<&Attribute>, deliver: Delivery, passed: CapabilitySet) -> Option<ToolFault> {
-    let notation = |attribute: &Attribute| match attribute.root_id {
-        None => attribute.capabilities.to_string(),
-        Some(root) => format!("{} [rootid={root}]", attribute.capabilities),
+/// Returns the fault of an interpreter. The kernel takes its file capabilities and its setuid bit
+/// for those of the script.
+pub fn interpreter_fault(file: &ToolFile<'_>, path: &Path, policy: &Policy, process: &Process) -> Option<ToolFault> {
+    let fault = match (file.mode & SET_ID != 0, file.attribute) {
+        (true, _) => Some(ToolFault::SetId { mode: file.mode }),
+        (false, Err(why)) => Some(ToolFault::Malformed(why.to_owned())),
+        (false, Ok(attribute)) => of_file_capabilities(file, attribute, policy, process),
     };
-    match (deliver, attribute) {
-        (Delivery::Ambient, None) => None,
-        (Delivery::Ambient, Some(attribute)) => Some(ToolFault::FileCapabilities(notation(attribute))),
-        (Delivery::Inheritable, attribute) => {
-            let lets_through = attribute.is_some_and(|attribute| {
-                let file = &attribute.capabilities;
-                file.effective && file.permitted.is_empty() && passed.is_subset(file.inheritable)
-            });
-            (!lets_through).then(|| ToolFault::NotInheritable { has: attribute.map(notation), passed })
+    fault.map(|fault| ToolFault::Interpreter { path: path.to_owned(), why: fault.to_string() })
+}
+
+/// Returns the capabilities that everybody who may execute the file has without capwrap.
+pub fn given_by_file<'f>(file: &ToolFile<'f>) -> Option<&'f Attribute> {
+    let attribute = file.attribute.ok().flatten()?;
+    let mut honoured = attribute.honoured(file.in_initial_namespace).into_iter().flatten();
+    honoured.any(|capabilities| !capabilities.permitted.is_empty()).then_some(attribute)
+}
+
+/// Says who has the file's capabilities without capwrap, if anybody has.
+pub fn note_of_given(file: &ToolFile<'_>) -> Option<String> {
+    let attribute = given_by_file(file)?;
+    let who = if file.mode & EXECUTABLE_BY_OTHERS != 0 { "everybody" } else { "whoever may execute the file" };
+    Some(format!("{who} has {} without capwrap, through the file", attribute.capabilities.permitted))
+}
+
+/// Checks that exec gives the tool exactly the decision, whether the kernel honours the file's
+/// capabilities or not. If it does not, the tool has the ambient set.
+fn of_file_capabilities(
+    file: &ToolFile<'_>,
+    attribute: Option<&Attribute>,
+    policy: &Policy,
+    process: &Process,
+) -> Option<ToolFault> {
+    let decided = process.permitted;
+    let honoured = attribute.map_or_else(|| vec![None], |it| it.honoured(file.in_initial_namespace));
+    let is_exact = |exec: &Result<Sets, Denied>| exec.is_ok_and(|sets| sets.are_exactly(decided));
+    let outcomes = honoured.iter().map(|capabilities| process.after_exec(*capabilities));
+    let differs = outcomes.clone().find(|exec| !is_exact(exec));
+    let Some(attribute) = attribute.filter(|_| honoured.iter().any(Option::is_some)) else {
+        return differs.map(|_| ToolFault::NotInheritable { has: None, passed: decided });
+    };
+    let has = attribute.to_string();
+    if file.is_script {
+        return Some(ToolFault::FileCapabilitiesOfScript { has });
+    }
+    match (policy.exec.deliver, differs) {
+        (Delivery::Ambient, Some(exec)) => Some(ToolFault::FileCapabilities { has, exec, decided }),
+        (Delivery::Inheritable, Some(exec)) => {
+            Some(ToolFault::NotInheritable { has: Some((has, exec)), passed: decided })
         }
+        (Delivery::Ambient, None) if policy.exec.children == Children::Any && !decided.is_empty() => {
+            Some(ToolFault::NothingForChildren { has, decided })
+        }
+        (_, None) => None,
+    }
+}
+
+/// `S_IXOTH`: whoever is neither the file's owner nor in its group may execute it.
+const EXECUTABLE_BY_OTHERS: u32 = 0o001;
+
+/// Returns what the policy demands of its callers, if nobody needs to heed it.
+fn open_to_everybody(file: &ToolFile<'_>, allow: &Allow) -> Option<ToolFault> {
+    let attribute = given_by_file(file).filter(|_| file.mode & EXECUTABLE_BY_OTHERS != 0)?;
+    let demands = [
+        (allow.audit_required, "audit = \"required\""),
+        (allow.reason, "reason = true"),
+        (allow.until.is_some(), "until"),
+    ];
+    let demands: Vec<&str> = demands.into_iter().filter(|(is_made, _)| *is_made).map(|(_, key)| key).collect();
+    (!demands.is_empty()).then(|| ToolFault::OpenToEverybody { has: attribute.to_string(), demands })
+}
+
+/// What exec would do with a file, as the end of a sentence about it.
+fn with_which(exec: &Result<Sets, Denied>) -> String {
+    match exec {
+        Ok(sets) => format!("with which exec would give the tool {sets}"),
+        Err(Denied(lacking)) => format!("with which exec fails, as the bounding set lacks {lacking}"),
     }
 }
 
@@ -196,15 +291,30 @@ impl fmt::Display for ToolFault {
                 "the file is setuid or setgid{}, so it would not get the capabilities that the policy grants",
                 in_brackets(*mode)
             ),
-            Self::FileCapabilities(has) => {
-                write!(out, "the file has {has}, and capwrap cannot launch a tool that has file capabilities")
+            Self::FileCapabilities { has, exec, decided } => {
+                write!(out, "the file has {has}, {}, and the policy decided {decided}", with_which(exec))
+            }
+            Self::NothingForChildren { has, decided } => write!(
+                out,
+                "the file has {has}, so what the tool starts would not have {decided}, as the policy's ambient \
+                 delivery says"
+            ),
+            Self::FileCapabilitiesOfScript { has } => {
+                write!(out, "the file has {has}, and it is a script, to which file capabilities do not apply")
             }
             Self::NotInheritable { has: None, .. } => {
                 out.write_str("the file has no file capabilities, which inheritable delivery needs")
             }
-            Self::NotInheritable { has: Some(has), .. } => {
-                write!(out, "the file has {has}, and inheritable delivery needs other file capabilities")
-            }
+            Self::NotInheritable { has: Some((has, exec)), passed } => write!(
+                out,
+                "the file has {has}, {}, and inheritable delivery of {passed} needs other file capabilities",
+                with_which(exec)
+            ),
+            Self::OpenToEverybody { has, demands } => write!(
+                out,
+                "everybody may execute the file and has {has} without capwrap, so the policy's {} would bind nobody",
+                demands.join(" and ")
+            ),
             Self::Malformed(why) => out.write_str(why),
             Self::Mount(option) => write!(out, "it lies on a file system mounted {option}"),
             Self::Script => {
@@ -221,6 +331,19 @@ impl fmt::Display for ToolFault {
 }
 
 impl ToolFault {
+    /// Returns whether the fault lies in the tool's file capabilities.
+    pub const fn is_of_file_capabilities(&self) -> bool {
+        matches!(
+            self,
+            Self::FileCapabilities { .. }
+                | Self::NothingForChildren { .. }
+                | Self::FileCapabilitiesOfScript { .. }
+                | Self::Malformed(_)
+                | Self::NotInheritable { .. }
+                | Self::OpenToEverybody { .. }
+        )
+    }
+
     /// Makes the fault of the interpreter at this path.
     pub fn of_interpreter(path: PathBuf, fault: &Fault) -> Self {
         let why = fault.describe(&path);
@@ -246,7 +369,11 @@ impl ToolFault {
             Self::Group { wanted, .. } => command(&format!("chgrp {}", shell::word(&wanted.to_string()))),
             Self::Looser { most, .. } => command(&format!("chmod {most:04o}")),
             Self::SetId { .. } => command("chmod ug-s"),
-            Self::FileCapabilities(_) | Self::Malformed(_) => {
+            Self::FileCapabilities { .. }
+            | Self::NothingForChildren { .. }
+            | Self::FileCapabilitiesOfScript { .. }
+            | Self::OpenToEverybody { .. }
+            | Self::Malformed(_) => {
                 by_root("setcap -r", "its owner can put a copy in its place, which has no file capabilities")
             }
             Self::NotInheritable { passed, .. } => by_root(
@@ -268,8 +395,15 @@ mod tests {
     use super::*;
     use crate::policy::FileCapabilities;
 
-    const SOUND: ToolFile<'_> =
-        ToolFile { gid: 0, mode: 0o755, attribute: Ok(None), is_script: false, nosuid: false, noexec: false };
+    const SOUND: ToolFile<'_> = ToolFile {
+        gid: 0,
+        mode: 0o755,
+        attribute: Ok(None),
+        in_initial_namespace: true,
+        is_script: false,
+        nosuid: false,
+        noexec: false,
+    };
 
     fn policy(tool: &str, exec: &str) -> Policy {
         let text = format!(
@@ -277,6 +411,12 @@ mod tests {
              [[grant]]\ncaps = [\"cap_net_raw\"]\nwhy = \"t\"\n[exec]\n{exec}\n"
         );
         Policy::read(&text).unwrap()
+    }
+
+    /// The launcher before it executes the tool of this policy, which gets `passed`.
+    fn process(policy: &Policy, passed: CapabilitySet) -> Process {
+        let known = CapabilitySet::known_up_to(40);
+        Process::of_launch(&policy.exec, passed, known, known)
     }
 
     fn attribute(permitted: &str, inheritable: &str) -> Attribute {
@@ -294,11 +434,12 @@ mod tests {
         let (raw_ep, raw_ei) = (attribute("net_raw", "none"), attribute("none", "net_raw"));
         let chown_ei = attribute("none", "chown");
         let row = |file: ToolFile<'_>, policy: &Policy, group| {
-            faults(&file, policy, group, raw).iter().map(ToString::to_string).collect::<Vec<_>>()
+            faults(&file, policy, group, &process(policy, raw)).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let none: [&str; 0] = [];
         assert_eq!(row(SOUND, &ambient, None), none);
         assert_eq!(row(ToolFile { attribute: Ok(Some(&raw_ei)), ..SOUND }, &inheritable, None), none);
+        assert_eq!(row(ToolFile { attribute: Ok(Some(&raw_ep)), ..SOUND }, &inheritable, None), none);
         assert_eq!(row(ToolFile { is_script: true, ..SOUND }, &script, None), none);
         assert_eq!(row(ToolFile { gid: 7, mode: 0o750, ..SOUND }, &strict, Some(7)), none);
         for (file, policy, group, fault) in [
@@ -311,19 +452,13 @@ mod tests {
                 ToolFile { attribute: Ok(Some(&raw_ep)), ..SOUND },
                 &ambient,
                 None,
-                "the file has cap_net_raw=ep, and capwrap",
-            ),
-            (
-                ToolFile { attribute: Ok(Some(&raw_ep)), ..SOUND },
-                &inheritable,
-                None,
-                "the file has cap_net_raw=ep, and inh",
+                "the file has cap_net_raw=ep, so what the tool starts would not have cap_net_raw",
             ),
             (
                 ToolFile { attribute: Ok(Some(&chown_ei)), ..SOUND },
                 &inheritable,
                 None,
-                "the file has cap_chown=ei, and inh",
+                "the file has cap_chown=ei, with which exec would give the tool none, and inheritable delivery",
             ),
             (SOUND, &inheritable, None, "the file has no file capabilities, which inheritable delivery needs"),
             (ToolFile { nosuid: true, ..SOUND }, &ambient, None, "it lies on a file system mounted nosuid"),
@@ -343,8 +478,94 @@ mod tests {
             nosuid: true,
             noexec: true,
             gid: 1,
+            ..SOUND
         };
         assert_eq!(row(worst, &strict, Some(7)).len(), 7);
+    }
+
+    #[test]
+    fn a_tool_with_file_capabilities_is_launched_where_exec_gives_it_exactly_the_decision() {
+        let set = |list: &str| CapabilitySet::parse(list).unwrap();
+        let (alone, loose) =
+            (policy("", "children = \"none\""), policy("", "deliver = \"inheritable\"\nno_new_privs = false"));
+        let row = |attribute: &Attribute, initial: bool, policy: &Policy, passed: &str| {
+            let file = ToolFile { attribute: Ok(Some(attribute)), in_initial_namespace: initial, ..SOUND };
+            faults(&file, policy, None, &process(policy, set(passed)))
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        let (raw_ep, both_ep) = (attribute("net_raw", "none"), attribute("net_raw,net_admin", "none"));
+        for (attribute, policy, passed) in [
+            (&raw_ep, &alone, "net_raw"),
+            (&raw_ep, &loose, "net_raw"),
+            (&attribute("none", "net_raw"), &alone, "net_raw"),
+            // With no_new_privs, the tool has no more than the launcher held.
+            (&both_ep, &alone, "net_raw"),
+            (&both_ep, &alone, ""),
+        ] {
+            assert_eq!(row(attribute, true, policy, passed), none, "{attribute} {passed}");
+        }
+        for (attribute, policy, passed, fault) in [
+            (&both_ep, &loose, "net_raw", "cap_net_admin,cap_net_raw, and inheritable delivery of cap_net_raw needs"),
+            (&raw_ep, &loose, "", "would give the tool cap_net_raw, and inheritable delivery of none needs"),
+            (&raw_ep, &alone, "net_raw,net_admin", "the tool cap_net_raw, and the policy decided cap_net_admin,"),
+            (&attribute("none", "none"), &alone, "net_raw", "the tool none, and the policy decided cap_net_raw"),
+        ] {
+            let found = row(attribute, true, policy, passed);
+            assert!(found.len() == 1 && found[0].contains(fault), "{fault}: {found:?}");
+        }
+        // What counts for nobody here leaves the ambient set as it is, and what may count must be right as well.
+        let of_another_root = Attribute { root_id: Some(1000), ..attribute("chown", "none") };
+        assert_eq!(row(&of_another_root, true, &alone, "net_raw"), none);
+        assert_eq!(row(&of_another_root, false, &alone, "net_raw").len(), 1);
+        let inheritable = policy("", "deliver = \"inheritable\"");
+        let of_another_root = Attribute { root_id: Some(1000), ..attribute("none", "net_raw") };
+        for initial in [true, false] {
+            let found = row(&of_another_root, initial, &inheritable, "net_raw");
+            assert!(found.len() == 1 && found[0].contains("inheritable delivery"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_everybody_has_without_capwrap_is_bound_to_no_reason_no_date_and_no_record() {
+        let text = "schema = 1\ntool = { path = \"/t\" }\n\
+            allow = { users = [\"root\"], reason = true, until = 2027-01-31T00:00:00Z, audit = \"required\" }\n\
+            grant = [{ caps = [\"net_raw\"] }]\nexec = { children = \"none\" }\n";
+        let demanding = Policy::read(text).unwrap();
+        let raw = CapabilitySet::parse("net_raw").unwrap();
+        let (raw_ep, raw_ei) = (attribute("net_raw", "none"), attribute("none", "net_raw"));
+        let found = |attribute, mode| {
+            let file = ToolFile { attribute: Ok(Some(attribute)), mode, ..SOUND };
+            faults(&file, &demanding, None, &process(&demanding, raw))
+        };
+        assert_eq!(
+            found(&raw_ep, 0o755)[0].to_string(),
+            "everybody may execute the file and has cap_net_raw=ep without capwrap, so the policy's audit = \
+             \"required\" and reason = true and until would bind nobody"
+        );
+        assert_eq!(found(&raw_ep, 0o750), [], "its mode binds them");
+        assert_eq!(found(&raw_ei, 0o755), [], "the file gives nothing by itself");
+    }
+
+    #[test]
+    fn the_interpreter_of_a_script_has_no_privileges_of_its_own() {
+        let script = policy("script = true", "no_new_privs = false");
+        let (raw, raw_ep) = (CapabilitySet::parse("net_raw").unwrap(), attribute("net_raw", "none"));
+        let fault = |file| interpreter_fault(&file, Path::new("/bin/i"), &script, &process(&script, raw));
+        assert_eq!(fault(SOUND), None);
+        for (file, why) in [
+            (ToolFile { mode: 0o4755, ..SOUND }, "its interpreter /bin/i: the file is setuid"),
+            (ToolFile { attribute: Ok(Some(&raw_ep)), ..SOUND }, "its interpreter /bin/i: the file has cap_net_raw=ep"),
+            (ToolFile { attribute: Err("truncated"), ..SOUND }, "its interpreter /bin/i: truncated"),
+        ] {
+            let fault = fault(file).unwrap().to_string();
+            assert!(fault.starts_with(why), "{fault}");
+        }
+        let file = ToolFile { attribute: Ok(Some(&raw_ep)), is_script: true, ..SOUND };
+        let of_script = faults(&file, &script, None, &process(&script, raw));
+        assert!(of_script[0].to_string().contains("to which file capabilities do not apply"), "{of_script:?}");
     }
 
     #[test]
@@ -393,7 +614,10 @@ mod tests {
             ToolFault::Group { actual: 0, wanted: Identity::Id(7) },
             ToolFault::Looser { mode: 0o755, most: 0o750 },
             ToolFault::SetId { mode: 0o4755 },
-            ToolFault::FileCapabilities("cap_net_raw=ep".to_owned()),
+            ToolFault::FileCapabilities { has: "=".to_owned(), exec: Err(Denied(passed)), decided: passed },
+            ToolFault::NothingForChildren { has: "cap_net_raw=ep".to_owned(), decided: passed },
+            ToolFault::FileCapabilitiesOfScript { has: "cap_net_raw=ep".to_owned() },
+            ToolFault::OpenToEverybody { has: "cap_net_raw=ep".to_owned(), demands: vec!["until"] },
             ToolFault::Malformed("truncated".to_owned()),
             ToolFault::NotInheritable { has: None, passed },
             ToolFault::NotExecutable { mode: 0o644 },

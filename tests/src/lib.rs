@@ -5,6 +5,7 @@
 //! that gives the launcher every capability, so that each test can grant what it likes.
 
 pub mod book;
+pub mod exec_rule;
 pub mod fleet;
 pub mod machine;
 pub mod packages;

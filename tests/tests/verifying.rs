@@ -66,7 +66,7 @@ fn what_a_launch_would_be_refused_for_is_reported_with_its_hint() {
     };
     check(
         "capabilities",
-        "cap_net_raw=ep: capwrap cannot launch a tool that has file capabilities",
+        "cap_net_raw=ep: the file has cap_net_raw=ep, so what the tool starts would not have cap_net_raw",
         "setcap cap_net_raw=ep @",
         "setcap -r @",
     );
@@ -411,8 +411,8 @@ fn a_tool_that_is_unfit_to_run_is_refused_by_launch_verify_lint_and_enable_alike
         }
         fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
         assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
-        let said = "cap_net_raw=ep, and capwrap cannot launch a tool that has file capabilities";
-        let verified = "cap_net_raw=ep: capwrap cannot launch a tool that has file capabilities";
+        let said = "the file has cap_net_raw=ep, so what the tool starts would not have cap_net_raw";
+        let verified = "cap_net_raw=ep: the file has cap_net_raw=ep, so what the tool starts";
         refused_by_all(&policy, said, ("capabilities", verified), &never("setcap -r"));
         assert!(root(&["setcap", "-r", &tool]).run().ok());
         fs::write(&tool, "#!sh\n").unwrap();

@@ -1,5 +1,6 @@
 //! An installed file: every property that capwrap judges, read from one descriptor.
 
+use crate::host::process::UserNamespace;
 use crate::host::writable_path;
 use crate::host::writable_path::Weakness;
 use crate::output::error::reason;
@@ -10,7 +11,7 @@ use capwrap_core::tool_rules::ToolFile;
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::{Fault, Surveyed};
 use nix::fcntl::OFlag;
-use nix::libc::EINVAL;
+use nix::libc::{EINVAL, EOVERFLOW};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -60,7 +61,7 @@ pub struct Installed {
 /// Why the file capabilities are not known.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// They are malformed, so the kernel ignores them.
+    /// They are malformed, so the file cannot be executed.
     Malformed(String),
     /// They could not be read.
     Failed(String),
@@ -132,6 +133,7 @@ impl Installed {
                 Err(Unread::Malformed(why)) => Err(why),
                 Err(Unread::Failed(_)) => Ok(None),
             },
+            in_initial_namespace: UserNamespace::is_initial_here(),
             is_script,
             nosuid: self.nosuid,
             noexec: self.noexec,
@@ -184,6 +186,10 @@ pub fn carried_at(path: &Path) -> Result<Option<Attribute>, Unread> {
 }
 
 fn decoded(bytes: io::Result<Option<Vec<u8>>>) -> Result<Option<Attribute>, Unread> {
+    // The attribute of another user namespace does not count in this one.
+    if bytes.as_ref().is_err_and(|error| error.raw_os_error() == Some(EOVERFLOW)) {
+        return Ok(None);
+    }
     bytes
         .map_err(|error| match error.raw_os_error() {
             // `cap_inode_getsecurity` returns this error for every attribute that it cannot show.

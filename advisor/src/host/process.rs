@@ -97,6 +97,11 @@ impl UserNamespace {
         Ok(Self(std::fs::metadata(folder.join("ns/user"))?.ino()))
     }
 
+    /// Reports whether this process is in the initial user namespace. If `/proc` does not show it, it is not.
+    pub fn is_initial_here() -> bool {
+        Self::of(Path::new("/proc/self")).is_ok_and(Self::is_initial)
+    }
+
     /// Reports whether this is the initial user namespace.
     pub const fn is_initial(self) -> bool {
         self.0 == container::USER.1

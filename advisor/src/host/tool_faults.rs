@@ -3,11 +3,14 @@
 
 use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::{self, Installed, Unread};
+use crate::host::kernel;
 use crate::output::error::reason;
+use capwrap_core::capability::exec_rule::Process;
 use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
 use capwrap_core::tool_rules::{self, ToolFault};
 use capwrap_core::trusted_path;
+use capwrap_core::{CapabilitySet, TABLE};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// A reason for which capwrap refuses to launch a tool, safe to show.
@@ -83,6 +86,14 @@ pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
     refusals
 }
 
+/// Returns the launcher just before it executes the policy's tool with all that a launch can pass to a user. The user's
+/// bounding set is the kernel's.
+pub fn process(policy: &Policy) -> Process {
+    let last = kernel::last_capability().unwrap_or_else(|_| u8::try_from(TABLE.len() - 1).unwrap_or(u8::MAX));
+    let known = CapabilitySet::known_up_to(last);
+    Process::of_launch(&policy.exec, policy.grantable().intersection(known), known, known)
+}
+
 /// Returns what the rules for tools find in a regular file, or why something could not be read.
 fn faults(policy: &Policy, names: &Names, found: &Installed) -> Vec<io::Result<ToolFault>> {
     if !found.is_regular {
@@ -92,9 +103,9 @@ fn faults(policy: &Policy, names: &Names, found: &Installed) -> Vec<io::Result<T
     let is_script = found.is_script();
     let file = found.as_tool(matches!(is_script, Ok(true)));
     let mut faults: Vec<io::Result<ToolFault>> =
-        tool_rules::faults(&file, policy, group, policy.grantable()).into_iter().map(Ok).collect();
+        tool_rules::faults(&file, policy, group, &process(policy)).into_iter().map(Ok).collect();
     match is_script {
-        Ok(true) if policy.tool.script => faults.extend(interpreter(found).transpose()),
+        Ok(true) if policy.tool.script => faults.extend(interpreter(found, policy).transpose()),
         Ok(_) => {}
         Err(error) => faults.push(Err(error)),
     }
@@ -111,18 +122,20 @@ fn faults(policy: &Policy, names: &Names, found: &Installed) -> Vec<io::Result<T
 ///
 /// # Errors
 /// The script cannot be read.
-pub fn interpreter(script: &Installed) -> io::Result<Option<ToolFault>> {
+pub fn interpreter(script: &Installed, policy: &Policy) -> io::Result<Option<ToolFault>> {
     let mut file = script.read()?;
     file.seek(SeekFrom::Start(2))?;
     let mut line = Vec::new();
     file.take(tool_rules::INTERPRETER_LINE).read_to_end(&mut line)?;
-    Ok(match tool_rules::interpreter(&line) {
-        Ok(path) => match trusted_path::open(&path, 0) {
-            Ok(_) => None,
-            Err(fault) => Some(ToolFault::of_interpreter(path, &fault)),
-        },
-        Err(fault) => Some(fault),
-    })
+    let path = match tool_rules::interpreter(&line) {
+        Ok(path) => path,
+        Err(fault) => return Ok(Some(fault)),
+    };
+    if let Err(fault) = trusted_path::open(&path, 0) {
+        return Ok(Some(ToolFault::of_interpreter(path, &fault)));
+    }
+    let found = Installed::look(&path)?;
+    Ok(tool_rules::interpreter_fault(&found.as_tool(false), &path, policy, &process(policy)))
 }
 
 #[cfg(test)]

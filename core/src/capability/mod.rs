@@ -1,5 +1,6 @@
 //! The capabilities of Linux, by number and name.
 
+pub mod exec_rule;
 pub mod set;
 pub mod setcap_text;
 pub mod xattr;

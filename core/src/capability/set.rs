@@ -18,6 +18,11 @@ impl CapabilitySet {
         Self(mask)
     }
 
+    /// Returns what a kernel knows whose last capability has this number (`kernel.cap_last_cap`).
+    pub const fn known_up_to(last: u8) -> Self {
+        Self(u64::MAX >> 63_u8.saturating_sub(last))
+    }
+
     /// Returns the mask, as `/proc/PID/status` shows it.
     pub const fn mask(self) -> u64 {
         self.0

@@ -48,7 +48,31 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
+/// In setcap's notation, with the root id as `getcap -n` prints it.
+impl fmt::Display for Attribute {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.root_id {
+            None => write!(out, "{}", self.capabilities),
+            Some(root) => write!(out, "{} [rootid={root}]", self.capabilities),
+        }
+    }
+}
+
 impl Attribute {
+    /// Returns what the kernel may honour of the attribute when a process executes the file: the
+    /// capabilities, nothing (`None`), or either, where only the kernel knows. fgetxattr(2) answers for
+    /// the user namespace of the process that asks (`cap_inode_getsecurity`): it shows an attribute of
+    /// the process's own root without a root id. One with a root id counts for no process of the initial
+    /// namespace (`rootid_owns_currentns`). In another namespace the root id may be the root of one of
+    /// its parents.
+    pub fn honoured(&self, in_initial_namespace: bool) -> Vec<Option<&FileCapabilities>> {
+        match (self.root_id, in_initial_namespace) {
+            (None, _) => vec![Some(&self.capabilities)],
+            (Some(_), true) => vec![None],
+            (Some(_), false) => vec![Some(&self.capabilities), None],
+        }
+    }
+
     /// Reads the bytes of the attribute.
     ///
     /// # Errors
@@ -128,6 +152,19 @@ mod tests {
         }
         let version_1 = crate::hex_bytes("010000010020000000000000");
         assert_eq!(Attribute::decode(&version_1), Ok(attribute(true, 1 << 13, 0, None)));
+    }
+
+    #[test]
+    fn an_attribute_of_another_root_counts_for_nobody_in_the_initial_namespace() {
+        let (own, anothers) = (attribute(true, 1, 0, None), attribute(true, 1, 0, Some(1000)));
+        assert_eq!(own.honoured(true), [Some(&own.capabilities)]);
+        assert_eq!(own.honoured(false), [Some(&own.capabilities)]);
+        assert_eq!(anothers.honoured(true), [None]);
+        assert_eq!(anothers.honoured(false), [Some(&anothers.capabilities), None]);
+        assert_eq!(
+            (own.to_string(), anothers.to_string()),
+            ("cap_chown=ep".into(), "cap_chown=ep [rootid=1000]".into())
+        );
     }
 
     #[test]

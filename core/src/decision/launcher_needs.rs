@@ -20,7 +20,7 @@ impl Kernels {
     fn known(self) -> CapabilitySet {
         match self {
             Self::Any => CapabilitySet::from_mask(u64::MAX),
-            Self::KnowingUpTo(last) => CapabilitySet::from_mask(u64::MAX >> 63_u8.saturating_sub(last)),
+            Self::KnowingUpTo(last) => CapabilitySet::known_up_to(last),
         }
     }
 

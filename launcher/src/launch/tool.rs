@@ -1,11 +1,12 @@
 //! Step 8 opens the tool once. Everything is checked on that descriptor, and capwrap runs what it
 //! refers to.
 
+use super::attainable;
 use super::caller::Identified;
 use super::command_line::Launch;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
 use crate::system::attribute;
-use capwrap_core::CapabilitySet;
+use capwrap_core::capability::exec_rule::Process;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
 use capwrap_core::policy::{Policy, Tool};
@@ -36,14 +37,9 @@ pub struct CheckedTool {
     pub is_script: bool,
 }
 
-/// Opens and checks the tool that the policy names. `passed` is the set of capabilities that the
-/// tool is to get.
-pub fn check(
-    launch: &Launch,
-    policy: &Policy,
-    who: &Identified,
-    passed: CapabilitySet,
-) -> Result<CheckedTool, Refusal> {
+/// Opens and checks the tool that the policy names. `process` is the launcher as it will be just before
+/// it executes the tool.
+pub fn check(launch: &Launch, policy: &Policy, who: &Identified, process: &Process) -> Result<CheckedTool, Refusal> {
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
         Refusal::new(format!("the policy's owner {} is not in the local user file", rules.owner))
@@ -54,24 +50,16 @@ pub fn check(
     }
     let (path, opened) = open_first(rules, |path| trusted_path::open(path, owner))?;
     let found = Candidate { path, opened: &opened, rules };
-    let attribute = found.attribute()?;
-    let mount = fstatvfs(&opened.file).or_refuse(|| format!("ask how {} is mounted", path.display()))?.flags();
     let is_script = found.is_script()?;
-    let file = ToolFile {
-        gid: opened.status.st_gid,
-        mode: opened.status.st_mode & 0o7777,
-        attribute: attribute.as_ref().map(Option::as_ref).map_err(String::as_str),
-        is_script,
-        nosuid: mount.contains(FsFlags::ST_NOSUID),
-        noexec: mount.contains(FsFlags::ST_NOEXEC),
-    };
+    let (attribute, mount) = (found.attribute()?, found.mount()?);
+    let file = found.as_tool(&attribute, mount, is_script);
     let group = rules.group.as_ref().and_then(|group| who.local.gid(group));
-    if let Some(fault) = tool_rules::faults(&file, policy, group, passed).first() {
+    if let Some(fault) = tool_rules::faults(&file, policy, group, process).first() {
         return Err(found.refuse_for(fault));
     }
     found.executable_by_caller()?;
     if is_script {
-        found.interpreter()?;
+        found.interpreter(policy, process)?;
     }
     let sha256 = found.digest()?;
     Ok(CheckedTool { path: path.to_owned(), opened, by_name: owner == 0, sha256, is_script })
@@ -109,6 +97,9 @@ fn open_first(rules: &Tool, open: impl Fn(&Path) -> Result<Opened, Fault>) -> Re
         .with_hint("install it, or have an administrator run `capwrap enable NAME --path PATH`"))
 }
 
+/// The file capabilities of a file, or why they are malformed.
+type ReadAttribute = Result<Option<Attribute>, String>;
+
 struct Candidate<'a> {
     path: &'a Path,
     opened: &'a Opened,
@@ -128,8 +119,26 @@ impl Candidate<'_> {
         self.opened.status.st_mode & 0o7777
     }
 
+    /// Returns the properties that the rules for tools ask about.
+    fn as_tool<'f>(&self, attribute: &'f ReadAttribute, mount: FsFlags, is_script: bool) -> ToolFile<'f> {
+        ToolFile {
+            gid: self.opened.status.st_gid,
+            mode: self.mode(),
+            attribute: attribute.as_ref().map(Option::as_ref).map_err(String::as_str),
+            in_initial_namespace: attainable::in_own_user_namespace() == Some(false),
+            is_script,
+            nosuid: mount.contains(FsFlags::ST_NOSUID),
+            noexec: mount.contains(FsFlags::ST_NOEXEC),
+        }
+    }
+
+    fn mount(&self) -> Result<FsFlags, Refusal> {
+        let mount = fstatvfs(&self.opened.file).or_refuse(|| format!("ask how {} is mounted", self.path.display()))?;
+        Ok(mount.flags())
+    }
+
     /// Returns the tool's file capabilities, or why they are malformed.
-    fn attribute(&self) -> Result<Result<Option<Attribute>, String>, Refusal> {
+    fn attribute(&self) -> Result<ReadAttribute, Refusal> {
         let bytes = attribute::read(&self.opened.file, ATTRIBUTE)
             .or_refuse(|| format!("read the file capabilities of {}", self.path.display()))?;
         Ok(bytes.map(|bytes| Attribute::decode(&bytes)).transpose().map_err(|malformed| malformed.to_string()))
@@ -161,17 +170,22 @@ impl Candidate<'_> {
     }
 
     /// Checks the interpreter. The kernel opens it by the path in the script, so only root may be
-    /// able to replace the file there.
-    fn interpreter(&self) -> Result<(), Refusal> {
+    /// able to replace the file there. Its privileges count for those of the script.
+    fn interpreter(&self, policy: &Policy, process: &Process) -> Result<(), Refusal> {
         let mut line = Vec::new();
         (&self.opened.file)
             .take(tool_rules::INTERPRETER_LINE)
             .read_to_end(&mut line)
             .or_refuse(|| format!("read {}", self.path.display()))?;
         let path = tool_rules::interpreter(&line).map_err(|fault| self.refuse_for(&fault))?;
-        match trusted_path::open(&path, 0) {
-            Ok(_) => Ok(()),
-            Err(fault) => Err(self.refuse_for(&ToolFault::of_interpreter(path, &fault))),
+        let opened = trusted_path::open(&path, 0)
+            .map_err(|fault| self.refuse_for(&ToolFault::of_interpreter(path.clone(), &fault)))?;
+        let interpreter = Candidate { path: &path, opened: &opened, rules: self.rules };
+        let (attribute, mount) = (interpreter.attribute()?, interpreter.mount()?);
+        let file = interpreter.as_tool(&attribute, mount, false);
+        match tool_rules::interpreter_fault(&file, &path, policy, process) {
+            Some(fault) => Err(self.refuse_for(&fault)),
+            None => Ok(()),
         }
     }
 

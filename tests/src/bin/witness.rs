@@ -5,13 +5,18 @@
 //!   witness exec PROGRAM ARGS…   become another program, or say `exec ERRNO`
 //!   witness spawn PROGRAM ARGS…  start one and wait for it, or say `spawn ERRNO`
 //!   witness version POLICY       end with 0 if all that was given is of one version of that policy
+//!   witness exec-rule FILE N     execute FILE, a copy of the witness, in every combination of N capabilities
+//!   witness setcap TEXT FILE     give the file these capabilities
+//!   witness print-sets           print the sets that the rule of exec is about
 //!   witness repeat-exec          call execveat as the launcher does, without knowing its number
 
-use capwrap_tests::versions;
+use capwrap_tests::{exec_rule, versions};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
@@ -27,11 +32,26 @@ fn main() {
         },
         Some("version") => std::process::exit(version(&arguments[1].to_string_lossy()).into()),
         Some("repeat-exec") => repeat_exec(),
+        Some("setcap") => exec_rule::set_capabilities(&arguments[1].to_string_lossy(), Path::new(&arguments[2])),
+        Some("exec-rule") => compare_with_rule(&arguments[1], &arguments[2]),
+        Some(exec_rule::PRINT) => exec_rule::print_sets(),
         Some("wait") => {
             say();
             let _ = std::io::stdin().read_to_end(&mut Vec::new());
         }
         _ => say(),
+    }
+}
+
+fn compare_with_rule(file: &OsStr, members: &OsStr) {
+    match exec_rule::compare(Path::new(file), if members == "1" { 1 } else { 2 }) {
+        Ok((count, different)) => {
+            for line in &different {
+                println!("{line}");
+            }
+            println!("{} of {count} as the rule says", count - different.len());
+        }
+        Err(error) => println!("not compared: {error}"),
     }
 }
 

@@ -28,28 +28,15 @@ impl Drop for Packets {
     }
 }
 
-/// Asserts that the tool is refused if its file has capabilities, as Debian's file does. Returns the path of the copy
-/// on which the policy can be tested.
-fn refused_with_file_capabilities(name: &str, folder: &Folder) -> String {
+/// Runs a test of a shipped policy with copies of its tool, without file capabilities and with those of Debian's file,
+/// and with the tool as it is installed.
+fn with_and_without_file_capabilities(name: &str, test: impl Fn() + Sync) {
+    let folder = Folder::new();
     let copy = folder.copy(&tool_of_shipped(name), name);
+    with_shipped(name, &["--path", &copy], &test);
     assert!(root(&["setcap", "cap_net_raw=ep", &copy]).run().ok());
-    with_shipped(name, &["--path", &copy], || {
-        capwrap(&[name]).run().refused_with(
-            126,
-            &["cannot launch a tool that has file capabilities", &format!("hint: setcap -r {copy}")],
-        );
-        // The printed hint is sufficient.
-        assert!(root(&["setcap", "-r", &copy]).run().ok());
-        let corrected = capwrap(&["--explain", name]).run();
-        assert!(corrected.ok() && !corrected.stdout.contains("missing here"), "{corrected:?}");
-    });
-    let original = tool_of_shipped(name);
-    if root(&["getcap", &original]).run().stdout.contains("cap_net_raw") {
-        with_shipped(name, &[], || {
-            capwrap(&[name]).run().refused_with(126, &[&format!("hint: setcap -r {original}")]);
-        });
-    }
-    copy
+    with_shipped(name, &["--path", &copy], &test);
+    with_shipped(name, &[], &test);
 }
 
 fn tool_of_shipped(name: &str) -> String {
@@ -59,9 +46,7 @@ fn tool_of_shipped(name: &str) -> String {
 
 #[test]
 fn ping_gets_an_answer_with_cap_net_raw_alone() {
-    let folder = Folder::new();
-    let copy = refused_with_file_capabilities("ping", &folder);
-    with_shipped("ping", &["--path", &copy], || {
+    with_and_without_file_capabilities("ping", || {
         let done = |run: &Run| run.ok() && run.stdout.contains("1 received");
         assert_eq!(takes_exactly("ping", &["-n", "-c1", "-w2", "127.0.0.1"], run, done), ["cap_net_raw"]);
     });
@@ -167,9 +152,7 @@ fn dumpcap_captures_into_a_file_with_cap_net_raw_alone() {
 
 #[test]
 fn mtr_packet_probes_with_cap_net_raw_alone() {
-    let folder = Folder::new();
-    let copy = refused_with_file_capabilities("mtr-packet", &folder);
-    with_shipped("mtr-packet", &["--path", &copy], || {
+    with_and_without_file_capabilities("mtr-packet", || {
         // mtr-packet ends with its input, answered or not.
         let probe = |call: Call| {
             let mut packet = Running::start(&call);

@@ -61,17 +61,16 @@ fn of_file(found: &Installed, name: &str, policy: &Policy, names: &Names, conten
         Content::Judged => found.is_script(),
         Content::LeftOut => Ok(false),
     };
-    let faults = tool_rules::faults(
-        &found.as_tool(matches!(is_script, Ok(true))),
-        policy,
-        group(policy, names),
-        policy.grantable(),
-    );
+    let process = tool_faults::process(policy);
+    let file = found.as_tool(matches!(is_script, Ok(true)));
+    let faults = tool_rules::faults(&file, policy, group(policy, names), &process);
     lines.extend(faults.iter().filter_map(|fault| judged(fault, found, policy, names)));
     lines.extend(mode(found, policy, &faults));
-    lines.push(capabilities(found, policy));
+    lines.push(capabilities(found, policy, &faults));
+    lines.extend(open_to_everybody(&faults));
+    lines.extend(given_without_capwrap(found, &faults));
     if policy.tool.script && matches!(is_script, Ok(true)) {
-        match tool_faults::interpreter(found) {
+        match tool_faults::interpreter(found, policy) {
             Ok(fault) => lines.extend(fault.and_then(|fault| judged(&fault, found, policy, names))),
             Err(error) => lines.push(Judged::unread("script", shown(&found.real), &reason(&error))),
         }
@@ -182,26 +181,58 @@ fn mode(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Option<Judg
     })
 }
 
-fn capabilities(found: &Installed, policy: &Policy) -> Judged {
+/// A line about the file capabilities. The launcher runs a tool whose file gives it exactly what the policy grants.
+fn capabilities(found: &Installed, policy: &Policy, faults: &[ToolFault]) -> Judged {
     let wanted = file_caps::wanted_of_tool(policy);
-    if policy.file.is_some() && policy.exec.deliver == Delivery::Ambient {
+    let carried = found.carries.as_ref().ok().and_then(Option::as_ref);
+    let is_meant = |fault: &&ToolFault| {
+        fault.is_of_file_capabilities() && !matches!(fault, ToolFault::Malformed(_) | ToolFault::OpenToEverybody { .. })
+    };
+    let fault = faults.iter().find(is_meant);
+    match (policy.exec.deliver, carried) {
         // The policy serves both those who launch the tool and those who use setcap alone.
-        match &found.carries {
-            Ok(None) => return Line::ok("capabilities", "none").into(),
-            Ok(Some(Attribute { capabilities, root_id: None })) if Some(*capabilities) == wanted => {
-                return Line::note("capabilities", capabilities.to_string())
-                    .means("as the policy's [file] says; capwrap can launch it only without them")
-                    .into();
+        (Delivery::Ambient, None) if policy.file.is_some() && found.carries.is_ok() => {
+            Line::ok("capabilities", "none").into()
+        }
+        (Delivery::Ambient, Some(Attribute { capabilities, root_id: None })) if Some(*capabilities) == wanted => {
+            let line = Line::note("capabilities", capabilities.to_string());
+            match fault {
+                Some(_) => line.means("as the policy's [file] says; capwrap can launch it only without them").into(),
+                None => Line::ok("capabilities", capabilities.to_string()).means("as the policy's [file] says").into(),
             }
-            _ => {}
+        }
+        (Delivery::Ambient, Some(attribute)) if policy.file.is_none() => match fault {
+            Some(fault) => {
+                let line = Line::problem("capabilities", attribute.to_string())
+                    .means(format!("{fault}; capwrap refuses to launch it"))
+                    .optional_hint(fault.hint(&found.real, found.safe_for()));
+                Judged::fixed_by(line, found, Fix::Capabilities(None))
+            }
+            None => Line::ok("capabilities", attribute.to_string()).into(),
+        },
+        (deliver, _) => {
+            let why = match (policy.file.is_some(), deliver) {
+                (true, _) => "the policy's [file] says",
+                (false, Delivery::Ambient) => "the policy needs",
+                (false, Delivery::Inheritable) => "inheritable delivery needs",
+            };
+            file::carries(found, wanted.as_ref(), why)
         }
     }
-    let why = match (policy.file.is_some(), policy.exec.deliver) {
-        (true, _) => "the policy's [file] says",
-        (false, Delivery::Ambient) => "capwrap cannot launch a tool that has file capabilities; it needs",
-        (false, Delivery::Inheritable) => "inheritable delivery needs",
-    };
-    file::carries(found, wanted.as_ref(), why)
+}
+
+fn open_to_everybody(faults: &[ToolFault]) -> Option<Judged> {
+    let fault = faults.iter().find(|fault| matches!(fault, ToolFault::OpenToEverybody { .. }))?;
+    Some(Line::problem("allowed", "everybody").means(format!("{fault}; capwrap refuses to launch it")).into())
+}
+
+/// A note about a tool that others can use without capwrap, if capwrap launches it.
+fn given_without_capwrap(found: &Installed, faults: &[ToolFault]) -> Option<Judged> {
+    if faults.iter().any(ToolFault::is_of_file_capabilities) {
+        return None;
+    }
+    let note = tool_rules::note_of_given(&found.as_tool(false))?;
+    Some(Line::note("allowed", "without capwrap").means(note).into())
 }
 
 fn digest(found: &Installed, name: &str, policy: &Policy) -> Option<Judged> {
