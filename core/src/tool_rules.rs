@@ -222,6 +222,17 @@ pub fn note_of_given(file: &ToolFile<'_>) -> Option<String> {
     Some(format!("{who} has {} without capwrap, through the file", attribute.capabilities.permitted))
 }
 
+/// What the owner of a tool can do about its file capabilities, which only root can remove.
+const COPY_IN_PLACE: &str = "its owner can put a copy in its place, which has no file capabilities";
+
+/// Returns the commands that give a policy a copy of the tool, so that its users need not lose its
+/// file capabilities.
+pub fn a_copy(tool: &Path) -> Option<String> {
+    let copy = shell::path(&Path::new("/usr/local/libexec").join(tool.file_name()?))?;
+    let tool = shell::path(tool)?;
+    Some(format!("install -D -m 0755 {tool} {copy}, then `capwrap enable NAME --path {copy}`"))
+}
+
 /// Checks that exec gives the tool exactly the decision, whether the kernel honours the file's
 /// capabilities or not. If it does not, the tool has the ambient set.
 fn of_file_capabilities(
@@ -372,10 +383,14 @@ impl ToolFault {
             Self::FileCapabilities { .. }
             | Self::NothingForChildren { .. }
             | Self::FileCapabilitiesOfScript { .. }
-            | Self::OpenToEverybody { .. }
-            | Self::Malformed(_) => {
-                by_root("setcap -r", "its owner can put a copy in its place, which has no file capabilities")
+            | Self::OpenToEverybody { .. } => {
+                let removal = by_root("setcap -r", COPY_IN_PLACE)?;
+                match a_copy(path).filter(|_| safe_for == Some(0)) {
+                    Some(copy) => Some(format!("to leave them to others: {copy}; to take them from all: {removal}")),
+                    None => Some(removal),
+                }
             }
+            Self::Malformed(_) => by_root("setcap -r", COPY_IN_PLACE),
             Self::NotInheritable { passed, .. } => by_root(
                 &format!("setcap '{passed}=ei'"),
                 "run `capwrap enable` with the policy's name, which sets them",

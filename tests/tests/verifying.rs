@@ -231,11 +231,15 @@ fn fix_makes_nothing_trusted_that_others_could_have_written() {
         chown(path, Some(0), None).unwrap();
         fs::set_permissions(path, PermissionsExt::from_mode(if path == &file { 0o644 } else { 0o755 })).unwrap();
     }
-    // Its capabilities are removed all the same.
+    // Its capabilities are removed all the same, once whoever runs it knows who loses what.
     let policy = Policy::tool(&tool, "net_raw", "");
     fs::set_permissions(&tool, PermissionsExt::from_mode(0o775)).unwrap();
     assert!(root(&["setcap", "cap_net_raw=ep", &tool]).run().ok());
-    verify(&[&policy.name, "--fix"]);
+    let run = verify(&[&policy.name, "--fix"]);
+    assert!(run.stdout.contains("everybody would lose cap_net_raw, until its package is upgraded"), "{run:?}");
+    assert!(run.stdout.contains(&format!("install -D -m 0755 {tool} /usr/local/libexec/tool")), "{run:?}");
+    assert_eq!(root(&["getcap", &tool]).run().stdout, format!("{tool} cap_net_raw=ep\n"));
+    verify(&[&policy.name, "--fix", "--yes"]);
     assert_eq!(root(&["getcap", &tool]).run().stdout, "");
 }
 

@@ -5,7 +5,7 @@
 //! `security/commoncap.c` (before 5.8, the first is called `cap_bprm_set_creds`). The rule is the same
 //! from 4.3, which has the ambient set, to 6.18. What changed since then is when a change of ids counts,
 //! and capwrap executes no file that changes ids. The tests compare it with the kernel that runs:
-//! `tests/tests/file_capabilities.rs` here, and `tests/kernels/guest/exec-rule` on older kernels.
+//! `tests/tests/file_capabilities.rs` here, and `tests/kernels/guest/launch` on older kernels.
 
 use crate::CapabilitySet;
 use crate::policy::{Bounding, Delivery, Exec, FileCapabilities};

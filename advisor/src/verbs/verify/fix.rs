@@ -14,18 +14,21 @@ use anyhow::{Context, Result, bail};
 use capwrap_core::capability::xattr::Attribute;
 use capwrap_core::policy::FileCapabilities;
 use capwrap_core::record::write::Event;
+use capwrap_core::tool_rules;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::Path;
 use std::path::PathBuf;
 
 /// Corrects what can be corrected and prints each change. A failure is reported, and the other fixes are still applied.
-pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
+///
+/// File capabilities that others may use today are taken from a file only if `takes` says so.
+pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>, takes: bool) -> Outcome {
     let mut of_files: BTreeMap<&PathBuf, Vec<&Fix>> = BTreeMap::new();
     for (path, fix) in subjects.flat_map(|subject| &subject.lines).filter_map(|judged| judged.fix.as_ref()) {
         of_files.entry(path).or_default().push(fix);
     }
-    let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes) {
+    let outcomes = of_files.iter().map(|(path, fixes)| match apply(path, fixes, takes) {
         Ok(()) => Outcome::Clean,
         Err(error) => {
             error::report(&error);
@@ -39,13 +42,20 @@ pub fn all<'s>(subjects: impl Iterator<Item = &'s Subject>) -> Outcome {
 ///
 /// # Errors
 /// Fails if other users can put another file in its place, or if the system refuses a change.
-fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
+fn apply(path: &Path, fixes: &[&Fix], takes: bool) -> Result<()> {
     let found = Installed::look(path).with_context(|| format!("cannot check {}", path.display()))?;
     let shown = capwrap_core::text::printable::text(&found.real);
     if !found.weaknesses(0).is_empty() || !found.is_regular {
         bail!("{}: left as it is: others can put another file in its place", capwrap_core::text::printable::text(path));
     }
-    let allowed = |fix: &&&Fix| !found.is_others_too() || ***fix == Fix::Capabilities(None);
+    let is_removal = |fix: &Fix| *fix == Fix::Capabilities(None);
+    let loss = if takes { None } else { loss(&found) };
+    if let Some(loss) = loss.as_ref().filter(|_| fixes.iter().any(|fix| is_removal(fix))) {
+        say!("left as it is: {shown}: {loss}");
+        let copy = found.in_command().and_then(|_| tool_rules::a_copy(&found.real));
+        say!("hint: --yes takes them{}", copy.map_or_else(String::new, |copy| format!("; to leave them: {copy}")));
+    }
+    let allowed = |fix: &&&Fix| if is_removal(fix) { loss.is_none() } else { !found.is_others_too() };
     let fixes: Vec<&Fix> = fixes.iter().filter(allowed).copied().collect();
     let file = found.read().with_context(|| format!("cannot open {shown}"))?;
     // chown(2) removes file capabilities and setuid bits, and chmod(2) removes none, so this order matters.
@@ -82,6 +92,14 @@ fn apply(path: &Path, fixes: &[&Fix]) -> Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// Returns who loses what with the file's capabilities. It returns `None` if nobody does.
+fn loss(found: &Installed) -> Option<String> {
+    let attribute = found.carries.as_ref().ok()?.as_ref()?;
+    let permitted = attribute.capabilities.permitted;
+    let who = if found.mode & 0o001 == 0 { "whoever may execute it" } else { "everybody" };
+    (!permitted.is_empty()).then(|| format!("{who} would lose {permitted}, until its package is upgraded"))
 }
 
 /// Prints a correction, and records it.

@@ -53,6 +53,9 @@ pub struct Verify {
     /// Correct what is wrong with files, and show each change (root)
     #[arg(long)]
     fix: bool,
+    /// With --fix: remove file capabilities too that others may use today
+    #[arg(long, requires = "fix")]
+    yes: bool,
     /// Show what has no problem, too
     #[arg(long, short)]
     verbose: bool,
@@ -98,7 +101,7 @@ impl Verify {
             outcome = outcome.and(self.fix_named(|kind| kind != Kind::Policy)?);
             let _alone = enabled::lock()?;
             found = scan::again(found, &Accounted::read());
-            outcome = outcome.and(fix::all(found.iter()));
+            outcome = outcome.and(fix::all(found.iter(), self.yes));
             found = scan::again(found, &Accounted::read());
         }
         let named = self.named_if_asked(Content::Judged)?;
@@ -122,7 +125,7 @@ impl Verify {
     fn fix_named(&self, is_meant: impl Fn(Kind) -> bool) -> Result<Outcome> {
         let _alone = enabled::lock()?;
         let named = self.named_if_asked(Content::LeftOut)?;
-        Ok(fix::all(named.iter().filter(|subject| is_meant(subject.kind))))
+        Ok(fix::all(named.iter().filter(|subject| is_meant(subject.kind)), self.yes))
     }
 
     /// The named policies and files. There are none if only trees are to be scanned.
