@@ -187,17 +187,23 @@ fn the_home_is_empty_and_the_users_own_and_gone_afterwards() {
 #[test]
 fn no_command_line_tells_the_user_where_the_home_is() {
     let mark = format!("t-home-{}", std::process::id());
-    // While the probe is loaded, the process that becomes the command waits.
-    let mut learn = root(&["capwrap", "--learn", "--user", MEMBER, "sh", "-c", "exit 0", &mark]).command();
-    let mut learn = learn.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = Vec::new();
-    while learn.try_wait().unwrap().is_none() {
-        for process in fs::read_dir("/proc").unwrap() {
-            let line = fs::read(process.unwrap().path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            if line.contains(&mark) && line.contains(" --run ") {
-                lines.push(line);
+    // While the probe is loaded, the process that becomes the command waits. On a busy machine one look at all processes
+    // may take longer than that, so it is tried several times.
+    for _ in 0..20 {
+        let mut learn = root(&["capwrap", "--learn", "--user", MEMBER, "sh", "-c", "exit 0", &mark]).command();
+        let mut learn = learn.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while learn.try_wait().unwrap().is_none() {
+            for process in fs::read_dir("/proc").unwrap() {
+                let line = fs::read(process.unwrap().path().join("cmdline")).unwrap_or_default();
+                let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                if line.contains(&mark) && line.contains(" --run ") {
+                    lines.push(line);
+                }
             }
+        }
+        if !lines.is_empty() {
+            break;
         }
     }
     assert!(!lines.is_empty(), "nobody waited");
