@@ -188,7 +188,7 @@ fn the_home_is_empty_and_the_users_own_and_gone_afterwards() {
 fn no_command_line_tells_the_user_where_the_home_is() {
     let mark = format!("t-home-{}", std::process::id());
     let mut lines = Vec::new();
-    // While the probe is loaded, the process that becomes the command waits. On a busy machine one look at all processes
+    // While the probe is loaded, the process that becomes the command waits. On a busy machine one pass over all processes
     // may take longer than that, so it is tried several times.
     for _ in 0..20 {
         let mut learn = root(&["capwrap", "--learn", "--user", MEMBER, "sh", "-c", "exit 0", &mark]).command();
