@@ -43,8 +43,8 @@ fn is_in_a_tree() -> bool {
     // The file system and the directory in it that are mounted at / (proc_pid_mountinfo(5)).
     let root = |process: &str| {
         let mounts = fs::read_to_string(format!("/proc/{process}/mountinfo")).unwrap();
-        let fields = mounts.lines().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        fields.filter(|fields| fields[4] == "/").next_back().map(|fields| fields[2..4].to_vec())
+        let mut fields = mounts.lines().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        fields.rfind(|fields| fields[4] == "/").map(|fields| fields[2..4].to_vec())
     };
     root("1") != root("self")
 }
