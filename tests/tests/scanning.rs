@@ -331,3 +331,17 @@ fn files_that_come_and_go_are_no_fault_of_the_scan() {
         assert_eq!(codes, vec![0; 100]);
     });
 }
+
+#[test]
+fn a_file_whose_capabilities_give_exactly_what_its_policy_grants_is_accounted_for() {
+    on_a_machine_of_its_own(|| {
+        let folder = Folder::new();
+        let tool = folder.copy(WITNESS, "tool");
+        let _policy = Policy::tool(&tool, "net_raw", "[exec]\nchildren = \"none\"\n");
+        for (carries, code) in [("cap_net_raw=ep", 0), ("cap_net_admin=ep", 1)] {
+            assert!(root(&["setcap", carries, &tool]).run().ok());
+            let run = root(&[CAPWRAP, "verify", "--scan", folder.0.to_str().unwrap()]).run();
+            assert_eq!(run.code, code, "{carries}: {run:?}");
+        }
+    });
+}

@@ -3,6 +3,7 @@
 use crate::host::installed_file;
 use crate::host::installed_file::{Installed, Unread};
 use crate::host::launcher_kernels;
+use crate::host::tool_faults;
 use crate::host::tree_walk;
 use crate::host::tree_walk::{Met, Visitor, is_gone};
 use crate::output::error;
@@ -11,7 +12,8 @@ use crate::store::{enabled, file_caps};
 use crate::verbs::verify::file;
 use crate::verbs::verify::judged::{Judged, Kind, Subject};
 use capwrap_core::capability::xattr::ATTRIBUTE;
-use capwrap_core::policy::FileCapabilities;
+use capwrap_core::policy::{FileCapabilities, Policy};
+use capwrap_core::tool_rules::{self, ToolFault};
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -46,8 +48,10 @@ impl Accounted {
         };
         for name in enabled::names().unwrap_or_default() {
             let Ok(policy) = enabled::read(&enabled::path(&name)) else { continue };
-            if let Some(wanted) = file_caps::wanted_of_tool(&policy) {
-                policy.tool.paths.iter().for_each(|path| add(path, wanted));
+            for path in &policy.tool.paths {
+                if let Some(wanted) = file_caps::wanted_of_tool(&policy).or_else(|| exactly_given(path, &policy)) {
+                    add(path, wanted);
+                }
             }
         }
         add(
@@ -59,6 +63,14 @@ impl Accounted {
         );
         Self(accounted)
     }
+}
+
+/// Returns the capabilities of the tool's file, if exec gives the tool exactly what the policy grants by them.
+fn exactly_given(path: &Path, policy: &Policy) -> Option<FileCapabilities> {
+    let found = Installed::look(path).ok()?;
+    let attribute = found.carries.as_ref().ok()?.as_ref().filter(|attribute| attribute.root_id.is_none())?;
+    let faults = tool_rules::faults(&found.as_tool(false), policy, None, &tool_faults::process(policy));
+    (!faults.iter().any(ToolFault::is_of_file_capabilities)).then_some(attribute.capabilities)
 }
 
 /// Walks the trees. The walk follows no symbolic link and leaves nothing out.
