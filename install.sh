@@ -37,6 +37,7 @@ is_new_enough() { # VERSION
 # Prints the packages with the first compiler that is new enough, of those that apt offers. Debian has newer ones as
 # rustc-web, Ubuntu as rustc-1.NN. Nothing is printed if apt offers none.
 apt_rust() {
+    command -v apt-cache >/dev/null || return 0
     others=$(apt-cache search --names-only '^rustc-(web|[0-9.]+)$' | cut -d' ' -f1 | sort -V)
     for package in rustc $others; do
         version=$(apt-cache policy "$package" | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}//p')
@@ -73,7 +74,7 @@ builder=${SUDO_USER:-root}
 [ "$(id -u)" -eq 0 ] || builder=$(id -un)
 builder_home=$(getent passwd "$builder" | cut -d: -f6)
 # Ubuntu keeps each compiler of rustc-1.NN in a folder of its own, and no name without the version leads there.
-versioned_rust=$(find /usr/lib -maxdepth 1 -name 'rust-[0-9]*' 2>/dev/null | sort -V | tail -n 1)
+versioned_rust=$(printf '%s\n' /usr/lib/rust-[0-9]* | sort -rV | head -n 1)
 as_builder() {
     path=$builder_home/.cargo/bin:$PATH${versioned_rust:+:$versioned_rust/bin}
     if [ "$builder" = root ] || [ "$(id -u)" -ne 0 ]; then

@@ -178,12 +178,12 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     done(&one.run(&fleet.key, "getcap /usr/bin/capwrap | grep cap_sys_time; capwrap disable date"));
 
     // The play finds, names and corrects what somebody changed on one host.
-    done(&two.run(&fleet.key, "setcap cap_net_raw=ep /usr/bin/tcpdump; chmod 0600 /etc/capwrap/policies/sleep.toml"));
+    done(&two.run(&fleet.key, "setcap cap_net_admin=ei /usr/bin/tcpdump; chmod 0600 /etc/capwrap/policies/sleep.toml"));
     let verify = ["--tags", "capwrap_verify"];
     let found = fleet.ansible(&verify);
     let fatal: Vec<&str> = found.stdout.lines().filter(|line| line.starts_with("fatal:")).collect();
     assert!(!found.ok() && fatal.len() == 1 && fatal[0].contains("[two]"), "{}", found.stdout);
-    for said in ["tcpdump", "cap_net_raw=ep", "sleep.toml"] {
+    for said in ["tcpdump", "cap_net_admin=ei", "sleep.toml"] {
         assert!(found.stdout.contains(said), "{said}: {}", found.stdout);
     }
     assert_eq!(fleet.done(&[&verify[..], &["-e", "capwrap_fix=true"]].concat()), [0, 1, 0]);
@@ -263,7 +263,7 @@ fn node_exporter_reads_what_verify_found(fleet: &Fleet) {
         assert_eq!(value(&all_is_well, series), expected, "{series}");
     }
     let write = "capwrap verify --all --prometheus /var/lib/prometheus/node-exporter/capwrap.prom";
-    let found = host.run(&fleet.key, &format!("setcap cap_net_raw=ep /usr/bin/tcpdump; {write}"));
+    let found = host.run(&fleet.key, &format!("setcap cap_net_admin=ei /usr/bin/tcpdump; {write}"));
     assert_eq!(found.code, 1, "{found:?}");
     let something_is_not = metrics();
     assert_eq!(value(&something_is_not, "node_textfile_scrape_error"), 0.0);
