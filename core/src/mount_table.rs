@@ -72,7 +72,8 @@ pub fn kind_of(table: &[u8], path: &Path) -> Option<String> {
     // What is mounted on the root directory lies in a stack. The parent of its lowest mount is not in the table.
     let is_lowest = |mount: &&Mount| !mounts.iter().any(|other| other.id == mount.parent && other.id != mount.id);
     let mut here = mounts.iter().filter(is_lowest).find(|mount| mount.point == Path::new("/"))?;
-    // From one mount, the way to the path enters its nearest child. What lies deeper on the same mount is hidden. A table has no circle; the number of its lines ends the walk whatever it says.
+    // From one mount, the way to the path enters its nearest child. What lies deeper on the same mount is hidden. A
+    // table has no circle; the number of its lines ends the walk whatever it says.
     for _ in &mounts {
         let below =
             mounts.iter().filter(|one| one.parent == here.id && one.id != here.id && path.starts_with(&one.point));

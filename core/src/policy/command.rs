@@ -10,10 +10,10 @@ use std::path::PathBuf;
 const LEAVES_NO_CODE: [(&str, &str); 1] = [("PYTHONDONTWRITEBYTECODE", "1")];
 
 impl Policy {
-    /// A policy for the one file at `path`, which grants `caps` to root's command and to nobody else, and demands nothing. The environment,
-    /// the resource limits, `no_new_privs` and the demand for a record are those of `like`, or what a policy has that
-    /// says nothing of them. Its delivery, its filter of children and its bounding set are left out, because they
-    /// belong to the tool that `like` is about.
+    /// A policy for the one file at `path`, which grants `caps` to root's command and to nobody else, and demands
+    /// nothing. The environment, the resource limits, `no_new_privs` and the demand for a record are those of `like`,
+    /// or what a policy has that says nothing of them. Its delivery, its filter of children and its bounding set are
+    /// left out, because they belong to the tool that `like` is about.
     pub fn of_command(path: PathBuf, caps: CapabilitySet, like: Option<Self>) -> Self {
         let audit_required = like.as_ref().is_some_and(|like| like.allow.audit_required);
         let mut exec = like.map(|like| like.exec).unwrap_or_default();

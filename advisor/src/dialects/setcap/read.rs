@@ -1,14 +1,12 @@
 //! Reads file capabilities in text: getcap's output and setcap's commands.
 
-use crate::dialects::grant::Side;
+use crate::dialects::grant::{Side, all};
 use crate::dialects::shell_words;
 use crate::output::error::hinted;
 use anyhow::{Result, bail};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::FileCapabilities;
 use capwrap_core::text::printable;
-
-const NOT_EFFECTIVE: &str = "permitted and not effective: the program must raise them itself";
 
 /// Returns what a file with these capabilities gives to its caller at exec.
 ///
@@ -21,15 +19,19 @@ pub fn side(text: &str, kind: &'static str) -> Result<Side> {
             "as in cap_net_raw,cap_bpf=ep",
         )
     })?;
+    Ok(of_capabilities(&read, kind))
+}
+
+fn of_capabilities(read: &FileCapabilities, kind: &'static str) -> Side {
     let mut side = Side::new(kind, read.permitted.union(read.inheritable), "what the file carries");
     if !read.inheritable.without(read.permitted).is_empty() {
         let inheritable = read.inheritable.without(read.permitted);
         side.notes.push(format!("{inheritable}: for those alone who have them in the inheritable set"));
     }
     if !read.effective && !side.grant.is_empty() {
-        side.notes.push(NOT_EFFECTIVE.to_owned());
+        side.notes.push("permitted and not effective: the program must raise them itself".to_owned());
     }
-    Ok(side)
+    side
 }
 
 /// Returns the files of setcap's commands in a script, or else of getcap's output. The list is empty if no line has
@@ -166,17 +168,12 @@ fn filecap_row(line: &str) -> Option<Result<(String, Side)>> {
     // A number at the end is the root id.
     let caps = caps.trim().trim_end_matches(|letter: char| letter.is_ascii_digit()).trim_end();
     let read = |caps: &str| -> Result<(String, Side)> {
-        let set_of = if caps == "full" { Ok(crate::dialects::grant::all()) } else { CapabilitySet::parse(caps) };
+        let set_of = if caps == "full" { Ok(all()) } else { CapabilitySet::parse(caps) };
         let caps = set_of.map_err(|unknown| anyhow::anyhow!("{unknown}"))?;
-        let mut side = Side::new("file capabilities", caps, "what the file carries");
-        match set {
-            "permitted" => side.notes.push(NOT_EFFECTIVE.to_owned()),
-            "inheritable" => {
-                side.notes.push(format!("{caps}: for those alone who have them in the inheritable set"));
-            }
-            _ => {}
-        }
-        Ok((path.to_owned(), side))
+        let (permitted, inheritable) =
+            if set == "inheritable" { (CapabilitySet::EMPTY, caps) } else { (caps, CapabilitySet::EMPTY) };
+        let read = FileCapabilities { effective: set != "permitted", permitted, inheritable };
+        Ok((path.to_owned(), of_capabilities(&read, "file capabilities")))
     };
     Some(read(caps))
 }

@@ -153,7 +153,7 @@ pub fn side(settings: &Settings, kind: &'static str) -> Option<Side> {
         }
     }
     if says("ExecStart") && assignments.iter().any(|(key, value)| key == "ExecStart" && is_privileged(value)) {
-        side.notes.push("a command of ExecStart= begins with + or !: systemd runs it with more than this".to_owned());
+        side.notes.push(RUNS_WITH_MORE.to_owned());
     }
     if last("PrivateUsers").is_some_and(|value| !value.is_empty() && boolean(value) != Some(false)) {
         side.notes.push(
@@ -163,6 +163,9 @@ pub fn side(settings: &Settings, kind: &'static str) -> Option<Side> {
     side.notes.append(&mut notes);
     Some(side)
 }
+
+/// The note on a command that systemd runs with more than the settings say.
+pub const RUNS_WITH_MORE: &str = "a command of ExecStart= begins with + or !: systemd runs it with more than this";
 
 /// How the settings begin without which no unit starts a process (systemd.service(5), systemd.socket(5),
 /// systemd.mount(5), systemd.swap(5)).

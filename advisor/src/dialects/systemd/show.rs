@@ -25,7 +25,7 @@ fn unit(block: &str) -> Option<(String, Side)> {
         assignments.iter().any(|(key, value)| key == "ExecStartEx" && value.contains("flags=privileged"));
     let mut side = read::side(&Settings { assignments, notes: Vec::new() }, "systemctl show")?;
     if is_privileged {
-        side.notes.push("a command of ExecStart= begins with + or !: systemd runs it with more than this".to_owned());
+        side.notes.push(read::RUNS_WITH_MORE.to_owned());
     }
     Some((id, side))
 }

@@ -125,11 +125,7 @@ fn brief(set: CapabilitySet) -> String {
 
 /// The attribute in getcap's notation, with the root id as `getcap -n` writes it; `none` where there is none.
 pub fn notation(attribute: Option<&Attribute>) -> String {
-    match attribute {
-        None => "none".to_owned(),
-        Some(Attribute { capabilities, root_id: None }) => capabilities.to_string(),
-        Some(Attribute { capabilities, root_id: Some(root) }) => format!("{capabilities} [rootid={root}]"),
-    }
+    attribute.map_or_else(|| "none".to_owned(), Attribute::to_string)
 }
 
 /// Lines about other files in the same directory that look like older copies of this one and would give rights to

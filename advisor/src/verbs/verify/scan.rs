@@ -41,33 +41,27 @@ impl Accounted {
     /// Reads the enabled policies. A policy that cannot be read accounts for nothing.
     pub fn read() -> Self {
         let mut accounted = HashMap::new();
-        let mut add = |path: &Path, wanted: FileCapabilities| {
-            if let Ok(found) = Installed::look(path) {
+        let mut add = |path: &Path, wanted: &dyn Fn(&Installed) -> Option<FileCapabilities>| {
+            if let Ok(found) = Installed::look(path)
+                && let Some(wanted) = wanted(&found)
+            {
                 accounted.insert(found.identity, wanted);
             }
         };
         for name in enabled::names().unwrap_or_default() {
             let Ok(policy) = enabled::read(&enabled::path(&name)) else { continue };
-            for path in &policy.tool.paths {
-                if let Some(wanted) = file_caps::wanted_of_tool(&policy).or_else(|| exactly_given(path, &policy)) {
-                    add(path, wanted);
-                }
-            }
+            let stated = file_caps::wanted_of_tool(&policy);
+            let wanted = |found: &Installed| stated.or_else(|| exactly_given(found, &policy));
+            policy.tool.paths.iter().for_each(|path| add(path, &wanted));
         }
-        add(
-            &file_caps::installed(),
-            file_caps::permitted(enabled::needed(
-                &enabled::all().unwrap_or_default(),
-                launcher_kernels::look().kernels,
-            )),
-        );
+        let needed = enabled::needed(&enabled::all().unwrap_or_default(), launcher_kernels::look().kernels);
+        add(&file_caps::installed(), &|_| Some(file_caps::permitted(needed)));
         Self(accounted)
     }
 }
 
 /// Returns the capabilities of the tool's file, if exec gives the tool exactly what the policy grants by them.
-fn exactly_given(path: &Path, policy: &Policy) -> Option<FileCapabilities> {
-    let found = Installed::look(path).ok()?;
+fn exactly_given(found: &Installed, policy: &Policy) -> Option<FileCapabilities> {
     let attribute = found.carries.as_ref().ok()?.as_ref().filter(|attribute| attribute.root_id.is_none())?;
     let faults = tool_rules::faults(&found.as_tool(false), policy, None, &tool_faults::process(policy));
     (!faults.iter().any(ToolFault::is_of_file_capabilities)).then_some(attribute.capabilities)
