@@ -22,6 +22,7 @@ use capwrap_core::text::printable;
 use launch::caller::{self, Identified};
 use launch::command_line::{self, Command, Launch};
 use launch::policy_file::{self, PolicyFile};
+use launch::raise::Planned;
 use launch::record::Subject;
 use launch::run_request::RunRequest;
 use launch::{attainable, demands, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb};
@@ -100,15 +101,15 @@ fn finish(
     let facts = machine::facts(policy, user, Some(ground))?;
     let decision = decision(launch, policy, &facts)?;
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
-    let process = raise::planned(policy, &decision, &facts)?;
-    let tool = tool::check(launch, policy, who, &process)?;
+    let planned = Planned::of(policy, &decision, &facts)?;
+    let tool = tool::check(launch, policy, who, &planned)?;
     let event = if file.is_some() { Event::Launch } else { Event::Run };
     record::launch(event, &Subject { who, user, launch, policy, file, decision: &decision, tool: &tool })?;
     other_user::become_user(who, user)?;
     let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
     demands::report(&launch.name, &decision, &facts)?;
-    raise::exactly(&process, &facts)?;
+    raise::exactly(&planned)?;
     execute::become_tool(launch, &tool, &prepared, facts.kernel)
 }
 
@@ -125,7 +126,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile, ground: &Allowed
     }
     let facts = machine::facts(&file.policy, who, Some(ground))?;
     let decision = decision(launch, &file.policy, &facts)?;
-    let tool = tool::check(launch, &file.policy, who, &raise::planned(&file.policy, &decision, &facts)?)?;
+    let tool = tool::check(launch, &file.policy, who, &Planned::of(&file.policy, &decision, &facts)?)?;
     let subject =
         Subject { who, user: who, launch, policy: &file.policy, file: Some(file), decision: &decision, tool: &tool };
     record::launch(Event::Bypass, &subject)?;
@@ -143,8 +144,8 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     let facts = machine::facts(&file.policy, who, ground.as_ref().ok())?;
     let decision = decision(launch, &file.policy, &facts)?;
     let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
-    let process = raise::planned(&file.policy, &decision, &facts)?;
-    let tool = tool::check(launch, &file.policy, who, &process);
+    let planned = Planned::of(&file.policy, &decision, &facts)?;
+    let tool = tool::check(launch, &file.policy, who, &planned);
     let said =
         |outcome: Result<String, &Refusal>| outcome.unwrap_or_else(|refusal| format!("refused: {}", refusal.message()));
     let mut context = vec![

@@ -4,9 +4,9 @@
 use super::attainable;
 use super::caller::Identified;
 use super::command_line::Launch;
+use super::raise::Planned;
 use crate::refusal::{NOT_EXECUTABLE, NOT_FOUND, OrRefuse, Refusal};
 use crate::system::attribute;
-use capwrap_core::capability::exec_rule::Process;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
 use capwrap_core::digest;
 use capwrap_core::policy::{Policy, Tool};
@@ -37,9 +37,14 @@ pub struct CheckedTool {
     pub is_script: bool,
 }
 
-/// Opens and checks the tool that the policy names. `process` is the launcher as it will be just before
+/// Opens and checks the tool that the policy names. `planned` is the launcher as it will be just before
 /// it executes the tool.
-pub fn check(launch: &Launch, policy: &Policy, who: &Identified, process: &Process) -> Result<CheckedTool, Refusal> {
+pub fn check(
+    launch: &Launch,
+    policy: &Policy,
+    who: &Identified,
+    planned: &Planned<'_>,
+) -> Result<CheckedTool, Refusal> {
     let rules = &policy.tool;
     let owner = who.local.uid(&rules.owner).ok_or_else(|| {
         Refusal::new(format!("the policy's owner {} is not in the local user file", rules.owner))
@@ -54,12 +59,13 @@ pub fn check(launch: &Launch, policy: &Policy, who: &Identified, process: &Proce
     let (attribute, mount) = (found.attribute()?, found.mount()?);
     let file = found.as_tool(&attribute, mount, is_script);
     let group = rules.group.as_ref().and_then(|group| who.local.gid(group));
-    if let Some(fault) = tool_rules::faults(&file, policy, group, process).first() {
+    let process = planned.process(has_capabilities(&attribute))?;
+    if let Some(fault) = tool_rules::faults(&file, policy, group, &process).first() {
         return Err(found.refuse_for(fault));
     }
     found.executable_by_caller()?;
     if is_script {
-        found.interpreter(policy, process)?;
+        found.interpreter(policy, planned)?;
     }
     let sha256 = found.digest()?;
     Ok(CheckedTool { path: path.to_owned(), opened, by_name: owner == 0, sha256, is_script })
@@ -99,6 +105,11 @@ fn open_first(rules: &Tool, open: impl Fn(&Path) -> Result<Opened, Fault>) -> Re
 
 /// The file capabilities of a file, or why they are malformed.
 type ReadAttribute = Result<Option<Attribute>, String>;
+
+/// A malformed attribute is a fault by itself.
+const fn has_capabilities(attribute: &ReadAttribute) -> bool {
+    matches!(attribute, Ok(Some(_)))
+}
 
 struct Candidate<'a> {
     path: &'a Path,
@@ -171,7 +182,7 @@ impl Candidate<'_> {
 
     /// Checks the interpreter. The kernel opens it by the path in the script, so only root may be
     /// able to replace the file there. Its privileges count for those of the script.
-    fn interpreter(&self, policy: &Policy, process: &Process) -> Result<(), Refusal> {
+    fn interpreter(&self, policy: &Policy, planned: &Planned<'_>) -> Result<(), Refusal> {
         let mut line = Vec::new();
         (&self.opened.file)
             .take(tool_rules::INTERPRETER_LINE)
@@ -183,7 +194,8 @@ impl Candidate<'_> {
         let interpreter = Candidate { path: &path, opened: &opened, rules: self.rules };
         let (attribute, mount) = (interpreter.attribute()?, interpreter.mount()?);
         let file = interpreter.as_tool(&attribute, mount, false);
-        match tool_rules::interpreter_fault(&file, &path, policy, process) {
+        let process = planned.process(has_capabilities(&attribute))?;
+        match tool_rules::interpreter_fault(&file, &path, policy, &process) {
             Some(fault) => Err(self.refuse_for(&fault)),
             None => Ok(()),
         }
