@@ -8,6 +8,7 @@ use crate::decision::demand::{Judged, State};
 use crate::decision::facts::Facts;
 use crate::decision::shortfall_cause::Cause;
 use crate::decision::{Borrowed, Decision, Outcome, Weighed, read_arguments};
+use crate::escapes;
 use crate::policy::limits::Limit;
 use crate::policy::{Bounding, Children, Delivery, Policy};
 use crate::text::printable;
@@ -91,6 +92,7 @@ impl Explanation<'_> {
         let mut context = vec![("policy", self.file.display().to_string())];
         context.extend(self.context.iter().cloned());
         context.push(("delivery", self.manner()));
+        context.extend(self.what_fails().map(|fails| ("note", fails)));
         for (label, text) in context {
             page.labelled(label, &text);
         }
@@ -218,6 +220,11 @@ impl Explanation<'_> {
                 by_mode.into_iter().chain(self.counting(weighed).map(met)).collect()
             }
         }
+    }
+
+    /// Returns what fails in this launch because the tool may start no other program.
+    pub fn what_fails(&self) -> Option<String> {
+        escapes::what_fails(self.policy).filter(|_| self.policy.exec.forbids_children(self.decision.passed))
     }
 
     fn manner(&self) -> String {

@@ -33,6 +33,7 @@ pub mod capability;
 pub mod decision;
 pub mod digest;
 pub mod errno;
+pub mod escapes;
 pub mod explain;
 pub mod mount_table;
 pub mod paths;

@@ -6,7 +6,6 @@ pub mod capability_risk;
 pub mod check_options;
 pub mod classify;
 pub mod code_warning;
-pub mod escapes;
 pub mod foreign_code;
 pub mod home_code;
 pub mod minimize;

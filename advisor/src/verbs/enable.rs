@@ -1,6 +1,5 @@
 //! `capwrap enable` and `capwrap disable`.
 
-use crate::analysis::escapes;
 use crate::analysis::preparation::{self, Wanted};
 use crate::host::accounts::{Names, Of};
 use crate::host::caller;
@@ -20,6 +19,7 @@ use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
 use capwrap_core::digest;
+use capwrap_core::escapes;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
 use capwrap_core::record::write::Event;
 use capwrap_core::text::{hex, nearest, printable, shell};
@@ -205,13 +205,8 @@ impl Plan {
             (false, _) => format!("from {}", source.display()),
         };
         say!("  policy   {} ({from})", enabled::path(name).display());
-        if let Some((tool, escape)) =
-            escapes::of_any(&policy.tool.paths).filter(|_| policy.exec.children != Children::Any)
-        {
-            let with =
-                if policy.exec.children == Children::None { "" } else { " in a launch that passes capabilities" };
-            let within = if escape.within { "; code that runs within it is not stopped" } else { "" };
-            say!("  note     what {tool} starts fails with EPERM{with}: {}{within}", escape.how);
+        if let Some(fails) = escapes::what_fails(policy) {
+            say!("  note     {fails}");
         }
         // The learner drops its own capabilities before it starts a command, as capwrap-learn(1) says.
         let is_learner = policy.tool.paths.iter().all(|path| path.ends_with("capwrap/capwrap-advisor"));

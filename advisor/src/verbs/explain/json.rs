@@ -124,7 +124,12 @@ pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
         last_capability: Capability::from_number(facts.last_capability).map(Capability::name),
         arguments: explanation.arguments.iter().map(printable::text).collect(),
         mode: decision.mode.clone(),
-        about: explanation.context.iter().map(|(label, text)| (label.replace(' ', "_"), text.clone())).collect(),
+        about: explanation
+            .context
+            .iter()
+            .map(|(label, text)| (label.replace(' ', "_"), text.clone()))
+            .chain(explanation.what_fails().map(|fails| ("note".to_owned(), fails)))
+            .collect(),
         would_run: about.would_run,
         passed: names(decision.passed),
         granted: list(explanation.granted()),

@@ -2,7 +2,6 @@
 
 use crate::analysis::capability_risk;
 use crate::analysis::code_warning;
-use crate::analysis::escapes;
 use crate::analysis::foreign_code;
 use crate::analysis::policy_places::{Places, Step};
 use crate::analysis::preparation;
@@ -10,6 +9,7 @@ use crate::verbs::lint::found::{Found, Severity};
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::demand::ABOUT_PATHS;
 use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::escapes;
 use capwrap_core::policy::demand::{Demand, Need};
 use capwrap_core::policy::{Children, Delivery, Grant, Policy};
 use capwrap_core::{Capability, CapabilitySet, TABLE};

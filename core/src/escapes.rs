@@ -2,11 +2,15 @@
 //!
 //! Sources: the tools' man pages, and the public list GTFOBins.
 
+use crate::policy::{Children, Policy};
 use std::path::PathBuf;
 
 /// A tool, by the name of its file, and how it runs other code.
+#[derive(Debug)]
 pub struct Escape {
+    /// The name of the file.
     pub tool: &'static str,
+    /// How the tool starts programs or runs its caller's code.
     pub how: &'static str,
     /// Whether the tool runs the caller's code in its own process, which no filter on execve can prevent.
     pub within: bool,
@@ -110,9 +114,37 @@ pub fn of_any(paths: &[PathBuf]) -> Option<(String, &'static Escape)> {
     names.into_iter().find_map(|tool| of(&tool).map(|escape| (tool, escape)))
 }
 
+/// Returns what fails under a policy whose tool may start no other program, at least in some launch: the program is
+/// then refused with EPERM, and capwrap is gone by that time. It returns nothing for a tool that has no row.
+pub fn what_fails(policy: &Policy) -> Option<String> {
+    let with = match policy.exec.children {
+        Children::Any => return None,
+        Children::None => "",
+        Children::WhenUnprivileged => " in a launch that passes capabilities",
+    };
+    let (tool, escape) = of_any(&policy.tool.paths)?;
+    let within = if escape.within { "; code that runs within it is not stopped" } else { "" };
+    Some(format!("what {tool} starts fails with EPERM{with}: {}{within}", escape.how))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_is_named_where_the_tool_may_start_nothing() {
+        let of = |tool: &str, children: &str| {
+            let text = format!(
+                "schema = 1\ntool = {{ path = \"/usr/bin/{tool}\" }}\nallow = {{ users = [\"root\"] }}\nexec = {{ children = \"{children}\" }}\n"
+            );
+            what_fails(&Policy::read(&text).unwrap())
+        };
+        assert_eq!(of("tcpdump", "none").unwrap(), "what tcpdump starts fails with EPERM: -z COMMAND");
+        assert!(of("strace", "when-unprivileged").unwrap().contains("in a launch that passes capabilities"));
+        assert!(of("gdb", "none").unwrap().ends_with("; code that runs within it is not stopped"));
+        assert_eq!(of("tcpdump", "any"), None);
+        assert_eq!(of("ping", "none"), None);
+    }
 
     #[test]
     fn the_tools_are_sorted_each_once_and_say_how() {
