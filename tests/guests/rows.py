@@ -9,8 +9,11 @@ FILE = {"packages": list, "tools": list, "skip": str, "suites": list, "settings"
 ROW = {
     "name": str,
     "command": str,
+    "packages": list,
     "shows": (str, list),
     "lacks": (str, list),
+    "status": int,
+    "check": str,
     "user": str,
     "setup": str,
     "beside": str,
@@ -23,7 +26,9 @@ ROW = {
     "suites": list,
     "superfluous": dict,
 }
-NEEDED = {"name", "command", "shows"}
+NEEDED = {"name", "command"}
+# Each of these says what a run that worked looks like, so a row has one of them at least.
+JUDGING = {"shows", "status", "check"}
 
 
 def fail(path, text):
@@ -51,12 +56,14 @@ def read(path: Path) -> dict:
         check(path, what, row, ROW)
         if missing := NEEDED - row.keys():
             fail(path, f"{what} lacks {', '.join(sorted(missing))}")
+        if not JUDGING & row.keys():
+            fail(path, f"{what} has none of {', '.join(sorted(JUDGING))}")
         for key in ("shows", "lacks"):
             if isinstance(row.get(key), str):
                 row[key] = [row[key]]
     return {
         "name": Path(path).stem,
-        "packages": table.get("packages", []),
+        "packages": table.get("packages", []) + [name for row in rows for name in row.get("packages", [])],
         "tools": table.get("tools", []),
         "skip": table.get("skip"),
         "suites": table.get("suites"),

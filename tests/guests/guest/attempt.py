@@ -38,9 +38,16 @@ def account(user: str) -> dict:
 class Running:
     """A command in a process group of its own, whose output goes into a file. The file is read while the command runs."""
 
-    def __init__(self, command: list, user: str, variables: dict, stdin=subprocess.DEVNULL):
+    # How long an interrupted command may take to end. Emulation makes a tool slow.
+    patience = 15
+
+    def __init__(self, command: list, user: str, variables: dict, stdin=subprocess.DEVNULL, by_root: bool = False):
         self.file = tempfile.TemporaryFile()
         options = account(user)
+        if by_root:
+            # What starts the command becomes the user itself.
+            for name in ("user", "group", "extra_groups"):
+                del options[name]
         options["env"] |= variables
         self.process = subprocess.Popen(
             command, stdin=stdin, stdout=self.file, stderr=subprocess.STDOUT, start_new_session=True, **options
@@ -63,7 +70,7 @@ class Running:
         if not self.ended():
             self.signal(signal.SIGINT)
             try:
-                self.process.wait(15)
+                self.process.wait(self.patience)
             except subprocess.TimeoutExpired:
                 pass
         self.signal(signal.SIGKILL)
@@ -74,8 +81,15 @@ def shell(words: str, user: str, variables: dict) -> Running:
     return Running(["sh", "-c", words], user, variables)
 
 
-def attempt(row: dict, prefix: list, seconds: float) -> Attempt:
-    """Runs the row's command behind `prefix`, for at most `seconds`."""
+def must_end(row: dict) -> bool:
+    """Returns whether the row's command must end by itself, instead of being stopped when its output shows everything."""
+    return any(key in row for key in ("afterwards", "status", "check"))
+
+
+def attempt(row: dict, prefix: list, seconds: float, by_root: bool = False, begun=None) -> Attempt:
+    """Runs the row's command behind `prefix`, for at most `seconds`. With `by_root`, root starts `prefix`, in the
+    environment and the home of the row's user. `prefix` may take long until it starts the command. `begun` then waits for
+    that, so that what runs at the same time does."""
     helpers = []
     variables = {}
     try:
@@ -85,15 +99,19 @@ def attempt(row: dict, prefix: list, seconds: float) -> Attempt:
             setup.process.wait(120)
             variables = dict(re.findall(r"^([A-Z]+)=(.*)$", setup.output(), re.M))
         words = [string.Template(word).safe_substitute(variables) for word in shlex.split(row["command"])]
-        if "beside" in row:
+        if "beside" in row and begun is None:
             helpers.append(shell(row["beside"], "root", variables))
         stdin = subprocess.PIPE if "input" in row else subprocess.DEVNULL
         began = time.monotonic()
-        tool = Running(prefix + words, row.get("user", "member"), variables, stdin)
+        tool = Running(prefix + words, row.get("user", "member"), variables, stdin, by_root)
         if "input" in row:
             # The pipe stays open, because some tools end with their input and not with their work.
             tool.process.stdin.write(row["input"].encode())
             tool.process.stdin.flush()
+        if begun:
+            begun(tool)
+            if "beside" in row:
+                helpers.append(shell(row["beside"], "root", variables))
         client = None
         if "client" in row:
             client = shell(row["client"], "member", variables)
@@ -101,10 +119,13 @@ def attempt(row: dict, prefix: list, seconds: float) -> Attempt:
         printed = lambda: tool.output() + (client.output() if client else "")
         while not tool.ended() and time.monotonic() - began < seconds:
             # A tool that would run on is stopped as soon as it has shown everything.
-            if "afterwards" not in row and judge(row, printed()):
+            if not must_end(row) and judge(row, printed()):
                 break
-            time.sleep(0.2)
+            # A short command is asked often, a long one seldom.
+            time.sleep(min(0.2, 0.01 + (time.monotonic() - began) / 4))
         took = time.monotonic() - began
+        # A command that is stopped has no status of its own.
+        worked = row.get("status") in (None, tool.process.poll())
         tool.stop()
         said = printed()
         if "afterwards" in row:
@@ -115,7 +136,15 @@ def attempt(row: dict, prefix: list, seconds: float) -> Attempt:
             except subprocess.TimeoutExpired:
                 pass
             said += after.output()
-        return Attempt(judge(row, said), said, took)
+        if "check" in row:
+            checked = shell(row["check"], "root", variables)
+            helpers.append(checked)
+            try:
+                worked &= checked.process.wait(120) == 0
+            except subprocess.TimeoutExpired:
+                worked = False
+            said += checked.output()
+        return Attempt(worked and judge(row, said), said, took)
     finally:
         for helper in helpers:
             helper.stop()
@@ -125,6 +154,6 @@ def attempt(row: dict, prefix: list, seconds: float) -> Attempt:
 
 def judge(row: dict, output: str) -> bool:
     """Returns whether the output shows everything that it must, and nothing that it must not."""
-    return all(re.search(one, output, re.M) for one in row["shows"]) and not any(
+    return all(re.search(one, output, re.M) for one in row.get("shows", [])) and not any(
         re.search(one, output, re.M) for one in row.get("lacks", [])
     )
