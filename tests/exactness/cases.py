@@ -18,6 +18,7 @@ import rows  # noqa: E402
 TRUTH = HERE / "truth"
 COLUMNS = ["case", "sets", "tool", "kernel", "digest"]
 NEEDS_NOTHING = "-"
+NOT_MEASURED = "not measured"
 SECONDS = 10
 
 

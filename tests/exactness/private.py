@@ -118,10 +118,12 @@ def furnish(programs: str | None):
     for kind, name in (("cgroup2", "fs/cgroup"), ("bpf", "fs/bpf"), ("tracefs", "kernel/tracing"), ("debugfs", "kernel/debug"), ("securityfs", "kernel/security")):
         mount(kind, whole / "sys" / name, kind)
     if programs:
-        for name, target in (("capwrap", "bin"), ("capwrap-advisor", "libexec/capwrap")):
-            path = whole / "usr/local" / target / name
-            path.touch(0o755)
-            bind(Path(programs) / name, path)
+        # The launcher gets file capabilities, which must not go to the one that was built.
+        shutil.copyfile(Path(programs) / "capwrap", whole / "usr/local/bin/capwrap")
+        (whole / "usr/local/bin/capwrap").chmod(0o755)
+        advisor = whole / "usr/local/libexec/capwrap/capwrap-advisor"
+        advisor.touch(0o755)
+        bind(Path(programs) / "capwrap-advisor", advisor, read_only=True)
     (whole / "run/exactness").chmod(0o755)
     for script in (*(HERE / "given").iterdir(), HERE.parent / "guests/guest/talk"):
         shutil.copy(script, whole / "run/exactness")
@@ -169,6 +171,8 @@ def inside():
     os.dup2(2, 1)
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
+    # A case may set its own niceness, from the usual one.
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
     os.environ["PATH"] = attempt.ENVIRONMENT["PATH"] = PATH
     attempt.Running.patience = request.get("patience", 2)
     furnish(request.get("programs"))
