@@ -39,7 +39,7 @@ def read() -> dict:
 
 
 def half(name: str) -> str:
-    """Returns to which half of the list a case belongs: a, or b, which nobody looks at while mending the learner."""
+    """Returns to which half of the list a case belongs: a, or b, which nobody reads while correcting the learner."""
     return "ab"[hashlib.sha256(name.encode()).digest()[0] & 1]
 
 
