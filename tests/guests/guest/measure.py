@@ -6,6 +6,7 @@ output still shows everything without one, that capability is superfluous for th
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -20,12 +21,21 @@ MOST_SECONDS = 60
 def granted(row: dict) -> list:
     """Returns the capabilities that the launch of the row would pass to the tool here."""
     words = row["command"].split()
-    done = subprocess.run(
-        ["capwrap", "explain", "--json", *words], capture_output=True, text=True, **account(row.get("user", "member"))
+    said = lambda *options: subprocess.run(
+        ["capwrap", "explain", *options, *words], capture_output=True, text=True, **account(row.get("user", "member"))
     )
+    done = said("--json")
     try:
-        return json.loads(done.stdout)["passed"]
-    except (ValueError, KeyError):
+        answer = json.loads(done.stdout)
+        # The advisor cannot try a probe, so JSON says that what depends on one is undecided. The launcher's text decides.
+        undecided = {capability for grant in answer["undecided"] for capability in grant["capabilities"]}
+        passed = answer["passed"]
+        if undecided:
+            section = re.search(r"^granted$(.*?)^(?=\S)", said().stdout + "end", re.M | re.S)[1]
+            titles = ",".join(re.findall(r"^  (cap_\S+)$", section, re.M)).split(",")
+            passed += sorted(undecided.intersection(titles).difference(passed))
+        return passed
+    except (ValueError, KeyError, TypeError):
         sys.exit(f"capwrap explain {row['command']}: {done.stdout}{done.stderr}")
 
 
@@ -44,9 +54,11 @@ def settings(wanted: dict):
             file.write_text(text)
 
 
-def version(package: str) -> str:
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True)
-    return done.stdout or "given by hand"
+def version(file: dict) -> str:
+    if file["tools"]:
+        return "given by hand"
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", file["packages"][0]], capture_output=True, text=True)
+    return done.stdout
 
 
 def measure(row: dict) -> dict:
@@ -71,7 +83,7 @@ def main(rows: str):
                 for row in file["rows"]:
                     with settings(row.get("settings", {})):
                         result = measure(row)
-                    about = {"file": file["name"], "row": row["name"], "settings": wanted, "version": version(file["packages"][0]), "kernel": os.uname().release}
+                    about = {"file": file["name"], "row": row["name"], "settings": wanted, "version": version(file), "kernel": os.uname().release}
                     print(json.dumps(about | result), flush=True)
 
 
