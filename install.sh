@@ -48,6 +48,15 @@ apt_rust() {
     done
 }
 
+# Prints the repository that has glibc-static on RHEL and what is built from it, where it is not enabled by default. It
+# goes by other names there. Fedora has the package in its own repository.
+repository_of_static_libraries() {
+    command -v dnf >/dev/null || return 0
+    dnf --quiet repolist --all 2>/dev/null |
+        sed -nE 's/^(crb|codeready-builder-for-rhel-[0-9]+-[a-z0-9_]+-rpms|ol[0-9]+_codeready_builder)([[:space:]].*)?$/\1/p' |
+        head -n 1
+}
+
 usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; }
 
 # Prints the command that installs what a build needs, on a known distribution. It prints nothing where no package has
@@ -59,7 +68,9 @@ packages_command() {
         *" debian "* | *" ubuntu "*)
             rust=$(apt_rust)
             [ -z "$rust" ] || say "apt-get install -y --no-install-recommends $rust gcc libc6-dev ca-certificates" ;;
-        *" fedora "* | *" rhel "*) say "dnf install -y rust cargo gcc glibc-static" ;;
+        *" fedora "* | *" rhel "*)
+            extra=$(repository_of_static_libraries)
+            say "dnf install -y${extra:+ --enablerepo=$extra} rust cargo gcc glibc-static" ;;
         *" arch "*) say "pacman -S --needed --noconfirm rust gcc" ;;
     esac
 }
@@ -73,10 +84,28 @@ refresh_packages() {
 builder=${SUDO_USER:-root}
 [ "$(id -u)" -eq 0 ] || builder=$(id -un)
 builder_home=$(getent passwd "$builder" | cut -d: -f6)
-# Ubuntu keeps each compiler of rustc-1.NN in a folder of its own, and no name without the version leads there.
-versioned_rust=$(printf '%s\n' /usr/lib/rust-[0-9]* | sort -rV | head -n 1)
-as_builder() {
-    path=$builder_home/.cargo/bin:$PATH${versioned_rust:+:$versioned_rust/bin}
+as_builder() { in_path "$(builder_path)" "$@"; }
+
+# Prints where the builder's programs are looked for. Ubuntu keeps each compiler of rustc-1.NN in a folder of its own, and
+# no name without the version leads there. Its package rustc may be there too, and be older than what the build takes.
+builder_path() {
+    usual=$builder_home/.cargo/bin:$PATH
+    versioned=$(printf '%s\n' /usr/lib/rust-[0-9]*/bin | sort -rV | head -n 1)
+    if [ -x "$versioned/rustc" ] && ! is_new_enough "$(rust_version "$usual")"; then
+        say "$versioned:$usual"
+    else
+        say "$usual"
+    fi
+}
+
+# Prints the version of the compiler that is found there, or nothing.
+rust_version() { # PATH
+    in_path "$1" rustc --version 2>/dev/null | cut -d' ' -f2
+}
+
+in_path() { # PATH COMMAND...
+    path=$1
+    shift
     if [ "$builder" = root ] || [ "$(id -u)" -ne 0 ]; then
         PATH=$path "$@"
     else
@@ -86,7 +115,7 @@ as_builder() {
 
 # Prints a line for each thing that the build lacks.
 missing() {
-    version=$(as_builder rustc --version 2>/dev/null | cut -d' ' -f2) || version=
+    version=$(rust_version "$(builder_path)")
     if [ -z "$version" ]; then
         say "no rustc"
     elif ! is_new_enough "$version"; then
