@@ -233,6 +233,39 @@ fn a_check_of_ones_own_judges_each_run() {
 }
 
 #[test]
+fn a_second_run_confirms_what_seemed_needed_and_finds_what_was_only_possible() {
+    let without = profile(&["--confirm", "cat", "/etc/shadow"]);
+    assert_eq!(needed(&without), ["cap_dac_read_search"]);
+    assert_eq!(without["runs"][0]["confirmed"]["runs"], 1);
+    // Most programs open the file again without O_NOATIME. This one does not.
+    let insists = "import os; os.open('/etc/passwd', os.O_RDONLY | os.O_NOATIME); print('opened')";
+    assert!(needed(&profile(&["python3", "-c", insists])).is_empty());
+    assert_eq!(needed(&profile(&["--confirm", "python3", "-c", insists])), ["cap_fowner"]);
+}
+
+#[test]
+fn what_a_run_leaves_behind_is_undone_before_the_next() {
+    let folder = Folder::new();
+    let made = &folder.path("made");
+    // Nobody but root may write in the folder, and a second mkdir fails.
+    let check = format!("test -d {made}");
+    let run = |words: &[&str]| profile(&[&["--minimize", "--check", &check], words, &["mkdir", made]].concat());
+    let reset = format!("rmdir {made} 2>/dev/null; true");
+    assert_eq!(needed(&run(&["--reset", &reset])), ["cap_dac_override"]);
+}
+
+#[test]
+fn what_no_check_shows_is_proven_and_every_smallest_set_is_named() {
+    let reads = "import re; held = int(re.search('CapEff:\\s+(\\w+)', open('/proc/self/status').read())[1], 16); print('yes' if held >> 30 & 1 else 'no')";
+    assert!(needed(&profile(&["python3", "-c", reads])).is_empty());
+    assert_eq!(needed(&profile(&["--minimize", "python3", "-c", reads])), ["cap_audit_control"]);
+    let either = "import os; [open(f'/proc/sys/kernel/{n}').read() for n in ['ostype']]; open('/etc/shadow').read(); print('read')";
+    let proven = profile(&["--minimize", "python3", "-c", either]);
+    assert_eq!(needed(&proven), ["cap_dac_read_search"]);
+    assert_eq!(proven["runs"][0]["minimized"]["alternatives"], serde_json::json!([["cap_dac_override"]]));
+}
+
+#[test]
 fn root_too_has_only_what_is_left_to_it_while_it_is_minimized() {
     let words = ["capwrap", "--learn", "--json", "--user", "root", "--minimize"];
     let script = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)";
@@ -249,7 +282,11 @@ fn a_misspelt_option_is_no_command() {
 #[test]
 fn a_flaky_command_is_refused() {
     let run = learn(&["--minimize", "sh", "-c", "cat /proc/sys/kernel/random/uuid"]);
-    run.refused(&["flaky"]);
+    run.refused(&["prints something new in each run", "--check"]);
+    let flaky = "test -e /tmp/capwrap-flaky && rm /tmp/capwrap-flaky || { touch /tmp/capwrap-flaky; exit 3; }";
+    let _ = std::fs::remove_file("/tmp/capwrap-flaky");
+    learn(&["--minimize", "sh", "-c", flaky]).refused(&["flaky"]);
+    let _ = std::fs::remove_file("/tmp/capwrap-flaky");
     let run = learn(&["--minimize", "--check", "false", "true"]);
     run.refused(&["the check fails"]);
 }

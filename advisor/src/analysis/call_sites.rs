@@ -24,6 +24,8 @@ pub const MACHINERY: &[&str] = &[
     "has_ns_capability",
     "has_ns_capability_noaudit",
     "capable_wrt_inode_uidgid",
+    "inode_owner_or_capable",
+    "in_group_or_capable",
     "file_ns_capable",
     "sk_capable",
     "sk_ns_capable",
@@ -216,6 +218,30 @@ pub const SITES: &[Site] = &[
         why: "asked whoever opens or reads a setting",
         ..ROW
     },
+    // fs/proc/base.c, proc_pid_attr_open: the file opens whatever the check of the process says (ps, pstree).
+    Site { functions: &[&["proc_pid_attr_open"]], why: "opening /proc/PID/attr throws the answer away", ..ROW },
+    // mm/mincore.c, can_do_mincore: who neither owns the file nor may write it sees all pages as in memory.
+    Site {
+        functions: &[&["can_do_mincore", "do_mincore", "__do_sys_mincore", "__x64_sys_mincore"]],
+        why: "only what mincore(2) shows of a file depends on it",
+        ..ROW
+    },
+    // fs/namei.c, may_open; fs/fcntl.c, setfl: O_NOATIME on a file of others is refused. Programs that read many files
+    // (restic, borg) open them again without it. Who does not is rare: a program of its own that insists.
+    Site {
+        asking_function: &["may_open", "do_open", "path_openat", "setfl", "do_fcntl"],
+        capabilities: &[Capability::FOWNER],
+        why: "O_NOATIME, without which programs open the file again",
+        ..ROW
+    },
+    // fs/attr.c, fs/posix_acl.c: the kernel asks at every change of the mode of a file of a foreign group, whether or not
+    // the mode has the setgid bit. Writing to a setuid file asks at another place.
+    Site {
+        functions: &[&["setattr_prepare", "inode_change_ok", "setattr_copy", "posix_acl_update_mode"]],
+        capabilities: &[Capability::FSETID],
+        why: "only whether the setgid bit stays depends on it",
+        ..ROW
+    },
     // fs/exec.c: the kernel executes a file that cannot be read all the same.
     Site {
         functions: &[&["would_dump"]],
@@ -294,6 +320,9 @@ pub const SITES: &[Site] = &[
             "udp_diag_dump",
             "udp_diag_dump_one",
             "raw_diag_dump",
+            "raw_diag_dump_one",
+            "mptcp_diag_dump",
+            "mptcp_diag_dump_one",
             "packet_diag_dump",
         ]],
         capabilities: &[Capability::NET_ADMIN],
@@ -455,6 +484,8 @@ pub struct EitherOr {
     pub narrow: Capability,
     /// The capability that the kernel asks for if the first is lacking. It opens more.
     pub broad: Capability,
+    /// The functions that ask for both; an empty list stands for every one that asks for the narrow capability.
+    pub asking_function: &'static [&'static str],
 }
 
 /// The pairs for which the kernel asks the narrow capability first. Pairs with the broad one first are rows of
@@ -462,19 +493,58 @@ pub struct EitherOr {
 /// lacking.
 pub const EITHER_OR: &[EitherOr] = &[
     // fs/namei.c, generic_permission: the broad capability permits everything that the narrow one permits, but writing
-    // asks only for the broad one.
-    EitherOr { narrow: Capability::DAC_READ_SEARCH, broad: Capability::DAC_OVERRIDE },
+    // asks only for the broad one. Opening by handle asks for the narrow one alone.
+    EitherOr {
+        narrow: Capability::DAC_READ_SEARCH,
+        broad: Capability::DAC_OVERRIDE,
+        asking_function: &["generic_permission", "inode_permission"],
+    },
     // include/linux/capability.h, kernel/bpf/token.c
-    EitherOr { narrow: Capability::BPF, broad: Capability::SYS_ADMIN },
-    EitherOr { narrow: Capability::PERFMON, broad: Capability::SYS_ADMIN },
-    EitherOr { narrow: Capability::CHECKPOINT_RESTORE, broad: Capability::SYS_ADMIN },
-    // kernel/bpf/syscall.c, bpf_net_capable
-    EitherOr { narrow: Capability::NET_ADMIN, broad: Capability::SYS_ADMIN },
+    EitherOr { narrow: Capability::BPF, broad: Capability::SYS_ADMIN, asking_function: &[] },
+    EitherOr { narrow: Capability::PERFMON, broad: Capability::SYS_ADMIN, asking_function: &[] },
+    EitherOr { narrow: Capability::CHECKPOINT_RESTORE, broad: Capability::SYS_ADMIN, asking_function: &[] },
+    // kernel/bpf/syscall.c, bpf_net_capable. BPF_PROG_QUERY asks for the narrow one alone before 6.9, within __sys_bpf.
+    EitherOr {
+        narrow: Capability::NET_ADMIN,
+        broad: Capability::SYS_ADMIN,
+        asking_function: &["bpf_prog_load", "bpf_prog_attach", "map_create", "bpf_net_capable"],
+    },
     // kernel/fork.c, fs/pipe.c, net/unix: past a limit the kernel asks for either.
-    EitherOr { narrow: Capability::SYS_RESOURCE, broad: Capability::SYS_ADMIN },
+    EitherOr {
+        narrow: Capability::SYS_RESOURCE,
+        broad: Capability::SYS_ADMIN,
+        asking_function: &[
+            "copy_process",
+            "alloc_pipe_info",
+            "pipe_set_size",
+            "pipe_is_unprivileged_user",
+            "unix_attach_fds",
+            "too_many_unix_fds",
+        ],
+    },
     // net/core/sock.c and net/ipv4/ip_sockglue.c: SO_MARK (5.17), SO_PRIORITY, IP_TRANSPARENT
-    EitherOr { narrow: Capability::NET_RAW, broad: Capability::NET_ADMIN },
+    EitherOr {
+        narrow: Capability::NET_RAW,
+        broad: Capability::NET_ADMIN,
+        asking_function: &[
+            "sk_setsockopt",
+            "sock_setsockopt",
+            "do_ip_setsockopt",
+            "ip_setsockopt",
+            "do_ipv6_setsockopt",
+            "ipv6_setsockopt",
+        ],
+    },
 ];
+
+impl EitherOr {
+    /// Whether the broad capability would serve for this check, which asks for the narrow one.
+    pub fn is_choice(&self, observation: &Observation) -> bool {
+        observation.capability == self.narrow
+            && (self.asking_function.is_empty()
+                || asking_function(&observation.call_site).is_some_and(|one| self.asking_function.contains(&one)))
+    }
+}
 
 /// Returns the function that asked: the first function of the call site that is not [`MACHINERY`].
 pub fn asking_function(call_site: &[String]) -> Option<&str> {

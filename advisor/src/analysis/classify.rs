@@ -74,7 +74,7 @@ pub struct Classified {
     pub class: Class,
     /// The reason, in one phrase.
     pub why: String,
-    /// A narrower capability that would suffice in place of the one that was asked for.
+    /// Another capability that would suffice in place of the one that was asked for.
     pub instead: Option<Capability>,
     /// The number of processes in which it was observed.
     pub processes: u64,
@@ -103,6 +103,26 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
         ..one
     };
     together.into_iter().map(counted).collect()
+}
+
+/// Takes alternatives into account, over all processes of a run: where either of two capabilities serves, and the
+/// broader one is needed anyway or granted already, that one counts. `granted` is what the policy grants.
+pub fn choose(checks: &mut [Classified], granted: CapabilitySet) {
+    let counting = checks.iter().filter(|check| check.class.counts() && check.instead.is_none());
+    let outright: CapabilitySet = counting.map(|check| check.observation.capability).collect();
+    for check in checks.iter_mut().filter(|check| check.class.counts() && check.instead.is_none()) {
+        let choices = EITHER_OR.iter().filter(|pair| pair.is_choice(&check.observation));
+        let broad: Vec<Capability> = choices.map(|pair| pair.broad).collect();
+        if let Some(broad) = broad.iter().find(|broad| outright.contains(**broad)) {
+            check.class = Class::Speculative;
+            check.why = format!("covered: {broad} is needed anyway, and serves here too");
+        } else if let Some(broad) = broad.into_iter().find(|broad| granted.contains(*broad))
+            && !granted.contains(check.observation.capability)
+        {
+            check.why = format!("{broad}, which the policy grants, serves here");
+            check.instead = Some(broad);
+        }
+    }
 }
 
 /// Classifies every observation, in the given order.
@@ -312,6 +332,30 @@ pub mod tests {
             granted("net_admin", "setsockopt", &["sk_setsockopt"]),
         ];
         assert_eq!(classes(&seen, &with_everything()), [Speculative, Needed]);
+    }
+
+    #[test]
+    fn where_either_of_two_serves_the_one_that_is_needed_anyway_or_granted_counts() {
+        let chosen = |seen: &[Observation], granted: &str| {
+            let mut checks = class(seen, &with_everything());
+            choose(&mut checks, CapabilitySet::parse(granted).unwrap());
+            crate::analysis::needs::needed(
+                checks.iter().map(|one| (one.class, one.observation.capability, one.instead)),
+            )
+        };
+        let set = |list| CapabilitySet::parse(list).unwrap();
+        let (read, write) = (granted("dac_read_search", "openat", OPEN), granted("dac_override", "openat", OPEN));
+        assert_eq!(chosen(&[read.clone(), write.clone()], ""), set("dac_override"));
+        assert_eq!(chosen(std::slice::from_ref(&read), ""), set("dac_read_search"));
+        assert_eq!(chosen(std::slice::from_ref(&read), "dac_override"), set("dac_override"));
+        assert_eq!(chosen(std::slice::from_ref(&read), "dac_override,dac_read_search"), set("dac_read_search"));
+        let handle = granted("dac_read_search", "open_by_handle_at", &["do_handle_open"]);
+        assert_eq!(chosen(&[handle, write], ""), set("dac_override,dac_read_search"), "it asks for nothing else");
+        // eCapture: cap_net_admin beside cap_sys_admin.
+        let load = granted("net_admin", "bpf", &["bpf_net_capable", "bpf_prog_load"]);
+        let uprobe = granted("sys_admin", "perf_event_open", &["perf_uprobe_event_init"]);
+        assert_eq!(chosen(&[load.clone(), uprobe], ""), set("sys_admin"));
+        assert_eq!(chosen(&[load], ""), set("net_admin"));
     }
 
     #[test]

@@ -119,16 +119,24 @@ pub fn decide(
         return Err(Inconclusive::NothingSeen);
     }
     let set = needed(checks.iter().map(|check| (check.class, check.observation.capability, check.instead)));
-    let asked = |class: fn(Class) -> bool| -> CapabilitySet {
-        checks.iter().filter(|check| class(check.class)).map(|check| check.observation.capability).collect()
-    };
+    let counting = checks.iter().filter(|check| check.class.counts());
+    let counting: CapabilitySet = counting.map(|check| check.observation.capability).collect();
     Ok(Needs {
         needed: set.iter().map(|capability| need(capability, set, checks)).collect(),
         // A capability that was used in place of another was still used. Only a proof removes it.
-        removable: granted.without(set).without(asked(Class::counts)),
-        possible: asked(|class| class == Class::Speculative).without(set),
+        removable: granted.without(set).without(counting),
+        possible: possible(checks).without(set),
     })
 }
+
+/// Returns the capabilities of speculative checks, without those that every program makes.
+pub fn possible(checks: &[Classified]) -> CapabilitySet {
+    let worth_telling = |check: &&Classified| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT);
+    checks.iter().filter(worth_telling).map(|check| check.observation.capability).collect()
+}
+
+/// The beginning of the reason for the most frequent check of all.
+const OVERCOMMIT: &str = "memory overcommit";
 
 /// Returns the capabilities that checks of these classes need. If a check allows a substitute, and the capability that
 /// it asks for is needed anyway, that capability serves for both.
@@ -198,12 +206,15 @@ mod tests {
     fn what_is_needed_comes_with_its_evidence_and_noise_is_left_out() {
         let socket = granted("net_raw", "socket", &["ns_capable", "packet_create"]);
         let elsewhere = Observation { executable: "/usr/bin/child".into(), process: 101, times: 7, ..socket.clone() };
-        let checks =
-            class(&[noise(), socket.clone(), Observation { process: 102, ..socket }, elsewhere], &with_everything());
+        let chmod = granted("fsetid", "fchmod", &["in_group_or_capable", "setattr_prepare"]);
+        let checks = class(
+            &[noise(), socket.clone(), Observation { process: 102, ..socket }, elsewhere, chmod],
+            &with_everything(),
+        );
         let needs = decide(&checks, set("net_raw,sys_admin,chown"), &NONE_LOST).unwrap();
         assert_eq!(needs.set(), set("net_raw"));
         assert_eq!(needs.removable, set("sys_admin,chown"));
-        assert_eq!(needs.possible, set("sys_admin"));
+        assert_eq!(needs.possible, set("fsetid"), "what every program asks for is left out");
         let need = &needs.needed[0];
         assert_eq!((need.times, need.denied, need.in_place_of), (9, false, None));
         let places: Vec<_> = need.evidence.iter().map(|place| (place.executable.as_str(), place.times)).collect();

@@ -70,7 +70,10 @@ pub struct Run {
     pub lost: BTreeMap<String, u64>,
     /// The result of a proof that removed capabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimized: Option<Minimized>,
+    pub minimized: Option<Proven>,
+    /// The result of another run with no more than what seemed to be needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Proven>,
     /// The checks of all processes together.
     pub checks: Vec<Check>,
 }
@@ -117,21 +120,30 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// What `--minimize` proved.
+/// What further runs proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Minimized {
-    /// The command works with these capabilities, and fails if any one of them is missing.
+pub struct Proven {
+    /// The command works with these capabilities. If it was minimized, it fails if any one of them is missing.
     #[serde(with = "names")]
     pub kept: CapabilitySet,
     /// The command works without these capabilities.
     #[serde(with = "names")]
     pub removed: CapabilitySet,
+    /// The other sets with which it works and of which it needs each capability, the least powerful first.
+    #[serde(default, with = "lists", skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<CapabilitySet>,
+    /// The command fails when it holds everything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fails_with_everything: bool,
     /// The number of runs that the proof took.
     pub runs: u64,
     /// The check command that decided whether the command worked. It is `None` if the output and the status had to stay
     /// the same.
     pub check: Option<String>,
+    /// The command that undid what a run left behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<String>,
 }
 
 /// One kind of check, of all processes that made it.
@@ -230,10 +242,15 @@ impl Profile {
 impl Run {
     /// Returns what the run needs: the result of a proof if there is one, and otherwise of the counts.
     pub fn needed(&self) -> CapabilitySet {
-        match &self.minimized {
-            Some(minimized) => minimized.kept,
+        match self.proven() {
+            Some(proven) => proven.kept,
             None => needs::needed(self.checks.iter().map(|check| (check.class, check.capability, check.instead))),
         }
+    }
+
+    /// Returns what further runs proved, if there were any.
+    pub fn proven(&self) -> Option<&Proven> {
+        self.minimized.as_ref().or(self.confirmed.as_ref())
     }
 
     /// Returns the run with its checks sorted and with the id of its content.
@@ -256,9 +273,11 @@ impl Run {
         if let Some(digest) = &self.tool.sha256 {
             ensure!(hex::decode(digest).is_some(), "tool: {digest:?} is no SHA-256");
         }
-        if let Some(minimized) = &self.minimized {
-            let both = minimized.kept.intersection(minimized.removed);
-            ensure!(both.is_empty(), "minimized: {both} both kept and removed");
+        for (key, proven) in [("minimized", &self.minimized), ("confirmed", &self.confirmed)] {
+            let both = proven.as_ref().map(|proven| proven.kept.intersection(proven.removed));
+            if let Some(both) = both.filter(|both| !both.is_empty()) {
+                bail!("{key}: {both} both kept and removed");
+            }
         }
         if self.clone().sealed().id != self.id {
             bail!("id: the run is not the one that its id was made from");
@@ -383,6 +402,21 @@ mod names {
     }
 }
 
+mod lists {
+    use super::{CapabilitySet, Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct List(#[serde(with = "super::names")] CapabilitySet);
+
+    pub fn serialize<S: Serializer>(sets: &[CapabilitySet], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(sets.iter().copied().map(List))
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<CapabilitySet>, D::Error> {
+        Ok(Vec::<List>::deserialize(from)?.into_iter().map(|List(set)| set).collect())
+    }
+}
+
 #[cfg(test)]
 pub mod tests {
     use super::*;
@@ -412,6 +446,7 @@ pub mod tests {
             exit: Some(Exit::Code(0)),
             lost: BTreeMap::new(),
             minimized: None,
+            confirmed: None,
             checks: checks(&class(observations, facts)),
         }
     }
@@ -488,7 +523,15 @@ pub mod tests {
         let mut proven = run(&[socket(), granted("chown", "fchown", &["chown_ok"])], &with_everything());
         assert_eq!(proven.needed(), set("net_raw,chown"));
         let (kept, removed) = (set("net_raw"), set("chown"));
-        proven.minimized = Some(Minimized { kept, removed, runs: 5, check: None });
+        proven.minimized = Some(Proven {
+            kept,
+            removed,
+            alternatives: vec![kept],
+            fails_with_everything: false,
+            runs: 5,
+            check: None,
+            reset: None,
+        });
         assert_eq!(proven.needed(), kept);
         let other = run(&[granted("kill", "kill", &["kill_ok_by_cred"])], &with_everything());
         assert_eq!(Profile::of([proven, other]).needed(), set("net_raw,kill"));

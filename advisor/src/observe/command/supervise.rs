@@ -22,6 +22,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use rustix::process::WaitOptions;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsFd;
@@ -43,6 +44,15 @@ pub enum Ending {
     Exited(i32),
     /// This signal killed the command.
     Killed(i32),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(out, "status {status}"),
+            Self::Killed(signal) => write!(out, "signal {signal}"),
+        }
+    }
 }
 
 impl Ending {

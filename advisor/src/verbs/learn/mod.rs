@@ -5,7 +5,7 @@
 //! run_plan         what is executed, with which capabilities?
 //! observe          the command runs, and the probe counts its checks      (observe::session)
 //! classify         what does each check mean?                             (analysis::classify)
-//! minimize         with --minimize: what does it do without?              (minimize_runs, analysis::minimize)
+//! minimize         with --minimize, --confirm: what does it do without?   (proof_runs, analysis::minimize)
 //! decide           what does the command need?                            (analysis::needs)
 //! propose          how does its policy change?                            (analysis::propose)
 //! report, write    the table, the difference; the evidence and the policy (report, store)
@@ -16,7 +16,7 @@
 
 mod evidence;
 pub mod granted;
-mod minimize_runs;
+mod proof_runs;
 mod report;
 mod run_plan;
 mod setuid_programs;
@@ -24,7 +24,7 @@ pub mod tool;
 
 use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
-use crate::analysis::profile::{Minimized, Profile, Run};
+use crate::analysis::profile::{Profile, Proven, Run};
 use crate::analysis::{classify, needs, profile, propose};
 use crate::host::accounts::Names;
 use crate::host::{change_record, foreign_code, kernel, tool_faults};
@@ -40,7 +40,7 @@ use crate::output::terminal;
 use crate::store::profiles;
 use crate::store::{atomic_write, enabled, trusted_file};
 use crate::verbs::learn::granted::Granted;
-use crate::verbs::learn::minimize_runs::Proving;
+use crate::verbs::learn::proof_runs::{Aim, Meaning, Proving};
 use crate::verbs::learn::run_plan::RunPlan;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
@@ -74,15 +74,23 @@ pub struct Learn {
     limit: Option<Duration>,
     /// Run CMD again with one capability less at a time, and keep
     /// only what it needs
-    #[arg(long, verbatim_doc_comment)]
+    #[arg(long, group = "proof", verbatim_doc_comment)]
     minimize: bool,
+    /// Run CMD once more with only what it seems to need. If it then
+    /// fails, add what it possibly needs until it works
+    #[arg(long, group = "proof", verbatim_doc_comment)]
+    confirm: bool,
     /// Decide by CHECK's status whether a run worked. CHECK reads the
     /// run's output, and the run's status in CAPWRAP_STATUS [default:
     /// the same output and status as with everything]
-    #[arg(long, value_name = "CHECK", requires = "minimize", verbatim_doc_comment)]
+    #[arg(long, value_name = "CHECK", requires = "proof", verbatim_doc_comment)]
     check: Option<String>,
+    /// After each run, let root's shell run RESET, which undoes what
+    /// CMD leaves behind
+    #[arg(long, value_name = "RESET", requires = "proof", verbatim_doc_comment)]
+    reset: Option<String>,
     /// Run CMD so often with each set; all runs must work
-    #[arg(long, value_name = "N", requires = "minimize", default_value_t = 1)]
+    #[arg(long, value_name = "N", requires = "proof", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
     /// Print only the profile; what CMD prints goes to standard
@@ -138,11 +146,12 @@ impl Learn {
             limits: Limits { after: self.limit },
         };
 
-        let (classed, run, ending) = if self.minimize {
-            self.prove(&subject, &tool, plan.held)?
+        let aim = [(self.minimize, Aim::Minimize), (self.confirm, Aim::Confirm)].into_iter().find(|(asked, _)| *asked);
+        let (classed, run, ending) = if let Some((_, aim)) = aim {
+            self.prove(aim, &subject, &tool, &granted, plan.held)?
         } else {
             let seen = observe(&subject, if self.json { Output::StandardError } else { Output::Own })?;
-            let (classed, run) = self.judge(&seen, &tool, user.as_ref(), plan.held)?;
+            let (classed, run) = self.judge(&seen, &tool, &granted, user.as_ref(), plan.held)?;
             (classed, run, seen.ending)
         };
         setuid_programs::note(&classed, &tool.path);
@@ -159,6 +168,7 @@ impl Learn {
         let asked = [
             (self.user.is_some(), "--user: the command runs as who learns"),
             (self.minimize, "--minimize: it grants capabilities and takes them away"),
+            (self.confirm, "--confirm: it grants capabilities and takes them away"),
             (self.write, "--write: it changes what others may do"),
         ];
         match asked.into_iter().find(|(asked, _)| *asked) {
@@ -189,6 +199,7 @@ impl Learn {
         &self,
         seen: &RunData,
         tool: &Tool,
+        granted: &Granted,
         user: Option<&User>,
         held: CapabilitySet,
     ) -> Result<(Vec<Classified>, Run)> {
@@ -201,6 +212,7 @@ impl Learn {
         };
         let mut classed = classify::class_all(seen.counted.processes(), &facts);
         setuid_programs::set_apart(&mut classed, &tool.path);
+        classify::choose(&mut classed, granted.set);
         let run = Run {
             id: String::new(),
             command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
@@ -216,26 +228,47 @@ impl Learn {
             exit: Some(seen.ending.into()),
             lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
             minimized: None,
+            confirmed: None,
             checks: profile::checks(&classed),
         };
         Ok((classed, run))
     }
 
-    /// Runs the command with everything, and then with fewer and fewer capabilities.
-    fn prove(&self, subject: &Subject<'_>, tool: &Tool, held: CapabilitySet) -> Result<(Vec<Classified>, Run, Ending)> {
-        let proving = Proving { subject, check: self.check.as_deref(), repeat: self.repeat };
-        let judge = |seen: &RunData| self.judge(seen, tool, subject.user, held);
+    /// Runs the command with everything, and then with fewer capabilities.
+    fn prove(
+        &self,
+        aim: Aim,
+        subject: &Subject<'_>,
+        tool: &Tool,
+        granted: &Granted,
+        held: CapabilitySet,
+    ) -> Result<(Vec<Classified>, Run, Ending)> {
+        let (check, reset) = (self.check.as_deref(), self.reset.as_deref());
+        let proving = Proving { aim, subject, check, reset, repeat: self.repeat, granted: granted.set };
+        let judge = |seen: &RunData| self.judge(seen, tool, granted, subject.user, held);
         let (seen, proof) = proving.prove(|seen| {
             let (classed, _) = judge(seen)?;
-            Ok((needed(&classed), classed.iter().map(|one| one.observation.capability).collect()))
+            let asked = classed.iter().map(|one| one.observation.capability).collect();
+            Ok(Meaning { needed: needed(&classed), asked, possible: needs::possible(&classed) })
         })?;
         let (classed, run) = judge(&seen)?;
         // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
         // unless the user's own check says that the command worked without it.
         let absent = needed(&classed).without(subject.hold);
-        let kept = if self.check.is_some() { proof.kept } else { proof.kept.union(absent) };
-        let minimized = Minimized { kept, removed: proof.removed, runs: proof.runs, check: self.check.clone() };
-        Ok((classed, Run { minimized: Some(minimized), ..run }, seen.ending))
+        let proven = Proven {
+            kept: if self.check.is_some() { proof.kept } else { proof.kept.union(absent) },
+            removed: proof.removed,
+            alternatives: proof.alternatives,
+            fails_with_everything: proof.fails_with_everything,
+            runs: proof.runs,
+            check: self.check.clone(),
+            reset: self.reset.clone(),
+        };
+        let run = match aim {
+            Aim::Minimize => Run { minimized: Some(proven), ..run },
+            Aim::Confirm => Run { confirmed: Some(proven), ..run },
+        };
+        Ok((classed, run, seen.ending))
     }
 
     /// Writes the profile of this run to `--output` and, for `--json`, to standard output.
@@ -258,7 +291,8 @@ impl Learn {
                 checks: &learned.run().checks,
                 needs: learned.needs.as_ref(),
                 runs: learned.all.runs().len(),
-                proof: learned.run().minimized.as_ref(),
+                proof: learned.run().proven(),
+                confirmed: learned.run().confirmed.is_some(),
             };
             say!("{}", report::report(&report, look).trim_end());
         }
@@ -268,7 +302,7 @@ impl Learn {
     fn propose(tool: &Tool, granted: &Granted, learned: &Learned, needs: &Needs) -> Result<String> {
         let run = learned.run();
         // The command works with the capabilities that are kept, so every other granted one can be removed.
-        let proven = |proof: &Minimized| granted.set.without(proof.kept);
+        let proven = |proof: &Proven| granted.set.without(proof.kept);
         propose::propose(&propose::Proposal {
             policy: tool.policy.as_ref().map(|found| propose::Enabled {
                 text: &found.text,
@@ -338,7 +372,7 @@ struct Learned {
 
 impl Learned {
     fn of(run: Run, classed: &[Classified], granted: &Granted, earlier: Option<Profile>) -> Self {
-        let needs = needs::decide(classed, granted.set, &run.lost).map(|needs| match &run.minimized {
+        let needs = needs::decide(classed, granted.set, &run.lost).map(|needs| match run.proven() {
             Some(proof) => needs.proven(proof.kept, proof.removed),
             None => needs,
         });

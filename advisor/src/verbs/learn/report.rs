@@ -1,10 +1,11 @@
 //! The report of a run for people: what was asked, what is needed, and how the policy would change.
 
 use crate::analysis::classify::Class;
+use crate::analysis::minimize::named;
 use crate::analysis::needs::{Inconclusive, Needs};
 use crate::analysis::observation::Verdict;
 use crate::analysis::observation::count;
-use crate::analysis::profile::{Check, Minimized};
+use crate::analysis::profile::{Check, Proven};
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -32,8 +33,10 @@ pub struct Report<'r> {
     pub needs: Result<&'r Needs, &'r Inconclusive>,
     /// The number of runs that the result rests on.
     pub runs: usize,
-    /// The proof of --minimize, if there is one.
-    pub proof: Option<&'r Minimized>,
+    /// The result of further runs, if there were any.
+    pub proof: Option<&'r Proven>,
+    /// Whether the further runs only confirmed what was needed.
+    pub confirmed: bool,
 }
 
 /// Below this width a program is named by its file name alone, and the reason for a check stands in a line of its own.
@@ -60,17 +63,22 @@ pub fn report(report: &Report, look: Look) -> String {
             for (capability, broad) in narrower {
                 line("", &format!("{capability} in place of {broad}, which was asked for"));
             }
-            let possible = worth_telling(report.checks, needs.possible);
-            if !possible.is_empty() {
-                line(
-                    "possible",
-                    &format!("{possible}: the kernel asks for it before the answer matters; --minimize finds out"),
-                );
-            }
             if let Some(proof) = report.proof {
                 let without =
                     if proof.removed.is_empty() { String::new() } else { format!(", and not {}", proof.removed) };
-                line("proven", &format!("in {} runs: it takes {}{without}", proof.runs, proof.kept));
+                let (label, verb) = if report.confirmed { ("confirmed", "works with") } else { ("proven", "takes") };
+                line(label, &format!("in {} runs: it {verb} {}{without}", proof.runs, named(proof.kept)));
+                for other in &proof.alternatives {
+                    line("", &format!("it also works with {}", named(*other)));
+                }
+                if proof.fails_with_everything {
+                    line("", "it fails when it holds every capability");
+                }
+            } else if !needs.possible.is_empty() {
+                line(
+                    "possible",
+                    &format!("{}: the answer seldom matters; --confirm finds out in a second run", needs.possible),
+                );
             }
             if !needs.denied().is_empty() {
                 line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
@@ -84,15 +92,6 @@ pub fn report(report: &Report, look: Look) -> String {
     }
     text
 }
-
-/// The capabilities that only speculative checks asked for, without those that every program asks for.
-fn worth_telling(checks: &[Check], possible: CapabilitySet) -> CapabilitySet {
-    let printed = checks.iter().filter(|check| check.class == Class::Speculative && !check.why.starts_with(OVERCOMMIT));
-    possible.intersection(printed.map(|check| check.capability).collect())
-}
-
-/// The beginning of the reason for the most frequent check of all.
-const OVERCOMMIT: &str = "memory overcommit";
 
 /// The change of a file as a unified diff; empty if there is none.
 pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
@@ -264,7 +263,7 @@ mod tests {
         let classed = class(&seen(), &run);
         let granted = CapabilitySet::parse("net_raw,net_admin").unwrap();
         let needs = decide(&classed, granted, &BTreeMap::new()).unwrap();
-        report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3, proof: None }, look)
+        report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3, proof: None, confirmed: false }, look)
     }
 
     /// `cargo test -- --nocapture` prints the text to paste here.
@@ -366,7 +365,8 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     fn a_refusal_stands_where_the_needs_would() {
         let lost = BTreeMap::from([("full_map".to_owned(), 3)]);
         let refusal = decide(&[], CapabilitySet::EMPTY, &lost).unwrap_err();
-        let shown = report(&Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None }, NARROW);
+        let shown =
+            report(&Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None, confirmed: false }, NARROW);
         let expected =
             "needed     not known: 3 × full_map was lost: the counts are not whole, so the policy is not refined\n";
         assert_eq!(shown, expected);
@@ -390,7 +390,8 @@ removable  cap_net_admin: granted, and not needed in 3 runs
         let classed = class(&[evil], &with_everything());
         let needs = decide(&classed, CapabilitySet::EMPTY, &BTreeMap::new()).unwrap();
         let checks = checks(&classed);
-        let shown = report(&Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None }, NARROW);
+        let shown =
+            report(&Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None, confirmed: false }, NARROW);
         assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}[2J\\u{a}"), "{shown}");
     }
 

@@ -1,0 +1,188 @@
+//! The impure part of --minimize and --confirm: it runs the command, judges the runs, and shows the progress.
+
+use crate::analysis::minimize::{self, Proof, Start, Trial, named};
+use crate::observe::command;
+use crate::observe::command::{Ending, Limits, Output, User};
+use crate::observe::session::{RunData, Subject, observe};
+use crate::output::error::hinted;
+use anyhow::{Context, Error, Result, bail};
+use capwrap_core::CapabilitySet;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A run without a capability may wait forever for something that it does not get. It is stopped after this many times
+/// the duration of the full run, but not before `AT_LEAST`.
+const PATIENCE: u32 = 5;
+const AT_LEAST: Duration = Duration::from_secs(10);
+
+/// What a proof shall find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// The smallest set with which the command works.
+    Minimize,
+    /// Whether the command works with what it seems to need.
+    Confirm,
+}
+
+/// What a run showed.
+#[derive(Clone, Copy, Debug)]
+pub struct Meaning {
+    /// What the command needed.
+    pub needed: CapabilitySet,
+    /// Everything that it asked for.
+    pub asked: CapabilitySet,
+    /// What it asked for and may need, although the answer to most such checks does not matter.
+    pub possible: CapabilitySet,
+}
+
+/// The input of a proof.
+pub struct Proving<'p> {
+    pub aim: Aim,
+    pub subject: &'p Subject<'p>,
+    pub check: Option<&'p str>,
+    /// What root's shell does after each run, so that the next one finds what the first one found.
+    pub reset: Option<&'p str>,
+    pub repeat: u64,
+    /// What the policy grants for this run.
+    pub granted: CapabilitySet,
+}
+
+/// A run, and what the check said of it, if there is one.
+struct Judged {
+    seen: RunData,
+    passed: Option<bool>,
+}
+
+impl Proving<'_> {
+    /// Runs the command with everything, and then with fewer capabilities. `meaning` finds out what a run showed.
+    /// Returns the full run and the proof.
+    pub fn prove(&self, meaning: impl Fn(&RunData) -> Result<Meaning>) -> Result<(RunData, Proof)> {
+        let full = self.run(self.subject.hold, self.subject.limits)?;
+        let seemed = meaning(&full.seen)?;
+        let start = Start {
+            everything: self.subject.hold,
+            needed: seemed.needed,
+            possible: if self.aim == Aim::Minimize { seemed.asked } else { seemed.possible },
+            granted: self.granted,
+            repeat: self.repeat,
+        };
+        let limit = self.subject.limits.after.unwrap_or_else(|| AT_LEAST.max(full.seen.took * PATIENCE));
+        let limits = Limits { after: Some(limit) };
+        let progress = progress();
+        // Without a check, a run works if it ends and prints as the first one did. Where the first one failed, a later
+        // one that does not fail takes its place.
+        let mut like = (full.seen.ending, full.seen.stdout.clone());
+        let trial = |hold: CapabilitySet| {
+            let with = if hold == start.everything { "everything".to_owned() } else { named(hold) };
+            progress.set_message(format!("with {with}"));
+            let Judged { seen, passed } = self.run(hold, limits)?;
+            progress.inc(1);
+            let works = passed.unwrap_or_else(|| {
+                if like.0 != Ending::Exited(0) && seen.ending == Ending::Exited(0) {
+                    like = (seen.ending, seen.stdout.clone());
+                }
+                (seen.ending, &seen.stdout) == (like.0, &like.1)
+            });
+            Ok(Trial { works, asked: meaning(&seen)?.asked })
+        };
+        let proof = match self.aim {
+            Aim::Minimize => minimize::minimize(start, trial)?,
+            Aim::Confirm => minimize::confirm(start, trial)?,
+        };
+        progress.finish_and_clear();
+        match proof {
+            Some(proof) => Ok((full.seen, proof)),
+            None => Err(self.why_not(&full, &seemed, limits).unwrap_or_else(|error| error)),
+        }
+    }
+
+    fn run(&self, hold: CapabilitySet, limits: Limits) -> Result<Judged> {
+        self.run_as(self.subject.user, hold, limits)
+    }
+
+    /// One run, its check, and then the reset.
+    fn run_as(&self, user: Option<&User>, hold: CapabilitySet, limits: Limits) -> Result<Judged> {
+        let seen = observe(&Subject { user, hold, limits, ..*self.subject }, Output::Kept)?;
+        let passed = self.check.map(|check| passes(check, &seen)).transpose()?;
+        if let Some(reset) = self.reset {
+            let status = Command::new("/bin/sh").args(["-c", reset]).stdin(Stdio::null()).status();
+            let status = status.context("cannot run what --reset names")?;
+            if !status.success() {
+                bail!("what --reset names failed ({status}), so the next run would not find what the first one found");
+            }
+        }
+        Ok(Judged { seen, passed })
+    }
+
+    /// Says why the command works with no set that was tried. Another run with everything shows it.
+    fn why_not(&self, full: &Judged, seemed: &Meaning, limits: Limits) -> Result<Error> {
+        let absent = seemed.needed.without(self.subject.hold);
+        if !absent.is_empty() {
+            return Ok(hinted(
+                format!("nothing is proven: the command asks for {absent}, which this machine cannot give"),
+                "learn it where root has that; or let --check decide what counts as working",
+            ));
+        }
+        let again = self.run(self.subject.hold, limits)?;
+        let undone = "--check 'CMD' decides which run worked; --reset 'CMD' undoes what a run leaves behind";
+        if again.seen.ending != full.seen.ending {
+            let (first, second) = (full.seen.ending, again.seen.ending);
+            let message =
+                format!("nothing is proven: with everything the command ended with {first}, then with {second}");
+            return Ok(hinted(message, undone));
+        }
+        if self.check.is_none() && again.seen.stdout != full.seen.stdout {
+            return Ok(hinted(
+                "nothing is proven: the command prints something new in each run",
+                "let --check decide by what stays the same, as in --check 'grep -q received'",
+            ));
+        }
+        if full.passed != again.passed {
+            return Ok(hinted("nothing is proven: with everything the check passed once and failed once", undone));
+        }
+        if full.passed != Some(false) && self.aim == Aim::Confirm {
+            return Ok(hinted(
+                "nothing is confirmed: the command works with everything, and not with what it seemed to ask for",
+                "--minimize tries every capability",
+            ));
+        }
+        let root = command::meant_for(Some("0"))?;
+        if self.subject.user.is_some_and(|user| user.uid != 0)
+            && self.run_as(Some(&root), self.subject.hold, limits)?.passed == Some(true)
+        {
+            return Ok(hinted(
+                "nothing is proven: the command wants uid 0, and as a user it fails with every capability",
+                "root can still run it with less than everything: learn it with --user root",
+            ));
+        }
+        Ok(hinted(
+            "nothing is proven: the check fails although every capability is there",
+            "the command fails for another reason, or the check is not about it; --reset 'CMD' undoes what a run leaves behind",
+        ))
+    }
+}
+
+fn passes(check: &str, seen: &RunData) -> Result<bool> {
+    let status = match seen.ending {
+        Ending::Exited(status) => status,
+        Ending::Killed(signal) => 128 + signal,
+    };
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", check]).env("CAPWRAP_STATUS", status.to_string());
+    shell.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut shell = shell.spawn().context("cannot run the check")?;
+    if let Some(mut input) = shell.stdin.take() {
+        // An error is no failure, because a check need not read its input.
+        let _ = input.write_all(&seen.stdout);
+    }
+    Ok(shell.wait().context("cannot wait for the check")?.success())
+}
+
+/// The progress, which is shown on a terminal only.
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} run {pos}, {elapsed}: {msg}");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
