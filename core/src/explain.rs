@@ -10,7 +10,7 @@ use crate::decision::shortfall_cause::Cause;
 use crate::decision::{Borrowed, Decision, Outcome, Weighed, read_arguments};
 use crate::escapes;
 use crate::policy::limits::Limit;
-use crate::policy::{Bounding, Children, Delivery, Policy};
+use crate::policy::{Argv0, Bounding, Children, Delivery, Policy};
 use crate::text::printable;
 use std::ffi::OsString;
 use std::fmt::{Display, Write};
@@ -241,6 +241,7 @@ impl Explanation<'_> {
                 exec.children == Children::WhenUnprivileged && self.decision.passed.is_empty(),
             ),
             (", bounding set reduced", exec.bounding == Bounding::Drop),
+            (", argv[0] is the policy's name", exec.argv0 == Argv0::Name),
         ] {
             manner.push_str(if holds { said } else { "" });
         }

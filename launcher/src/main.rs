@@ -110,7 +110,7 @@ fn finish(
     sanitise::rights(policy, &decision, &facts, &prepared)?;
     demands::report(&launch.name, &decision, &facts)?;
     raise::exactly(&planned)?;
-    execute::become_tool(launch, &tool, &prepared, facts.kernel)
+    execute::become_tool(launch, policy, &tool, &prepared, facts.kernel)
 }
 
 fn decision<'p>(launch: &Launch, policy: &'p Policy, facts: &Facts) -> Result<Decision<'p>, Refusal> {
@@ -133,7 +133,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile, ground: &Allowed
     let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
     print_error(&warning, None);
     let prepared = sanitise::surroundings(launch, &file.policy, who, &facts, &tool)?;
-    execute::become_tool(launch, &tool, &prepared, facts.kernel)
+    execute::become_tool(launch, &file.policy, &tool, &prepared, facts.kernel)
 }
 
 /// Explains the decision that a launch would make. The text first says whether capwrap would refuse

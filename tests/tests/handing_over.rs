@@ -38,7 +38,7 @@ fn the_tool_runs_under_its_own_name_and_arguments_reach_it_untouched() {
     assert_eq!(said.get("Name"), "witness");
     assert_eq!(said.get("exe"), WITNESS);
     let argv: Vec<&str> = (0..7).map(|at| said.get(&format!("argv{at}"))).collect();
-    assert_eq!(argv, ["witness", "--mode", "x", "-h", "--", "--explain", ""]);
+    assert_eq!(argv, [WITNESS, "--mode", "x", "-h", "--", "--explain", ""]);
 }
 
 #[test]

@@ -144,6 +144,8 @@ pub struct Exec {
     pub children: Children,
     /// Whether capwrap reduces the bounding set to the grant.
     pub bounding: Bounding,
+    /// What the tool finds in `argv[0]`.
+    pub argv0: Argv0,
     /// What reaches the tool's environment.
     pub env: EnvironmentRules,
     /// Resource limits, each for soft and hard. `core` is 0 unless it is named here.
@@ -198,6 +200,18 @@ pub enum Bounding {
     Keep,
     /// Only the grant remains in the bounding set.
     Drop,
+}
+
+/// What the tool finds in `argv[0]`, its own name. A script finds its path there whatever the policy says, because the
+/// kernel puts the path in its place (execve(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argv0 {
+    /// The tool's path, as the policy writes it. Programs that start themselves again (sshd), that find their files
+    /// beside themselves (the Python of a virtual environment) or that choose what they do by their name (busybox) need
+    /// no more.
+    Path,
+    /// The policy's name, as the caller typed it.
+    Name,
 }
 
 /// `exec.env`: what reaches the tool's environment besides the variables that always do.

@@ -316,7 +316,7 @@ fn arguments(root: &Section) -> Result<std::option::Option<ArgumentRules>, Polic
 }
 
 fn exec(root: &Section) -> Result<Exec, PolicyError> {
-    let known = ["deliver", "no_new_privs", "children", "bounding", "env", "limits"];
+    let known = ["deliver", "no_new_privs", "children", "bounding", "argv0", "env", "limits"];
     let Some(section) = root.section("exec", "[exec]", &known)? else { return Ok(Exec::default()) };
     let exec = Exec {
         deliver: choice(
@@ -331,6 +331,7 @@ fn exec(root: &Section) -> Result<Exec, PolicyError> {
             &[("any", Children::Any), ("none", Children::None), ("when-unprivileged", Children::WhenUnprivileged)],
         )?,
         bounding: choice(&section, "bounding", &[("keep", Bounding::Keep), ("drop", Bounding::Drop)])?,
+        argv0: choice(&section, "argv0", &[("path", Argv0::Path), ("name", Argv0::Name)])?,
         env: environment(&section)?,
         limits: limits(&section)?,
     };
@@ -350,6 +351,7 @@ impl Default for Exec {
             no_new_privs: true,
             children: Children::Any,
             bounding: Bounding::Keep,
+            argv0: Argv0::Path,
             env: EnvironmentRules::default(),
             limits: Vec::new(),
         }

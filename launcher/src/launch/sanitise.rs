@@ -40,11 +40,12 @@ pub fn surroundings(
     prctl::forbid_merging_of_pages().or_refuse(|| "forbid merging the pages of memory")?;
     signals::reset().or_refuse(|| "reset the signals")?;
     descriptors::close_others_on_exec().or_refuse(|| "close the caller's descriptors")?;
-    if tool.is_script {
+    let path_of_script = execute::path_of_script(tool)?;
+    if tool.is_script && path_of_script.is_none() {
         let needed = execute::descriptor_of_script(tool, facts.kernel);
         descriptors::keep_on_exec(needed).or_refuse(|| "keep the script open for its interpreter")?;
     }
-    Ok(Prepared { environment, exec_tag: exec::random_tag().or_refuse(|| "get a random number")? })
+    Ok(Prepared { environment, path_of_script, exec_tag: exec::random_tag().or_refuse(|| "get a random number")? })
 }
 
 /// Sets the limits, bounding set, securebits, no_new_privs and the filter. A bypass leaves all of

@@ -35,6 +35,9 @@ pub struct CheckedTool {
     pub sha256: Option<String>,
     /// Whether the tool is a `#!` script.
     pub is_script: bool,
+    /// Whether the tool is a script that is executed by its path, so that it finds its own path in the name by which its
+    /// interpreter opens it. Only root can make that path lead elsewhere, and no digest says which content it must have.
+    pub by_path: bool,
 }
 
 /// Opens and checks the tool that the policy names. `planned` is the launcher as it will be just before
@@ -68,7 +71,8 @@ pub fn check(
         found.interpreter(policy, planned)?;
     }
     let sha256 = found.digest()?;
-    Ok(CheckedTool { path: path.to_owned(), opened, by_name: owner == 0, sha256, is_script })
+    let by_path = is_script && owner == 0 && sha256.is_none();
+    Ok(CheckedTool { path: path.to_owned(), opened, by_name: owner == 0, sha256, is_script, by_path })
 }
 
 /// A file that root runs by its name, whoever could change it: what the kernel executes is executed.
@@ -77,7 +81,8 @@ fn whosever(rules: &Tool) -> Result<CheckedTool, Refusal> {
     let found = Candidate { path, opened: &opened, rules };
     found.executable_by_caller()?;
     let is_script = found.is_script()?;
-    Ok(CheckedTool { path: path.to_owned(), opened, by_name: true, sha256: None, is_script })
+    let by_path = is_script && opened.safe_for == Some(0);
+    Ok(CheckedTool { path: path.to_owned(), opened, by_name: true, sha256: None, is_script, by_path })
 }
 
 /// Opens the first path that exists.

@@ -7,10 +7,11 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// What capwrap executes: a descriptor itself, or a name in the directory of a descriptor.
+/// What capwrap executes: a descriptor itself, a name in the directory of a descriptor, or an absolute path.
 pub enum Target<'a> {
     Descriptor(BorrowedFd<'a>),
     Entry { directory: BorrowedFd<'a>, name: &'a CStr },
+    Path(&'a CStr),
 }
 
 /// Becomes the target. `tag` is passed as the sixth argument, which execveat(2) does not use; the
@@ -27,6 +28,7 @@ pub fn become_target(
     let (descriptor, name, flags) = match target {
         Target::Descriptor(file) => (file.as_raw_fd(), c"", libc::AT_EMPTY_PATH),
         Target::Entry { directory, name } => (directory.as_raw_fd(), *name, libc::AT_SYMLINK_NOFOLLOW),
+        Target::Path(path) => (libc::AT_FDCWD, *path, 0),
     };
     let (argv, environment) = (null_terminated(argv), null_terminated(environment));
     // SAFETY: `name` and every pointer of the two arrays are C strings that outlive the call, and

@@ -226,6 +226,8 @@ struct Exec {
     children: Option<Children>,
     /// drop: only the grant survives in the bounding set.
     bounding: Option<Bounding>,
+    /// path: the tool finds its path in argv[0]. name: the policy's name.
+    argv0: Option<Argv0>,
     env: Option<Environment>,
     limits: Option<Limits>,
 }
@@ -253,6 +255,14 @@ enum Children {
 enum Bounding {
     Keep,
     Drop,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum Argv0 {
+    Path,
+    Name,
 }
 
 /// What reaches the tool's environment besides what always does.
