@@ -9,6 +9,9 @@ pub const PREFIX: &str = match option_env!("CAPWRAP_PREFIX") {
 /// The directory of the enabled policies, each in a file `NAME.toml`.
 pub const POLICIES: &str = "/etc/capwrap/policies";
 
+/// The directory of policies that are not enabled: those that were disabled, and those that were learned.
+pub const DISABLED: &str = "/etc/capwrap/disabled";
+
 /// The directory of the shipped policies, which are templates, below [`PREFIX`].
 pub const TEMPLATES: &str = "share/capwrap/policies";
 

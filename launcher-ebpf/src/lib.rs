@@ -191,8 +191,11 @@ pub mod stats {
     pub const USER_CHANGED: u32 = 1;
     /// The same for group ids.
     pub const GROUP_CHANGED: u32 = 2;
+    /// Execs of processes that were followed already. The exec that starts the observation of the
+    /// command is not one of them.
+    pub const EXECS: u32 = 3;
     /// The number of these counters.
-    pub const COUNTERS: u32 = 3;
+    pub const COUNTERS: u32 = 4;
 }
 
 /// Which checks the probe takes.

@@ -35,9 +35,14 @@ impl Name {
         format!("{POLICIES}/{}.{ending}", self.0)
     }
 
+    /// Where a policy is written that is not enabled.
+    fn written(&self) -> String {
+        format!("/etc/capwrap/disabled/{}.toml", self.0)
+    }
+
     fn remove(&self) {
-        for ending in ["toml", "profile.json"] {
-            let _ = std::fs::remove_file(self.file(ending));
+        for file in [self.file("toml"), self.file("profile.json"), self.written()] {
+            let _ = std::fs::remove_file(file);
         }
     }
 }
@@ -439,7 +444,7 @@ fn a_setuid_tool_gets_no_policy() {
     assert!(root(&["chmod", "4755", &tool]).run().ok());
     let name = Name::new("setuid");
     learn(&["--write", "--policy", &name.0, &tool]).refused(&["setuid"]);
-    assert!(!Path::new(&name.file("toml")).exists());
+    assert!(!Path::new(&name.written()).exists());
 }
 
 #[test]
@@ -574,12 +579,10 @@ fn what_is_learned_from_another_file_of_the_same_name_changes_no_policy() {
         assert!(!run.stdout.contains("+++"), "{command}: {run:?}");
         let run = at_home(&["--policy", &name.0, "--write", command, "/etc/shadow"]);
         run.refused(&[&said]);
-        // Under a name of its own it gets a policy of its own.
+        // Under a name of its own it would get a policy of its own, which would launch nothing from a home.
         let own = Name::new("own");
-        let run = at_home(&["--policy", &own.0, "--write", command, "/etc/shadow"]);
-        assert!(run.ok(), "{command}: {run:?}");
-        let text = std::fs::read_to_string(own.file("toml")).unwrap();
-        assert!(text.contains(&format!("= \"{planted}\"")), "{text}");
+        let run = at_home(&["--policy", &own.0, command, "/etc/shadow"]);
+        assert!(run.ok() && run.stdout.contains(&format!("= \"{planted}\"")), "{command}: {run:?}");
     }
     assert_eq!(std::fs::read_to_string(name.file("toml")).unwrap(), before);
     assert!(!Path::new(&name.file("profile.json")).exists());
@@ -651,7 +654,7 @@ fn a_link_that_its_owner_swaps_never_brings_the_needs_of_another_file_into_the_p
         let (mut ran, mut refused) = (0, 0);
         for _ in 0..30 {
             // For chown these are a user and a file; cat fails to open the first.
-            let run = learn(&["--write", link.to_str().unwrap(), "1", &file]);
+            let run = learn(&["--write", "--accept-failure", link.to_str().unwrap(), "1", &file]);
             if run.stderr.contains("it is not changed") { refused += 1 } else { ran += 1 }
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -6,6 +6,7 @@ pub mod capability_risk;
 pub mod check_options;
 pub mod classify;
 pub mod code_warning;
+pub mod findings;
 pub mod foreign_code;
 pub mod home_code;
 pub mod minimize;

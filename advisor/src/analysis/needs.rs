@@ -18,6 +18,9 @@ pub struct Needs {
     /// The capabilities that only speculative checks asked for. If the command fails with what it needs alone, try one
     /// of these first.
     pub possible: CapabilitySet,
+    /// The capabilities that were asked for and refused, and that this machine can give to no command. A policy that
+    /// grants one would be refused at each launch.
+    pub unattainable: CapabilitySet,
 }
 
 /// One capability that is needed.
@@ -67,6 +70,14 @@ impl Needs {
         self
     }
 
+    /// Sets apart what is needed and is not among `attainable`, the capabilities that this machine can give.
+    #[must_use]
+    pub fn within(mut self, attainable: CapabilitySet) -> Self {
+        self.unattainable = self.set().without(attainable);
+        self.needed.retain(|need| attainable.contains(need.capability));
+        self
+    }
+
     /// Returns the capabilities that the command wanted and never got.
     pub fn denied(&self) -> CapabilitySet {
         self.needed.iter().filter(|need| need.denied).map(|need| need.capability).collect()
@@ -78,7 +89,7 @@ impl Needs {
 pub enum Inconclusive {
     /// Records were lost between the kernel and user space.
     Lost(Vec<(String, u64)>),
-    /// Not one check of any class was seen.
+    /// Not one process of the command was seen.
     NothingSeen,
 }
 
@@ -89,25 +100,25 @@ impl fmt::Display for Inconclusive {
                 let counters: Vec<_> = counters.iter().map(|(name, times)| format!("{times} × {name}")).collect();
                 write!(out, "{} was lost: the counts are not whole, so the policy is not refined", counters.join(", "))
             }
-            // execve itself maps memory, which asks for cap_sys_admin, so every run has a check.
-            Self::NothingSeen => out.write_str(
-                "nothing was seen, and no program runs without a check: the probe did not see the command, \
-                 so the policy is not refined",
-            ),
+            Self::NothingSeen => out.write_str("the probe saw no process of the command, so the policy is not refined"),
         }
     }
 }
 
 impl std::error::Error for Inconclusive {}
 
-/// Decides what is needed. `granted` is what the policy grants for this run. `lost` holds the counters of lost records,
-/// by name.
+/// Decides what is needed. `granted` is what the policy grants for this run. `processes` is the number of processes that
+/// the probe followed. `lost` holds the counters of lost records, by name.
+///
+/// A run without any check is a result like any other: a kernel can make each check of a small program where no probe
+/// sees it, because the compiler inlined `cap_vm_enough_memory` with what it calls (Debian's 6.1 and 6.12).
 ///
 /// # Errors
-/// The counts are incomplete, or the run showed no check.
+/// The counts are incomplete, or the probe followed no process.
 pub fn decide(
     checks: &[Classified],
     granted: CapabilitySet,
+    processes: u64,
     lost: &BTreeMap<String, u64>,
 ) -> Result<Needs, Inconclusive> {
     let lost: Vec<(String, u64)> =
@@ -115,7 +126,7 @@ pub fn decide(
     if !lost.is_empty() {
         return Err(Inconclusive::Lost(lost));
     }
-    if checks.is_empty() {
+    if processes == 0 {
         return Err(Inconclusive::NothingSeen);
     }
     let set = needed(checks.iter().map(|check| (check.class, check.observation.capability, check.instead)));
@@ -126,6 +137,7 @@ pub fn decide(
         // A capability that was used in place of another was still used. Only a proof removes it.
         removable: granted.without(set).without(counting),
         possible: possible(checks).without(set),
+        unattainable: CapabilitySet::EMPTY,
     })
 }
 
@@ -211,7 +223,7 @@ mod tests {
             &[noise(), socket.clone(), Observation { process: 102, ..socket }, elsewhere, chmod],
             &with_everything(),
         );
-        let needs = decide(&checks, set("net_raw,sys_admin,chown"), &NONE_LOST).unwrap();
+        let needs = decide(&checks, set("net_raw,sys_admin,chown"), 1, &NONE_LOST).unwrap();
         assert_eq!(needs.set(), set("net_raw"));
         assert_eq!(needs.removable, set("sys_admin,chown"));
         assert_eq!(needs.possible, set("fsetid"), "what every program asks for is left out");
@@ -225,21 +237,29 @@ mod tests {
     #[test]
     fn what_was_refused_for_want_of_a_grant_is_needed_and_marked() {
         let checks = class(&[denied("sys_time", "clock_settime", &["cap_settime"])], &with_nothing());
-        let needs = decide(&checks, CapabilitySet::EMPTY, &NONE_LOST).unwrap();
+        let needs = decide(&checks, CapabilitySet::EMPTY, 1, &NONE_LOST).unwrap();
         assert_eq!((needs.set(), needs.denied()), (set("sys_time"), set("sys_time")));
+    }
+
+    #[test]
+    fn what_the_machine_cannot_give_is_set_apart_from_what_a_policy_grants() {
+        let seen = [denied("sys_resource", "prlimit64", &["do_prlimit"]), denied("kill", "kill", &["kill_ok_by_cred"])];
+        let needs = decide(&class(&seen, &with_nothing()), CapabilitySet::EMPTY, 1, &NONE_LOST).unwrap();
+        let needs = needs.within(CapabilitySet::known_up_to(40).without(set("sys_resource")));
+        assert_eq!((needs.set(), needs.denied(), needs.unattainable), (set("kill"), set("kill"), set("sys_resource")));
     }
 
     #[test]
     fn a_narrower_capability_that_would_do_is_needed_in_the_place_of_the_one_asked_for() {
         let ioprio = granted("sys_admin", "ioprio_set", &["capable", "ioprio_check_cap"]);
         let checks = class(std::slice::from_ref(&ioprio), &with_everything());
-        let needs = decide(&checks, set("sys_admin"), &NONE_LOST).unwrap();
+        let needs = decide(&checks, set("sys_admin"), 1, &NONE_LOST).unwrap();
         assert_eq!(needs.set(), set("sys_nice"));
         assert_eq!(needs.needed[0].in_place_of, Some(Capability::SYS_ADMIN));
         assert_eq!(needs.removable, CapabilitySet::EMPTY, "it was used: only a proof takes it away");
 
         let checks = class(&[ioprio, granted("sys_admin", "mount", &["may_mount"])], &with_everything());
-        let needs = decide(&checks, CapabilitySet::EMPTY, &NONE_LOST).unwrap();
+        let needs = decide(&checks, CapabilitySet::EMPTY, 1, &NONE_LOST).unwrap();
         assert_eq!(needs.set(), set("sys_admin"), "needed anyway, it serves for both");
         assert_eq!(needs.needed[0].times, 2);
     }
@@ -247,7 +267,7 @@ mod tests {
     #[test]
     fn a_proof_goes_before_what_was_counted() {
         let seen = [granted("net_raw", "socket", &["packet_create"]), granted("chown", "fchown", &["chown_ok"])];
-        let needs = decide(&class(&seen, &with_everything()), set("kill"), &NONE_LOST).unwrap();
+        let needs = decide(&class(&seen, &with_everything()), set("kill"), 1, &NONE_LOST).unwrap();
         let needs = needs.proven(set("net_raw,sys_nice"), set("chown"));
         assert_eq!(needs.set(), set("net_raw,sys_nice"));
         assert_eq!(needs.removable, set("kill,chown"));
@@ -257,15 +277,21 @@ mod tests {
     #[test]
     fn a_loss_refuses_and_says_of_what() {
         let lost = BTreeMap::from([("full_map".to_owned(), 3), ("missed_fork".to_owned(), 0)]);
-        let refusal = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, &lost).unwrap_err();
+        let refusal = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, 1, &lost).unwrap_err();
         let expected = "3 × full_map was lost: the counts are not whole, so the policy is not refined";
         assert_eq!(refusal.to_string(), expected);
     }
 
     #[test]
-    fn seeing_nothing_at_all_refuses_and_seeing_only_noise_does_not() {
-        assert_eq!(decide(&[], CapabilitySet::EMPTY, &NONE_LOST), Err(Inconclusive::NothingSeen));
-        let needs = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, &NONE_LOST).unwrap();
+    fn seeing_no_process_refuses_and_seeing_no_check_of_one_does_not() {
+        let checks = class(&[noise()], &with_everything());
+        assert_eq!(decide(&checks, CapabilitySet::EMPTY, 0, &NONE_LOST), Err(Inconclusive::NothingSeen));
+        let needs = decide(&[], set("kill"), 1, &NONE_LOST).unwrap();
+        assert_eq!(
+            (needs.set(), needs.removable, needs.possible),
+            (CapabilitySet::EMPTY, set("kill"), CapabilitySet::EMPTY)
+        );
+        let needs = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, 1, &NONE_LOST).unwrap();
         assert_eq!(needs.needed, []);
     }
 }

@@ -18,6 +18,7 @@ use capwrap_core::text::hex;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// The largest profile that is read, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -60,12 +61,20 @@ pub struct Run {
     pub held: CapabilitySet,
     /// The number of processes.
     pub processes: u64,
+    /// The number of execs that the processes made, without the one by which the command began; `None` in profiles of
+    /// versions that did not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execs: Option<u64>,
     /// The files that the processes executed.
     pub executables: BTreeSet<String>,
     /// Whether any process changed its ids.
     pub ids_changed: IdsChanged,
     /// How the command ended; `None` if that was not observed.
     pub exit: Option<Exit>,
+    /// Whether the run failed: it ended by itself with another status than 0 or by a signal, and no check command said
+    /// that it worked. The field is absent if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     /// How often records were lost, by the counter's name.
     pub lost: BTreeMap<String, u64>,
     /// The result of a proof that removed capabilities.
@@ -185,6 +194,15 @@ pub struct Check {
     pub credentials: Credentials,
 }
 
+impl fmt::Display for Exit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(status) => write!(out, "it ended with status {status}"),
+            Self::Signal(number) => write!(out, "signal {number} killed it"),
+        }
+    }
+}
+
 impl Profile {
     /// Makes a profile of these runs. A run that occurs twice counts once.
     pub fn of(runs: impl IntoIterator<Item = Run>) -> Self {
@@ -251,6 +269,11 @@ impl Run {
     /// Returns what further runs proved, if there were any.
     pub fn proven(&self) -> Option<&Proven> {
         self.minimized.as_ref().or(self.confirmed.as_ref())
+    }
+
+    /// Returns whether any process executed a program after the command's own exec: another one, or itself again.
+    pub fn starts_others(&self) -> bool {
+        self.execs.map_or(self.executables.len() > 1, |execs| execs > 0)
     }
 
     /// Returns the run with its checks sorted and with the id of its content.
@@ -441,9 +464,11 @@ pub mod tests {
             back_end: "tp_btf".to_owned(),
             held: facts.held,
             processes: 1,
+            execs: Some(0),
             executables: BTreeSet::from(["/usr/bin/tool".to_owned()]),
             ids_changed: facts.ids_changed,
             exit: Some(Exit::Code(0)),
+            failed: false,
             lost: BTreeMap::new(),
             minimized: None,
             confirmed: None,

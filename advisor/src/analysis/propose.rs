@@ -18,7 +18,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 const PLACES: usize = 2;
 
 /// The input of a proposal.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Proposal<'p> {
     /// The existing policy, if there is one.
     pub policy: Option<Enabled<'p>>,
@@ -28,8 +28,10 @@ pub struct Proposal<'p> {
     pub needs: &'p Needs,
     /// The capabilities that the tool was proven to work without, and that should be removed.
     pub proven: CapabilitySet,
-    /// Whether the run executed any file other than the tool.
+    /// Whether a run executed a program after the tool itself: another one, or itself again.
     pub starts_others: bool,
+    /// The user to allow a new policy to, as a policy names users; `None` stands for the group `capwrap`.
+    pub user: Option<&'p str>,
 }
 
 /// A policy, and what it grants for the observed run.
@@ -52,7 +54,12 @@ pub struct Tool<'p> {
     pub path: &'p str,
     /// The tool's SHA-256 in hexadecimal. The policy then runs no other file.
     pub sha256: Option<&'p str>,
+    /// Whether the tool is a `#!` script.
+    pub is_script: bool,
 }
+
+/// The comment behind `children = "none"` in a learned policy. As the learner wrote it, the learner can correct it.
+const NONE_SEEN: &str = "no run started another program";
 
 /// Returns the text of the policy that the results ask for.
 ///
@@ -96,7 +103,24 @@ fn changed(policy: &Enabled, proposal: &Proposal) -> Result<String> {
     if !needs.is_empty() {
         add(&mut document, missing, &why(&needs));
     }
+    if proposal.starts_others {
+        correct_children(&mut document);
+    }
     Ok(document.to_string())
+}
+
+/// Allows what the tool starts where an earlier run is the only reason why the policy forbids it.
+fn correct_children(document: &mut DocumentMut) {
+    let exec = document.get_mut("exec").and_then(Item::as_table_like_mut);
+    let Some(children) = exec.and_then(|exec| exec.get_mut("children")).and_then(Item::as_value_mut) else { return };
+    let is_ours =
+        children.decor().suffix().and_then(|suffix| suffix.as_str()).is_some_and(|text| text.contains(NONE_SEEN));
+    if is_ours && children.as_str() == Some("none") {
+        let mut any = Value::from("any");
+        *any.decor_mut() = children.decor().clone();
+        any.decor_mut().set_suffix("                  # a run started another program, or itself again");
+        *children = any;
+    }
 }
 
 /// Removes capabilities from the grants at these indices. A grant that becomes empty is removed too, with the comment
@@ -193,7 +217,7 @@ fn add(document: &mut DocumentMut, missing: CapabilitySet, why: &str) {
 }
 
 fn whole(proposal: &Proposal) -> String {
-    let Tool { name, path, sha256 } = proposal.tool;
+    let Tool { name, path, sha256, is_script } = proposal.tool;
     let mut text = format!(
         "# Learned from a run of {name}. It covers only what {name} did in that run.\n\n\
          schema  = 1\n\
@@ -203,24 +227,30 @@ fn whole(proposal: &Proposal) -> String {
         quoted(&format!("{}, as far as capwrap has observed it", printable::text(name))),
         quoted(path),
     );
-    if let Some(sha256) = sha256 {
+    if is_script {
+        // A script whose digest is pinned is executed by descriptor, and does not find what lies beside it.
+        text += "script = true                     # its interpreter gets the capabilities\n";
+    } else if let Some(sha256) = sha256 {
         text += &format!("sha256 = {}\n", quoted(sha256));
     }
-    text += "\n[allow]\ngroups = [\"capwrap\"]\n";
+    text += &match proposal.user {
+        Some(user) => format!("\n[allow]\nusers = [{}]\n", quoted(user)),
+        None => "\n[allow]\ngroups = [\"capwrap\"]\n".to_owned(),
+    };
     for need in &proposal.needs.needed {
         let Need { capability, .. } = need;
         // Whoever reads the policy before enabling it should see what the capability permits.
         text += &format!("\n# {capability} opens: {}\n", capability_risk::of(*capability).opens);
         text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
     }
-    text += if proposal.starts_others {
-        "\n# It starts other programs, and they have its capabilities too: who may run\n\
-         # it may have them in whatever it can be made to start. children = \"none\"\n\
-         # forbids that, where it does without.\n\
-         [exec]\nchildren = \"any\"\n"
+    if proposal.starts_others {
+        text += "\n# It starts other programs, or itself again, and they have its capabilities too:\n\
+                 # who may run it may have them in whatever it can be made to start.\n\
+                 # children = \"none\" forbids that, where it does without.\n\
+                 [exec]\nchildren = \"any\"\n";
     } else {
-        "\n[exec]\nchildren = \"none\"                 # no run started another program\n"
-    };
+        text += &format!("\n[exec]\nchildren = \"none\"                 # {NONE_SEEN}\n");
+    }
     text
 }
 
@@ -305,7 +335,7 @@ when = { kernel_lacks = "cap_bpf" }
 caps = ["cap_kill"]
 "#;
 
-    const TOOL: Tool<'static> = Tool { name: "tool", path: "/usr/bin/tool", sha256: None };
+    const TOOL: Tool<'static> = Tool { name: "tool", path: "/usr/bin/tool", sha256: None, is_script: false };
 
     fn set(list: &str) -> CapabilitySet {
         CapabilitySet::parse(list).unwrap()
@@ -314,7 +344,7 @@ caps = ["cap_kill"]
     fn needs(capabilities: &[&str]) -> Needs {
         let observations: Vec<Observation> =
             capabilities.iter().map(|capability| granted(capability, "openat", &["somewhere"])).collect();
-        decide(&class(&observations, &with_everything()), CapabilitySet::EMPTY, &BTreeMap::new()).unwrap()
+        decide(&class(&observations, &with_everything()), CapabilitySet::EMPTY, 1, &BTreeMap::new()).unwrap()
     }
 
     /// Makes the proposal for a text, with the decision that the launcher would make on a current kernel.
@@ -331,6 +361,7 @@ caps = ["cap_kill"]
             needs,
             proven: set(proven),
             starts_others: false,
+            user: None,
         })
     }
 
@@ -424,6 +455,7 @@ caps = ["cap_kill"]
             needs: &learned,
             proven: CapabilitySet::EMPTY,
             starts_others,
+            user: None,
         };
         let expected = format!(
             r#"# Learned from a run of tool. It covers only what tool did in that run.
@@ -454,6 +486,47 @@ children = "none"                 # no run started another program
     }
 
     #[test]
+    fn what_an_earlier_run_did_not_start_is_allowed_once_a_run_starts_it_and_what_somebody_forbade_is_not() {
+        let learned = needs(&["net_raw"]);
+        let new = Proposal {
+            policy: None,
+            tool: TOOL,
+            needs: &learned,
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+            user: None,
+        };
+        let before = propose(&new).unwrap();
+        let refined = |text: &str| {
+            let policy = Enabled { text, granted: set("net_raw"), holding: &[0] };
+            propose(&Proposal { policy: Some(policy), starts_others: true, ..new }).unwrap()
+        };
+        let after = refined(&before);
+        assert!(after.contains("\nchildren = \"any\"                  # a run started another program"), "{after}");
+        assert_eq!(refined(&after), after);
+        let forbidden = before.replace(NONE_SEEN, "it must not");
+        assert_eq!(refined(&forbidden), forbidden);
+    }
+
+    #[test]
+    fn a_script_is_said_to_be_one_and_is_not_pinned_and_a_named_user_is_the_only_one_allowed() {
+        let (learned, digest) = (needs(&["net_raw"]), "ab".repeat(32));
+        let text = propose(&Proposal {
+            policy: None,
+            tool: Tool { sha256: Some(&digest), is_script: true, ..TOOL },
+            needs: &learned,
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+            user: Some("#12345"),
+        })
+        .unwrap();
+        let policy = Policy::read(&text).unwrap();
+        assert!(policy.tool.script && policy.tool.sha256.is_none(), "{text}");
+        assert_eq!(policy.allow.users, [capwrap_core::policy::Identity::Id(12345)]);
+        assert!(policy.allow.groups.is_empty(), "{text}");
+    }
+
+    #[test]
     fn a_why_names_the_commonest_places_and_of_what_was_refused_or_replaced() {
         let observations: Vec<Observation> = ["a", "b", "c"]
             .iter()
@@ -467,7 +540,7 @@ children = "none"                 # no run started another program
         let ioprio = granted("sys_admin", "", &["capable", "ioprio_check_cap"]);
         let mut checks = class(&observations, &with_nothing());
         checks.extend(class(&[ioprio], &with_everything()));
-        let needs = decide(&checks, CapabilitySet::EMPTY, &BTreeMap::new()).unwrap();
+        let needs = decide(&checks, CapabilitySet::EMPTY, 1, &BTreeMap::new()).unwrap();
         let why = why(&needs.needed.iter().collect::<Vec<_>>());
         assert_eq!(
             why,
@@ -488,6 +561,7 @@ children = "none"                 # no run started another program
             needs: &needs(&["chown"]),
             proven: CapabilitySet::EMPTY,
             starts_others: false,
+            user: None,
         };
         let error = propose(&relative).unwrap_err();
         assert!(format!("{error:#}").contains("as it would be is none: 7:"), "{error:#}");

@@ -49,6 +49,14 @@ impl Names {
         Self { passwd: text("/etc/passwd"), group: text("/etc/group") }
     }
 
+    /// Returns a user as a policy names it: by a name that the launcher knows, or else by number.
+    pub fn in_policy(&self, name: Option<&str>, uid: u32) -> String {
+        match name.filter(|name| accounts::user_id(&self.passwd, name) == Some(uid)) {
+            Some(name) => name.to_owned(),
+            None => format!("#{uid}"),
+        }
+    }
+
     /// Returns what this machine knows about this identity.
     pub fn known(&self, of: Of, identity: &Identity) -> Known {
         let name = match identity {

@@ -35,12 +35,23 @@ pub fn own() -> Result<Access> {
     Ok(if rights::lacking().is_empty() { Access::Watcher } else { Access::Nobody })
 }
 
+impl Access {
+    /// Returns the capabilities that a launch from here can pass to a command at most.
+    pub fn attainable(self) -> Result<CapabilitySet> {
+        match self {
+            Self::Root(all) => Ok(all),
+            Self::Watcher | Self::Nobody => own_set(CapSet::Bounding),
+        }
+    }
+}
+
 /// Returns the capabilities that this process holds and may pass on through an exec.
 fn to_hand_over() -> Result<CapabilitySet> {
-    let read = |set| -> Result<CapabilitySet> {
-        Ok(caps::read(None, set)?.into_iter().filter_map(|one| Capability::from_number(one.index())).collect())
-    };
-    Ok(read(CapSet::Permitted)?.intersection(read(CapSet::Bounding)?))
+    Ok(own_set(CapSet::Permitted)?.intersection(own_set(CapSet::Bounding)?))
+}
+
+fn own_set(set: CapSet) -> Result<CapabilitySet> {
+    Ok(caps::read(None, set)?.into_iter().filter_map(|one| Capability::from_number(one.index())).collect())
 }
 
 /// Executes the learner that a policy allows, with this verb, and marks it as started so. This function returns only if

@@ -1,12 +1,13 @@
 //! One run of the command under the probe. This is the impure part of learning.
 
 use crate::observe::command;
-use crate::observe::command::{Ending, Launch, Limits, Output, Plan, User};
+use crate::observe::command::{Ending, Finished, Launch, Limits, Output, Plan, User};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Counted, Losses, Stats};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_ebpf::Settings;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,8 +36,12 @@ pub struct RunData {
     pub counted: Counted,
     pub losses: Losses,
     pub stats: Stats,
+    /// The files that its processes executed.
+    pub executables: BTreeSet<String>,
     pub back_end: BackEnd,
     pub ending: Ending,
+    /// Whether the command was asked to end, and did not end by itself.
+    pub was_asked: bool,
     /// What the command wrote to standard output, if that was kept.
     pub stdout: Vec<u8>,
     /// The start time in RFC 3339, UTC.
@@ -67,13 +72,15 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     probe.start_at(stopped.id(), stopped.execs_before() + subject.execs, subject.file)?;
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();
-    let (ending, stdout) = stopped.run(subject.limits)?;
+    let Finished { ending, stdout, was_asked } = stopped.run(subject.limits)?;
     Ok(RunData {
         counted: probe.counted()?,
         losses: probe.losses()?,
         stats: probe.stats()?,
+        executables: probe.executables()?,
         back_end: probe.back_end,
         ending,
+        was_asked,
         stdout,
         started,
         took: began.elapsed(),

@@ -11,8 +11,8 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 use std::path::{Path, PathBuf};
 
-/// Where a disabled policy is kept.
-pub const DISABLED: &str = "/etc/capwrap/disabled";
+/// Where a policy is kept that is not enabled.
+pub use capwrap_core::paths::DISABLED;
 
 /// A policy and where it was read from.
 pub struct Source {

@@ -56,6 +56,7 @@ pub fn executed(context: &impl EbpfContext) {
         // If a thread other than the leader executes, the leader has ended and this thread takes
         // its place.
         tracked.leader = LIVES;
+        happened(stats::EXECS);
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };

@@ -57,6 +57,7 @@ pub fn executed(task: Address) {
         let tracked = unsafe { &mut *tracked };
         tracked.executable = executable::current();
         ids::executed(&mut tracked.ids);
+        happened(stats::EXECS);
         return;
     }
     let Some(start) = START.get_ptr_mut(0) else { return };

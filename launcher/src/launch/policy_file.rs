@@ -29,12 +29,13 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
     read_at(name, Path::new(paths::POLICIES).join(format!("{name}.toml")))
 }
 
-/// Opens, checks and reads the enabled policy of that name, or else the shipped one, for its surroundings alone: a
-/// shipped policy grants nothing.
-pub fn read_enabled_or_shipped(name: &str) -> Result<PolicyFile, Refusal> {
-    let shipped = shipped(name);
-    let enabled = Path::new(paths::POLICIES).join(format!("{name}.toml"));
-    read_at(name, if !enabled.exists() && shipped.exists() { shipped } else { enabled })
+/// Opens, checks and reads the enabled policy of that name, or else the disabled or the shipped one, for its surroundings
+/// alone: a policy that is not enabled grants nothing.
+pub fn read_for_surroundings(name: &str) -> Result<PolicyFile, Refusal> {
+    let file = format!("{name}.toml");
+    let (enabled, disabled) = (Path::new(paths::POLICIES).join(&file), Path::new(paths::DISABLED).join(&file));
+    let others = [disabled, shipped(name)].into_iter().filter(|_| !enabled.exists()).find(|path| path.exists());
+    read_at(name, others.unwrap_or(enabled))
 }
 
 fn read_at(name: &str, path: PathBuf) -> Result<PolicyFile, Refusal> {

@@ -68,7 +68,7 @@ impl RunRequest {
     /// # Errors
     /// That one is missing, not to be trusted, or faulty.
     pub fn policy(&self) -> Result<Policy, Refusal> {
-        let like = self.policy.as_deref().map(policy_file::read_enabled_or_shipped).transpose()?;
+        let like = self.policy.as_deref().map(policy_file::read_for_surroundings).transpose()?;
         Ok(Policy::of_command(self.file.clone(), self.caps, like.map(|file| file.policy)))
     }
 }

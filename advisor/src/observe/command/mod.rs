@@ -8,5 +8,5 @@ mod supervise;
 mod terminal;
 mod user;
 
-pub use supervise::{Ending, Launch, Limits, Output, Plan, Waiting, exit_code, start};
+pub use supervise::{Ending, Finished, Launch, Limits, Output, Plan, Waiting, exit_code, start};
 pub use user::{User, meant_for, named};

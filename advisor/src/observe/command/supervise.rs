@@ -86,6 +86,15 @@ pub fn exit_code(outcome: Result<Ending>) -> ExitCode {
     }
 }
 
+/// A command that has ended, with all that it left behind.
+pub struct Finished {
+    pub ending: Ending,
+    /// What it wrote to standard output, if that was kept.
+    pub stdout: Vec<u8>,
+    /// Whether it was asked to end: after the time that was set, or by Ctrl-C.
+    pub was_asked: bool,
+}
+
 /// When to end the command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
@@ -328,21 +337,21 @@ impl Stopped {
         Ok(())
     }
 
-    /// Lets the command continue, and waits until none of its processes is left. The result includes the command's
-    /// output if it was kept.
-    pub fn run(mut self, limits: Limits) -> Result<(Ending, Vec<u8>)> {
+    /// Lets the command continue, and waits until none of its processes is left.
+    pub fn run(mut self, limits: Limits) -> Result<Finished> {
         // Daemons become children of this process, so that their end is seen.
         prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
-        let ending = self.live(limits)?;
-        let mut written = Vec::new();
+        let (ending, was_asked) = self.live(limits)?;
+        let mut stdout = Vec::new();
         if let Some(file) = &mut self.kept {
             file.rewind()?;
-            file.read_to_end(&mut written).context("cannot read what the command wrote")?;
+            file.read_to_end(&mut stdout).context("cannot read what the command wrote")?;
         }
-        Ok((ending, written))
+        Ok(Finished { ending, stdout, was_asked })
     }
 
-    fn live(&mut self, limits: Limits) -> Result<Ending> {
+    /// Returns how the command ended, and whether it was asked to.
+    fn live(&mut self, limits: Limits) -> Result<(Ending, bool)> {
         kill(self.pid, Signal::SIGCONT).context("cannot let the command go on")?;
         let mut ending = None;
         let mut request = Request::after(limits.after);
@@ -355,7 +364,8 @@ impl Stopped {
                 noted = Some(Instant::now() + SILENCE);
             }
             if nobody_left() {
-                return ending.context("the command's process is gone without a word");
+                let ending = ending.context("the command's process is gone without a word")?;
+                return Ok((ending, request.next > 0));
             }
             if noted.is_some_and(|at| Instant::now() >= at) {
                 noted = None;

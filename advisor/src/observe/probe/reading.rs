@@ -8,8 +8,8 @@ use aya::maps::{Array, HashMap};
 use capwrap_core::Capability;
 use capwrap_ebpf::{self as shared, Check, Executable, Path, Site, lost, stats};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of records that the probe lost, by kind. If any number is not zero, the counts are incomplete.
 pub type Losses = BTreeMap<&'static str, u64>;
@@ -19,6 +19,8 @@ pub type Losses = BTreeMap<&'static str, u64>;
 pub struct Stats {
     /// The number of processes that the probe followed.
     pub processes: u64,
+    /// The number of execs that they made, without the one by which the command itself began.
+    pub execs: u64,
     /// Whether one of them ever had a user id other than the one it started with.
     pub user_changed: bool,
     /// Whether one of them ever had a group id other than the one it started with.
@@ -154,6 +156,16 @@ impl Probe {
         }
     }
 
+    /// Returns the files that the processes executed which the probe follows.
+    pub fn executables(&self) -> Result<BTreeSet<String>> {
+        let paths: HashMap<_, Executable, Path> = HashMap::try_from(self.map("EXECUTABLES")?)?;
+        let mut names = Names::default();
+        for key in paths.keys() {
+            self.executable(key.context("cannot read an executable's path")?, &mut names)?;
+        }
+        Ok(names.executables.into_values().collect())
+    }
+
     /// Returns what the probe has lost so far.
     pub fn losses(&self) -> Result<Losses> {
         let counters: Array<_, u64> = Array::try_from(self.map("LOST")?)?;
@@ -174,6 +186,7 @@ impl Probe {
         let counted = |what| counters.get(&what, 0).context("cannot read the stats");
         Ok(Stats {
             processes: counted(stats::PROCESSES)?,
+            execs: counted(stats::EXECS)?,
             user_changed: counted(stats::USER_CHANGED)? > 0,
             group_changed: counted(stats::GROUP_CHANGED)? > 0,
         })

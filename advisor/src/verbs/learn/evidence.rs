@@ -35,7 +35,7 @@ pub fn kernel() -> Result<Kernel> {
 pub fn user(user: Option<&User>) -> profile::User {
     let own = nix::unistd::getuid();
     match user {
-        Some(user) => profile::User { name: Some(user.name.clone()), uid: user.uid },
+        Some(user) => profile::User { name: user.name.clone(), uid: user.uid },
         None => profile::User {
             name: nix::unistd::User::from_uid(own).ok().flatten().map(|user| user.name),
             uid: own.as_raw(),

@@ -25,8 +25,9 @@ pub mod tool;
 use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Profile, Proven, Run};
-use crate::analysis::{classify, needs, profile, propose};
+use crate::analysis::{classify, code_warning, findings, needs, profile, propose};
 use crate::host::accounts::Names;
+use crate::host::tool_faults::About;
 use crate::host::{change_record, foreign_code, kernel, tool_faults};
 use crate::observe::access;
 use crate::observe::access::Access;
@@ -38,11 +39,11 @@ use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::terminal;
 use crate::store::profiles;
-use crate::store::{atomic_write, enabled, trusted_file};
+use crate::store::{atomic_write, enabled};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::proof_runs::{Aim, Meaning, Proving};
 use crate::verbs::learn::run_plan::RunPlan;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::Policy;
 use capwrap_core::record::write::Event;
@@ -51,7 +52,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tool::Tool;
+use tool::{Found, Place, Tool};
 
 #[derive(Args)]
 #[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
@@ -66,6 +67,9 @@ pub struct Learn {
     /// Write the change into the policy, and the evidence beside it
     #[arg(long)]
     write: bool,
+    /// Write also after a run that failed
+    #[arg(long, requires = "write")]
+    accept_failure: bool,
     /// Write the evidence, a JSON profile, to FILE
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -129,6 +133,7 @@ impl Learn {
         if self.write {
             tool.refuse_other()?;
             setuid_programs::refuse_setuid(&tool.path)?;
+            tool.refuse_place()?;
         }
         let granted = Granted::by(&tool, &self.command[1..])?;
         // The profile is read before the run, so that a damaged file does not waste a run that may take long.
@@ -156,10 +161,10 @@ impl Learn {
         };
         setuid_programs::note(&classed, &tool.path);
 
-        let learned = Learned::of(run, &classed, &granted, earlier);
+        let learned = Learned::of(run, &classed, &granted, standing.attainable()?, earlier);
         self.export(&learned.this)?;
         self.report(&learned);
-        self.change(&tool, &granted, learned)?;
+        self.change(&tool, &granted, user.as_ref(), learned)?;
         Ok(ending)
     }
 
@@ -223,9 +228,11 @@ impl Learn {
             back_end: seen.back_end.to_string(),
             held,
             processes: seen.stats.processes,
-            executables: classed.iter().map(|one| one.observation.executable.clone()).collect(),
+            execs: Some(seen.stats.execs),
+            executables: seen.executables.clone(),
             ids_changed: facts.ids_changed,
             exit: Some(seen.ending.into()),
+            failed: self.check.is_none() && !seen.was_asked && seen.ending != Ending::Exited(0),
             lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
             minimized: None,
             confirmed: None,
@@ -293,14 +300,24 @@ impl Learn {
                 runs: learned.all.runs().len(),
                 proof: learned.run().proven(),
                 confirmed: learned.run().confirmed.is_some(),
+                failed: learned.run().exit.filter(|_| learned.run().failed),
             };
             say!("{}", report::report(&report, look).trim_end());
         }
     }
 
-    /// The policy's new text.
-    fn propose(tool: &Tool, granted: &Granted, learned: &Learned, needs: &Needs) -> Result<String> {
+    /// The policy's new text. A new policy is for the user whom `--user` names.
+    fn propose(
+        &self,
+        tool: &Tool,
+        granted: &Granted,
+        user: Option<&User>,
+        learned: &Learned,
+        needs: &Needs,
+    ) -> Result<String> {
         let run = learned.run();
+        let named =
+            user.filter(|_| self.user.is_some()).map(|user| Names::read().in_policy(user.name.as_deref(), user.uid));
         // The command works with the capabilities that are kept, so every other granted one can be removed.
         let proven = |proof: &Proven| granted.set.without(proof.kept);
         propose::propose(&propose::Proposal {
@@ -311,17 +328,19 @@ impl Learn {
             }),
             tool: propose::Tool {
                 name: &tool.name,
-                path: &tool.path.display().to_string(),
+                path: &tool.found.display().to_string(),
                 sha256: tool.sha256.as_deref(),
+                is_script: tool.is_script,
             },
             needs,
             proven: run.minimized.as_ref().map_or(CapabilitySet::EMPTY, proven),
-            starts_others: run.executables.len() > 1,
+            starts_others: learned.all.runs().iter().any(Run::starts_others),
+            user: named.as_deref(),
         })
     }
 
     /// Proposes the change of the policy, shows it, and writes it if the caller asked for that.
-    fn change(&self, tool: &Tool, granted: &Granted, learned: Learned) -> Result<()> {
+    fn change(&self, tool: &Tool, granted: &Granted, user: Option<&User>, learned: Learned) -> Result<()> {
         let needs = match &learned.needs {
             Ok(needs) => needs,
             Err(_) if !self.write => return Ok(()),
@@ -332,23 +351,46 @@ impl Learn {
             return Ok(());
         }
         let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
-        let after = Self::propose(tool, granted, &learned, needs)?;
-        let file = enabled::path(&tool.name);
+        let after = self.propose(tool, granted, user, &learned, needs)?;
+        let file = place(tool);
         if !self.json {
             self.show_change(&file, tool, before, &after);
         }
-        if self.write {
-            write(&file, tool, &after, &learned.all)?;
+        let obstacles = obstacles(&after, granted.set.union(needs.set()), learned.run())?;
+        if !self.write {
+            for (obstacle, hint) in obstacles {
+                let hint = hint.map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+                error::note(&format!("capwrap would refuse to launch it: {obstacle}{hint}"));
+            }
+            return Ok(());
         }
-        Ok(())
+        self.refuse_failed(learned.run())?;
+        if let Some((obstacle, hint)) = obstacles.into_iter().next() {
+            let what = format!("capwrap would refuse to launch it: {obstacle}: nothing is written");
+            return Err(hint.map_or_else(|| anyhow!("{what}"), |hint| hinted(what.clone(), hint)));
+        }
+        write(&file, tool, &after, &learned.all)
+    }
+
+    /// # Errors
+    /// The run failed, and the caller did not say that this is how it works.
+    fn refuse_failed(&self, run: &Run) -> Result<()> {
+        match run.exit.filter(|_| run.failed && !self.accept_failure) {
+            None => Ok(()),
+            Some(exit) => Err(hinted(
+                format!("the run failed ({exit}), and what it did not come to is not learned: nothing is written"),
+                "learn from a run that works; if it works so, add --accept-failure",
+            )),
+        }
     }
 
     fn show_change(&self, file: &Path, tool: &Tool, before: &str, after: &str) {
         let change = report::diff(&file.display().to_string(), before, after, self.color.styled());
         match &tool.policy {
-            Some(found) if change.is_empty() && found.enabled => say!("\nThe enabled policy needs no change."),
-            Some(_) if change.is_empty() => {
-                say!("\nThe shipped policy needs no change: capwrap enable {}", tool.name);
+            Some(found) if change.is_empty() && found.is_enabled() => say!("\nThe enabled policy needs no change."),
+            Some(found) if change.is_empty() => {
+                let which = if found.place == Place::Shipped { "shipped" } else { "disabled" };
+                say!("\nThe {which} policy needs no change: capwrap enable {}", tool.name);
             }
             _ => {
                 say!("\n{}", change.trim_end());
@@ -358,6 +400,29 @@ impl Learn {
             }
         }
     }
+}
+
+/// Returns the file of the policy: an enabled policy is changed where it is, and another one is not enabled by learning.
+fn place(tool: &Tool) -> PathBuf {
+    match tool.policy.as_ref().is_some_and(Found::is_enabled) {
+        true => enabled::path(&tool.name),
+        false => tool::disabled(&tool.name),
+    }
+}
+
+/// Returns why a launch by this policy would be refused, or would fail where this run did not, each with what to do.
+fn obstacles(text: &str, passed: CapabilitySet, run: &Run) -> Result<Vec<(String, Option<String>)>> {
+    let policy = Policy::read(text)?;
+    let refusals = tool_faults::all(&policy, &Names::read()).into_iter().filter(|one| one.about != About::Unread);
+    let mut found: Vec<_> = refusals.map(|one| (one.why, one.hint)).collect();
+    if let (true, Some(execs)) = (policy.exec.forbids_children(passed), run.execs.filter(|execs| *execs > 0)) {
+        let times = if execs == 1 { "another program".to_owned() } else { format!("other programs, {execs} times") };
+        found.push((
+            format!("the policy forbids it to start other programs, and it executed {times}, or itself again"),
+            Some("if it must, set children = \"any\" in [exec] of the policy, and learn again".to_owned()),
+        ));
+    }
+    Ok(found)
 }
 
 /// What was learned from this run and from all runs so far.
@@ -371,11 +436,18 @@ struct Learned {
 }
 
 impl Learned {
-    fn of(run: Run, classed: &[Classified], granted: &Granted, earlier: Option<Profile>) -> Self {
-        let needs = needs::decide(classed, granted.set, &run.lost).map(|needs| match run.proven() {
+    fn of(
+        run: Run,
+        classed: &[Classified],
+        granted: &Granted,
+        attainable: CapabilitySet,
+        earlier: Option<Profile>,
+    ) -> Self {
+        let needs = needs::decide(classed, granted.set, run.processes, &run.lost).map(|needs| match run.proven() {
             Some(proof) => needs.proven(proof.kept, proof.removed),
             None => needs,
         });
+        let needs = needs.map(|needs| needs.within(attainable));
         let this = Profile::of([run]);
         let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));
         // A capability that was not granted, or that an earlier run needed, is not removable.
@@ -396,15 +468,16 @@ fn needed(classed: &[Classified]) -> CapabilitySet {
 /// Writes the policy and the evidence beside it.
 fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     let beside = &profiles::of(&tool.name);
-    let enabled = tool.policy.as_ref().filter(|found| found.enabled);
+    let read = tool.policy.as_ref().filter(|found| found.place != Place::Shipped);
     // While this lock is held, nobody else can enable or disable a policy. A run takes its time, so what others changed
     // meanwhile is kept.
     let alone = enabled::lock()?;
     // The evidence is written first, so that a policy never says more than its evidence.
     let all = profiles::read(beside)?.map_or_else(|| all.clone(), |now| now.union(all.clone()));
     atomic_write::replace(beside, &all.to_json()?)?;
-    let now = if file.exists() { Some(trusted_file::text(file)?) } else { None };
-    if now.as_deref() != enabled.map(|found| found.text.as_str()) {
+    let now = Found::of(&tool.name)?.filter(|found| found.place != Place::Shipped);
+    let of = |found: Option<&Found>| found.map(|found| (found.place, found.text.clone()));
+    if of(now.as_ref()) != of(read) {
         return Err(hinted(
             format!(
                 "{} was changed while {} ran: the evidence is written, and nothing else",
@@ -414,24 +487,28 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
             "run it again",
         ));
     }
-    if enabled.is_some_and(|found| found.text == text) {
+    let enable = format!("capwrap enable {}", tool.name);
+    if tool.policy.as_ref().is_some_and(|found| found.text == text) {
         error::note(&format!("the evidence is in {}", beside.display()));
         return Ok(());
     }
+    file.parent().map_or(Ok(()), enabled::make_directory)?;
     atomic_write::replace(file, text)?;
-    change_record::policy(Event::Learn, &tool.name, file, now.as_deref(), Some(text));
+    change_record::policy(Event::Learn, &tool.name, file, read.map(|found| found.text.as_str()), Some(text));
     // The tool may be the file of a user, and reading it may take long.
     drop(alone);
-    let done = if enabled.is_some() { "changed" } else { "written and enabled" };
+    let is_enabled = read.is_some_and(Found::is_enabled);
+    let done = if is_enabled { "changed" } else { "written, and not enabled" };
     error::note(&format!("{} is {done}; the evidence is in {}", file.display(), beside.display()));
-    error::note(&format!(
-        "note: run `capwrap enable {}` to give the launcher the capabilities that it now needs",
-        tool.name
-    ));
+    error::note(&if is_enabled {
+        format!("note: it is enabled: `{enable}` gives the launcher the capabilities that it now needs")
+    } else {
+        format!("note: run `{enable}` to enable it")
+    });
     if let Ok(policy) = Policy::read(text) {
-        let names = Names::read();
-        let refusals = tool_faults::all(&policy, &names).into_iter().map(|refusal| refusal.note());
-        for note in refusals.chain(foreign_code::notes(&policy, text, &names)) {
+        let of_code: Vec<&str> = code_warning::CODES.iter().map(|(code, _)| *code).collect();
+        let notes = foreign_code::notes(&policy, text, &Names::read());
+        for note in notes.into_iter().chain(findings::warnings(&policy, text, &of_code)) {
             error::note(&format!("note: {note}"));
         }
     }

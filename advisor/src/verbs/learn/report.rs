@@ -5,7 +5,7 @@ use crate::analysis::minimize::named;
 use crate::analysis::needs::{Inconclusive, Needs};
 use crate::analysis::observation::Verdict;
 use crate::analysis::observation::count;
-use crate::analysis::profile::{Check, Proven};
+use crate::analysis::profile::{Check, Exit, Proven};
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -37,6 +37,8 @@ pub struct Report<'r> {
     pub proof: Option<&'r Proven>,
     /// Whether the further runs only confirmed what was needed.
     pub confirmed: bool,
+    /// How the run failed, if it did.
+    pub failed: Option<Exit>,
 }
 
 /// Below this width a program is named by its file name alone, and the reason for a check stands in a line of its own.
@@ -54,6 +56,13 @@ pub fn report(report: &Report, look: Look) -> String {
     if !look.verbose {
         for (at, words) in left_out(report.checks).iter().enumerate() {
             line(if at == 0 { "not shown" } else { "" }, words);
+        }
+    }
+    if let Some(exit) = report.failed {
+        line("failed", &format!("{exit}: what it did not come to is not learned"));
+        let refused = |check: &Check| check.class.counts() && check.verdict == Verdict::Denied;
+        if !report.checks.iter().any(refused) {
+            line("", "no capability that it asked for was refused: it may want uid 0, or something that is not here");
         }
     }
     match report.needs {
@@ -82,6 +91,9 @@ pub fn report(report: &Report, look: Look) -> String {
             }
             if !needs.denied().is_empty() {
                 line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
+            }
+            if !needs.unattainable.is_empty() {
+                line("not here", &format!("{}: refused, and this machine cannot give it", needs.unattainable));
             }
             if !needs.removable.is_empty() {
                 let runs = if report.runs == 1 { "one run".to_owned() } else { format!("{} runs", report.runs) };
@@ -235,7 +247,7 @@ fn left_out(checks: &[Check]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::analysis::classify::class;
-    use crate::analysis::classify::tests::{denied, granted, with_everything};
+    use crate::analysis::classify::tests::{denied, granted, with_everything, with_nothing};
     use crate::analysis::needs::decide;
     use crate::analysis::observation::{Observation, Target};
     use crate::analysis::profile::checks;
@@ -262,8 +274,18 @@ mod tests {
         run.held = run.held.without(CapabilitySet::parse("checkpoint_restore").unwrap());
         let classed = class(&seen(), &run);
         let granted = CapabilitySet::parse("net_raw,net_admin").unwrap();
-        let needs = decide(&classed, granted, &BTreeMap::new()).unwrap();
-        report(&Report { checks: &checks(&classed), needs: Ok(&needs), runs: 3, proof: None, confirmed: false }, look)
+        let needs = decide(&classed, granted, 1, &BTreeMap::new()).unwrap();
+        report(
+            &Report {
+                checks: &checks(&classed),
+                needs: Ok(&needs),
+                runs: 3,
+                proof: None,
+                confirmed: false,
+                failed: None,
+            },
+            look,
+        )
     }
 
     /// `cargo test -- --nocapture` prints the text to paste here.
@@ -330,6 +352,21 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     }
 
     #[test]
+    fn a_run_that_failed_is_called_one_with_what_may_be_the_cause() {
+        let needs = Needs::default();
+        let shown = |checks: &[Check]| {
+            let failed = Some(Exit::Code(3));
+            report(&Report { checks, needs: Ok(&needs), runs: 1, proof: None, confirmed: false, failed }, NARROW)
+        };
+        let none = shown(&[]);
+        assert!(none.starts_with("failed     it ended with status 3: what it did not come to"), "{none}");
+        assert!(none.contains("\n           no capability that it asked for was refused"), "{none}");
+        let classed = class(&[denied("chown", "fchown", &["chown_ok"])], &with_nothing());
+        let refused = shown(&checks(&classed));
+        assert!(refused.contains("\nfailed ") && !refused.contains("it may want uid 0"), "{refused}");
+    }
+
+    #[test]
     fn all_checks_are_shown_when_asked_for() {
         looks_like(
             &printed(Look { verbose: true, ..NARROW }),
@@ -364,9 +401,11 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     #[test]
     fn a_refusal_stands_where_the_needs_would() {
         let lost = BTreeMap::from([("full_map".to_owned(), 3)]);
-        let refusal = decide(&[], CapabilitySet::EMPTY, &lost).unwrap_err();
-        let shown =
-            report(&Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None, confirmed: false }, NARROW);
+        let refusal = decide(&[], CapabilitySet::EMPTY, 1, &lost).unwrap_err();
+        let shown = report(
+            &Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None, confirmed: false, failed: None },
+            NARROW,
+        );
         let expected =
             "needed     not known: 3 × full_map was lost: the counts are not whole, so the policy is not refined\n";
         assert_eq!(shown, expected);
@@ -388,10 +427,12 @@ removable  cap_net_admin: granted, and not needed in 3 runs
     fn nothing_that_moves_a_cursor_reaches_the_terminal() {
         let evil = Observation { executable: "/tmp/\x1b[2J\n".to_owned(), ..granted("kill", "kill", &["x"]) };
         let classed = class(&[evil], &with_everything());
-        let needs = decide(&classed, CapabilitySet::EMPTY, &BTreeMap::new()).unwrap();
+        let needs = decide(&classed, CapabilitySet::EMPTY, 1, &BTreeMap::new()).unwrap();
         let checks = checks(&classed);
-        let shown =
-            report(&Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None, confirmed: false }, NARROW);
+        let shown = report(
+            &Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None, confirmed: false, failed: None },
+            NARROW,
+        );
         assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}[2J\\u{a}"), "{shown}");
     }
 

@@ -3,8 +3,9 @@
 use crate::observe::access::Access;
 use crate::store::file_caps;
 use crate::verbs::learn::granted::Granted;
-use crate::verbs::learn::tool::Tool;
+use crate::verbs::learn::tool::{Found, Tool};
 use capwrap_core::CapabilitySet;
+use capwrap_core::policy::Argv0;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -26,15 +27,24 @@ impl RunPlan {
     /// Plans the run. Root passes everything to the command. For other users the launcher passes what the policy
     /// grants, if a policy is enabled.
     pub fn of(access: Access, tool: &Tool, command: &[OsString], granted: &Granted) -> Self {
-        let (file, words) = (Some(tool.found.clone()), command.to_vec());
+        let (file, words) = (Some(tool.found.clone()), words(tool, command));
         if let Access::Root(all) = access {
             return Self { file, command: words, execs: 1, passes: all, held: all };
         }
-        if tool.policy.as_ref().is_some_and(|found| found.enabled) {
+        if tool.policy.as_ref().is_some_and(Found::is_enabled) {
             let launcher = [file_caps::installed().into_os_string(), "--".into(), tool.name.clone().into()];
             let command = launcher.into_iter().chain(command[1..].iter().cloned()).collect();
             return Self { file: None, command, execs: 2, passes: CapabilitySet::EMPTY, held: granted.set };
         }
         Self { file, command: words, execs: 1, passes: CapabilitySet::EMPTY, held: CapabilitySet::EMPTY }
     }
+}
+
+/// The command with the name in front that a launch would give it.
+fn words(tool: &Tool, command: &[OsString]) -> Vec<OsString> {
+    let own_name = match tool.policy.as_ref().map(|found| found.policy.exec.argv0) {
+        Some(Argv0::Name) => tool.name.clone().into(),
+        Some(Argv0::Path) | None => tool.found.clone().into_os_string(),
+    };
+    std::iter::once(own_name).chain(command[1..].iter().cloned()).collect()
 }

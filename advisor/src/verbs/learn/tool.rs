@@ -4,23 +4,25 @@ use crate::analysis::propose;
 use crate::host::installed_file::{self, Installed};
 use crate::observe::command::locate::locate;
 use crate::output::error::hinted;
-use crate::store::{enabled, trusted_file};
+use crate::store::{enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result, bail};
-use capwrap_core::paths;
 use capwrap_core::policy;
 use capwrap_core::policy::Policy;
-use capwrap_core::text::{hex, printable};
+use capwrap_core::text::{hex, printable, shell};
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The command's file, and the policy to refine.
 pub struct Tool {
-    /// The path where the command was found. It may be a symbolic link, whose name decides what the program does.
+    /// The absolute path where the command was found, which a new policy names. It may be a symbolic link, whose name
+    /// decides what the program does (busybox) or where it finds its files (the Python of a virtual environment).
     pub found: PathBuf,
     /// The file, absolute and without symbolic links.
     pub path: PathBuf,
     /// Its SHA-256 in hexadecimal; `None` if the file cannot be read.
     pub sha256: Option<String>,
+    /// Whether it begins with `#!`.
+    pub is_script: bool,
     /// The policy's name.
     pub name: String,
     /// The existing policy of this name, if there is one and it is for this file.
@@ -41,14 +43,54 @@ pub struct OtherTool {
 pub struct Found {
     pub text: String,
     pub policy: Policy,
-    /// Whether the policy is enabled; if not, it is the shipped one.
-    pub enabled: bool,
+    pub place: Place,
+}
+
+/// Where a policy was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Enabled,
+    /// Disabled by `capwrap disable`, or learned and not enabled yet.
+    Disabled,
+    Shipped,
+}
+
+impl Found {
+    pub fn is_enabled(&self) -> bool {
+        self.place == Place::Enabled
+    }
+
+    /// Finds the policy of this name: the enabled one, or else the disabled one, or else the shipped one.
+    ///
+    /// # Errors
+    /// It cannot be read, others than root could have written it, or it is no policy.
+    pub fn of(name: &str) -> Result<Option<Self>> {
+        let file = format!("{name}.toml");
+        for (path, place) in [
+            (enabled::path(name), Place::Enabled),
+            (disabled(name), Place::Disabled),
+            (policy_lookup::templates().join(file), Place::Shipped),
+        ] {
+            if !path.exists() {
+                continue;
+            }
+            let text = trusted_file::text(&path)?;
+            let policy = Policy::read(&text).with_context(|| format!("{} is no policy", path.display()))?;
+            return Ok(Some(Self { text, policy, place }));
+        }
+        Ok(None)
+    }
+}
+
+/// Returns the path of the policy of this name that is not enabled.
+pub fn disabled(name: &str) -> PathBuf {
+    Path::new(policy_lookup::DISABLED).join(format!("{name}.toml"))
 }
 
 impl Tool {
     /// Finds the command as a shell would, and the policy of its name, if that is for the same file.
     pub fn find(command: &OsStr, policy_name: Option<&str>, search: Option<OsString>) -> Result<Self> {
-        let found = locate(command, search)?;
+        let found = without_dots(locate(command, search)?)?;
         let cannot_find = || format!("cannot find {}", printable::text(&found));
         let installed = Installed::look(&found).with_context(cannot_find)?;
         let path = installed.real.clone();
@@ -59,7 +101,7 @@ impl Tool {
             Some(name) => bail!("{name:?} is no name of a policy: letters, digits and ._+-"),
             None => [typed, file_name].into_iter().find(|name| policy::is_name(name)).unwrap_or_else(|| "tool".into()),
         };
-        let (policy, other) = match policy_of(&name)? {
+        let (policy, other) = match Found::of(&name)? {
             None => (None, None),
             Some(policy) => match other_tool(&policy.policy, &installed) {
                 None => (Some(policy), None),
@@ -68,13 +110,33 @@ impl Tool {
         };
         // Nothing runs if its result could not be written.
         if policy.is_none() {
-            propose::path_of_policy(&path)?;
+            propose::path_of_policy(&found)?;
         }
         // What a user can replace by now is not what was compared with the policy's tool.
         let is_sure = installed.weaknesses(0).is_empty();
         let found = if policy.is_some() && !is_sure { path.clone() } else { found };
         let sha256 = installed.sha256().ok().map(|digest| hex::encode(&digest));
-        Ok(Self { found, path, sha256, name, policy, other })
+        // A file that cannot be read is no script, whose interpreter would have to read it.
+        let is_script = installed.is_script().unwrap_or(false);
+        Ok(Self { found, path, sha256, is_script, name, policy, other })
+    }
+
+    /// # Errors
+    /// A new policy would name a file that the launcher refuses for the place where it lies, or for its owner.
+    pub fn refuse_place(&self) -> Result<()> {
+        if self.policy.is_some() {
+            return Ok(());
+        }
+        let found = Installed::look(&self.found)?;
+        let Some(fault) = found.faults(0).into_iter().next() else { return Ok(()) };
+        let what =
+            format!("capwrap would refuse to launch {}: {}", printable::text(&self.found), fault.describe(&self.found));
+        let is_trusted = Installed::look(&self.path).is_ok_and(|real| real.faults(0).is_empty());
+        let hint = match shell::path(&self.path).filter(|_| is_trusted) {
+            Some(real) => format!("it leads to {real}: learn from that path"),
+            None => "copy it to where only root writes, such as /usr/local/bin, and learn from the copy".to_owned(),
+        };
+        Err(hinted(format!("{what}: no policy is written for it"), hint))
     }
 
     /// Says that the policy of the command's name is for another file, if it is.
@@ -114,15 +176,57 @@ fn other_tool(policy: &Policy, command: &Installed) -> Option<OtherTool> {
     }
 }
 
-fn policy_of(name: &str) -> Result<Option<Found>> {
-    let shipped = Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"));
-    for (path, enabled) in [(enabled::path(name), true), (shipped, false)] {
-        if !path.exists() {
-            continue;
-        }
-        let text = trusted_file::text(&path)?;
-        let policy = Policy::read(&text).with_context(|| format!("{} is no policy", path.display()))?;
-        return Ok(Some(Found { text, policy, enabled }));
+/// Returns the path without `.` and `..`, which mean another file once a directory on the way is a link.
+fn without_dots(path: PathBuf) -> Result<PathBuf> {
+    if path.components().all(|one| matches!(one, Component::RootDir | Component::Normal(_))) {
+        return Ok(path.components().collect());
     }
-    Ok(None)
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
+    let folder = folder.canonicalize().with_context(|| format!("cannot find {}", printable::text(&path)))?;
+    Ok(folder.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_keeps_its_name_and_its_folder_and_loses_its_dots() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(room.join("venv")).unwrap();
+        let link = room.join("venv/python");
+        std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+        for path in ["venv/python", "venv/../venv/python", "./venv//python"] {
+            let tool = Tool::find(room.join(path).as_os_str(), Some("t-link"), None).unwrap();
+            assert_eq!((tool.found, tool.path), (link.clone(), Path::new("/bin/sh").canonicalize().unwrap()), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_script_is_told_from_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(Tool::find(script.as_os_str(), Some("t-script"), None).unwrap().is_script);
+        assert!(!Tool::find(OsStr::new("/bin/sh"), Some("t-script"), None).unwrap().is_script);
+    }
+
+    #[test]
+    fn no_policy_is_written_for_a_tool_where_others_could_replace_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy");
+        std::fs::copy("/bin/sh", &copy).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        for (file, hint) in [(copy, "copy it to where only root writes"), (link, "learn from that path")] {
+            let error = Tool::find(file.as_os_str(), Some("t-place"), None).unwrap().refuse_place().unwrap_err();
+            let hint_of = error.downcast_ref::<crate::output::error::HintedError>().map(|one| one.hint.clone());
+            assert!(error.to_string().contains("would refuse to launch"), "{error}");
+            assert!(hint_of.unwrap().contains(hint), "{file:?}");
+        }
+        assert!(Tool::find(OsStr::new("/bin/sh"), Some("t-place"), None).unwrap().refuse_place().is_ok());
+    }
 }

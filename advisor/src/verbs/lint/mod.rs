@@ -5,13 +5,12 @@
 //!       └─ places (spans) ┘── system (impure) ┴── allowed by comments ── show
 //! ```
 
-mod allowed;
-mod checks;
-mod found;
 mod schema;
 mod show;
 mod system;
 
+use crate::analysis::findings::found::{Found, Linted, Severity};
+use crate::analysis::findings::{allowed, checks};
 use crate::analysis::policy_places::Places;
 use crate::output::error;
 use crate::output::error::{hinted, reason};
@@ -22,7 +21,6 @@ use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
 use clap::Args;
-use found::{Found, Linted, Severity};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;

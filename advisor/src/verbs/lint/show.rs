@@ -1,7 +1,7 @@
 //! Shows the findings as text for people and as JSON for programs.
 
+use crate::analysis::findings::found::{Found, Linted, Severity};
 use crate::output::page::{counted, wrapped};
-use crate::verbs::lint::found::{Found, Linted, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use capwrap_core::text::printable;
 use serde_json::{Value, json};

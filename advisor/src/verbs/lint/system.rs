@@ -1,5 +1,6 @@
 //! Checks a policy against this machine: its file, its tool's path, the users and groups that it names, and the time.
 
+use crate::analysis::findings::found::{Found, Severity};
 use crate::analysis::policy_places::{Places, Step};
 use crate::host::accounts::{Known, Names, Of};
 use crate::host::clock;
@@ -7,7 +8,6 @@ use crate::host::foreign_code;
 use crate::host::installed_file::Installed;
 use crate::host::tool_faults::{self, About, ToolRefusal};
 use crate::host::writable_path;
-use crate::verbs::lint::found::{Found, Severity};
 use capwrap_core::paths;
 use capwrap_core::policy::{Identity, Policy};
 use std::path::Path;

@@ -156,7 +156,7 @@ impl Trace {
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| self.read(&probe, events, &over));
             let ending = match (started, waiting) {
-                (Some(command), _) => command.run(limits).map(|(ending, _)| ending),
+                (Some(command), _) => command.run(limits).map(|finished| finished.ending),
                 (None, Some(waiting)) => waiting
                     .until_asked(limits, || reader.is_finished() || watched.is_gone())
                     .map(|()| Ending::Exited(0)),

@@ -2,8 +2,8 @@
 
 use crate::analysis::allowed_warnings::{AS_SUCH, Comment, comments, says_as_such};
 use crate::analysis::code_warning::{HOME_CODE, LIBRARY_PATH};
-use crate::verbs::lint::checks::CODES;
-use crate::verbs::lint::found::{Found, Severity};
+use crate::analysis::findings::checks::CODES;
+use crate::analysis::findings::found::{Found, Severity};
 use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 
@@ -54,8 +54,8 @@ fn allow(one: &mut Found, reason: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::findings::checks;
     use crate::analysis::policy_places::Places;
-    use crate::verbs::lint::checks;
 
     const POLICY: &str = "schema = 1\nsummary = \"S\"\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n@\n[[grant]]\ncaps = \"setuid\"\nwhy = \"w\"\n";
 

@@ -2,10 +2,10 @@
 
 use crate::analysis::capability_risk;
 use crate::analysis::code_warning;
+use crate::analysis::findings::found::{Found, Severity};
 use crate::analysis::foreign_code;
 use crate::analysis::policy_places::{Places, Step};
 use crate::analysis::preparation;
-use crate::verbs::lint::found::{Found, Severity};
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::demand::ABOUT_PATHS;
 use capwrap_core::decision::facts::KernelVersion;

@@ -1,0 +1,352 @@
+//! What `capwrap --learn --write` writes launches its program the first time, or `--write` refuses and says why.
+
+use capwrap_tests::*;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+/// A policy's name that no other test uses. Its files are removed when it is dropped.
+struct Name(String);
+
+impl Name {
+    fn new(of: &str) -> Self {
+        let name = Self(format!("t-learned-{of}"));
+        name.remove();
+        name
+    }
+
+    fn enabled(&self) -> String {
+        format!("{POLICIES}/{}.toml", self.0)
+    }
+
+    fn written(&self) -> String {
+        format!("/etc/capwrap/disabled/{}.toml", self.0)
+    }
+
+    fn evidence(&self) -> String {
+        format!("{POLICIES}/{}.profile.json", self.0)
+    }
+
+    fn remove(&self) {
+        for file in [self.enabled(), self.written(), self.evidence()] {
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    /// Learns from a command of the member's, and writes.
+    fn learn(&self, options: &[&str], command: &[&str]) -> Run {
+        let words =
+            [&["--learn", "--user", MEMBER, "--write", "--policy", &self.0], options, &["--"], command].concat();
+        root(&[&[CAPWRAP], &*words].concat()).run()
+    }
+
+    fn exists(&self) -> bool {
+        [self.enabled(), self.written(), self.evidence()].iter().any(|file| Path::new(file).exists())
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// A folder with a file that only root can read, and whose words are `the secret`.
+fn room() -> (Folder, String) {
+    let room = Folder::new();
+    let secret = room.path("secret");
+    fs::write(&secret, "the secret\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    (room, secret)
+}
+
+/// An executable file with these words.
+fn script(room: &Folder, name: &str, text: &str) -> String {
+    let file = room.path(name);
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+/// Learns from a command, enables what is written, and launches it as the member. Both runs must succeed and print
+/// these words. Returns the policy.
+#[track_caller]
+fn launches(name: &Name, command: &[&str], words: &str) -> String {
+    let run = name.learn(&[], command);
+    assert!(run.ok() && (run.stdout.contains(words) || run.stderr.contains(words)), "{run:?}");
+    let text = fs::read_to_string(name.written()).unwrap();
+    assert!(!Path::new(&name.enabled()).exists(), "it is not enabled by learning");
+    let run = root(&[CAPWRAP, "enable", &name.0]).run();
+    assert!(run.ok() && !run.stdout.contains("will refuse"), "{run:?}");
+    let run = capwrap(&[&[&*name.0], &command[1..]].concat()).run();
+    assert!(run.ok() && (run.stdout.contains(words) || run.stderr.contains(words)), "{run:?}\n{text}");
+    text
+}
+
+#[track_caller]
+fn says(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|one| one.starts_with(line)), "{line}:\n{text}");
+    }
+}
+
+#[test]
+fn a_program_that_starts_nothing_is_launched_alone_and_by_the_user_it_was_learned_for() {
+    let (_room, secret) = room();
+    let name = Name::new("alone");
+    let text = launches(&name, &["/usr/bin/cat", &secret], "the secret");
+    says(&text, &["path   = \"/usr/bin/cat\"", "sha256 = ", "caps = [\"cap_dac_read_search\"]", "children = \"none\""]);
+    says(&text, &[&format!("users = [\"{MEMBER}\"]")]);
+    assert!(!text.contains("groups"), "{text}");
+}
+
+#[test]
+fn a_command_that_needs_nothing_gets_a_policy_that_grants_nothing() {
+    let name = Name::new("nothing");
+    for command in [&["/usr/bin/true"][..], &["/bin/ls", "/"], &["/bin/bash", "-c", "for i in {1..300}; do (:); done"]]
+    {
+        let text = launches(&name, command, "");
+        assert!(!text.contains("[[grant]]"), "{text}");
+        name.remove();
+    }
+}
+
+#[test]
+fn a_link_stays_the_link_that_was_called() {
+    let (room, secret) = room();
+    let name = Name::new("link");
+    let applet = room.path("cat");
+    symlink("/usr/bin/busybox", &applet).unwrap();
+    let text = launches(&name, &[&applet, &secret], "the secret");
+    says(&text, &[&format!("path   = \"{applet}\"")]);
+    name.remove();
+    let text = launches(&name, &["/usr/sbin/modprobe", "--showconfig"], "");
+    says(&text, &["path   = \"/usr/sbin/modprobe\""]);
+}
+
+#[test]
+fn the_python_of_a_virtual_environment_stays_in_it() {
+    let (room, secret) = room();
+    let name = Name::new("venv");
+    fs::create_dir_all(room.path("venv/bin")).unwrap();
+    fs::write(room.path("venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+    let python = room.path("venv/bin/python3");
+    symlink("/usr/bin/python3", &python).unwrap();
+    let code = "import sys; print(sys.prefix, open(sys.argv[1]).read())";
+    let text = launches(&name, &[&python, "-c", code, &secret], &format!("{} the secret", room.path("venv")));
+    says(&text, &[&format!("path   = \"{python}\""), "children = \"none\""]);
+}
+
+#[test]
+fn a_script_is_launched_as_one_and_finds_what_lies_beside_it() {
+    let (room, secret) = room();
+    let name = Name::new("script");
+    fs::write(room.path("beside"), "beside it\n").unwrap();
+    let read = "while read -r line; do echo \"$line\"; done";
+    for (file, text, children) in [
+        ("sh", format!("#!/bin/sh\n{read} < \"${{0%/*}}/beside\"\n{read} < \"$1\"\n"), "none"),
+        ("bash", "#!/bin/bash\ncat \"$(dirname \"$0\")/beside\" \"$1\"\n".to_owned(), "any"),
+        (
+            "python",
+            "#!/usr/bin/python3\nimport os, sys\n\
+             print(open(os.path.join(os.path.dirname(__file__), 'beside')).read(), open(sys.argv[1]).read())\n"
+                .to_owned(),
+            "none",
+        ),
+        (
+            "env-python",
+            "#!/usr/bin/env python3\nimport os, sys\n\
+             print(open(os.path.join(os.path.dirname(sys.argv[0]), 'beside')).read(), open(sys.argv[1]).read())\n"
+                .to_owned(),
+            "any",
+        ),
+        (
+            "perl",
+            "#!/usr/bin/perl\nuse FindBin;\nopen F, \"$FindBin::Bin/beside\" or die; print <F>;\n\
+             open F, shift or die; print <F>;\n"
+                .to_owned(),
+            "none",
+        ),
+    ] {
+        let file = script(&room, file, &text);
+        let run = name.learn(&[], &[&file, &secret]);
+        assert!(run.ok() && run.stdout.contains("beside it"), "{run:?}");
+        let text = launches(&name, &[&file, &secret], "the secret");
+        says(&text, &["script = true", &format!("children = \"{children}\"")]);
+        assert!(!text.contains("sha256"), "{text}");
+        let run = capwrap(&[&name.0, &secret]).run();
+        assert!(run.stdout.contains("beside it"), "{run:?}");
+        name.remove();
+    }
+}
+
+#[test]
+fn a_program_that_executes_another_one_or_itself_again_may_do_so_when_it_is_launched() {
+    let (room, secret) = room();
+    let name = Name::new("execs");
+    let spawn = script(
+        &room,
+        "spawn.py",
+        "import multiprocessing, sys\ndef read(path): print(open(path).read(), flush=True)\n\
+         if __name__ == '__main__':\n    multiprocessing.set_start_method('spawn')\n    \
+         one = multiprocessing.Process(target=read, args=(sys.argv[1],))\n    one.start()\n    one.join()\n    \
+         sys.exit(one.exitcode)\n",
+    );
+    let again = "unless ($ENV{AGAIN}) { $ENV{AGAIN} = 1; exec $^X, '-e', 'open F, shift or die; print <F>', $ARGV[0] }";
+    let child = "import subprocess, sys; \
+                 sys.exit(subprocess.run([sys.executable, '-c', 'import sys; print(open(sys.argv[1]).read())', \
+                 sys.argv[1]]).returncode)";
+    for command in [
+        &["/usr/bin/nice", "/usr/bin/cat", &secret][..],
+        &["/usr/bin/ionice", "-c3", "/usr/bin/cat", &secret],
+        &["/usr/bin/timeout", "9", "/usr/bin/cat", &secret],
+        &["/usr/bin/env", "cat", &secret],
+        &["/usr/bin/perl", "-e", again, &secret],
+        &["/usr/bin/python3", "-c", child, &secret],
+        &["/usr/bin/python3", &spawn, &secret],
+        &["/bin/sh", "-c", "cat \"$0\" && true", &secret],
+    ] {
+        let text = launches(&name, command, "the secret");
+        says(&text, &["children = \"any\""]);
+        name.remove();
+    }
+}
+
+#[test]
+fn sshd_finds_the_absolute_path_that_it_demands_in_its_name() {
+    let room = Folder::new();
+    let name = Name::new("sshd");
+    let key = room.path("key");
+    assert!(root(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &key]).run().ok());
+    fs::create_dir_all("/run/sshd").unwrap();
+    let run = name.learn(&[], &["sshd", "-t", "-f", "/dev/null", "-h", &key]);
+    assert!(run.ok(), "{run:?}");
+    name.remove();
+    launches(&name, &["/usr/sbin/sshd", "-t", "-f", "/dev/null", "-h", &key], "");
+}
+
+#[test]
+fn a_policy_says_what_its_tool_finds_in_argv_0() {
+    let sh = |more: &str| Policy::tool("/bin/sh", "", more);
+    let print = |policy: &Policy| capwrap(&[&policy.name, "-c", "tr '\\0' ' ' < /proc/$$/cmdline"]).run();
+    let by_path = print(&sh(""));
+    assert!(by_path.stdout.starts_with("/bin/sh -c"), "{by_path:?}");
+    let policy = sh("[exec]\nargv0 = \"name\"");
+    let by_name = print(&policy);
+    assert!(by_name.stdout.starts_with(&format!("{} -c", policy.name)), "{by_name:?}");
+    let explained = capwrap(&["--explain", &policy.name]).run();
+    assert!(explained.stdout.contains("argv[0] is the policy's name"), "{explained:?}");
+}
+
+/// A script whose digest is pinned is read by descriptor, so that the content that was checked is what runs.
+#[test]
+fn a_pinned_script_and_a_script_of_a_users_are_read_by_descriptor_and_others_by_their_path() {
+    let room = Folder::new();
+    let file = script(&room, "script", "#!/bin/sh\necho \"$0\"\n");
+    let pin = root(&["sha256sum", &file]).run().stdout[..64].to_owned();
+    let policy = |more: &str| {
+        Policy::new(&format!(
+            "schema = 1\nallow = {{ groups = [\"capwrap\"] }}\n[tool]\npath = \"{file}\"\nscript = true\n{more}\n"
+        ))
+    };
+    let shown = |policy: &Policy| capwrap(&[&policy.name]).run().stdout;
+    assert_eq!(shown(&policy("")).trim(), file);
+    let pinned = shown(&policy(&format!("sha256 = \"{pin}\"")));
+    assert!(pinned.starts_with("/dev/fd/"), "{pinned}");
+    assert!(root(&["chown", MEMBER, &file]).run().ok());
+    let of_member = shown(&policy(&format!("owner = \"{MEMBER}\"")));
+    assert!(of_member.starts_with("/dev/fd/"), "{of_member}");
+}
+
+#[test]
+fn a_policy_that_a_later_run_contradicts_is_corrected_if_it_was_learned_and_refused_if_somebody_wrote_it() {
+    let (_room, secret) = room();
+    let name = Name::new("corrected");
+    let text = launches(&name, &["/bin/bash", "-c", "read line < $0; echo $line", &secret], "the secret");
+    says(&text, &["children = \"none\""]);
+    let starting = ["/bin/bash", "-c", "cat $0; true", &secret];
+    let run = name.learn(&[], &starting);
+    assert!(run.ok() && run.stderr.contains("is changed;"), "{run:?}");
+    let text = fs::read_to_string(name.enabled()).unwrap();
+    says(&text, &["children = \"any\""]);
+    let run = capwrap(&[&[&*name.0], &starting[1..]].concat()).run();
+    assert!(run.ok() && run.stdout.contains("the secret"), "{run:?}");
+
+    let written = text.replace("children = \"any\"", "children = \"none\" # it must not\n#");
+    fs::write(name.enabled(), &written).unwrap();
+    let run = name.learn(&[], &starting);
+    assert_eq!(run.code, 125, "{run:?}");
+    for said in ["forbids it to start other programs", "hint: if it must, set children = \"any\""] {
+        assert!(run.stderr.contains(said), "{run:?}");
+    }
+    assert_eq!(fs::read_to_string(name.enabled()).unwrap(), written);
+}
+
+#[test]
+fn a_failed_run_is_called_one_and_writes_nothing_unless_that_is_accepted() {
+    let name = Name::new("failed");
+    let command = ["/bin/sh", "-c", "echo must be root >&2; exit 3"];
+    let run = name.learn(&[], &command);
+    assert_eq!(run.code, 125, "{run:?}");
+    assert!(run.stdout.contains("failed     it ended with status 3"), "{run:?}");
+    assert!(run.stdout.contains("it may want uid 0"), "{run:?}");
+    assert!(run.stderr.contains("the run failed (it ended with status 3)") && run.stderr.contains("--accept-failure"));
+    assert!(!name.exists());
+    let killed = name.learn(&[], &["/bin/sh", "-c", "kill -9 $$"]);
+    assert!(killed.code == 125 && killed.stdout.contains("failed     signal 9 killed it"), "{killed:?}");
+    assert!(!name.exists());
+
+    let run = name.learn(&["--accept-failure"], &command);
+    assert!(run.code == 3 && Path::new(&name.written()).exists(), "{run:?}");
+    let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
+    assert_eq!(profile["runs"][0]["failed"], true);
+    name.remove();
+    // A command that was asked to end did not fail.
+    let run = name.learn(&["--for", "1s"], &["/bin/sleep", "60"]);
+    assert!(run.stderr.contains("is written") && !run.stdout.contains("\nfailed "), "{run:?}");
+}
+
+#[test]
+fn a_tool_that_others_could_replace_gets_no_policy_and_the_hint_says_where_it_belongs() {
+    let name = Name::new("place");
+    let home = InHome::new(MEMBER);
+    let tool = home.0.join("tool");
+    fs::copy("/bin/cat", &tool).unwrap();
+    home.own(&tool, MEMBER);
+    let run = name.learn(&[], &[tool.to_str().unwrap(), "/etc/shadow"]);
+    run.refused(&["capwrap would refuse to launch", "hint: copy it to where only root writes"]);
+    let link = home.0.join("link");
+    symlink("/bin/cat", &link).unwrap();
+    let run = name.learn(&[], &[link.to_str().unwrap(), "/etc/shadow"]);
+    run.refused(&["capwrap would refuse to launch", "learn from that path"]);
+    assert!(!name.exists());
+    // Without --write it is a note, and the report is there.
+    let run = root(&[CAPWRAP, "--learn", "--user", MEMBER, "--policy", &name.0, tool.to_str().unwrap(), "/etc/shadow"]);
+    let run = run.run();
+    assert!(run.ok() && run.stdout.contains("cap_dac_read_search"), "{run:?}");
+    assert!(run.stderr.contains("capwrap would refuse to launch it"), "{run:?}");
+}
+
+#[test]
+fn what_the_machine_cannot_give_is_reported_and_is_in_no_policy() {
+    let (_room, secret) = room();
+    let name = Name::new("beyond");
+    let bounded = ["/usr/bin/setpriv", "--bounding-set", "-dac_read_search,-dac_override,-kill"];
+    let learn = [CAPWRAP, "--learn", "--user", MEMBER, "--write", "--accept-failure", "--policy", &name.0, "--"];
+    let run = root(&[&bounded[..], &learn, &["/usr/bin/cat", &secret]].concat()).run();
+    assert!(run.stdout.contains("not here   cap_dac_read_search: refused"), "{run:?}");
+    let text = fs::read_to_string(name.written()).unwrap();
+    assert!(!text.contains("[[grant]]"), "{text}");
+}
+
+#[test]
+fn a_number_that_no_account_has_is_a_user_to_learn_for() {
+    let name = Name::new("number");
+    let run = root(&[CAPWRAP, "--learn", "--user", "12345", "--write", "--policy", &name.0, "/usr/bin/id"]).run();
+    assert!(run.ok() && run.stdout.contains("uid=12345 gid=12345 groups=12345\n"), "{run:?}");
+    says(&fs::read_to_string(name.written()).unwrap(), &["users = [\"#12345\"]"]);
+    let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
+    assert_eq!(profile["runs"][0]["user"], serde_json::json!({ "name": null, "uid": 12345 }));
+    assert_eq!(profile["runs"][0]["execs"], 0);
+}
