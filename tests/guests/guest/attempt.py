@@ -106,8 +106,12 @@ def attempt(row: dict, prefix: list, seconds: float, by_root: bool = False, begu
         tool = Running(prefix + words, row.get("user", "member"), variables, stdin, by_root)
         if "input" in row:
             # The pipe stays open, because some tools end with their input and not with their work.
-            tool.process.stdin.write(row["input"].encode())
-            tool.process.stdin.flush()
+            try:
+                tool.process.stdin.write(row["input"].encode())
+                tool.process.stdin.flush()
+            except BrokenPipeError:
+                # The tool ended without reading.
+                pass
         if begun:
             begun(tool)
             if "beside" in row:
