@@ -4,8 +4,10 @@ A case is a row (tests/guests/README.md) in a file of `cases`, one for each area
 sets of capabilities are minimal for a case. Its digest is that of the row.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -76,6 +78,16 @@ def read_table(path: Path, columns: list) -> dict:
                 if line[columns[0]] != columns[0]:
                     lines[line[columns[0]]] = line
     return lines
+
+
+def update_table(path: Path, columns: list, line: dict, head: str):
+    """Puts a line into a table, beside whatever other programs put there at the same time."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        write_table(path, columns, read_table(path, columns) | {line[columns[0]]: line}, head)
+    finally:
+        os.close(folder)
 
 
 def write_table(path: Path, columns: list, lines: dict, head: str):
