@@ -64,6 +64,22 @@ pub enum Calls {
     Except(&'static [&'static str]),
 }
 
+/// The programs that a row applies to, by the names of their files. A name stands for all versions, as `python3.11` of
+/// `python3`.
+#[derive(Clone, Copy, Debug)]
+pub enum Programs {
+    /// All programs.
+    Any,
+    /// These programs, which go on if they are refused.
+    Only(&'static [&'static str]),
+    /// All programs except these, which end with an error or exist for nothing else, and except [`INTERPRETERS`].
+    Except(&'static [&'static str]),
+}
+
+/// Programs that run other people's scripts. There a refusal is an exception, which ends the script.
+pub const INTERPRETERS: &[&str] =
+    &["bash", "busybox", "dash", "java", "ksh", "lua", "node", "perl", "php", "python", "python3", "ruby", "sh", "zsh"];
+
 /// The condition on the whole run under which a row applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
@@ -92,6 +108,8 @@ pub struct Site {
     pub credentials: Option<Credentials>,
     /// The system calls in which the check happens.
     pub calls: Calls,
+    /// The programs in which it happens.
+    pub programs: Programs,
     /// The first release (major, minor) to which the row applies.
     pub since: (u32, u32),
     /// The first release to which the row no longer applies.
@@ -112,6 +130,7 @@ const ROW: Site = Site {
     verdict: None,
     credentials: None,
     calls: Calls::Any,
+    programs: Programs::Any,
     since: (0, 0),
     until: (u32::MAX, 0),
     given: Given::Any,
@@ -240,6 +259,84 @@ pub const SITES: &[Site] = &[
         functions: &[&["setattr_prepare", "inode_change_ok", "setattr_copy", "posix_acl_update_mode"]],
         capabilities: &[Capability::FSETID],
         why: "only whether the setgid bit stays depends on it",
+        ..ROW
+    },
+    // fs/proc/task_mmu.c: without the capability, the numbers of page frames read as 0.
+    Site {
+        functions: &[&["pagemap_open", "pagemap_read"]],
+        capabilities: &[Capability::SYS_ADMIN],
+        why: "only page frame numbers in /proc/PID/pagemap depend on it",
+        ..ROW
+    },
+    // What follows was refused to real programs, which went on. sed -i, vim and gzip give a copy its owner; tar, dpkg and
+    // logrotate stop if they cannot. cp -p goes on, but the owner is what it was asked for.
+    Site {
+        functions: &[&["__x64_sys_fchown", "__arm64_sys_fchown", "ksys_fchown", "__do_sys_fchown"]],
+        capabilities: &[Capability::CHOWN],
+        programs: Programs::Except(&[
+            "bsdtar",
+            "chown",
+            "cp",
+            "cpio",
+            "crontab",
+            "dpkg",
+            "groupadd",
+            "install",
+            "logrotate",
+            "mv",
+            "passwd",
+            "tar",
+            "useradd",
+            "usermod",
+        ]),
+        why: "the owner of a copy: most programs leave it as it is",
+        ..ROW
+    },
+    // atop, earlyoom and cpulimit would like a better priority and run without it.
+    Site {
+        functions: &[&["set_one_prio", "can_nice"]],
+        capabilities: &[Capability::SYS_NICE],
+        programs: Programs::Except(&["chrt", "nice", "renice", "schedtool", "start-stop-daemon"]),
+        why: "a better priority: most programs run without it",
+        ..ROW
+    },
+    Site {
+        functions: &[&["__set_oom_adj", "oom_score_adj_write", "oom_adj_write"]],
+        capabilities: &[Capability::SYS_RESOURCE],
+        programs: Programs::Except(&["choom", "dd", "tee"]),
+        why: "safety from the OOM killer: most programs run without it",
+        ..ROW
+    },
+    // podman, atop, bpftrace and perf raise a limit if they may. eCapture, bpfman and tracee stop if they may not.
+    Site {
+        functions: &[&["do_prlimit"]],
+        capabilities: &[Capability::SYS_RESOURCE],
+        programs: Programs::Except(&["bpfman", "bpfman-rpc", "ecapture", "prlimit", "tracee"]),
+        why: "a higher limit: most programs run without it",
+        ..ROW
+    },
+    // perf lists the BPF programs that are loaded, and the mappings of all processes, and records without them. bpftool
+    // and debuggers stop.
+    Site {
+        functions: &[&["bpf_obj_get_next_id", "bpf_prog_get_fd_by_id", "__sys_bpf", "__do_sys_bpf"]],
+        capabilities: &[Capability::BPF, Capability::SYS_ADMIN, Capability::PERFMON],
+        programs: Programs::Only(&["perf"]),
+        why: "the names of loaded BPF programs; perf records without",
+        ..ROW
+    },
+    Site {
+        functions: &[&["mm_access", "ptrace_may_access", "__ptrace_may_access"]],
+        capabilities: &[Capability::SYS_PTRACE],
+        calls: Calls::Except(&["ptrace", "perf_event_open"]),
+        programs: Programs::Only(&["perf"]),
+        why: "the mappings of others' processes; perf records without",
+        ..ROW
+    },
+    Site {
+        functions: &[&["kallsyms_show_value"]],
+        capabilities: &[Capability::SYSLOG],
+        programs: Programs::Only(&["perf"]),
+        why: "the names of kernel functions; perf records without",
         ..ROW
     },
     // fs/exec.c: the kernel executes a file that cannot be read all the same.
@@ -576,6 +673,7 @@ impl Site {
             && self.verdict.is_none_or(|verdict| verdict == observation.verdict)
             && self.credentials.is_none_or(|credentials| credentials == observation.credentials)
             && self.calls.hold(observation.system_call.as_deref())
+            && self.programs.hold(&observation.executable)
             && self.since <= release
             && release < self.until
             && self.functions.iter().all(holds_one_of)
@@ -594,9 +692,34 @@ impl Calls {
     }
 }
 
+impl Programs {
+    fn hold(self, executable: &str) -> bool {
+        let name = executable.rsplit('/').next().unwrap_or(executable);
+        let bare = name.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
+        let is_one = |names: &[&str]| names.contains(&name) || names.contains(&bare);
+        match self {
+            Self::Any => true,
+            Self::Only(names) => is_one(names),
+            Self::Except(names) => !is_one(names) && !is_one(INTERPRETERS),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_known_by_its_files_name_in_every_version() {
+        let except = Programs::Except(&["nice"]);
+        for (executable, holds) in
+            [("/usr/bin/atop", true), ("/usr/bin/nice", false), ("/usr/bin/python3.11", false), ("/bin/dash", false)]
+        {
+            assert_eq!(except.hold(executable), holds, "{executable}");
+        }
+        assert!(Programs::Only(&["perf"]).hold("/usr/bin/perf"));
+        assert!(!Programs::Only(&["perf"]).hold("/usr/bin/atop"));
+    }
 
     #[test]
     fn every_row_says_where_and_why_in_a_phrase_that_fits_a_table() {

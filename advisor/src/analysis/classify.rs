@@ -429,11 +429,28 @@ pub mod tests {
     }
 
     #[test]
+    fn what_most_programs_go_on_without_counts_for_those_that_insist() {
+        for (call, capability, site, insists) in [
+            ("fchown", "chown", &["chown_ok", "setattr_prepare", "__x64_sys_fchown"][..], "/bin/tar"),
+            ("setpriority", "sys_nice", &["can_nice", "set_one_prio"], "/usr/bin/nice"),
+            ("write", "sys_resource", &["capable", "__set_oom_adj"], "/usr/bin/choom"),
+            ("prlimit64", "sys_resource", &["capable", "do_prlimit"], "/usr/bin/prlimit"),
+        ] {
+            let of =
+                |executable: &str| Observation { executable: executable.to_owned(), ..granted(capability, call, site) };
+            for (executable, expected) in
+                [("/usr/sbin/daemon", Speculative), (insists, Needed), ("/usr/bin/python3.13", Needed)]
+            {
+                assert_eq!(classes(&[of(executable)], &with_everything()), [expected], "{call} {executable}");
+            }
+        }
+    }
+
+    #[test]
     fn the_same_functions_count_where_the_row_does_not_fit() {
         for observation in [
             granted("sys_ptrace", "ptrace", &["ns_capable", "__ptrace_may_access", "ptrace_attach"]),
             granted("net_admin", "write", &["ns_capable_noaudit", "net_ctl_permissions", "proc_sys_call_handler"]),
-            granted("sys_resource", "write", &["capable", "__set_oom_adj"]),
             granted("sys_admin", "seccomp", &["ns_capable_noaudit", "do_seccomp"]),
             granted("setpcap", "prctl", &["ns_capable", "cap_task_prctl"]),
             granted("net_admin", "ioctl", &["security_capable", "ns_capable", "dev_ioctl", "sock_do_ioctl"]),

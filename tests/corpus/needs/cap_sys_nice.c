@@ -1,7 +1,9 @@
-// Raises its own priority (can_nice).
+// Binds a process of root to the processors that it is bound to (sched_setaffinity).
 #include "../corpus.h"
-#include <sys/resource.h>
+#include <sched.h>
 
 int main(void) {
-    must(setpriority(PRIO_PROCESS, 0, -1), "setpriority");
+    cpu_set_t processors;
+    must(sched_getaffinity(1, sizeof processors, &processors), "sched_getaffinity");
+    must(sched_setaffinity(1, sizeof processors, &processors), "sched_setaffinity");
 }
