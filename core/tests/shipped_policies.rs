@@ -127,7 +127,7 @@ fn ecapture_gets_what_it_was_measured_to_need_in_every_mode() {
         ("keylog", "tls -m keylog --keylogfile=k.log", text, old_text),
         ("pcapng", "tls -m pcapng -i eth0", "bpf,perfmon,net_admin", "sys_admin,net_admin"),
         ("pcapng", "gotls --model=pcap", "bpf,perfmon,net_admin", "sys_admin,net_admin"),
-        ("text", "bash -m pcapng", text, old_text),
+        ("pcapng", "-b 1 tls -m pcapng", "bpf,perfmon,net_admin", "sys_admin,net_admin"),
     ] {
         grants("ecapture", &new(), arguments, with_bpf);
         grants("ecapture", &rhel_8(), arguments, with_bpf);
