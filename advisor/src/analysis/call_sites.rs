@@ -268,6 +268,47 @@ pub const SITES: &[Site] = &[
         why: "only page frame numbers in /proc/PID/pagemap depend on it",
         ..ROW
     },
+    // drivers/pci/pci-sysfs.c: without the capability a program reads the standard part alone (lspci -vv, lshw).
+    Site {
+        functions: &[&["pci_read_config", "pci_user_read_config_dword"]],
+        capabilities: &[Capability::SYS_ADMIN],
+        why: "only how much of a device's configuration shows depends on it",
+        ..ROW
+    },
+    // drivers/tty/serial/serial_core.c, /proc/tty/driver/serial (sadc).
+    Site {
+        functions: &[&["uart_proc_show", "uart_line_info"]],
+        capabilities: &[Capability::SYS_ADMIN],
+        why: "only the counters of serial lines depend on it",
+        ..ROW
+    },
+    // drivers/tty/vt/vt_ioctl.c: the kernel asks at every ioctl of a console that is not the process's own, before it
+    // checks which one it is. Asking for the size or the active console takes no capability (stty, fgconsole).
+    Site {
+        functions: &[&["vt_ioctl"]],
+        capabilities: &[Capability::SYS_TTY_CONFIG],
+        programs: Programs::Except(&[
+            "Xorg",
+            "chvt",
+            "deallocvt",
+            "kbd_mode",
+            "kbdrate",
+            "loadkeys",
+            "openvt",
+            "setfont",
+            "setleds",
+            "weston",
+        ]),
+        why: "asked at every ioctl of a console",
+        ..ROW
+    },
+    // fs/attr.c, may_setattr: to set the times of a file to now, being allowed to write it is enough (touch).
+    Site {
+        asking_function: &["may_setattr"],
+        capabilities: &[Capability::FOWNER],
+        why: "asked before the right to write is checked",
+        ..ROW
+    },
     // What follows was refused to real programs, which went on. sed -i, vim and gzip give a copy its owner; tar, dpkg and
     // logrotate stop if they cannot. cp -p goes on, but the owner is what it was asked for.
     Site {

@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_the_machine_cannot_give_is_set_apart_from_what_a_policy_grants() {
-        let seen = [denied("sys_resource", "prlimit64", &["do_prlimit"]), denied("kill", "kill", &["kill_ok_by_cred"])];
+        let seen = [denied("sys_resource", "msgctl", &["msgctl_down"]), denied("kill", "kill", &["kill_ok_by_cred"])];
         let needs = decide(&class(&seen, &with_nothing()), CapabilitySet::EMPTY, 1, &NONE_LOST).unwrap();
         let needs = needs.within(CapabilitySet::known_up_to(40).without(set("sys_resource")));
         assert_eq!((needs.set(), needs.denied(), needs.unattainable), (set("kill"), set("kill"), set("sys_resource")));
