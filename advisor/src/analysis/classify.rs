@@ -106,14 +106,15 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
 }
 
 /// Takes alternatives into account, over all processes of a run: where either of two capabilities serves, and the
-/// broader one is needed anyway or granted already, that one counts. `granted` is what the policy grants.
+/// broader one is needed anyway or granted already, that one counts. `granted` is what the policy grants. That the run
+/// asked for cap_sys_admin elsewhere is not enough: many programs only try what takes it.
 pub fn choose(checks: &mut [Classified], granted: CapabilitySet) {
     let counting = checks.iter().filter(|check| check.class.counts() && check.instead.is_none());
     let outright: CapabilitySet = counting.map(|check| check.observation.capability).collect();
     for check in checks.iter_mut().filter(|check| check.class.counts() && check.instead.is_none()) {
         let choices = EITHER_OR.iter().filter(|pair| pair.is_choice(&check.observation));
         let broad: Vec<Capability> = choices.map(|pair| pair.broad).collect();
-        if let Some(broad) = broad.iter().find(|broad| outright.contains(**broad)) {
+        if let Some(broad) = broad.iter().find(|one| outright.contains(**one) && **one != Capability::SYS_ADMIN) {
             check.class = Class::Speculative;
             check.why = format!("covered: {broad} is needed anyway, and serves here too");
         } else if let Some(broad) = broad.into_iter().find(|broad| granted.contains(*broad))
@@ -354,7 +355,8 @@ pub mod tests {
         // eCapture: cap_net_admin beside cap_sys_admin.
         let load = granted("net_admin", "bpf", &["bpf_net_capable", "bpf_prog_load"]);
         let uprobe = granted("sys_admin", "perf_event_open", &["perf_uprobe_event_init"]);
-        assert_eq!(chosen(&[load.clone(), uprobe], ""), set("sys_admin"));
+        assert_eq!(chosen(&[load.clone(), uprobe.clone()], "sys_admin"), set("sys_admin"));
+        assert_eq!(chosen(&[load.clone(), uprobe], ""), set("net_admin,sys_admin"), "it may be a mere try");
         assert_eq!(chosen(&[load], ""), set("net_admin"));
     }
 
