@@ -11,8 +11,8 @@ use capwrap_core::decision::facts::KernelVersion;
 
 /// Parses a systemd unit, a Quadlet and a configuration of LXC.
 pub fn unit(text: &str) {
-    if let Ok(settings) = systemd::read::of_unit(text, "unit") {
-        systemd::read::side(&settings, "unit");
+    if let Ok(settings) = systemd::syntax::of_unit(text, "unit") {
+        let _ = systemd::read::side(&settings, "unit");
     }
     let _ = quadlet::read::side(text, "unit");
     let _ = lxc::read::side(text);

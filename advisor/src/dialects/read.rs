@@ -24,7 +24,11 @@ pub enum Read {
 pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
     let shown = printable::text(name);
     Ok(match form {
-        Form::Unit => systemd::read::side(&systemd::read::of_unit(text, name)?, "systemd unit").map_or_else(none, one),
+        Form::Unit => {
+            let read = systemd::syntax::of_unit(text, name)?;
+            let settings = if name.ends_with(".conf") { systemd::refusal::of_drop_in(read) } else { read };
+            systemd::read::side(&settings, "systemd unit")?.map_or_else(none, one)
+        }
         Form::Quadlet => one(quadlet::read::side(text, name)?),
         Form::Lxc => one(lxc::read::side(text)?),
         Form::Json => {
@@ -52,7 +56,7 @@ fn listing(text: &str) -> Result<Read> {
         return Ok(one(side));
     }
     if systemd::show::is_one(text) {
-        return Ok(Read::Several(systemd::show::read(text)));
+        return Ok(Read::Several(systemd::show::read(text)?));
     }
     if let Some(processes) = pscap::read(text)? {
         return Ok(Read::Several(processes));

@@ -5,6 +5,7 @@
 //! (`journal.storage`), which counts less than the files.
 
 use crate::host::reading::Reading;
+use crate::host::systemd_numbers::{span, unsigned};
 use crate::store::bounded_read;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -87,7 +88,10 @@ impl Journald {
             }
             "MaxLevelStore" => set(&mut self.max_level, level(value), file),
             "RateLimitIntervalSec" | "RateLimitInterval" => set(&mut self.interval, span(value), file),
-            "RateLimitBurst" => set(&mut self.burst, number(value), file),
+            "RateLimitBurst" => {
+                let burst = unsigned(value).filter(|burst| u32::try_from(*burst).is_ok());
+                set(&mut self.burst, burst, file);
+            }
             _ => {}
         }
     }
@@ -156,52 +160,6 @@ fn level(value: &str) -> Option<u8> {
         Some(at) => u8::try_from(at).ok(),
         None => value.parse().ok().filter(|level| *level < 8),
     }
-}
-
-/// A number as systemd reads it (safe_atou): in base 10, or in base 16, 8 or 2 after `0x`, `0o` or `0b`.
-fn number(value: &str) -> Option<u64> {
-    let (digits, base) = match value.get(..2) {
-        Some("0x" | "0X") => (&value[2..], 16),
-        Some("0o") => (&value[2..], 8),
-        Some("0b") => (&value[2..], 2),
-        _ => (value, 10),
-    };
-    u32::from_str_radix(digits, base).ok().map(u64::from)
-}
-
-/// The units of a time span (systemd.time(7)), in microseconds.
-const UNITS: [(&[&str], u64); 9] = [
-    (&["s", "sec", "second", "seconds", ""], 1_000_000),
-    (&["min", "m", "minute", "minutes"], 60_000_000),
-    (&["h", "hr", "hour", "hours"], 3_600_000_000),
-    (&["ms", "msec"], 1000),
-    (&["us", "usec", "µs", "μs"], 1),
-    (&["d", "day", "days"], 86_400_000_000),
-    (&["w", "week", "weeks"], 604_800_000_000),
-    (&["M", "month", "months"], 2_629_800_000_000),
-    (&["y", "year", "years"], 31_557_600_000_000),
-];
-
-/// A time span such as `30`, `1.5s` or `2min 30s`. A number without a unit counts seconds.
-fn span(value: &str) -> Option<Duration> {
-    if value == "infinity" {
-        return Some(Duration::MAX);
-    }
-    let (mut rest, mut total) = (value.trim(), None::<Duration>);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (count, after) = rest.split_at(digits);
-        let after = after.trim_start();
-        let end = after.find(|c: char| c.is_whitespace() || c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let (_, microseconds) = UNITS.iter().find(|(names, _)| names.contains(&unit))?;
-        let count: f64 = count.parse().ok()?;
-        #[allow(clippy::cast_precision_loss, reason = "a span is not that long")]
-        let part = Duration::try_from_secs_f64(count * (*microseconds as f64) / 1e6).ok()?;
-        total = Some(total.unwrap_or_default().checked_add(part)?);
-        rest = after.trim_start();
-    }
-    total
 }
 
 #[cfg(test)]
@@ -304,26 +262,5 @@ mod tests {
         fs::write(root.path().join("etc/systemd/journald.conf"), [0xff]).unwrap();
         let error = format!("{:#}", Journald::read(root.path(), "").unwrap_err());
         assert!(error.starts_with("cannot read ") && error.contains("journald.conf"), "{error}");
-    }
-
-    #[test]
-    fn a_time_span_is_read_as_systemd_reads_it() {
-        for (text, milliseconds) in [
-            ("30", 30_000),
-            ("30s", 30_000),
-            ("1min 30s", 90_000),
-            ("2 h", 7_200_000),
-            ("1.5s", 1500),
-            ("500ms", 500),
-            ("1min30s", 90_000),
-            ("0", 0),
-            ("1d", 86_400_000),
-        ] {
-            assert_eq!(span(text), Some(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for text in ["", "s", "soon", "-1", "1 fortnight", "1..5s", "30s x"] {
-            assert_eq!(span(text), None, "{text}");
-        }
-        assert_eq!(span("infinity"), Some(Duration::MAX));
     }
 }

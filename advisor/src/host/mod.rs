@@ -18,6 +18,7 @@ pub mod policy_facts;
 pub mod process;
 pub mod reading;
 pub mod sysctl;
+pub mod systemd_numbers;
 pub mod target_machine;
 pub mod tool_faults;
 pub mod tree_walk;

@@ -2,7 +2,7 @@
 //! expression, so it does not understand every module.
 
 use crate::dialects::grant::Side;
-use crate::dialects::systemd::read::Settings;
+use crate::dialects::systemd::syntax::Settings;
 use crate::dialects::{setcap, systemd};
 use anyhow::{Result, bail};
 use capwrap_core::text::printable;
@@ -49,7 +49,7 @@ pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
     for (name, mut settings) in services {
         // A service of a module has a command, which the module may set elsewhere.
         settings.assignments.push(("ExecStart".to_owned(), String::new()));
-        sides.extend(systemd::read::side(&settings, "NixOS service").map(|side| (name, side)));
+        sides.extend(systemd::read::side(&settings, "NixOS service")?.map(|side| (name, side)));
     }
     Ok(sides)
 }

@@ -19,11 +19,11 @@ pub fn is_one(text: &str) -> bool {
 /// # Errors
 /// A line is no setting, or no capability has one of the names.
 pub fn side(text: &str, source: &str) -> Result<Side> {
-    let settings = systemd::read::settings(text, source, &["Container"])?;
+    let settings = systemd::syntax::settings(text, source, &["Container"])?;
     let mut asked = Asked::default();
     let mut by_arguments = Vec::new();
     for (key, value) in &settings.assignments {
-        let words = || systemd::read::words(value);
+        let words = || systemd::syntax::words(value);
         match key.as_str() {
             // As in systemd, an empty assignment forgets those before it.
             "AddCapability" if value.is_empty() => asked.add.clear(),

@@ -1,11 +1,13 @@
 //! Finds a unit by its name: its file and its drop-ins, as systemd finds them (systemd.unit(5)).
 
-use crate::dialects::systemd::read::{Settings, of_unit};
+use crate::dialects::systemd::refusal::of_drop_in;
+use crate::dialects::systemd::syntax::{Settings, of_file};
+use crate::dialects::systemd::unit_name::{is_name, template};
 use crate::store::bounded_read::{MAX_BYTES, text_of};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The directories that systemd searches, the most important first (`systemd-analyze unit-paths`).
 const PLACES: [&str; 13] = [
@@ -23,14 +25,6 @@ const PLACES: [&str; 13] = [
     "/lib/systemd/system",
     "/run/systemd/generator.late",
 ];
-
-/// The types of units that start processes.
-const TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
-
-/// Whether a word can be the name of a unit that starts processes.
-pub fn is_name(word: &str) -> bool {
-    !word.contains('/') && TYPES.iter().any(|kind| word.len() > kind.len() && word.ends_with(kind))
-}
 
 /// Returns the name of the unit at this path, if systemd finds it there.
 pub fn name_of(path: &str) -> Option<&str> {
@@ -56,73 +50,117 @@ pub fn load(name: &str) -> Result<Option<Unit>> {
 }
 
 fn load_from(name: &str, places: &[PathBuf]) -> Result<Option<Unit>> {
-    let template = template(name);
-    let names = [Some(name.to_owned()), template].into_iter().flatten();
-    let found = names.flat_map(|name| places.iter().map(move |place| place.join(&name))).find(|path| path.exists());
-    let Some(fragment) = found else { return Ok(None) };
-    let is_null = |file: &Path| file.canonicalize().is_ok_and(|target| target == Path::new("/dev/null"));
-    let is_masked = is_null(&fragment);
-    let drop_ins = drop_ins(&names_of(name, &fragment, places), places);
+    let Some((id, fragment)) = resolved(name, places) else { return Ok(None) };
+    // An empty file masks a unit as a link to /dev/null does.
+    let is_masked = std::fs::metadata(&fragment).is_ok_and(|about| about.len() == 0);
+    let drop_ins = drop_ins(&names_of(&id, places), places);
     let files: Vec<PathBuf> = std::iter::once(fragment).chain(drop_ins).collect();
-    let mut settings = Settings::default();
+    let mut settings = Settings { unit: id.clone(), ..Settings::default() };
     // A link to /dev/null masks a drop-in, too.
-    for file in files.iter().filter(|file| !is_null(file)) {
-        settings.extend(of_unit(&text_of(file, MAX_BYTES)?, &file.to_string_lossy())?);
+    let is_null = |file: &Path| file.canonicalize().is_ok_and(|target| target == Path::new("/dev/null"));
+    for (at, file) in files.iter().enumerate().filter(|(_, file)| !is_null(file)) {
+        let read = of_file(&text_of(file, MAX_BYTES)?, &file.to_string_lossy(), &id)?;
+        settings.extend(if at == 0 { read } else { of_drop_in(read) });
     }
     Ok(Some(Unit { settings, files, is_masked }))
 }
 
-/// Returns all names of a unit: the one that was asked for, that of its file, and those of the links to its file. The
-/// drop-ins of all of them count.
-fn names_of(name: &str, fragment: &Path, places: &[PathBuf]) -> Vec<String> {
-    let mut names = vec![name.to_owned()];
-    let Some(file) = fragment.canonicalize().ok().filter(|file| file != Path::new("/dev/null")) else { return names };
-    let entries = places.iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
-    for path in entries.map(|entry| entry.path()) {
-        let Some(other) = path.file_name().and_then(|other| other.to_str()) else { continue };
-        if is_name(other) && !other.contains("@.") && path.canonicalize().is_ok_and(|target| target == file) {
-            names.push(other.to_owned());
+/// Returns a unit's own name and its file (systemd, `unit_file_build_name_map`). A link to a name in systemd's folders
+/// makes an alias of that name, wherever its file is. Any other link is the unit's file itself.
+fn resolved(name: &str, places: &[PathBuf]) -> Option<(String, PathBuf)> {
+    let mut name = name.to_owned();
+    for _ in 0..MAX_LINKS {
+        let names = [Some(name.clone()), template(&name)].into_iter().flatten();
+        let mut paths = names.flat_map(|name| places.iter().map(move |place| place.join(&name)));
+        let path = paths.find(|path| path.symlink_metadata().is_ok())?;
+        match alias(&path, places) {
+            Some(target) => name = with_instance(&target, &name),
+            None => return path.exists().then_some((name, path)),
         }
     }
-    names.sort_unstable();
-    names.dedup();
-    names
+    None
 }
 
-/// Returns `x@.service` for `x@i.service`.
-fn template(name: &str) -> Option<String> {
-    let (stem, kind) = name.rsplit_once('.')?;
-    let (prefix, _) = stem.split_once('@')?;
-    Some(format!("{prefix}@.{kind}"))
+/// How many links systemd follows from one name to another.
+const MAX_LINKS: usize = 8;
+
+/// Returns the name to which a link in systemd's folders points, if its target lies there too.
+fn alias(path: &Path, places: &[PathBuf]) -> Option<String> {
+    let link = std::fs::read_link(path).ok()?;
+    let mut target = PathBuf::new();
+    for component in path.parent()?.join(link).components() {
+        match component {
+            Component::ParentDir => {
+                target.pop();
+            }
+            part => target.push(part),
+        }
+    }
+    let name = target.file_name()?.to_str()?;
+    (is_name(name) && places.iter().any(|place| Some(place.as_path()) == target.parent())).then(|| name.to_owned())
 }
 
-/// Returns the drop-ins in the order of their names. Of two drop-ins with the same name, the one in the folder of the
-/// more specific unit name counts, and otherwise the one in the more important directory.
+/// Returns the name of a template with the instance of another name. A name that is no template stays.
+fn with_instance(target: &str, other: &str) -> String {
+    let instance = other.rsplit_once('.').and_then(|(stem, _)| stem.split_once('@')).map(|(_, instance)| instance);
+    match (target.split_once("@."), instance) {
+        (Some((prefix, kind)), Some(instance)) => format!("{prefix}@{instance}.{kind}"),
+        _ => target.to_owned(),
+    }
+}
+
+/// Returns all names of a unit, its own first. The drop-ins of all of them count.
+fn names_of(id: &str, places: &[PathBuf]) -> Vec<String> {
+    let entries = places.iter().flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten());
+    let mut others = BTreeSet::new();
+    for path in entries.map(|entry| entry.path()).filter(|path| path.is_symlink()) {
+        let Some(other) = path.file_name().and_then(|other| other.to_str()).filter(|other| is_name(other)) else {
+            continue;
+        };
+        let other = with_instance(other, id);
+        if other != id && !other.contains("@.") && resolved(&other, places).is_some_and(|(found, _)| found == id) {
+            others.insert(other);
+        }
+    }
+    std::iter::once(id.to_owned()).chain(others).collect()
+}
+
+/// Returns the drop-ins in the order of their names (systemd, `unit_file_find_dropin_paths`). Of two drop-ins with the
+/// same name, that of the unit's own name counts before that of an alias, then the one in the more important directory,
+/// and then the one of the more specific name. Those for all units of the type come last.
 fn drop_ins(names: &[String], places: &[PathBuf]) -> Vec<PathBuf> {
+    let kind = names.first().and_then(|name| name.rsplit_once('.')).map(|(_, kind)| kind.to_owned());
+    let levels = names.iter().map(|name| folders(name)).chain(kind.map(|kind| vec![kind]));
     let mut by_name: BTreeMap<OsString, PathBuf> = BTreeMap::new();
-    for folder in names.iter().flat_map(|name| folders(name)) {
-        for place in places {
-            let entries = std::fs::read_dir(place.join(&folder)).into_iter().flatten().flatten();
-            let files: BTreeSet<PathBuf> = entries.map(|entry| entry.path()).collect();
-            for file in files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "conf")) {
-                if let Some(own) = file.file_name() {
-                    by_name.entry(own.to_owned()).or_insert(file.clone());
-                }
+    for level in levels {
+        let folders = places.iter().flat_map(|place| level.iter().map(move |name| place.join(format!("{name}.d"))));
+        for entry in folders.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten()) {
+            let (own, file) = (entry.file_name(), entry.path());
+            // systemd skips hidden files.
+            if file.extension().is_some_and(|end| end == "conf") && !own.as_encoded_bytes().starts_with(b".") {
+                by_name.entry(own).or_insert(file);
             }
         }
     }
     by_name.into_values().collect()
 }
 
-/// Returns the folders of a unit's drop-ins, the most specific first: `a-b@i.service.d`, `a-b@.service.d`,
-/// `a-.service.d`, `service.d`.
+/// Returns the names whose drop-ins a unit has, the most specific first (systemd, `unit_file_find_dirs`): for
+/// `a-b@i.service` they are that name, `a-b@.service`, `a-.service`, `a-@i.service` and `a-@.service`.
 fn folders(name: &str) -> Vec<String> {
-    let Some((stem, kind)) = name.rsplit_once('.') else { return Vec::new() };
-    let prefix = stem.split('@').next().unwrap_or_default();
-    let dashes = prefix.rmatch_indices('-').map(|(at, _)| format!("{}.{kind}.d", &prefix[..=at]));
-    let own = [Some(name.to_owned()), template(name)].into_iter().flatten().map(|name| format!("{name}.d"));
-    let mut all: Vec<String> = own.chain(dashes).chain([format!("{kind}.d")]).collect();
-    all.dedup();
+    let mut all = vec![name.to_owned()];
+    let Some((stem, kind)) = name.rsplit_once('.') else { return all };
+    let (prefix, instance) = stem.split_once('@').map_or((stem, None), |(prefix, own)| (prefix, Some(own)));
+    let instance = instance.filter(|own| !own.is_empty());
+    if instance.is_some() {
+        all.extend(folders(&format!("{prefix}@.{kind}")));
+    }
+    // A dash at the end of the prefix is that of the name before.
+    let dash = prefix.strip_suffix('-').unwrap_or(prefix).rfind('-').filter(|at| *at > 0);
+    if let Some(at) = dash {
+        let prefix = &prefix[..=at];
+        all.extend(folders(&instance.map_or(format!("{prefix}.{kind}"), |own| format!("{prefix}@{own}.{kind}"))));
+    }
     all
 }
 
@@ -135,7 +173,7 @@ mod tests {
     fn drop_ins_are_found_where_systemd_looks_and_apply_by_their_names() {
         assert_eq!(
             folders("a-b@i.service"),
-            ["a-b@i.service.d", "a-b@.service.d", "a-.service.d", "service.d"].map(str::to_owned)
+            ["a-b@i.service", "a-b@.service", "a-.service", "a-@i.service", "a-@.service"].map(str::to_owned)
         );
         let root = tempfile::tempdir().unwrap();
         let places = ["etc", "usr"].map(|place| root.path().join(place));
@@ -146,7 +184,8 @@ mod tests {
         };
         write("usr/a-b@.service", "User=1");
         write("usr/a-b@i.service.d/20.conf", "User=3");
-        write("etc/a-.service.d/20.conf", "User=hidden");
+        write("usr/a-.service.d/20.conf", "User=hidden");
+        write("usr/a-b@i.service.d/.40.conf", "User=hidden");
         write("etc/service.d/10.conf", "User=2");
         write("etc/a-b@.service.d/30.conf", "User=4");
         write("usr/a-b@.service.d/30.conf", "User=hidden");
@@ -163,6 +202,14 @@ mod tests {
         }
         std::os::unix::fs::symlink("/dev/null", root.path().join("etc/masked.service")).unwrap();
         assert!(load_from("masked.service", &places).unwrap().unwrap().is_masked);
+        fs::write(root.path().join("etc/empty.service"), "").unwrap();
+        assert!(load_from("empty.service", &places).unwrap().unwrap().is_masked);
+        // A link names another unit, wherever the file of that unit is.
+        std::os::unix::fs::symlink("far@.service", root.path().join("etc/near@.service")).unwrap();
+        write("usr/far@.service", "User=1");
+        write("etc/near@i.service.d/10.conf", "User=2");
+        let unit = load_from("near@i.service", &places).unwrap().unwrap();
+        assert_eq!((unit.settings.unit.as_str(), unit.files.len()), ("far@i.service", 2), "{:?}", unit.files);
         assert!(load_from("none.service", &places).unwrap().is_none());
     }
 }

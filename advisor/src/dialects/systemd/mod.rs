@@ -2,5 +2,9 @@
 
 pub mod find;
 pub mod read;
+pub mod refusal;
 pub mod show;
+pub mod syntax;
+pub mod unit_name;
+pub mod values;
 pub mod write;

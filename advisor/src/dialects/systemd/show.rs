@@ -2,7 +2,8 @@
 
 use crate::dialects::grant::Side;
 use crate::dialects::systemd::read;
-use crate::dialects::systemd::read::Settings;
+use crate::dialects::systemd::syntax::Settings;
+use anyhow::Result;
 
 /// Whether the text is such an output: settings without a section, some of them about capabilities.
 pub fn is_one(text: &str) -> bool {
@@ -12,22 +13,26 @@ pub fn is_one(text: &str) -> bool {
 }
 
 /// Returns the units by their ids. `systemctl show` separates them by an empty line.
-pub fn read(text: &str) -> Vec<(String, Side)> {
+///
+/// # Errors
+/// A unit has a value that systemd never prints.
+pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
     let blocks = text.split("\n\n").filter(|block| is_one(block));
-    blocks.filter_map(unit).collect()
+    blocks.filter_map(|block| unit(block).transpose()).collect()
 }
 
-fn unit(block: &str) -> Option<(String, Side)> {
+fn unit(block: &str) -> Result<Option<(String, Side)>> {
     let pairs = block.lines().filter_map(|line| line.split_once('='));
     let assignments: Vec<_> = pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect();
     let id = assignments.iter().find(|(key, _)| key == "Id").map_or_else(|| "unit".to_owned(), |(_, id)| id.clone());
     let is_privileged =
         assignments.iter().any(|(key, value)| key == "ExecStartEx" && value.contains("flags=privileged"));
-    let mut side = read::side(&Settings { assignments, notes: Vec::new() }, "systemctl show")?;
+    let settings = Settings { unit: id.clone(), assignments, notes: Vec::new() };
+    let Some(mut side) = read::side(&settings, "systemctl show")? else { return Ok(None) };
     if is_privileged {
         side.notes.push(read::RUNS_WITH_MORE.to_owned());
     }
-    Some((id, side))
+    Ok(Some((id, side)))
 }
 
 #[cfg(test)]
@@ -39,7 +44,7 @@ mod tests {
         let text = "Id=a.service\nExecStart={ path=/x ; argv[]=/x }\nUser=nobody\nAmbientCapabilities=cap_net_raw\n\
                     CapabilityBoundingSet=cap_chown cap_net_raw\nNoNewPrivileges=yes\nPrivateUsers=no\n\n\
                     Id=b.service\nExecStart={ path=/x }\nUser=\nAmbientCapabilities=\nCapabilityBoundingSet=cap_kill\n";
-        let units = read(text);
+        let units = read(text).unwrap();
         let sets: Vec<_> = units.iter().map(|(id, side)| (id.as_str(), side.grant.to_string())).collect();
         assert_eq!(sets, [("a.service", "cap_net_raw".to_owned()), ("b.service", "cap_kill".to_owned())]);
         assert_eq!(units[0].1.stated.no_new_privs, Some(true));

@@ -46,7 +46,7 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     if let Some(mask) = mask(word) {
         return of_mask(mask);
     }
-    if systemd::find::is_name(word) {
+    if systemd::unit_name::is_name(word) {
         if let Some(unit) = systemd::find::load(word)? {
             return of_unit(word, &unit);
         }
@@ -145,7 +145,11 @@ fn of_rights(rights: &process::Rights) -> Side {
 
 fn of_unit(word: &str, unit: &systemd::find::Unit) -> Result<Side> {
     let names: Vec<String> = unit.files.iter().map(printable::text).collect();
-    let said = if unit.is_masked { None } else { systemd::read::side(&unit.settings, "systemd unit") };
+    let said = if unit.is_masked {
+        None
+    } else {
+        systemd::read::side(&unit.settings, "systemd unit").with_context(|| printable::text(word))?
+    };
     let Some(mut side) = said else {
         let why = if unit.is_masked { "it is masked, and systemd starts nothing" } else { SAYS_NOTHING };
         return Err(hinted(format!("{}: {why}", printable::text(word)), format!("read from {}", names.join(", "))));
