@@ -34,6 +34,10 @@ kernels *arguments:
 policies *arguments:
     tests/policies/run {{ arguments }}
 
+# Compare how capwrap and systemd read the units of Debian's packages, as root.
+units *arguments:
+    tests/units/run {{ arguments }}
+
 # Check the programs whose needs are known, as root.
 corpus:
     tests/corpus/check
