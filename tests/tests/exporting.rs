@@ -272,6 +272,20 @@ fn setcap_gives_the_grant_to_who_may_execute_the_file() {
 }
 
 #[test]
+fn a_link_is_exported_to_setcap_as_the_file_behind_it() {
+    let folder = Folder::new();
+    let tool = folder.copy(WITNESS, "real");
+    std::os::unix::fs::symlink("real", folder.path("link")).unwrap();
+    let policy = Policy::tool(&folder.path("link"), GRANTED, "");
+    let script = export(&policy.name, "setcap");
+    assert!(script.contains("/link is a link to this file"), "{script}");
+    write(&folder.path("script"), &script);
+    taken(&["sh", &folder.path("script")]);
+    let witness = user(STRANGER, &[&tool]).run().witness();
+    assert_eq!(witness.sets(), [0, mask(GRANTED), mask(GRANTED), 0]);
+}
+
+#[test]
 fn nix_evaluates_the_module_of_every_shipped_policy() {
     for policy in shipped() {
         let folder = Folder::new();

@@ -28,6 +28,8 @@ pub struct Launch<'p> {
     pub caps: CapabilitySet,
     /// The tool's path. It is the first path of the policy, unless the machine has another.
     pub tool: String,
+    /// The path that the policy names, if it is a link and `tool` is the file behind it.
+    pub link: Option<String>,
     /// The mounts of the host's files in the container.
     pub mounts: Vec<Mount>,
 }
@@ -56,6 +58,7 @@ impl<'p> Launch<'p> {
             facts,
             caps,
             tool: policy.tool.paths.first().map_or_else(String::new, |path| in_text(path)),
+            link: None,
             mounts: container(policy).map_or(Ok(Vec::new()), |container| Mount::read_all(&container.mounts))?,
         })
     }
@@ -63,6 +66,13 @@ impl<'p> Launch<'p> {
     /// Returns the same request for a tool that is installed at this path.
     pub fn with_tool(mut self, path: &Path) -> Self {
         self.tool = in_text(path);
+        self
+    }
+
+    /// Returns the same request for the file behind a link at this path.
+    pub fn with_file_behind(mut self, link: &Path, file: &Path) -> Self {
+        self.link = Some(in_text(link));
+        self.tool = in_text(file);
         self
     }
 

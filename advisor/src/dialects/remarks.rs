@@ -215,6 +215,13 @@ fn own(launch: &Launch<'_>, target: Target) -> Vec<String> {
             if launch.policy.tool.script {
                 mind.push("On a #! script they have no effect.".to_owned());
             }
+            if let Some(link) = &launch.link {
+                mind.push(format!(
+                    "{} is a link to this file, and setcap takes files alone: the capabilities count under every name \
+                     of the file.",
+                    printable::text(link)
+                ));
+            }
             if launch.policy.exec.deliver == Delivery::Inheritable {
                 mind.push(
                     "Only who has them in the inheritable set gains them: through capwrap, or pam_cap(8).".to_owned(),

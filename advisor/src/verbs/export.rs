@@ -7,6 +7,7 @@ use crate::host::installed_file;
 use crate::host::target_machine::TargetMachine;
 use crate::store::{atomic_write, policy_lookup};
 use anyhow::{Context, Result};
+use capwrap_core::text::printable;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -35,6 +36,11 @@ impl Export {
         let launch = Launch::of(&source, &facts, self.mode.as_deref())?;
         // This is the path that a launch would take, if one exists.
         let launch = match installed_file::first(&source.policy.tool.paths) {
+            // setcap(8) refuses a link.
+            Some(path) if self.to == Target::Setcap && path.is_symlink() => {
+                let file = path.canonicalize().with_context(|| format!("cannot follow {}", printable::text(path)))?;
+                launch.with_file_behind(path, &file)
+            }
             Some(path) => launch.with_tool(path),
             None => launch,
         };
