@@ -244,3 +244,37 @@ fn what_everybody_can_use_without_capwrap_is_bound_to_no_demand_of_the_policy() 
     setcap(&["cap_net_raw=ep"], &tool);
     assert_eq!(call().witness().sets()[1..], [mask("net_raw"), mask("net_raw"), 0]);
 }
+
+#[test]
+fn file_capabilities_that_exec_ignores_are_said_to_be_ignored() {
+    let folder = Folder::new();
+    let script = folder.path("script");
+    std::fs::write(&script, "#!/bin/sh\nexec /bin/grep CapPrm /proc/self/status\n").unwrap();
+    assert!(root(&["chmod", "0755", &script]).run().ok());
+    let tool = folder.copy("/bin/grep", "tool");
+    for file in [&script, &tool] {
+        assert!(root(&["setcap", "cap_kill=ep", file]).run().ok());
+    }
+    let nosuid = |words: &str| {
+        let mount = format!("mount --bind {0} {0} && mount -o remount,bind,nosuid {0} && {words}", folder.0.display());
+        root(&["unshare", "--mount", "sh", "-c", &mount]).run()
+    };
+    // The kernel is asked first: neither gives anything, and without the mount's option the tool does.
+    let holds = |run: Run| run.stdout.contains("0000000000000020");
+    let shows = [tool.as_str(), "CapPrm", "/proc/self/status"];
+    assert!(holds(user(STRANGER, &shows).run()) && !holds(user(STRANGER, &[&script]).run()));
+    assert!(!holds(nosuid(&format!("setpriv --reuid {STRANGER} --clear-groups {}", shows.join(" ")))));
+    for (run, why) in [
+        (root(&[CAPWRAP, "verify", &script]).run(), "it is a #! script"),
+        (nosuid(&format!("{CAPWRAP} verify {tool}")), "its mount is nosuid"),
+        (root(&[CAPWRAP, "diff", "none", &script]).run(), "it is a #! script"),
+        (nosuid(&format!("{CAPWRAP} diff none {tool}")), "its mount is nosuid"),
+    ] {
+        let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(why) && !said.contains("whoever may execute it"), "{run:?}");
+    }
+    let run = root(&[CAPWRAP, "diff", "none", &script]).run();
+    assert!(run.ok(), "what is ignored is no difference from none: {run:?}");
+    let run = root(&[CAPWRAP, "diff", "cap_kill", &tool]).run();
+    assert!(run.ok(), "{run:?}");
+}

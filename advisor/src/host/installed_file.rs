@@ -164,6 +164,20 @@ impl Installed {
         digest::of_file(&self.read()?)
     }
 
+    /// Returns why exec does not heed the file's capabilities, if it does not (capabilities(7), "File capabilities";
+    /// execve(2)). It is the end of a sentence.
+    pub fn ignored_at_exec(&self) -> Option<&'static str> {
+        if self.nosuid {
+            Some("its mount is nosuid, so exec ignores them")
+        } else if self.noexec {
+            Some("its mount is noexec, so exec refuses it")
+        } else if self.is_script().unwrap_or(false) {
+            Some("it is a #! script, so exec heeds those of its interpreter alone")
+        } else {
+            None
+        }
+    }
+
     /// Reports whether the file begins with `#!`.
     ///
     /// # Errors

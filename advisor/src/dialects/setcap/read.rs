@@ -22,7 +22,8 @@ pub fn side(text: &str, kind: &'static str) -> Result<Side> {
     Ok(of_capabilities(&read, kind))
 }
 
-fn of_capabilities(read: &FileCapabilities, kind: &'static str) -> Side {
+/// Returns what a file with these capabilities gives to its caller at exec.
+pub fn of_capabilities(read: &FileCapabilities, kind: &'static str) -> Side {
     let mut side = Side::new(kind, read.permitted.union(read.inheritable), "what the file carries");
     if !read.inheritable.without(read.permitted).is_empty() {
         let inheritable = read.inheritable.without(read.permitted);
@@ -101,7 +102,8 @@ fn listed(text: &str) -> Result<Vec<(String, Side)>> {
     Ok(found)
 }
 
-fn of_namespace(root_id: &str) -> String {
+/// The note on file capabilities with a root id.
+pub fn of_namespace(root_id: &str) -> String {
     format!("rootid={}: they count only in user namespaces whose root is this user", printable::text(root_id))
 }
 

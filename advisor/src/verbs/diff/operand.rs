@@ -6,6 +6,7 @@ use crate::dialects::detect::{Form, form};
 use crate::dialects::grant::{Side, all, shown};
 use crate::dialects::read::{Read, foreign};
 use crate::dialects::{engine, setcap, systemd};
+use crate::host::installed_file::Installed;
 use crate::host::process;
 use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, reason};
@@ -67,12 +68,28 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     if let Some(unit) = systemd::find::name_of(word).map(systemd::find::load).transpose()?.flatten() {
         return of_unit(word, &unit);
     }
+    if let Some(side) = of_file(Path::new(word)) {
+        return Ok(side);
+    }
     let (path, picked) = picked(word);
     if path.contains('/') || Path::new(path).is_file() {
         let text = bounded_read::text_of(Path::new(path), MAX_BYTES)?;
         return of_text(&text, path, picked, asked);
     }
     of_policy(&policy_lookup::load(word)?.policy, asked)
+}
+
+/// The side of an installed file that has file capabilities.
+fn of_file(path: &Path) -> Option<Side> {
+    let found = Installed::look(path).ok().filter(|found| found.is_regular)?;
+    let attribute = found.carries.as_ref().ok()?.as_ref()?;
+    let mut side = setcap::read::of_capabilities(&attribute.capabilities, "file capabilities");
+    side.notes.extend(attribute.root_id.map(|id| setcap::read::of_namespace(&id.to_string())));
+    if let Some(why) = found.ignored_at_exec() {
+        side = Side::new("file capabilities", CapabilitySet::EMPTY, format!("nothing: {why}"));
+        side.notes.push(format!("the file has {attribute}"));
+    }
+    Some(side)
 }
 
 /// Splits `FILE#NAME`, unless a file has the whole word as its name.

@@ -80,15 +80,22 @@ pub fn carries(found: &Installed, wanted: Option<&FileCapabilities>, why: &str) 
 }
 
 /// A line about a file that no policy names: the file capabilities as getcap prints them, and what they mean.
-pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>) -> Judged {
+///
+/// `ignored` says why exec does not heed them, if it does not. Then nobody has them, and this is no problem.
+pub fn unaccounted(path: &Path, carries: &Result<Option<Attribute>, Unread>, ignored: Option<&str>) -> Judged {
     let name = "capabilities";
     match carries {
         Err(Unread::Failed(why)) => Judged::unread(name, shown(path), why),
         Err(Unread::Malformed(why)) => Line::problem(name, why).means(MALFORMED).into(),
         Ok(None) => Line::ok(name, "none").means("and no enabled policy names the file").into(),
-        Ok(Some(attribute)) => Line::problem(name, notation(Some(attribute)))
-            .means(format!("{}; no policy accounts for it", judged(attribute)))
-            .into(),
+        Ok(Some(attribute)) => {
+            let carried = notation(Some(attribute));
+            let (line, said) = match ignored {
+                Some(why) => (Line::note(name, carried), why.to_owned()),
+                None => (Line::problem(name, carried), judged(attribute)),
+            };
+            line.means(format!("{said}; no policy accounts for it")).into()
+        }
     }
 }
 

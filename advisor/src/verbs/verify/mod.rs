@@ -211,7 +211,7 @@ fn of_path(path: &Path, enabled: &[String], judge: &dyn Fn(&String) -> Subject) 
     };
     let mut subjects: Vec<Subject> = enabled.iter().filter(speaks).map(judge).collect();
     if subjects.is_empty() {
-        let mut lines = vec![file::unaccounted(&found.path, &found.carries)];
+        let mut lines = vec![file::unaccounted(&found.path, &found.carries, found.ignored_at_exec())];
         lines.extend(file::copies(&found));
         subjects.push(Subject { kind: Kind::File, name: file::shown(path), path: Some(found.path), lines });
     }

@@ -142,7 +142,9 @@ fn judge(path: &Path, accounted: &Accounted) -> Result<Option<Subject>, TooLong>
     let judged = match (accounted.0.get(&found.identity), &found.carries) {
         (Some(wanted), _) => file::carries(&found, Some(wanted), "its policy says"),
         (None, Ok(None)) => return Ok(None),
-        (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => file::unaccounted(path, &found.carries),
+        (None, Ok(Some(_)) | Err(Unread::Malformed(_) | Unread::Failed(_))) => {
+            file::unaccounted(path, &found.carries, found.ignored_at_exec())
+        }
     };
     Ok((judged.line.judgement != Judgement::Ok).then(|| subject(path, judged)))
 }
@@ -160,7 +162,7 @@ pub fn again(subjects: Vec<Subject>, accounted: &Accounted) -> Vec<Subject> {
 fn beyond_paths(met: &Met) -> Option<Subject> {
     let path = &met.path();
     let carries = met.ask(installed_file::carried_at);
-    (carries != Ok(None)).then(|| subject(path, file::unaccounted(path, &carries)))
+    (carries != Ok(None)).then(|| subject(path, file::unaccounted(path, &carries, None)))
 }
 
 fn subject(path: &Path, judged: Judged) -> Subject {
