@@ -14,6 +14,7 @@ pub mod journald;
 pub mod kernel;
 pub mod launcher_kernels;
 pub mod machine;
+pub mod mounts;
 pub mod policy_facts;
 pub mod process;
 pub mod reading;

@@ -7,6 +7,7 @@ use crate::host::change_record;
 use crate::host::demands;
 use crate::host::foreign_code;
 use crate::host::installed_file::{self, Installed};
+use crate::host::kernel;
 use crate::host::launcher_kernels;
 use crate::host::tool_faults::{self, ToolRefusal};
 use crate::output::error::{hinted, reason};
@@ -197,7 +198,7 @@ impl Plan {
         let parts =
             [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
         for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
-            say!("  {label}  {set}");
+            say!("  {label}  {}", on_this_kernel(set));
         }
         let from = match (self.already, changed) {
             (true, true) => "changed in place".to_owned(),
@@ -231,6 +232,15 @@ impl Plan {
         for note in &self.notes {
             say!("  note     {note}");
         }
+    }
+}
+
+/// Names the capabilities. Those that this kernel does not have are named apart, because no launch passes them.
+fn on_this_kernel(set: CapabilitySet) -> String {
+    let known = kernel::last_capability().map_or(set, |last| set.intersection(CapabilitySet::known_up_to(last)));
+    match set.without(known) {
+        lacking if lacking.is_empty() => set.to_string(),
+        lacking => format!("{known} (this kernel has no {lacking})"),
     }
 }
 

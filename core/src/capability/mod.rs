@@ -14,10 +14,17 @@ pub struct Row {
     pub name: &'static str,
     /// The first kernel release that knows the capability.
     pub since: &'static str,
+    /// The capability for which kernels before it ask in its place, if there is one (capabilities(7)).
+    pub before: Option<&'static str>,
 }
 
 const fn row(name: &'static str, since: &'static str) -> Row {
-    Row { name, since }
+    Row { name, since, before: None }
+}
+
+/// A capability that was split from cap_sys_admin.
+const fn of_sys_admin(name: &'static str, since: &'static str) -> Row {
+    Row { name, since, before: Some("cap_sys_admin") }
 }
 
 /// Every capability, at the index that is its number.
@@ -58,13 +65,13 @@ pub const TABLE: [Row; 41] = [
     row("cap_setfcap", "2.6.24"),
     row("cap_mac_override", "2.6.25"),
     row("cap_mac_admin", "2.6.25"),
-    row("cap_syslog", "2.6.37"),
+    of_sys_admin("cap_syslog", "2.6.37"),
     row("cap_wake_alarm", "3.0"),
     row("cap_block_suspend", "3.5"),
     row("cap_audit_read", "3.16"),
-    row("cap_perfmon", "5.8"),
-    row("cap_bpf", "5.8"),
-    row("cap_checkpoint_restore", "5.9"),
+    of_sys_admin("cap_perfmon", "5.8"),
+    of_sys_admin("cap_bpf", "5.8"),
+    of_sys_admin("cap_checkpoint_restore", "5.9"),
 ];
 
 /// One capability of [`TABLE`].
@@ -72,6 +79,14 @@ pub const TABLE: [Row; 41] = [
 pub struct Capability(u8);
 
 impl Capability {
+    /// Returns the capability for which a kernel asks here: this one, or the one that stands in its place on a kernel
+    /// whose last capability comes before it.
+    #[must_use]
+    pub fn on_kernel(self, last: u8) -> Self {
+        let before = TABLE[usize::from(self.0)].before.filter(|_| self.0 > last);
+        before.and_then(|name| Self::parse(name).ok()).unwrap_or(self)
+    }
+
     /// Returns every capability of [`TABLE`], in the order of their numbers.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..TABLE.len() as u8).map(Self)
@@ -265,6 +280,19 @@ mod tests {
         for capability in Capability::all() {
             let theirs: caps::Capability = capability.name().to_uppercase().parse().unwrap();
             assert_eq!(theirs.index(), capability.number(), "{capability}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_asks_for_what_was_there_before_a_capability_that_it_lacks() {
+        for (capability, last, expected) in [
+            (Capability::PERFMON, 40, Capability::PERFMON),
+            (Capability::PERFMON, 37, Capability::SYS_ADMIN),
+            (Capability::CHECKPOINT_RESTORE, 39, Capability::SYS_ADMIN),
+            (Capability::AUDIT_READ, 36, Capability::AUDIT_READ),
+            (Capability::CHOWN, 37, Capability::CHOWN),
+        ] {
+            assert_eq!(capability.on_kernel(last), expected, "{capability:?} {last}");
         }
     }
 

@@ -2,10 +2,7 @@
 
 use crate::output::error::hinted;
 use anyhow::{Result, bail};
-use capwrap_core::mount_table;
 use capwrap_core::text::shell;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The least number of digits that identifies a container.
@@ -13,15 +10,6 @@ const SHORTEST: usize = 4;
 /// The prefixes that container engines put before a container's id in the name of its cgroup: Docker, Podman,
 /// containerd and CRI-O, under systemd. Under other managers the id is the whole name.
 const PREFIXES: [&str; 5] = ["docker-", "libpod-", "cri-containerd-", "crio-", "nerdctl-"];
-
-/// Finds where cgroup v2 is mounted, from the text of /proc/self/mountinfo (proc_pid_mountinfo(5)).
-pub fn mount_point(mountinfo: &str) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        (after.split(' ').next() == Some("cgroup2")).then_some(())?;
-        Some(PathBuf::from(OsString::from_vec(mount_table::unescaped(before.split(' ').nth(4)?.as_bytes()))))
-    })
-}
 
 /// Returns a cgroup's path below the mount point. The user may give its directory, its path as in /proc/PID/cgroup, or
 /// that path without the first slash.
@@ -99,16 +87,6 @@ mod tests {
 
     fn paths(paths: &[String]) -> Vec<PathBuf> {
         paths.iter().map(PathBuf::from).collect()
-    }
-
-    #[test]
-    fn the_mount_point_of_version_2_is_found_beside_those_of_version_1() {
-        let table = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n\
-                     32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
-                     41 31 0:38 / /sys/fs/cgroup/uni\\040fied rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
-        assert_eq!(mount_point(table), Some(PathBuf::from("/sys/fs/cgroup/uni fied")));
-        assert_eq!(mount_point("31 23 0:28 / /sys/fs/cgroup rw - tmpfs cgroup2 rw\n"), None);
-        assert_eq!(mount_point("nonsense\n - \n"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Selects the checks to watch: those of the whole system, of processes, of a cgroup, or of a command.
 
+use crate::host::mounts;
 use crate::observe::subject::cgroup;
 use anyhow::{Context, Result};
 use capwrap_ebpf::{Settings, scope};
@@ -90,9 +91,9 @@ fn process_of(id: u32) -> Result<u32> {
 }
 
 fn mount_point() -> Result<PathBuf> {
-    let table = "/proc/self/mountinfo";
-    let text = std::fs::read_to_string(table).with_context(|| format!("cannot read {table}"))?;
-    cgroup::mount_point(&text).context("no cgroup v2 is mounted here")
+    let all = mounts::here().context("cannot read /proc/self/mountinfo")?;
+    let mount = mounts::of_kind(&all, "cgroup2").context("no cgroup v2 is mounted here")?;
+    Ok(mount.place.clone())
 }
 
 /// Returns every cgroup, as a path below the mount point.

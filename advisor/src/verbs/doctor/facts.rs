@@ -2,10 +2,11 @@
 
 use crate::host::journald::Journald;
 use crate::host::launcher_kernels::AnyBecause;
+use crate::host::mounts::Mount;
 use crate::host::reading::Reading;
 use crate::output::finding::Line;
-use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -62,15 +63,6 @@ pub struct Rights {
     pub initial_namespace: Reading<bool>,
     /// The sign that this process runs in a container, if there is one.
     pub container: Option<String>,
-}
-
-/// A mounted file system.
-#[derive(Clone, Debug)]
-pub struct Mount {
-    pub place: PathBuf,
-    pub kind: String,
-    /// The options of the mount and of the file system, as `key` or `key=value`.
-    pub options: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -159,15 +151,32 @@ impl Facts {
         self.rights.uid == 0
     }
 
+    /// Names the capabilities for which this kernel asks where newer ones ask for these.
+    pub fn asked_for(&self, capabilities: &[Capability]) -> String {
+        let mut names: Vec<&str> = capabilities.iter().map(|one| self.on_this_kernel(*one).name()).collect();
+        names.dedup();
+        names.join(" and ")
+    }
+
+    /// Replaces each capability between braces by the one for which this kernel asks.
+    pub fn of_this_kernel(&self, text: &str) -> String {
+        Capability::all().fold(text.to_owned(), |text, one| {
+            text.replace(&format!("{{{}}}", one.name()), self.on_this_kernel(one).name())
+        })
+    }
+
+    fn on_this_kernel(&self, capability: Capability) -> Capability {
+        self.kernel.last_capability.is().map_or(capability, |last| capability.on_kernel(*last))
+    }
+
     /// Whether this process may load tracing programs.
     pub fn may_trace(&self) -> bool {
-        use capwrap_core::Capability;
         if self.rights.initial_namespace == Reading::Is(false) {
             // bpf(2) asks for these capabilities in the initial user namespace.
             return false;
         }
         let held = self.rights.effective;
-        let both = [39, 38].into_iter().filter_map(Capability::from_number).collect::<CapabilitySet>();
+        let both: CapabilitySet = [Capability::BPF, Capability::PERFMON].into_iter().collect();
         held.contains(Capability::SYS_ADMIN) || both.is_subset(held)
     }
 

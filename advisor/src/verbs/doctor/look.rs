@@ -5,6 +5,7 @@ use crate::host::demands;
 use crate::host::installed_file::{self, Installed};
 use crate::host::journald::Journald;
 use crate::host::launcher_kernels;
+use crate::host::mounts;
 use crate::host::policy_facts::{self, Untried};
 use crate::host::process::UserNamespace;
 use crate::host::reading::{Reading, number, reading, text};
@@ -12,9 +13,7 @@ use crate::host::sysctl;
 use crate::observe::probe;
 use crate::output::error::reason;
 use crate::store::{enabled, file_caps};
-use crate::verbs::doctor::facts::{
-    Enabled, Facts, Kernel, Launcher, LauncherFile, Log, Mount, Mounts, Policy, Rights, Tried,
-};
+use crate::verbs::doctor::facts::{Enabled, Facts, Kernel, Launcher, LauncherFile, Log, Mounts, Policy, Rights, Tried};
 use crate::verbs::doctor::sysctls;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
@@ -26,7 +25,6 @@ use capwrap_core::paths;
 use capwrap_core::policy;
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
-use procfs::process::{MountInfo, Process};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::os::linux::fs::MetadataExt;
@@ -122,11 +120,11 @@ fn setting(name: &str) -> Reading {
 }
 
 fn mounts() -> Mounts {
-    let all = match Process::myself().and_then(|process| process.mountinfo()) {
-        Ok(all) => Reading::Is(all.into_iter().map(mount).collect::<Vec<_>>()),
+    let all = match mounts::here() {
+        Ok(all) => Reading::Is(all),
         Err(error) => Reading::Unreadable(error.to_string()),
     };
-    let tracefs = all.is().and_then(|all| all.iter().rfind(|mount| mount.kind == "tracefs"));
+    let tracefs = all.is().and_then(|all| mounts::of_kind(all, "tracefs"));
     let prefix = Path::new(paths::PREFIX);
     Mounts {
         tracefs: tracefs.map_or(Reading::Absent, |mount| reading(std::fs::read_dir(&mount.place)).map(drop)),
@@ -139,15 +137,6 @@ fn mounts() -> Mounts {
         },
         all,
     }
-}
-
-fn mount(info: MountInfo) -> Mount {
-    let options = info.mount_options.into_iter().chain(info.super_options);
-    let option = |(key, value): (String, Option<String>)| match value {
-        Some(value) => format!("{key}={value}"),
-        None => key,
-    };
-    Mount { place: info.mount_point, kind: info.fs_type, options: options.map(option).collect() }
 }
 
 fn launcher(rights: &Rights) -> Launcher {

@@ -157,22 +157,22 @@ pub static TABLE: [Row; 17] = [
         meanings: &[
             notable(
                 Value::AtLeast(3),
-                "as 2; but kernels with Debian's or Ubuntu's patch then ask perf_event_open(2) for cap_sys_admin, \
-                 cap_perfmon or not",
+                "as 2; but kernels with Debian's or Ubuntu's patch then ask perf_event_open(2) for cap_sys_admin \
+                 alone",
                 Some("sysctl kernel.perf_event_paranoid=2"),
             ),
-            fine(Value::Is(2), "measuring more than one's own programs takes cap_perfmon"),
-            fine(Value::Is(1), "measuring whole processors and raw tracepoints takes cap_perfmon"),
-            fine(Value::Is(0), "raw tracepoints take cap_perfmon"),
-            fine(Value::Any, "every user may measure almost everything without cap_perfmon"),
+            fine(Value::Is(2), "measuring more than one's own programs takes {cap_perfmon}"),
+            fine(Value::Is(1), "measuring whole processors and raw tracepoints takes {cap_perfmon}"),
+            fine(Value::Is(0), "raw tracepoints take {cap_perfmon}"),
+            fine(Value::Any, "every user may measure almost everything without {cap_perfmon}"),
         ],
     },
     Row {
         name: "kernel.unprivileged_bpf_disabled",
         meanings: &[
-            fine(Value::Is(0), "every user may load BPF socket filters; other programs take cap_bpf"),
-            fine(Value::Is(1), "loading BPF programs and making maps takes cap_bpf; until the next boot"),
-            fine(Value::Any, "loading BPF programs and making maps takes cap_bpf"),
+            fine(Value::Is(0), "every user may load BPF socket filters; other programs take {cap_bpf}"),
+            fine(Value::Is(1), "loading BPF programs and making maps takes {cap_bpf}; until the next boot"),
+            fine(Value::Any, "loading BPF programs and making maps takes {cap_bpf}"),
         ],
     },
     // This setting comes from Debian's patch.
@@ -265,7 +265,7 @@ pub fn examine(row: &Row, facts: &Facts) -> Line {
             Some(meaning) => {
                 let judgement = meaning.weight.judge(facts);
                 let hint = meaning.hint.filter(|_| judgement != Judgement::Ok).map(str::to_owned);
-                Line { hint, ..Line::new(row.name, judgement, value).means(meaning.changes) }
+                Line { hint, ..Line::new(row.name, judgement, value).means(facts.of_this_kernel(meaning.changes)) }
             }
         },
     }
@@ -333,6 +333,23 @@ mod tests {
             assert_eq!(line.judgement, judgement, "{name} {value}");
             assert!(line.means.contains(words), "{name} {value}: {}", line.means);
         }
+    }
+
+    #[test]
+    fn what_a_setting_takes_is_what_this_kernel_asks_for() {
+        let mut facts = sound();
+        facts.kernel.last_capability = Reading::Is(37);
+        for row in &TABLE {
+            for meaning in row.meanings {
+                let said = facts.of_this_kernel(meaning.changes);
+                assert!(
+                    !said.contains(['{', '}']) && !said.contains("cap_perfmon") && !said.contains("cap_bpf"),
+                    "{said}"
+                );
+            }
+        }
+        let line = judged("kernel.unprivileged_bpf_disabled", "1", &facts);
+        assert!(line.means.contains("takes cap_sys_admin"), "{}", line.means);
     }
 
     #[test]

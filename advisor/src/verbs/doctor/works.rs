@@ -4,7 +4,7 @@ use crate::host::reading::Reading;
 use crate::observe::access::LEARNER;
 use crate::verbs::doctor::facts::{Facts, Policy};
 use crate::verbs::doctor::finding::{State, Work};
-use capwrap_core::CapabilitySet;
+use capwrap_core::{Capability, CapabilitySet};
 
 /// The features, in the order in which they are shown.
 pub fn works(facts: &Facts) -> Vec<Work> {
@@ -189,16 +189,21 @@ fn watching(facts: &Facts, name: &'static str) -> Work {
         Some(back_end) => yes(name, format!("by {back_end}")),
         None if facts.rights.initial_namespace == Reading::Is(false) => no(
             name,
-            "in this user namespace cap_bpf and cap_perfmon do not count for bpf(2)",
+            format!("in this user namespace bpf(2) does not heed {}", both(facts)),
             Some("run it in the initial user namespace".to_owned()),
         ),
         None if !facts.may_trace() => no(
             name,
-            "cap_bpf and cap_perfmon are not held here",
-            Some("add both to this container or session".to_owned()),
+            format!("not held here: {}", both(facts)),
+            Some(format!("add {} to this container or session", both(facts))),
         ),
         None => no(name, "no back end works", hindrance(facts)),
     }
+}
+
+/// What bpf(2) asks for.
+fn both(facts: &Facts) -> String {
+    facts.asked_for(&[Capability::BPF, Capability::PERFMON])
 }
 
 /// The most likely reason why no back end works.
@@ -238,7 +243,7 @@ fn learning_as_member(facts: &Facts) -> Work {
     if !facts.may_trace() {
         return yes(
             name,
-            "capwrap passes cap_bpf and cap_perfmon to the learner; `capwrap capwrap-learn doctor` shows the back end",
+            format!("capwrap passes {} to the learner; `capwrap capwrap-learn doctor` shows the back end", both(facts)),
         );
     }
     match facts.back_end() {

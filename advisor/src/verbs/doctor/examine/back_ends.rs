@@ -2,6 +2,7 @@
 
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::Facts;
+use capwrap_core::Capability;
 
 /// What each back end reports of a check, by the back end's name.
 const SEES: [(&str, &str); 3] = [
@@ -22,7 +23,8 @@ pub fn back_ends(facts: &Facts) -> Vec<Line> {
                 Line::ok(&tried.name, used).means(format!("sees {sees}"))
             }
             Err(why) if !facts.may_trace() && is_refusal(why) => {
-                Line::note(&tried.name, "not known").means("it takes cap_bpf and cap_perfmon, which are not held here")
+                let both = facts.asked_for(&[Capability::BPF, Capability::PERFMON]);
+                Line::note(&tried.name, "not known").means(format!("it takes {both}, not held here"))
             }
             Err(why) => {
                 let judgement = if used.is_some() || !facts.may_trace() { Judgement::Note } else { Judgement::Problem };

@@ -26,10 +26,11 @@ pub fn examine(facts: &Facts) -> Vec<Section> {
 mod tests {
     use super::*;
     use crate::host::journald::{Journald, Setting};
+    use crate::host::mounts::Mount;
     use crate::host::reading::Reading;
     use crate::output::finding::Judgement;
     use crate::output::finding::Line;
-    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Log, Mount, Tried, sound};
+    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Log, Tried, sound};
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;
 
@@ -231,7 +232,40 @@ mod tests {
                 Judgement::Note,
                 "cap_bpf and cap_perfmon",
             ),
+            (
+                |facts| {
+                    facts.kernel.last_capability = Reading::Is(37);
+                    facts.rights.effective = CapabilitySet::EMPTY;
+                },
+                "rights",
+                "to trace",
+                Judgement::Note,
+                "cap_sys_admin, which learning and trace take",
+            ),
         ]);
+    }
+
+    #[test]
+    fn no_line_names_a_capability_that_the_kernel_lacks_but_the_one_that_lists_them() {
+        let mut facts = sound();
+        facts.kernel.last_capability = Reading::Is(37);
+        facts.launcher.policies = Reading::Is(Vec::new());
+        for effective in [CapabilitySet::EMPTY, facts.rights.effective] {
+            facts.rights.effective = effective;
+            for outcome in [Ok(()), Err("operation not permitted".to_owned())] {
+                facts.back_ends.iter_mut().for_each(|tried| tried.outcome.clone_from(&outcome));
+                let sections = examine(&facts);
+                let lines = sections.iter().filter(|section| section.name != "launcher").flat_map(|one| &one.lines);
+                for line in lines.filter(|line| line.name != "capabilities") {
+                    let said = format!("{} {}", line.means, line.hint.clone().unwrap_or_default());
+                    assert!(!said.contains("cap_perfmon") && !said.contains("cap_bpf"), "{}: {said}", line.name);
+                }
+                for work in crate::verbs::doctor::works::works(&facts) {
+                    let said = format!("{} {}", work.why, work.hint.unwrap_or_default());
+                    assert!(!said.contains("cap_perfmon") && !said.contains("cap_bpf"), "{}: {said}", work.name);
+                }
+            }
+        }
     }
 
     #[test]

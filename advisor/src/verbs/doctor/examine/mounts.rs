@@ -1,22 +1,19 @@
 //! The file systems that capwrap and its tools depend on.
 
+use crate::host::mounts;
+use crate::host::mounts::Mount;
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
-use crate::verbs::doctor::facts::{Facts, Mount};
+use crate::verbs::doctor::facts::Facts;
 use crate::verbs::doctor::finding::unreadable;
-use std::path::Path;
 
 pub fn mounts(facts: &Facts) -> Vec<Line> {
-    let mounts = &facts.mounts;
-    let all = match &mounts.all {
+    let all = match &facts.mounts.all {
         Reading::Is(all) => all.as_slice(),
         Reading::Absent => &[],
         Reading::Unreadable(why) => return vec![unreadable("mounts", why), prefix(facts)],
     };
-    let of_kind = |kind: &str| {
-        let at = all.iter().rposition(|mount| mount.kind == kind && is_seen(mount, all))?;
-        all.get(at)
-    };
+    let of_kind = |kind: &str| mounts::of_kind(all, kind);
     let place = |mount: &Mount| mount.place.display().to_string();
     let none = |name: &str, means: &str, hint: &str| Line::absent(name, Judgement::Note).means(means).hint(hint);
     let mut lines = Vec::new();
@@ -24,7 +21,7 @@ pub fn mounts(facts: &Facts) -> Vec<Line> {
         Some(mount) => proc(mount),
         None => none("proc", "not seen among the mounts", "mount -t proc proc /proc"),
     });
-    lines.push(match (of_kind("tracefs"), &mounts.tracefs) {
+    lines.push(match (of_kind("tracefs"), &facts.mounts.tracefs) {
         (Some(mount), Reading::Is(())) => Line::ok("tracefs", place(mount)).means("readable"),
         (Some(mount), _) => Line::ok("tracefs", place(mount))
             .means("not readable here: tools that look up tracepoints there take cap_dac_read_search"),
@@ -58,12 +55,6 @@ pub fn mounts(facts: &Facts) -> Vec<Line> {
     });
     lines.push(prefix(facts));
     lines
-}
-
-/// Whether no later mount covers this one, at its own mount point or above.
-fn is_seen(mount: &Mount, all: &[Mount]) -> bool {
-    let later = all.iter().skip_while(|other| !std::ptr::eq(*other, mount)).skip(1);
-    later.filter(|other| other.place != Path::new("/")).all(|other| !mount.place.starts_with(&other.place))
 }
 
 fn proc(mount: &Mount) -> Line {

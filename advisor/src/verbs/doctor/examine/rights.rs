@@ -12,13 +12,14 @@ pub fn rights(facts: &Facts) -> Vec<Line> {
         Some(name) => format!("{name} ({})", rights.uid),
         None => rights.uid.to_string(),
     };
+    let both = facts.asked_for(&[Capability::BPF, Capability::PERFMON]);
+    let or_root = if both == Capability::SYS_ADMIN.name() { "" } else { ", or cap_sys_admin" };
     let tracing = if facts.may_trace() {
-        Line::ok("to trace", "held").means("cap_bpf and cap_perfmon, or cap_sys_admin")
+        Line::ok("to trace", "held").means(format!("{both}{or_root}"))
     } else if rights.initial_namespace == Reading::Is(false) {
-        Line::note("to trace", "not held")
-            .means("bpf(2) asks for cap_bpf and cap_perfmon in the initial user namespace")
+        Line::note("to trace", "not held").means(format!("bpf(2) asks for {both} in the initial user namespace"))
     } else {
-        Line::note("to trace", "not held").means("cap_bpf and cap_perfmon, which learning and trace take")
+        Line::note("to trace", "not held").means(format!("{both}, which learning and trace take"))
     };
     let mut lines = vec![Line::ok("user", user), tracing, bounding(facts)];
     lines.push(match (rights.no_new_privs, facts.is_root()) {
