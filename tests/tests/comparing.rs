@@ -3,6 +3,7 @@
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn diff(a: &str, b: &str) -> (i32, Value) {
     let run = capwrap(&["diff", "--json", a, b]).run();
@@ -19,7 +20,10 @@ struct File(String);
 
 impl File {
     fn new(name: &str, text: &str) -> Self {
-        let path = format!("/tmp/comparing-{}-{name}", std::process::id());
+        // Two tests at the same time may use the same name.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = format!("/tmp/comparing-{}-{count}-{name}", std::process::id());
         fs::write(&path, text).unwrap();
         Self(path)
     }
