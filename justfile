@@ -30,6 +30,10 @@ test *arguments:
 kernels *arguments:
     tests/kernels/run {{ arguments }}
 
+# Compare what learning reports with what commands need, as root.
+exactness *arguments:
+    tests/exactness/report {{ arguments }}
+
 # Run the shipped policies with their real tools in guests of Debian, as root.
 policies *arguments:
     tests/policies/run {{ arguments }}
