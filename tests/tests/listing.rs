@@ -77,6 +77,34 @@ fn a_shipped_policy_is_available_until_it_is_enabled() {
 }
 
 #[test]
+fn the_long_list_says_what_grants_and_demands_are_for() {
+    let policy = Policy::witness(
+        "",
+        "[[grant]]\ncaps = [\"cap_bpf\"]\nwhen = { arg = \"-b\" }\nwhy = \"load programs\"\n\
+         [[demand]]\nwritable = \"/usr\"\nwhy = \"it keeps its state there\"\nhint = \"choose another folder\"\n\
+         [exec]\nchildren = \"none\"",
+    );
+    let words = |arguments: &[&str]| {
+        let run = capwrap(&[&["list"], arguments].concat()).env("COLUMNS", "200").run();
+        let page = done(&run).to_owned();
+        let own = page.split(&format!("  {}  ", policy.name)).nth(1).unwrap().split("as group capwrap").next().unwrap();
+        own.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let long = words(&["--long"]);
+    for part in [
+        "needs: /usr is writable: does not hold: /usr is not writable: permission denied \
+         it keeps its state there; hint: choose another folder",
+        "grants cap_bpf where arg -b: load programs",
+        "it can start no other program",
+        &format!("policy: {POLICIES}/{}.toml", policy.name),
+    ] {
+        assert!(long.contains(part), "{part}: {long}");
+    }
+    let short = words(&[]);
+    assert!(short.contains("needs: /usr is writable") && !short.contains("load programs"), "{short}");
+}
+
+#[test]
 fn options_that_contradict_each_other_are_refused() {
     capwrap(&["list", "--all", "--available"]).run().refused(&["cannot be used with"]);
     capwrap(&["list", "--names", "--json"]).run().refused(&["cannot be used with"]);

@@ -24,6 +24,14 @@ pub struct Demanded {
 }
 
 impl Demanded {
+    /// Returns what it is for, with what can be done about it if it does not hold.
+    pub fn details(&self) -> String {
+        match self.hint.as_ref().filter(|_| self.holds != Some(true)) {
+            Some(hint) => format!("{}; hint: {hint}", self.why),
+            None => self.why.clone(),
+        }
+    }
+
     /// The object for one demand, which is in this state.
     pub fn new(demand: &Demand, state: &State) -> Self {
         let (holds, because) = match state {

@@ -35,4 +35,6 @@ pub struct Entry {
     pub optional: CapabilitySet,
     /// What the tool needs besides capabilities in some launch, and whether it holds for the caller.
     pub demands: Vec<(String, Demanded)>,
+    /// What `--long` shows besides: where the policy is, what each grant is for, and what becomes of other programs.
+    pub details: Vec<String>,
 }

@@ -6,6 +6,7 @@
 //! ─── (impure) ───    ─── pure ────
 //! ```
 
+mod details;
 mod entry;
 mod show;
 
@@ -38,6 +39,9 @@ pub struct List {
     /// List the shipped policies that are not enabled
     #[arg(long)]
     available: bool,
+    /// Show the details too: what each grant is for, and what the tool's demands are for
+    #[arg(long, conflicts_with_all = ["names", "json"])]
+    long: bool,
     /// Print names alone, one a line
     #[arg(long, conflicts_with = "json")]
     names: bool,
@@ -74,7 +78,8 @@ impl List {
         } else if self.json {
             say!("{}", show::json(&entries, &who)?);
         } else {
-            say!("{}", show::text(&entries, which, &who.name(), usize::from(terminal::width()), self.color.styled()));
+            let (width, styled) = (usize::from(terminal::width()), self.color.styled());
+            say!("{}", show::text(&entries, show::Look { which, long: self.long, width, styled }, &who.name()));
         }
         Ok(())
     }
@@ -119,6 +124,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     let most_granted = for_any_arguments(policy, &most, None);
     let states = demands::states(&demanded, &who.caller, most_granted)?;
     let said = |(demand, state): (&Demand, State)| (format!("{}: {state}", demand.need), Demanded::new(demand, &state));
+    let details = details::of(path, policy);
     let installed = installed_file::first(&policy.tool.paths);
     // A reason is only demanded at the launch.
     let allowed_by = who.authorised(&policy.allow, Some("to be given"));
@@ -137,5 +143,6 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         possible: most_granted,
         optional: policy.optional(),
         demands: demanded.into_iter().zip(states).map(said).collect(),
+        details,
     })
 }

@@ -15,9 +15,23 @@ use serde::Serialize;
 /// The version of the JSON object. It changes when a key changes its meaning or is removed.
 const SCHEMA: u32 = 2;
 
+/// How the list is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Which tools it shows.
+    pub which: Which,
+    /// Whether it shows the details of each.
+    pub long: bool,
+    /// The number of columns.
+    pub width: usize,
+    /// Whether colours and bold type may be used.
+    pub styled: bool,
+}
+
 /// The text: each tool with its summary, its path, its capabilities, and why the caller may run it.
-pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled: bool) -> String {
-    let mut page = Page::new(width, styled);
+pub fn text(entries: &[Entry], look: Look, caller: &str) -> String {
+    let which = look.which;
+    let mut page = Page::new(look.width, look.styled);
     if entries.is_empty() {
         page.closing(&nothing(which, caller), Style::Plain);
         return page.text.trim().to_owned();
@@ -25,7 +39,7 @@ pub fn text(entries: &[Entry], which: Which, caller: &str, width: usize, styled:
     // Each line below a tool's first line is an entry without a name.
     let said: Vec<(&Entry, usize, String)> = entries
         .iter()
-        .flat_map(|entry| about(entry, which).into_iter().enumerate().map(move |(at, line)| (entry, at, line)))
+        .flat_map(|entry| about(entry, look).into_iter().enumerate().map(move |(at, line)| (entry, at, line)))
         .collect();
     let shown: Vec<page::Entry> = said
         .into_iter()
@@ -60,7 +74,7 @@ fn mark(entry: &Entry, which: Which) -> (char, Style) {
     }
 }
 
-fn about(entry: &Entry, which: Which) -> Vec<String> {
+fn about(entry: &Entry, Look { which, long, .. }: Look) -> Vec<String> {
     let place = match &entry.installed {
         Some(path) => printable::text(path),
         None => {
@@ -68,7 +82,11 @@ fn about(entry: &Entry, which: Which) -> Vec<String> {
         }
     };
     let mut lines = vec![entry.summary.clone(), place, grants(entry)];
-    lines.extend(entry.demands.iter().map(|(said, _)| format!("needs: {said}")));
+    for (said, demanded) in &entry.demands {
+        lines.push(format!("needs: {said}"));
+        lines.extend(long.then(|| demanded.details()));
+    }
+    lines.extend(entry.details.iter().filter(|_| long).cloned());
     lines.retain(|line| !line.is_empty());
     lines.push(match which {
         Which::Own => format!("as {}{}", entry.allowed_by.as_deref().unwrap_or_default(), terms(entry)),
@@ -184,14 +202,26 @@ mod tests {
             always: set("net_raw"),
             optional: set("net_admin"),
             demands: Vec::new(),
+            details: vec!["it can start no other program".to_owned()],
         }
+    }
+
+    const fn look(which: Which, width: usize) -> Look {
+        Look { which, long: false, width, styled: false }
+    }
+
+    #[test]
+    fn the_details_are_shown_to_who_asks_for_them() {
+        let shown = |long| text(&[entry("tcpdump")], Look { long, ..look(Which::Own, 80) }, "alice");
+        assert!(shown(true).contains("           it can start no other program\n           as group capwrap"));
+        assert!(!shown(false).contains("it can start"));
     }
 
     #[test]
     fn a_tool_is_reported_with_its_place_its_capabilities_and_its_ground() {
         let absent = Entry { installed: None, until: Some("2030-01-01T00:00:00Z".to_owned()), ..entry("dump") };
         assert_eq!(
-            text(&[entry("tcpdump"), absent], Which::Own, "alice", 80, false),
+            text(&[entry("tcpdump"), absent], look(Which::Own, 80), "alice"),
             "  tcpdump  packets of the network
            /usr/bin/tcpdump
            cap_net_raw; by its arguments cap_chown; with --add cap_net_admin
@@ -206,7 +236,7 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_screen() {
         for width in [40, 80, 120] {
-            let page = text(&[entry("tcpdump")], Which::Available, "alice", width, false);
+            let page = text(&[entry("tcpdump")], look(Which::Available, width), "alice");
             assert!(page.lines().all(|line| line.chars().count() <= width), "{page}");
             assert!(page.contains("sudo capwrap enable tcpdump"));
         }
@@ -214,7 +244,7 @@ mod tests {
 
     #[test]
     fn who_may_run_nothing_reads_where_to_look() {
-        let said = text(&[], Which::Own, "alice", 40, false);
+        let said = text(&[], look(Which::Own, 40), "alice");
         assert!(said.starts_with("No enabled policy lets alice") && said.contains("list --all`"), "{said}");
         assert!(said.lines().all(|line| line.len() <= 40), "{said}");
     }
