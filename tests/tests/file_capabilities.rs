@@ -243,6 +243,11 @@ fn what_everybody_can_use_without_capwrap_is_bound_to_no_demand_of_the_policy() 
     // chown(2) removed them.
     setcap(&["cap_net_raw=ep"], &tool);
     assert_eq!(call().witness().sets()[1..], [mask("net_raw"), mask("net_raw"), 0]);
+    let said = "whoever may execute the file has cap_net_raw without capwrap, through the file";
+    for verb in ["verify", "lint", "enable"] {
+        let run = root(&[CAPWRAP, verb, &policy.name]).run();
+        assert!(words(&run.stdout).contains(said), "{verb}: {run:?}");
+    }
 }
 
 #[test]

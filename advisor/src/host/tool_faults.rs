@@ -86,6 +86,24 @@ pub fn all(policy: &Policy, names: &Names) -> Vec<ToolRefusal> {
     refusals
 }
 
+/// Says who has the capabilities of the policy's tool without capwrap, if its file gives them and a launch succeeds all
+/// the same.
+pub fn given(policy: &Policy, names: &Names) -> Option<String> {
+    let (_, found) = installed_file::look_first(&policy.tool.paths)?;
+    let found = found.ok().filter(|found| found.is_regular)?;
+    let group = policy.tool.group.as_ref().and_then(|group| names.local(Of::Group, group));
+    let file = found.as_tool(false);
+    given_besides(&found, &tool_rules::faults(&file, policy, group, &process(policy)))
+}
+
+/// Says the same of a file of which these faults are known.
+pub fn given_besides(found: &Installed, faults: &[ToolFault]) -> Option<String> {
+    if faults.iter().any(ToolFault::is_of_file_capabilities) {
+        return None;
+    }
+    tool_rules::note_of_given(&found.as_tool(false))
+}
+
 /// Returns the launcher just before it executes the policy's tool with all that a launch can pass to a user. The user's
 /// bounding set is the kernel's.
 pub fn process(policy: &Policy) -> Process {

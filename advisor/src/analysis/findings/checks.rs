@@ -15,7 +15,7 @@ use capwrap_core::policy::{Children, Delivery, Grant, Policy};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// The codes of all checks of the text, each with what it finds.
-pub const CODES: [(&str, &str); 13 + code_warning::CODES.len()] = [
+pub const CODES: [(&str, &str); 14 + code_warning::CODES.len()] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
@@ -28,6 +28,7 @@ pub const CODES: [(&str, &str); 13 + code_warning::CODES.len()] = [
     ("until-passed", "a policy that has ended"),
     ("writable-place", "a tool in a directory that others can write"),
     ("refused-tool", "a tool that capwrap refuses to launch as it is installed here"),
+    ("given-by-file", "a tool whose file gives its capabilities to others than those whom the policy allows"),
     ("unknown-name", "users and groups that nobody knows"),
     code_warning::CODES[0],
     code_warning::CODES[1],

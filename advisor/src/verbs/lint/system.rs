@@ -59,6 +59,10 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
             None => warning,
         });
     }
+    found.extend(
+        tool_faults::given(policy, &names)
+            .map(|note| Found::new(Severity::Note, "given-by-file", key("tool", "path"), note)),
+    );
     found.extend(foreign_code::of_machine(policy, &names).into_iter().map(|one| Found::of_code(one, places)));
     let tool = [
         (Of::User, Some(&policy.tool.owner), key("tool", "owner")),

@@ -228,10 +228,7 @@ fn open_to_everybody(faults: &[ToolFault]) -> Option<Judged> {
 
 /// A note about a tool that others can use without capwrap, if capwrap launches it.
 fn given_without_capwrap(found: &Installed, faults: &[ToolFault]) -> Option<Judged> {
-    if faults.iter().any(ToolFault::is_of_file_capabilities) {
-        return None;
-    }
-    let note = tool_rules::note_of_given(&found.as_tool(false))?;
+    let note = tool_faults::given_besides(found, faults)?;
     Some(Line::note("allowed", "without capwrap").means(note).into())
 }
 
