@@ -281,9 +281,14 @@ uninstall() {
     rm -rf "$share"
     if [ -d /etc/capwrap ]; then
         rm -f /etc/capwrap/lock
+        # The copy of a shipped policy goes with the last policy that was made from it.
+        for copy in /etc/capwrap/shipped/*.toml; do
+            name=${copy##*/}
+            [ -e "$policies/$name" ] || [ -e "/etc/capwrap/disabled/$name" ] || rm -f "$copy"
+        done
         # The choice of --any-kernel goes with the last policy.
         [ -n "$(ls "$policies" 2>/dev/null)" ] || rm -f /etc/capwrap/any-kernel
-        rmdir "$policies" /etc/capwrap/disabled /etc/capwrap 2>/dev/null || true
+        rmdir "$policies" /etc/capwrap/disabled /etc/capwrap/shipped /etc/capwrap 2>/dev/null || true
         [ ! -d /etc/capwrap ] || say "kept: /etc/capwrap with the policies in it (rm -r /etc/capwrap)"
     fi
     say "capwrap is removed from $PREFIX"

@@ -2,7 +2,7 @@
 
 use capwrap_tests::*;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 const ADVISOR: &str = "/usr/local/libexec/capwrap/capwrap-advisor";
@@ -131,6 +131,118 @@ fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
     assert!(run.stderr.contains("\nhint: "), "{run:?}");
 }
 
+/// Runs `install.sh --check` on a system with this os-release, where each of these programs prints its text and nothing
+/// else of a build is there.
+fn checked(release: &str, programs: &[(&str, &str)]) -> Run {
+    in_own_mounts(|| {
+        let bin = Folder::new();
+        for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr", "env", "runuser"] {
+            let found = root(&["sh", "-c", &format!("command -v {program} || echo /usr/bin/{program}")]).run().stdout;
+            std::os::unix::fs::symlink(found.trim(), bin.0.join(program)).unwrap();
+        }
+        for (name, script) in programs {
+            put(&bin.0.join(name), format!("#!/bin/sh\n{script}\n"));
+            fs::set_permissions(bin.0.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let named = bin.path("os-release");
+        put(Path::new(&named), release);
+        assert!(root(&["mount", "--bind", &named, "/etc/os-release"]).run().ok());
+        install(&[("PATH", bin.0.to_str().unwrap()), ("HOME", "/nonexistent"), ("SUDO_USER", "nobody")], &["--check"])
+    })
+}
+
+#[test]
+fn each_distribution_is_asked_for_its_own_packages() {
+    const NOBLE: &str = "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\n";
+    const TRIXIE: &str = "ID=debian\nVERSION_ID=\"13\"\n";
+    // apt-cache as it is called: the search prints names, and the policy of each has its version.
+    let apt = |versions: &[(&str, &str)]| {
+        let names: String = versions
+            .iter()
+            .filter(|(name, _)| *name != "rustc")
+            .map(|(name, _)| format!("{name} - compiler\n"))
+            .collect();
+        let policies: String = versions
+            .iter()
+            .map(|(name, version)| format!("{name}) printf '{name}:\\n  Candidate: {version}\\n';;\n"))
+            .collect();
+        format!("case $1 in search) printf '{names}';; *) case $2 in {policies} esac;; esac")
+    };
+    let ubuntu = apt(&[
+        ("rustc", "1.75.0+dfsg0ubuntu1-0ubuntu7"),
+        ("rustc-1.80", "1.80.1+dfsg0ubuntu1~bpo2-0ubuntu0.24.04.1"),
+        ("rustc-1.89", "1.89.0+dfsg-0ubuntu1~24.04.1"),
+        ("rustc-1.91", "1.91.1+dfsg~24.04-0ubuntu0.24.04.3"),
+    ]);
+    let debian = apt(&[("rustc", "1.85.0+dfsg3-1"), ("rustc-web", "1.96.0+dfsg-1~deb13u1")]);
+    let old = apt(&[("rustc", "1.63.0+dfsg1-2"), ("rustc-1.80", "(none)")]);
+    let repositories = |names: &str| {
+        format!("case \"$*\" in '--quiet repolist --all') printf 'repo id   repo name   status\\n{names}';; esac")
+    };
+    let alma = repositories("appstream   AppStream   enabled\\ncrb   CRB   disabled\\ncrb-source   CRB   disabled\\n");
+    let rhel = repositories(
+        "codeready-builder-for-rhel-9-x86_64-rpms   x   disabled\\ncodeready-builder-for-rhel-9-x86_64-source-rpms   y   disabled\\n",
+    );
+    let oracle = repositories("ol9_appstream   A   enabled\\nol9_codeready_builder   B   disabled\\n");
+    let fedora = repositories("fedora   Fedora   enabled\\nupdates   Updates   enabled\\n");
+    let with_apt =
+        |packages: &str| format!("apt-get install -y --no-install-recommends {packages} gcc libc6-dev ca-certificates");
+    let dnf = |options: &str| format!("dnf install -y{options} rust cargo gcc glibc-static");
+    let codeready = " --enablerepo=codeready-builder-for-rhel-9-x86_64-rpms";
+    for (release, manager, script, hint) in [
+        (NOBLE, "apt-cache", &ubuntu, with_apt("rustc-1.89 cargo-1.89")),
+        (TRIXIE, "apt-cache", &debian, with_apt("rustc-web cargo-web")),
+        ("ID=debian\nVERSION_ID=\"12\"\n", "apt-cache", &old, "install Rust 1.87 or newer".to_owned()),
+        ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "apt-cache", &ubuntu, with_apt("rustc-1.89 cargo-1.89")),
+        ("ID=fedora\n", "dnf", &fedora, dnf("")),
+        ("ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", "dnf", &alma, dnf(" --enablerepo=crb")),
+        ("ID=\"rhel\"\nID_LIKE=\"fedora\"\n", "dnf", &rhel, dnf(codeready)),
+        ("ID=\"ol\"\nID_LIKE=\"fedora\"\n", "dnf", &oracle, dnf(" --enablerepo=ol9_codeready_builder")),
+        ("ID=arch\n", "pacman", &String::new(), "pacman -S --needed --noconfirm rust gcc".to_owned()),
+        ("ID=manjaro\nID_LIKE=arch\n", "pacman", &String::new(), "pacman -S --needed --noconfirm rust gcc".to_owned()),
+        ("ID=void\n", "xbps-install", &String::new(), "install Rust 1.87 or newer".to_owned()),
+    ] {
+        let run = checked(release, &[(manager, script)]);
+        assert_eq!(run.code, 1, "{release}: {run:?}");
+        assert!(run.stderr.contains(&format!("\nhint: {hint}")), "{release}: {run:?}");
+    }
+}
+
+#[test]
+fn a_compiler_in_a_folder_of_its_own_is_found_beside_an_older_one() {
+    let rustc = |version: &str| format!("echo 'rustc {version} (of a test)'");
+    let lacks = |own: Option<&str>, usual: Option<&str>| {
+        in_own_mounts(|| {
+            // Ubuntu has the folder below /usr/lib, which everything else needs as well.
+            let upper = Folder::new();
+            cover(upper.0.to_str().unwrap());
+            let layers = ["upper", "work"].map(|name| upper.path(name));
+            layers.iter().for_each(|layer| fs::create_dir(layer).unwrap());
+            let options = format!("lowerdir=/usr/lib,upperdir={},workdir={}", layers[0], layers[1]);
+            let run = root(&["mount", "-t", "overlay", "overlay", "-o", &options, "/usr/lib"]).run();
+            assert!(run.ok(), "{run:?}");
+            if let Some(version) = own {
+                let folder = Path::new("/usr/lib/rust-9.99/bin");
+                fs::create_dir_all(folder).unwrap();
+                for (name, script) in [("rustc", rustc(version)), ("cargo", "echo cargo".to_owned())] {
+                    put(&folder.join(name), format!("#!/bin/sh\n{script}\n"));
+                    fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+                }
+            }
+            let usual = usual.map(rustc);
+            let programs: Vec<(&str, &str)> = usual.iter().map(|script| ("rustc", script.as_str())).collect();
+            checked("ID=ubuntu\n", &programs).stderr
+        })
+    };
+    assert!(lacks(None, None).contains("no rustc"));
+    assert!(lacks(None, Some("1.75.0")).contains("rustc 1.75.0 is older than"));
+    for usual in [None, Some("1.75.0"), Some("1.90.0")] {
+        let said = lacks(Some("1.91.1"), usual);
+        assert!(said.contains("no C compiler") && !said.contains("rustc"), "{usual:?}: {said}");
+    }
+    assert!(lacks(Some("1.80.1"), Some("1.75.0")).contains("rustc 1.80.1 is older than"));
+}
+
 #[test]
 fn enabling_shows_what_is_granted_to_whom_and_gives_the_launcher_what_is_needed() {
     on_a_machine_of_its_own(|| {
@@ -188,6 +300,46 @@ fn users_named_on_a_shipped_policy_take_the_place_of_its_group() {
         assert!(run.stdout.contains(&format!("allowed  user {STRANGER}\n")), "{run:?}");
         let text = fs::read_to_string(format!("{POLICIES}/dmesg.toml")).unwrap();
         assert!(!text.contains("groups ="), "{text}");
+    });
+}
+
+#[test]
+fn a_name_of_a_directory_server_is_written_as_its_number_and_the_launcher_knows_whom_it_means() {
+    on_a_machine_of_its_own(|| {
+        // libnss-extrausers stands for the directory server: NSS knows its names, and /etc/passwd does not have them.
+        cover("/var/lib/extrausers");
+        put(Path::new("/var/lib/extrausers/passwd"), "t-carol:x:70001:70002:Carol:/:/bin/sh\n");
+        put(Path::new("/var/lib/extrausers/group"), "t-directory:x:70003:t-carol\n");
+        put(Path::new("/var/lib/extrausers/shadow"), "");
+        put(Path::new("/etc/nsswitch.conf"), "passwd: files extrausers\ngroup: files extrausers\n");
+        let known = root(&["getent", "passwd", "t-carol"]).run();
+        assert!(known.ok(), "the package libnss-extrausers is missing: {known:?}");
+
+        let policy = Policy::witness("cap_net_raw", "");
+        let run = root(&[CAPWRAP, "enable", &policy.name, "--user", "t-carol", "--group", "t-directory"]).run();
+        let said = done(&run);
+        assert!(said.contains("  allowed  user #70001, group capwrap, group #70003\n"), "{run:?}");
+        assert!(said.contains("added: user #70001, group #70003\n"), "{run:?}");
+        assert!(said.contains("#70001 is the user t-carol, whom the local files do not have"), "{run:?}");
+        assert!(said.contains("#70003 is the group t-directory, whom the local files do not have"), "{run:?}");
+        let text = fs::read_to_string(format!("{POLICIES}/{}.toml", policy.name)).unwrap();
+        assert!(text.contains("# #70001 is t-carol, a name that only a directory server knows.\n"), "{text}");
+
+        // The user by her own number, a member by the group's, and nobody else.
+        let run = |uid: &str, gid: &str, groups: &str| {
+            let groups = format!("--groups={groups}");
+            let ids = ["setpriv", "--reuid", uid, "--regid", gid, &groups, CAPWRAP, &policy.name];
+            root(&ids).run()
+        };
+        assert_eq!(run("70001", "70002", "70002").witness().sets(), [mask("net_raw"); 4]);
+        assert_eq!(run("70009", "70009", "70003").witness().sets(), [mask("net_raw"); 4]);
+        run("70009", "70009", "70009").refused(&["may not run"]);
+        // The name itself means nobody to the launcher, and verify says which number does.
+        let by_name = text.replace("\"#70001\"", "\"t-carol\"");
+        put(Path::new(&format!("{POLICIES}/{}.toml", policy.name)), by_name);
+        run("70001", "70002", "70002").refused(&["may not run"]);
+        let run = root(&[CAPWRAP, "verify", &policy.name]).run();
+        assert!(run.stdout.contains("hint: write \"#70001\" in its place"), "{run:?}");
     });
 }
 

@@ -12,6 +12,7 @@ pub mod home_code;
 pub mod minimize;
 pub mod needs;
 pub mod observation;
+pub mod policy_merge;
 pub mod policy_places;
 pub mod preparation;
 pub mod profile;

@@ -15,8 +15,15 @@ use nix::unistd::getuid;
 use std::path::Path;
 
 /// Records what became of the policy of this name. `before` and `after` are its text, `None` if it was not enabled
-/// before or is not enabled now.
-pub fn policy(event: Event, name: &str, path: &Path, before: Option<&str>, after: Option<&str>) {
+/// before or is not enabled now. `shipped` is the shipped policy from which the text was made or updated.
+pub fn policy(
+    event: Event,
+    name: &str,
+    path: &Path,
+    before: Option<&str>,
+    after: Option<&str>,
+    shipped: Option<(&Path, &str)>,
+) {
     let sha256 = |text: &str| hex::encode(&digest::of_bytes(text.as_bytes()));
     let mut record = Record::new(event);
     record.fact("name", name);
@@ -27,6 +34,10 @@ pub fn policy(event: Event, name: &str, path: &Path, before: Option<&str>, after
     }
     if let Some(text) = after {
         record.fact("policy_sha256", sha256(text));
+    }
+    if let Some((path, text)) = shipped {
+        record.fact("shipped_policy", path);
+        record.fact("shipped_sha256", sha256(text));
     }
     if let Some(policy) = after.and_then(|text| Policy::read(text).ok()) {
         let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());

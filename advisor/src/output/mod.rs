@@ -12,6 +12,7 @@ macro_rules! say {
 }
 
 pub mod demanded;
+pub mod diff;
 pub mod error;
 pub mod finding;
 pub mod json;

@@ -10,4 +10,5 @@ pub mod policy_edit;
 pub mod policy_lookup;
 pub mod prepared;
 pub mod profiles;
+pub mod shipped;
 pub mod trusted_file;

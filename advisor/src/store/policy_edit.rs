@@ -1,15 +1,16 @@
 //! Edits the text of a shipped policy for this machine, and keeps the comments.
 
 use anyhow::{Context, Result};
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use capwrap_core::text::printable;
+use toml_edit::{Array, DocumentMut, Item, RawString, Table, value};
 
 /// What `capwrap enable` changes in a policy.
 #[derive(Debug, Default)]
 pub struct Change {
     /// Users who may run the tool.
-    pub users: Vec<String>,
+    pub users: Vec<Name>,
     /// Groups that may run the tool.
-    pub groups: Vec<String>,
+    pub groups: Vec<Name>,
     /// The tool's path.
     pub path: Option<String>,
     /// The tool's SHA-256 in hexadecimal.
@@ -18,26 +19,58 @@ pub struct Change {
     pub keeps_allowed: bool,
 }
 
+/// A user or a group as a policy names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name, or the number as in `#1001`.
+    pub text: String,
+    /// The name that the number stands for, which only a directory server knows. A comment keeps it.
+    pub given: Option<String>,
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), given: None }
+    }
+}
+
+impl Name {
+    /// A name that only a directory server knows, by its number.
+    pub fn of_directory_server(id: u32, given: &str) -> Self {
+        Self { text: format!("#{id}"), given: Some(given.to_owned()) }
+    }
+
+    /// The comment for the policy, if the name needs one.
+    fn comment(&self) -> Option<String> {
+        let given = printable::line(self.given.as_ref()?);
+        Some(format!("# {} is {given}, a name that only a directory server knows.\n", self.text))
+    }
+}
+
 /// Returns the text with the change made. The caller checks whether the result is a valid policy.
 pub fn apply(text: &str, change: &Change) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("not TOML")?;
     if !change.users.is_empty() || !change.groups.is_empty() {
+        let mut comments: Vec<(&str, String)> = Vec::new();
         let allow = table(&mut document, "allow");
         for (key, names) in [("users", &change.users), ("groups", &change.groups)] {
             let before = if change.keeps_allowed { listed(allow.get(key)) } else { Vec::new() };
-            let added = names.iter().filter(|name| !before.contains(name));
-            let all: Vec<&String> = before.iter().chain(added).collect();
+            let added: Vec<&Name> = names.iter().filter(|name| !before.contains(&name.text)).collect();
+            let all: Vec<&String> = before.iter().chain(added.iter().map(|name| &name.text)).collect();
             if all.is_empty() {
                 allow.remove(key);
             } else {
                 set(allow, key, value(all.into_iter().collect::<Array>()));
             }
+            comments.extend(added.into_iter().filter_map(Name::comment).map(|comment| (key, comment)));
+        }
+        for (key, comment) in comments {
+            above(&mut document, key, &comment);
         }
     }
-    let tool = table(&mut document, "tool");
     for (key, text) in [("path", &change.path), ("sha256", &change.sha256)] {
         if let Some(text) = text {
-            set(tool, key, value(text));
+            set(table(&mut document, "tool"), key, value(text));
         }
     }
     Ok(document.to_string())
@@ -52,13 +85,32 @@ fn table<'d>(document: &'d mut DocumentMut, key: &str) -> &'d mut dyn toml_edit:
     item.as_table_like_mut().unwrap_or_else(|| unreachable!("made a table above"))
 }
 
-/// Replaces a value and keeps the comment behind it.
+/// Writes a comment above a key of `[allow]`, or above `allow` itself where that is one line.
+fn above(document: &mut DocumentMut, key: &str, comment: &str) {
+    let root = document.as_table_mut();
+    let is_table = root.get("allow").is_some_and(Item::is_table);
+    let key = match root.get_mut("allow").and_then(Item::as_table_mut) {
+        Some(allow) if is_table => allow.key_mut(key),
+        _ => root.key_mut("allow"),
+    };
+    let Some(mut key) = key else { return };
+    let decor = key.leaf_decor_mut();
+    let before = decor.prefix().and_then(RawString::as_str).unwrap_or_default().to_owned();
+    decor.set_prefix(before + comment);
+}
+
+/// Replaces a value, and keeps the comments above it and behind it.
 fn set(table: &mut dyn toml_edit::TableLike, key: &str, mut new: Item) {
     let decor = table.get(key).and_then(Item::as_value).map(|old| old.decor().clone());
     if let (Some(decor), Some(new)) = (decor, new.as_value_mut()) {
         *new.decor_mut() = decor;
     }
-    table.insert(key, new);
+    match table.get_mut(key) {
+        Some(old) => *old = new,
+        None => {
+            table.insert(key, new);
+        }
+    }
 }
 
 fn listed(item: Option<&Item>) -> Vec<String> {
@@ -78,17 +130,38 @@ mod tests {
 
     #[test]
     fn who_is_named_on_a_template_replaces_its_default_and_comments_stay() {
-        let change = Change { users: vec!["alice".into()], ..Change::default() };
+        let change = Change { users: vec![Name::from("alice")], ..Change::default() };
         let text = apply(TEXT, &change).unwrap();
         assert_eq!(text, TEXT.replace("# who\ngroups = [\"capwrap\"] # by default\n", "users = [\"alice\"]\n"));
     }
 
     #[test]
     fn who_is_named_on_an_enabled_policy_comes_on_top_once() {
-        let change = Change { groups: vec!["net".into(), "capwrap".into()], keeps_allowed: true, ..Change::default() };
+        let change =
+            Change { groups: vec![Name::from("net"), Name::from("capwrap")], keeps_allowed: true, ..Change::default() };
         let once = apply(TEXT, &change).unwrap();
         assert!(once.contains("groups = [\"capwrap\", \"net\"] # by default"), "{once}");
         assert_eq!(apply(&once, &change).unwrap(), once);
+    }
+
+    #[test]
+    fn a_number_has_its_name_in_a_comment_and_other_comments_stay() {
+        let change = Change {
+            users: vec![Name::of_directory_server(7001, "carol\n[grant]")],
+            groups: vec![Name::of_directory_server(7002, "net"), Name::from("capwrap")],
+            keeps_allowed: true,
+            ..Change::default()
+        };
+        let said = |id: &str, name: &str| format!("# #{id} is {name}, a name that only a directory server knows.\n");
+        let groups = format!("# who\n{}groups = [\"capwrap\", \"#7002\"] # by default\n", said("7002", "net"));
+        let users = format!("{}users = [\"#7001\"]\n", said("7001", "carol\\u{a}[grant]"));
+        let text = apply(TEXT, &change).unwrap();
+        assert_eq!(text, TEXT.replace("# who\ngroups = [\"capwrap\"] # by default\n", &(groups + &users)));
+        assert_eq!(apply(&text, &change).unwrap(), text);
+        let inline = "schema = 1\nallow = { users = [\"root\"] }\n";
+        let text = apply(inline, &Change { groups: Vec::new(), ..change }).unwrap();
+        let above = said("7001", "carol\\u{a}[grant]");
+        assert_eq!(text, format!("schema = 1\n{above}allow = {{ users = [\"root\", \"#7001\"] }}\n"));
     }
 
     #[test]

@@ -35,10 +35,12 @@ use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::probe::BackEnd;
 use crate::observe::session::{RunData, Subject, observe};
+use crate::output::diff;
 use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::terminal;
 use crate::store::profiles;
+use crate::store::shipped::{self, Shipped};
 use crate::store::{atomic_write, enabled};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::proof_runs::{Aim, Meaning, Proving};
@@ -385,7 +387,7 @@ impl Learn {
     }
 
     fn show_change(&self, file: &Path, tool: &Tool, before: &str, after: &str) {
-        let change = report::diff(&file.display().to_string(), before, after, self.color.styled());
+        let change = diff::unified(&file.display().to_string(), before, after, self.color.styled());
         match &tool.policy {
             Some(found) if change.is_empty() && found.is_enabled() => say!("\nThe enabled policy needs no change."),
             Some(found) if change.is_empty() => {
@@ -465,6 +467,12 @@ fn needed(classed: &[Classified]) -> CapabilitySet {
     needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
 }
 
+/// The shipped policy, if the policy that is written was made from it, and not from one of this machine.
+fn shipped_of(tool: &Tool) -> Option<Shipped> {
+    let from = tool.policy.as_ref().filter(|found| found.place == Place::Shipped)?;
+    shipped::of(&tool.name).ok().flatten().filter(|shipped| shipped.now == from.text)
+}
+
 /// Writes the policy and the evidence beside it.
 fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     let beside = &profiles::of(&tool.name);
@@ -494,7 +502,12 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     }
     file.parent().map_or(Ok(()), enabled::make_directory)?;
     atomic_write::replace(file, text)?;
-    change_record::policy(Event::Learn, &tool.name, file, read.map(|found| found.text.as_str()), Some(text));
+    let shipped = shipped_of(tool);
+    let from = shipped.as_ref().map(|shipped| (shipped.path.as_path(), shipped.now.as_str()));
+    change_record::policy(Event::Learn, &tool.name, file, read.map(|found| found.text.as_str()), Some(text), from);
+    if let Some(error) = shipped.and_then(|shipped| shipped::keep(&tool.name, &shipped.now).err()) {
+        error::print_error(&format!("{error:#}"), None);
+    }
     // The tool may be the file of a user, and reading it may take long.
     drop(alone);
     let is_enabled = read.is_some_and(Found::is_enabled);

@@ -10,7 +10,6 @@ use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-use similar::TextDiff;
 use std::collections::BTreeMap;
 
 /// How the report is shown.
@@ -103,26 +102,6 @@ pub fn report(report: &Report, look: Look) -> String {
         Err(refusal) => line("needed", &format!("not known: {refusal}")),
     }
     text
-}
-
-/// The change of a file as a unified diff; empty if there is none.
-pub fn diff(file: &str, before: &str, after: &str, styled: bool) -> String {
-    let changes = TextDiff::from_lines(before, after);
-    let name = printable::text(file);
-    let unified = changes.unified_diff().context_radius(3).header(&name, &name).to_string();
-    let line = |line: &str| {
-        let style = match line.as_bytes() {
-            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => Style::Bold,
-            [b'+', ..] => Style::Green,
-            [b'-', ..] => Style::Red,
-            [b'@', ..] => Style::Cyan,
-            _ => Style::Plain,
-        };
-        // An indentation stays as it is.
-        let shown: Vec<String> = line.split('\t').map(printable::line).collect();
-        style.paint(&shown.join("\t"), styled) + "\n"
-    };
-    unified.lines().map(line).collect()
 }
 
 /// A line of the table: everything that people are shown of a check, except for the count.
@@ -434,15 +413,5 @@ removable  cap_net_admin: granted, and not needed in 3 runs
             NARROW,
         );
         assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}[2J\\u{a}"), "{shown}");
-    }
-
-    #[test]
-    fn a_change_is_a_unified_diff() {
-        let (before, after) = ("a\nb\nc\nd\ne\n", "a\nb\nc\nD\ne\n");
-        let expected = "--- p.toml\n+++ p.toml\n@@ -1,5 +1,5 @@\n a\n b\n c\n-d\n+D\n e\n";
-        assert_eq!(diff("p.toml", before, after, false), expected);
-        assert!(diff("p.toml", before, after, true).contains("\x1b[31m-d\x1b[0m\n\x1b[32m+D\x1b[0m\n"));
-        assert_eq!(diff("p.toml", before, before, true), "");
-        assert!(diff("p.toml", "", after, false).starts_with("--- p.toml\n+++ p.toml\n@@ -0,0 +1,5 @@\n+a\n"));
     }
 }

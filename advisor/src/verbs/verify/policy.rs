@@ -7,6 +7,7 @@ use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::bounded_read;
 use crate::store::enabled;
+use crate::store::shipped::{self, Relation};
 use crate::verbs::verify::file;
 use crate::verbs::verify::file::shown;
 use crate::verbs::verify::identity::unknown;
@@ -32,7 +33,8 @@ pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject
     let mut tool_path = None;
     match read(&found) {
         Err(judged) => lines.push(*judged),
-        Ok(policy) => {
+        Ok((text, policy)) => {
+            lines.extend(shipped(name, &text));
             lines.extend(allowed(&policy, names));
             lines.extend(time(&policy, now));
             lines.extend(demands::of_policy(&policy).iter().map(|one| one.line("demand").into()));
@@ -75,8 +77,25 @@ fn policy_file(found: &Installed) -> Vec<Judged> {
     lines
 }
 
-/// The policy, or a line that says why the launcher ignores it.
-fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
+/// A line about the shipped policy of this name, if there is one. That it has changed is information and no problem:
+/// what is enabled is what the administrator enabled, and works as before.
+fn shipped(name: &str, text: &str) -> Option<Judged> {
+    let shipped = match shipped::of(name) {
+        Ok(shipped) => shipped?,
+        Err(error) => return Some(Line::note("shipped", name).means(format!("cannot be checked: {error:#}")).into()),
+    };
+    let line = match shipped.relation(text) {
+        Ok(Relation::Current) => Line::ok("shipped", shown(&shipped.path)).means(Relation::Current.means()),
+        Ok(relation) => {
+            Line::note("shipped", shown(&shipped.path)).means(relation.means()).optional_hint(relation.hint(name))
+        }
+        Err(error) => Line::note("shipped", shown(&shipped.path)).means(format!("cannot be compared: {error:#}")),
+    };
+    Some(line.into())
+}
+
+/// The policy with its text, or a line that says why the launcher ignores it.
+fn read(found: &Installed) -> Result<(String, Policy), Box<Judged>> {
     let path = shown(&found.real);
     let bytes = found.read().and_then(|file| bounded_read::bytes(file, MAX_BYTES));
     let bytes = bytes.map_err(|error| Box::new(Judged::unread("policy", &path, &reason(&error))))?;
@@ -85,7 +104,10 @@ fn read(found: &Installed) -> Result<Policy, Box<Judged>> {
     };
     let text =
         String::from_utf8(bytes).map_err(|_| faulty("is not UTF-8; the policy cannot be used".to_owned(), None))?;
-    Policy::read(&text).map_err(|error| faulty(format!("line {error}; the policy cannot be used"), error.hint.clone()))
+    match Policy::read(&text) {
+        Ok(policy) => Ok((text, policy)),
+        Err(error) => Err(faulty(format!("line {error}; the policy cannot be used"), error.hint.clone())),
+    }
 }
 
 /// Checks that everybody whom the policy names exists and that the launcher knows them.

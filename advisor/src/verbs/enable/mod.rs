@@ -1,5 +1,8 @@
 //! `capwrap enable` and `capwrap disable`.
 
+mod allowing;
+mod update;
+
 use crate::analysis::preparation::{self, Wanted};
 use crate::host::accounts::{Names, Of};
 use crate::host::caller;
@@ -10,34 +13,36 @@ use crate::host::installed_file::{self, Installed};
 use crate::host::kernel;
 use crate::host::launcher_kernels;
 use crate::host::tool_faults::{self, ToolRefusal};
+use crate::output::error;
 use crate::output::error::{hinted, reason};
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::Change;
+use crate::store::shipped::{self, Relation, Shipped};
 use crate::store::{any_kernel, atomic_write, bounded_read, enabled, policy_lookup, prepared, trusted_file};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
-use capwrap_core::decision::accounts;
 use capwrap_core::digest;
 use capwrap_core::escapes;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
 use capwrap_core::record::write::Event;
-use capwrap_core::text::{hex, nearest, printable, shell};
+use capwrap_core::text::{hex, nearest, printable};
 use clap::Args;
 use nix::fcntl::Flock;
-use nix::unistd::{Group, User, geteuid};
+use nix::unistd::geteuid;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use update::Side;
 
 #[derive(Args)]
 pub struct Enable {
     /// The policy; without one, the launcher only gets again what the enabled policies need
     name: Option<String>,
-    /// A group that may run the tool (several: repeat it)
+    /// Allow this group: in place of those in a policy that is not enabled yet, and besides them in one that is (several: repeat it)
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
-    /// A user who may run the tool (several: repeat it)
+    /// Allow this user, in the same way (several: repeat it)
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
     /// Where the tool lies
@@ -50,6 +55,16 @@ pub struct Enable {
     /// and at each boot (tmpfiles.d)
     #[arg(long, requires = "name", verbatim_doc_comment)]
     prepare: bool,
+    /// Take what changed in the shipped policy since; what you
+    /// changed stays
+    #[arg(long, requires = "name", verbatim_doc_comment)]
+    update: bool,
+    /// With --update: whose to take where both changed the same
+    #[arg(long, value_name = "SIDE", requires = "update")]
+    take: Option<Side>,
+    /// With --update: make the change, and not only show it
+    #[arg(long, requires = "update")]
+    yes: bool,
     /// Let the launcher's file serve any kernel, from now on
     #[arg(long, conflicts_with = "this_kernel")]
     any_kernel: bool,
@@ -76,7 +91,10 @@ impl Enable {
             None => enabled::lock()?,
         };
         any_kernel.map_or(Ok(()), any_kernel::want)?;
-        give_what_is_needed(&self.launcher.unwrap_or_else(file_caps::installed))
+        match &self.launcher {
+            Some(file) => give_to_new_launcher(file),
+            None => give_what_is_needed(&file_caps::installed()),
+        }
     }
 
     /// Enables the policy of this name, or changes it. The lock is taken to write alone, because a policy may name the
@@ -100,25 +118,45 @@ impl Enable {
         // tool.
         let before = trusted_file::text(&source)?;
         let already = source == enabled::path(name);
-        let mut change = Change {
-            users: self.users.iter().map(|user| known_user(user)).collect::<Result<_>>()?,
-            groups: self.groups.iter().map(|group| known_group(group)).collect::<Result<_>>()?,
+        let shipped = shipped::of(name);
+        let template = shipped::template(name)?;
+        let is_shipped = source == template;
+        let update = if self.update { Some(self.update(name, &before, is_shipped, &shipped)?) } else { None };
+        let change = Change {
+            users: self.users.iter().map(|user| allowing::user(user)).collect::<Result<_>>()?,
+            groups: self.groups.iter().map(|group| allowing::group(group)).collect::<Result<_>>()?,
             path: self.path.clone(),
             sha256: None,
             keeps_allowed: already,
         };
-        let mut text = policy_edit::apply(&before, &change)?;
+        let allowed_before = Policy::read(&before).ok().map(|policy| policy.allow);
+        let allowing = allowing::described(&change, allowed_before.as_ref());
+        let mut text = policy_edit::apply(update.as_ref().map_or(&before, |update| &update.text), &change)?;
         if self.pin {
             let pinned = digest(&policy_lookup::read(&text, &source)?)?;
             let pinned = pinned.with_context(|| format!("no tool of {name} to pin"))?;
-            change = Change { sha256: Some(pinned), ..Change::default() };
-            text = policy_edit::apply(&text, &change)?;
+            text = policy_edit::apply(&text, &Change { sha256: Some(pinned), ..Change::default() })?;
         }
         let policy = policy_lookup::read(&text, &source)?;
+        if self.update && !self.yes && text != before {
+            update::show(name, &before, &text);
+            update.iter().flat_map(|update| &update.notes).for_each(|note| say!("  note     {note}"));
+            return Err(update::not_yet(name, self.take));
+        }
         let tool_caps = ToolCaps::of(&policy)?;
         let names = Names::read();
         let refusals = tool_faults::all(&policy, &names).iter().map(ToolRefusal::note).collect::<Vec<_>>();
-        let notes = [refusals, foreign_code::notes(&policy, &text, &names)].concat();
+        let given = tool_faults::given(&policy, &names).into_iter().collect();
+        let news = if is_shipped || self.update { None } else { news(name, &before, &shipped) };
+        let shipped = shipped.ok().flatten();
+        let made_from = match &shipped {
+            _ if is_shipped => Some((template, before.clone())),
+            Some(shipped) if self.update => Some((template, shipped.now.clone())),
+            _ => None,
+        };
+        let updated = update.map_or(Vec::new(), |update| update.notes);
+        let foreign = foreign_code::notes(&policy, &text, &names);
+        let notes = [updated, news.into_iter().collect(), refusals, given, foreign].concat();
         let (preparation, said) = match preparation(name, &policy, &names) {
             Ok((planned, said)) => (planned, said),
             Err(error) if self.prepare => return Err(error),
@@ -128,7 +166,62 @@ impl Enable {
             return Err(anyhow!("no demand of {name} names a directory to prepare"));
         }
         let notes = [notes, said].concat();
-        Ok(Plan { source, already, before, text, policy, tool_caps, notes, preparation, prepares: self.prepare })
+        Ok(Plan {
+            source,
+            already,
+            before,
+            shipped,
+            made_from,
+            updates: self.update,
+            text,
+            policy,
+            allowing,
+            tool_caps,
+            notes,
+            preparation,
+            prepares: self.prepare,
+        })
+    }
+
+    /// Plans the update from the shipped policy.
+    ///
+    /// # Errors
+    /// No policy of this name is enabled or was, or none is shipped, or both sides changed the same part.
+    fn update(
+        &self,
+        name: &str,
+        before: &str,
+        is_shipped: bool,
+        shipped: &Result<Option<Shipped>>,
+    ) -> Result<update::Update> {
+        if is_shipped {
+            return Err(hinted(
+                format!("nothing to update: no policy for {name:?} is enabled"),
+                format!("capwrap enable {name}"),
+            ));
+        }
+        match shipped {
+            Ok(Some(shipped)) => update::plan(name, shipped, before, self.take),
+            Ok(None) => {
+                let templates = policy_lookup::templates();
+                Err(anyhow!("nothing to update from: no policy for {name:?} is shipped in {}", templates.display()))
+            }
+            Err(error) => Err(anyhow!("{error:#}")),
+        }
+    }
+}
+
+/// The note that a newer policy is shipped, or that this could not be checked.
+fn news(name: &str, text: &str, shipped: &Result<Option<Shipped>>) -> Option<String> {
+    let relation = match shipped {
+        Ok(None) => return None,
+        Ok(Some(shipped)) => shipped.relation(text),
+        Err(error) => Err(anyhow!("{error:#}")),
+    };
+    match relation {
+        Ok(Relation::Current) => None,
+        Ok(relation) => Some(format!("{}; hint: {}", relation.means(), relation.hint(name)?)),
+        Err(error) => Some(format!("whether a newer policy is shipped could not be checked: {error:#}")),
     }
 }
 
@@ -140,10 +233,18 @@ struct Plan {
     already: bool,
     /// The text of the policy in that file.
     before: String,
+    /// The shipped policy of this name, if there is one.
+    shipped: Option<Shipped>,
+    /// The file and the text of the shipped policy from which the policy is made or updated. A copy of it is kept.
+    made_from: Option<(PathBuf, String)>,
+    /// Whether the policy is updated from the shipped one.
+    updates: bool,
     /// The text of the policy to enable.
     text: String,
     /// That policy.
     policy: Policy,
+    /// What naming users and groups changed.
+    allowing: Vec<String>,
     /// The file capabilities that its tool is to get.
     tool_caps: Option<ToolCaps>,
     /// Why capwrap would refuse to launch its tool, and which code of others the tool would take.
@@ -158,14 +259,25 @@ impl Plan {
     /// Returns whether the policy is what it was when the change was planned.
     fn is_current(&self, name: &str) -> Result<bool> {
         let source = policy_lookup::find(name)?;
-        Ok(source == self.source && trusted_file::text(&source)? == self.before)
+        let is_same = source == self.source && trusted_file::text(&source)? == self.before;
+        Ok(is_same && shipped::of(name).ok().flatten() == self.shipped)
     }
 
     fn carry_out(&self, name: &str) -> Result<()> {
         if !self.already || self.text != self.before {
+            if self.updates {
+                update::show(name, &self.before, &self.text);
+            }
             atomic_write::replace(&enabled::path(name), &self.text)?;
+        }
+        if !self.already || self.text != self.before || self.updates {
             let was = self.already.then_some(self.before.as_str());
-            change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&self.text));
+            let from = self.made_from.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+            change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&self.text), from);
+        }
+        // The copy follows the policy. If it is missing or old, an update asks about more than it must, and loses nothing.
+        if let Some(error) = self.made_from.as_ref().and_then(|(_, text)| shipped::keep(name, text).err()) {
+            error::print_error(&format!("{error:#}"), None);
         }
         self.show(name);
         self.tool_caps.as_ref().map_or(Ok(()), ToolCaps::set)?;
@@ -195,15 +307,17 @@ impl Plan {
             ),
         }
         say!("  allowed  {}", printable::text(caller::allowed(&policy.allow)));
+        self.allowing.iter().for_each(|line| say!("           {line}"));
         let parts =
             [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
         for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
             say!("  {label}  {}", on_this_kernel(set));
         }
-        let from = match (self.already, changed) {
-            (true, true) => "changed in place".to_owned(),
-            (true, false) => "unchanged".to_owned(),
-            (false, _) => format!("from {}", source.display()),
+        let from = match (self.already, changed, &self.made_from) {
+            (_, true, Some((path, _))) if self.updates => format!("updated from {}", path.display()),
+            (true, true, _) => "changed in place".to_owned(),
+            (true, false, _) => "unchanged".to_owned(),
+            (false, ..) => format!("from {}", source.display()),
         };
         say!("  policy   {} ({from})", enabled::path(name).display());
         if let Some(fails) = escapes::what_fails(policy) {
@@ -314,7 +428,7 @@ impl Disable {
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: disabled; kept as {}", self.name, kept.display());
-        change_record::policy(Event::Disable, &self.name, &path, text.as_deref(), None);
+        change_record::policy(Event::Disable, &self.name, &path, text.as_deref(), None, None);
         // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
         let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
         give_what_is_needed(&file_caps::installed())?;
@@ -331,33 +445,6 @@ fn root_alone(verb: &str) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Keeps a name that the local file has. Turns a name that only a directory server knows into a number, because the
-/// launcher never asks such a server.
-fn known_user(given: &str) -> Result<String> {
-    let local = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    if given.starts_with('#') || accounts::user_id(&local, given).is_some() {
-        return Ok(given.to_owned());
-    }
-    match User::from_name(given)? {
-        Some(user) => Ok(format!("#{}", user.uid)),
-        None => Err(hinted(format!("no user {given:?}"), "name one that exists, or a number as in '#1001'")),
-    }
-}
-
-fn known_group(given: &str) -> Result<String> {
-    let local = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    if given.starts_with('#') || accounts::group_id(&local, given).is_some() {
-        return Ok(given.to_owned());
-    }
-    match Group::from_name(given)? {
-        Some(group) => Ok(format!("#{}", group.gid)),
-        None => {
-            let hint = shell::argument(given).map(|group| format!("groupadd {group}"));
-            Err(hinted(format!("no group {given:?}"), hint.unwrap_or_else(|| "name one that exists".to_owned())))
-        }
-    }
 }
 
 fn first_tool(policy: &Policy) -> Option<PathBuf> {
@@ -417,15 +504,23 @@ impl ToolCaps {
     }
 }
 
-fn give_what_is_needed(path: &Path) -> Result<()> {
+/// The file capabilities that the launcher was given.
+struct Fitted {
+    before: Option<FileCapabilities>,
+    now: FileCapabilities,
+    /// Why they are more than this kernel needs.
+    note: Option<String>,
+}
+
+/// Gives the launcher's file what the enabled policies need, and records it.
+fn fit(path: &Path) -> Result<Fitted> {
     let file = trusted_file::open(path)?;
     let before = file_caps::read(&file)?;
     let (policies, fit) = (enabled::all()?, launcher_kernels::look());
     let needed = enabled::needed(&policies, fit.kernels);
-    let change = change(before.as_ref(), &permitted(needed));
-    file_caps::write(&file, permitted(needed))?;
-    say!("launcher {} {change}", path.display());
-    let (was, is) = (describe(before.as_ref()), describe(Some(&permitted(needed))));
+    let now = permitted(needed);
+    file_caps::write(&file, now)?;
+    let (was, is) = (describe(before.as_ref()), describe(Some(&now)));
     if was != is {
         let notation = |capabilities: Option<String>| capabilities.unwrap_or_else(|| "none".to_owned());
         let facts = [("capabilities", &*notation(is)), ("capabilities_before", &notation(was))];
@@ -433,9 +528,25 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
     }
     // Where this kernel alone would need as much, there is nothing to say.
     let is_same = fit.this_kernel.is_some_and(|this| enabled::needed(&policies, this) == needed);
-    if let Some(because) = fit.any_because.filter(|_| !is_same) {
-        say!("  note     for any kernel: {because}; {}", because.hint());
+    let because = fit.any_because.filter(|_| !is_same);
+    Ok(Fitted { before, now, note: because.map(|because| format!("for any kernel: {because}; {}", because.hint())) })
+}
+
+fn give_what_is_needed(path: &Path) -> Result<()> {
+    let fitted = fit(path)?;
+    say!("launcher {} {}", path.display(), change(fitted.before.as_ref(), &fitted.now));
+    fitted.note.iter().for_each(|note| say!("  note     {note}"));
+    Ok(())
+}
+
+/// Does the same for a file that is about to take the launcher's place. Its name is gone then, so it is not shown, and
+/// that it had nothing before is no news.
+fn give_to_new_launcher(path: &Path) -> Result<()> {
+    let fitted = fit(path)?;
+    if let Some(has) = describe(Some(&fitted.now)) {
+        say!("the new launcher has {has}, which the enabled policies need");
     }
+    fitted.note.iter().for_each(|note| say!("  note     {note}"));
     Ok(())
 }
 
