@@ -89,27 +89,21 @@ enum Side {
 }
 
 impl Merge {
-    /// Chooses the side of a part from its meanings.
-    fn choose(
-        &mut self,
-        part: &str,
-        base: Option<&str>,
-        local: Option<(&str, &dyn Fn() -> String)>,
-        shipped: Option<(&str, &dyn Fn() -> String)>,
-    ) -> Side {
-        let (here, there) = (local.map(|(meaning, _)| meaning), shipped.map(|(meaning, _)| meaning));
-        if here == there || self.knows_base && there == base {
+    /// Chooses the side of a part by what each side means. `shown` are the local and the shipped side for people.
+    fn choose(&mut self, part: &str, meanings: [Option<String>; 3], shown: [Option<String>; 2]) -> Side {
+        let [base, local, shipped] = meanings;
+        if local == shipped || self.knows_base && shipped == base {
             return Side::Local;
         }
-        if self.knows_base && here == base {
+        if self.knows_base && local == base {
             return Side::Shipped;
         }
-        let shown = |side: Option<(&str, &dyn Fn() -> String)>| side.map(|(_, shown)| shown());
-        self.conflicts.push(Conflict { part: part.to_owned(), local: shown(local), shipped: shown(shipped) });
-        match self.take {
-            Some(Take::Shipped) => Side::Shipped,
-            _ => Side::Local,
-        }
+        self.conflict(part, shown)
+    }
+
+    fn conflict(&mut self, part: &str, [local, shipped]: [Option<String>; 2]) -> Side {
+        self.conflicts.push(Conflict { part: part.to_owned(), local, shipped });
+        if self.take == Some(Take::Shipped) { Side::Shipped } else { Side::Local }
     }
 
     /// Merges tables key by key. The keys of the local one keep their order, and what comes from the shipped one stands
@@ -126,10 +120,7 @@ impl Merge {
                 continue;
             };
             let mut formatted: Key = formatted.clone();
-            if let (Some(l), Some(s)) = (local.key(&key), shipped.key(&key)) {
-                let b = base.and_then(|base| base.key(&key)).map(Key::leaf_decor);
-                comments(b, l.leaf_decor(), s.leaf_decor(), formatted.leaf_decor_mut());
-            }
+            comments_of_key(&key, base, local, shipped, formatted.leaf_decor_mut());
             merged.insert_formatted(&formatted, item);
         }
         merged
@@ -162,15 +153,8 @@ impl Merge {
             let merged = self.entries(part, &entries(base), &entries(local), &entries(shipped));
             return (!merged.is_empty()).then_some((Side::Local, Item::ArrayOfTables(merged)));
         }
-        let meaning = [base, local, shipped].map(|item| item.map(of_item));
-        let show = |item: Option<&Item>| item.map(shown).unwrap_or_default();
-        let (show_local, show_shipped) = (|| show(local), || show(shipped));
-        let side = self.choose(
-            part,
-            meaning[0].as_deref(),
-            meaning[1].as_deref().map(|meaning| (meaning, &show_local as &dyn Fn() -> String)),
-            meaning[2].as_deref().map(|meaning| (meaning, &show_shipped as &dyn Fn() -> String)),
-        );
+        let meanings = [base, local, shipped].map(|item| item.map(of_item));
+        let side = self.choose(part, meanings, [local, shipped].map(|item| item.map(shown)));
         let mut item = if side == Side::Local { local? } else { shipped? }.clone();
         if side == Side::Shipped {
             forget_places(&mut item);
@@ -231,8 +215,7 @@ impl Merge {
             let there = &shipped[at];
             let base = of_shipped[at].map(|from| &base[from]);
             let table = if base.is_none() && both_replaced {
-                let show = || shown_table(there);
-                let taken = self.conflict_of_shipped(part, &show);
+                let taken = self.conflict(part, [None, Some(shown_table(there))]);
                 (taken == Side::Shipped).then(|| {
                     let mut table = there.clone();
                     forget_place(&mut table);
@@ -253,11 +236,6 @@ impl Merge {
         merged.into_iter().map(|(_, table)| table).collect()
     }
 
-    fn conflict_of_shipped(&mut self, part: &str, show: &dyn Fn() -> String) -> Side {
-        self.conflicts.push(Conflict { part: part.to_owned(), local: None, shipped: Some(show()) });
-        if self.take == Some(Take::Shipped) { Side::Shipped } else { Side::Local }
-    }
-
     fn entry(
         &mut self,
         part: &str,
@@ -265,15 +243,8 @@ impl Merge {
         local: Option<&Table>,
         shipped: Option<&Table>,
     ) -> Option<Table> {
-        let meaning = [base, local, shipped].map(|table| table.map(of_table));
-        let (show_local, show_shipped) =
-            (|| local.map(shown_table).unwrap_or_default(), || shipped.map(shown_table).unwrap_or_default());
-        let side = self.choose(
-            part,
-            meaning[0].as_deref(),
-            meaning[1].as_deref().map(|meaning| (meaning, &show_local as &dyn Fn() -> String)),
-            meaning[2].as_deref().map(|meaning| (meaning, &show_shipped as &dyn Fn() -> String)),
-        );
+        let meanings = [base, local, shipped].map(|table| table.map(of_table));
+        let side = self.choose(part, meanings, [local, shipped].map(|table| table.map(shown_table)));
         let mut table = if side == Side::Local { local? } else { shipped? }.clone();
         if side == Side::Shipped {
             forget_place(&mut table);
@@ -283,11 +254,7 @@ impl Merge {
             comments(base.map(Table::decor), l.decor(), s.decor(), table.decor_mut());
             for (mut key, item) in table.iter_mut() {
                 let name = key.get().to_owned();
-                let keys = (l.key(&name), s.key(&name));
-                if let (Some(l), Some(s)) = keys {
-                    let b = base.and_then(|base| base.key(&name)).map(Key::leaf_decor);
-                    comments(b, l.leaf_decor(), s.leaf_decor(), key.leaf_decor_mut());
-                }
+                comments_of_key(&name, base, l, s, key.leaf_decor_mut());
                 let value = |table: &Table| table.get(&name).and_then(Item::as_value).map(|v| v.decor().clone());
                 if let (Some(l), Some(s), Item::Value(item)) = (value(l), value(s), item) {
                     comments(base.and_then(value).as_ref(), &l, &s, item.decor_mut());
@@ -306,6 +273,14 @@ fn comments(base: Option<&Decor>, local: &Decor, shipped: &Decor, merged: &mut D
     };
     let is_untouched = base.is_some_and(|base| text(base) == text(local));
     *merged = if is_untouched { shipped } else { local }.clone();
+}
+
+/// Takes the comments of a key that both sides have.
+fn comments_of_key(key: &str, base: Option<&Table>, local: &Table, shipped: &Table, merged: &mut Decor) {
+    if let (Some(local), Some(shipped)) = (local.key(key), shipped.key(key)) {
+        let base = base.and_then(|base| base.key(key)).map(Key::leaf_decor);
+        comments(base, local.leaf_decor(), shipped.leaf_decor(), merged);
+    }
 }
 
 /// The name of a part: a table in brackets, and a key behind the name of its table.
