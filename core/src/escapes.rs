@@ -101,9 +101,14 @@ pub const ESCAPES: [Escape; 73] = [
     runs("zsh", "a shell"),
 ];
 
+/// Returns the name of a program's file without the version at its end: `perl` for `perl5.36`, `python` for `python3.11`.
+pub fn without_version(name: &str) -> &str {
+    name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.')
+}
+
 /// The row for a tool, if its name is known. `python3.11` has the row of `python3`.
 pub fn of(tool: &str) -> Option<&'static Escape> {
-    let bare = tool.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let bare = without_version(tool);
     let find = |name: &str| ESCAPES.iter().find(|escape| escape.tool == name);
     find(tool).or_else(|| find(bare)).or_else(|| tool.starts_with("python3").then(|| find("python3")).flatten())
 }

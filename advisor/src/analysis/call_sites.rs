@@ -7,6 +7,7 @@
 use crate::analysis::observation::{Credentials, Observation, Verdict};
 use capwrap_core::Capability;
 use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::escapes;
 
 /// Functions that only lead to `cap_capable`. The function that asks is further out.
 pub const MACHINERY: &[&str] = &[
@@ -736,7 +737,7 @@ impl Calls {
 impl Programs {
     fn hold(self, executable: &str) -> bool {
         let name = executable.rsplit('/').next().unwrap_or(executable);
-        let bare = name.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
+        let bare = escapes::without_version(name);
         let is_one = |names: &[&str]| names.contains(&name) || names.contains(&bare);
         match self {
             Self::Any => true,
