@@ -11,9 +11,6 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 use std::path::{Path, PathBuf};
 
-/// Where a policy is kept that is not enabled.
-pub use capwrap_core::paths::DISABLED;
-
 /// A policy and where it was read from.
 pub struct Source {
     /// The name that users type: the file's name without `.toml`.
@@ -40,12 +37,10 @@ pub fn is_path(word: &str) -> bool {
 
 /// Returns the path of the enabled policy, otherwise of the disabled one, otherwise of the shipped one.
 pub fn find(name: &str) -> Result<PathBuf> {
-    let file = format!("{}.toml", checked(name)?);
-    let templates = templates();
-    let places = [enabled::path(name), Path::new(DISABLED).join(&file), templates.join(&file)];
-    if let Some(found) = places.into_iter().find(|place| place.exists()) {
+    if let Some(found) = places(checked(name)?).into_iter().find(|place| place.exists()) {
         return Ok(found);
     }
+    let templates = templates();
     let shipped = enabled::names_in(&templates).unwrap_or_default();
     let near = nearest::name(name, shipped.iter().map(String::as_str));
     Err(hinted(
@@ -54,6 +49,16 @@ pub fn find(name: &str) -> Result<PathBuf> {
             format!("capwrap enable {near}")
         }),
     ))
+}
+
+/// Returns where the policy of this name may lie, in the order in which it is looked up: enabled, disabled, shipped.
+pub fn places(name: &str) -> [PathBuf; 3] {
+    [enabled::path(name), disabled(name), templates().join(format!("{name}.toml"))]
+}
+
+/// Returns the path at which the policy of this name is kept while it is not enabled.
+pub fn disabled(name: &str) -> PathBuf {
+    Path::new(paths::DISABLED).join(format!("{name}.toml"))
 }
 
 /// Returns the directory of the shipped policies.

@@ -25,6 +25,7 @@ use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::digest;
 use capwrap_core::escapes;
+use capwrap_core::paths;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
 use capwrap_core::record::write::Event;
 use capwrap_core::text::{hex, nearest, printable};
@@ -423,8 +424,8 @@ impl Disable {
         let policy = enabled::read(&path).ok();
         let file = Installed::look(&path).and_then(|found| found.read()).ok();
         let text = file.and_then(|file| bounded_read::text(file, MAX_BYTES).ok());
-        enabled::make_directory(Path::new(policy_lookup::DISABLED))?;
-        let kept = Path::new(policy_lookup::DISABLED).join(format!("{}.toml", self.name));
+        enabled::make_directory(Path::new(paths::DISABLED))?;
+        let kept = policy_lookup::disabled(&self.name);
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: disabled; kept as {}", self.name, kept.display());

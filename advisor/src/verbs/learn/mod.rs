@@ -41,7 +41,7 @@ use crate::output::error::hinted;
 use crate::output::terminal;
 use crate::store::profiles;
 use crate::store::shipped::{self, Shipped};
-use crate::store::{atomic_write, enabled};
+use crate::store::{atomic_write, enabled, policy_lookup};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::proof_runs::{Aim, Meaning, Proving};
 use crate::verbs::learn::run_plan::RunPlan;
@@ -408,7 +408,7 @@ impl Learn {
 fn place(tool: &Tool) -> PathBuf {
     match tool.policy.as_ref().is_some_and(Found::is_enabled) {
         true => enabled::path(&tool.name),
-        false => tool::disabled(&tool.name),
+        false => policy_lookup::disabled(&tool.name),
     }
 }
 

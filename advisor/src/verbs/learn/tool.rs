@@ -4,7 +4,7 @@ use crate::analysis::propose;
 use crate::host::installed_file::{self, Installed};
 use crate::observe::command::locate::locate;
 use crate::output::error::hinted;
-use crate::store::{enabled, policy_lookup, trusted_file};
+use crate::store::{policy_lookup, trusted_file};
 use anyhow::{Context, Result, bail};
 use capwrap_core::policy;
 use capwrap_core::policy::Policy;
@@ -65,12 +65,8 @@ impl Found {
     /// # Errors
     /// It cannot be read, others than root could have written it, or it is no policy.
     pub fn of(name: &str) -> Result<Option<Self>> {
-        let file = format!("{name}.toml");
-        for (path, place) in [
-            (enabled::path(name), Place::Enabled),
-            (disabled(name), Place::Disabled),
-            (policy_lookup::templates().join(file), Place::Shipped),
-        ] {
+        let places = [Place::Enabled, Place::Disabled, Place::Shipped];
+        for (path, place) in policy_lookup::places(name).into_iter().zip(places) {
             if !path.exists() {
                 continue;
             }
@@ -80,11 +76,6 @@ impl Found {
         }
         Ok(None)
     }
-}
-
-/// Returns the path of the policy of this name that is not enabled.
-pub fn disabled(name: &str) -> PathBuf {
-    Path::new(policy_lookup::DISABLED).join(format!("{name}.toml"))
 }
 
 impl Tool {
