@@ -321,6 +321,52 @@ pub fn mask(caps: &str) -> u64 {
     capwrap_core::CapabilitySet::parse(caps).unwrap().mask()
 }
 
+/// The name of a policy that no other test uses. Its files, which learning writes, are removed when it is dropped.
+pub struct PolicyName(pub String);
+
+impl PolicyName {
+    pub fn new(of: &str) -> Self {
+        let name = Self(format!("t-{of}"));
+        name.remove();
+        name
+    }
+
+    /// Where the policy is while it is enabled.
+    pub fn enabled(&self) -> String {
+        format!("{POLICIES}/{}.toml", self.0)
+    }
+
+    /// Where a policy is written that is not enabled.
+    pub fn written(&self) -> String {
+        format!("/etc/capwrap/disabled/{}.toml", self.0)
+    }
+
+    /// Where the evidence is.
+    pub fn evidence(&self) -> String {
+        format!("{POLICIES}/{}.profile.json", self.0)
+    }
+
+    pub fn exists(&self) -> bool {
+        self.files().iter().any(|file| Path::new(file).exists())
+    }
+
+    pub fn remove(&self) {
+        for file in self.files() {
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    fn files(&self) -> [String; 3] {
+        [self.enabled(), self.written(), self.evidence()]
+    }
+}
+
+impl Drop for PolicyName {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
 /// A directory below [`TOOLS`] that belongs to root and is removed when it is dropped.
 pub struct Folder(pub PathBuf);
 

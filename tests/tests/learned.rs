@@ -6,50 +6,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-/// A policy's name that no other test uses. Its files are removed when it is dropped.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        let name = Self(format!("t-learned-{of}"));
-        name.remove();
-        name
-    }
-
-    fn enabled(&self) -> String {
-        format!("{POLICIES}/{}.toml", self.0)
-    }
-
-    fn written(&self) -> String {
-        format!("/etc/capwrap/disabled/{}.toml", self.0)
-    }
-
-    fn evidence(&self) -> String {
-        format!("{POLICIES}/{}.profile.json", self.0)
-    }
-
-    fn remove(&self) {
-        for file in [self.enabled(), self.written(), self.evidence()] {
-            let _ = fs::remove_file(file);
-        }
-    }
-
-    /// Learns from a command of the member's, and writes.
-    fn learn(&self, options: &[&str], command: &[&str]) -> Run {
-        let words =
-            [&["--learn", "--user", MEMBER, "--write", "--policy", &self.0], options, &["--"], command].concat();
-        root(&[&[CAPWRAP], &*words].concat()).run()
-    }
-
-    fn exists(&self) -> bool {
-        [self.enabled(), self.written(), self.evidence()].iter().any(|file| Path::new(file).exists())
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        self.remove();
-    }
+/// Learns from a command of the member's, and writes.
+fn learn(name: &PolicyName, options: &[&str], command: &[&str]) -> Run {
+    let words = [&["--learn", "--user", MEMBER, "--write", "--policy", &name.0], options, &["--"], command].concat();
+    root(&[&[CAPWRAP], &*words].concat()).run()
 }
 
 /// A folder with a file that only root can read, and whose words are `the secret`.
@@ -72,8 +32,8 @@ fn script(room: &Folder, name: &str, text: &str) -> String {
 /// Learns from a command, enables what is written, and launches it as the member. Both runs must succeed and print
 /// these words. Returns the policy.
 #[track_caller]
-fn launches(name: &Name, command: &[&str], words: &str) -> String {
-    let run = name.learn(&[], command);
+fn launches(name: &PolicyName, command: &[&str], words: &str) -> String {
+    let run = learn(name, &[], command);
     assert!(run.ok() && (run.stdout.contains(words) || run.stderr.contains(words)), "{run:?}");
     let text = fs::read_to_string(name.written()).unwrap();
     assert!(!Path::new(&name.enabled()).exists(), "it is not enabled by learning");
@@ -94,7 +54,7 @@ fn says(text: &str, lines: &[&str]) {
 #[test]
 fn a_program_that_starts_nothing_is_launched_alone_and_by_the_user_it_was_learned_for() {
     let (_room, secret) = room();
-    let name = Name::new("alone");
+    let name = PolicyName::new("learned-alone");
     let text = launches(&name, &["/usr/bin/cat", &secret], "the secret");
     says(&text, &["path   = \"/usr/bin/cat\"", "sha256 = ", "caps = [\"cap_dac_read_search\"]", "children = \"none\""]);
     says(&text, &[&format!("users = [\"{MEMBER}\"]")]);
@@ -103,7 +63,7 @@ fn a_program_that_starts_nothing_is_launched_alone_and_by_the_user_it_was_learne
 
 #[test]
 fn a_command_that_needs_nothing_gets_a_policy_that_grants_nothing() {
-    let name = Name::new("nothing");
+    let name = PolicyName::new("learned-nothing");
     for command in [&["/usr/bin/true"][..], &["/bin/ls", "/"], &["/bin/bash", "-c", "for i in {1..300}; do (:); done"]]
     {
         let text = launches(&name, command, "");
@@ -115,7 +75,7 @@ fn a_command_that_needs_nothing_gets_a_policy_that_grants_nothing() {
 #[test]
 fn a_link_stays_the_link_that_was_called() {
     let (room, secret) = room();
-    let name = Name::new("link");
+    let name = PolicyName::new("learned-link");
     let applet = room.path("cat");
     symlink("/usr/bin/busybox", &applet).unwrap();
     let text = launches(&name, &[&applet, &secret], "the secret");
@@ -128,7 +88,7 @@ fn a_link_stays_the_link_that_was_called() {
 #[test]
 fn the_python_of_a_virtual_environment_stays_in_it() {
     let (room, secret) = room();
-    let name = Name::new("venv");
+    let name = PolicyName::new("learned-venv");
     fs::create_dir_all(room.path("venv/bin")).unwrap();
     fs::write(room.path("venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
     let python = room.path("venv/bin/python3");
@@ -141,7 +101,7 @@ fn the_python_of_a_virtual_environment_stays_in_it() {
 #[test]
 fn a_script_is_launched_as_one_and_finds_what_lies_beside_it() {
     let (room, secret) = room();
-    let name = Name::new("script");
+    let name = PolicyName::new("learned-script");
     fs::write(room.path("beside"), "beside it\n").unwrap();
     let read = "while read -r line; do echo \"$line\"; done";
     for (file, text, children) in [
@@ -170,7 +130,7 @@ fn a_script_is_launched_as_one_and_finds_what_lies_beside_it() {
         ),
     ] {
         let file = script(&room, file, &text);
-        let run = name.learn(&[], &[&file, &secret]);
+        let run = learn(&name, &[], &[&file, &secret]);
         assert!(run.ok() && run.stdout.contains("beside it"), "{run:?}");
         let text = launches(&name, &[&file, &secret], "the secret");
         says(&text, &["script = true", &format!("children = \"{children}\"")]);
@@ -184,7 +144,7 @@ fn a_script_is_launched_as_one_and_finds_what_lies_beside_it() {
 #[test]
 fn a_program_that_executes_another_one_or_itself_again_may_do_so_when_it_is_launched() {
     let (room, secret) = room();
-    let name = Name::new("execs");
+    let name = PolicyName::new("learned-execs");
     let spawn = script(
         &room,
         "spawn.py",
@@ -216,11 +176,11 @@ fn a_program_that_executes_another_one_or_itself_again_may_do_so_when_it_is_laun
 #[test]
 fn sshd_finds_the_absolute_path_that_it_demands_in_its_name() {
     let room = Folder::new();
-    let name = Name::new("sshd");
+    let name = PolicyName::new("learned-sshd");
     let key = room.path("key");
     assert!(root(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &key]).run().ok());
     fs::create_dir_all("/run/sshd").unwrap();
-    let run = name.learn(&[], &["sshd", "-t", "-f", "/dev/null", "-h", &key]);
+    let run = learn(&name, &[], &["sshd", "-t", "-f", "/dev/null", "-h", &key]);
     assert!(run.ok(), "{run:?}");
     name.remove();
     launches(&name, &["/usr/sbin/sshd", "-t", "-f", "/dev/null", "-h", &key], "");
@@ -262,11 +222,11 @@ fn a_pinned_script_and_a_script_of_a_users_are_read_by_descriptor_and_others_by_
 #[test]
 fn a_policy_that_a_later_run_contradicts_is_corrected_if_it_was_learned_and_refused_if_somebody_wrote_it() {
     let (_room, secret) = room();
-    let name = Name::new("corrected");
+    let name = PolicyName::new("learned-corrected");
     let text = launches(&name, &["/bin/bash", "-c", "read line < $0; echo $line", &secret], "the secret");
     says(&text, &["children = \"none\""]);
     let starting = ["/bin/bash", "-c", "cat $0; true", &secret];
-    let run = name.learn(&[], &starting);
+    let run = learn(&name, &[], &starting);
     assert!(run.ok() && run.stderr.contains("is changed;"), "{run:?}");
     let text = fs::read_to_string(name.enabled()).unwrap();
     says(&text, &["children = \"any\""]);
@@ -275,7 +235,7 @@ fn a_policy_that_a_later_run_contradicts_is_corrected_if_it_was_learned_and_refu
 
     let written = text.replace("children = \"any\"", "children = \"none\" # it must not\n#");
     fs::write(name.enabled(), &written).unwrap();
-    let run = name.learn(&[], &starting);
+    let run = learn(&name, &[], &starting);
     assert_eq!(run.code, 125, "{run:?}");
     for said in ["forbids it to start other programs", "hint: if it must, set children = \"any\""] {
         assert!(run.stderr.contains(said), "{run:?}");
@@ -285,40 +245,40 @@ fn a_policy_that_a_later_run_contradicts_is_corrected_if_it_was_learned_and_refu
 
 #[test]
 fn a_failed_run_is_called_one_and_writes_nothing_unless_that_is_accepted() {
-    let name = Name::new("failed");
+    let name = PolicyName::new("learned-failed");
     let command = ["/bin/sh", "-c", "echo must be root >&2; exit 3"];
-    let run = name.learn(&[], &command);
+    let run = learn(&name, &[], &command);
     assert_eq!(run.code, 125, "{run:?}");
     assert!(run.stdout.contains("failed     it ended with status 3"), "{run:?}");
     assert!(run.stdout.contains("it may want uid 0"), "{run:?}");
     assert!(run.stderr.contains("the run failed (it ended with status 3)") && run.stderr.contains("--accept-failure"));
     assert!(!name.exists());
-    let killed = name.learn(&[], &["/bin/sh", "-c", "kill -9 $$"]);
+    let killed = learn(&name, &[], &["/bin/sh", "-c", "kill -9 $$"]);
     assert!(killed.code == 125 && killed.stdout.contains("failed     signal 9 killed it"), "{killed:?}");
     assert!(!name.exists());
 
-    let run = name.learn(&["--accept-failure"], &command);
+    let run = learn(&name, &["--accept-failure"], &command);
     assert!(run.code == 3 && Path::new(&name.written()).exists(), "{run:?}");
     let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
     assert_eq!(profile["runs"][0]["failed"], true);
     name.remove();
     // A command that was asked to end did not fail.
-    let run = name.learn(&["--for", "1s"], &["/bin/sleep", "60"]);
+    let run = learn(&name, &["--for", "1s"], &["/bin/sleep", "60"]);
     assert!(run.stderr.contains("is written") && !run.stdout.contains("\nfailed "), "{run:?}");
 }
 
 #[test]
 fn a_tool_that_others_could_replace_gets_no_policy_and_the_hint_says_where_it_belongs() {
-    let name = Name::new("place");
+    let name = PolicyName::new("learned-place");
     let home = InHome::new(MEMBER);
     let tool = home.0.join("tool");
     fs::copy("/bin/cat", &tool).unwrap();
     home.own(&tool, MEMBER);
-    let run = name.learn(&[], &[tool.to_str().unwrap(), "/etc/shadow"]);
+    let run = learn(&name, &[], &[tool.to_str().unwrap(), "/etc/shadow"]);
     run.refused(&["capwrap would refuse to launch", "hint: copy it to where only root writes"]);
     let link = home.0.join("link");
     symlink("/bin/cat", &link).unwrap();
-    let run = name.learn(&[], &[link.to_str().unwrap(), "/etc/shadow"]);
+    let run = learn(&name, &[], &[link.to_str().unwrap(), "/etc/shadow"]);
     run.refused(&["capwrap would refuse to launch", "learn from that path"]);
     assert!(!name.exists());
     // Without --write it is a note, and the report is there.
@@ -331,7 +291,7 @@ fn a_tool_that_others_could_replace_gets_no_policy_and_the_hint_says_where_it_be
 #[test]
 fn what_the_machine_cannot_give_is_reported_and_is_in_no_policy() {
     let (_room, secret) = room();
-    let name = Name::new("beyond");
+    let name = PolicyName::new("learned-beyond");
     let bounded = ["/usr/bin/setpriv", "--bounding-set", "-dac_read_search,-dac_override,-kill"];
     let learn = [CAPWRAP, "--learn", "--user", MEMBER, "--write", "--accept-failure", "--policy", &name.0, "--"];
     let run = root(&[&bounded[..], &learn, &["/usr/bin/cat", &secret]].concat()).run();
@@ -342,7 +302,7 @@ fn what_the_machine_cannot_give_is_reported_and_is_in_no_policy() {
 
 #[test]
 fn a_number_that_no_account_has_is_a_user_to_learn_for() {
-    let name = Name::new("number");
+    let name = PolicyName::new("learned-number");
     let run = root(&[CAPWRAP, "--learn", "--user", "12345", "--write", "--policy", &name.0, "/usr/bin/id"]).run();
     assert!(run.ok() && run.stdout.contains("uid=12345 gid=12345 groups=12345\n"), "{run:?}");
     says(&fs::read_to_string(name.written()).unwrap(), &["users = [\"#12345\"]"]);

@@ -21,38 +21,6 @@ fn needed(profile: &Value) -> Vec<&str> {
     profile["needed"].as_array().expect("a list").iter().map(|name| name.as_str().expect("a name")).collect()
 }
 
-/// The name of a policy that no other test uses. All its files are removed when it is dropped.
-struct Name(String);
-
-impl Name {
-    fn new(of: &str) -> Self {
-        let name = Self(format!("t-learn-{of}"));
-        name.remove();
-        name
-    }
-
-    fn file(&self, ending: &str) -> String {
-        format!("{POLICIES}/{}.{ending}", self.0)
-    }
-
-    /// Where a policy is written that is not enabled.
-    fn written(&self) -> String {
-        format!("/etc/capwrap/disabled/{}.toml", self.0)
-    }
-
-    fn remove(&self) {
-        for file in [self.file("toml"), self.file("profile.json"), self.written()] {
-            let _ = std::fs::remove_file(file);
-        }
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
-
 #[test]
 fn reading_a_file_of_roots_takes_cap_dac_read_search_and_nothing_else() {
     let profile = profile(&["cat", "/etc/shadow"]);
@@ -104,7 +72,7 @@ fn with_json_the_output_of_the_command_goes_to_standard_error() {
 
 #[test]
 fn what_is_learned_and_written_is_enough_for_the_member() {
-    let name = Name::new("written");
+    let name = PolicyName::new("learn-written");
     let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
     assert!(run.ok() && run.stdout.contains("+caps = [\"cap_dac_read_search\"]"), "{run:?}");
     assert!(root(&["capwrap", "enable", &name.0]).run().ok());
@@ -112,16 +80,16 @@ fn what_is_learned_and_written_is_enough_for_the_member() {
     assert!(run.ok() && run.stdout.contains("root:"), "{run:?}");
     let again = learn(&["--policy", &name.0, "cat", "/etc/shadow"]);
     assert!(again.stdout.contains("needs no change"), "{again:?}");
-    let evidence = std::fs::read_to_string(name.file("profile.json")).unwrap();
+    let evidence = std::fs::read_to_string(name.evidence()).unwrap();
     assert_eq!(needed(&serde_json::from_str(&evidence).unwrap()), ["cap_dac_read_search"]);
 }
 
 #[test]
 fn a_policy_that_is_written_is_noted_where_the_tool_would_take_code_from_its_caller() {
-    let name = Name::new("code");
+    let name = PolicyName::new("learn-code");
     let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n\
                 exec = { env = { keep = [\"LD_PRELOAD\"] } }\n";
-    std::fs::write(name.file("toml"), text).unwrap();
+    std::fs::write(name.enabled(), text).unwrap();
     let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
     let note = "note: line 4: capwrap never passes the caller's LD_PRELOAD: it is a variable of the dynamic loader";
     assert!(run.ok() && run.stderr.contains(note), "{run:?}");
@@ -129,35 +97,35 @@ fn a_policy_that_is_written_is_noted_where_the_tool_would_take_code_from_its_cal
 
 #[test]
 fn a_policy_keeps_its_comments_and_shows_what_no_run_needed() {
-    let name = Name::new("refined");
+    let name = PolicyName::new("learn-refined");
     let text = "# ours\nschema = 1\n\n[tool]\npath = \"/usr/bin/cat\" # the one\n\n[allow]\ngroups = [\"capwrap\"]\n\n\
                 # for sockets\n[[grant]]\ncaps = [\"cap_net_raw\"]\n";
-    std::fs::write(name.file("toml"), text).unwrap();
+    std::fs::write(name.enabled(), text).unwrap();
     let run = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
     assert!(run.stdout.contains("cap_net_raw: granted, and not needed in one run"), "{run:?}");
-    let written = std::fs::read_to_string(name.file("toml")).unwrap();
+    let written = std::fs::read_to_string(name.enabled()).unwrap();
     assert!(written.starts_with(text), "{written}");
     assert!(written.contains("caps = [\"cap_dac_read_search\"]"), "{written}");
     let again = learn(&["--write", "--policy", &name.0, "cat", "/etc/shadow"]);
     assert!(again.stdout.contains("not needed in 2 runs"), "{again:?}");
-    assert_eq!(std::fs::read_to_string(name.file("toml")).unwrap(), written);
+    assert_eq!(std::fs::read_to_string(name.enabled()).unwrap(), written);
 }
 
 #[test]
 fn a_proof_takes_from_the_policy_what_is_needless() {
-    let name = Name::new("proven");
+    let name = PolicyName::new("learn-proven");
     let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n\n\
                 [[grant]]\ncaps = [\"cap_net_raw\", \"cap_dac_read_search\"]\n";
-    std::fs::write(name.file("toml"), text).unwrap();
+    std::fs::write(name.enabled(), text).unwrap();
     let run = learn(&["--write", "--minimize", "--policy", &name.0, "cat", "/etc/shadow"]);
     assert!(run.ok(), "{run:?}");
-    let written = std::fs::read_to_string(name.file("toml")).unwrap();
+    let written = std::fs::read_to_string(name.enabled()).unwrap();
     assert!(written.contains("caps = [\"cap_dac_read_search\"]") && !written.contains("net_raw"), "{written}");
 }
 
 #[test]
 fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
-    let name = Name::new("unwritable");
+    let name = PolicyName::new("learn-unwritable");
     in_own_mounts(|| {
         let on = |words: &[&str]| assert!(root(words).run().ok(), "{words:?}");
         on(&["mount", "--bind", POLICIES, POLICIES]);
@@ -175,38 +143,38 @@ fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
 /// If an administrator changes the policy while the command runs, that version counts, and not the one read before.
 #[test]
 fn a_policy_that_was_changed_meanwhile_is_left_as_it_is() {
-    let name = Name::new("meanwhile");
+    let name = PolicyName::new("learn-meanwhile");
     let text = "schema = 1\ntool = { path = \"/bin/sh\" }\nallow = { groups = [\"capwrap\"] }\n";
-    std::fs::write(name.file("toml"), text).unwrap();
+    std::fs::write(name.enabled(), text).unwrap();
     let others = [Some(text.replace("groups = [\"capwrap\"]", "users = [\"root\"]")), None];
     for other in others {
-        std::fs::write(name.file("toml"), text).unwrap();
+        std::fs::write(name.enabled(), text).unwrap();
         let run = std::thread::scope(|scope| {
             let command = ["--write", "--policy", &name.0, "sh", "-c", "sleep 6; cat /etc/shadow > /dev/null"];
             let learning = scope.spawn(move || learn(&command));
             std::thread::sleep(std::time::Duration::from_millis(3_000));
             match &other {
-                Some(other) => put(std::path::Path::new(&name.file("toml")), other),
-                None => std::fs::remove_file(name.file("toml")).unwrap(),
+                Some(other) => put(std::path::Path::new(&name.enabled()), other),
+                None => std::fs::remove_file(name.enabled()).unwrap(),
             }
             learning.join().unwrap()
         });
         assert_eq!(run.code, 125, "{run:?}");
         assert!(run.stderr.contains("was changed while") && run.stderr.contains("hint: run it again"), "{run:?}");
-        assert_eq!(std::fs::read_to_string(name.file("toml")).ok(), other);
-        assert!(std::fs::exists(name.file("profile.json")).unwrap());
+        assert_eq!(std::fs::read_to_string(name.enabled()).ok(), other);
+        assert!(std::fs::exists(name.evidence()).unwrap());
     }
 }
 
 #[test]
 fn a_damaged_profile_beside_the_policy_is_reported_and_kept() {
-    let name = Name::new("damaged");
-    std::fs::write(name.file("profile.json"), "{\"schema\": 1, ").unwrap();
+    let name = PolicyName::new("learn-damaged");
+    std::fs::write(name.evidence(), "{\"schema\": 1, ").unwrap();
     let run = learn(&["--write", "--policy", &name.0, "true"]);
     assert_eq!(run.code, 125, "{run:?}");
     assert!(run.stderr.contains("profile.json: no profile"), "{run:?}");
     assert!(run.stdout.is_empty(), "{run:?}");
-    assert_eq!(std::fs::read_to_string(name.file("profile.json")).unwrap(), "{\"schema\": 1, ");
+    assert_eq!(std::fs::read_to_string(name.evidence()).unwrap(), "{\"schema\": 1, ");
 }
 
 #[test]
@@ -442,7 +410,7 @@ fn a_setuid_tool_gets_no_policy() {
     let folder = Folder::new();
     let tool = folder.copy("/usr/bin/true", "setuid-true");
     assert!(root(&["chmod", "4755", &tool]).run().ok());
-    let name = Name::new("setuid");
+    let name = PolicyName::new("learn-setuid");
     learn(&["--write", "--policy", &name.0, &tool]).refused(&["setuid"]);
     assert!(!Path::new(&name.written()).exists());
 }
@@ -552,12 +520,12 @@ fn every_program_that_ships_is_where_the_learner_looks() {
 fn what_is_learned_from_another_file_of_the_same_name_changes_no_policy() {
     let room = Folder::new();
     let real = room.copy("/bin/cat", "t-learn-same");
-    let name = Name::new("same");
+    let name = PolicyName::new("learn-same");
     let _policy = Policy::named(
         &name.0,
         &format!("schema = 1\nsummary = \"s\"\ntool = {{ path = \"{real}\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n"),
     );
-    let before = std::fs::read_to_string(name.file("toml")).unwrap();
+    let before = std::fs::read_to_string(name.enabled()).unwrap();
     let home = InHome::new(MEMBER);
     let planted = home.0.join(&name.0);
     std::fs::copy("/bin/cat", &planted).unwrap();
@@ -580,12 +548,12 @@ fn what_is_learned_from_another_file_of_the_same_name_changes_no_policy() {
         let run = at_home(&["--policy", &name.0, "--write", command, "/etc/shadow"]);
         run.refused(&[&said]);
         // Under a name of its own it would get a policy of its own, which would launch nothing from a home.
-        let own = Name::new("own");
+        let own = PolicyName::new("learn-own");
         let run = at_home(&["--policy", &own.0, command, "/etc/shadow"]);
         assert!(run.ok() && run.stdout.contains(&format!("= \"{planted}\"")), "{command}: {run:?}");
     }
-    assert_eq!(std::fs::read_to_string(name.file("toml")).unwrap(), before);
-    assert!(!Path::new(&name.file("profile.json")).exists());
+    assert_eq!(std::fs::read_to_string(name.enabled()).unwrap(), before);
+    assert!(!Path::new(&name.evidence()).exists());
 }
 
 #[test]
@@ -594,7 +562,7 @@ fn a_link_to_the_tool_of_a_policy_is_that_tool_wherever_it_lies() {
     let real = room.copy("/bin/cat", "t-learn-link");
     let home = InHome::new(MEMBER);
     for (kind, by_name) in [("symbolic", false), ("hard", false), ("symbolic", true)] {
-        let name = Name::new("link");
+        let name = PolicyName::new("learn-link");
         let _policy = Policy::named(
             &name.0,
             &format!(
@@ -616,7 +584,7 @@ fn a_link_to_the_tool_of_a_policy_is_that_tool_wherever_it_lies() {
         let words = [CAPWRAP, "--learn", "--user", MEMBER, "--write", command, "/etc/shadow"];
         let run = root(&words).env("PATH", path).run();
         assert!(run.ok(), "{kind}: {run:?}");
-        let text = std::fs::read_to_string(name.file("toml")).unwrap();
+        let text = std::fs::read_to_string(name.enabled()).unwrap();
         assert!(text.contains("cap_dac_read_search") && text.contains(&real), "{kind}: {text}");
     }
 }
@@ -627,7 +595,7 @@ fn a_link_that_its_owner_swaps_never_brings_the_needs_of_another_file_into_the_p
     let room = Folder::new();
     let real = room.copy("/bin/cat", "t-learn-swap");
     let home = InHome::new(MEMBER);
-    let name = Name::new("swap");
+    let name = PolicyName::new("learn-swap");
     let policy =
         format!("schema = 1\nsummary = \"s\"\ntool = {{ path = \"{real}\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n");
     let _policy = Policy::named(&name.0, &policy);
@@ -660,6 +628,6 @@ fn a_link_that_its_owner_swaps_never_brings_the_needs_of_another_file_into_the_p
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(ran > 0 && refused > 0, "{ran} ran and {refused} were refused");
     });
-    let text = std::fs::read_to_string(name.file("toml")).unwrap();
+    let text = std::fs::read_to_string(name.enabled()).unwrap();
     assert!(!text.contains("cap_chown"), "{text}");
 }
