@@ -14,7 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE.parent / "guests"))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "guests")]
+import columns  # noqa: E402
 import rows  # noqa: E402
 
 TRUTH = HERE / "truth"
@@ -68,32 +69,20 @@ def sets_of(text: str) -> list:
     return [frozenset(one.replace(NEEDS_NOTHING, "").split()) for one in text.split(" or ")]
 
 
-def read_table(path: Path, columns: list) -> dict:
+def read_table(path: Path, names: list) -> dict:
     """Returns the lines of a table by their first columns."""
-    lines = {}
-    if path.exists():
-        for text in path.read_text().splitlines():
-            if text and not text.startswith("#"):
-                line = dict(zip(columns, (field.strip() for field in text.split("|")), strict=True))
-                if line[columns[0]] != columns[0]:
-                    lines[line[columns[0]]] = line
-    return lines
+    return {line[names[0]]: line for line in columns.read(path, names)}
 
 
-def update_table(path: Path, columns: list, line: dict, head: str):
+def update_table(path: Path, names: list, line: dict, head: str):
     """Puts a line into a table, beside whatever other programs put there at the same time."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        write_table(path, columns, read_table(path, columns) | {line[columns[0]]: line}, head)
+        write_table(path, names, read_table(path, names) | {line[names[0]]: line}, head)
     finally:
         os.close(folder)
 
 
-def write_table(path: Path, columns: list, lines: dict, head: str):
-    table = [dict(zip(columns, columns)), *(lines[one] for one in sorted(lines))]
-    widths = {column: max(len(line[column]) for line in table) for column in columns}
-    text = [" | ".join(line[column].ljust(widths[column]) for column in columns).rstrip() for line in table]
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(f"# {head}\n" + "\n".join(text) + "\n")
-    new.rename(path)
+def write_table(path: Path, names: list, lines: dict, head: str):
+    columns.write(path, names, [lines[one] for one in sorted(lines)], head)

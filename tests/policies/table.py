@@ -12,7 +12,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE.parent / "guests"))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "guests")]
+import columns  # noqa: E402
 import rows  # noqa: E402
 
 TABLE = HERE / "results"
@@ -72,23 +73,12 @@ def key(line: dict) -> tuple:
 
 def read() -> dict:
     """Returns the lines of the table by their keys."""
-    if not TABLE.exists():
-        return {}
-    lines = {}
-    for text in TABLE.read_text().splitlines():
-        if text and not text.startswith("#"):
-            line = dict(zip(COLUMNS, (field.strip() for field in text.split("|")), strict=True))
-            if line["policy"] != COLUMNS[0]:
-                lines[key(line)] = line
-    return lines
+    return {key(line): line for line in columns.read(TABLE, COLUMNS)}
 
 
 def write(lines: dict):
-    table = [dict(zip(COLUMNS, COLUMNS)), *(lines[one] for one in sorted(lines))]
-    widths = {column: max(len(line[column]) for line in table) for column in COLUMNS}
-    head = "# What the shipped policies' tools showed in guests. tests/policies/run writes this file.\n"
-    text = [" | ".join(line[column].ljust(widths[column]) for column in COLUMNS).rstrip() for line in table]
-    TABLE.write_text(head + "\n".join(text) + "\n")
+    head = "What the shipped policies' tools showed in guests. tests/policies/run writes this file."
+    columns.write(TABLE, COLUMNS, [lines[one] for one in sorted(lines)], head)
 
 
 def line_of(result: dict, suite: str, wanted: dict) -> tuple:

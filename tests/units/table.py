@@ -9,10 +9,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import columns  # noqa: E402
+
 TABLE = HERE / "results"
 COLUMNS = ["package", "version", "unit", "digest", "bounding", "ambient", "user", "no_new_privs", "result", "settings"]
 SAME = "the same"
@@ -149,15 +153,9 @@ def version() -> str:
 
 def read() -> tuple:
     """Returns the version of systemd that was asked, and the lines."""
-    text = TABLE.read_text().splitlines()
-    lines = [line for line in text if line and not line.startswith("#")]
-    rows = [dict(zip(COLUMNS, (field.strip() for field in line.split(" | ")), strict=True)) for line in lines[1:]]
-    return text[1].removeprefix("# "), rows
+    return TABLE.read_text().splitlines()[1].removeprefix("# "), columns.read(TABLE, COLUMNS)
 
 
 def write(lines: list):
-    table = [dict(zip(COLUMNS, COLUMNS)), *lines]
-    widths = {column: max(len(line[column]) for line in table) for column in COLUMNS[:-1]}
-    head = "# What systemd says of the units of Debian's packages. tests/units/run writes this file.\n" f"# {version()}\n"
-    text = [" | ".join([line[column].ljust(widths[column]) for column in widths] + [line["settings"]]) for line in table]
-    TABLE.write_text(head + "\n".join(text) + "\n")
+    head = "What systemd says of the units of Debian's packages. tests/units/run writes this file."
+    columns.write(TABLE, COLUMNS, lines, head, version())
