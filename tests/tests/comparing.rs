@@ -154,9 +154,50 @@ fn what_was_not_read_is_an_error_with_its_place() {
         ("c.yml", "services: {s: {cap_add: KILL}}\n", "services.s.cap_add must be a list"),
         ("m.nix", "{ security.wrappers.t.capabilities = x + y; }", "are an expression, which is not evaluated here"),
         ("lxc.conf", "lxc.cap.keep = kill\nlxc.cap.drop = chown\n", "which LXC refuses"),
+        (
+            "Dockerfile",
+            "FROM x\nRUN setcap \"$CAPS\" /x\n",
+            "line 2: the set of capabilities for setcap is an expression, which is not evaluated here: $CAPS",
+        ),
+        ("run.sh", "docker run --cap-add=$CAP x\n", "line 1: --cap-add is an expression, which is not evaluated here"),
     ] {
         let error = read(name, text, "").unwrap_err();
         assert!(error.contains(said), "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_was_not_evaluated_is_named() {
+    for (name, text, expected, note) in [
+        (
+            "x.sh",
+            "for f in a b; do setcap cap_net_raw+ep $f; done\n",
+            "cap_net_raw",
+            "line 1: the path for setcap is an expression, which is not evaluated here: $f",
+        ),
+        (
+            "x.sh",
+            "find /x -exec setcap cap_kill+ep {} +\n",
+            "cap_kill",
+            "line 1: the files that find passes are not known here",
+        ),
+        (
+            "workflow.yml",
+            "jobs:\n  x:\n    - run: sudo setcap cap_bpf+ep \"$(which x)\"\n",
+            "cap_bpf",
+            "line 3: the path for setcap is an expression, which is not evaluated here: $(which x)",
+        ),
+        (
+            "run.sh",
+            "docker run --user $(id -u) --cap-drop=ALL --cap-add=KILL x\n",
+            "cap_kill",
+            "line 1: --user is an expression, which is not evaluated here: $(id -u)",
+        ),
+    ] {
+        let side = read(name, text, "").unwrap_or_else(|error| panic!("{name}: {error}"));
+        let names: Vec<&str> = side["capabilities"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert_eq!(names.join(","), expected, "{name}: {side}");
+        assert!(side["notes"].as_array().unwrap().iter().any(|said| said == note), "{name}: {side}");
     }
 }
 

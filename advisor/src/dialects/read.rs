@@ -41,10 +41,12 @@ pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
         }
         Form::Yaml => {
             let documents = document::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
-            Read::Several(document::containers(&documents).with_context(|| shown.clone())?)
+            let found = document::containers(&documents).with_context(|| shown.clone())?;
+            // Playbooks and workflows hold commands.
+            Read::Several(if found.is_empty() { commands(text).with_context(|| shown.clone())? } else { found })
         }
         Form::Nixos => Read::Several(nixos::read::read(text)?),
-        Form::Command => Read::Several(commands(text)?),
+        Form::Command => Read::Several(commands(text).with_context(|| shown.clone())?),
         Form::Other => listing(text).with_context(|| shown.clone())?,
         Form::Policy | Form::Status => none(),
     })
@@ -68,7 +70,7 @@ fn listing(text: &str) -> Result<Read> {
         return Ok(one(side));
     }
     let processes = getpcaps::read(text)?;
-    Ok(Read::Several(if processes.is_empty() { setcap::read::files(text)? } else { processes }))
+    Ok(Read::Several(if processes.is_empty() { setcap::commands::of_text(text)? } else { processes }))
 }
 
 fn none() -> Read {
@@ -88,7 +90,11 @@ fn commands(text: &str) -> Result<Vec<(String, Side)>> {
         Engine::Kubernetes => "Kubernetes container",
     };
     let asked = engine::read::read(text)?.into_iter();
-    asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?))).collect()
+    let mut sides =
+        asked.map(|(name, engine, asked)| Ok((name, asked.side(engine, kind(engine))?))).collect::<Result<Vec<_>>>()?;
+    // A script can do both.
+    sides.extend(setcap::commands::files(text)?);
+    Ok(sides)
 }
 
 /// Makes an error of a parser safe to print, because the error may quote what the parser read.

@@ -43,6 +43,7 @@ pub fn services(file: &Value) -> Result<Vec<(String, Side)>> {
             net: text(&service["network_mode"]).map(|word| undollared(&word)),
             limits: limits.collect(),
             mounts: array(&service["volumes"]).iter().filter_map(bind).collect(),
+            notes: Vec::new(),
         };
         let mut side = asked.side(Engine::Docker, "Compose service")?;
         for file in unread {

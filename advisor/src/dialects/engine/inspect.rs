@@ -32,6 +32,7 @@ pub fn container(container: &Value) -> Result<(String, Side)> {
         net: text(&host["NetworkMode"]),
         limits: limits.collect(),
         mounts: strings(&host["Binds"]).iter().filter_map(|bind| BindMount::of_volume(bind)).collect(),
+        notes: Vec::new(),
     };
     let name = text(&container["Name"]).unwrap_or_default();
     let kind = if engine == Engine::Podman { "podman inspect" } else { "docker inspect" };

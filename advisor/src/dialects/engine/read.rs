@@ -4,7 +4,7 @@ use crate::dialects::boolean;
 use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::mount::BindMount;
-use crate::dialects::shell_words::commands;
+use crate::dialects::shell_words::{Word, commands};
 use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::text::printable;
@@ -47,45 +47,70 @@ pub fn read(text: &str) -> Result<Vec<(String, Engine, Asked)>> {
     commands(text).iter().filter_map(|words| command(words).transpose()).collect()
 }
 
-fn command(words: &[String]) -> Result<Option<(String, Engine, Asked)>> {
-    let is_engine = |word: &String| ["docker", "podman", "nerdctl"].contains(&base(word));
+fn command(words: &[Word]) -> Result<Option<(String, Engine, Asked)>> {
+    let is_engine = |word: &Word| ["docker", "podman", "nerdctl"].contains(&word.base());
     let Some(engine_at) = words.iter().position(is_engine) else { return Ok(None) };
-    let engine = match base(&words[engine_at]) {
+    let engine = match words[engine_at].base() {
         "podman" => Engine::Podman,
         "nerdctl" => Engine::Nerdctl,
         _ => Engine::Docker,
     };
-    let is_run = |word: &String| ["run", "create"].contains(&word.as_str());
+    let is_run = |word: &Word| ["run", "create"].contains(&word.text.as_str());
     let Some(run) = words[engine_at..].iter().position(is_run) else { return Ok(None) };
     let mut asked = Asked::default();
     let (image, name) = options(&mut asked, &words[engine_at + run + 1..])?;
     Ok(Some((name.unwrap_or(image), engine, asked)))
 }
 
-/// Applies options, up to the image. Returns the image, and the container's name if there is one.
+/// Applies options, up to the image. Returns the image, and the container's name if there is one. What is an expression
+/// becomes a note, unless it decides about capabilities.
 ///
 /// # Errors
-/// The engine would refuse the value of an option.
-pub fn options(asked: &mut Asked, words: &[String]) -> Result<(String, Option<String>)> {
+/// The engine would refuse the value of an option, or an option that decides about capabilities is an expression.
+pub fn options(asked: &mut Asked, words: &[Word]) -> Result<(String, Option<String>)> {
     let mut rest = words.iter();
     let mut name = None;
     while let Some(word) = rest.next() {
-        if !word.starts_with('-') || word == "-" {
-            return Ok((word.clone(), name));
+        // A word that the shell splits may hold any number of options, unless it is the image.
+        if word.is_several && word.text.starts_with(['$', '`']) && !is_image(&word.text) {
+            asked.notes.push(format!("{}; it may hold options", word.unknown("a word before the image")));
+            if rest.len() > 0 {
+                continue;
+            }
         }
-        let (option, value) = split(word);
+        if !word.text.starts_with('-') || word.text == "-" {
+            return Ok((word.text.clone(), name));
+        }
+        let (option, value) = split(&word.text);
         let value = match value {
-            Some(value) => value,
-            None if is_flag(option) => "true".to_owned(),
+            Some(value) => Word { text: value, ..word.clone() },
+            None if is_flag(option) => Word { text: "true".to_owned(), ..word.clone() },
             None => rest.next().cloned().unwrap_or_default(),
         };
+        if value.is_expression {
+            if DECIDING.contains(&option) {
+                value.known(option)?;
+            }
+            asked.notes.extend(NAMED.contains(&option).then(|| value.unknown(option)));
+        }
         if option == "--name" {
-            name = Some(value);
+            name = Some(value.text);
         } else {
-            apply(asked, option, &value)?;
+            apply(asked, option, &value.text)?;
         }
     }
     Ok((String::new(), name))
+}
+
+/// The options without whose values the set of capabilities is not known.
+const DECIDING: [&str; 4] = ["--cap-add", "--cap-drop", "--privileged", "--security-opt"];
+/// The options with a value that is compared.
+const NAMED: [&str; 8] = ["--user", "-u", "--pid", "--net", "--network", "--ulimit", "--volume", "-v"];
+
+/// Whether the name of a variable says that it is an image.
+fn is_image(expression: &str) -> bool {
+    let name = expression.to_ascii_lowercase();
+    name.contains("image") || name.contains("img")
 }
 
 /// Splits an option and the value in the same word.
@@ -141,10 +166,6 @@ fn bind(text: &str) -> Option<BindMount> {
     Some(BindMount::new(value(&["source", "src"])?, value(&["target", "dst", "destination"])?, read_only))
 }
 
-fn base(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +184,31 @@ mod tests {
         assert_eq!(asked.limits, [("memlock".to_owned(), Limit::UNLIMITED)]);
         assert!(asked.mounts.contains(&BindMount::new("/a", "/b", true)));
         assert!(!asked.privileged);
+    }
+
+    #[test]
+    fn an_expression_is_an_error_where_it_decides_and_a_note_elsewhere() {
+        for text in ["docker run --cap-add=$CAP i", "docker run --cap-drop \"$(x)\" i", "docker run --privileged=$P i"]
+        {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("is an expression, which is not evaluated here: "), "{error}");
+        }
+        let of = |text: &str| read(text).unwrap().remove(0);
+        let (image, _, asked) =
+            of("x\ndocker run -u \"$(id -u):$(id -g)\" -v $PWD:/x -e A=$A --cap-drop=ALL \"$IMAGE\" --cap-add=$X");
+        assert_eq!(image, "$IMAGE");
+        assert_eq!(
+            asked.notes,
+            [
+                "line 2: -u is an expression, which is not evaluated here: $(id -u):$(id -g)",
+                "line 2: -v is an expression, which is not evaluated here: $PWD:/x",
+            ]
+        );
+        let (image, _, asked) = of("docker run $OPTIONS --cap-add=KILL \"${more[@]}\" image --privileged");
+        assert_eq!((image.as_str(), asked.add.join(",").as_str(), asked.privileged), ("image", "KILL", false));
+        assert_eq!(asked.notes.len(), 2, "{:?}", asked.notes);
+        assert!(asked.notes[0].ends_with("$OPTIONS; it may hold options"), "{:?}", asked.notes);
+        assert_eq!(of("docker run --rm $IMAGE --privileged").0, "$IMAGE");
     }
 
     #[test]

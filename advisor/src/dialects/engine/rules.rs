@@ -54,6 +54,8 @@ pub struct Asked {
     /// The limits, by the resource's name.
     pub limits: Vec<(String, Limit)>,
     pub mounts: BTreeSet<BindMount>,
+    /// Notes for the reader of a comparison.
+    pub notes: Vec<String>,
 }
 
 impl Asked {
@@ -70,6 +72,7 @@ impl Asked {
             (false, false) => format!("{}'s default set with what is added and dropped", engine.name()),
         };
         let mut side = Side::new(kind, grant, decided);
+        side.notes.clone_from(&self.notes);
         side.stated.bounding = Some(grant);
         side.stated.no_new_privs = self.no_new_privs;
         let said = |word: &Option<String>| word.clone().filter(|word| !word.is_empty() && word != "default");

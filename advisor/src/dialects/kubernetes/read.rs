@@ -86,6 +86,7 @@ fn container_of(pod: &Value, container: &Value, name: &str) -> Result<Side> {
         net: host("hostNetwork")?,
         limits: Vec::new(),
         mounts: array(&container["volumeMounts"]).iter().filter_map(bind).collect(),
+        notes: Vec::new(),
     };
     let mut side = asked.side(Engine::Kubernetes, "Kubernetes container")?;
     if asked.user.is_none() && manifest(said("runAsNonRoot"), &what("runAsNonRoot"))? == Some(true) {

@@ -5,6 +5,7 @@ use crate::dialects::engine::rules;
 use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::grant::Side;
 use crate::dialects::mount::BindMount;
+use crate::dialects::shell_words::Word;
 use crate::dialects::{boolean, systemd};
 use anyhow::Result;
 use capwrap_core::text::printable;
@@ -38,7 +39,7 @@ pub fn side(text: &str, source: &str) -> Result<Side> {
                 let named = value.split_once('=');
                 asked.limits.extend(named.and_then(|(name, limit)| Some((name.to_owned(), rules::limit(limit)?))));
             }
-            "PodmanArgs" => by_arguments.extend(words()),
+            "PodmanArgs" => by_arguments.extend(words().into_iter().map(Word::literal)),
             _ => {}
         }
     }

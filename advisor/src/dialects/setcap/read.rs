@@ -1,7 +1,6 @@
 //! Reads file capabilities in text: getcap's output and setcap's commands.
 
 use crate::dialects::grant::{Side, all};
-use crate::dialects::shell_words;
 use crate::output::error::hinted;
 use anyhow::{Result, bail};
 use capwrap_core::CapabilitySet;
@@ -35,52 +34,18 @@ pub fn of_capabilities(read: &FileCapabilities, kind: &'static str) -> Side {
     side
 }
 
-/// Returns the files of setcap's commands in a script, or else of getcap's output. The list is empty if no line has
-/// either form.
+/// Whether every line is one of getcap's. setcap itself can be a file of the listing, which a script's reader would take
+/// for a command.
+pub fn is_listing(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
+    lines.peek().is_some() && lines.all(|line| line.starts_with('/') && file(line).is_some())
+}
+
+/// Reads the output of getcap, of `getcap -r` and of `setcap -v`. The list is empty if no line has this form.
 ///
 /// # Errors
-/// A command or a line has invalid file capabilities, or a line of getcap's output is in no form that getcap prints.
-pub fn files(text: &str) -> Result<Vec<(String, Side)>> {
-    let commands = commands(text)?;
-    if commands.is_empty() { listed(text) } else { Ok(commands) }
-}
-
-/// Reads `setcap [-q] [-v] [-n ROOT] CAPS FILE [CAPS FILE]…` wherever it stands (setcap(8)).
-fn commands(text: &str) -> Result<Vec<(String, Side)>> {
-    let mut found = Vec::new();
-    for words in text.lines().filter_map(exec_form).chain(shell_words::commands(text)) {
-        let is_setcap = |word: &String| word.rsplit('/').next() == Some("setcap");
-        let Some(at) = words.iter().position(is_setcap) else { continue };
-        let mut words = words[at + 1..].iter();
-        let mut root_id = None;
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "-q" | "-v" | "-h" | "-f" => {}
-                "-n" => root_id = words.next(),
-                // This removes what the file carries.
-                "-r" => drop(words.next()),
-                "-" => bail!("setcap reads capabilities from standard input, which is not known here"),
-                caps => {
-                    let Some(file) = words.next() else { bail!("setcap {} names no file", printable::text(caps)) };
-                    let mut side = side(caps, "file capabilities")?;
-                    side.notes.extend(root_id.map(|id| of_namespace(id)));
-                    found.push((file.clone(), side));
-                }
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the words of `RUN ["setcap", "cap_bpf=ep", "/x"]` in a Dockerfile.
-fn exec_form(line: &str) -> Option<Vec<String>> {
-    let line = line.trim();
-    let rest = line.get(..3).filter(|start| start.eq_ignore_ascii_case("run")).map(|_| line[3..].trim_start())?;
-    serde_json::from_str(rest).ok()
-}
-
-/// Reads the output of getcap, of `getcap -r` and of `setcap -v`.
-fn listed(text: &str) -> Result<Vec<(String, Side)>> {
+/// A line has invalid file capabilities, or is in no form that getcap prints.
+pub fn listed(text: &str) -> Result<Vec<(String, Side)>> {
     let lines = || {
         let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
@@ -183,6 +148,7 @@ fn filecap_row(line: &str) -> Option<Result<(String, Side)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::setcap::commands::of_text as files;
 
     #[test]
     fn setcap_and_getcap_say_the_same() {
@@ -229,6 +195,8 @@ mod tests {
         let listing = files("/a b cap_bpf=ep [rootid=1000]\n/c cap_kill=ep\n/without\n").unwrap();
         assert_eq!((listing.len(), listing[0].0.as_str()), (2, "/a b"));
         assert!(listing[0].1.notes[0].contains("rootid=1000"));
+        let itself = files("/usr/sbin/setcap cap_setfcap=ep\n/usr/bin/x = cap_kill+ep\n").unwrap();
+        assert_eq!((itself.len(), itself[0].1.grant.to_string().as_str()), (2, "cap_setfcap"));
         let error = files("/c cap_kill=ep\nwhat is this\n").unwrap_err().to_string();
         assert_eq!(error, "line 2 is no output of getcap: what is this");
         let error = filecap("file                 capabilities\nwhat\n").unwrap_err().to_string();
