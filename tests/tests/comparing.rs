@@ -223,6 +223,18 @@ fn the_exports_of_a_policy_read_back_have_no_difference() {
 }
 
 #[test]
+fn what_a_tool_needs_besides_capabilities_is_a_note_and_no_difference() {
+    let demands = "[[demand]]\nwritable = \"/var/lib/x\"\nwhy = \"it keeps its files there\"\n";
+    let policy = Policy::witness("cap_net_raw", demands);
+    let (code, object) = diff(&policy.name, "cap_net_raw");
+    assert_eq!(code, 0, "{object}");
+    let note = "needed besides capabilities: /var/lib/x is writable; it keeps its files there";
+    assert_eq!(object["a"]["notes"], serde_json::json!([note]));
+    let page = capwrap(&["diff", "cap_net_raw", &policy.name]).run();
+    assert!(page.stdout.contains("\n   needed besides capabilities: /var/lib/x is writable"), "{page:?}");
+}
+
+#[test]
 fn what_cannot_be_checked_is_one_clear_line_and_two() {
     let unit = File::new("bad.service", "[Service]\nthis is no setting\n");
     let json = File::new("bad.json", "{\"process\": ");

@@ -337,6 +337,22 @@ fn each_export_read_back_has_no_difference() {
 }
 
 #[test]
+fn each_export_says_what_the_tool_needs_besides_capabilities() {
+    let demanding = shipped().into_iter().find(|path| path.ends_with("/bpfman.toml")).unwrap();
+    let plain = shipped().into_iter().find(|path| path.ends_with("/ping.toml")).unwrap();
+    for target in TARGETS {
+        // A comment breaks lines, and the JSON of the OCI does not.
+        let words =
+            |policy: &str| export(policy, target).replace("\n#", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = words(&demanding);
+        for need in ["/run/bpfman is writable; bpfman keeps", "/etc/bpfman/programs.d is readable; bpfman makes"] {
+            assert!(text.contains(need), "{target}: {text}");
+        }
+        assert!(!words(&plain).contains("needs besides"), "{target}");
+    }
+}
+
+#[test]
 fn the_kernel_that_is_named_decides_what_is_exported() {
     let ecapture = shipped().into_iter().find(|path| path.ends_with("/ecapture.toml")).unwrap();
     let old = exported(&[CAPWRAP, "export", &ecapture, "--to", "docker", "--mode", "text", "--kernel", "4.19"]);

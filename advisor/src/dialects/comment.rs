@@ -13,7 +13,12 @@ pub fn lines(remarks: &Remarks) -> String {
     for (name, why) in &remarks.capabilities {
         lines.extend(wrap(why, &format!("  {name:<longest$}  "), &" ".repeat(longest + 4)));
     }
-    for (title, items) in [("What it cannot say here:", &remarks.unsaid), ("Mind:", &remarks.mind)] {
+    let sections = [
+        ("What the tool needs besides capabilities:", &remarks.needs),
+        ("What it cannot say here:", &remarks.unsaid),
+        ("Mind:", &remarks.mind),
+    ];
+    for (title, items) in sections {
         if !items.is_empty() {
             lines.push(String::new());
             lines.push(title.to_owned());

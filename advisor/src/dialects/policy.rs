@@ -2,8 +2,10 @@
 
 use crate::dialects::grant::Side;
 use crate::dialects::mount::BindMount;
+use crate::output::demanded;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::for_any_arguments;
+use capwrap_core::explain::DEMANDED;
 use capwrap_core::policy::{Bounding, Policy};
 
 /// Returns what a policy grants on the machine of these facts, for launchers and comparisons that know no arguments.
@@ -18,6 +20,8 @@ pub fn side(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Side {
     };
     let mut side = Side::new("policy", grant, decided);
     side.has_modes = !modes.is_empty();
+    let needs = demanded::of_any_arguments(policy, facts, mode).into_iter();
+    side.notes.extend(needs.map(|need| format!("{DEMANDED}: {need}")));
     side.stated.no_new_privs = Some(policy.exec.no_new_privs);
     if policy.exec.bounding == Bounding::Drop {
         side.stated.bounding = Some(grant);

@@ -1,11 +1,12 @@
-//! What a reader of an export must know: where it comes from, what each capability is for, what the target cannot
-//! express, and what to mind.
+//! What a reader of an export must know: where it comes from, what each capability is for, what the tool needs besides,
+//! what the target cannot express, and what to mind.
 
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
 use crate::dialects::export_request::Launch;
 use crate::dialects::quote;
 use crate::dialects::target::Target;
+use crate::output::demanded;
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::Answer;
 use capwrap_core::decision::grants_for_any_arguments;
@@ -20,6 +21,8 @@ pub struct Remarks {
     pub heading: Vec<String>,
     /// The capabilities' names, and what each is for.
     pub capabilities: Vec<(String, String)>,
+    /// What the tool needs besides capabilities, which no launcher gives.
+    pub needs: Vec<String>,
     /// What the policy states and the target cannot express.
     pub unsaid: Vec<String>,
     /// What to do, and what is dangerous.
@@ -32,6 +35,7 @@ impl Remarks {
         Self {
             heading: heading(launch),
             capabilities: launch.caps.iter().map(|one| (one.name().to_owned(), purpose(launch, one))).collect(),
+            needs: demanded::of_any_arguments(launch.policy, launch.facts, launch.mode),
             unsaid: unsaid(launch, target),
             mind: mind(launch, target),
         }
@@ -364,8 +368,27 @@ mod tests {
     }
 
     #[test]
+    fn what_the_tool_needs_besides_capabilities_is_said_for_the_mode_and_the_machine() {
+        let source = policy(
+            "mode = [\"a\", \"b\"]\n\
+             [[demand]]\nwritable = \"/x\"\nwhy = \"w\"\nhint = \"h\"\n\
+             [[demand]]\nreadable = \"/y\"\nwhy = \"w\"\nunless = { option = \"-o\" }\n\
+             [[demand]]\nmounted = { type = \"bpf\", path = \"/z\" }\nwhy = \"w\"\nmode = \"a\"\nwhen = { arg = \"a\" }\n\
+             [[demand]]\nuid0 = true\nwhy = \"w\"\nwhen = { kernel = \"<5\" }\n",
+        );
+        let facts = facts();
+        let needs = |mode| Remarks::of(&Launch::of(&source, &facts, mode).unwrap(), Target::Systemd).needs;
+        let [always, other] = ["/x is writable; w; hint: h", "with some arguments, /y is readable; w"];
+        assert_eq!(needs(None), [always, other, "with some arguments, /z lies on bpf; w"]);
+        assert_eq!(needs(Some("a")), [always, other, "/z lies on bpf; w"]);
+        assert_eq!(needs(Some("b")), [always, other]);
+    }
+
+    #[test]
     fn texts_of_the_policy_stay_within_their_line() {
-        let remarks = remarks("why = \"a\\nrm -rf / \\u001b[2J\"\n", &Answer::NOT_TRIED);
+        let demand = "[[demand]]\nreadable = \"/x\"\nwhy = \"a\\nb\"\nhint = \"c\\nd\"\n";
+        let remarks = remarks(&format!("why = \"a\\nrm -rf / \\u001b[2J\"\n{demand}"), &Answer::NOT_TRIED);
         assert_eq!(remarks.capabilities[0].1, "a\\u{a}rm -rf / \\u{1b}[2J");
+        assert_eq!(remarks.needs, ["/x is readable; a\\u{a}b; hint: c\\u{a}d"]);
     }
 }

@@ -103,7 +103,7 @@ pub fn of_policy<'p>(policy: &'p Policy) -> Vec<ForUsers<'p>> {
     };
     for (name, user) in &users {
         let facts = Facts { uid0: user.uid == 0, ..machine.clone() };
-        let demands: Vec<&'p Demand> = demands_for_any_arguments(policy, &facts).collect();
+        let demands: Vec<&'p Demand> = demands_for_any_arguments(policy, &facts, None).collect();
         let states = states(&demands, user, for_any_arguments(policy, &facts, None)).unwrap_or_else(|error| {
             let why = State::Unknown(format!("{error:#}"));
             demands.iter().map(|_| why.clone()).collect()
@@ -112,7 +112,7 @@ pub fn of_policy<'p>(policy: &'p Policy) -> Vec<ForUsers<'p>> {
     }
     if users.is_empty() {
         let nobody = || State::Unknown("no user of this machine is allowed yet".to_owned());
-        demands_for_any_arguments(policy, &machine).for_each(|demand| add(demand, nobody(), None));
+        demands_for_any_arguments(policy, &machine, None).for_each(|demand| add(demand, nobody(), None));
     }
     found.sort_by_key(|one| one.demand.line);
     found

@@ -1,6 +1,10 @@
-//! A demand as a JSON object.
+//! A demand as a JSON object, and in a line for those who know no arguments.
 
+use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::demand::State;
+use capwrap_core::decision::demands_for_any_arguments;
+use capwrap_core::decision::facts::Facts;
+use capwrap_core::policy::Policy;
 use capwrap_core::policy::demand::{Demand, Need};
 use capwrap_core::text::printable;
 use serde::Serialize;
@@ -26,10 +30,7 @@ pub struct Demanded {
 impl Demanded {
     /// Returns what it is for, with what can be done about it if it does not hold.
     pub fn details(&self) -> String {
-        match self.hint.as_ref().filter(|_| self.holds != Some(true)) {
-            Some(hint) => format!("{}; hint: {hint}", self.why),
-            None => self.why.clone(),
-        }
+        reason(&self.why, self.hint.as_deref().filter(|_| self.holds != Some(true)))
     }
 
     /// The object for one demand, which is in this state.
@@ -54,4 +55,24 @@ impl Demanded {
             hint: demand.hint.as_ref().map(printable::text),
         }
     }
+}
+
+/// Returns what a policy demands on a machine in one mode or in all of them, a line for each demand. They are for
+/// launchers and comparisons that know no arguments, and no user for whom a demand could hold.
+pub fn of_any_arguments(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Vec<String> {
+    let line = |demand: &Demand| {
+        // The arguments do not count for whoever names one of the demand's modes.
+        let is_named = mode.is_some() && !demand.modes.is_empty();
+        let depends = !is_named && demand.when.iter().any(Condition::is_about_arguments);
+        let whether = if depends { "with some arguments, " } else { "" };
+        let why = printable::text(&demand.why);
+        let hint = demand.hint.as_ref().map(printable::text);
+        format!("{whether}{}; {}", demand.need, reason(&why, hint.as_deref()))
+    };
+    demands_for_any_arguments(policy, facts, mode).map(line).collect()
+}
+
+/// The reason of a demand, with its hint if that is to be shown.
+fn reason(why: &str, hint: Option<&str>) -> String {
+    hint.map_or_else(|| why.to_owned(), |hint| format!("{why}; hint: {hint}"))
 }

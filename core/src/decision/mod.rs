@@ -244,15 +244,25 @@ pub fn grants_for_any_arguments<'p>(
     facts: &Facts,
     mode: Option<&str>,
 ) -> impl Iterator<Item = &'p Grant> {
-    let serves = move |grant: &Grant| {
-        mode.is_none_or(|mode| grant.modes.is_empty() || grant.modes.iter().any(|own| own == mode))
-    };
-    policy.grants.iter().filter(move |grant| serves(grant) && holds_for_some_arguments(&grant.when, facts))
+    policy.grants.iter().filter(move |grant| serves(&grant.modes, mode) && holds_for_some_arguments(&grant.when, facts))
 }
 
-/// Returns what the tool needs besides capabilities in some launch on a machine, in the order of the file.
-pub fn demands_for_any_arguments<'p>(policy: &'p Policy, facts: &Facts) -> impl Iterator<Item = &'p Demand> {
-    policy.demands.iter().filter(move |demand| holds_for_some_arguments(&demand.when, facts))
+/// Returns what the tool needs besides capabilities in some launch on a machine, for the named mode or for every mode,
+/// in the order of the file.
+pub fn demands_for_any_arguments<'p>(
+    policy: &'p Policy,
+    facts: &Facts,
+    mode: Option<&str>,
+) -> impl Iterator<Item = &'p Demand> {
+    policy
+        .demands
+        .iter()
+        .filter(move |demand| serves(&demand.modes, mode) && holds_for_some_arguments(&demand.when, facts))
+}
+
+/// Whether a grant or a demand of these modes is one of the named mode, or of every mode.
+fn serves(modes: &[String], mode: Option<&str>) -> bool {
+    mode.is_none_or(|mode| modes.is_empty() || modes.iter().any(|own| own == mode))
 }
 
 /// Whether all conditions hold that are not about the arguments.
@@ -474,6 +484,12 @@ mod tests {
         assert_eq!(made(&["trace"], None), ["writable", "readable"]);
         assert_eq!(made(&["--artifacts=x"], Some("m")), ["readable"]);
         assert_eq!(Questions::of(&policy).sysctls, ["kernel.x"]);
+        let of_any = |mode| -> Vec<&str> {
+            demands_for_any_arguments(&policy, &facts(), mode).map(|demand| demand.need.key()).collect()
+        };
+        assert_eq!(of_any(None), ["writable", "readable"]);
+        assert_eq!(of_any(Some("m")), ["writable", "readable"]);
+        assert_eq!(of_any(Some("other")), ["writable"]);
     }
 
     #[test]

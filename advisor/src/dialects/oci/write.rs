@@ -106,7 +106,8 @@ fn namespaces(launch: &Launch<'_>) -> Vec<&'static str> {
 
 /// Writes the remarks as annotations, because JSON has no comments.
 fn annotations(remarks: &Remarks) -> BTreeMap<String, String> {
-    let parts = [("about", &remarks.heading), ("unsaid", &remarks.unsaid), ("mind", &remarks.mind)];
+    let parts =
+        [("about", &remarks.heading), ("needs", &remarks.needs), ("unsaid", &remarks.unsaid), ("mind", &remarks.mind)];
     let said = parts.into_iter().flat_map(|(part, texts)| {
         texts.iter().enumerate().map(move |(at, text)| (format!("capwrap.{part}.{:02}", at + 1), text.clone()))
     });

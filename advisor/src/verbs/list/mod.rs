@@ -120,7 +120,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     let known = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::LeftOut)? };
     let most = Facts { uid0: who.is_root(), ..policy_facts::of(policy, None, Untried::SaysYes)? };
     let at_once = decide(policy, &known, &[], &Request::default()).map(|decision| decision.passed);
-    let demanded: Vec<&Demand> = demands_for_any_arguments(policy, &known).collect();
+    let demanded: Vec<&Demand> = demands_for_any_arguments(policy, &known, None).collect();
     let most_granted = for_any_arguments(policy, &most, None);
     let states = demands::states(&demanded, &who.caller, most_granted)?;
     let said = |(demand, state): (&Demand, State)| (format!("{}: {state}", demand.need), Demanded::new(demand, &state));
