@@ -44,7 +44,8 @@ def check(path, what, table, keys):
 
 
 def read(path: Path) -> dict:
-    """Returns the file's name, packages, settings and rows. Lists stand where the file may have a single value."""
+    """Returns the file's name, packages, settings and rows. Lists stand where the file may have a single value. `packages`
+    are all that the rows need, and `shared` those of them that the file names for every row."""
     with open(path, "rb") as file:
         table = tomllib.load(file)
     check(path, "the file", table, FILE)
@@ -63,6 +64,7 @@ def read(path: Path) -> dict:
                 row[key] = [row[key]]
     return {
         "name": Path(path).stem,
+        "shared": table.get("packages", []),
         "packages": table.get("packages", []) + [name for row in rows for name in row.get("packages", [])],
         "tools": table.get("tools", []),
         "skip": table.get("skip"),

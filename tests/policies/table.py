@@ -1,7 +1,8 @@
 """The table of results: which lines it must have, whether they are fresh, and whether they are right.
 
 A line says what one row showed in one suite with one group of settings. Its digest is that of what was measured: the
-row, the policy's grants and the suite. Words for people (`why`, `summary`, comments) are not part of it.
+row with its packages, the policy's grants and the suite. Words for people (`why`, `summary`, comments) are not part of
+it.
 """
 
 import hashlib
@@ -42,7 +43,7 @@ def effective(value):
 def digest(file: dict, row: dict, suite: str, settings: dict) -> str:
     policy = tomllib.loads((ROOT / "policies" / f"{file['name']}.toml").read_text())
     measured = {key: value for key, value in row.items() if key not in ("name", "superfluous")}
-    text = json.dumps([effective(policy), measured, suite, settings], sort_keys=True)
+    text = json.dumps([effective(policy), file["shared"], measured, suite, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
