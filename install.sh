@@ -15,8 +15,14 @@ umask 022
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
-built=${CAPWRAP_BIN:-${CARGO_TARGET_DIR:-target}/release}
+# Cargo.toml has a profile for each of the two programs.
+target=${CARGO_TARGET_DIR:-target}
+launcher=${CAPWRAP_BIN:-$target/release}/capwrap
+advisor=${CAPWRAP_BIN:-$target/advisor}/capwrap-advisor
 oldest_rust=1.87
+# What a build of everything takes in seconds of a processor, and how many of them only one processor can work on.
+build_seconds=300
+build_serial=60
 
 bin=$DESTDIR$PREFIX/bin
 libexec=$DESTDIR$PREFIX/libexec/capwrap
@@ -162,14 +168,23 @@ install_packages() {
 }
 
 build() {
+    processors=$(getconf _NPROCESSORS_ONLN)
+    minutes=$((((build_seconds - build_serial) / processors + build_serial + 59) / 60))
+    if [ -e "$launcher" ] && [ -e "$advisor" ]; then
+        say "building capwrap: at most about $minutes minutes on this machine, and less where little has changed"
+    else
+        say "building capwrap: about $minutes minutes with $processors processors, and what downloading the crates takes"
+    fi
     # The launcher is static. So a process that holds capabilities has no loader, no NSS modules and nothing to preload,
     # and starts in half the time. The paths of the builder's home are kept out of the program, so that the same sources
     # give the same bytes wherever they are built.
     registry=${CARGO_HOME:-$builder_home/.cargo}
     flags="${RUSTFLAGS:-} --remap-path-prefix=$registry=/cargo"
+    say "building the launcher, step 1 of 2"
     as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" \
         cargo rustc --locked --release -p capwrap --bin capwrap -- -C target-feature=+crt-static
-    as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --release -p capwrap-advisor
+    say "building the verbs, step 2 of 2"
+    as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --profile advisor -p capwrap-advisor
 }
 
 # Replaces a file in one step, so that nobody ever runs half of it.
@@ -197,7 +212,7 @@ prepare() {
 # link to the old one (fs.protected_hardlinks forbids those by default) would keep it usable, with its faults. Changing
 # the owner, even to the same, removes the capabilities (chown(2)).
 replace_launcher() {
-    prepare 0755 "$built/capwrap" "$bin/capwrap"
+    prepare 0755 "$launcher" "$bin/capwrap"
     if [ -n "$DESTDIR" ]; then
         mv -f "$bin/capwrap.new" "$bin/capwrap"
         return
@@ -215,7 +230,7 @@ replace_launcher() {
 
 install_all() {
     [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ] || fail "installing below $PREFIX takes root" "sudo ./install.sh"
-    place 0755 "$built/capwrap-advisor" "$libexec/capwrap-advisor"
+    place 0755 "$advisor" "$libexec/capwrap-advisor"
     for policy in policies/*.toml; do
         place 0644 "$policy" "$share/$policy"
     done
@@ -229,7 +244,7 @@ install_all() {
     # The program itself prints these scripts, so that they match its options.
     for completion in $completions; do
         script=$(mktemp)
-        "$built/capwrap-advisor" completions "${completion%%:*}" > "$script"
+        "$advisor" completions "${completion%%:*}" > "$script"
         place 0644 "$script" "$DESTDIR$PREFIX/share/${completion#*:}"
         rm -f "$script"
     done
