@@ -6,23 +6,26 @@ set -eu
 
 user=${1:-nobody}
 say() { printf '\n== %s\n' "$*"; }
-fail() { printf 'demo.sh: %s\n' "$*" >&2; exit 1; }
-[ "$(id -u)" -eq 0 ] || fail "needs root, to enable a policy: sudo ./demo.sh"
+fail() { printf 'demo.sh: %s\n' "$1" >&2; [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
+# shellcheck source=packaging/system-packages
+. "$(dirname "$0")/packaging/system-packages"
+case $user in -*)
+    echo "usage: ./demo.sh [USER]    shows a capture by USER, or else by nobody" >&2
+    [ "$user" != --help ] || exit 0
+    exit 2 ;;
+esac
+id "$user" >/dev/null 2>&1 || fail "there is no user \"$user\" here"
+[ "$(id -u)" -eq 0 ] || fail "enabling a policy takes root" "$(as_root "./demo.sh${1:+ $1}")"
 PATH=$PATH:/usr/local/bin:/usr/sbin
+command -v capwrap >/dev/null || fail "capwrap is not installed" "$(as_root "./install.sh --with-packages")"
 
 if ! command -v tcpdump >/dev/null; then
     say "installing tcpdump"
-    if command -v apt-get >/dev/null; then
-        # The lists may be empty, as in an image of a container.
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tcpdump >/dev/null
-    elif command -v dnf >/dev/null; then
-        dnf install -y -q tcpdump
-    elif command -v pacman >/dev/null; then
-        pacman -S --needed --noconfirm tcpdump
-    else
-        fail "install tcpdump first"
-    fi
+    command=$(command_for_packages tcpdump)
+    [ -n "$command" ] || fail "tcpdump is not installed, and this system's package manager is not known"
+    # The lists may be empty, as in an image of a container.
+    refresh_packages >/dev/null || fail "the package manager could not renew its lists"
+    run_as_packages "$command" >/dev/null || fail "this command failed: $command" "$(after_failed_packages)"
 fi
 
 as_user() { setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"; }
@@ -56,7 +59,7 @@ setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- \
     capwrap tcpdump -i lo -n -c 3 > "$before/packets" 2> "$before/said" &
 tcpdump=$!
 # tcpdump prints that it listens once it has its socket.
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     ! grep -q listening "$before/said" || break
     sleep 0.3
 done

@@ -34,7 +34,10 @@ policies=/etc/capwrap/policies
 boot_unit=capwrap-enable.service
 
 say() { printf '%s\n' "$*"; }
-fail() { printf 'install.sh: %s\n' "$1" >&2; [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
+fail() { printf 'install.sh: %s\n' "$1" >&2; [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
+
+# shellcheck source=packaging/system-packages
+. packaging/system-packages
 
 is_new_enough() { # VERSION
     [ "$(printf '%s\n' "$oldest_rust" "$1" | sort -V | head -n 1)" = "$oldest_rust" ]
@@ -54,36 +57,48 @@ apt_rust() {
     done
 }
 
-# Prints the repository that has glibc-static on RHEL and what is built from it, where it is not enabled by default. It
-# goes by other names there. Fedora has the package in its own repository.
+# Prints the option for the repository that has glibc-static on RHEL and what is built from it, where it is not enabled by
+# default. It goes by other names there. Fedora has the package in its own repository.
 repository_of_static_libraries() {
     command -v dnf >/dev/null || return 0
     dnf --quiet repolist --all 2>/dev/null |
-        sed -nE 's/^(crb|codeready-builder-for-rhel-[0-9]+-[a-z0-9_]+-rpms|ol[0-9]+_codeready_builder)([[:space:]].*)?$/\1/p' |
+        sed -nE 's/^(crb|codeready-builder-for-rhel-[0-9]+-[a-z0-9_]+-rpms|ol[0-9]+_codeready_builder)([[:space:]].*)?$/--enablerepo=\1/p' |
         head -n 1
 }
 
 usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; }
 
-# Prints the command that installs what a build needs, on a known distribution. It prints nothing where no package has
-# a compiler that is new enough.
+# Prints the command that installs what this build lacks, on a known distribution. It prints nothing where no package has
+# a compiler that is new enough. The names for Fedora, RHEL and Arch come from their documentation: nobody has tried them
+# on such a system, but for the tests with a dnf and a pacman that print what they were asked for.
 packages_command() {
-    # shellcheck source=/dev/null
-    [ ! -r /etc/os-release ] || . /etc/os-release
-    case " ${ID:-} ${ID_LIKE:-} " in
-        *" debian "* | *" ubuntu "*)
-            rust=$(apt_rust)
-            [ -z "$rust" ] || say "apt-get install -y --no-install-recommends $rust gcc libc6-dev ca-certificates" ;;
-        *" fedora "* | *" rhel "*)
-            extra=$(repository_of_static_libraries)
-            say "dnf install -y${extra:+ --enablerepo=$extra} rust cargo gcc glibc-static" ;;
-        *" arch "*) say "pacman -S --needed --noconfirm rust gcc" ;;
+    manager=$(package_manager)
+    rust=
+    c=
+    options=
+    case $(missing) in
+        *rustc* | *"no cargo"*)
+            case $manager in
+                apt) rust=$(apt_rust); [ -n "$rust" ] || return 0 ;;
+                dnf) rust="rust cargo" ;;
+                # Arch's rustup takes the place of its rust, and brings no compiler of its own.
+                pacman) pacman -Qq rustup >/dev/null 2>&1 || rust=rust ;;
+            esac ;;
     esac
-}
-
-# Brings the list of packages up to date, for the package managers that keep one.
-refresh_packages() {
-    if command -v apt-get >/dev/null; then apt-get update; fi
+    case $(missing) in
+        *libc.a* | *"(cc)"*)
+            case $manager in
+                apt) c="gcc libc6-dev" ;;
+                dnf)
+                    c="gcc glibc-static"
+                    options=$(repository_of_static_libraries) ;;
+                pacman) c=gcc ;;
+            esac ;;
+    esac
+    # Without these, a small Debian downloads no crates.
+    [ "$manager" != apt ] || c="$c ca-certificates"
+    # shellcheck disable=SC2086 # lists of words
+    [ -z "$rust$c" ] || command_for_packages $options $rust $c
 }
 
 # The user who called sudo may have a Rust installation that is not in root's PATH.
@@ -92,17 +107,22 @@ builder=${SUDO_USER:-root}
 builder_home=$(getent passwd "$builder" | cut -d: -f6)
 as_builder() { in_path "$(builder_path)" "$@"; }
 
-# Prints where the builder's programs are looked for. Ubuntu keeps each compiler of rustc-1.NN in a folder of its own, and
-# no name without the version leads there. Its package rustc may be there too, and be older than what the build takes.
-builder_path() {
+# Prints where the builder's programs are looked for. The first compiler there may be older than what the build takes, and
+# another one new enough: rustup's comes before the distribution's. Ubuntu keeps each compiler of rustc-1.NN in a folder of
+# its own, and no name without the version leads there.
+builder_path() (
     usual=$builder_home/.cargo/bin:$PATH
     versioned=$(printf '%s\n' /usr/lib/rust-[0-9]*/bin | sort -rV | head -n 1)
-    if [ -x "$versioned/rustc" ] && ! is_new_enough "$(rust_version "$usual")"; then
-        say "$versioned:$usual"
-    else
-        say "$usual"
-    fi
-}
+    IFS=:
+    for folder in "" $usual $versioned; do
+        [ -z "$folder" ] || [ -x "$folder/rustc" ] || continue
+        if is_new_enough "$(rust_version "${folder:+$folder:}$usual")"; then
+            say "${folder:+$folder:}$usual"
+            return
+        fi
+    done
+    if [ -x "$versioned/rustc" ]; then say "$versioned:$usual"; else say "$usual"; fi
+)
 
 # Prints the version of the compiler that is found there, or nothing.
 rust_version() { # PATH
@@ -135,39 +155,66 @@ missing() {
     fi
 }
 
-by_hand="install Rust $oldest_rust or newer (rustup has it), a C compiler and the static C library, then run ./install.sh"
+# Prints what people do where packages do not help.
+by_hand() {
+    if as_builder rustup --version >/dev/null 2>&1; then
+        case $(missing) in
+            *rustc*) say "rustup update stable && rustup default stable"; return ;;
+        esac
+    fi
+    say "install Rust $oldest_rust or newer (rustup has it), a C compiler and the static C library, then run ./install.sh"
+}
 
 # Prints what to do about what is missing. The lists of apt may be empty or old, and then no package is known to serve.
 advice() {
     command=$(packages_command)
     if [ -n "$command" ]; then
-        say "$command"
-    elif command -v apt-get >/dev/null; then
-        say "./install.sh --with-packages, which asks apt for newer packages first"
+        as_root "$command"
+    elif [ "$(package_manager)" = apt ] && ! lists_are_fresh; then
+        as_root "./install.sh --with-packages  # asks apt for newer packages first"
     else
-        say "$by_hand"
+        by_hand
     fi
 }
 
-# Ends if something is missing, with this hint.
-check() { # HINT
+# Ends if something is missing, with what this function prints as the hint.
+check() { # FUNCTION
     lacking=$(missing)
-    [ -z "$lacking" ] || fail "the build lacks: $(printf '%s' "$lacking" | tr '\n' ';' | sed 's/;/; /g')" "$1"
+    [ -z "$lacking" ] || fail "the build lacks: $(printf '%s' "$lacking" | tr '\n' ';' | sed 's/;/; /g')" "$("$1")"
 }
 
 # Installs what is missing. A hint that was just followed is not printed again: what the packages lack is left to people.
 install_packages() {
     [ -n "$(missing)" ] || return 0
-    refresh_packages
+    [ "$(id -u)" -eq 0 ] || fail "installing packages takes root" "$(as_root "./install.sh --with-packages")"
+    refresh_packages || fail "the package manager could not renew its lists"
     command=$(packages_command)
     if [ -n "$command" ]; then
         say "+ $command"
-        DEBIAN_FRONTEND=noninteractive sh -c "$command"
+        run_as_packages "$command" || fail "this command failed: $command" "$(after_failed_packages)"
     fi
-    check "$by_hand"
+    check by_hand
+}
+
+# Ends before the build if installing would fail after it.
+check_place() {
+    [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ] || fail "installing below $PREFIX takes root" "$(as_root "$(this_call)")"
+}
+
+# Prints the caller's command without the directory to stage in. sudo passes no variables.
+this_call() {
+    call=./install.sh${option:+ $option}
+    [ "$PREFIX" = /usr/local ] || call="PREFIX=$PREFIX $call"
+    [ -z "${CAPWRAP_BIN:-}" ] || call="CAPWRAP_BIN=$CAPWRAP_BIN $call"
+    say "$call"
 }
 
 build() {
+    # A clone or an earlier build may be root's.
+    place=$target
+    while [ ! -e "$place" ]; do place=$(dirname "$place"); done
+    case $place in /*) ;; *) place=$PWD/$place ;; esac
+    as_builder test -w "$place" || fail "$builder may not write to $place, where the build goes" "$(as_root "chown -R $builder: '$place'")"
     processors=$(getconf _NPROCESSORS_ONLN)
     minutes=$((((build_seconds - build_serial) / processors + build_serial + 59) / 60))
     if [ -e "$launcher" ] && [ -e "$advisor" ]; then
@@ -229,7 +276,6 @@ replace_launcher() {
 }
 
 install_all() {
-    [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ] || fail "installing below $PREFIX takes root" "sudo ./install.sh"
     place 0755 "$advisor" "$libexec/capwrap-advisor"
     for policy in policies/*.toml; do
         place 0644 "$policy" "$share/$policy"
@@ -271,7 +317,7 @@ install_all() {
 }
 
 uninstall() {
-    [ "$(id -u)" -eq 0 ] || fail "removing takes root" "sudo ./install.sh --uninstall"
+    [ "$(id -u)" -eq 0 ] || fail "removing takes root" "$(as_root "$(this_call)")"
     # This happens before the file is removed: a hard link to it must not keep the capabilities.
     [ ! -e "$bin/capwrap" ] || chown root:root "$bin/capwrap"
     rm -f "$bin/capwrap"
@@ -309,11 +355,13 @@ uninstall() {
     say "capwrap is removed from $PREFIX"
 }
 
-case "${1:-}" in
-    "") [ -n "${CAPWRAP_BIN:-}" ] || { check "$(advice)"; build; }; install_all ;;
-    --with-packages) install_packages; build; install_all ;;
-    --check) check "$(advice)"; say "nothing is missing" ;;
+option=${1:-}
+[ $# -le 1 ] || fail "it takes one option, and these are $#: $*" "./install.sh --help"
+case $option in
+    "") check_place; [ -n "${CAPWRAP_BIN:-}" ] || { check advice; build; }; install_all ;;
+    --with-packages) check_place; install_packages; build; install_all ;;
+    --check) check advice; say "nothing is missing" ;;
     --uninstall) uninstall ;;
     --help | -h) usage ;;
-    *) usage >&2; fail "\"$1\" is none of these" ;;
+    *) fail "unknown option \"$option\": the options are --with-packages, --check, --uninstall and --help" "./install.sh --help" ;;
 esac

@@ -7,9 +7,14 @@ use std::path::Path;
 
 const ADVISOR: &str = "/usr/local/libexec/capwrap/capwrap-advisor";
 
+const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../install.sh");
+
 fn install(environment: &[(&str, &str)], arguments: &[&str]) -> Run {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../install.sh");
-    let mut call = root(&[&[script], arguments].concat());
+    call(&[&[INSTALL], arguments].concat(), environment)
+}
+
+fn call(words: &[&str], environment: &[(&str, &str)]) -> Run {
+    let mut call = root(words);
     // These variables say where this machine keeps its Rust.
     for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"] {
         if let Some(value) = std::env::var_os(name) {
@@ -118,7 +123,7 @@ fn a_packager_gets_files_alone_below_destdir() {
 #[test]
 fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
     let empty = Folder::new();
-    for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr"] {
+    for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr", "find"] {
         let found = root(&["sh", "-c", &format!("command -v {program}")]).run().stdout;
         std::os::unix::fs::symlink(found.trim(), empty.0.join(program)).unwrap();
     }
@@ -131,24 +136,39 @@ fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
     assert!(run.stderr.contains("\nhint: "), "{run:?}");
 }
 
-/// Runs `install.sh --check` on a system with this os-release, where each of these programs prints its text and nothing
-/// else of a build is there.
-fn checked(release: &str, programs: &[(&str, &str)]) -> Run {
+/// Runs a command on a system with this os-release, where each of these programs is this shell script and nothing else of a
+/// build is there. The scripts find their folder in `$bin`.
+fn on_system(release: &str, programs: &[(&str, &str)], environment: &[(&str, &str)], command: &[&str]) -> Run {
     in_own_mounts(|| {
         let bin = Folder::new();
-        for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr", "env", "runuser"] {
+        let bin_path = bin.0.to_str().unwrap();
+        let usual = "sh dirname id cut sort head sed tr env runuser find getconf rm mkdir mktemp install mv chmod";
+        for program in usual.split(' ') {
             let found = root(&["sh", "-c", &format!("command -v {program} || echo /usr/bin/{program}")]).run().stdout;
             std::os::unix::fs::symlink(found.trim(), bin.0.join(program)).unwrap();
         }
-        for (name, script) in programs {
-            put(&bin.0.join(name), format!("#!/bin/sh\n{script}\n"));
+        // The home of the user who builds has no compiler either.
+        let getent = ("getent", "echo 'somebody:x:65534:65534::/nonexistent:/bin/sh'");
+        for (name, script) in [&[getent], programs].concat() {
+            put(&bin.0.join(name), format!("#!/bin/sh\nbin={bin_path}\n{script}\n"));
             fs::set_permissions(bin.0.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
         let named = bin.path("os-release");
         put(Path::new(&named), release);
         assert!(root(&["mount", "--bind", &named, "/etc/os-release"]).run().ok());
-        install(&[("PATH", bin.0.to_str().unwrap()), ("HOME", "/nonexistent"), ("SUDO_USER", "nobody")], &["--check"])
+        // No list of a package manager is there, as in an image.
+        fs::create_dir_all("/var/lib/apt/lists").unwrap();
+        cover("/var/lib/apt/lists");
+        call(
+            command,
+            &[&[("PATH", bin_path), ("HOME", "/nonexistent"), ("CARGO_HOME", "/nonexistent")], environment].concat(),
+        )
     })
+}
+
+/// Runs `install.sh --check` there.
+fn checked(release: &str, programs: &[(&str, &str)]) -> Run {
+    on_system(release, programs, &[("SUDO_USER", "nobody")], &[INSTALL, "--check"])
 }
 
 #[test]
@@ -185,6 +205,8 @@ fn each_distribution_is_asked_for_its_own_packages() {
     );
     let oracle = repositories("ol9_appstream   A   enabled\\nol9_codeready_builder   B   disabled\\n");
     let fedora = repositories("fedora   Fedora   enabled\\nupdates   Updates   enabled\\n");
+    // Without the package rustup, which Arch has in place of rust.
+    let pacman = "[ $1 != -Qq ]".to_owned();
     let with_apt =
         |packages: &str| format!("apt-get install -y --no-install-recommends {packages} gcc libc6-dev ca-certificates");
     let dnf = |options: &str| format!("dnf install -y{options} rust cargo gcc glibc-static");
@@ -192,19 +214,204 @@ fn each_distribution_is_asked_for_its_own_packages() {
     for (release, manager, script, hint) in [
         (NOBLE, "apt-cache", &ubuntu, with_apt("rustc-1.89 cargo-1.89")),
         (TRIXIE, "apt-cache", &debian, with_apt("rustc-web cargo-web")),
-        ("ID=debian\nVERSION_ID=\"12\"\n", "apt-cache", &old, "install Rust 1.87 or newer".to_owned()),
+        ("ID=debian\nVERSION_ID=\"12\"\n", "apt-cache", &old, "./install.sh --with-packages  # ".to_owned()),
         ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "apt-cache", &ubuntu, with_apt("rustc-1.89 cargo-1.89")),
         ("ID=fedora\n", "dnf", &fedora, dnf("")),
         ("ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", "dnf", &alma, dnf(" --enablerepo=crb")),
         ("ID=\"rhel\"\nID_LIKE=\"fedora\"\n", "dnf", &rhel, dnf(codeready)),
         ("ID=\"ol\"\nID_LIKE=\"fedora\"\n", "dnf", &oracle, dnf(" --enablerepo=ol9_codeready_builder")),
-        ("ID=arch\n", "pacman", &String::new(), "pacman -S --needed --noconfirm rust gcc".to_owned()),
-        ("ID=manjaro\nID_LIKE=arch\n", "pacman", &String::new(), "pacman -S --needed --noconfirm rust gcc".to_owned()),
+        ("ID=arch\n", "pacman", &pacman, "pacman -Sy --needed --noconfirm rust gcc\n".to_owned()),
+        ("ID=manjaro\nID_LIKE=arch\n", "pacman", &pacman, "pacman -Sy --needed --noconfirm rust gcc\n".to_owned()),
+        ("ID=arch\n", "pacman", &String::new(), "pacman -Sy --needed --noconfirm gcc\n".to_owned()),
         ("ID=void\n", "xbps-install", &String::new(), "install Rust 1.87 or newer".to_owned()),
     ] {
         let run = checked(release, &[(manager, script)]);
         assert_eq!(run.code, 1, "{release}: {run:?}");
         assert!(run.stderr.contains(&format!("\nhint: {hint}")), "{release}: {run:?}");
+    }
+}
+
+const COMPILER: &str = "echo 'rustc 1.96.0 (of a test)'";
+/// A C compiler whose static library is there.
+const CC: &str = "echo /usr/lib/libc.a";
+const CARGO: &str = "echo 'cargo 1.96.0'";
+
+#[test]
+fn only_what_is_missing_is_asked_for() {
+    let apt = "case $1 in policy) printf '  Candidate: 1.63.0\\n';; esac";
+    let apt_get = "gcc libc6-dev ca-certificates";
+    // The newest compiler of these lists is too old, but another one is there, and the C compiler is what lacks.
+    for (release, manager, script, hint) in [
+        ("ID=debian\n", "apt-cache", apt, format!("apt-get install -y --no-install-recommends {apt_get}\n")),
+        ("ID=fedora\n", "dnf", "", "dnf install -y gcc glibc-static\n".to_owned()),
+    ] {
+        let run = checked(release, &[(manager, script), ("rustc", COMPILER), ("cargo", CARGO)]);
+        assert!(run.stderr.ends_with(&format!("\nhint: {hint}")), "{release}: {run:?}");
+    }
+    let run = checked("ID=debian\n", &[("rustc", COMPILER), ("cargo", CARGO), ("cc", CC)]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, "nothing is missing\n"), "{run:?}");
+}
+
+#[test]
+fn an_old_compiler_does_not_hide_a_newer_one_and_rustup_renews_its_own() {
+    let later = Folder::new();
+    for (name, script) in [("rustc", COMPILER), ("cargo", CARGO)] {
+        put(&later.0.join(name), format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(later.0.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let old = [("rustc", "echo 'rustc 1.80.0 (of a test)'"), ("cargo", CARGO), ("cc", CC)];
+    let run = in_own_mounts(|| {
+        let bin = Folder::new();
+        for (name, script) in old {
+            put(&bin.0.join(name), format!("#!/bin/sh\n{script}\n"));
+            fs::set_permissions(bin.0.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let usual = std::env::var("PATH").unwrap();
+        let path = format!("{}:{}:{usual}", bin.0.display(), later.0.display());
+        install(&[("PATH", &path), ("HOME", "/nonexistent"), ("SUDO_USER", "nobody")], &["--check"])
+    });
+    assert!(run.ok(), "{run:?}");
+    // rustup's compiler is renewed by rustup, where no package of the system has one.
+    let run = on_system("ID=void\n", &[&old[..], &[("rustup", "")]].concat(), &[], &[INSTALL, "--check"]);
+    assert!(run.stderr.ends_with("\nhint: rustup update stable && rustup default stable\n"), "{run:?}");
+}
+
+/// What a fake package manager does when it is asked to install something: the compilers are there then.
+fn installs() -> String {
+    let script = |name: &str, text: &str| {
+        format!("printf '#!/bin/sh\\n%s\\n' \"{text}\" > $bin/{name}; chmod 755 $bin/{name}\n")
+    };
+    let program = "#!/bin/sh\\n";
+    // This cargo writes both programs where the real one would.
+    let cargo = format!(
+        "mkdir -p $CARGO_TARGET_DIR/release $CARGO_TARGET_DIR/advisor
+for built in release/capwrap advisor/capwrap-advisor; do
+    printf '{program}' > $CARGO_TARGET_DIR/$built; chmod 755 $CARGO_TARGET_DIR/$built
+done"
+    )
+    .replace('$', "\\$");
+    script("rustc", "echo rustc 1.96.0 of a test") + &script("cargo", &cargo) + &script("cc", CC)
+}
+
+#[test]
+fn packages_are_installed_after_their_lists_are_there_and_what_was_done_is_not_advised_again() {
+    const DEBIAN: &str = "ID=debian\nVERSION_ID=\"12\"\n";
+    let with_packages = |release: &str, programs: &[(&str, &str)]| {
+        let folder = Folder::new();
+        let (tree, target) = (folder.path("tree"), folder.path("target"));
+        let environment = [("DESTDIR", tree.as_str()), ("CARGO_TARGET_DIR", target.as_str())];
+        on_system(release, programs, &environment, &[INSTALL, "--with-packages"])
+    };
+    let installs = installs();
+    // apt knows no package before it is asked for its lists.
+    let apt_cache = "[ -e $bin/listed ] || exit 0
+case $1 in search) echo 'rustc-web - compiler';; *) case $2 in
+    rustc) echo '  Candidate: 1.63.0';; rustc-web) echo '  Candidate: 1.96.0+dfsg1-1~deb12u2';; esac;; esac";
+    let apt_get = format!("case $1 in update) : > $bin/listed;; install) {installs};; esac");
+    let dnf = format!("case $1 in install) {installs};; esac");
+    let pacman = format!("case $1 in -Qq) exit 1;; -S*) {installs};; esac");
+    for (release, programs, command) in [
+        (
+            DEBIAN,
+            &[("apt-cache", apt_cache), ("apt-get", &apt_get)][..],
+            "apt-get install -y --no-install-recommends rustc-web cargo-web gcc libc6-dev ca-certificates",
+        ),
+        ("ID=fedora\n", &[("dnf", &dnf)], "dnf install -y rust cargo gcc glibc-static"),
+        ("ID=arch\n", &[("pacman", &pacman)], "pacman -Sy --needed --noconfirm rust gcc"),
+    ] {
+        let run = with_packages(release, programs);
+        assert!(run.ok(), "{release}: {run:?}");
+        assert!(run.stdout.contains(&format!("+ {command}\n")), "{release}: {run:?}");
+        assert!(run.stdout.contains("building the verbs, step 2 of 2\n"), "{release}: {run:?}");
+        assert!(!run.stderr.contains("hint:"), "{release}: {run:?}");
+    }
+    // Without lists, the hint is to ask for them. This is what has just been done in the second call.
+    let empty = [("apt-cache", ""), ("apt-get", "")];
+    let before = checked(DEBIAN, &empty);
+    assert!(before.stderr.contains("\nhint: ./install.sh --with-packages  # "), "{before:?}");
+    let after = with_packages(DEBIAN, &empty);
+    assert!(after.stderr.contains("\nhint: install Rust 1.87 or newer (rustup has it)"), "{after:?}");
+    // The lists are renewed by now, and the next call knows it.
+    let updated = [("apt-cache", ""), ("find", "echo /var/lib/apt/lists/partial")];
+    let next = checked(DEBIAN, &updated);
+    assert!(next.stderr.contains("\nhint: install Rust 1.87 or newer (rustup has it)"), "{next:?}");
+    // A package manager that fails is named.
+    for (release, programs, end) in [
+        (DEBIAN, &[("apt-cache", apt_cache), ("apt-get", "exit 100")][..], "could not renew its lists\n"),
+        ("ID=fedora\n", &[("dnf", "exit 1")], "this command failed: dnf install -y rust cargo gcc glibc-static\n"),
+    ] {
+        let run = with_packages(release, programs);
+        assert!(run.code == 1 && run.stderr.ends_with(end), "{release}: {run:?}");
+    }
+    let run = with_packages("ID=arch\n", &[("pacman", "exit 1")]);
+    assert!(run.stderr.contains("\nhint: pacman -Syu  # "), "{run:?}");
+}
+
+#[test]
+fn what_building_packages_lacks_is_reported_at_once_and_installed_if_asked_for() {
+    const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/build");
+    let build = |release: &str, programs: &[(&str, &str)], option: &[&str]| {
+        let run = on_system(release, programs, &[], &[&[BUILD], option].concat());
+        assert!(!run.stdout.contains("building"), "{run:?}");
+        run
+    };
+    let lacks = "packaging/build: these packages are missing: jq dpkg-dev; the build lacks: no rustc; no cargo; no C compiler (cc)";
+    let run = build("ID=debian\n", &[], &[]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(run.stderr, format!("{lacks}\nhint: packaging/build --with-packages\n"));
+    // What these packages have is there then, and the rest is left to install.sh.
+    let apt_get = "case $1 in install) echo asked: \"$@\"; for p in jq dpkg-shlibdeps; do echo > $bin/$p; chmod 755 $bin/$p; done;; esac";
+    let run = build("ID=debian\n", &[("apt-cache", ""), ("apt-get", apt_get)], &["--with-packages"]);
+    assert!(run.stdout.contains("asked: install -y --no-install-recommends jq dpkg-dev\n"), "{run:?}");
+    assert!(run.stderr.starts_with("install.sh: the build lacks: no rustc"), "{run:?}");
+    // Nothing is built without them, and the hint is not the call that has just failed.
+    let run = build("ID=arch\n", &[("pacman", "")], &["--with-packages"]);
+    assert!(run.stdout.contains("+ pacman -Sy --needed --noconfirm jq dpkg\n"), "{run:?}");
+    assert!(run.stderr.ends_with("these packages are missing, and could not be installed: jq dpkg\n"), "{run:?}");
+    let run = build("ID=debian\n", &[], &["--bogus"]);
+    assert!(run.code == 2 && run.stderr.contains("unknown option \"--bogus\": the options are --version"), "{run:?}");
+}
+
+#[test]
+fn the_demonstration_names_what_it_lacks() {
+    const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo.sh");
+    let demo = |programs: &[(&str, &str)], user: &[&str]| {
+        let run = on_system("ID=debian\n", programs, &[], &[&[DEMO], user].concat());
+        assert_eq!(run.code, 1, "{run:?}");
+        run.stderr
+    };
+    assert_eq!(demo(&[], &["no-such-user"]), "demo.sh: there is no user \"no-such-user\" here\n");
+    let capwrap = [("capwrap", ""), ("apt-get", "echo \"$@\" >> $bin/asked; cat $bin/asked >&2; [ $1 = update ]")];
+    // apt's lists are renewed before it is asked for tcpdump.
+    let said = demo(&[&capwrap[..], &[("cat", "while read -r line; do echo $line; done < $1")]].concat(), &[]);
+    assert!(
+        said.contains("update\nupdate\ninstall -y --no-install-recommends tcpdump\ndemo.sh: this command failed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_usage_error_lists_the_options_and_nothing_is_built_that_could_not_be_installed() {
+    for (arguments, said) in [
+        (&["--with-package"][..], "unknown option \"--with-package\": the options are --with-packages, --check"),
+        (&["--check", "--uninstall"], "it takes one option, and these are 2"),
+    ] {
+        let run = install(&[], arguments);
+        assert!(run.code == 1 && run.stderr.contains(said), "{run:?}");
+        assert!(run.stderr.ends_with("\nhint: ./install.sh --help\n"), "{run:?}");
+    }
+    let help = install(&[], &["--help"]);
+    assert!(
+        help.ok() && help.stdout.contains("--with-packages    first install") && help.stderr.is_empty(),
+        "{help:?}"
+    );
+    // A user without rights is refused before the build, with the command that also has the caller's prefix.
+    for arguments in [&[][..], &["--with-packages"], &["--uninstall"]] {
+        let call = ["PREFIX=/opt/capwrap", INSTALL];
+        let run = root(&[&["setpriv", "--reuid=65534", "--clear-groups", "env"], &call[..], arguments].concat()).run();
+        let words = [&["PREFIX=/opt/capwrap", "./install.sh"], arguments].concat().join(" ");
+        assert!(run.code == 1 && run.stderr.contains("takes root\nhint: su"), "{run:?}");
+        assert!(run.stderr.contains(&words) && !run.stdout.contains("building"), "{run:?}");
     }
 }
 
