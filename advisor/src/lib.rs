@@ -136,12 +136,14 @@ fn unusable(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let whole = CommandLine::command();
+    let mut whole = CommandLine::command();
+    // This adds the options that every verb has.
+    whole.build();
     match (error.kind(), &words[..]) {
         (ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument, [help, word, ..]) if help == "help" => {
             usage::print_unknown_verb(word, &whole);
         }
-        _ => usage::print(error, words.first().and_then(|word| whole.find_subcommand(word))),
+        _ => usage::print(error, &words, &whole),
     }
     ExitCode::from(REFUSED)
 }
@@ -189,6 +191,71 @@ mod tests {
                 "{name}.1 is not what it would be: {BLESS}=1 cargo test -p capwrap-advisor pages"
             );
         }
+    }
+
+    /// The message and the hint for a command line that cannot be used.
+    fn refused(words: &[&str]) -> (String, String) {
+        let error = CommandLine::try_parse_from(["capwrap"].iter().chain(words)).err().unwrap();
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let mut whole = CommandLine::command();
+        whole.build();
+        usage::of(&error, &words, &whole)
+    }
+
+    /// Every verb and every part of one, with its words.
+    fn commands() -> Vec<(Vec<String>, clap::Command)> {
+        let mut whole = CommandLine::command();
+        whole.build();
+        let mut found = Vec::new();
+        for verb in whole.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+            let name = verb.get_name().to_owned();
+            let parts = verb.get_subcommands().filter(|part| part.get_name() != "help");
+            found.extend(parts.map(|part| (vec![name.clone(), part.get_name().to_owned()], part.clone())));
+            found.push((vec![name], verb.clone()));
+        }
+        found
+    }
+
+    #[test]
+    fn every_error_of_a_command_line_lists_the_choices_and_names_the_help() {
+        let (mut choices, mut near) = (0, 0);
+        for (words, command) in commands() {
+            let help = format!("capwrap help {}", words.join(" "));
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let with = |more: &[&str]| refused(&[words.as_slice(), more].concat());
+            for argument in command.get_arguments() {
+                let values = argument.get_possible_values();
+                let Some(long) = argument.get_long() else { continue };
+                let option = format!("--{long}");
+                if argument.get_action().takes_values() && !values.is_empty() {
+                    for (message, hint) in [with(&[&format!("{option}=no-such-choice")]), with(&[&option])] {
+                        assert!(message.contains(&option), "{message}");
+                        for value in values.iter().filter(|value| !value.is_hide_set()) {
+                            assert!(hint.contains(value.get_name()), "{words:?} {option}: {hint}");
+                        }
+                        assert!(hint.contains(&help), "{words:?} {option}: {hint}");
+                        choices += 1;
+                    }
+                }
+                let wrong = format!("--{}x{}", &long[..2], &long[2..]);
+                let (message, hint) = with(&[&wrong]);
+                assert!(message.contains(&wrong), "{message}");
+                assert!(hint.contains(&help) && hint.contains("did you mean --"), "{words:?} {wrong}: {hint}");
+                near += 1;
+            }
+            let required: Vec<_> = command.get_arguments().filter(|one| one.is_required_set()).collect();
+            if !required.is_empty() {
+                let (message, hint) = with(&[]);
+                assert!(hint.contains(&help), "{words:?}: {hint}");
+                for argument in required {
+                    assert!(message.contains(&argument.to_string()), "{words:?}: {message}");
+                    for value in argument.get_possible_values() {
+                        assert!(hint.contains(value.get_name()), "{words:?}: {hint}");
+                    }
+                }
+            }
+        }
+        assert!(choices > 10 && near > 50, "{choices} {near}");
     }
 
     #[test]

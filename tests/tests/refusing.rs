@@ -380,6 +380,18 @@ fn a_misspelt_word_is_answered_with_the_nearest_one_and_the_right_help() {
         (&["verify", "--jsn"], "did you mean --json? capwrap help verify has the rest"),
         (&["export", "x", "--to", "foo"], "one of systemd, docker, podman, compose, kubernetes, oci, setcap, nixos"),
         (&["completions", "foo"], "one of bash, zsh, fish; capwrap help completions has the rest"),
+        (
+            &["export", "x"],
+            "--to is one of systemd, docker, podman, compose, kubernetes, oci, setcap, nixos; capwrap help export",
+        ),
+        (
+            &["export", "x", "--to"],
+            "one of systemd, docker, podman, compose, kubernetes, oci, setcap, nixos; capwrap help export",
+        ),
+        (&["completions"], "<SHELL> is one of bash, zsh, fish; capwrap help completions has the rest"),
+        (&["caps", "decode"], "capwrap help caps decode"),
+        (&["caps", "show", "--jsn"], "did you mean --json? capwrap help caps show has the rest"),
+        (&["diff", "none", "all", "--color", "x"], "one of auto, always, never; capwrap help diff has the rest"),
         (&["explain"], "capwrap help explain"),
     ] {
         let run = capwrap(words).run();

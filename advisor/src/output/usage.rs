@@ -7,9 +7,19 @@ use capwrap_core::text::{nearest, printable};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Prints the error of a command line. `verb` is the verb that was given, if there is such a verb.
-pub fn print(error: &clap::Error, verb: Option<&Command>) {
-    print_error(&message(error), Some(&hint(error, verb)));
+/// Prints the error of a command line. `words` are those after the program's name, and `whole` the program.
+pub fn print(error: &clap::Error, words: &[String], whole: &Command) {
+    let (message, hint) = of(error, words, whole);
+    print_error(&message, Some(&hint));
+}
+
+/// Returns the message and the hint of an error of a command line.
+pub fn of(error: &clap::Error, words: &[String], whole: &Command) -> (String, String) {
+    let verb = words.first().and_then(|word| whole.find_subcommand(word));
+    let part = verb.and_then(|verb| verb.find_subcommand(words.get(1)?));
+    let names = [verb, part].map(|one| one.map_or_else(String::new, |one| format!(" {}", one.get_name())));
+    let help = if verb.is_some() { format!("capwrap help{}", names.concat()) } else { "capwrap --help".to_owned() };
+    (message(error), hint(error, part.or(verb), &help))
 }
 
 /// Prints that `help` does not know this word.
@@ -35,18 +45,34 @@ fn message(error: &clap::Error) -> String {
     if message.ends_with(':') { format!("{message} {}", missing.join(" ")) } else { message.to_owned() }
 }
 
-fn hint(error: &clap::Error, verb: Option<&Command>) -> String {
-    let help = verb.map_or_else(|| "capwrap --help".to_owned(), |verb| format!("capwrap help {}", verb.get_name()));
+fn hint(error: &clap::Error, verb: Option<&Command>, help: &str) -> String {
     match (error.kind(), error.get(ContextKind::ValidValue), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::InvalidValue, Some(ContextValue::Strings(choices)), _) if !choices.is_empty() => {
             format!("one of {}; {help} has the rest", choices.join(", "))
         }
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(given))) => match near_option(given, verb) {
             Some(near) => format!("did you mean --{near}? {help} has the rest"),
-            None => help,
+            None => help.to_owned(),
         },
-        _ => help,
+        (ErrorKind::MissingRequiredArgument, _, Some(ContextValue::Strings(missing))) => {
+            let choices: Vec<String> = missing.iter().filter_map(|argument| choices_of(argument, verb)).collect();
+            if choices.is_empty() { help.to_owned() } else { format!("{}; {help} has the rest", choices.join("; ")) }
+        }
+        _ => help.to_owned(),
     }
+}
+
+/// Returns what can stand for an argument, as in `--to is one of systemd, docker`.
+fn choices_of(argument: &str, verb: Option<&Command>) -> Option<String> {
+    let found = verb?.get_arguments().find(|known| known.to_string() == argument)?;
+    let values: Vec<String> = found
+        .get_possible_values()
+        .iter()
+        .filter(|one| !one.is_hide_set())
+        .map(|one| one.get_name().to_owned())
+        .collect();
+    let name = found.get_long().map_or_else(|| argument.to_owned(), |long| format!("--{long}"));
+    (!values.is_empty()).then(|| format!("{name} is one of {}", values.join(", ")))
 }
 
 fn near_option<'v>(given: &str, verb: Option<&'v Command>) -> Option<&'v str> {
