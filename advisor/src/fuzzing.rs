@@ -3,8 +3,9 @@
 
 use crate::analysis::classify::{IdsChanged, RunFacts, class};
 use crate::analysis::profile::Profile;
+use crate::dialects::compose::files::Files;
 use crate::dialects::detect::Form;
-use crate::dialects::{document, engine, lxc, nixos, quadlet, read, systemd};
+use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, read, systemd, yaml};
 use crate::observe::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
@@ -16,15 +17,17 @@ pub fn unit(text: &str) {
     }
     let _ = quadlet::read::side(text, "unit");
     let _ = lxc::read::side(text);
+    let _ = nspawn::read::side(text, "unit");
+    let _ = apparmor::read::read(text);
 }
 
 /// Parses containers in JSON or YAML.
 pub fn containers(text: &str) {
-    if let Ok(documents) = document::yaml(text) {
-        let _ = document::containers(&documents);
+    if let Ok(documents) = yaml::documents(text) {
+        let _ = document::containers(&documents, &Files::none());
     }
     if let Ok(document) = serde_json::from_str(text) {
-        let _ = document::containers(&[document]);
+        let _ = document::containers(&[document], &Files::none());
     }
 }
 

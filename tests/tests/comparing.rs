@@ -116,6 +116,37 @@ fn what_others_write_is_read_as_they_read_it() {
         ),
         ("drop-in.conf", "[Service]\nAmbientCapabilities=CAP_KILL\n", "", "cap_kill"),
         (
+            "crictl.json",
+            "{\"status\": {}, \"info\": {\"runtimeSpec\": {\"process\": {\"capabilities\": {\"bounding\": [\"CAP_BPF\"]}}}}}",
+            "",
+            "cap_bpf",
+        ),
+        ("x.nspawn", "[Exec]\nDropCapability=all\nBoot=yes\n", "", ""),
+        (
+            "usr.bin.x",
+            "profile x /usr/bin/x {\n  capability net_raw,\n  deny capability kill,\n}\n",
+            "#x",
+            "cap_net_raw",
+        ),
+        (
+            "tetragon.json",
+            "{\"process_exec\": {\"process\": {\"binary\": \"/x\", \"cap\": {\"permitted\": [\"CAP_KILL\"]}}}}\n",
+            "#/x",
+            "cap_kill",
+        ),
+        (
+            "audit.json",
+            "{\"application\": {\"comm\": \"x\"}, \"required_capabilities\": [{\"name\": \"net_raw\"}]}",
+            "",
+            "cap_net_raw",
+        ),
+        (
+            "stacks.txt",
+            "TIME UID PID COMM CAP NAME AUDIT\n12:00:53 0 1 x 5 CAP_KILL 1\n    cap_capable+0x1 [kernel]\n^C\n",
+            "",
+            "cap_kill",
+        ),
+        (
             "pod.yaml",
             "kind: Pod\nspec: {containers: [{name: a, securityContext: {capabilities: {drop: [ALL], add: [CAP_BPF]}}}]}\n",
             "",
@@ -159,6 +190,21 @@ fn what_was_not_read_is_an_error_with_its_place() {
             "FROM x\nRUN setcap \"$CAPS\" /x\n",
             "line 2: the set of capabilities for setcap is an expression, which is not evaluated here: $CAPS",
         ),
+        ("compose.yml", "services: {s: {cap_add: [\"${CAP}\"]}}\n", "services.s.cap_add is an expression"),
+        ("compose.yml", "include: [https://x/y.yml]\n", "the included https://x/y.yml is no file of this machine"),
+        ("capsh.txt", "Bounding set =cap_kill\nSecurebits: 00/0x0/1'b0\n", "without the line Current:"),
+        ("capsh.txt", "Current: =\nBounding set =cap_chown,cap_dac_over\n", "line 2: unknown capability"),
+        ("pids.txt", "1: =ep\n2: cap_ki\n", "line 2 is no output of getpcaps"),
+        ("status", "Name:\tx\nCapPrm:\t00000\n", "line 2: CapPrm: 00000 is no mask"),
+        ("capable.txt", "PID COMM CAP\n", "no row stands below the heading in line 1"),
+        (
+            "tetragon.json",
+            "{\"process_exec\": {\"process\": {\"binary\": \"/x\"}}}\n",
+            "these are events of Tetragon, and none of them names capabilities",
+        ),
+        ("seccomp.json", "{\"defaultAction\": \"x\", \"syscalls\": []}", "this is a seccomp profile"),
+        ("inspect.json", "[{\"Name\": \"/x\", \"HostConfig\": {}}]", "nerdctl inspect --mode=native"),
+        ("tree.txt", "--bash(12) \"=ep\"\n", "this is the output of captree"),
         ("run.sh", "docker run --cap-add=$CAP x\n", "line 1: --cap-add is an expression, which is not evaluated here"),
     ] {
         let error = read(name, text, "").unwrap_err();
@@ -186,6 +232,18 @@ fn what_was_not_evaluated_is_named() {
             "jobs:\n  x:\n    - run: sudo setcap cap_bpf+ep \"$(which x)\"\n",
             "cap_bpf",
             "line 3: the path for setcap is an expression, which is not evaluated here: $(which x)",
+        ),
+        (
+            "compose.yml",
+            "services: {s: {cap_drop: [ALL], cap_add: [\"${CAP:-KILL}\"]}}\n",
+            "cap_kill",
+            "services.s.cap_add: ${CAP:-KILL} counts as its default \"KILL\"; the environment and .env were not read",
+        ),
+        (
+            "capsh.txt",
+            "Current: cap_kill=ep\n",
+            "cap_kill",
+            "the output of capsh --print is not whole: it has no Bounding set, no Securebits",
         ),
         (
             "run.sh",

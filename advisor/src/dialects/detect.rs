@@ -1,6 +1,6 @@
 //! Detects the kind of a text.
 
-use crate::dialects::{lxc, quadlet};
+use crate::dialects::{lxc, nspawn, quadlet};
 
 /// The kinds of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,7 @@ pub enum Form {
     Unit,
     Quadlet,
     Lxc,
+    Nspawn,
     Json,
     Yaml,
     Nixos,
@@ -30,6 +31,7 @@ pub fn form(text: &str, name: &str) -> Form {
     match end {
         "toml" => return Form::Policy,
         "container" => return Form::Quadlet,
+        "nspawn" => return Form::Nspawn,
         "service" | "socket" | "mount" | "swap" | "conf" | "timer" | "path" | "target" | "slice" | "scope"
         | "device" | "automount" => return Form::Unit,
         "json" => return Form::Json,
@@ -47,6 +49,8 @@ pub fn form(text: &str, name: &str) -> Form {
         Form::Json
     } else if any(&|line| ["[Service]", "[Unit]", "[Socket]", "[Mount]", "[Swap]"].contains(&line)) {
         Form::Unit
+    } else if nspawn::read::is_one(text) {
+        Form::Nspawn
     } else if any(&|line| line == "[tool]" || line.starts_with("tool =")) && any(&|line| line.starts_with("schema")) {
         Form::Policy
     } else if any(&|line| line.starts_with("CapPrm:")) {
@@ -62,7 +66,7 @@ pub fn form(text: &str, name: &str) -> Form {
     } else if any(&|line| line.contains("security.wrappers") || line.contains("serviceConfig")) {
         Form::Nixos
     } else if any(&|line| {
-        ["apiVersion:", "services:", "kind:", "items:", "config:"].iter().any(|key| line.starts_with(key))
+        ["apiVersion:", "services:", "include:", "kind:", "items:", "config:"].iter().any(|key| line.starts_with(key))
     }) {
         Form::Yaml
     } else if first.starts_with('{') {
@@ -90,6 +94,7 @@ mod tests {
             ("Name: x\nCapPrm: 0\n", Form::Status),
             ("[Unit]\n[Container]\nImage=x\n", Form::Quadlet),
             ("lxc.cap.drop = kill\n", Form::Lxc),
+            ("[Exec]\nCapability=all\n", Form::Nspawn),
             ("{\"comm\": \"x\"}\n{\"comm\": \"y\"}\n", Form::Json),
             ("[Container\nwhat", Form::Other),
         ] {

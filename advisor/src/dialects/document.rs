@@ -1,39 +1,26 @@
 //! Reads containers from JSON and YAML: an OCI runtime's config.json, the output of `docker inspect` and
-//! `podman inspect`, Compose files, Kubernetes manifests.
+//! `podman inspect` and `crictl inspect`, Compose files, Kubernetes manifests.
 
+use crate::dialects::compose::files::Files;
 use crate::dialects::grant::Side;
+use crate::dialects::json::text;
+use crate::dialects::listing::others;
 use crate::dialects::{compose, engine, kubernetes, lxc, oci};
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::{Result, bail};
 use serde_json::Value;
-
-/// The largest YAML text that is read, in bytes. It is larger than any manifest, and small enough for the parser, which
-/// holds every scalar and every repetition through an alias in memory.
-const MAX_YAML: usize = 2 * 1024 * 1024;
-
-/// Returns the documents of a YAML text. JSON is YAML too, but has its own parser.
-///
-/// # Errors
-/// The text is not YAML. The error has its line and column.
-pub fn yaml(text: &str) -> Result<Vec<Value>> {
-    if text.len() > MAX_YAML {
-        bail!("YAML larger than {} MiB", MAX_YAML / 1024 / 1024);
-    }
-    let read = |document| -> Result<Value> {
-        let mut value = serde_yaml_ng::Value::deserialize(document).context("no YAML")?;
-        value.apply_merge().context("no YAML")?;
-        serde_json::to_value(value).context("a key that is no text")
-    };
-    serde_yaml_ng::Deserializer::from_str(text).map(read).collect()
-}
 
 /// Returns the containers of the documents, by name. The list is empty if there are none.
 ///
 /// # Errors
-/// A container has an unknown capability.
-pub fn containers(documents: &[Value]) -> Result<Vec<(String, Side)>> {
+/// A container has an unknown capability, or a document is of a kind that says nothing about one.
+pub fn containers(documents: &[Value], files: &Files) -> Result<Vec<(String, Side)>> {
     let mut found = Vec::new();
     for document in documents {
+        if let Some(list) = specifications(document)? {
+            found.extend(list);
+            continue;
+        }
+        others::document(document)?;
         if let Some(instance) = lxc::read::instance(document)? {
             found.push(instance);
             continue;
@@ -51,20 +38,50 @@ pub fn containers(documents: &[Value]) -> Result<Vec<(String, Side)>> {
                 }
             }
             one if one.get("HostConfig").is_some() => found.push(engine::inspect::container(one)?),
-            one if one.get("process").is_some() => found.push(("container".to_owned(), oci::read::container(one)?)),
-            one if one.get("services").is_some() => found.append(&mut compose::read::services(one)?),
+            one if oci::read::is_one(one) => found.push(("container".to_owned(), oci::read::container(one)?)),
+            one if one.get("services").is_some() || one.get("include").is_some() => {
+                found.append(&mut compose::read::services(one, files)?);
+            }
             one => found.append(&mut kubernetes::read::containers(one)?),
         }
     }
     Ok(found)
 }
 
+/// Returns the containers with the specification that their runtime got: `crictl inspect` has it as `info.runtimeSpec`,
+/// and `ctr containers info` and `nerdctl inspect --mode=native` have it as `Spec`.
+///
+/// # Errors
+/// A specification has an unknown capability.
+fn specifications(document: &Value) -> Result<Option<Vec<(String, Side)>>> {
+    let list = document.as_array().map_or(std::slice::from_ref(document), Vec::as_slice);
+    let mut found = Vec::new();
+    for one in list {
+        let (spec, name) = if oci::read::is_one(&one["info"]["runtimeSpec"]) {
+            let name = ["/status/metadata/name", "/status/id"].iter().find_map(|path| one.pointer(path));
+            (&one["info"]["runtimeSpec"], name)
+        } else if oci::read::is_one(&one["Spec"]) {
+            (&one["Spec"], ["Name", "ID"].iter().find_map(|key| one.get(key)))
+        } else {
+            continue;
+        };
+        let name = name.and_then(text).unwrap_or_else(|| "container".to_owned());
+        found.push((name, oci::read::container(spec)?));
+    }
+    match found.len() {
+        0 => Ok(None),
+        read if read == list.len() => Ok(Some(found)),
+        _ => bail!("some of the {} entries have no specification of a container", list.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::yaml;
 
     fn only(text: &str) -> Side {
-        let mut found = containers(&yaml(text).unwrap()).unwrap();
+        let mut found = containers(&yaml::documents(text).unwrap(), &Files::none()).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0).1
     }
@@ -96,13 +113,25 @@ mod tests {
     }
 
     #[test]
-    fn yaml_that_repeats_itself_without_end_is_refused() {
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let before = format!("*a{}, ", level - 1).repeat(9);
-            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+    fn what_a_runtime_got_is_read_and_what_says_nothing_is_an_error() {
+        let spec = "{ociVersion: 1.0.2, process: {user: {uid: 0}, capabilities: {bounding: [CAP_BPF]}}}";
+        for text in [
+            format!("{{status: {{id: x, metadata: {{name: t}}}}, info: {{pid: 1, runtimeSpec: {spec}}}}}"),
+            format!("{{ID: t, Image: i, Spec: {spec}}}"),
+            format!("[{{ID: t, Spec: {spec}}}]"),
+        ] {
+            let found = containers(&yaml::documents(&text).unwrap(), &Files::none()).unwrap();
+            assert_eq!((found[0].0.as_str(), found[0].1.grant.to_string().as_str()), ("t", "cap_bpf"), "{text}");
         }
-        assert!(yaml(&bomb).is_err());
-        assert!(yaml(&"[".repeat(100_000)).is_err());
+        for text in [
+            "{status: {id: x}, info: {}}".to_owned(),
+            format!("[{{ID: t, Spec: {spec}}}, {{ID: u}}]"),
+            "[{Name: /t, HostConfig: {NetworkMode: x}}]".to_owned(),
+            "[{Name: /t, HostConfig: {CapAdd: null}}, {Id: i}]".to_owned(),
+        ] {
+            assert!(containers(&yaml::documents(&text).unwrap(), &Files::none()).is_err(), "{text}");
+        }
+        // Not everything that has a process is a configuration of a runtime.
+        assert!(containers(&yaml::documents("{process: {name: x}}").unwrap(), &Files::none()).unwrap().is_empty());
     }
 }

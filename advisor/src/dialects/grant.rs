@@ -103,7 +103,11 @@ impl Side {
             first.grant = first.grant.union(other.grant);
             // The sides together state a property only if they agree on it.
             first.stated = first.stated.shared(&other.stated, true);
-            first.notes.extend(other.notes);
+            for note in other.notes {
+                if !first.notes.contains(&note) {
+                    first.notes.push(note);
+                }
+            }
         }
         if several {
             let names: Vec<String> = names.iter().map(printable::text).collect();

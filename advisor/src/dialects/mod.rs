@@ -1,6 +1,7 @@
 //! Reads and writes grants in the formats of other launchers. Each format has its own folder. This module contains no
 //! facts of the machine and no decisions.
 
+pub mod apparmor;
 pub mod boolean;
 pub mod comment;
 pub mod compose;
@@ -15,6 +16,7 @@ pub mod listing;
 pub mod lxc;
 pub mod mount;
 pub mod nixos;
+pub mod nspawn;
 pub mod oci;
 pub mod policy;
 pub mod quadlet;
@@ -27,3 +29,4 @@ mod shell_words;
 pub mod systemd;
 pub mod target;
 pub mod write;
+pub mod yaml;

@@ -1,12 +1,15 @@
 //! Reads what a text in the format of any other launcher grants.
 
+use crate::dialects::compose::files::{self, Files};
 use crate::dialects::detect::Form;
 use crate::dialects::engine::rules::Engine;
 use crate::dialects::grant::Side;
-use crate::dialects::listing::{asked, capsh, getpcaps, pscap};
-use crate::dialects::{document, engine, lxc, nixos, quadlet, setcap, systemd};
+use crate::dialects::listing::{asked, capsh, events, getpcaps, others, pscap};
+use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, setcap, systemd, yaml};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
+use serde_json::Value;
+use std::path::Path;
 
 /// The result of reading a text.
 pub enum Read {
@@ -30,26 +33,43 @@ pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
             systemd::read::side(&settings, "systemd unit")?.map_or_else(none, one)
         }
         Form::Quadlet => one(quadlet::read::side(text, name)?),
-        Form::Lxc => one(lxc::read::side(text)?),
+        Form::Lxc => one(lxc::read::side(text).with_context(|| shown.clone())?),
+        Form::Nspawn => one(nspawn::read::side(text, name)?),
         Form::Json => {
             let values = serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<_>, _>>();
             let values = values.map_err(|error| foreign(&error.into())).with_context(|| format!("{shown}: no JSON"))?;
-            match asked::records(&values).with_context(|| shown.clone())? {
-                Some(side) => one(side),
-                None => Read::Several(document::containers(&values).with_context(|| shown.clone())?),
-            }
+            documents(&values, name).with_context(|| shown.clone())?
         }
         Form::Yaml => {
-            let documents = document::yaml(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
-            let found = document::containers(&documents).with_context(|| shown.clone())?;
-            // Playbooks and workflows hold commands.
-            Read::Several(if found.is_empty() { commands(text).with_context(|| shown.clone())? } else { found })
+            let values = yaml::documents(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?;
+            match documents(&values, name).with_context(|| shown.clone())? {
+                // Playbooks and workflows hold commands.
+                Read::Several(none) if none.is_empty() => Read::Several(commands(text).with_context(|| shown.clone())?),
+                read => read,
+            }
         }
         Form::Nixos => Read::Several(nixos::read::read(text)?),
         Form::Command => Read::Several(commands(text).with_context(|| shown.clone())?),
         Form::Other => listing(text).with_context(|| shown.clone())?,
         Form::Policy | Form::Status => none(),
     })
+}
+
+/// Reads JSON or YAML.
+fn documents(values: &[Value], name: &str) -> Result<Read> {
+    if let Some(side) = asked::records(values)? {
+        return Ok(one(side));
+    }
+    if let Some(processes) = events::read(values)? {
+        return Ok(Read::Several(processes));
+    }
+    let path = Path::new(name);
+    let mut found = document::containers(values, &Files::beside(path))?;
+    if let Some(other) = files::override_of(path).filter(|_| values.iter().any(|one| one.get("services").is_some())) {
+        let note = format!("Compose adds {} by itself, which was not read", printable::text(other));
+        found.iter_mut().for_each(|(_, side)| side.notes.push(note.clone()));
+    }
+    Ok(Read::Several(found))
 }
 
 /// Reads what another tool printed. Each of these readers knows its own text from the others.
@@ -69,6 +89,10 @@ fn listing(text: &str) -> Result<Read> {
     if let Some(side) = asked::columns(text)? {
         return Ok(one(side));
     }
+    if let Some(profiles) = apparmor::read::read(text)? {
+        return Ok(Read::Several(profiles));
+    }
+    others::text(text)?;
     let processes = getpcaps::read(text)?;
     Ok(Read::Several(if processes.is_empty() { setcap::commands::of_text(text)? } else { processes }))
 }

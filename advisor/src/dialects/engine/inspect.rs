@@ -6,8 +6,10 @@ use crate::dialects::engine::rules::{Asked, Engine};
 use crate::dialects::grant::Side;
 use crate::dialects::json::{array, hard_limit, strings, text};
 use crate::dialects::mount::BindMount;
+use crate::output::error::hinted;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
+use capwrap_core::text::printable;
 use serde_json::Value;
 
 /// Returns one container with its name.
@@ -16,6 +18,12 @@ use serde_json::Value;
 /// The container has an unknown capability.
 pub fn container(container: &Value) -> Result<(String, Side)> {
     let host = &container["HostConfig"];
+    let name = text(&container["Name"]).or_else(|| text(&container["Id"])).unwrap_or_default();
+    // Docker and Podman always have this key. nerdctl imitates them, and leaves it out.
+    if host.get("CapAdd").is_none() {
+        let what = format!("\"{}\" has no HostConfig.CapAdd, so its capabilities are not known", printable::text(name));
+        return Err(hinted(what, "nerdctl inspect --mode=native prints them"));
+    }
     // Podman reports which capabilities the container got; Docker has no such key.
     let engine = if container.get("EffectiveCaps").is_some() { Engine::Podman } else { Engine::Docker };
     let limits = array(&host["Ulimits"]).iter().filter_map(|limit| {
@@ -34,7 +42,6 @@ pub fn container(container: &Value) -> Result<(String, Side)> {
         mounts: strings(&host["Binds"]).iter().filter_map(|bind| BindMount::of_volume(bind)).collect(),
         notes: Vec::new(),
     };
-    let name = text(&container["Name"]).unwrap_or_default();
     let kind = if engine == Engine::Podman { "podman inspect" } else { "docker inspect" };
     let mut side = asked.side(engine, kind)?;
     if engine == Engine::Podman {

@@ -2,24 +2,48 @@
 
 use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
+use crate::output::error::hinted;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::setcap_text::ProcessSets;
 
-/// Returns the process that the text describes, or `None` if it is another text.
+/// The lines that a whole output of any version has, besides `Current:`.
+const LINES: [&str; 2] = ["Bounding set =", "Securebits:"];
+
+/// Returns the process that the text describes, or `None` if it is another text. A line that is missing is a note.
 ///
 /// # Errors
-/// A set is in no form that libcap prints.
+/// A set is in no form that libcap prints, or the text is the output of several calls. The error has the line.
 pub fn read(text: &str) -> Result<Option<Side>> {
-    let field = |name: &str| text.lines().find_map(|line| line.trim().strip_prefix(name)).map(str::trim);
-    let (Some(current), Some(bounding)) = (field("Current:"), field("Bounding set =")) else { return Ok(None) };
-    let set = |list: &str| -> Result<CapabilitySet> {
-        list.split(',').filter(|name| !name.is_empty()).map(capability).collect()
+    let lines = |name: &'static str| {
+        let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+        numbered.filter_map(move |(number, line)| Some((number, line.strip_prefix(name)?.trim())))
     };
-    let sets = ProcessSets::parse(current).context("the line Current:")?;
+    let Some((number, current)) = lines("Current:").next() else { return Ok(None) };
+    let has = |name: &'static str| lines(name).next().is_some();
+    if !LINES.into_iter().any(has) && !has("Current IAB:") && ProcessSets::parse(current).is_err() {
+        return Ok(None);
+    }
+    if let Some((second, _)) = lines("Current:").nth(1) {
+        return Err(hinted(
+            format!("line {second} is the output of capsh --print for another process"),
+            "compare each in a file of its own",
+        ));
+    }
+    let set = |name: &'static str| -> Result<Option<CapabilitySet>> {
+        let Some((number, list)) = lines(name).next() else { return Ok(None) };
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(capability);
+        names.collect::<Result<_>>().map(Some).with_context(|| format!("line {number}"))
+    };
+    let sets = ProcessSets::parse(current).with_context(|| format!("line {number}, Current:"))?;
     let mut side = super::of_sets("capsh --print", sets);
-    side.stated.bounding = Some(set(bounding)?);
-    side.stated.ambient = field("Ambient set =").map(set).transpose()?;
+    side.stated.bounding = set("Bounding set =")?;
+    side.stated.ambient = set("Ambient set =")?;
+    let missing: Vec<&str> =
+        LINES.into_iter().filter(|name| !has(name)).map(|name| name.trim_end_matches([' ', '=', ':'])).collect();
+    if !missing.is_empty() {
+        side.notes.push(format!("the output of capsh --print is not whole: it has no {}", missing.join(", no ")));
+    }
     let said = |word: &str| text.contains(word);
     side.stated.no_new_privs = match (said("no-new-privs=0"), said("no-new-privs=1")) {
         (true, false) => Some(false),
@@ -50,5 +74,21 @@ mod tests {
         }
         assert!(read("Current: x\n").unwrap().is_none());
         assert!(read("Current: what\nBounding set =\n").is_err());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_reported_and_gives_no_set() {
+        let side = read("Current: cap_kill=ep\n").unwrap().unwrap();
+        assert_eq!((side.grant.to_string().as_str(), side.stated.bounding), ("cap_kill", None));
+        assert_eq!(side.notes, ["the output of capsh --print is not whole: it has no Bounding set, no Securebits"]);
+        for (cut, line) in [
+            ("Current: cap_kill,cap_ch", "line 1"),
+            ("Current: =\nBounding set =cap_chown,cap_dac_over", "line 2"),
+            ("Current: =\nBounding set =\nSecurebits: 0\nCurrent: =\n", "line 4"),
+        ] {
+            let read = read(&format!("{cut}\nCurrent IAB: \n")).map(|side| side.map(|side| side.grant));
+            assert!(format!("{:#}", read.unwrap_err()).starts_with(line), "{cut}");
+        }
+        assert!(read("Bounding set =cap_kill\nSecurebits: 0\n").unwrap().is_none());
     }
 }

@@ -9,12 +9,12 @@ use capwrap_core::capability::setcap_text::ProcessSets;
 /// # Errors
 /// A line is in no form that getpcaps prints.
 pub fn read(text: &str) -> Result<Vec<(String, Side)>> {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let first = lines.first().and_then(|line| row(line));
-    if first.is_none_or(|(_, sets)| ProcessSets::parse(sets).is_err()) {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_row = |line: &&str| row(line).is_some_and(|(_, sets)| ProcessSets::parse(sets).is_ok());
+    if !lines.iter().any(is_row) {
         return Ok(Vec::new());
     }
-    let sides = lines.iter().enumerate().map(|(at, line)| {
+    let sides = lines.iter().enumerate().filter(|(_, line)| !line.is_empty()).map(|(at, line)| {
         let number = at + 1;
         let (id, sets) = row(line).with_context(|| format!("line {number} is no output of getpcaps"))?;
         let sets = ProcessSets::parse(sets).with_context(|| format!("line {number} is no output of getpcaps"))?;
@@ -42,6 +42,9 @@ mod tests {
             read.iter().map(|(id, side)| (id.as_str(), crate::dialects::grant::shown(side.grant))).collect();
         assert_eq!(sets, [("1", "all".to_owned()), ("5382", "cap_net_raw".to_owned()), ("7", "none".to_owned())]);
         assert!(super::read("1: =ep\nwhat\n").is_err());
+        let failed = "Failed to get cap's for process 9: (No such process)\n1: =ep\n";
+        assert_eq!(super::read(failed).unwrap_err().to_string(), "line 1 is no output of getpcaps");
+        assert!(super::read("1: =ep\n2: cap_ki\n").unwrap_err().to_string().starts_with("line 2"));
         assert!(super::read("1: what\n").unwrap().is_empty());
     }
 }

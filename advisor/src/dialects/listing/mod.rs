@@ -2,7 +2,9 @@
 
 pub mod asked;
 pub mod capsh;
+pub mod events;
 pub mod getpcaps;
+pub mod others;
 pub mod pscap;
 
 use crate::dialects::grant::Side;

@@ -8,6 +8,12 @@ use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use serde_json::Value;
 
+/// Whether a document is a configuration of an OCI runtime.
+pub fn is_one(document: &Value) -> bool {
+    let process = &document["process"];
+    process.is_object() && (document.get("ociVersion").is_some() || process.get("capabilities").is_some())
+}
+
 /// Reads a configuration of an OCI runtime (OCI Runtime Specification, config.md, "Linux Process").
 ///
 /// # Errors

@@ -62,6 +62,17 @@ impl<'a> Values<'a> {
         set
     }
 
+    /// Returns what all assignments of a list name together, or `all`, as nspawn-settings.c does.
+    pub fn added(&mut self, key: &str) -> CapabilitySet {
+        let mut set = CapabilitySet::EMPTY;
+        for value in self.all(key) {
+            let is_all = words(value).iter().any(|word| word == "all");
+            let named = words(value).into_iter().filter(|word| word != "all").collect::<Vec<_>>().join(" ");
+            set = set.union(if is_all { EVERY_BIT } else { CapabilitySet::EMPTY }).union(self.named(&named, key));
+        }
+        set
+    }
+
     /// Returns the capabilities of a list. As in systemd, unknown names are left out.
     fn named(&mut self, list: &str, key: &str) -> CapabilitySet {
         let mut mask = 0;

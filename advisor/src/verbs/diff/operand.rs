@@ -13,7 +13,7 @@ use crate::output::error::{hinted, reason};
 use crate::store::bounded_read;
 use crate::store::bounded_read::MAX_BYTES;
 use crate::store::policy_lookup;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::RequestError;
 use capwrap_core::policy::Policy;
@@ -160,6 +160,55 @@ fn of_rights(rights: &process::Rights) -> Side {
     side
 }
 
+/// The sides of what `/proc/PID/status` shows of one process or of several, by their process ids.
+fn of_statuses(text: &str) -> Result<Vec<(String, Side)>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_start = |at: &usize| lines[*at].starts_with("Name:");
+    let mut starts: Vec<usize> = (0..lines.len()).filter(is_start).collect();
+    if starts.first() != Some(&0) {
+        starts.insert(0, 0);
+    }
+    let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+    let parts = starts.iter().copied().zip(ends).filter(|(start, end)| lines[*start..*end].concat().trim() != "");
+    parts.map(|(start, end)| of_status(&lines[start..end], start + 1)).collect()
+}
+
+/// The side of one process. A set that the text does not show is not stated.
+fn of_status(lines: &[&str], first: usize) -> Result<(String, Side)> {
+    let field = |name: &str| {
+        let mut values = lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.strip_prefix(name)?.trim())));
+        (values.next(), values.next())
+    };
+    let set = |name: &str| -> Result<bool> {
+        match field(name) {
+            (None, _) => Ok(false),
+            (Some(_), Some((at, _))) => bail!("line {} has a second {name}", first + at),
+            (Some((_, value)), None) if value.len() == 16 && mask(value).is_some() => Ok(true),
+            (Some((at, value)), None) => bail!("line {}: {name} {} is no mask", first + at, printable::text(value)),
+        }
+    };
+    if !set("CapPrm:")? {
+        bail!("line {first}: this status of a process shows no permitted set (CapPrm:)");
+    }
+    // The kernel puts a tab behind the name of a field, and an editor may have changed it.
+    let text: String = lines.iter().map(|line| line.trim_end().replacen(": ", ":\t", 1) + "\n").collect();
+    let mut side = of_rights(&process::of_status(&text));
+    for (name, stated) in [
+        ("CapAmb:", &mut side.stated.ambient),
+        ("CapBnd:", &mut side.stated.bounding),
+        ("CapEff:", &mut side.stated.effective),
+    ] {
+        if !set(name)? {
+            *stated = None;
+        }
+    }
+    if side.stated.effective.is_none() {
+        side.notes.clear();
+    }
+    let id = field("Pid:").0.map_or_else(|| "process".to_owned(), |(_, id)| id.to_owned());
+    Ok((id, side))
+}
+
 fn of_unit(word: &str, unit: &systemd::find::Unit) -> Result<Side> {
     let names: Vec<String> = unit.files.iter().map(printable::text).collect();
     let said = if unit.is_masked {
@@ -216,12 +265,12 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
         })
     };
     let form = form(text, name);
-    if let (Some(name), Form::Policy | Form::Unit | Form::Quadlet | Form::Lxc | Form::Status) = (picked, form) {
+    if let (Some(name), Form::Policy | Form::Unit | Form::Quadlet | Form::Lxc | Form::Nspawn) = (picked, form) {
         return Err(hinted(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
     }
     let said = match form {
         Form::Policy => Some(of_policy(&policy_lookup::read(text, Path::new(name))?, asked)?),
-        Form::Status => Some(of_rights(&process::of_status(text))),
+        Form::Status => of_several(of_statuses(text).with_context(|| shown.clone())?)?,
         Form::Json if is_profile(text) => {
             Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
         }
@@ -253,6 +302,24 @@ mod tests {
         let list = "CAP_BPF,CAP_DAC_OVERRIDE,CAP_DAC_READ_SEARCH,CAP_NET_ADMIN,CAP_PERFMON,CAP_SETPCAP,CAP_SYS_ADMIN,CAP_SYS_RESOURCE";
         for mask in ["mask:c001201106", "0xc001201106", "000000c001201106", "mask:0x000000c001201106"] {
             assert_eq!(word(mask).unwrap().grant, word(list).unwrap().grant, "{mask}");
+        }
+    }
+
+    #[test]
+    fn a_status_that_is_cut_off_or_of_several_processes_gives_no_wrong_set() {
+        let status = |id: u32, set: &str| format!("Name:\tx\nPid:\t{id}\nCapPrm:\t{set}\nCapBnd:\t{set}\n");
+        let side = of(&status(7, "0000000000000020"), "status").unwrap();
+        assert_eq!((side.grant.to_string().as_str(), side.stated.effective), ("cap_kill", None));
+        let both = status(7, "0000000000000020") + &status(8, "0000000000000001");
+        assert_eq!(of(&both, "status").unwrap().grant.to_string(), "cap_chown,cap_kill");
+        assert_eq!(of("CapPrm: 0000000000000020\r\n", "status").unwrap().grant.to_string(), "cap_kill");
+        for (text, said) in [
+            (status(7, "00000000000"), "line 3: CapPrm: 00000000000 is no mask"),
+            (status(7, "0000000000000020") + "Name:\ty\nPid:\t8\n", "line 5: this status of a process shows no"),
+            (status(7, "0000000000000020") + "CapPrm:\t0000000000000001\n", "line 5 has a second CapPrm:"),
+        ] {
+            let error = format!("{:#}", of(&text, "status").unwrap_err());
+            assert!(error.contains(said), "{error}");
         }
     }
 

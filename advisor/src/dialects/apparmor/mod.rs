@@ -1,0 +1,3 @@
+//! Profiles of AppArmor.
+
+pub mod read;

@@ -1,0 +1,69 @@
+//! Reads the other files that a Compose file names.
+
+use crate::dialects::compose::interpolation;
+use crate::dialects::yaml;
+use crate::store::bounded_read;
+use capwrap_core::text::printable;
+use serde_json::Value;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// How many files a project may have.
+const MAX_FILES: usize = 32;
+
+/// The files beside a Compose file.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The folder of the file. Without one, no other file is read.
+    folder: Option<PathBuf>,
+    left: Rc<Cell<usize>>,
+}
+
+impl Files {
+    /// The files beside this one.
+    pub fn beside(path: &Path) -> Self {
+        Self { folder: path.parent().map(Path::to_owned), left: Rc::new(Cell::new(MAX_FILES)) }
+    }
+
+    /// No files: whoever asks for one is told that it was not read.
+    #[cfg(any(test, fuzzing))]
+    pub fn none() -> Self {
+        Self { folder: None, left: Rc::default() }
+    }
+
+    /// Reads a file that a Compose file names by a path from its own folder, and returns it with the files beside it.
+    ///
+    /// # Errors
+    /// The error says in a few words why the file was not read.
+    pub fn read(&self, path: &str) -> Result<(Value, Self), String> {
+        let Some(folder) = &self.folder else { return Err("was not read".to_owned()) };
+        let is_remote = path.contains("://") || path.starts_with("git@") || path.starts_with("oci:");
+        if is_remote {
+            return Err("is no file of this machine, and was not read".to_owned());
+        }
+        let Some(path) = interpolation::known(path) else {
+            return Err("is an expression, which is not evaluated here".to_owned());
+        };
+        let Some(left) = self.left.get().checked_sub(1) else {
+            return Err(format!("was not read: a project of more than {MAX_FILES} files"));
+        };
+        self.left.set(left);
+        let path = folder.join(path);
+        if !path.is_file() {
+            return Err(format!("was not read: there is no file {}", printable::text(&path)));
+        }
+        let read = bounded_read::text_of(&path, yaml::MAX_BYTES).and_then(|text| yaml::documents(&text));
+        let document = read.map_err(|error| format!("was not read: {}", printable::text(format!("{error:#}"))))?;
+        let folder = path.parent().map(Path::to_owned);
+        Ok((document.into_iter().next().unwrap_or_default(), Self { folder, left: Rc::clone(&self.left) }))
+    }
+}
+
+/// Returns the file that Compose adds to this one by itself, if it exists.
+pub fn override_of(path: &Path) -> Option<PathBuf> {
+    let stem = path.file_stem()?.to_str()?;
+    let is_default = ["compose", "docker-compose"].contains(&stem);
+    let names = ["yaml", "yml"].map(|end| path.with_file_name(format!("{stem}.override.{end}")));
+    names.into_iter().find(|other| is_default && other.is_file())
+}

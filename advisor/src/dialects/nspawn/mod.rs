@@ -1,0 +1,3 @@
+//! Settings files of systemd-nspawn.
+
+pub mod read;
