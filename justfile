@@ -108,6 +108,10 @@ packages *arguments:
 ci:
     .ci/run
 
+# Try the first command of the README in fresh trees of Debian, as root (12, 13, --check).
+debian *arguments:
+    .ci/debian {{ arguments }}
+
 # Run all checks on a clean Debian 12, in a container, as root.
 container *arguments:
     .ci/container {{ arguments }}
