@@ -26,7 +26,7 @@ impl Files {
         Self { folder: path.parent().map(Path::to_owned), left: Rc::new(Cell::new(MAX_FILES)) }
     }
 
-    /// No files: whoever asks for one is told that it was not read.
+    /// No files: a request for one is the error that it was not read.
     #[cfg(any(test, fuzzing))]
     pub fn none() -> Self {
         Self { folder: None, left: Rc::default() }
