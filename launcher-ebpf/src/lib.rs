@@ -28,6 +28,8 @@ pub struct Check {
     pub target_namespace: u32,
     /// The system call's number for this machine, or -1.
     pub system_call: i32,
+    /// The bits of one of the system call's arguments that the map `ARGUMENTS` asks for; 0 if it asks for none.
+    pub argument: u32,
     /// The capability's number.
     pub capability: u8,
     /// 0 if the check was granted, 1 if it was denied.
@@ -39,8 +41,22 @@ pub struct Check {
     /// Whose credentials were checked: `CREDENTIALS_*`.
     pub credentials: u8,
     /// Always zero, because keys are compared byte by byte.
-    pub zero: [u8; 7],
+    pub zero: [u8; 3],
 }
+
+/// The argument of a system call that distinguishes checks: the value of the map `ARGUMENTS`, by the
+/// system call's number. Few bits are kept, because each value is counted by itself.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Argument {
+    /// The offset of its register in `pt_regs`, in bytes.
+    pub register: u32,
+    /// The bits that are kept; 0 if no argument is.
+    pub mask: u32,
+}
+
+/// The number of system calls in the map `ARGUMENTS`. No architecture that is supported has more.
+pub const SYSTEM_CALLS: u32 = 512;
 
 /// A file, identified by what a rename does not change: the key of the map `EXECUTABLES`.
 #[repr(C)]
@@ -333,7 +349,7 @@ pub struct KprobeConfig {
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
+    use super::{Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
 
     macro_rules! plain_old_data {
         ($($record:ty),*) => {$(
@@ -342,7 +358,7 @@ mod user {
             unsafe impl aya::Pod for $record {}
         )*};
     }
-    plain_old_data!(Check, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
+    plain_old_data!(Argument, Check, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
 
     impl Event {
         /// Reads the event from these bytes of the ring buffer. The result is `None` if they are
@@ -360,7 +376,7 @@ mod user {
 
 const _: () = {
     // Keys and values cross the boundary byte by byte, so they must not have padding.
-    assert!(size_of::<Check>() == 8 + 16 + 3 * 4 + 5 + 7);
+    assert!(size_of::<Check>() == 8 + 16 + 4 * 4 + 5 + 3);
     assert!(size_of::<Event>() == 8 + size_of::<Check>() + 8 + 16);
     assert!(size_of::<Settings>() == 3 * 8 + 8 * 4);
     assert!(size_of::<Ids>() == 8 * 4);

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use aya::Pod;
-use capwrap_ebpf::{Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
+use capwrap_ebpf::{
+    Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked,
+};
 
 /// Returns the bytes of a record, as they are written to a map of the kernel.
 fn bytes<T: Pod>(record: &T) -> Vec<u8> {
@@ -31,6 +33,7 @@ fn there_and_back<T: Pod>() {
 
 #[test]
 fn every_pattern_of_bytes_is_a_record_and_gives_the_same_bytes() {
+    there_and_back::<Argument>();
     there_and_back::<Check>();
     there_and_back::<Executable>();
     there_and_back::<Ids>();
@@ -50,6 +53,7 @@ fn a_record_that_was_made_field_by_field_has_no_byte_that_nobody_set() {
         let boxed = Box::new(T::default());
         assert_eq!(bytes(&*boxed).len(), size_of::<T>());
     }
+    copied::<Argument>();
     copied::<Check>();
     copied::<Executable>();
     copied::<Ids>();

@@ -8,6 +8,7 @@ use crate::analysis::observation::{Credentials, Observation, Verdict};
 use capwrap_core::Capability;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::escapes;
+use syscalls::Sysno;
 
 /// Functions that only lead to `cap_capable`. The function that asks is further out.
 pub const MACHINERY: &[&str] = &[
@@ -65,6 +66,49 @@ pub enum Calls {
     Except(&'static [&'static str]),
 }
 
+/// The system calls one of whose arguments distinguishes checks: the name, the number of the argument from 0, and the bits
+/// that count. The probe keeps these bits with each check, so they are few.
+pub const ARGUMENTS: &[(Sysno, usize, u32)] = &[
+    // The setgid bit of the mode. The older two are not on every architecture.
+    #[cfg(target_arch = "x86_64")]
+    (Sysno::chmod, 1, SET_GROUP_ID),
+    (Sysno::fchmod, 1, SET_GROUP_ID),
+    (Sysno::fchmodat, 2, SET_GROUP_ID),
+    (Sysno::fchmodat2, 2, SET_GROUP_ID),
+    // The signal.
+    (Sysno::kill, 1, 0x7f),
+    (Sysno::tkill, 1, 0x7f),
+    (Sysno::tgkill, 2, 0x7f),
+    // The name of the option; its level shows in the call site.
+    (Sysno::setsockopt, 2, 0xff),
+    // The operation.
+    (Sysno::prctl, 0, 0xff),
+];
+
+/// include/uapi/linux/stat.h
+const SET_GROUP_ID: u32 = 0o2000;
+/// include/uapi/asm-generic/socket.h: SO_DEBUG, SO_SNDBUFFORCE and SO_RCVBUFFORCE.
+const DEBUG_OR_BUFFERS: &[u32] = &[1, 32, 33];
+/// include/uapi/linux/prctl.h: PR_CAPBSET_DROP and PR_SET_SECUREBITS.
+const LOCK_DOWN: &[u32] = &[24, 28];
+
+/// Returns the argument of the system call with this number, as [`ARGUMENTS`] has it.
+pub fn argument(number: i32) -> Option<(usize, u32)> {
+    let found = ARGUMENTS.iter().find(|(call, ..)| call.id() == number)?;
+    Some((found.1, found.2))
+}
+
+/// The argument of the system call for which a row applies.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument {
+    /// Every argument.
+    Any,
+    /// One of these values of the bits that [`ARGUMENTS`] keeps.
+    Is(&'static [u32]),
+    /// Every value except these, and one that is not known.
+    IsNot(&'static [u32]),
+}
+
 /// The programs that a row applies to, by the names of their files. A name stands for all versions, as `python3.11` of
 /// `python3`.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +124,82 @@ pub enum Programs {
 /// Programs that run other people's scripts. There a refusal is an exception, which ends the script.
 pub const INTERPRETERS: &[&str] =
     &["bash", "busybox", "dash", "java", "ksh", "lua", "node", "perl", "php", "python", "python3", "ruby", "sh", "zsh"];
+
+/// Programs that go through all processes of the machine and are content with what everybody may see of them.
+pub const PROCESS_LISTS: &[&str] = &[
+    "atop",
+    "btop",
+    "htop",
+    "inxi",
+    "killall",
+    "lslocks",
+    "neofetch",
+    "pgrep",
+    "pidof",
+    "pidstat",
+    "pkill",
+    "ps",
+    "pstree",
+    "skill",
+    "systemd-analyze",
+    "systemd-detect-virt",
+    "top",
+    "w",
+];
+
+/// Programs that begin a session, check a password or change an account, and report it to the kernel's audit.
+pub const ACCOUNTS: &[&str] = &[
+    "atd",
+    "chage",
+    "chfn",
+    "chgpasswd",
+    "chpasswd",
+    "chsh",
+    "cron",
+    "crond",
+    "cupsd",
+    "dbus-daemon",
+    "expiry",
+    "faillock",
+    "gdm-session-worker",
+    "gpasswd",
+    "groupadd",
+    "groupdel",
+    "groupmems",
+    "groupmod",
+    "grpck",
+    "grpconv",
+    "hwclock",
+    "lightdm",
+    "login",
+    "newgrp",
+    "newusers",
+    "passwd",
+    "pkexec",
+    "polkit-agent-helper-1",
+    "proftpd",
+    "pure-ftpd",
+    "pwck",
+    "pwconv",
+    "runuser",
+    "saslauthd",
+    "screen",
+    "sddm-helper",
+    "smbd",
+    "sshd",
+    "sshd-session",
+    "su",
+    "sudo",
+    "systemd",
+    "systemd-executor",
+    "unix_chkpwd",
+    "useradd",
+    "userdel",
+    "usermod",
+    "vlock",
+    "vsftpd",
+    "xrdp-sesman",
+];
 
 /// The condition on the whole run under which a row applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +229,8 @@ pub struct Site {
     pub credentials: Option<Credentials>,
     /// The system calls in which the check happens.
     pub calls: Calls,
+    /// The argument of the system call.
+    pub argument: Argument,
     /// The programs in which it happens.
     pub programs: Programs,
     /// The first release (major, minor) to which the row applies.
@@ -131,6 +253,7 @@ const ROW: Site = Site {
     verdict: None,
     credentials: None,
     calls: Calls::Any,
+    argument: Argument::Any,
     programs: Programs::Any,
     since: (0, 0),
     until: (u32::MAX, 0),
@@ -255,10 +378,12 @@ pub const SITES: &[Site] = &[
         ..ROW
     },
     // fs/attr.c, fs/posix_acl.c: the kernel asks at every change of the mode of a file of a foreign group, whether or not
-    // the mode has the setgid bit. Writing to a setuid file asks at another place.
+    // the mode has the setgid bit. Who asked for this bit does not get it otherwise, and chmod(2) does not say so.
+    // Writing to a setuid file asks at another place.
     Site {
         functions: &[&["setattr_prepare", "inode_change_ok", "setattr_copy", "posix_acl_update_mode"]],
         capabilities: &[Capability::FSETID],
+        argument: Argument::IsNot(&[SET_GROUP_ID]),
         why: "only whether the setgid bit stays depends on it",
         ..ROW
     },
@@ -334,6 +459,50 @@ pub const SITES: &[Site] = &[
         why: "the owner of a copy: most programs leave it as it is",
         ..ROW
     },
+    // kill(2): signal 0 asks whether a process exists, and a refusal answers that it does. `kill -0` is there for the
+    // answer, and scripts take a refusal for an absence.
+    Site {
+        functions: &[&["check_kill_permission", "kill_ok_by_cred"]],
+        capabilities: &[Capability::KILL],
+        argument: Argument::Is(&[0]),
+        programs: Programs::Except(&["kill"]),
+        why: "signal 0 only asks whether a process exists",
+        ..ROW
+    },
+    // socket(7): who may not exceed the limit sets as large a buffer as everybody may (systemd, udev, libnl). SO_DEBUG
+    // makes the kernel keep a trace, which nobody reads (inetd -d).
+    Site {
+        functions: &[&["sk_setsockopt", "sock_setsockopt"]],
+        capabilities: &[Capability::NET_ADMIN],
+        argument: Argument::Is(DEBUG_OR_BUFFERS),
+        programs: Programs::Except(&[]),
+        why: "a buffer above the limit: programs take a smaller one",
+        ..ROW
+    },
+    // libcap-ng's capng_apply(3) and capng_lock(3) give up what they may, and these daemons go on. Who makes a sandbox
+    // insists.
+    Site {
+        functions: &[&["cap_task_prctl", "cap_prctl_drop"]],
+        capabilities: &[Capability::SETPCAP],
+        argument: Argument::Is(LOCK_DOWN),
+        programs: Programs::Only(&[
+            "auditd",
+            "dbus-daemon",
+            "fapolicyd",
+            "iceccd",
+            "irqbalance",
+            "knotd",
+            "ladvd",
+            "openvpn",
+            "ovs-vswitchd",
+            "ovsdb-server",
+            "smartd",
+            "usbguard-daemon",
+            "virtiofsd",
+        ]),
+        why: "giving up the bounding set: the program runs without it",
+        ..ROW
+    },
     // atop, earlyoom and cpulimit would like a better priority and run without it.
     Site {
         functions: &[&["set_one_prio", "can_nice"]],
@@ -372,6 +541,31 @@ pub const SITES: &[Site] = &[
         calls: Calls::Except(&["ptrace", "perf_event_open"]),
         programs: Programs::Only(&["perf"]),
         why: "the mappings of others' processes; perf records without",
+        ..ROW
+    },
+    // What these programs show of all processes they show without it too; of others' processes they leave out a column, an
+    // argument or a line. lsof, fuser, ss -p, pmap and lsns exist for what is asked for here.
+    Site {
+        functions: &[&["mm_access", "ptrace_may_access", "__ptrace_may_access"]],
+        capabilities: &[Capability::SYS_PTRACE],
+        programs: Programs::Only(PROCESS_LISTS),
+        why: "details of others' processes; the list is shown without them",
+        ..ROW
+    },
+    Site {
+        asking_function: &["generic_permission", "inode_permission"],
+        capabilities: &[Capability::DAC_READ_SEARCH],
+        programs: Programs::Only(PROCESS_LISTS),
+        why: "others' /proc/PID; the list is shown without them",
+        ..ROW
+    },
+    // kernel/audit.c: programs with PAM, and those of shadow, report to the kernel's audit what a user did. They go on if
+    // an ordinary user may not (PAM's libpam/pam_audit.c, shadow's lib/audit_help.c).
+    Site {
+        functions: &[&["audit_receive_msg", "audit_netlink_ok", "audit_receive"]],
+        capabilities: &[Capability::AUDIT_WRITE],
+        programs: Programs::Only(ACCOUNTS),
+        why: "a record of a login or an account; programs go on without",
         ..ROW
     },
     Site {
@@ -525,6 +719,14 @@ pub const SITES: &[Site] = &[
         functions: &[&["do_jit", "bpf_int_jit_compile", "build_epilogue", "build_bhb_mitigation"]],
         capabilities: &[Capability::SYS_ADMIN],
         why: "spares a BPF program a Spectre mitigation",
+        ..ROW
+    },
+    // kernel/bpf/syscall.c: without the capability the instructions are left out of what it reports of a program. Who has the
+    // descriptor of another's program holds cap_sys_admin, which serves here too.
+    Site {
+        functions: &[&["bpf_prog_get_info_by_fd", "bpf_obj_get_info_by_fd"]],
+        capabilities: &[Capability::BPF, Capability::PERFMON, Capability::SYS_ADMIN],
+        why: "only whether a BPF program's instructions are shown",
         ..ROW
     },
     // kernel/bpf/arraymap.c: the kernel asks in bpf_bypass_spec_v1 for every array map.
@@ -715,6 +917,7 @@ impl Site {
             && self.verdict.is_none_or(|verdict| verdict == observation.verdict)
             && self.credentials.is_none_or(|credentials| credentials == observation.credentials)
             && self.calls.hold(observation.system_call.as_deref())
+            && self.argument.holds(observation.argument)
             && self.programs.hold(&observation.executable)
             && self.since <= release
             && release < self.until
@@ -730,6 +933,16 @@ impl Calls {
         match self {
             Self::Any => true,
             Self::Except(names) => !call.is_some_and(|call| names.contains(&call)),
+        }
+    }
+}
+
+impl Argument {
+    fn holds(self, seen: Option<u32>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(values) => seen.is_some_and(|seen| values.contains(&seen)),
+            Self::IsNot(values) => !seen.is_some_and(|seen| values.contains(&seen)),
         }
     }
 }
@@ -761,6 +974,33 @@ mod tests {
         }
         assert!(Programs::Only(&["perf"]).hold("/usr/bin/perf"));
         assert!(!Programs::Only(&["perf"]).hold("/usr/bin/atop"));
+    }
+
+    #[test]
+    fn an_argument_that_is_not_known_fits_only_the_rows_that_exclude_one() {
+        for (argument, seen, holds) in [
+            (Argument::Any, None, true),
+            (Argument::Is(&[0]), Some(0), true),
+            (Argument::Is(&[0]), Some(9), false),
+            (Argument::Is(&[0]), None, false),
+            (Argument::IsNot(&[SET_GROUP_ID]), Some(SET_GROUP_ID), false),
+            (Argument::IsNot(&[SET_GROUP_ID]), Some(0), true),
+            (Argument::IsNot(&[SET_GROUP_ID]), None, true),
+        ] {
+            assert_eq!(argument.holds(seen), holds, "{argument:?} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_an_argument_are_within_the_bits_that_are_kept() {
+        for (call, at, mask) in ARGUMENTS {
+            assert!(*at < 6 && *mask != 0 && argument(call.id()) == Some((*at, *mask)), "{call}");
+        }
+        let kept = ARGUMENTS.iter().fold(0, |all, (.., mask)| all | mask);
+        for site in SITES {
+            let (Argument::Is(values) | Argument::IsNot(values)) = site.argument else { continue };
+            assert!(values.iter().all(|value| value & !kept == 0), "{site:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known about the run as a whole.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,6 +122,26 @@ pub fn choose(checks: &mut [Classified], granted: CapabilitySet) {
         {
             check.why = format!("{broad}, which the policy grants, serves here");
             check.instead = Some(broad);
+        }
+    }
+}
+
+/// Changes the class of what only follows from a change of owner that the program does without. It changed a copy's owner
+/// because it could, and so the copy's mode, times and list of access were those of another's file. Without the
+/// capability for the first, the copy stays its own (sed -i, gzip, vim).
+pub fn follow_owners(checks: &mut [Classified]) {
+    let changes = |class: fn(Class) -> bool| -> BTreeSet<String> {
+        let chosen = |one: &&Classified| one.observation.capability == Capability::CHOWN && class(one.class);
+        checks.iter().filter(chosen).map(|one| one.observation.executable.clone()).collect()
+    };
+    let insists = changes(Class::counts);
+    let goes_on: BTreeSet<String> =
+        changes(|class| class == Class::Speculative).difference(&insists).cloned().collect();
+    for check in checks.iter_mut().filter(|check| check.class.counts()) {
+        let seen = &check.observation;
+        if seen.capability == Capability::FOWNER && goes_on.contains(&seen.executable) {
+            check.class = Class::Speculative;
+            check.why = "follows a change of owner that the program does without".to_owned();
         }
     }
 }
@@ -291,6 +311,7 @@ pub mod tests {
             target: Target::Own,
             credentials: Credentials::Own,
             system_call: (!call.is_empty()).then(|| call.to_owned()),
+            argument: None,
             call_site: site.iter().map(|&function| function.to_owned()).collect(),
             times: 1,
         }
@@ -358,6 +379,21 @@ pub mod tests {
         assert_eq!(chosen(&[load.clone(), uprobe.clone()], "sys_admin"), set("sys_admin"));
         assert_eq!(chosen(&[load.clone(), uprobe], ""), set("net_admin,sys_admin"), "it may be a mere try");
         assert_eq!(chosen(&[load], ""), set("net_admin"));
+    }
+
+    #[test]
+    fn what_follows_from_a_change_of_owner_that_is_not_needed_is_not_needed_either() {
+        let of = |program: &str| {
+            let copy = granted("chown", "fchown", &["setattr_prepare", "notify_change", "__x64_sys_fchown"]);
+            let list = granted("fowner", "fsetxattr", &["set_posix_acl", "vfs_set_acl"]);
+            let executable = format!("/usr/bin/{program}");
+            let seen = [copy, list].map(|one| Observation { executable: executable.clone(), ..one });
+            let mut checks = class(&seen, &with_everything());
+            follow_owners(&mut checks);
+            checks.into_iter().map(|one| one.class).collect::<Vec<_>>()
+        };
+        assert_eq!(of("sed"), [Speculative, Speculative]);
+        assert_eq!(of("install"), [Needed, Needed]);
     }
 
     #[test]

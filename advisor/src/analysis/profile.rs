@@ -180,6 +180,9 @@ pub struct Check {
     pub executable: String,
     /// The system call; null outside a system call.
     pub system_call: Option<String>,
+    /// The bits of its argument that distinguish such checks, as the signal of kill; absent where none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argument: Option<u32>,
     /// The kernel's functions, from the one that asked outwards.
     pub call_site: Vec<String>,
     /// Whether the answer is audited; null if the back end cannot see it.
@@ -337,6 +340,7 @@ pub fn checks(classed: &[Classified]) -> Vec<Check> {
             processes: 0,
             executable: observation.executable.clone(),
             system_call: observation.system_call.clone(),
+            argument: observation.argument,
             call_site: observation.call_site.clone(),
             audited: observation.options.map(|options| options.audited),
             inset_id: observation.options.map(|options| options.inset_id),

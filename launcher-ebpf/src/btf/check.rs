@@ -4,7 +4,7 @@
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
 use crate::maps::{EVENTS, LISTED, TRACKED};
-use crate::{executable, ids, process, relation, site};
+use crate::{argument, executable, ids, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
@@ -63,19 +63,20 @@ fn is_asked_for(process: u32) -> bool {
 #[inline(always)]
 fn describe(context: &impl EbpfContext, asked: &Asked, process: u32, executable: Executable) -> Check {
     let task = current();
-    let system_call = system_call(task);
+    let (system_call, argument) = system_call(task);
     Check {
         site: site::of(context, system_call, asked.capability),
         executable,
         process,
         target_namespace: load(asked.target, offset!(user_namespace_inum)),
         system_call,
+        argument,
         capability: asked.capability as u8,
         denied: u8::from(asked.denied),
         options: asked.options,
         relation: relation::of(asked.credentials, asked.target),
         credentials: credentials(task, asked.credentials),
-        zero: [0; 7],
+        zero: [0; 3],
     }
 }
 
@@ -98,17 +99,18 @@ const PF_IO_WORKER: u32 = 0x10;
 const PF_USER_WORKER: u32 = 0x4000;
 const PF_KTHREAD: u32 = 0x20_0000;
 
-/// Returns the number of the system call that the task is in, or -1 if it is in none.
+/// Returns the number of the system call that the task is in, with its argument, or -1 if it is in none.
 #[inline(always)]
-fn system_call(task: Address) -> i32 {
+fn system_call(task: Address) -> (i32, u32) {
     if setting!(recent) == 0
         || load::<u32>(task, offset!(task_flags)) & (PF_IO_WORKER | PF_USER_WORKER | PF_KTHREAD) != 0
     {
-        return -1;
+        return (-1, 0);
     }
     // SAFETY: the task is the running one, which bpf_get_current_task_btf returned.
     let registers = unsafe { generated::bpf_task_pt_regs(task.cast_mut().cast()) } as Address;
-    load::<u64>(registers, offset!(pt_regs_system_call)) as i32
+    let number = load::<u64>(registers, offset!(pt_regs_system_call)) as i32;
+    (number, argument::of(number, registers))
 }
 
 #[inline(always)]

@@ -4,7 +4,7 @@ use crate::climbing::Climbing;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
-use capwrap_ebpf::{Check, Executable, Path, Site, Start, Tracked, lost, stats};
+use capwrap_ebpf::{Argument, Check, Executable, Path, SYSTEM_CALLS, Site, Start, Tracked, lost, stats};
 
 /// How often each check was made. These counts are authoritative. The map is not preallocated,
 /// because few runs need a hundredth of it.
@@ -26,6 +26,11 @@ pub static EXECUTABLES: HashMap<Executable, Path> = HashMap::with_max_entries(1 
 /// The command to start with.
 #[map]
 pub static START: Array<Start> = Array::with_max_entries(1, 0);
+
+/// The arguments that distinguish checks, by the system call's number. Only user space writes to it, before anything is
+/// attached.
+#[map]
+pub static ARGUMENTS: Array<Argument> = Array::with_max_entries(SYSTEM_CALLS, 0);
 
 /// Processes that the user listed, by thread group id in the user's pid namespace.
 #[map]

@@ -3,7 +3,7 @@
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
 use crate::maps::{ASKED, CGROUPS, EVENTS, LISTED, TRACKED};
-use crate::{executable, ids, plain, process, relation, site};
+use crate::{argument, executable, ids, plain, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{BPF_F_CURRENT_CPU, BPF_NOEXIST};
 use aya_ebpf::helpers::{
@@ -46,6 +46,7 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
             ids::compare(&ids::of(credentials), &tracked.ids);
         }
     }
+    let (system_call, argument) = system_call(context);
     let check = Check {
         site: site::of(context),
         executable: match tracked {
@@ -55,13 +56,14 @@ pub fn asked<const TYPES: bool>(context: &ProbeContext) {
         },
         process,
         target_namespace: if TYPES { load(target, offset!(user_namespace_inum)) } else { 0 },
-        system_call: system_call(context),
+        system_call,
+        argument,
         capability: given::<u32>(context, place!(capability)) as u8,
         denied: 0,
         options: options(given(context, place!(options))),
         relation: if TYPES { relation::of(credentials, target) } else { RELATION_UNKNOWN },
         credentials: whose,
-        zero: [0; 7],
+        zero: [0; 3],
     };
     if ASKED.insert(ids, check, BPF_NOEXIST.into()).is_err() {
         // Either the kretprobe missed the answer to this thread's previous question, or there is no
@@ -126,14 +128,14 @@ const USER_CS: u64 = 0x33;
 /// TOP_OF_KERNEL_STACK_PADDING is 0, or 16 bytes (CONFIG_X86_FRED, Linux 6.9).
 const PADDING: u64 = 16;
 
-/// Returns the number of the system call that the task is in, or -1 if it is in none. The task's
+/// Returns the number of the system call that the task is in, with its argument, or -1 if it is in none. The task's
 /// registers are at the top of the stack. The call site usually names the system call too, but not
 /// if the system call's entry function ends with a jump.
 #[inline(always)]
-fn system_call(context: &ProbeContext) -> i32 {
+fn system_call(context: &ProbeContext) -> (i32, u32) {
     let size = u64::from(place!(stack_bytes));
     if size == 0 {
-        return -1;
+        return (-1, 0);
     }
     let top = (given::<u64>(context, place!(caller)) & size.wrapping_neg()).wrapping_add(size);
     let mut registers = top.wrapping_sub(REGISTERS_BYTES);
@@ -141,10 +143,11 @@ fn system_call(context: &ProbeContext) -> i32 {
     if load::<u64>((registers + CS) as Address, 0) != USER_CS {
         registers -= PADDING;
         if load::<u64>((registers + CS) as Address, 0) != USER_CS {
-            return -1;
+            return (-1, 0);
         }
     }
-    load::<u64>((registers + ORIG_AX) as Address, 0) as i32
+    let number = load::<u64>((registers + ORIG_AX) as Address, 0) as i32;
+    (number, argument::of(number, registers as Address))
 }
 
 /// Returns the options as Linux has them since 5.1. Before 5.1 the argument is `audit`, 0 or 1.

@@ -12,6 +12,8 @@
 // nevertheless.
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+#[path = "../shared/argument.rs"]
+mod argument;
 mod check;
 #[path = "../shared/climbing.rs"]
 mod climbing;

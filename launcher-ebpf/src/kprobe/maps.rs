@@ -5,7 +5,9 @@
 use crate::climbing::Climbing;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, CgroupArray, HashMap, PerCpuArray, PerfEventArray};
-use capwrap_ebpf::{Check, Event, Executable, FRAMES, KprobeConfig, Path, Site, Start, Tracked, lost, stats};
+use capwrap_ebpf::{
+    Argument, Check, Event, Executable, FRAMES, KprobeConfig, Path, SYSTEM_CALLS, Site, Start, Tracked, lost, stats,
+};
 
 /// How often each check was made. These counts are authoritative.
 #[map]
@@ -30,6 +32,11 @@ pub static ASKED: HashMap<u64, Check> = HashMap::with_max_entries(1 << 12, 0);
 /// The command to start with.
 #[map]
 pub static START: Array<Start> = Array::with_max_entries(1, 0);
+
+/// The arguments that distinguish checks, by the system call's number. Only user space writes to it, before anything is
+/// attached.
+#[map]
+pub static ARGUMENTS: Array<Argument> = Array::with_max_entries(SYSTEM_CALLS, 0);
 
 /// Processes that the user listed, by thread group id in the user's pid namespace.
 #[map]

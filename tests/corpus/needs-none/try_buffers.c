@@ -1,5 +1,4 @@
 // Asks for a socket buffer beyond the limit. If this is refused, it takes what it gets, as many servers do.
-// only --minimize can show: with cap_net_admin the first attempt succeeds
 #include "../corpus.h"
 #include <sys/socket.h>
 

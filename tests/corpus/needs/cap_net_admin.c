@@ -1,8 +1,12 @@
-// Makes a socket's receive buffer larger than the system's limit (sk_setsockopt, SO_RCVBUFFORCE).
+// Sets the flags of the interface lo to what they are (dev_ioctl, SIOCSIFFLAGS).
 #include "../corpus.h"
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 int main(void) {
-    int size = 1 << 24, fd = must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
-    must(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size), "SO_RCVBUFFORCE");
+    struct ifreq interface = {.ifr_name = "lo"};
+    int fd = must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+    must(ioctl(fd, SIOCGIFFLAGS, &interface), "SIOCGIFFLAGS");
+    must(ioctl(fd, SIOCSIFFLAGS, &interface), "SIOCSIFFLAGS");
 }

@@ -2,7 +2,7 @@
 
 use crate::observe::probe::loaded::{BackEnd, ORDER, Probe};
 use crate::observe::probe::object::{ProbeConfig, Types, program};
-use crate::observe::probe::{kprobe, rights};
+use crate::observe::probe::{arguments, kprobe, rights};
 use crate::output::error;
 use anyhow::{Result, anyhow};
 use aya::programs::{BtfTracePoint, FExit};
@@ -107,6 +107,7 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
         .override_global("OFFSETS", offsets, true)
         .map_max_entries("EVENTS", ring_bytes)
         .load(OBJECT)?;
+    arguments::ask(&mut ebpf)?;
     // The kernel may refuse this program, so it is loaded first and attached last. A child must be known before any of
     // its checks arrives.
     match back_end {

@@ -1,6 +1,7 @@
 //! The back end for kernels on which no other back end sees a check: kprobe and kretprobe on `cap_capable`. It uses the
 //! kernel's types if the kernel has BTF.
 
+use crate::observe::probe::arguments;
 use crate::observe::probe::btf::KernelTypes;
 use crate::observe::probe::object::program;
 use crate::observe::probe::offsets::VMLINUX;
@@ -86,6 +87,7 @@ fn prepare(config: &KprobeConfig) -> Result<Ebpf> {
     let map = ebpf.map_mut("CONFIG").context("the probe has no map CONFIG")?;
     let mut map: Array<_, KprobeConfig> = Array::try_from(map)?;
     map.set(0, config, 0)?;
+    arguments::ask(&mut ebpf)?;
     if config.settings.scope == scope::CGROUP {
         let map = ebpf.map_mut("CGROUPS").context("the probe has no map CGROUPS")?;
         CgroupArray::try_from(map)?.set(0, cgroup(config.settings.cgroup)?, 0)?;

@@ -1,6 +1,7 @@
 //! The interface to the probe: loads it with the first back end that works, and reads what it counted. All modules that
 //! use the results are pure.
 
+mod arguments;
 mod back_end;
 mod btf;
 mod events;

@@ -1,5 +1,6 @@
 //! Converts the probe's counts to observations.
 
+use crate::analysis::call_sites;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
 use crate::observe::probe::loaded::Probe;
 use crate::observe::probe::symbols::Symbols;
@@ -85,6 +86,7 @@ impl Names {
                 shared::CREDENTIALS_OTHER => Credentials::Other,
                 _ => Credentials::Unknown,
             },
+            argument: call_sites::argument(check.system_call).map(|_| check.argument),
             system_call: site.system_call.or_else(|| system_call(check.system_call)),
             call_site: site.functions,
             times,
