@@ -210,10 +210,12 @@ fn a_second_run_confirms_what_seemed_needed_and_finds_what_was_only_possible() {
     let without = profile(&["--confirm", "cat", "/etc/shadow"]);
     assert_eq!(needed(&without), ["cap_dac_read_search"]);
     assert_eq!(without["runs"][0]["confirmed"]["runs"], 1);
-    // Most programs open the file again without O_NOATIME. This one does not.
-    let insists = "import os; os.open('/etc/passwd', os.O_RDONLY | os.O_NOATIME); print('opened')";
-    assert!(needed(&profile(&["python3", "-c", insists])).is_empty());
-    assert_eq!(needed(&profile(&["--confirm", "python3", "-c", insists])), ["cap_fowner"]);
+    // Most programs open the file again without O_NOATIME. This one does not. Its name is in no table.
+    let folder = Folder::new();
+    let insists = &[folder.copy("/usr/bin/dd", "insists"), "if=/etc/passwd".to_owned(), "iflag=noatime".to_owned()];
+    let insists: Vec<&str> = insists.iter().map(String::as_str).collect();
+    assert!(needed(&profile(&insists)).is_empty());
+    assert_eq!(needed(&profile(&[&["--confirm"], &insists[..]].concat())), ["cap_fowner"]);
 }
 
 #[test]
@@ -286,18 +288,37 @@ fn two_runs_at_once_do_not_disturb_each_other() {
     assert_eq!((one.join().unwrap(), two.join().unwrap()), (1, 0));
 }
 
-#[test]
-fn what_a_setuid_program_does_with_its_privileges_is_not_learned() {
-    let folder = Folder::new();
+/// A copy of chown with the setuid bit, and a command that starts it for a file of root's.
+fn setuid_chown(folder: &Folder) -> String {
     let file = folder.path("file");
     std::fs::write(&file, "").unwrap();
     let chown = folder.copy("/usr/bin/chown", "setuid-chown");
     assert!(root(&["chmod", "4755", &chown]).run().ok());
-    let run = learn(&["--json", "sh", "-c", &format!("{chown} {MEMBER} {file}")]);
-    assert!(run.ok() && run.stderr.contains("has privileges of its own"), "{run:?}");
+    format!("{chown} {MEMBER} {file}")
+}
+
+#[test]
+fn under_no_new_privs_a_setuid_program_needs_what_every_other_needs() {
+    let folder = Folder::new();
+    let run = learn(&["--json", "sh", "-c", &setuid_chown(&folder)]);
+    assert!(run.ok() && run.stderr.contains("which no_new_privs withholds"), "{run:?}");
+    assert_eq!(needed(&serde_json::from_str(&run.stdout).unwrap()), ["cap_chown"], "{run:?}");
+}
+
+#[test]
+fn what_a_setuid_program_does_with_its_privileges_is_not_learned() {
+    let folder = Folder::new();
+    let shell = folder.copy("/bin/sh", "shell");
+    let _policy = Policy::named(
+        "t-new-privileges",
+        &format!(
+            "schema = 1\ntool = {{ path = \"{shell}\" }}\nallow = {{ users = [\"{MEMBER}\"] }}\n\
+             exec = {{ no_new_privs = false }}\n"
+        ),
+    );
+    let run = learn(&["--json", "--policy", "t-new-privileges", &shell, "-c", &setuid_chown(&folder)]);
+    assert!(run.ok() && run.stderr.contains("what it does with them is not learned"), "{run:?}");
     assert!(needed(&serde_json::from_str(&run.stdout).unwrap()).is_empty(), "{run:?}");
-    let plain = folder.copy("/usr/bin/chown", "chown");
-    assert_eq!(needed(&profile(&["sh", "-c", &format!("{plain} root {file}")])), ["cap_chown"]);
 }
 
 /// The needs that are learned from a Python script that changes its ids.

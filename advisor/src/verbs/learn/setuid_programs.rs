@@ -1,5 +1,8 @@
 //! Programs with privileges of their own: setuid or setgid programs, and programs with file capabilities. Their
 //! privileges do not come from the tool, and executing them clears the ambient set (execve(2)).
+//!
+//! Under `no_new_privs` the kernel ignores the setuid and setgid bits, and a file's capabilities give no more than the
+//! process has already. There such a program works with what the policy grants, so its checks count as every other's.
 
 use crate::analysis::classify::{Class, Classified};
 use crate::host::installed_file::Installed;
@@ -29,13 +32,15 @@ fn apart(classed: &mut [Classified], privileged: &BTreeSet<String>, tool: &str) 
     }
 }
 
-/// Prints a note about such programs, if there were any.
-pub fn note(classed: &[Classified], tool: &Path) {
+/// Prints a note about such programs, if there were any. `withheld` says whether the run was under `no_new_privs`.
+pub fn note(classed: &[Classified], tool: &Path, withheld: bool) {
     for program in among(classed) {
         error::note(&if Path::new(&program) == tool {
             format!(
                 "{program} has privileges of its own (setuid, setgid, file capabilities) instead of what it is passed"
             )
+        } else if withheld {
+            format!("{program} has privileges of its own, which no_new_privs withholds: it has what the policy grants")
         } else {
             format!("{program} has privileges of its own, and what it does with them is not learned")
         });
