@@ -170,11 +170,12 @@ fn each_check_is_shown_once_and_counted() {
     let words = ["capwrap", "trace", "--user", MEMBER];
     let unique = root(&[&words[..], &["--unique", "sh", "-c", script]].concat()).run();
     let lines: Vec<&str> = unique.stdout.lines().filter(|line| line.contains("cap_dac_override")).collect();
-    assert_eq!(lines.len(), 2, "{unique:?}");
+    // The check, its count and the total.
+    assert_eq!(lines.len(), 3, "{unique:?}");
     let counted: Vec<&str> = lines[1].split_whitespace().collect();
     assert_eq!(counted[..3], ["cap_dac_override", "0", "5"]);
     let summary = root(&[&words[..], &["--summary", "sh", "-c", script]].concat()).run();
-    assert_eq!(summary.stdout.lines().filter(|line| line.contains("cap_dac_override")).count(), 1, "{summary:?}");
+    assert_eq!(summary.stdout.lines().filter(|line| line.contains("cap_dac_override")).count(), 2, "{summary:?}");
 }
 
 #[test]
@@ -251,4 +252,27 @@ fn an_interrupt_ends_a_trace_in_the_background_of_a_script() {
     let script = "capwrap trace --json > /dev/null & sleep 2; kill -INT $!; wait $!";
     let run = root(&["timeout", "20", "sh", "-c", script]).run();
     assert!(run.ok(), "{run:?}");
+}
+
+#[test]
+fn a_trace_into_a_file_leaves_standard_output_to_the_command() {
+    let folder = Folder::new();
+    let file = folder.path("trace");
+    let words = ["capwrap", "trace", "--json", "--user", MEMBER, "--output", &file];
+    let run = root(&[&words[..], &["sh", "-c", "cat /etc/shadow 2>/dev/null; echo printed"]].concat()).run();
+    assert_eq!(run.stdout, "printed\n", "{run:?}");
+    let written = objects(&std::fs::read_to_string(&file).unwrap());
+    assert!(of(&written, "capability").contains(&"cap_dac_read_search"), "{written:?}");
+    let link = folder.path("link");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    root(&["capwrap", "trace", "--output", &link, "true"]).run().refused(&["symbolic link"]);
+}
+
+#[test]
+fn a_summary_ends_with_the_total_of_each_capability() {
+    let script = "cat /etc/shadow; head /etc/shadow; true";
+    let run = root(&["capwrap", "trace", "--user", MEMBER, "--summary", "sh", "-c", script]).run();
+    let totals: Vec<&str> = run.stdout.lines().skip_while(|line| !line.starts_with("TOTAL")).collect();
+    let read: Vec<&str> = totals.iter().filter(|line| line.starts_with("cap_dac_read_search")).copied().collect();
+    assert!(read.len() == 1 && read[0].split_whitespace().collect::<Vec<_>>()[1..] == ["0", "2"], "{run:?}");
 }

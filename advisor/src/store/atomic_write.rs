@@ -23,6 +23,19 @@ use std::time::{Duration, SystemTime};
 /// The system refuses a step. The path leads through a link that another user could have put there. There is something
 /// else than a regular file at the path, such as a link or a device.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
+    put(path, text).map(drop)
+}
+
+/// Puts an empty file in place as [`replace`] does, and returns it for what is still to be written. A reader sees what
+/// was written so far.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn begin(path: &Path) -> Result<File> {
+    put(path, "")
+}
+
+fn put(path: &Path, text: &str) -> Result<File> {
     // An error with a hint keeps its hint if no context is added to it.
     let shown = printable::text(path);
     let name = path.file_name().with_context(|| format!("cannot write {shown}: it has no name of a file"))?;
@@ -77,7 +90,7 @@ fn replaceable(directory: &OwnedFd, name: &OsStr) -> Result<()> {
     }
 }
 
-fn write(directory: &OwnedFd, name: &OsStr, text: &str) -> io::Result<()> {
+fn write(directory: &OwnedFd, name: &OsStr, text: &str) -> io::Result<File> {
     let beside = random_name()?;
     let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(directory, &*beside, how, Mode::from_raw_mode(0o644))?);
@@ -94,7 +107,8 @@ fn write(directory: &OwnedFd, name: &OsStr, text: &str) -> io::Result<()> {
         let _ = remove(directory, &beside, &file);
     }
     written?;
-    Ok(rustix::fs::fsync(directory)?)
+    rustix::fs::fsync(directory)?;
+    Ok(file)
 }
 
 /// Removes the temporary file, if the name still means it.
@@ -143,6 +157,17 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn a_file_that_was_begun_is_in_its_place_before_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "what was there").unwrap();
+        let mut file = begin(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        file.write_all(b"a line").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a line");
     }
 
     #[test]

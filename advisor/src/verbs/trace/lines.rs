@@ -45,7 +45,16 @@ const COLUMNS: [Column; 12] = [
     column("EXE", 12, 80),
 ];
 
+/// The length of the longest name of a capability, cap_checkpoint_restore.
+const LONGEST_NAME: usize = 22;
+
 impl Look {
+    /// The width of a column. A file, and a terminal with space to spare, gets the longest name whole.
+    fn width_of(self, column: &Column) -> usize {
+        let spare = self.width.is_none_or(|width| (84..94).contains(&width) || width >= 124);
+        if spare && column.name == "CAPABILITY" { LONGEST_NAME } else { column.width }
+    }
+
     fn shows(self, column: &Column) -> bool {
         self.width.is_none_or(|width| width >= column.from)
     }
@@ -97,11 +106,11 @@ fn write_row(
         let last = at + 1 == shown.len();
         let room = match look.width {
             Some(width) if last => usize::from(width).saturating_sub(used).max(column.width),
-            Some(_) => column.width,
+            Some(_) => look.width_of(column),
             None => usize::MAX,
         };
         let text = if text.chars().count() > room { cut(&text, room, column.name == "EXE") } else { text };
-        let fill = if last { 0 } else { column.width.saturating_sub(text.chars().count()) };
+        let fill = if last { 0 } else { look.width_of(column).saturating_sub(text.chars().count()) };
         let gap = if last { "" } else { " " };
         write!(out, "{text}{:fill$}{gap}", "")?;
         used += text.chars().count() + fill + 1;
@@ -196,7 +205,7 @@ pub mod tests {
 
     #[test]
     fn no_terminal_gets_longer_lines_than_it_has_columns() {
-        for width in [60, 66, 80, 94, 100, 108, 112, 118, 120, 200] {
+        for width in [60, 66, 80, 84, 93, 94, 100, 108, 112, 118, 120, 123, 124, 200] {
             for line in line(Some(width), false).lines() {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
             }
@@ -210,6 +219,12 @@ pub mod tests {
             assert_eq!(head, COLUMNS.map(|column| column.name));
         }
         assert!(line(None, false).ends_with("/usr/bin/tool\n"), "{}", line(None, false));
+    }
+
+    #[test]
+    fn the_longest_name_shifts_no_column_of_a_file() {
+        let longest = capwrap_core::Capability::all().map(|one| one.name().len()).max();
+        assert_eq!(longest, Some(LONGEST_NAME));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::observe::probe::{BackEnd, Events, Probe};
 use crate::observe::subject::filter::{Asked, Scope};
 use crate::output::error;
 use crate::output::terminal;
+use crate::store::atomic_write;
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
 use clap::Args;
@@ -28,7 +29,7 @@ use describe::{Described, Describer};
 use nix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +73,9 @@ pub struct Trace {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Write to this file, and leave standard output to CMD
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// End after this time, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     limit: Option<Duration>,
@@ -121,6 +125,7 @@ impl Trace {
             cgroup: self.cgroup.as_deref(),
             container: self.container.as_deref(),
         })?;
+        let show = Show::new(self)?;
         let bytes = (self.ring << 20).next_power_of_two();
         let mut probe = probe::open(&scope.settings(self.denied), bytes, self.back_end)?;
         let events = probe.events(bytes)?;
@@ -141,7 +146,8 @@ impl Trace {
                 file: file.as_deref(),
                 command: &self.command,
                 launch: launch.as_ref(),
-                output: if self.json { Output::StandardError } else { Output::Own },
+                // Without a file of its own, what a program reads must not stand among what the command prints.
+                output: if self.json && self.output.is_none() { Output::StandardError } else { Output::Own },
                 alone: false,
                 writes_meanwhile: true,
             };
@@ -154,7 +160,7 @@ impl Trace {
         let over = AtomicBool::new(false);
         let watched = &scope;
         std::thread::scope(|threads| {
-            let reader = threads.spawn(|| self.read(&probe, events, &over));
+            let reader = threads.spawn(|| self.read(show, &probe, events, &over));
             let ending = match (started, waiting) {
                 (Some(command), _) => command.run(limits).map(|finished| finished.ending),
                 (None, Some(waiting)) => waiting
@@ -169,8 +175,8 @@ impl Trace {
     }
 
     /// Reads and shows the events until the trace ends.
-    fn read(&self, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
-        let mut show = Show::new(self)?;
+    fn read(&self, mut show: Show, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
+        show.begin()?;
         let mut describer = Describer::new()?;
         let mut checked = Instant::now();
         let mut reported = 0;
@@ -227,7 +233,7 @@ fn now(clock: ClockId) -> Result<i64> {
 /// The output for the events.
 struct Show<'t> {
     asked: &'t Trace,
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Box<dyn Write + Send>>,
     clock: Clock,
     look: lines::Look,
     summary: Summary,
@@ -235,16 +241,26 @@ struct Show<'t> {
 
 impl<'t> Show<'t> {
     fn new(asked: &'t Trace) -> Result<Self> {
-        let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
-        let width = std::io::stdout().is_terminal().then(terminal::width);
-        let look = lines::Look { width, styled: asked.color.styled() };
-        if !asked.json && !asked.summary {
-            lines::write_head(&mut out, look)?;
-            out.flush()?;
-        }
+        let (to, look): (Box<dyn Write + Send>, _) = match &asked.output {
+            // A file is read later, perhaps on another terminal.
+            Some(path) => (Box::new(atomic_write::begin(path)?), lines::Look { width: None, styled: false }),
+            None => {
+                let width = std::io::stdout().is_terminal().then(terminal::width);
+                (Box::new(std::io::stdout()), lines::Look { width, styled: asked.color.styled() })
+            }
+        };
+        let out = BufWriter::with_capacity(256 << 10, to);
         let zone = jiff::tz::TimeZone::system();
         let clock = Clock::new(zone, now(ClockId::CLOCK_MONOTONIC)?, now(ClockId::CLOCK_REALTIME)?);
         Ok(Self { asked, out, clock, look, summary: Summary::default() })
+    }
+
+    /// Writes what comes before the first check.
+    fn begin(&mut self) -> Result<()> {
+        if !self.asked.json && !self.asked.summary {
+            lines::write_head(&mut self.out, self.look)?;
+        }
+        self.flush()
     }
 
     fn event(&mut self, event: &capwrap_ebpf::Event, one: &Described) -> Result<()> {
@@ -277,11 +293,10 @@ impl<'t> Show<'t> {
             if self.asked.json {
                 self.summary.write_json(&mut self.out)?;
             } else {
-                let text = self.summary.table(self.look);
                 if self.asked.unique {
                     writeln!(self.out)?;
                 }
-                self.out.write_all(text.as_bytes())?;
+                write!(self.out, "{}\n{}", self.summary.table(self.look), self.summary.totals(self.look))?;
             }
         }
         match self.out.flush() {

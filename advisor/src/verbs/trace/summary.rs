@@ -26,6 +26,12 @@ struct Times {
     denied: u64,
 }
 
+impl Times {
+    const fn all(&self) -> u64 {
+        self.granted + self.denied
+    }
+}
+
 /// Checks with the same key are shown only once.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
@@ -69,10 +75,7 @@ impl Summary {
 
     /// The counts as a table, the most frequent first.
     pub fn table(&self, look: Look) -> String {
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(look.width.unwrap_or(u16::MAX));
-        table.set_header(["CAPABILITY", "GRANTED", "DENIED", "USERNS", "SYSCALL", "EXE"]);
+        let mut table = table(look, &["CAPABILITY", "GRANTED", "DENIED", "USERNS", "SYSCALL", "EXE"]);
         for (row, times) in self.sorted() {
             table.add_row([
                 row.capability.name().to_owned(),
@@ -83,15 +86,24 @@ impl Summary {
                 printable::text(&row.executable).clone(),
             ]);
         }
-        for number in [1, 2] {
-            if let Some(column) = table.column_mut(number) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        text(&table)
+    }
+
+    /// The sum for each capability as a table, the most frequent first.
+    pub fn totals(&self, look: Look) -> String {
+        let mut sums: BTreeMap<Capability, Times> = BTreeMap::new();
+        for (row, times) in &self.rows {
+            let sum = sums.entry(row.capability).or_default();
+            sum.granted += times.granted;
+            sum.denied += times.denied;
         }
-        table
-            .lines()
-            .map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end())))
-            .collect()
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_by_key(|(_, times)| std::cmp::Reverse(times.all()));
+        let mut table = table(look, &["TOTAL", "GRANTED", "DENIED"]);
+        for (capability, times) in sums {
+            table.add_row([capability.name().to_owned(), times.granted.to_string(), times.denied.to_string()]);
+        }
+        text(&table)
     }
 
     /// Writes one JSON object in each line.
@@ -112,9 +124,27 @@ impl Summary {
 
     fn sorted(&self) -> Vec<(&Row, &Times)> {
         let mut rows: Vec<_> = self.rows.iter().collect();
-        rows.sort_by_key(|(_, times)| std::cmp::Reverse(times.granted + times.denied));
+        rows.sort_by_key(|(_, times)| std::cmp::Reverse(times.all()));
         rows
     }
+}
+
+/// A table whose second and third columns are numbers.
+fn table(look: Look, head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(look.width.unwrap_or(u16::MAX));
+    table.set_header(head.to_vec());
+    for number in [1, 2] {
+        if let Some(column) = table.column_mut(number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn text(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(line.trim_end()))).collect()
 }
 
 #[cfg(test)]
@@ -136,5 +166,20 @@ mod tests {
         let text = summary.table(Look { width: Some(80), styled: false });
         let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(words, ["cap_dac_read_search", "1", "3", "own", "newfstatat", "/usr/bin/tool"]);
+    }
+
+    #[test]
+    fn the_totals_add_up_a_capability_over_programs_and_system_calls() {
+        let mut summary = Summary::default();
+        let mut elsewhere = described();
+        elsewhere.observation.executable = "/usr/bin/other".to_owned();
+        let mut granted = described();
+        granted.observation.verdict = Verdict::Granted;
+        for one in [described(), elsewhere, granted] {
+            summary.count(&one);
+        }
+        let text = summary.totals(Look { width: Some(80), styled: false });
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines, [vec!["TOTAL", "GRANTED", "DENIED"], vec!["cap_dac_read_search", "1", "2"]]);
     }
 }
