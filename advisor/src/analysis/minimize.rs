@@ -52,8 +52,10 @@ pub struct Start {
 const MOST_SETS: usize = 8;
 
 /// Finds the smallest sets with which the command works. The search starts from the smallest of these with which it
-/// works: nothing, what it seems to need, what it asked for, everything. If the command fails with a set, it is assumed
-/// to fail with every subset. Returns `None` if it works with none of the four.
+/// works: nothing, what it seems to need, what it asked for, everything, and everything without one capability that it
+/// asked for. The last ones are for a command that refuses to run with a capability: mount ends if it could become root
+/// again. If the command fails with a set, it is assumed to fail with every subset. Returns `None` if it works with none of
+/// these.
 ///
 /// # Errors
 /// The command works with a set in one run and fails with it in another, or `run` returns an error.
@@ -61,9 +63,9 @@ pub fn minimize(start: Start, run: impl FnMut(CapabilitySet) -> Result<Trial>) -
     let mut runs = Runs::new(run, start.repeat);
     let needed = start.needed.intersection(start.everything);
     let asked = needed.union(start.possible.intersection(start.everything));
-    let Some(base) = runs.first_that_works([CapabilitySet::EMPTY, needed, asked, start.everything])? else {
-        return Ok(None);
-    };
+    let with_less = most_powerful_first(asked).into_iter().map(|one| start.everything.without(one.into()));
+    let starts = [CapabilitySet::EMPTY, needed, asked, start.everything].into_iter().chain(with_less);
+    let Some(base) = runs.first_that_works(starts)? else { return Ok(None) };
     let first = runs.shrink(base, &most_powerful_first(base))?;
     // A run with everything also shows what a command can do in other ways. Where the command fails with everything, it
     // may fail with each large set, so the search stays within what is known to be asked for.
@@ -159,7 +161,7 @@ impl<R: FnMut(CapabilitySet) -> Result<Trial>> Runs<R> {
         Ok(true)
     }
 
-    fn first_that_works<const N: usize>(&mut self, sets: [CapabilitySet; N]) -> Result<Option<CapabilitySet>> {
+    fn first_that_works(&mut self, sets: impl IntoIterator<Item = CapabilitySet>) -> Result<Option<CapabilitySet>> {
         for set in sets {
             if self.works(set)? {
                 return Ok(Some(set));
@@ -279,6 +281,19 @@ mod tests {
         let proof = proof.unwrap().unwrap();
         assert_eq!(proof.kept, set("cap_audit_control,cap_audit_read"));
         assert!(proof.runs < 40, "{} runs", proof.runs);
+    }
+
+    #[test]
+    fn what_refuses_to_run_with_a_capability_is_run_without_it() {
+        // mount gives up root for good, and ends if it could become root again. So no run with everything mounts.
+        let proof = minimize(start("cap_setuid"), |held| {
+            let refuses = held.contains(Capability::SETUID);
+            let asked = if refuses { set("cap_setuid") } else { set("cap_setuid,cap_sys_admin") };
+            Ok(Trial { works: !refuses && held.contains(Capability::SYS_ADMIN), asked })
+        });
+        let proof = proof.unwrap().unwrap();
+        assert_eq!((proof.kept, proof.fails_with_everything), (set("cap_sys_admin"), true));
+        assert!(proof.alternatives.is_empty());
     }
 
     #[test]
