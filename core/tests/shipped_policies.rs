@@ -117,6 +117,22 @@ fn a_debugger_gets_nothing_for_a_program_that_it_starts_and_all_for_a_process_th
 }
 
 #[test]
+fn captrace_needs_its_file_in_tracefs_unless_it_is_given_another_place() {
+    let policy = policy("captrace");
+    for (arguments, needs) in [
+        ("", true),
+        ("-sf ls -t /", true),
+        ("-o file -p 1", true),
+        ("-t /mnt ls", false),
+        ("-st/mnt", false),
+        ("-h", false),
+    ] {
+        let demands = decided(&policy, &new(), arguments, None).demands;
+        assert_eq!(demands.len(), usize::from(needs), "{arguments}");
+    }
+}
+
+#[test]
 fn ecapture_gets_what_it_was_measured_to_need_in_every_mode() {
     // Each row has the mode and the arguments, then what is granted where perf uprobes open for
     // cap_perfmon, and what is granted before 5.8. The policy's first comment has the measurements.
