@@ -121,6 +121,7 @@ fn what_others_write_is_read_as_they_read_it() {
             "",
             "cap_bpf",
         ),
+        ("net.sh", "docker network create n\ndocker run --cap-drop=ALL --cap-add=KILL x\n", "", "cap_kill"),
         ("x.nspawn", "[Exec]\nDropCapability=all\nBoot=yes\n", "", ""),
         (
             "usr.bin.x",
@@ -204,6 +205,8 @@ fn what_was_not_read_is_an_error_with_its_place() {
         ),
         ("seccomp.json", "{\"defaultAction\": \"x\", \"syscalls\": []}", "this is a seccomp profile"),
         ("inspect.json", "[{\"Name\": \"/x\", \"HostConfig\": {}}]", "nerdctl inspect --mode=native"),
+        ("run.sh", "docker run a\ndocker compose run b\n", "line 2: this starts what a Compose file says"),
+        ("x.py", "run(['setcap', 'cap_kill+ep', x])\n", "line 1 calls setcap in a form that is not read"),
         ("tree.txt", "--bash(12) \"=ep\"\n", "this is the output of captree"),
         ("run.sh", "docker run --cap-add=$CAP x\n", "line 1: --cap-add is an expression, which is not evaluated here"),
     ] {

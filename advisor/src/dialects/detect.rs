@@ -59,7 +59,7 @@ pub fn form(text: &str, name: &str) -> Form {
         let words: Vec<&str> = line.split_whitespace().collect();
         words.windows(2).any(|two| {
             ["docker", "podman", "nerdctl"].iter().any(|engine| two[0].ends_with(engine))
-                && ["run", "create", "container"].contains(&two[1])
+                && ["run", "create", "container", "service", "compose"].contains(&two[1])
         })
     }) {
         Form::Command

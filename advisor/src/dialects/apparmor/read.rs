@@ -29,6 +29,8 @@ pub fn read(text: &str) -> Result<Option<Vec<(String, Side)>>> {
     }
     let (mut found, mut open): (Vec<Profile>, Vec<Option<Profile>>) = (Vec::new(), Vec::new());
     let mut statement: Vec<&str> = Vec::new();
+    // A brace that opens a block can stand at the end of a word.
+    let split = |word: &'_ str| word.len() > 1 && word.ends_with('{');
     for (at, line) in text.lines().enumerate() {
         let words = line.split_whitespace().peekable();
         let is_include = |word: &str| word == "#include" || word == "include";
@@ -43,6 +45,10 @@ pub fn read(text: &str) -> Result<Option<Vec<(String, Side)>>> {
             }
             continue;
         }
+        let words = words.flat_map(|word| match word.strip_suffix('{').filter(|_| split(word)) {
+            Some(word) => vec![word, "{"],
+            None => vec![word],
+        });
         for word in words {
             match word {
                 word if word.starts_with('#') => break,
@@ -79,7 +85,7 @@ fn is_one(text: &str) -> bool {
         |line: &str| line.ends_with('{') && (line.starts_with("profile ") || line.starts_with(['/', '"', '@']));
     lines().any(|line| line.ends_with('{'))
         && (lines().any(is_rule) || lines().any(|line| is_header(line) && line.len() > 3))
-        && lines().any(|line| line.starts_with('}'))
+        && lines().any(|line| line.contains('}'))
 }
 
 /// Returns the profile that a header begins, or `None` for the header of a condition.
@@ -142,7 +148,7 @@ mod tests {
             #include <abstractions/base>\n  capability net_raw, # capability sys_admin,\n\taudit  capability\tsetuid setgid,\r\n  \
             deny capability setgid,\n  /usr/{bin,sbin}/x rix,\n  ^hat {\n    capability kill,\n  }\n  \
             if $x {\n    capability chown,\n  }\n}\n/usr/bin/c {\n  capability,\n  deny capability sys_admin,\n}\n\
-            profile d flags=(complain) {\n}\n";
+            profile d flags=(complain){\n}\nprofile e {\n capability kill, }\n";
         let found = read(text).unwrap().unwrap();
         let sets: Vec<_> = found.iter().map(|(name, side)| (name.as_str(), shown(side.grant))).collect();
         let expected = [
@@ -150,6 +156,7 @@ mod tests {
             ("a", "cap_chown,cap_setuid,cap_net_raw"),
             ("/usr/bin/c", "all but cap_sys_admin"),
             ("d", "all"),
+            ("e", "cap_kill"),
         ];
         assert_eq!(sets, expected.map(|(name, set)| (name, set.to_owned())));
         assert_eq!(found[1].1.notes, ["what profile a includes was not read: abstractions/base"]);

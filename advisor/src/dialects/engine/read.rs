@@ -10,7 +10,9 @@ use anyhow::Result;
 use capwrap_core::text::printable;
 
 /// The options without a value. Every other option takes the next word as its value if it has no `=`.
-const FLAGS: [&str; 24] = [
+const FLAGS: [&str; 26] = [
+    "--with-registry-auth",
+    "--no-resolve-image",
     "--rm",
     "--interactive",
     "--tty",
@@ -55,11 +57,60 @@ fn command(words: &[Word]) -> Result<Option<(String, Engine, Asked)>> {
         "nerdctl" => Engine::Nerdctl,
         _ => Engine::Docker,
     };
-    let is_run = |word: &Word| ["run", "create"].contains(&word.text.as_str());
-    let Some(run) = words[engine_at..].iter().position(is_run) else { return Ok(None) };
+    let Some(run) = start(&words[engine_at + 1..])? else { return Ok(None) };
     let mut asked = Asked::default();
-    let (image, name) = options(&mut asked, &words[engine_at + run + 1..])?;
+    let (image, name) = options(&mut asked, &words[engine_at + 1 + run + 1..])?;
     Ok(Some((name.unwrap_or(image), engine, asked)))
+}
+
+/// The options of an engine itself that take the next word as their value.
+const OF_ENGINE: [&str; 20] = [
+    "-H",
+    "--host",
+    "--context",
+    "-c",
+    "--config",
+    "-l",
+    "--log-level",
+    "--root",
+    "--runroot",
+    "--runtime",
+    "--storage-driver",
+    "--storage-opt",
+    "--cgroup-manager",
+    "--url",
+    "--connection",
+    "--identity",
+    "-n",
+    "--namespace",
+    "-a",
+    "--address",
+];
+
+/// Returns where the words of an engine name the command that starts a container. Others create something else, as
+/// `docker network create` does.
+///
+/// # Errors
+/// The command starts what a Compose file says.
+fn start(words: &[Word]) -> Result<Option<usize>> {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        match word.text.as_str() {
+            "run" | "create" => return Ok(Some(at)),
+            "container" | "service" => {}
+            "compose" if words[at..].iter().any(|word| ["run", "up", "create"].contains(&word.text.as_str())) => {
+                return Err(hinted(
+                    format!("line {}: this starts what a Compose file says, which was not read", word.line),
+                    "compare the Compose file",
+                ));
+            }
+            option if OF_ENGINE.contains(&option) => at += 1,
+            option if option.starts_with('-') => {}
+            _ => return Ok(None),
+        }
+        at += 1;
+    }
+    Ok(None)
 }
 
 /// Applies options, up to the image. Returns the image, and the container's name if there is one. What is an expression
@@ -209,6 +260,17 @@ mod tests {
         assert_eq!(asked.notes.len(), 2, "{:?}", asked.notes);
         assert!(asked.notes[0].ends_with("$OPTIONS; it may hold options"), "{:?}", asked.notes);
         assert_eq!(of("docker run --rm $IMAGE --privileged").0, "$IMAGE");
+    }
+
+    #[test]
+    fn what_starts_no_container_is_none_and_a_compose_file_is_named() {
+        let text = "docker network create net\ndocker volume create --name v\ndocker exec web run x\npodman pod create p\n\
+                    docker build --tag run .\ndocker -H tcp://h --context c run a\nnerdctl -n k8s.io container run b\n\
+                    docker service create --with-registry-auth --cap-add KILL c\n";
+        let names: Vec<String> = read(text).unwrap().into_iter().map(|(name, _, _)| name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        let error = read("x\ndocker compose -f y.yml run web\n").unwrap_err().to_string();
+        assert_eq!(error, "line 2: this starts what a Compose file says, which was not read");
     }
 
     #[test]

@@ -21,7 +21,11 @@ pub fn read(text: &str) -> Result<Option<Side>> {
     };
     let Some((number, current)) = lines("Current:").next() else { return Ok(None) };
     let has = |name: &'static str| lines(name).next().is_some();
-    if !LINES.into_iter().any(has) && !has("Current IAB:") && ProcessSets::parse(current).is_err() {
+    if !LINES.into_iter().any(has)
+        && !has("Current IAB:")
+        && ProcessSets::parse(current).is_err()
+        && !current.starts_with("cap_")
+    {
         return Ok(None);
     }
     if let Some((second, _)) = lines("Current:").nth(1) {
@@ -35,7 +39,7 @@ pub fn read(text: &str) -> Result<Option<Side>> {
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(capability);
         names.collect::<Result<_>>().map(Some).with_context(|| format!("line {number}"))
     };
-    let sets = ProcessSets::parse(current).with_context(|| format!("line {number}, Current:"))?;
+    let sets = ProcessSets::parse(current).with_context(|| format!("line {number}, Current"))?;
     let mut side = super::of_sets("capsh --print", sets);
     side.stated.bounding = set("Bounding set =")?;
     side.stated.ambient = set("Ambient set =")?;
@@ -83,6 +87,7 @@ mod tests {
         assert_eq!(side.notes, ["the output of capsh --print is not whole: it has no Bounding set, no Securebits"]);
         for (cut, line) in [
             ("Current: cap_kill,cap_ch", "line 1"),
+            ("Current: cap_kill,cap_ch\n\n", "line 1"),
             ("Current: =\nBounding set =cap_chown,cap_dac_over", "line 2"),
             ("Current: =\nBounding set =\nSecurebits: 0\nCurrent: =\n", "line 4"),
         ] {

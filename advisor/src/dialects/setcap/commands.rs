@@ -5,6 +5,7 @@ use crate::dialects::setcap::read::{is_clause, is_listing, listed, of_namespace,
 use crate::dialects::shell_words::{self, Word};
 use anyhow::{Context, Result, bail};
 use capwrap_core::text::printable;
+use std::collections::BTreeSet;
 
 /// Words that may stand before the name of a command.
 const BEFORE: [&str; 19] = [
@@ -43,23 +44,51 @@ pub fn of_text(text: &str) -> Result<Vec<(String, Side)>> {
 /// # Errors
 /// A command has invalid file capabilities, or capabilities that are an expression. The error has the line.
 pub fn files(text: &str) -> Result<Vec<(String, Side)>> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let exec_forms = text.lines().enumerate().filter_map(|(at, line)| exec_form(line, at + 1));
     for words in exec_forms.chain(shell_words::commands(text)) {
         command(&words, &mut found, 0)?;
     }
-    Ok(found)
+    let is_comment = |line: &str| ["#", "//", ";", "--", "%"].iter().any(|start| line.trim_start().starts_with(start));
+    let is_call = |line: &str| line.contains("setcap") && line.to_ascii_lowercase().contains("cap_");
+    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line));
+    let unread: Vec<String> = numbered
+        .filter(|(number, line)| is_call(line) && !is_comment(line) && !found.lines.contains(number))
+        .map(|(number, line)| {
+            format!("line {number} calls setcap in a form that is not read: {}", printable::text(line.trim()))
+        })
+        .collect();
+    if let (true, Some(first)) = (found.sides.is_empty(), unread.first()) {
+        bail!("{first}");
+    }
+    for (_, side) in &mut found.sides {
+        side.notes.extend(unread.iter().cloned());
+    }
+    Ok(found.sides)
 }
+
+/// What was found in a text.
+#[derive(Default)]
+struct Found {
+    sides: Vec<(String, Side)>,
+    /// The lines whose words were understood.
+    lines: BTreeSet<usize>,
+}
+
+/// The instructions of a Dockerfile with a command.
+const INSTRUCTIONS: [&str; 4] = ["run", "cmd", "entrypoint", "healthcheck"];
 
 /// Returns the words of `RUN ["setcap", "cap_bpf=ep", "/x"]` in a Dockerfile.
 fn exec_form(text: &str, line: usize) -> Option<Vec<Word>> {
     let text = text.trim();
-    let rest = text.get(..3).filter(|start| start.eq_ignore_ascii_case("run")).map(|_| text[3..].trim_start())?;
+    let (instruction, rest) = text.split_at(text.find(|letter: char| !letter.is_ascii_alphabetic())?);
+    INSTRUCTIONS.contains(&instruction.to_ascii_lowercase().as_str()).then_some(())?;
     let words: Vec<String> = serde_json::from_str(rest.get(rest.find('[')?..)?).ok()?;
     Some(words.into_iter().map(|word| Word { line, ..Word::literal(word) }).collect())
 }
 
-fn command(words: &[Word], found: &mut Vec<(String, Side)>, depth: usize) -> Result<()> {
+fn command(words: &[Word], found: &mut Found, depth: usize) -> Result<()> {
+    let lines = || words.iter().map(|word| word.line);
     let is_assignment = |word: &Word| {
         let name = word.text.split_once('=').map(|(name, _)| name);
         name.is_some_and(|name| {
@@ -70,6 +99,10 @@ fn command(words: &[Word], found: &mut Vec<(String, Side)>, depth: usize) -> Res
     let first = words.iter().find(|word| !is_before(word)).map_or("", Word::base);
     let is_question = first == "command" && words.iter().any(|word| ["-v", "-V"].contains(&word.text.as_str()));
     if is_question || NOT_CALLERS.contains(&first.trim_start_matches(['@', '-'])) {
+        // In YAML this is a list, and no test.
+        if !(words[0].text == "-" && first == "[") {
+            found.lines.extend(lines());
+        }
         return Ok(());
     }
     if depth < MAX_DEPTH {
@@ -77,6 +110,7 @@ fn command(words: &[Word], found: &mut Vec<(String, Side)>, depth: usize) -> Res
             let before = at.checked_sub(1).map_or("", |at| words[at].text.as_str());
             let is_option = before.starts_with('-') && before.ends_with('c');
             if is_option || SHELLS.contains(&first) {
+                found.lines.extend(word.line..=word.line + word.text.matches('\n').count());
                 for mut inner in shell_words::commands(&word.text) {
                     inner.iter_mut().for_each(|inner| inner.line += word.line - 1);
                     command(&inner, found, depth + 1)?;
@@ -85,6 +119,7 @@ fn command(words: &[Word], found: &mut Vec<(String, Side)>, depth: usize) -> Res
         }
     }
     let Some(at) = words.iter().position(is_setcap) else { return Ok(()) };
+    found.lines.extend(lines());
     let arguments = &words[at + 1..];
     let by = words[..at].iter().map(Word::base).find(|word| ["xargs", "parallel", "find"].contains(word));
     called(&words[at], arguments, by, found)
@@ -97,17 +132,18 @@ fn is_script(word: &Word) -> bool {
 
 /// Whether a word is setcap, or an expression for it such as `$SETCAP` or `"$(command -v setcap)"`.
 fn is_setcap(word: &Word) -> bool {
-    let name = word.base().trim_start_matches(['@', '-', '+']);
-    name == "setcap"
+    // make(1) takes these letters for its own.
+    let text = word.text.trim_start_matches(['@', '-', '+']);
+    text.rsplit('/').next() == Some("setcap")
         || word.is_expression
-            && word.text.starts_with(['$', '`'])
+            && text.starts_with(['$', '`'])
             && word.text.to_ascii_lowercase().contains("setcap")
             && !is_clause(&word.text)
 }
 
 /// Reads `[-q] [-v] [-n ROOT] CAPS FILE [CAPS FILE]…` after setcap (setcap(8)). `by` is the command that adds further
 /// files, such as xargs.
-fn called(setcap: &Word, words: &[Word], by: Option<&str>, found: &mut Vec<(String, Side)>) -> Result<()> {
+fn called(setcap: &Word, words: &[Word], by: Option<&str>, found: &mut Found) -> Result<()> {
     let mut words = words.iter().peekable();
     let mut root_id = None;
     let mut is_empty = true;
@@ -153,7 +189,7 @@ fn called(setcap: &Word, words: &[Word], by: Option<&str>, found: &mut Vec<(Stri
                 let mut side = side(&caps_word.text, "file capabilities").with_context(|| format!("line {line}"))?;
                 side.notes.extend(root_id.map(|id| of_namespace(&id.text)));
                 side.notes.extend(notes.into_iter().chain(more));
-                found.push((file, side));
+                found.sides.push((file, side));
                 is_empty = false;
             }
         }
@@ -237,6 +273,10 @@ mod tests {
             "$(command -v setcap) cap_net_raw+ep /x",
             "/usr/sbin/setcap cap_net_raw+ep /x",
             "\t@setcap cap_net_raw+ep /x\n",
+            "\t-$(SETCAP) cap_net_raw+ep /x\n",
+            "ENTRYPOINT [\"sh\", \"-c\", \"setcap cap_net_raw+ep /x && exec /x\"]\r\n",
+            "RUN[\"setcap\",\"cap_net_raw+ep\",\"/x\"]",
+            "echo 'setcap cap_kill+ep /y'\nsetcap cap_net_raw+ep /x",
             "command -v setcap >/dev/null && setcap cap_net_raw+ep /x",
             "if [ -x /sbin/setcap ]; then\n  setcap cap_net_raw+ep /x\nfi",
             "SETCAP=$(which setcap)\necho setcap it\n$SETCAP cap_net_raw+ep /x",
@@ -251,6 +291,11 @@ mod tests {
             assert_eq!((file.as_str(), side.grant.to_string().as_str()), ("/x", "cap_net_raw"), "{text}");
             assert!(side.notes.is_empty(), "{text}: {:?}", side.notes);
         }
+        let mixed = "runcmd:\n - [ setcap, cap_kill+ep, /x ]\n - setcap cap_net_raw+ep /y\n";
+        let note = "line 2 calls setcap in a form that is not read: - [ setcap, cap_kill+ep, /x ]";
+        assert_eq!(only(mixed).1.notes, [note]);
+        let error = files("run(['setcap', 'cap_kill+ep', path])\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 1 calls setcap in a form that is not read"), "{error}");
         let (_, side) = only("setcap $QUIET cap_net_raw+ep /x");
         assert!(side.notes[0].contains("an option of setcap is an expression"), "{:?}", side.notes);
         assert!(files("command -v setcap\n[ -n \"$SETCAP\" ]\nsetcap -r /x\n").unwrap().is_empty());
