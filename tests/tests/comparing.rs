@@ -122,6 +122,12 @@ fn what_others_write_is_read_as_they_read_it() {
             "cap_bpf",
         ),
         ("net.sh", "docker network create n\ndocker run --cap-drop=ALL --cap-add=KILL x\n", "", "cap_kill"),
+        (
+            "here.sh",
+            "cat <<EOF\nit's text\nEOF\nsh -c 'docker run --cap-drop=ALL --cap-add=KILL x'\necho 'x'\n",
+            "",
+            "cap_kill",
+        ),
         ("x.nspawn", "[Exec]\nDropCapability=all\nBoot=yes\n", "", ""),
         (
             "usr.bin.x",

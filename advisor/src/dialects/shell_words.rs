@@ -47,10 +47,32 @@ impl Word {
 }
 
 /// Returns the words of each command that has any. Quotes, backslashes, redirections and comments have the meaning of
-/// sh(1). The commands whose output a word takes, as in `$(…)`, follow the command that has the word. The lines of a
-/// here-document count as commands too, because they are often the script of another shell.
+/// sh(1). The commands whose output a word takes, as in `$(…)`, follow the command that has the word, and so do those of
+/// a script that another shell runs, as in `sh -c '…'`. The lines of a here-document count as commands too, because they
+/// are often such a script.
 pub fn commands(text: &str) -> Vec<Vec<Word>> {
     of_lines(text, 1, 0)
+}
+
+/// Commands that run a script that one of their arguments holds. Others have it behind `-c`.
+const SHELLS: [&str; 3] = ["eval", "ssh", "su"];
+
+/// Returns the commands of the scripts in the words of a command.
+pub fn scripts(words: &[Word]) -> Vec<Vec<Word>> {
+    of_words(words, 0)
+}
+
+fn of_words(words: &[Word], depth: usize) -> Vec<Vec<Word>> {
+    let is_script = |at: usize| {
+        let is_option = at.checked_sub(1).is_some_and(|before| {
+            let before = words[before].text.as_str();
+            before.starts_with('-') && !before.starts_with("--") && before.ends_with('c')
+        });
+        let is_shell = words[..at].iter().any(|word| SHELLS.contains(&word.base()));
+        words[at].text.contains(char::is_whitespace) && (is_option || is_shell)
+    };
+    let scripts = (0..words.len()).filter(|at| depth < MAX_DEPTH && is_script(*at));
+    scripts.flat_map(|at| of_lines(&words[at].text, words[at].line, depth + 1)).collect()
 }
 
 /// How many letters of `{a,b}` are read.
@@ -74,6 +96,10 @@ struct Reader {
     word: Option<Word>,
     /// Whether the next word is the file of a redirection.
     is_target: bool,
+    /// Whether the next word ends a here-document.
+    is_delimiter: bool,
+    /// The lines that end the here-documents which begin on the next line.
+    delimiters: Vec<String>,
     command: Vec<Word>,
     /// What stands in the words of the command as `$(…)`.
     inner: Vec<Vec<Word>>,
@@ -117,19 +143,24 @@ impl Reader {
 
     fn end_word(&mut self) {
         let Some(word) = self.word.take() else { return };
-        if !std::mem::take(&mut self.is_target) {
+        if std::mem::take(&mut self.is_delimiter) {
+            self.delimiters.push(word.text);
+            self.is_target = false;
+        } else if !std::mem::take(&mut self.is_target) {
             self.command.push(word);
         }
     }
 
     fn end_command(&mut self) {
         self.end_word();
-        self.is_target = false;
+        (self.is_target, self.is_delimiter) = (false, false);
         let command = std::mem::take(&mut self.command);
+        let scripts = of_words(&command, self.depth);
         if !command.is_empty() {
             self.all.push(command);
         }
         self.all.append(&mut self.inner);
+        self.all.extend(scripts);
     }
 
     fn read(&mut self) {
@@ -152,7 +183,13 @@ impl Reader {
                 }
                 '<' | '>' => self.redirection(),
                 ' ' | '\t' | '\r' => self.end_word(),
-                '\n' | ';' | '|' | '(' | ')' => self.end_command(),
+                '\n' => {
+                    self.end_command();
+                    for delimiter in std::mem::take(&mut self.delimiters) {
+                        self.document(&delimiter);
+                    }
+                }
+                ';' | '|' | '(' | ')' => self.end_command(),
                 '&' if self.next_if(|letter| letter == '>').is_some() => self.redirection(),
                 '&' => self.end_command(),
                 other => self.push(other),
@@ -275,6 +312,27 @@ impl Reader {
         rest.clone().any(|letter| *letter == ',' || *letter == '.') && self.letters.get(self.at + length) == Some(&'}')
     }
 
+    /// Reads the lines of a here-document. Its quotes are its own. Without its end it is no document.
+    fn document(&mut self, delimiter: &str) {
+        let (start, line) = (self.at, self.line);
+        let mut text = String::new();
+        while self.at < self.letters.len() {
+            let mut one = String::new();
+            while let Some(letter) = self.next().filter(|letter| *letter != '\n') {
+                one.push(letter);
+            }
+            if one.trim() == delimiter {
+                if self.depth < MAX_DEPTH {
+                    self.all.extend(of_lines(&text, line, self.depth + 1));
+                }
+                return;
+            }
+            text.push_str(&one);
+            text.push('\n');
+        }
+        (self.at, self.line) = (start, line);
+    }
+
     /// Reads `>`, `2>&1`, `<<EOF` and their like, after their first letter. The next word is no word of the command.
     fn redirection(&mut self) {
         let is_number = self.word.as_ref().is_some_and(|word| word.text.bytes().all(|digit| digit.is_ascii_digit()));
@@ -282,9 +340,12 @@ impl Reader {
             self.word = None;
         }
         self.end_word();
-        // `<(…)` is the output of a command.
+        let start = self.at - 1;
         while self.next_if(|letter| "<>&|-".contains(letter)).is_some() {}
+        let operator: String = self.letters[start..self.at].iter().collect();
+        // `<(…)` is the output of a command.
         self.is_target = self.peek() != Some('(');
+        self.is_delimiter = ["<<", "<<-"].contains(&operator.as_str());
     }
 }
 
@@ -347,6 +408,16 @@ mod tests {
     fn a_redirection_is_no_word() {
         assert_eq!(texts("a >/dev/null 2>&1 b"), [["a", "b"]]);
         assert_eq!(texts("a 2> x &> y b < z"), [["a", "b"]]);
-        assert_eq!(texts("a 7 >x <<EOF\nb\nEOF\n"), [vec!["a", "7"], vec!["b"], vec!["EOF"]]);
+        assert_eq!(texts("a 7 >x <<EOF\nb\nEOF\nc\n"), [vec!["a", "7"], vec!["b"], vec!["c"]]);
+        assert_eq!(texts("a <<-'E' | b\nit's\n\tE\nc 'd'\n"), [vec!["a"], vec!["b"], vec!["it's"], vec!["c", "d"]]);
+        assert_eq!(texts("a <<E\nb\n"), [["a"], ["b"]]);
+    }
+
+    #[test]
+    fn a_script_in_a_word_is_read_with_its_lines() {
+        let commands = commands("sudo sh -ec 'a b\nc $x' && ssh host \"d e\"\n");
+        let words: Vec<_> = commands.iter().map(|words| (words[0].text.as_str(), words[0].line)).collect();
+        assert_eq!(words, [("sudo", 1), ("a", 1), ("c", 2), ("ssh", 2), ("d", 2)]);
+        assert_eq!(texts("echo -n 'a b'"), [["echo", "-n", "a b"]]);
     }
 }

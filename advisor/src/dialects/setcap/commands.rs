@@ -19,12 +19,6 @@ const NOT_CALLERS: [&str; 25] = [
     "apk", "chmod", "chown", "rm", "cp", "mv", "ln", "grep", "export", "alias", "install",
 ];
 
-/// Commands that run a script that one of their arguments holds.
-const SHELLS: [&str; 3] = ["eval", "ssh", "su"];
-
-/// How deep scripts in the words of other commands are read.
-const MAX_DEPTH: usize = 4;
-
 /// Returns the files of setcap's commands in a text, or else of getcap's output. The list is empty if no line has either
 /// form.
 ///
@@ -46,8 +40,8 @@ pub fn of_text(text: &str) -> Result<Vec<(String, Side)>> {
 pub fn files(text: &str) -> Result<Vec<(String, Side)>> {
     let mut found = Found::default();
     let exec_forms = text.lines().enumerate().filter_map(|(at, line)| exec_form(line, at + 1));
-    for words in exec_forms.chain(shell_words::commands(text)) {
-        command(&words, &mut found, 0)?;
+    for words in exec_forms.flatten().chain(shell_words::commands(text)) {
+        command(&words, &mut found)?;
     }
     let is_comment = |line: &str| ["#", "//", ";", "--", "%"].iter().any(|start| line.trim_start().starts_with(start));
     let is_call = |line: &str| line.contains("setcap") && line.to_ascii_lowercase().contains("cap_");
@@ -78,16 +72,22 @@ struct Found {
 /// The instructions of a Dockerfile with a command.
 const INSTRUCTIONS: [&str; 4] = ["run", "cmd", "entrypoint", "healthcheck"];
 
-/// Returns the words of `RUN ["setcap", "cap_bpf=ep", "/x"]` in a Dockerfile.
-fn exec_form(text: &str, line: usize) -> Option<Vec<Word>> {
+/// Returns the commands of `RUN ["setcap", "cap_bpf=ep", "/x"]` in a Dockerfile.
+fn exec_form(text: &str, line: usize) -> Option<Vec<Vec<Word>>> {
     let text = text.trim();
     let (instruction, rest) = text.split_at(text.find(|letter: char| !letter.is_ascii_alphabetic())?);
     INSTRUCTIONS.contains(&instruction.to_ascii_lowercase().as_str()).then_some(())?;
     let words: Vec<String> = serde_json::from_str(rest.get(rest.find('[')?..)?).ok()?;
-    Some(words.into_iter().map(|word| Word { line, ..Word::literal(word) }).collect())
+    let words: Vec<Word> = words.into_iter().map(|word| Word { line, ..Word::literal(word) }).collect();
+    let scripts = shell_words::scripts(&words).into_iter().map(|mut script| {
+        // A text of JSON has one line of the file.
+        script.iter_mut().for_each(|word| word.line = line);
+        script
+    });
+    Some(std::iter::once(words.clone()).chain(scripts.collect::<Vec<_>>()).collect())
 }
 
-fn command(words: &[Word], found: &mut Found, depth: usize) -> Result<()> {
+fn command(words: &[Word], found: &mut Found) -> Result<()> {
     let lines = || words.iter().map(|word| word.line);
     let is_assignment = |word: &Word| {
         let name = word.text.split_once('=').map(|(name, _)| name);
@@ -105,29 +105,11 @@ fn command(words: &[Word], found: &mut Found, depth: usize) -> Result<()> {
         }
         return Ok(());
     }
-    if depth < MAX_DEPTH {
-        for (at, word) in words.iter().enumerate().filter(|(_, word)| is_script(word)) {
-            let before = at.checked_sub(1).map_or("", |at| words[at].text.as_str());
-            let is_option = before.starts_with('-') && before.ends_with('c');
-            if is_option || SHELLS.contains(&first) {
-                found.lines.extend(word.line..=word.line + word.text.matches('\n').count());
-                for mut inner in shell_words::commands(&word.text) {
-                    inner.iter_mut().for_each(|inner| inner.line += word.line - 1);
-                    command(&inner, found, depth + 1)?;
-                }
-            }
-        }
-    }
     let Some(at) = words.iter().position(is_setcap) else { return Ok(()) };
     found.lines.extend(lines());
     let arguments = &words[at + 1..];
     let by = words[..at].iter().map(Word::base).find(|word| ["xargs", "parallel", "find"].contains(word));
     called(&words[at], arguments, by, found)
-}
-
-/// Whether a word can be a script with a call of setcap.
-fn is_script(word: &Word) -> bool {
-    word.text.contains("setcap") && word.text.contains(char::is_whitespace)
 }
 
 /// Whether a word is setcap, or an expression for it such as `$SETCAP` or `"$(command -v setcap)"`.
