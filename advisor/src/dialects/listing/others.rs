@@ -13,6 +13,9 @@ pub fn text(text: &str) -> Result<()> {
     if any(&|line| line.starts_with("CAPABILITY ANALYSIS FOR")) {
         return Err(hinted("this is the report of cap-audit for people", "cap-audit --json prints one that is read"));
     }
+    if any(&is_of_capable) {
+        return Err(hinted("these are rows of capable without their heading", "keep the line with COMM and NAME"));
+    }
     if any(&is_of_captree) {
         return Err(hinted("this is the output of captree, which is not read", "getpcaps PID prints the same sets"));
     }
@@ -21,6 +24,13 @@ pub fn text(text: &str) -> Result<()> {
         return Err(hinted(what, "compare the whole output"));
     }
     Ok(())
+}
+
+/// Recognises a row of capable, such as `12:00:53  0  1  sshd  21  CAP_SYS_ADMIN  0`.
+fn is_of_capable(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_time = words.first().is_some_and(|word| word.len() == 8 && word.matches(':').count() == 2);
+    is_time && words.len() >= 5 && words.iter().any(|word| word.starts_with("CAP_"))
 }
 
 /// Recognises `--bash(1234)` and `:>-init(1) "=ep"`.
@@ -63,6 +73,7 @@ mod tests {
             "==\nCAPABILITY ANALYSIS FOR: ping (PID 1)\n",
             "--bash(1234)\n  :>-ping(5) \"=ep\"\n",
             "Ambient set =\nSecurebits: 00/0x0/1'b0\n",
+            "12:00:53  0  1  sshd  21  CAP_SYS_ADMIN  0\n",
         ] {
             assert!(text(known).is_err(), "{known}");
         }

@@ -49,6 +49,9 @@ const NETWORK_NAMES: [&str; 6] = ["VirtualEthernetExtra", "Interface", "MACVLAN"
 /// The folders whose files systemd-nspawn trusts (systemd.nspawn(5), ".nspawn File Discovery").
 const TRUSTED: [&str; 2] = ["/etc/systemd/nspawn", "/run/systemd/nspawn"];
 
+/// The sections of a settings file. Their case counts.
+const SECTIONS: [&str; 3] = ["[Exec]", "[Files]", "[Network]"];
+
 /// Whether the text has the section of what a container executes.
 pub fn is_one(text: &str) -> bool {
     text.lines().any(|line| line.trim() == "[Exec]")
@@ -106,6 +109,10 @@ pub fn side(text: &str, source: &str) -> Result<Side> {
     if !is_trusted && values.says("Capability") {
         side.notes.push(format!("systemd-nspawn ignores Capability= in files outside of {}", TRUSTED.join(" and ")));
     }
+    let sections = text.lines().map(str::trim).filter(|line| line.starts_with('['));
+    for section in sections.filter(|line| !SECTIONS.contains(line)) {
+        side.notes.push(format!("systemd-nspawn ignores the section {}", printable::text(section)));
+    }
     side.notes.append(&mut values.notes);
     Ok(side)
 }
@@ -139,6 +146,9 @@ mod tests {
         assert!(user.notes[0].starts_with("PrivateUsers="), "{:?}", user.notes);
         let unknown = of("[Exec]\r\nCapability=KILL\r\nDropCapability=CAP_NET_ADMIN\r\n");
         assert_eq!(unknown.notes, ["Capability= names \"KILL\", which systemd ignores"]);
+        let small = of("[exec]\nCapability=all\n[Network]\nPrivate=1\n[X-A]\n");
+        assert_eq!(small.notes.len(), 2, "{:?}", small.notes);
+        assert_eq!(small.notes[0], "systemd-nspawn ignores the section [exec]");
         let beside = side("[Exec]\nCapability=CAP_NET_ADMIN\n", "/var/lib/machines/x.nspawn").unwrap();
         assert!(
             beside.notes[0].starts_with("systemd-nspawn ignores Capability= in files outside"),

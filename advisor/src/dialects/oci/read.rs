@@ -37,6 +37,9 @@ pub fn container(config: &Value) -> Result<Side> {
         side.decided = format!("the inheritable set: it runs as uid {uid} and nothing is ambient");
         side.notes.push("inheritable: effective where the file that it executes carries them, too".to_owned());
     }
+    if process.get("capabilities").is_none() {
+        side.notes.push("it has no process.capabilities, and the runtime then gives none".to_owned());
+    }
     side.stated.bounding = Some(bounding);
     side.stated.no_new_privs = process["noNewPrivileges"].as_bool();
     for limit in array(&process["rlimits"]) {
