@@ -1,4 +1,5 @@
 // Asks for a socket buffer beyond the limit. If this is refused, it takes what it gets, as many servers do.
+// only --minimize can show: before 5.15, fexit does not see which option is set
 #include "../corpus.h"
 #include <sys/socket.h>
 
