@@ -41,26 +41,110 @@ const FLAGS: [&str; 26] = [
 /// The one-letter options without a value.
 const LETTERS: &str = "itdPqh";
 
-/// Returns the containers that a script starts, with their names or images.
+/// Returns the containers that a script starts, with their names or images. What else it gives capabilities to is a note on
+/// each.
 ///
 /// # Errors
-/// The engine would refuse the value of an option.
+/// The engine would refuse the value of an option. The script starts no container that it describes itself, but gives
+/// capabilities in another way.
 pub fn read(text: &str) -> Result<Vec<(String, Engine, Asked)>> {
-    commands(text).iter().filter_map(|words| command(words).transpose()).collect()
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    for words in commands(text) {
+        match command(&words)? {
+            Meaning::Container(name, engine, asked) => found.push((name, engine, *asked)),
+            Meaning::Unread(why, hint) => {
+                unread.push((format!("line {}: {why}", words.first().map_or(0, |word| word.line)), hint));
+            }
+            Meaning::Nothing => {}
+        }
+    }
+    match unread.first() {
+        Some((why, hint)) if found.is_empty() => return Err(hinted(why, *hint)),
+        _ => {}
+    }
+    for (.., asked) in &mut found {
+        asked.notes.extend(unread.iter().map(|(why, _)| why.clone()));
+    }
+    Ok(found)
 }
 
-fn command(words: &[Word]) -> Result<Option<(String, Engine, Asked)>> {
+/// What a command means for capabilities.
+enum Meaning {
+    Container(String, Engine, Box<Asked>),
+    /// It gives capabilities in a way that is not read: why, and what helps.
+    Unread(&'static str, &'static str),
+    Nothing,
+}
+
+/// The commands of an engine that give capabilities and are not read, each with the option that does so, why, and what
+/// helps. The words must all be there, in this order.
+const UNREAD: [(&[&str], &str, &str, &str); 8] = [
+    (&["compose", "run"], "", OF_COMPOSE, COMPARE_COMPOSE),
+    (&["compose", "up"], "", OF_COMPOSE, COMPARE_COMPOSE),
+    (&["compose", "create"], "", OF_COMPOSE, COMPARE_COMPOSE),
+    (&["stack", "deploy"], "", OF_COMPOSE, COMPARE_COMPOSE),
+    (&["kube", "play"], "", OF_KUBERNETES, COMPARE_KUBERNETES),
+    (&["play", "kube"], "", OF_KUBERNETES, COMPARE_KUBERNETES),
+    (&["service", "update"], "--cap-add", "this changes a service that runs, which was not read", COMPARE_SERVICE),
+    (&["service", "update"], "--cap-drop", "this changes a service that runs, which was not read", COMPARE_SERVICE),
+];
+const OF_COMPOSE: &str = "this starts what a Compose file says, which was not read";
+const COMPARE_COMPOSE: &str = "compare the Compose file";
+const OF_KUBERNETES: &str = "this starts what a Kubernetes manifest says, which was not read";
+const COMPARE_KUBERNETES: &str = "compare the manifest";
+const COMPARE_SERVICE: &str = "compare what docker service inspect prints";
+const OF_EXEC: &str = "what exec --privileged starts has every capability, which was not compared";
+const COMPARE_EXEC: &str = "compare the container without it";
+/// The options of exec that take the next word as their value.
+const OF_EXEC_WITH_VALUE: [&str; 9] =
+    ["-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--preserve-fds"];
+
+fn command(words: &[Word]) -> Result<Meaning> {
     let is_engine = |word: &Word| ["docker", "podman", "nerdctl"].contains(&word.base());
-    let Some(engine_at) = words.iter().position(is_engine) else { return Ok(None) };
+    let Some(engine_at) = words.iter().position(is_engine) else {
+        let is_compose = |word: &Word| ["docker-compose", "podman-compose"].contains(&word.base());
+        let mut rest = words.iter().skip_while(|word| !is_compose(word));
+        let starts = rest.any(|word| ["run", "up", "create"].contains(&word.text.as_str()));
+        return Ok(if starts { Meaning::Unread(OF_COMPOSE, COMPARE_COMPOSE) } else { Meaning::Nothing });
+    };
     let engine = match words[engine_at].base() {
         "podman" => Engine::Podman,
         "nerdctl" => Engine::Nerdctl,
         _ => Engine::Docker,
     };
-    let Some(run) = start(&words[engine_at + 1..])? else { return Ok(None) };
-    let mut asked = Asked::default();
-    let (image, name) = options(&mut asked, &words[engine_at + 1 + run + 1..])?;
-    Ok(Some((name.unwrap_or(image), engine, asked)))
+    let words = &words[engine_at + 1..];
+    let Some(verb) = verb(words) else { return Ok(Meaning::Nothing) };
+    if ["run", "create"].contains(&words[verb].text.as_str()) {
+        let mut asked = Asked::default();
+        let (image, name) = options(&mut asked, &words[verb + 1..])?;
+        return Ok(Meaning::Container(name.unwrap_or(image), engine, Box::new(asked)));
+    }
+    if words[verb].text == "exec" && is_privileged_exec(&words[verb + 1..]) {
+        return Ok(Meaning::Unread(OF_EXEC, COMPARE_EXEC));
+    }
+    let unread = UNREAD.iter().find(|(verbs, option, ..)| is_unread(&words[verb..], verbs, option));
+    Ok(unread.map_or(Meaning::Nothing, |(.., why, hint)| Meaning::Unread(why, hint)))
+}
+
+/// Whether a command begins with the first of these verbs and has the others and the option after it.
+fn is_unread(words: &[Word], verbs: &[&str], option: &str) -> bool {
+    let mut rest = words.iter().map(|word| word.text.as_str());
+    rest.next() == Some(verbs[0])
+        && verbs[1..].iter().all(|verb| rest.any(|word| word == *verb))
+        && (option.is_empty() || rest.any(|word| word.split('=').next() == Some(option)))
+}
+
+/// Whether `--privileged` stands among the options of exec, before the container.
+fn is_privileged_exec(words: &[Word]) -> bool {
+    let mut rest = words.iter().map(|word| word.text.as_str());
+    while let Some(word) = rest.next().filter(|word| word.starts_with('-')) {
+        match split(word) {
+            ("--privileged", value) => return value.is_none_or(|value| boolean::flag(&value) != Some(false)),
+            (option, None) if OF_EXEC_WITH_VALUE.contains(&option) => drop(rest.next()),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The options of an engine itself that take the next word as their value.
@@ -87,30 +171,23 @@ const OF_ENGINE: [&str; 20] = [
     "--address",
 ];
 
-/// Returns where the words of an engine name the command that starts a container. Others create something else, as
-/// `docker network create` does.
-///
-/// # Errors
-/// The command starts what a Compose file says.
-fn start(words: &[Word]) -> Result<Option<usize>> {
+/// Returns where the words of an engine name the verb, such as the `run` that starts a container. In `docker service
+/// create` it is the second one, and in `docker network create` the first, which says what is created.
+fn verb(words: &[Word]) -> Option<usize> {
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        match word.text.as_str() {
-            "run" | "create" => return Ok(Some(at)),
-            "container" | "service" => {}
-            "compose" if words[at..].iter().any(|word| ["run", "up", "create"].contains(&word.text.as_str())) => {
-                return Err(hinted(
-                    format!("line {}: this starts what a Compose file says, which was not read", word.line),
-                    "compare the Compose file",
-                ));
-            }
+        let text = word.text.as_str();
+        let next = words.get(at + 1).map_or("", |next| next.text.as_str());
+        match text {
+            "container" => {}
+            "service" if ["create", "run"].contains(&next) => {}
             option if OF_ENGINE.contains(&option) => at += 1,
             option if option.starts_with('-') => {}
-            _ => return Ok(None),
+            _ => return Some(at),
         }
         at += 1;
     }
-    Ok(None)
+    None
 }
 
 /// Applies options, up to the image. Returns the image, and the container's name if there is one. What is an expression
@@ -271,6 +348,12 @@ mod tests {
         assert_eq!(names, ["a", "b", "c"]);
         let error = read("x\ndocker compose -f y.yml run web\n").unwrap_err().to_string();
         assert_eq!(error, "line 2: this starts what a Compose file says, which was not read");
+        let others = "docker run a\ndocker exec -it --privileged a sh\nsudo podman --root /x kube play pod.yml\n\
+                      docker service update --cap-add KILL c\ndocker-compose up -d\ndocker stack deploy -c y s\n\
+                      docker exec a sh --privileged\ndocker service update --image i c\ndocker container exec -u 0 --privileged=true a x\n";
+        let (_, _, asked) = read(others).unwrap().remove(0);
+        let lines: Vec<&str> = asked.notes.iter().map(|note| note.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["line 2", "line 3", "line 4", "line 5", "line 6", "line 9"], "{:?}", asked.notes);
     }
 
     #[test]
