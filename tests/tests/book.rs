@@ -206,7 +206,14 @@ fn json_has_the_fields_that_the_book_lists() {
         ("diff", &[&["mask:1", "tcpdump"], &["mask:3", "mask:4"], &["tcpdump", &folder.path("unit.service")]]),
         ("lint", &[&[&lint, "/nowhere.toml"]]),
         ("doctor", &[&[]]),
-        ("learn", &[&["--user", STRANGER, "cat", "/etc/shadow"], &["--user", STRANGER, "false"]]),
+        (
+            "learn",
+            &[
+                &["--user", STRANGER, "cat", "/etc/shadow"],
+                &["--user", STRANGER, "false"],
+                &["--user", STRANGER, "chmod", "644", &folder.path("unit.service")],
+            ],
+        ),
         ("trace", &[&["--verbose", "--stack", "--user", STRANGER, "cat", "/etc/shadow"]]),
     ];
     fs::write(folder.path("unit.service"), "[Service]\nAmbientCapabilities=CAP_BPF\nNoNewPrivileges=no\n").unwrap();
