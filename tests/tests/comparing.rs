@@ -211,7 +211,7 @@ fn what_was_not_read_is_an_error_with_its_place() {
         ),
         ("seccomp.json", "{\"defaultAction\": \"x\", \"syscalls\": []}", "this is a seccomp profile"),
         ("inspect.json", "[{\"Name\": \"/x\", \"HostConfig\": {}}]", "nerdctl inspect --mode=native"),
-        ("run.sh", "docker run a\ndocker compose run b\n", "line 2: this starts what a Compose file says"),
+        ("run.sh", "# what b has\ndocker compose run b\n", "line 2: this starts what a Compose file says"),
         ("x.py", "run(['setcap', 'cap_kill+ep', x])\n", "line 1 calls setcap in a form that is not read"),
         ("tree.txt", "--bash(12) \"=ep\"\n", "this is the output of captree"),
         ("run.sh", "docker run --cap-add=$CAP x\n", "line 1: --cap-add is an expression, which is not evaluated here"),
@@ -253,6 +253,12 @@ fn what_was_not_evaluated_is_named() {
             "Current: cap_kill=ep\n",
             "cap_kill",
             "the output of capsh --print is not whole: it has no Bounding set, no Securebits",
+        ),
+        (
+            "run.sh",
+            "docker run --cap-drop=ALL --cap-add=KILL x\ndocker exec -u 0 --privileged x sh\n",
+            "cap_kill",
+            "line 2: what exec --privileged starts has every capability, which was not compared",
         ),
         (
             "run.sh",
