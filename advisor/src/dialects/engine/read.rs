@@ -52,8 +52,8 @@ pub fn read(text: &str) -> Result<Vec<(String, Engine, Asked)>> {
     for words in commands(text) {
         match command(&words)? {
             Meaning::Container(name, engine, asked) => found.push((name, engine, *asked)),
-            Meaning::Unread(why, hint) => {
-                unread.push((format!("line {}: {why}", words.first().map_or(0, |word| word.line)), hint));
+            Meaning::Unread(one) => {
+                unread.push((format!("line {}: {}", words.first().map_or(0, |word| word.line), one.why), one.hint));
             }
             Meaning::Nothing => {}
         }
@@ -71,41 +71,68 @@ pub fn read(text: &str) -> Result<Vec<(String, Engine, Asked)>> {
 /// What a command means for capabilities.
 enum Meaning {
     Container(String, Engine, Box<Asked>),
-    /// It gives capabilities in a way that is not read: why, and what helps.
-    Unread(&'static str, &'static str),
+    /// It gives capabilities in a way that is not read.
+    Unread(&'static Unread),
     Nothing,
 }
 
-/// The commands of an engine that give capabilities and are not read, each with the option that does so, why, and what
-/// helps. The words must all be there, in this order.
-const UNREAD: [(&[&str], &str, &str, &str); 8] = [
-    (&["compose", "run"], "", OF_COMPOSE, COMPARE_COMPOSE),
-    (&["compose", "up"], "", OF_COMPOSE, COMPARE_COMPOSE),
-    (&["compose", "create"], "", OF_COMPOSE, COMPARE_COMPOSE),
-    (&["stack", "deploy"], "", OF_COMPOSE, COMPARE_COMPOSE),
-    (&["kube", "play"], "", OF_KUBERNETES, COMPARE_KUBERNETES),
-    (&["play", "kube"], "", OF_KUBERNETES, COMPARE_KUBERNETES),
-    (&["service", "update"], "--cap-add", "this changes a service that runs, which was not read", COMPARE_SERVICE),
-    (&["service", "update"], "--cap-drop", "this changes a service that runs, which was not read", COMPARE_SERVICE),
+/// Commands of an engine that give capabilities and are not read.
+struct Unread {
+    verb: &'static str,
+    /// One of these words stands after the verb.
+    then: &'static [&'static str],
+    /// One of these options stands after that, if there are any here.
+    options: &'static [&'static str],
+    why: &'static str,
+    hint: &'static str,
+}
+
+const COMPOSE: Unread = Unread {
+    verb: "compose",
+    then: &["run", "up", "create"],
+    options: &[],
+    why: "this starts what a Compose file says, which was not read",
+    hint: "compare the Compose file",
+};
+const PLAY: Unread = Unread {
+    verb: "kube",
+    then: &["play"],
+    options: &[],
+    why: "this starts what a Kubernetes manifest says, which was not read",
+    hint: "compare the manifest",
+};
+const UNREAD: [Unread; 5] = [
+    COMPOSE,
+    Unread { verb: "stack", then: &["deploy"], ..COMPOSE },
+    PLAY,
+    Unread { verb: "play", then: &["kube"], ..PLAY },
+    Unread {
+        verb: "service",
+        then: &["update"],
+        options: &["--cap-add", "--cap-drop"],
+        why: "this changes a service that runs, which was not read",
+        hint: "compare what docker service inspect prints",
+    },
 ];
-const OF_COMPOSE: &str = "this starts what a Compose file says, which was not read";
-const COMPARE_COMPOSE: &str = "compare the Compose file";
-const OF_KUBERNETES: &str = "this starts what a Kubernetes manifest says, which was not read";
-const COMPARE_KUBERNETES: &str = "compare the manifest";
-const COMPARE_SERVICE: &str = "compare what docker service inspect prints";
-const OF_EXEC: &str = "what exec --privileged starts has every capability, which was not compared";
-const COMPARE_EXEC: &str = "compare the container without it";
+/// Its option stands before the name of the container, so [`is_privileged_exec`] looks for it.
+const EXEC: Unread = Unread {
+    verb: "exec",
+    then: &[],
+    options: &["--privileged"],
+    why: "what exec --privileged starts has every capability, which was not compared",
+    hint: "compare the container without it",
+};
 /// The options of exec that take the next word as their value.
 const OF_EXEC_WITH_VALUE: [&str; 9] =
     ["-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--preserve-fds"];
 
 fn command(words: &[Word]) -> Result<Meaning> {
     let is_engine = |word: &Word| ["docker", "podman", "nerdctl"].contains(&word.base());
+    let is_compose = |word: &Word| ["docker-compose", "podman-compose"].contains(&word.base());
     let Some(engine_at) = words.iter().position(is_engine) else {
-        let is_compose = |word: &Word| ["docker-compose", "podman-compose"].contains(&word.base());
-        let mut rest = words.iter().skip_while(|word| !is_compose(word));
-        let starts = rest.any(|word| ["run", "up", "create"].contains(&word.text.as_str()));
-        return Ok(if starts { Meaning::Unread(OF_COMPOSE, COMPARE_COMPOSE) } else { Meaning::Nothing });
+        let compose_at = words.iter().position(is_compose);
+        let starts = compose_at.is_some_and(|at| COMPOSE.goes_on(&words[at + 1..]));
+        return Ok(if starts { Meaning::Unread(&COMPOSE) } else { Meaning::Nothing });
     };
     let engine = match words[engine_at].base() {
         "podman" => Engine::Podman,
@@ -113,25 +140,27 @@ fn command(words: &[Word]) -> Result<Meaning> {
         _ => Engine::Docker,
     };
     let words = &words[engine_at + 1..];
-    let Some(verb) = verb(words) else { return Ok(Meaning::Nothing) };
-    if ["run", "create"].contains(&words[verb].text.as_str()) {
+    let Some(at) = verb(words) else { return Ok(Meaning::Nothing) };
+    let (verb, rest) = (words[at].text.as_str(), &words[at + 1..]);
+    if ["run", "create"].contains(&verb) {
         let mut asked = Asked::default();
-        let (image, name) = options(&mut asked, &words[verb + 1..])?;
+        let (image, name) = options(&mut asked, rest)?;
         return Ok(Meaning::Container(name.unwrap_or(image), engine, Box::new(asked)));
     }
-    if words[verb].text == "exec" && is_privileged_exec(&words[verb + 1..]) {
-        return Ok(Meaning::Unread(OF_EXEC, COMPARE_EXEC));
+    if verb == EXEC.verb && is_privileged_exec(rest) {
+        return Ok(Meaning::Unread(&EXEC));
     }
-    let unread = UNREAD.iter().find(|(verbs, option, ..)| is_unread(&words[verb..], verbs, option));
-    Ok(unread.map_or(Meaning::Nothing, |(.., why, hint)| Meaning::Unread(why, hint)))
+    let unread = UNREAD.iter().find(|one| one.verb == verb && one.goes_on(rest));
+    Ok(unread.map_or(Meaning::Nothing, Meaning::Unread))
 }
 
-/// Whether a command begins with the first of these verbs and has the others and the option after it.
-fn is_unread(words: &[Word], verbs: &[&str], option: &str) -> bool {
-    let mut rest = words.iter().map(|word| word.text.as_str());
-    rest.next() == Some(verbs[0])
-        && verbs[1..].iter().all(|verb| rest.any(|word| word == *verb))
-        && (option.is_empty() || rest.any(|word| word.split('=').next() == Some(option)))
+impl Unread {
+    /// Whether the words after the verb are those of this command.
+    fn goes_on(&self, words: &[Word]) -> bool {
+        let mut rest = words.iter().map(|word| word.text.as_str());
+        rest.any(|word| self.then.contains(&word))
+            && (self.options.is_empty() || rest.any(|word| self.options.contains(&split(word).0)))
+    }
 }
 
 /// Whether `--privileged` stands among the options of exec, before the container.
@@ -139,7 +168,9 @@ fn is_privileged_exec(words: &[Word]) -> bool {
     let mut rest = words.iter().map(|word| word.text.as_str());
     while let Some(word) = rest.next().filter(|word| word.starts_with('-')) {
         match split(word) {
-            ("--privileged", value) => return value.is_none_or(|value| boolean::flag(&value) != Some(false)),
+            (option, value) if EXEC.options.contains(&option) => {
+                return value.is_none_or(|value| boolean::flag(&value) != Some(false));
+            }
             (option, None) if OF_EXEC_WITH_VALUE.contains(&option) => drop(rest.next()),
             _ => {}
         }
