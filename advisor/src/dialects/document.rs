@@ -3,7 +3,7 @@
 
 use crate::dialects::compose::files::Files;
 use crate::dialects::grant::Side;
-use crate::dialects::json::text;
+use crate::dialects::json::{entries, text};
 use crate::dialects::listing::others;
 use crate::dialects::{compose, engine, kubernetes, lxc, oci};
 use anyhow::{Result, bail};
@@ -26,18 +26,16 @@ pub fn containers(documents: &[Value], files: &Files) -> Result<Vec<(String, Sid
             continue;
         }
         match document {
-            Value::Array(list) if list.iter().any(|one| one.pointer(engine::inspect::SWARM).is_some()) => {
-                for one in list {
+            one if entries(one).iter().any(|one| one.pointer(engine::inspect::SWARM).is_some()) => {
+                for one in entries(one) {
                     found.push(engine::inspect::service(one)?);
                 }
             }
-            one if one.pointer(engine::inspect::SWARM).is_some() => found.push(engine::inspect::service(one)?),
-            Value::Array(list) if list.iter().any(|one| one.get("HostConfig").is_some()) => {
-                for one in list {
+            one if entries(one).iter().any(|one| one.get("HostConfig").is_some()) => {
+                for one in entries(one) {
                     found.push(engine::inspect::container(one)?);
                 }
             }
-            one if one.get("HostConfig").is_some() => found.push(engine::inspect::container(one)?),
             one if oci::read::is_one(one) => found.push(("container".to_owned(), oci::read::container(one)?)),
             one if one.get("services").is_some() || one.get("include").is_some() => {
                 found.append(&mut compose::read::services(one, files)?);
@@ -54,7 +52,7 @@ pub fn containers(documents: &[Value], files: &Files) -> Result<Vec<(String, Sid
 /// # Errors
 /// A specification has an unknown capability.
 fn specifications(document: &Value) -> Result<Option<Vec<(String, Side)>>> {
-    let list = document.as_array().map_or(std::slice::from_ref(document), Vec::as_slice);
+    let list = entries(document);
     let mut found = Vec::new();
     for one in list {
         let (spec, name) = if oci::read::is_one(&one["info"]["runtimeSpec"]) {

@@ -10,6 +10,11 @@ pub fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
+/// Returns the elements of a list, or the value itself if it is no list. Many tools print one object or a list of them.
+pub fn entries(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
 /// Returns the strings of a list. Numbers and similar elements are kept as text, so that a later parser refuses them.
 pub fn strings(value: &Value) -> Vec<String> {
     array(value).iter().filter_map(text).collect()

@@ -3,7 +3,7 @@
 
 use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
-use crate::dialects::json::{array, strings, text};
+use crate::dialects::json::{array, entries, strings, text};
 use crate::output::error::hinted;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
@@ -28,10 +28,7 @@ const TETRAGON: [&str; 8] = [
 /// # Errors
 /// The documents are events of one of these tools, and none has capabilities, or no capability has one of the names.
 pub fn read(documents: &[Value]) -> Result<Option<Vec<(String, Side)>>> {
-    let records: Vec<&Value> = documents
-        .iter()
-        .flat_map(|document| document.as_array().map_or(std::slice::from_ref(document), Vec::as_slice))
-        .collect();
+    let records: Vec<&Value> = documents.iter().flat_map(entries).collect();
     if let Some(report) = records.first().filter(|one| one["required_capabilities"].is_array()) {
         return Ok(Some(vec![cap_audit(report)?]));
     }
