@@ -119,11 +119,6 @@ pub struct Learn {
     command: Vec<OsString>,
 }
 
-/// Whether a launch of the tool sets `no_new_privs`, as it does where no policy says otherwise.
-fn no_new_privs(tool: &Tool) -> bool {
-    tool.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs)
-}
-
 impl Learn {
     pub fn run(self) -> ExitCode {
         command::exit_code(self.learn())
@@ -166,7 +161,7 @@ impl Learn {
             let (classed, run) = self.judge(&seen, &tool, &granted, user.as_ref(), plan.held)?;
             (classed, run, seen.ending)
         };
-        setuid_programs::note(&classed, &tool.path, user.is_some() && no_new_privs(&tool));
+        setuid_programs::note(&classed, &tool, user.as_ref());
 
         let learned = Learned::of(run, &classed, &granted, standing.attainable()?, earlier);
         self.export(&learned.this)?;
@@ -219,14 +214,11 @@ impl Learn {
         let facts = RunFacts {
             held,
             ids_changed: IdsChanged { users: seen.stats.user_changed, groups: seen.stats.group_changed },
-            no_new_privs: no_new_privs(tool),
+            no_new_privs: tool.sets_no_new_privs(),
             kernel: kernel::version(&kernel.release)?,
         };
         let mut classed = classify::class_all(seen.counted.processes(), &facts);
-        // Only what root starts for a user is prepared as a launch, with no_new_privs.
-        if user.is_none() || !facts.no_new_privs {
-            setuid_programs::set_apart(&mut classed, &tool.path);
-        }
+        setuid_programs::set_apart(&mut classed, tool, user);
         classify::follow_owners(&mut classed);
         classify::choose(&mut classed, granted.set);
         let run = Run {

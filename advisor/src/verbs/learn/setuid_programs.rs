@@ -6,8 +6,10 @@
 
 use crate::analysis::classify::{Class, Classified};
 use crate::host::installed_file::Installed;
+use crate::observe::command::User;
 use crate::output::error;
 use crate::output::error::hinted;
+use crate::verbs::learn::tool::Tool;
 use anyhow::Result;
 use capwrap_core::capability::xattr::ATTRIBUTE;
 use capwrap_core::tool_rules;
@@ -15,10 +17,18 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Classifies the checks of such programs as foreign.
-pub fn set_apart(classed: &mut [Classified], tool: &Path) {
-    let privileged = among(classed);
-    apart(classed, &privileged, &tool.to_string_lossy());
+/// Whether the command ran under `no_new_privs`. What root starts for a user is prepared as a launch, and what a user
+/// learns is not.
+fn are_withheld(tool: &Tool, user: Option<&User>) -> bool {
+    user.is_some() && tool.sets_no_new_privs()
+}
+
+/// Classifies the checks of such programs as foreign, unless their privileges were withheld.
+pub fn set_apart(classed: &mut [Classified], tool: &Tool, user: Option<&User>) {
+    if !are_withheld(tool, user) {
+        let privileged = among(classed);
+        apart(classed, &privileged, &tool.path.to_string_lossy());
+    }
 }
 
 fn apart(classed: &mut [Classified], privileged: &BTreeSet<String>, tool: &str) {
@@ -32,14 +42,14 @@ fn apart(classed: &mut [Classified], privileged: &BTreeSet<String>, tool: &str) 
     }
 }
 
-/// Prints a note about such programs, if there were any. `withheld` says whether the run was under `no_new_privs`.
-pub fn note(classed: &[Classified], tool: &Path, withheld: bool) {
+/// Prints a note about such programs, if there were any.
+pub fn note(classed: &[Classified], tool: &Tool, user: Option<&User>) {
     for program in among(classed) {
-        error::note(&if Path::new(&program) == tool {
+        error::note(&if Path::new(&program) == tool.path {
             format!(
                 "{program} has privileges of its own (setuid, setgid, file capabilities) instead of what it is passed"
             )
-        } else if withheld {
+        } else if are_withheld(tool, user) {
             format!("{program} has privileges of its own, which no_new_privs withholds: it has what the policy grants")
         } else {
             format!("{program} has privileges of its own, and what it does with them is not learned")

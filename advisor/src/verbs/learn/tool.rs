@@ -79,6 +79,11 @@ impl Found {
 }
 
 impl Tool {
+    /// Whether a launch of the tool sets `no_new_privs`, as it does where no policy says otherwise.
+    pub fn sets_no_new_privs(&self) -> bool {
+        self.policy.as_ref().is_none_or(|found| found.policy.exec.no_new_privs)
+    }
+
     /// Finds the command as a shell would, and the policy of its name, if that is for the same file.
     pub fn find(command: &OsStr, policy_name: Option<&str>, search: Option<OsString>) -> Result<Self> {
         let found = without_dots(locate(command, search)?)?;
