@@ -7,7 +7,7 @@ use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is known about the run as a whole.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,16 +130,15 @@ pub fn choose(checks: &mut [Classified], granted: CapabilitySet) {
 /// because it could, and so the copy's mode, times and list of access were those of another's file. Without the
 /// capability for the first, the copy stays its own (sed -i, gzip, vim).
 pub fn follow_owners(checks: &mut [Classified]) {
-    let changes = |class: fn(Class) -> bool| -> BTreeSet<String> {
-        let chosen = |one: &&Classified| one.observation.capability == Capability::CHOWN && class(one.class);
-        checks.iter().filter(chosen).map(|one| one.observation.executable.clone()).collect()
-    };
-    let insists = changes(Class::counts);
-    let goes_on: BTreeSet<String> =
-        changes(|class| class == Class::Speculative).difference(&insists).cloned().collect();
+    // Whether each program that changes owners does without it.
+    let mut goes_on: BTreeMap<String, bool> = BTreeMap::new();
+    let is_change = |one: &&Classified| one.observation.capability == Capability::CHOWN && one.class != Class::Foreign;
+    for change in checks.iter().filter(is_change) {
+        *goes_on.entry(change.observation.executable.clone()).or_insert(true) &= !change.class.counts();
+    }
     for check in checks.iter_mut().filter(|check| check.class.counts()) {
         let seen = &check.observation;
-        if seen.capability == Capability::FOWNER && goes_on.contains(&seen.executable) {
+        if seen.capability == Capability::FOWNER && goes_on.get(&seen.executable) == Some(&true) {
             check.class = Class::Speculative;
             check.why = "follows a change of owner that the program does without".to_owned();
         }
