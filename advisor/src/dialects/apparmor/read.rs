@@ -29,12 +29,9 @@ pub fn read(text: &str) -> Result<Option<Vec<(String, Side)>>> {
     }
     let (mut found, mut open): (Vec<Profile>, Vec<Option<Profile>>) = (Vec::new(), Vec::new());
     let mut statement: Vec<&str> = Vec::new();
-    // A brace that opens a block can stand at the end of a word.
-    let split = |word: &'_ str| word.len() > 1 && word.ends_with('{');
     for (at, line) in text.lines().enumerate() {
-        let words = line.split_whitespace().peekable();
+        let mut words = line.split_whitespace().peekable();
         let is_include = |word: &str| word == "#include" || word == "include";
-        let mut words = words;
         if words.peek().is_some_and(|word| is_include(word)) {
             let path = words.filter(|word| !["if", "exists"].contains(word)).nth(1).unwrap_or_default();
             // The tunables are variables alone.
@@ -45,7 +42,8 @@ pub fn read(text: &str) -> Result<Option<Vec<(String, Side)>>> {
             }
             continue;
         }
-        let words = words.flat_map(|word| match word.strip_suffix('{').filter(|_| split(word)) {
+        // A brace that opens a block can stand at the end of a word.
+        let words = words.flat_map(|word| match word.strip_suffix('{').filter(|rest| !rest.is_empty()) {
             Some(word) => vec![word, "{"],
             None => vec![word],
         });

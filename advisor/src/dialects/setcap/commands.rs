@@ -154,24 +154,20 @@ fn called(setcap: &Word, words: &[Word], by: Option<&str>, found: &mut Found) ->
                 } else if word.is_expression {
                     word.known("the set of capabilities for setcap")?;
                 }
-                let (file, more) = match (words.next(), by) {
-                    (Some(file), _) if file.is_expression => {
-                        (file.text.clone(), Some(file.unknown("the path for setcap")))
-                    }
-                    (Some(file), Some(by)) => {
-                        (file.text.clone(), Some(format!("line {line}: the files that {by} passes are not known here")))
-                    }
-                    (Some(file), None) => (file.text.clone(), None),
-                    (None, Some(by)) => (
-                        format!("the files of {by}"),
-                        Some(format!("line {line}: the files that {by} passes are not known here")),
-                    ),
+                let file = words.next();
+                let name = match (file, by) {
+                    (Some(file), _) => file.text.clone(),
+                    (None, Some(by)) => format!("the files of {by}"),
                     (None, None) => bail!("line {line}: setcap {} names no file", printable::text(caps)),
+                };
+                let more = match (file, by) {
+                    (Some(file), _) if file.is_expression => Some(file.unknown("the path for setcap")),
+                    (_, by) => by.map(|by| format!("line {line}: the files that {by} passes are not known here")),
                 };
                 let mut side = side(&caps_word.text, "file capabilities").with_context(|| format!("line {line}"))?;
                 side.notes.extend(root_id.map(|id| of_namespace(&id.text)));
                 side.notes.extend(notes.into_iter().chain(more));
-                found.sides.push((file, side));
+                found.sides.push((name, side));
                 is_empty = false;
             }
         }
