@@ -125,11 +125,12 @@ impl Trace {
             cgroup: self.cgroup.as_deref(),
             container: self.container.as_deref(),
         })?;
-        let show = Show::new(self)?;
         let bytes = (self.ring << 20).next_power_of_two();
         let mut probe = probe::open(&scope.settings(self.denied), bytes, self.back_end)?;
         let events = probe.events(bytes)?;
         probe.list(&scope.processes)?;
+        // What stands in the file stays if nothing can be traced.
+        let show = Show::new(self)?;
         let started = if self.command.is_empty() {
             None
         } else {
