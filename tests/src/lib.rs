@@ -422,12 +422,25 @@ pub fn on_a_machine_of_its_own<T: Send>(test: impl FnOnce() -> T + Send) -> T {
             cover("/mnt");
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                assert!(root(&["cp", "-a", path.to_str().unwrap(), "/mnt/"]).run().ok(), "{path:?}");
+                copy_what_changes(path.to_str().unwrap());
             }
             assert!(root(&["mount", "--move", "/mnt", folder]).run().ok());
         }
         test()
     })
+}
+
+/// Copies a file or directory of the machine into /mnt. Other programs go on changing the machine, and cp fails when a
+/// file that it has listed is removed or renamed before it opens it: it copies again then.
+fn copy_what_changes(path: &str) {
+    let mut run = root(&["cp", "-a", path, "/mnt/"]).run();
+    for _ in 0..4 {
+        if run.ok() {
+            return;
+        }
+        run = root(&["cp", "-a", path, "/mnt/"]).run();
+    }
+    assert!(run.ok(), "{run:?}");
 }
 
 /// The file capabilities of a file, as getcap(8) shows them.
