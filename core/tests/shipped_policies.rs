@@ -155,12 +155,12 @@ fn ecapture_gets_what_it_was_measured_to_need_in_every_mode() {
 }
 
 #[test]
-fn ecapture_gets_sys_admin_where_perf_uprobes_or_all_of_perf_demand_it_and_then_net_admin_for_pcapng_alone() {
+fn ecapture_gets_sys_admin_in_place_of_bpf_and_perfmon_where_perf_demands_it_and_net_admin_for_pcapng_alone() {
     let mut fixed = new();
     fixed.probes.insert(Probe::PerfUprobeNeedsSysAdmin, Answer::found(true, ""));
     for machine in [fixed, machine("6.1.0", "cap_checkpoint_restore", 3)] {
-        grants("ecapture", &machine, "tls", "bpf,perfmon,sys_admin");
-        grants("ecapture", &machine, "tls -m pcapng -i eth0", "bpf,perfmon,sys_admin,net_admin");
+        grants("ecapture", &machine, "tls", "sys_admin");
+        grants("ecapture", &machine, "tls -m pcapng -i eth0", "sys_admin,net_admin");
     }
 }
 
