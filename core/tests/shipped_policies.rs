@@ -133,6 +133,22 @@ fn captrace_needs_its_file_in_tracefs_unless_it_is_given_another_place() {
 }
 
 #[test]
+fn ecapture_needs_the_kernels_types_where_its_programs_are_to_be_fitted_to_them() {
+    let policy = policy("ecapture");
+    for (arguments, needs) in [
+        ("-b 1 tls", true),
+        ("tls --btf=1", true),
+        ("tls -b1", true),
+        ("tls", false),
+        ("-b 2 tls", false),
+        ("--btf 0 bash", false),
+    ] {
+        let demands = decided(&policy, &new(), arguments, None).demands;
+        assert_eq!(demands.len(), usize::from(needs), "{arguments}");
+    }
+}
+
+#[test]
 fn ecapture_gets_what_it_was_measured_to_need_in_every_mode() {
     // Each row has the mode and the arguments, then what is granted where perf uprobes open for
     // cap_perfmon, and what is granted before 5.8. The policy's first comment has the measurements.
