@@ -124,6 +124,35 @@ fn a_proof_takes_from_the_policy_what_is_needless() {
 }
 
 #[test]
+fn what_one_run_shows_changes_nothing_for_another_kernel_and_is_granted_for_this_one() {
+    let name = PolicyName::new("learn-elsewhere");
+    let text = "schema = 1\ntool = { path = \"/usr/bin/cat\" }\nallow = { groups = [\"capwrap\"] }\n\n\
+                [[grant]]\ncaps = [\"cap_net_raw\"]\nwhen = { kernel_has = \"cap_bpf\" }\n\n\
+                [[grant]]\ncaps = [\"cap_sys_admin\"]\nwhen = { kernel = \"<4.0\" }\n";
+    std::fs::write(name.enabled(), text).unwrap();
+    let run = learn(&["--write", "--minimize", "--policy", &name.0, "cat", "/etc/shadow"]);
+    assert!(run.ok(), "{run:?}");
+    assert!(run.stderr.contains("cap_net_raw: not needed here, and left: "), "{run:?}");
+    let written = std::fs::read_to_string(name.enabled()).unwrap();
+    let circumstances = "caps   = [\"cap_dac_read_search\"]\nwhen   = { kernel_has = \"cap_bpf\" }\n\
+                         unless = { kernel = \"<4.0\" }\n";
+    assert!(written.starts_with(text) && written.contains(circumstances), "{written}");
+}
+
+#[test]
+fn a_program_that_sets_its_own_sets_is_named_and_nothing_is_called_removable() {
+    let name = PolicyName::new("learn-own-sets");
+    let text = "schema = 1\ntool = { path = \"/usr/sbin/capsh\" }\nallow = { groups = [\"capwrap\"] }\n\n\
+                [[grant]]\ncaps = [\"cap_net_raw\"]\n";
+    std::fs::write(name.enabled(), text).unwrap();
+    let of = |arguments: &[&str]| learn(&[&["--policy", &name.0, "capsh"], arguments].concat()).stdout;
+    let own = of(&["--caps=cap_net_raw=ep"]);
+    assert!(own.contains("own sets   set by /usr/sbin/capsh") && !own.contains("removable"), "{own}");
+    let plain = of(&["--decode=1"]);
+    assert!(!plain.contains("own sets") && plain.contains("removable  cap_net_raw"), "{plain}");
+}
+
+#[test]
 fn a_policy_that_cannot_be_written_is_shown_and_stays_as_it_was() {
     let name = PolicyName::new("learn-unwritable");
     in_own_mounts(|| {

@@ -4,6 +4,7 @@ pub mod allowed_warnings;
 pub mod call_sites;
 pub mod capability_risk;
 pub mod check_options;
+pub mod circumstances;
 pub mod classify;
 pub mod code_warning;
 pub mod findings;

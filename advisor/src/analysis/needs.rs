@@ -13,8 +13,12 @@ use std::fmt;
 pub struct Needs {
     /// What the command needs, in the order of the capabilities' numbers.
     pub needed: Vec<Need>,
-    /// The capabilities that the policy grants for this run and the command never needed in it.
+    /// The capabilities that the policy grants for this run and the command never needed in it. A program that sets its
+    /// own capability sets may ask for some in them, and the kernel makes no check for that. So without a proof none is
+    /// removable then.
     pub removable: CapabilitySet,
+    /// The executables that set their own capability sets.
+    pub set_own: BTreeSet<String>,
     /// The capabilities that only speculative checks asked for. If the command fails with what it needs alone, try one
     /// of these first.
     pub possible: CapabilitySet,
@@ -132,13 +136,29 @@ pub fn decide(
     let set = needed(checks.iter().map(|check| (check.class, check.observation.capability, check.instead)));
     let counting = checks.iter().filter(|check| check.class.counts());
     let counting: CapabilitySet = counting.map(|check| check.observation.capability).collect();
+    let set_own: BTreeSet<String> = checks.iter().filter(|check| sets_own(check)).map(of_whom).collect();
     Ok(Needs {
         needed: set.iter().map(|capability| need(capability, set, checks)).collect(),
         // A capability that was used in place of another was still used. Only a proof removes it.
-        removable: granted.without(set).without(counting),
+        removable: if set_own.is_empty() { granted.without(set).without(counting) } else { CapabilitySet::EMPTY },
+        set_own,
         possible: possible(checks).without(set),
         unattainable: CapabilitySet::EMPTY,
     })
+}
+
+/// Returns whether this is the check that the kernel makes when a process sets its own capability sets, or takes a
+/// capability out of its bounding set (security/commoncap.c: cap_inh_is_capped, cap_prctl_drop).
+fn sets_own(check: &Classified) -> bool {
+    let call = check.observation.system_call.as_deref();
+    let site = &check.observation.call_site;
+    let is_prctl = || call == Some("prctl") && site.iter().any(|function| function == "cap_task_prctl");
+    let is_own = check.class != Class::Foreign && check.observation.capability == Capability::SETPCAP;
+    is_own && (call == Some("capset") || is_prctl())
+}
+
+fn of_whom(check: &Classified) -> String {
+    check.observation.executable.clone()
 }
 
 /// Returns the capabilities of speculative checks, without those that every program makes.
@@ -232,6 +252,30 @@ mod tests {
         let places: Vec<_> = need.evidence.iter().map(|place| (place.executable.as_str(), place.times)).collect();
         assert_eq!(places, [("/usr/bin/child", 7), ("/usr/bin/tool", 2)]);
         assert_eq!(need.evidence[0].function.as_deref(), Some("packet_create"));
+    }
+
+    #[test]
+    fn nothing_is_removable_without_a_proof_where_a_program_sets_its_own_capability_sets() {
+        let own = |call: &str, site: &[&str]| granted("setpcap", call, site);
+        let inner = Observation {
+            target: crate::analysis::observation::Target::Inner,
+            ..own("capset", &["cap_capset", "security_capset"])
+        };
+        for (seen, sets) in [
+            (own("capset", &["ns_capable", "cap_capset", "security_capset"]), true),
+            (own("prctl", &["ns_capable", "cap_task_prctl"]), true),
+            (own("prctl", &["ns_capable", "seccomp_prepare_filter"]), false),
+            (inner, false),
+            (noise(), false),
+        ] {
+            let checks = class(std::slice::from_ref(&seen), &with_everything());
+            let needs = decide(&checks, set("kill"), 1, &NONE_LOST).unwrap();
+            let who: Vec<&str> = needs.set_own.iter().map(String::as_str).collect();
+            assert_eq!(who, if sets { vec!["/usr/bin/tool"] } else { Vec::new() }, "{seen:?}");
+            assert_eq!(needs.removable, if sets { CapabilitySet::EMPTY } else { set("kill") }, "{seen:?}");
+            let proven = needs.proven(CapabilitySet::EMPTY, set("kill"));
+            assert_eq!(proven.removable, set("kill"));
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Makes a change of a policy's text, or a whole new policy, from what a command needs.
 //!
 //! The administrator's text stays as it is, with its comments. Missing capabilities are added as one more `[[grant]]`.
-//! Only capabilities that a proof showed to be unnecessary are removed, from the grants that applied.
+//! It carries the circumstances of the run, as the policy's own conditions say them. Only capabilities that a proof showed
+//! to be unnecessary are removed, from the grants that applied and that hold in no other circumstances.
 
 use crate::analysis::capability_risk;
+use crate::analysis::circumstances::{Circumstances, holds_elsewhere};
 use crate::analysis::needs::{Evidence, Need, Needs};
 use crate::output::error::hinted;
 use anyhow::{Context, Result};
@@ -43,6 +45,8 @@ pub struct Enabled<'p> {
     pub granted: CapabilitySet,
     /// The indices (from 0, in the order of the file) of the grants that apply.
     pub holding: &'p [usize],
+    /// The circumstances of the run, as the policy's conditions say them.
+    pub circumstances: &'p Circumstances,
 }
 
 /// The tool of a new policy.
@@ -61,20 +65,30 @@ pub struct Tool<'p> {
 /// The comment behind `children = "none"` in a learned policy. As the learner wrote it, the learner can correct it.
 const NONE_SEEN: &str = "no run started another program";
 
-/// Returns the text of the policy that the results ask for.
+/// What comes out of a proposal.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// The policy's text.
+    pub text: String,
+    /// The capabilities that the tool was proven to work without, and that stay, because their grants also hold on other
+    /// kernels or in other modes.
+    pub left: CapabilitySet,
+}
+
+/// Returns the policy that the results ask for.
 ///
 /// # Errors
 /// The existing text is no valid policy, or the proposal would not be one.
-pub fn propose(proposal: &Proposal) -> Result<String> {
-    let text = match &proposal.policy {
+pub fn propose(proposal: &Proposal) -> Result<Proposed> {
+    let proposed = match &proposal.policy {
         Some(policy) => changed(policy, proposal)?,
         None => {
             path_of_policy(Path::new(proposal.tool.path))?;
-            whole(proposal)
+            Proposed { text: whole(proposal), left: CapabilitySet::EMPTY }
         }
     };
-    Policy::read(&text).context("the policy as it would be is none")?;
-    Ok(text)
+    Policy::read(&proposed.text).context("the policy as it would be is none")?;
+    Ok(proposed)
 }
 
 /// Returns the path as a policy names it.
@@ -91,22 +105,27 @@ pub fn path_of_policy(path: &Path) -> Result<&str> {
     })
 }
 
-fn changed(policy: &Enabled, proposal: &Proposal) -> Result<String> {
+fn changed(policy: &Enabled, proposal: &Proposal) -> Result<Proposed> {
     let read = Policy::read(policy.text).context("the policy as it is is none")?;
     let mut document: DocumentMut = policy.text.parse().context("not TOML")?;
     // A grant without conditions always applies, whatever was decided for the run.
     let always = read.grants.iter().filter(|grant| grant.when.is_empty() && grant.modes.is_empty());
     let granted = always.fold(policy.granted, |set, grant| set.union(grant.caps));
     let missing = proposal.needs.set().without(granted);
-    take_away(&mut document, policy.holding, proposal.proven.without(proposal.needs.set()));
+    let proven = proposal.proven.without(proposal.needs.set());
+    let (elsewhere, here): (Vec<usize>, Vec<usize>) =
+        policy.holding.iter().partition(|place| holds_elsewhere(&read, **place));
+    take_away(&mut document, here, proven);
+    let of_grant = |place: &usize| read.grants.get(*place).map_or(CapabilitySet::EMPTY, |grant| grant.caps);
+    let left = elsewhere.iter().map(of_grant).fold(CapabilitySet::EMPTY, CapabilitySet::union).intersection(proven);
     let needs: Vec<&Need> = proposal.needs.needed.iter().filter(|need| missing.contains(need.capability)).collect();
     if !needs.is_empty() {
-        add(&mut document, missing, &why(&needs));
+        add(&mut document, missing, policy.circumstances, &why(&needs));
     }
     if proposal.starts_others {
         correct_children(&mut document);
     }
-    Ok(document.to_string())
+    Ok(Proposed { text: document.to_string(), left })
 }
 
 /// Allows what the tool starts where an earlier run is the only reason why the policy forbids it.
@@ -125,10 +144,9 @@ fn correct_children(document: &mut DocumentMut) {
 
 /// Removes capabilities from the grants at these indices. A grant that becomes empty is removed too, with the comment
 /// above it.
-fn take_away(document: &mut DocumentMut, holding: &[usize], proven: CapabilitySet) {
+fn take_away(document: &mut DocumentMut, mut places: Vec<usize>, proven: CapabilitySet) {
     let Some(grants) = document.get_mut("grant") else { return };
     // The loop starts with the last grant, so that the indices of the earlier ones stay valid.
-    let mut places = holding.to_vec();
     places.sort_unstable_by(|one, other| other.cmp(one));
     places.dedup();
     for place in places {
@@ -195,20 +213,25 @@ fn take_out(items: &mut Array, unwanted: impl Fn(&Value) -> bool) {
     }
 }
 
-/// Adds one grant after the others, in the form that they have.
-fn add(document: &mut DocumentMut, missing: CapabilitySet, why: &str) {
+/// Adds one grant after the others, in the form that they have. It holds in the circumstances of the run.
+fn add(document: &mut DocumentMut, missing: CapabilitySet, circumstances: &Circumstances, why: &str) {
     let caps: Array = missing.iter().map(Capability::name).collect();
+    let keys = circumstances.keys().into_iter().chain([("caps", Value::from(caps)), ("why", Value::from(why))]);
+    let mut keys: Vec<(&str, Value)> = keys.collect();
+    // This is the order in the shipped policies.
+    keys.sort_by_key(|(key, _)| ["mode", "caps", "when", "unless", "why"].iter().position(|one| one == key));
     if let Some(Item::Value(Value::Array(tables))) = document.get_mut("grant") {
-        let grant = InlineTable::from_iter([("caps", Value::from(caps)), ("why", Value::from(why))]);
-        tables.push(grant);
+        tables.push(InlineTable::from_iter(keys));
         return;
     }
-    let mut grant = Table::new();
-    grant.insert("caps", value(caps));
-    grant.insert("why", value(why));
     // As in the shipped policies, the equals signs are aligned.
-    if let Some(mut key) = grant.key_mut("why") {
-        key.leaf_decor_mut().set_suffix("  ");
+    let widest = keys.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
+    let mut grant = Table::new();
+    for (key, given) in keys {
+        grant.insert(key, value(given));
+        if let Some(mut inserted) = grant.key_mut(key) {
+            inserted.leaf_decor_mut().set_suffix(" ".repeat(widest + 1 - key.len()));
+        }
     }
     let grants = document.entry("grant").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
     if let Item::ArrayOfTables(tables) = grants {
@@ -349,14 +372,20 @@ caps = ["cap_kill"]
 
     /// Makes the proposal for a text, with the decision that the launcher would make on a current kernel.
     fn refine(text: &str, needs: &Needs, proven: &str) -> Result<String> {
+        Ok(refined(text, needs, proven)?.text)
+    }
+
+    fn refined(text: &str, needs: &Needs, proven: &str) -> Result<Proposed> {
         let policy = Policy::read(text)?;
         let facts = Facts { last_capability: 40, ..Facts::default() };
         let decision = decision::decide(&policy, &facts, &[], &Request::default())?;
         let places = decision.grants.iter().enumerate();
         let holding: Vec<usize> =
             places.filter(|(_, grant)| grant.outcome == Outcome::Holds).map(|(place, _)| place).collect();
+        let circumstances = Circumstances::of(&policy, &facts, &[])?;
+        let enabled = Enabled { text, granted: decision.passed, holding: &holding, circumstances: &circumstances };
         propose(&Proposal {
-            policy: Some(Enabled { text, granted: decision.passed, holding: &holding }),
+            policy: Some(enabled),
             tool: TOOL,
             needs,
             proven: set(proven),
@@ -369,7 +398,7 @@ caps = ["cap_kill"]
     fn what_is_missing_comes_as_one_grant_more_and_the_rest_stays_as_it_is() {
         let needs = needs(&["net_raw", "dac_read_search", "sys_time"]);
         let text = refine(TEXT, &needs, "").unwrap();
-        let added = "\n[[grant]]\ncaps = [\"cap_dac_read_search\", \"cap_sys_time\"]\n\
+        let added = "\n[[grant]]\ncaps = [\"cap_dac_read_search\", \"cap_sys_time\"]\nwhen = { kernel_has = \"cap_bpf\" }\n\
              why  = \"learned: cap_dac_read_search: openat by /usr/bin/tool; cap_sys_time: openat by /usr/bin/tool\"\n";
         assert_eq!(text, TEXT.replace("\n# not by default", &format!("{added}\n# not by default")));
         assert_eq!(refine(&text, &needs, "").unwrap(), text, "the second time nothing is left to change");
@@ -435,6 +464,28 @@ caps = ["cap_kill"]
     }
 
     #[test]
+    fn what_holds_on_other_kernels_or_in_other_modes_is_left_and_named() {
+        let conditional = TEXT.replace("why  = \"sockets\"", "when = { kernel_has = \"cap_bpf\" }\nwhy  = \"sockets\"");
+        let modal = TEXT.replace("why  = \"sockets\"", "mode = [\"a\", \"b\"]\nwhy  = \"sockets\"");
+        for text in [conditional, modal] {
+            let proposed = refined(&text, &needs(&["net_raw"]), "chown,sys_admin").unwrap();
+            assert_eq!((proposed.text, proposed.left), (text, set("chown")));
+        }
+        let flat = refined(TEXT, &needs(&["net_raw"]), "chown,sys_admin").unwrap();
+        assert_eq!(flat.left, CapabilitySet::EMPTY);
+    }
+
+    #[test]
+    fn what_is_added_carries_the_circumstances_of_the_run() {
+        let text = TEXT.replace("why  = \"sockets\"", "mode = \"raw\"\nwhen = { arg = \"-r\" }\nwhy  = \"sockets\"");
+        let changed = refine(&text, &needs(&["kill"]), "").unwrap();
+        let added = "\n[[grant]]\ncaps   = [\"cap_kill\"]\nwhen   = { kernel_has = \"cap_bpf\" }\n\
+             unless = { arg = \"-r\" }\nwhy    = \"learned: openat by /usr/bin/tool\"\n";
+        assert_eq!(changed, text.replace("\n# not by default", &format!("{added}\n# not by default")));
+        assert_eq!(refine(&changed, &needs(&["kill"]), "").unwrap(), changed);
+    }
+
+    #[test]
     fn a_policy_without_grants_gets_one() {
         let end = TEXT.find("\n# raw sockets").unwrap();
         let text = refine(&TEXT[..end], &needs(&["chown"]), "").unwrap();
@@ -480,8 +531,8 @@ children = "none"                 # no run started another program
 "#,
             digest
         );
-        assert_eq!(propose(&proposal(false)).unwrap(), expected);
-        assert!(propose(&proposal(true)).unwrap().contains("children = \"any\""));
+        assert_eq!(propose(&proposal(false)).unwrap().text, expected);
+        assert!(propose(&proposal(true)).unwrap().text.contains("children = \"any\""));
         assert_eq!(refine(&expected, &learned, "").unwrap(), expected);
     }
 
@@ -496,10 +547,11 @@ children = "none"                 # no run started another program
             starts_others: false,
             user: None,
         };
-        let before = propose(&new).unwrap();
+        let before = propose(&new).unwrap().text;
         let refined = |text: &str| {
-            let policy = Enabled { text, granted: set("net_raw"), holding: &[0] };
-            propose(&Proposal { policy: Some(policy), starts_others: true, ..new }).unwrap()
+            let circumstances = &Circumstances::default();
+            let policy = Enabled { text, granted: set("net_raw"), holding: &[0], circumstances };
+            propose(&Proposal { policy: Some(policy), starts_others: true, ..new }).unwrap().text
         };
         let after = refined(&before);
         assert!(after.contains("\nchildren = \"any\"                  # a run started another program"), "{after}");
@@ -519,7 +571,8 @@ children = "none"                 # no run started another program
             starts_others: false,
             user: Some("#12345"),
         })
-        .unwrap();
+        .unwrap()
+        .text;
         let policy = Policy::read(&text).unwrap();
         assert!(policy.tool.script && policy.tool.sha256.is_none(), "{text}");
         assert_eq!(policy.allow.users, [capwrap_core::policy::Identity::Id(12345)]);

@@ -74,7 +74,8 @@ impl Condition {
         }
     }
 
-    fn is_assumed(&self, facts: &Facts) -> bool {
+    /// Returns whether the condition depends on a fact that nobody has found out, and that is assumed.
+    pub fn is_assumed(&self, facts: &Facts) -> bool {
         match self {
             Self::Probe(any) => any.iter().any(|probe| facts.probe(*probe).is_some_and(Answer::is_assumed)),
             _ => false,

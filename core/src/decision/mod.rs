@@ -272,7 +272,7 @@ fn holds_for_some_arguments(when: &[Condition], facts: &Facts) -> bool {
 }
 
 /// Reads the arguments as the policy describes them.
-pub(crate) fn read_arguments<'a>(policy: &'a Policy, all: &'a [OsString]) -> Arguments<'a> {
+pub fn read_arguments<'a>(policy: &'a Policy, all: &'a [OsString]) -> Arguments<'a> {
     Arguments::new(all, options_with_value(policy), policy.arguments.as_ref())
 }
 

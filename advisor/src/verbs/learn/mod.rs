@@ -25,6 +25,7 @@ pub mod tool;
 use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Profile, Proven, Run};
+use crate::analysis::propose::Proposed;
 use crate::analysis::{classify, code_warning, findings, needs, profile, propose};
 use crate::host::accounts::Names;
 use crate::host::tool_faults::About;
@@ -137,10 +138,10 @@ impl Learn {
             setuid_programs::refuse_setuid(&tool.path)?;
             tool.refuse_place()?;
         }
-        let granted = Granted::by(&tool, &self.command[1..])?;
         // The profile is read before the run, so that a damaged file does not waste a run that may take long.
         let earlier = if tool.other.is_none() { profiles::read(&profiles::of(&tool.name))? } else { None };
         let user = if matches!(standing, Access::Root(_)) { Some(self.meant_for()?) } else { None };
+        let granted = Granted::by(&tool, &self.command[1..], user.as_ref().is_some_and(|user| user.uid == 0))?;
         let plan = RunPlan::of(standing, &tool, &self.command, &granted);
         let subject = Subject {
             file: plan.file.as_deref(),
@@ -317,7 +318,7 @@ impl Learn {
         user: Option<&User>,
         learned: &Learned,
         needs: &Needs,
-    ) -> Result<String> {
+    ) -> Result<Proposed> {
         let run = learned.run();
         let named =
             user.filter(|_| self.user.is_some()).map(|user| Names::read().in_policy(user.name.as_deref(), user.uid));
@@ -328,6 +329,7 @@ impl Learn {
                 text: &found.text,
                 granted: granted.set,
                 holding: &granted.holding,
+                circumstances: &granted.circumstances,
             }),
             tool: propose::Tool {
                 name: &tool.name,
@@ -354,10 +356,15 @@ impl Learn {
             return Ok(());
         }
         let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
-        let after = self.propose(tool, granted, user, &learned, needs)?;
+        let Proposed { text: after, left } = self.propose(tool, granted, user, &learned, needs)?;
         let file = place(tool);
         if !self.json {
             self.show_change(&file, tool, before, &after);
+        }
+        if !left.is_empty() {
+            error::note(&format!(
+                "{left}: not needed here, and left: what grants it holds on other kernels or in other modes too"
+            ));
         }
         let obstacles = obstacles(&after, granted.set.union(needs.set()), learned.run())?;
         if !self.write {

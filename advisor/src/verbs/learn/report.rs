@@ -88,6 +88,11 @@ pub fn report(report: &Report, look: Look) -> String {
                     &format!("{}: the answer seldom matters; --confirm finds out in a second run", needs.possible),
                 );
             }
+            if report.proof.is_none() && !needs.set_own.is_empty() {
+                let who: Vec<String> = needs.set_own.iter().map(printable::text).collect();
+                line("own sets", &format!("set by {}: the kernel makes no check where", who.join(", ")));
+                line("", "a program looks for a capability in them; --minimize finds out");
+            }
             if !needs.denied().is_empty() {
                 line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
             }
