@@ -37,11 +37,25 @@ pub const TABLE: &[Heeded] = &[
         ],
         by: "the C library",
     },
+    // Whatever it starts by name, such as a shell's commands, a pager or an interpreter's helpers.
+    Heeded { names: &["PATH"], by: "whatever looks for a program by its name" },
     // musl's locale_map.c: the folder of its message catalogues.
     Heeded { names: &["MUSL_LOCPATH"], by: "the C library" },
     // bash(1): a file that a script reads first, functions, options, and what `set -x` expands.
     Heeded {
-        names: &["BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "CDPATH", "ENV", "IFS", "PROMPT_COMMAND", "PS4", "SHELLOPTS"],
+        names: &[
+            "BASH_ENV",
+            "BASH_FUNC_*",
+            "BASH_LOADABLES_PATH",
+            "BASHOPTS",
+            "CDPATH",
+            "ENV",
+            "FPATH",
+            "IFS",
+            "PROMPT_COMMAND",
+            "PS4",
+            "SHELLOPTS",
+        ],
         by: "shells",
     },
     // zsh(1), "Files": where its start files are.
@@ -65,7 +79,7 @@ pub const TABLE: &[Heeded] = &[
     Heeded { names: &["GUILE_*"], by: "Guile" },
     Heeded { names: &["AWKLIBPATH", "AWKPATH", "GAWK_*"], by: "gawk" },
     // openssl-env(7): a configuration can name a library to load.
-    Heeded { names: &["OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES"], by: "OpenSSL" },
+    Heeded { names: &["OPENSSL_CONF", "OPENSSL_CONF_INCLUDE", "OPENSSL_ENGINES", "OPENSSL_MODULES"], by: "OpenSSL" },
     // GIO's, GTK's, gdk-pixbuf's and Qt's own pages: modules and plug-ins to load.
     Heeded { names: &["GIO_EXTRA_MODULES", "GIO_MODULE_DIR", "GTK_*", "GDK_PIXBUF_*"], by: "GLib and GTK" },
     Heeded { names: &["QT_PLUGIN_PATH", "QT_QPA_*", "QML*_IMPORT_PATH"], by: "Qt" },
@@ -80,6 +94,44 @@ pub const TABLE: &[Heeded] = &[
     Heeded { names: &["ERL_*"], by: "Erlang" },
     // git(1), "Environment Variables": commands, hooks and configurations that name commands.
     Heeded { names: &["GIT_*"], by: "git" },
+    // XDG Base Directory Specification: where gdb, git and others look for configurations, which can hold commands.
+    Heeded { names: &["XDG_CONFIG_*", "XDG_DATA_*"], by: "programs that look for configurations there" },
+    // iptables(8), tc(8): extensions are shared objects. modprobe(8): options such as --config.
+    Heeded { names: &["IP6TABLES_LIB_DIR", "IPTABLES_LIB_DIR", "XTABLES_LIBDIR"], by: "iptables" },
+    Heeded { names: &["TC_LIB_DIR"], by: "tc" },
+    Heeded { names: &["MODPROBE_OPTIONS"], by: "modprobe" },
+    // tools/perf/util/config.c and tools/lib/subcmd/exec-cmd.c of Linux: where perf's own programs are, and its pager.
+    Heeded { names: &["PERF_*"], by: "perf" },
+    // libibverbs/init.c of rdma-core: drivers to load. libpcap opens it for RDMA devices.
+    Heeded { names: &["IBV_DRIVERS", "RDMAV_DRIVERS"], by: "libibverbs" },
+    // D-Bus Specification, "unixexec": an address can be a command.
+    Heeded { names: &["DBUS_*_ADDRESS"], by: "D-Bus" },
+    // snmp_config(5), ldap.conf(5), Cyrus SASL's options: configurations and plug-ins to load.
+    Heeded { names: &["SNMPCONFPATH", "SNMP_PERSISTENT_DIR", "SNMP_PERSISTENT_FILE"], by: "Net-SNMP" },
+    Heeded { names: &["LDAP*"], by: "OpenLDAP" },
+    Heeded { names: &["SASL_CONF_PATH", "SASL_PATH"], by: "SASL" },
+    // lvm(8): a configuration can name a library and a program.
+    Heeded { names: &["LVM_*"], by: "LVM" },
+    // The alsa-lib and GStreamer manuals, SDL's README-dynapi: libraries to load.
+    Heeded { names: &["ALSA_CONFIG_*", "ALSA_PLUGIN_DIR"], by: "ALSA" },
+    Heeded { names: &["GST_*"], by: "GStreamer" },
+    Heeded { names: &["SDL_DYNAMIC_API"], by: "SDL" },
+    // Mesa's and the Khronos loaders' own pages: drivers and layers to load.
+    Heeded {
+        names: &["EGL_*", "GBM_*", "LIBGL_*", "LIBVA_*", "OCL_*", "OPENCL_*", "VDPAU_*", "VK_*", "__EGL_*", "__GLX_*"],
+        by: "graphics libraries",
+    },
+    // The sanitizers' common flags: a program to start and a file to write.
+    Heeded { names: &["*SAN_OPTIONS", "*SAN_SYMBOLIZER_PATH", "LLVM_*"], by: "a program built with a sanitizer" },
+    // tar(1), rsync(1), curl(1), wget(1), gpg(1), rg(1): options and configurations that name commands.
+    Heeded { names: &["TAR_OPTIONS"], by: "tar" },
+    Heeded { names: &["RSYNC_CONNECT_PROG", "RSYNC_RSH"], by: "rsync" },
+    Heeded { names: &["CURL_HOME", "WGETRC", "SYSTEM_WGETRC"], by: "curl and wget" },
+    Heeded { names: &["GNUPGHOME"], by: "GnuPG" },
+    Heeded { names: &["RIPGREP_CONFIG_PATH"], by: "ripgrep" },
+    // kubectl's and Docker's "credential" plug-ins, the AWS command line's credential_process.
+    Heeded { names: &["CONTAINERS_CONF*", "DOCKER_CONFIG", "KUBECONFIG"], by: "clients of container engines" },
+    Heeded { names: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"], by: "the AWS command line" },
     // nmap(1), --datadir; wireshark(1); psql(1); each a place of scripts or plug-ins.
     Heeded { names: &["NMAPDIR"], by: "nmap" },
     Heeded { names: &["WIRESHARK_*"], by: "Wireshark" },
@@ -88,9 +140,22 @@ pub const TABLE: &[Heeded] = &[
     Heeded { names: &["EXINIT", "GVIMINIT", "VIM", "VIMINIT", "VIMRUNTIME"], by: "vi" },
     // krb5.conf(5): a configuration can name a plug-in to load.
     Heeded { names: &["KRB5_CONFIG"], by: "Kerberos" },
-    // less(1), environ(7): programs that others start.
+    // less(1), whose LESS can hold a first command; environ(7); systemctl(1), ssh(1): programs that others start.
     Heeded {
-        names: &["LESSCLOSE", "LESSKEY*", "LESSOPEN", "PAGER", "MANPAGER", "EDITOR", "VISUAL", "BROWSER"],
+        names: &[
+            "*_ASKPASS",
+            "BROWSER",
+            "EDITOR",
+            "LESS",
+            "LESSCLOSE",
+            "LESSKEY*",
+            "LESSOPEN",
+            "MANPAGER",
+            "PAGER",
+            "SYSTEMD_EDITOR",
+            "SYSTEMD_PAGER",
+            "VISUAL",
+        ],
         by: "programs that start another",
     },
 ];
@@ -127,6 +192,14 @@ mod tests {
             ("COMPlus_EnableDiagnostics", ".NET"),
             ("VIM", "vi"),
             ("LESSKEYIN", "programs that start another"),
+            ("LESS", "programs that start another"),
+            ("SSH_ASKPASS", "programs that start another"),
+            ("PATH", "whatever looks for a program by its name"),
+            ("DBUS_SESSION_BUS_ADDRESS", "D-Bus"),
+            ("XDG_CONFIG_HOME", "programs that look for configurations there"),
+            ("XTABLES_LIBDIR", "iptables"),
+            ("PERF_EXEC_PATH", "perf"),
+            ("ASAN_OPTIONS", "a program built with a sanitizer"),
         ] {
             assert_eq!(heeded_by(name), Some(by), "{name}");
         }
@@ -136,7 +209,9 @@ mod tests {
             "NO_COLOR",
             "HOME",
             "LD",
-            "LESS",
+            "LDFLAGS",
+            "MANPATH",
+            "DBUS_ADDRESS",
             "MYLD_PRELOAD",
             "ENVIRONMENT",
             "ld_preload",
