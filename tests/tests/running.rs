@@ -116,6 +116,10 @@ fn what_cannot_be_run_is_refused_with_the_reason() {
     run(&["--caps", "cap_net_rwa", "id"]).run().refused(&["cap_net_rwa", "cap_net_raw is one"]);
     run(&["--policy", "t-run-nowhere", "id"]).run().refused(&["no policy for \"t-run-nowhere\" is enabled"]);
     root(&["capwrap", "run", "--user", "no-such-user", "id"]).run().refused(&["there is no user no-such-user"]);
+    root(&["capwrap", "run", "--user", "+0", "id"]).run().refused(&["there is no user +0"]);
+    for name in ["../policies/t-everything", "/etc/capwrap/policies/t-everything", "", ".", "; id", "a\nb"] {
+        run(&["--policy", name, "id"]).run().refused(&["is no name of a policy"]);
+    }
     run(&[]).run().refused(&["CMD"]);
     let folder = of_the_member();
     let tool = folder.copy("/usr/bin/id", "id");
@@ -240,6 +244,24 @@ fn the_policy_that_is_named_says_what_the_environment_is() {
     }
     let seen = run(&["sh", "-c", "grep NoNewPrivs /proc/self/status"]).run();
     assert_eq!(seen.stdout, "NoNewPrivs:\t1\n");
+}
+
+/// sudo can leave HOME as the user's own, and a policy can keep it.
+#[test]
+fn no_home_in_roots_environment_is_the_commands() {
+    let policy = Policy::named(
+        "t-run-home",
+        "schema = 1\ntool = { path = \"/usr/bin/id\" }\nallow = { users = [\"root\"] }\n\
+         [exec.env]\nkeep = [\"HOME\", \"USER\", \"LOGNAME\", \"SHELL\", \"XDG_CONFIG_HOME\", \"PATH\"]\n",
+    );
+    for options in [&["--policy", &policy.name][..], &["--caps", "cap_net_raw", "--policy", &policy.name]] {
+        let words = [options, &["sh", "-c", "echo $HOME $USER $LOGNAME; echo $XDG_CONFIG_HOME $PATH"]].concat();
+        let call = run(&words).env("HOME", "/home/t").env("XDG_CONFIG_HOME", "/home/t").env("USER", "root");
+        let path = format!("/home/t/bin:{}", std::env::var("PATH").unwrap());
+        let seen = call.env("LOGNAME", "root").env("PATH", &path).run();
+        assert!(seen.stdout.starts_with("/run/capwrap/homes/"), "{seen:?}");
+        assert!(seen.stdout.contains(&format!(" {MEMBER} {MEMBER}\n")) && !seen.stdout.contains("/home/t"), "{seen:?}");
+    }
 }
 
 /// Starts the words as root with a descriptor of /etc/shadow, a variable, a umask, limits, ignored signals, a nice

@@ -17,6 +17,9 @@ const PLAIN: [&str; 3] = ["TERM", "COLORTERM", "NO_COLOR"];
 /// Variables whose value names a locale. glibc reads a value with a `/` as a path.
 const LOCALE: [&str; 2] = ["LANG", "LANGUAGE"];
 
+/// The variables that say who the user is and where the user's own files are.
+pub const ACCOUNT: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
+
 /// Builds the environment of the tool. The sources follow in this order, and a later one replaces
 /// an earlier one: the caller's harmless variables, those of the account, those that the policy
 /// keeps (except those of [`code_variables`]), and those that it sets.
@@ -35,9 +38,7 @@ pub fn build(
     }
     put(OsStr::new("PATH"), OsStr::new(PATH));
     if let Some(account) = account {
-        for (name, value) in
-            [("HOME", account.home), ("USER", account.name), ("LOGNAME", account.name), ("SHELL", account.shell)]
-        {
+        for (name, value) in ACCOUNT.into_iter().zip([account.home, account.name, account.name, account.shell]) {
             if !value.is_empty() {
                 put(OsStr::new(name), OsStr::new(value));
             }

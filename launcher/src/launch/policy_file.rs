@@ -6,7 +6,7 @@ use crate::refusal::{OrRefuse, Refusal};
 use capwrap_core::digest;
 use capwrap_core::paths;
 use capwrap_core::policy::{self, MAX_BYTES, Policy};
-use capwrap_core::text::{hex, nearest};
+use capwrap_core::text::{hex, nearest, printable};
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::Fault;
 use nix::sys::stat::fstat;
@@ -31,7 +31,14 @@ pub fn read(name: &str) -> Result<PolicyFile, Refusal> {
 
 /// Opens, checks and reads the enabled policy of that name, or else the disabled or the shipped one, for its surroundings
 /// alone: a policy that is not enabled grants nothing.
+///
+/// # Errors
+/// The name is none that a policy can have, and the errors of [`read`].
 pub fn read_for_surroundings(name: &str) -> Result<PolicyFile, Refusal> {
+    if !policy::is_name(name) {
+        return Err(Refusal::new(format!("{:?} is no name of a policy", printable::text(name)))
+            .with_hint("letters, digits and ._+-, as in mtr-packet"));
+    }
     let file = format!("{name}.toml");
     let (enabled, disabled) = (Path::new(paths::POLICIES).join(&file), Path::new(paths::DISABLED).join(&file));
     let others = [disabled, shipped(name)].into_iter().filter(|_| !enabled.exists()).find(|path| path.exists());

@@ -25,7 +25,12 @@ pub fn surroundings(
     facts: &Facts,
     tool: &CheckedTool,
 ) -> Result<Prepared, Refusal> {
-    let caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let mut caller: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    if launch.home.is_some() {
+        // Root's HOME may be the user's, as sudo can leave it. Where a policy keeps HOME, it is not this one: the code
+        // that lies there would run with what root passes.
+        caller.retain(|(name, _)| environment::ACCOUNT.iter().all(|own| name != own));
+    }
     let mut account = accounts::account(&user.local.passwd, user.caller.uid);
     if let (Some(account), Some(home)) = (&mut account, launch.home.as_deref()) {
         account.home = home;

@@ -61,7 +61,9 @@ pub fn named(name: &str) -> Result<User> {
 }
 
 fn number(name: &str) -> Option<u32> {
-    name.strip_prefix('#').unwrap_or(name).parse().ok()
+    // The standard library takes a sign before a number.
+    let digits = name.strip_prefix('#').unwrap_or(name);
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Finds a user by name or by number.
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_user_who_does_not_exist_is_an_error() {
-        for name in ["no-such-user", "4294967295", "4294967296", "#"] {
+        for name in ["no-such-user", "4294967295", "4294967296", "#", "+5", "#+5", "-0"] {
             let error = meant_for(Some(name)).unwrap_err();
             assert_eq!(error.to_string(), format!("there is no user {name}"));
         }
