@@ -41,6 +41,8 @@ pub struct Surveyed {
     pub status: FileStat,
     /// Every directory on the path, including those behind links.
     pub directories: Vec<(PathBuf, FileStat)>,
+    /// Whether the path leads through a symbolic link.
+    pub through_link: bool,
 }
 
 impl Surveyed {
@@ -49,6 +51,16 @@ impl Surveyed {
         let lets_all = |status: &FileStat, bit| Mode::from_bits_truncate(status.st_mode).contains(bit);
         self.directories.iter().all(|(_, status)| lets_all(status, Mode::S_IXOTH))
             && lets_all(&self.status, Mode::S_IROTH)
+    }
+
+    /// Returns whether a user who is neither `reader` nor the file's owner could have led the path to the file by a
+    /// link or a hard link, and not everybody may read it. Its owner did not mean to show it then, and what is reported
+    /// of it may reach whoever led there.
+    pub fn is_a_secret_that_others_led_to(&self, reader: u32) -> bool {
+        let owner = self.status.st_uid;
+        let is_foreign = |status: &FileStat| !is_trusted(status, reader) && !is_trusted(status, owner);
+        let is_led = self.through_link || self.status.st_nlink > 1;
+        is_led && !self.everybody_may_read() && self.directories.iter().any(|(_, status)| is_foreign(status))
     }
 }
 
@@ -224,7 +236,8 @@ pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
         Ok(())
     })?;
     let path = walk.path_of(&name);
-    Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories })
+    let through_link = walk.links > 0;
+    Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories, through_link })
 }
 
 /// Returns all faults of what was surveyed. For each of them [`open`] would refuse the file if it
@@ -251,19 +264,21 @@ type Judge<'j> = &'j mut dyn FnMut(&FileStat, &dyn Fn() -> PathBuf) -> Result<()
 /// before the last component and returns the directory, the name in it, and what the name refers
 /// to.
 fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Fault> {
-    let mut walk = Walk { here: vec![open_root(judge)?], names: Vec::new() };
+    let mut walk = Walk { here: vec![open_root(judge)?], names: Vec::new(), links: 0 };
     let mut ahead: VecDeque<OsString> = components(path).collect();
-    let mut links = 0;
     while let Some(name) = ahead.pop_front() {
         if name == ".." {
             walk.leave();
+            if ahead.is_empty() {
+                return walk.at_a_directory();
+            }
             continue;
         }
         let found = walk.look(&name)?;
         match kind(&found.status) {
             SFlag::S_IFLNK => {
-                links += 1;
-                if links > MAX_LINKS {
+                walk.links += 1;
+                if walk.links > MAX_LINKS {
                     return Err(Fault::Failed(path.to_owned(), Errno::ELOOP));
                 }
                 let target = readlinkat(&found.descriptor, "").map_err(|errno| walk.failed(&name, errno))?;
@@ -294,6 +309,8 @@ struct Walk {
     /// The directories from the root to the current one.
     here: Vec<OwnedFd>,
     names: Vec<OsString>,
+    /// How many links were followed.
+    links: usize,
 }
 
 struct Found {
@@ -341,6 +358,18 @@ impl Walk {
         if self.names.pop().is_some() {
             self.here.pop();
         }
+    }
+
+    /// Ends a walk whose last step leads upwards: what it found is the directory that it is in. The root has no name.
+    fn at_a_directory(mut self) -> Result<(Self, OsString, Found), Fault> {
+        let name = self.names.pop().unwrap_or_default();
+        let failed = |errno| Fault::Failed(PathBuf::from("/"), errno);
+        let descriptor = match self.here.len() {
+            0 | 1 => self.current()?.try_clone().map_err(|error| failed(crate::errno::of(error)))?,
+            _ => self.here.pop().ok_or_else(|| failed(Errno::EBADF))?,
+        };
+        let status = fstat(&descriptor).map_err(|errno| self.failed(&name, errno))?;
+        Ok((self, name, Found { descriptor, status }))
     }
 
     /// Opens what was found once more, to read it. The checks use this descriptor. `owner` may own it besides root;
@@ -442,6 +471,17 @@ mod tests {
         }
         let nobody = Fault::Owner { path: "/a".into(), owner: OVERFLOW, wanted: 0, mode: FILE, safe_for: Some(0) };
         assert_eq!(nobody.hint(), None);
+    }
+
+    #[test]
+    fn a_path_that_ends_upwards_leads_to_a_directory() {
+        for (path, leads_to) in [("/usr/bin/..", "/usr"), ("/usr/..", "/"), ("/..", "/"), ("/usr/bin/../..", "/")] {
+            let found = survey(Path::new(path)).unwrap();
+            assert_eq!((found.path.as_path(), kind(&found.status)), (Path::new(leads_to), SFlag::S_IFDIR), "{path}");
+            let there = nix::sys::stat::stat(leads_to).unwrap();
+            assert_eq!((found.status.st_dev, found.status.st_ino), (there.st_dev, there.st_ino), "{path}");
+            assert!(matches!(open(Path::new(path), 0), Err(Fault::NotRegular(_))), "{path}");
+        }
     }
 
     #[test]

@@ -450,3 +450,78 @@ fn a_home_or_a_shared_directory_in_a_tools_place_is_in_no_command() {
     }
     fs::remove_file(shared).unwrap();
 }
+
+/// Every verb that reads a file whose path it is given, and the words for that path.
+fn readers(file: &str) -> Vec<Vec<String>> {
+    let verbs: [&[&str]; 10] = [
+        &["lint", "FILE"],
+        &["lint", "--json", "FILE"],
+        &["diff", "FILE", "none"],
+        &["diff", "all", "FILE#x"],
+        &["export", "FILE", "--to", "docker"],
+        &["explain", "FILE"],
+        &["explain", "--facts", "FILE", "ping"],
+        &["export", "ping", "--to", "docker", "--facts", "FILE"],
+        &["merge", "FILE"],
+        &["verify", "FILE"],
+    ];
+    let with = |word: &&str| word.replace("FILE", file);
+    verbs.iter().map(|words| words.iter().map(with).collect()).collect()
+}
+
+#[test]
+fn no_verb_waits_for_a_file_that_it_is_given_or_shows_what_its_owner_may_not_read() {
+    let home = InHome::new(MEMBER);
+    let secret = secret();
+    for plant in [
+        "mkfifo file",
+        "mkfifo pipe; ln -s pipe file",
+        "ln -s /dev/zero file",
+        "ln -s /dev/tty file",
+        "mkdir file",
+        "ln -s file file",
+        "ln -s /etc/shadow file",
+        "ln -s /etc way; ln -s way/shadow file",
+        "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"file\")'",
+    ] {
+        assert!(user(MEMBER, &["sh", "-c", plant]).dir(&home.0).run().ok(), "{plant}");
+        for words in readers(&in_home(&home, "file")) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let run = unstalled(&words);
+            let may_succeed = words[0] == "verify";
+            assert!(may_succeed || run.code != 0, "{plant}: {words:?}: {run:?}");
+            for text in &secret {
+                assert!(!run.stdout.contains(text) && !run.stderr.contains(text), "{plant}: {words:?}: {run:?}");
+            }
+        }
+        root(&["sh", "-c", "rm -rf file pipe way"]).dir(&home.0).run();
+    }
+}
+
+#[test]
+fn a_file_that_a_compose_file_names_is_read_like_the_file_itself() {
+    let home = InHome::new(MEMBER);
+    let plant = "printf 'include: [other.yml]\nservices: {a: {image: x, extends: {file: third.yml, service: b}}}\n' > compose.yml";
+    assert!(user(MEMBER, &["sh", "-c", plant]).dir(&home.0).run().ok());
+    for plant in ["mkfifo other.yml third.yml", "ln -s /etc/shadow other.yml; ln -s /dev/zero third.yml"] {
+        assert!(user(MEMBER, &["sh", "-c", plant]).dir(&home.0).run().ok(), "{plant}");
+        let run = unstalled(&["diff", &in_home(&home, "compose.yml"), "none"]);
+        assert_eq!(run.stdout.matches("was not read: cannot read ").count(), 2, "{plant}: {run:?}");
+        root(&["sh", "-c", "rm -f other.yml third.yml"]).dir(&home.0).run();
+    }
+}
+
+#[test]
+fn what_a_shell_passes_by_a_pipe_or_a_descriptor_is_read() {
+    let yaml = "services: {a: {image: x, cap_drop: [all], cap_add: [net_raw]}}";
+    for script in [
+        format!("capwrap diff <(echo '{yaml}') none"),
+        format!("echo '{yaml}' | capwrap diff /dev/stdin none"),
+        format!("capwrap diff /dev/stdin none <<< '{yaml}'"),
+    ] {
+        for who in ["root", MEMBER] {
+            let run = user(who, &["timeout", PATIENCE, "bash", "-c", &script]).run();
+            assert!(run.code == 1 && run.stdout.contains("1 capability"), "{who}: {script}: {run:?}");
+        }
+    }
+}

@@ -19,7 +19,6 @@ use capwrap_core::decision::probe::Probe;
 use capwrap_core::text::{nearest, printable};
 use capwrap_core::{CapabilitySet, TABLE};
 use serde_json::{Map, Value};
-use std::fs::File;
 use std::path::Path;
 use toml_edit::{Document, Item};
 
@@ -33,7 +32,7 @@ const MAX_BYTES: usize = 1 << 20;
 pub fn read(path: &Path) -> Result<Machine> {
     let shown = printable::text(path);
     let hint = "`capwrap doctor --json > FILE` on that machine writes them";
-    let file = File::open(path).map_err(|error| anyhow!(reason(&error)));
+    let file = bounded_read::open(path).map_err(|error| anyhow!(reason(&error)));
     let text = file
         .and_then(|file| bounded_read::text(file, MAX_BYTES))
         .map_err(|why| hinted(format!("cannot read the facts in {shown}: {why}"), hint))?;

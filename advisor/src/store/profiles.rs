@@ -12,7 +12,7 @@ pub fn of(name: &str) -> PathBuf {
 
 /// Reads the profile; `None` if the file does not exist.
 pub fn read(path: &Path) -> Result<Option<Profile>> {
-    let file = match std::fs::File::open(path) {
+    let file = match bounded_read::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),

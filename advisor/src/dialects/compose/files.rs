@@ -50,9 +50,6 @@ impl Files {
         };
         self.left.set(left);
         let path = folder.join(path);
-        if !path.is_file() {
-            return Err(format!("was not read: there is no file {}", printable::text(&path)));
-        }
         let read = bounded_read::text_of(&path, yaml::MAX_BYTES).and_then(|text| yaml::documents(&text));
         let document = read.map_err(|error| format!("was not read: {}", printable::text(format!("{error:#}"))))?;
         let folder = path.parent().map(Path::to_owned);

@@ -146,7 +146,7 @@ mod tests {
         let notes = &found[0].1.notes;
         assert_eq!(notes[0], "the included https://x/y.yml is no file of this machine, and was not read");
         assert_eq!(notes[1], "the included ${F} is an expression, which is not evaluated here");
-        assert!(notes[2].starts_with("the included gone.yml was not read: there is no file "), "{notes:?}");
+        assert!(notes[2].starts_with("the included gone.yml was not read: cannot read "), "{notes:?}");
         let error = of("include: [x.yml]\n", &Files::none()).unwrap_err().to_string();
         assert_eq!(error, "the included x.yml was not read, and nothing else says which capabilities anything has");
         assert!(of("services: {m: {}}\ninclude: more.yml\n", &files).unwrap_err().to_string().contains("\"m\""));

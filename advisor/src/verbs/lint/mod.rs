@@ -21,7 +21,6 @@ use anyhow::Result;
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
 use clap::Args;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +89,7 @@ impl Lint {
         let bytes = match if word == "-" {
             read(&mut io::stdin())
         } else {
-            File::open(&path).and_then(|mut file| read(&mut file))
+            bounded_read::open(&path).and_then(|mut file| read(&mut file))
         } {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Linted { name, text: Err(reason(&error)), found: Vec::new() }),
