@@ -525,3 +525,29 @@ fn what_a_shell_passes_by_a_pipe_or_a_descriptor_is_read() {
         }
     }
 }
+
+#[test]
+fn what_others_may_not_read_stays_so_when_it_is_written_again() {
+    let room = Folder::new();
+    let before = room.path("before");
+    assert!(root(&[CAPWRAP, "--learn", "--user", MEMBER, "--output", &before, "true"]).run().ok());
+    fs::set_permissions(&before, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(root(&[CAPWRAP, "merge", &before, "--output", &before]).run().ok());
+    assert_eq!(fs::metadata(&before).unwrap().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn a_policy_is_for_all_who_are_allowed_whatever_roots_umask_is() {
+    let policy = Policy::witness("cap_net_raw", "");
+    for umask in ["000", "077", "777"] {
+        for words in
+            [vec!["disable", &policy.name], vec!["enable", &policy.name], vec!["enable", &policy.name, "--pin"]]
+        {
+            let script = format!("umask {umask}; exec capwrap {}", words.join(" "));
+            let run = root(&["sh", "-c", &script]).run();
+            assert!(run.ok(), "{script}: {run:?}");
+        }
+        assert_eq!(fs::metadata(&policy.path).unwrap().mode() & 0o7777, 0o644, "{umask}");
+        assert!(capwrap(&[&policy.name]).run().ok(), "{umask}");
+    }
+}

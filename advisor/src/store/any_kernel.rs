@@ -30,7 +30,7 @@ pub fn want(wanted: bool) -> Result<()> {
     let mark = Path::new(MARK);
     if wanted {
         mark.parent().map_or(Ok(()), enabled::make_directory)?;
-        return atomic_write::replace(mark, TEXT);
+        return atomic_write::replace_for_all(mark, TEXT);
     }
     match std::fs::remove_file(mark) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

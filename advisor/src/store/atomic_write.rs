@@ -23,7 +23,15 @@ use std::time::{Duration, SystemTime};
 /// The system refuses a step. The path leads through a link that another user could have put there. There is something
 /// else than a regular file at the path, such as a link or a device.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
-    put(path, text).map(drop)
+    put(path, text, Readers::AsBefore).map(drop)
+}
+
+/// Does the same for a file that everybody must be able to read, such as a policy, whatever the caller's umask is.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn replace_for_all(path: &Path, text: &str) -> Result<()> {
+    put(path, text, Readers::All).map(drop)
 }
 
 /// Puts an empty file in place as [`replace`] does, and returns it for what is still to be written. A reader sees what
@@ -32,16 +40,31 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// As for [`replace`].
 pub fn begin(path: &Path) -> Result<File> {
-    put(path, "")
+    put(path, "", Readers::AsBefore)
 }
 
-fn put(path: &Path, text: &str) -> Result<File> {
+/// Who may read what is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// Those who could read the file that is replaced, and of a new file all whom the caller's umask leaves.
+    AsBefore,
+    /// Everybody.
+    All,
+}
+
+fn put(path: &Path, text: &str, readers: Readers) -> Result<File> {
     // An error with a hint keeps its hint if no context is added to it.
     let shown = printable::text(path);
     let name = path.file_name().with_context(|| format!("cannot write {shown}: it has no name of a file"))?;
     let directory = directory_of(path)?;
-    replaceable(&directory, name).with_context(|| format!("cannot write {shown}"))?;
-    write(&directory, name, text).with_context(|| format!("cannot write {shown}"))
+    let before = replaceable(&directory, name).with_context(|| format!("cannot write {shown}"))?;
+    let mode = match (readers, before) {
+        (Readers::All, _) | (Readers::AsBefore, None) => FOR_ALL,
+        // What others could not read must not be shown to them by being written again.
+        (Readers::AsBefore, Some(before)) => FOR_ALL & before | OWN,
+    };
+    let written = write(&directory, name, text, mode, readers == Readers::All);
+    written.with_context(|| format!("cannot write {shown}"))
 }
 
 /// Opens the directory of a path.
@@ -59,7 +82,7 @@ fn directory_of(path: &Path) -> Result<OwnedFd> {
     // A link that was followed may have been put there by who can write its directory.
     let own = rustix::process::geteuid().as_raw();
     let is_weak = found.directories.iter().any(|(_, status)| !trusted_path::is_trusted(status, own));
-    if is_weak && found.path != directory {
+    if is_weak && found.through_link {
         let what = format!("cannot write {shown}: another user could have put the link there that leads to it");
         let straight = path.file_name().and_then(|name| shell::path(&found.path.join(name)));
         return Err(match straight {
@@ -76,25 +99,36 @@ fn open(from: impl std::os::fd::AsFd, directory: &Path) -> Result<OwnedFd, Errno
     rustix::fs::openat(from, directory, how, Mode::empty())
 }
 
+/// The mode of a file that everybody may read and its owner may write.
+const FOR_ALL: u32 = 0o644;
+/// What of it is the owner's.
+const OWN: u32 = 0o600;
+
+/// Returns the mode of the file that is replaced, if there is one.
+///
 /// # Errors
 /// There is something that a rename would destroy, such as `/dev/null`, or that leads elsewhere.
-fn replaceable(directory: &OwnedFd, name: &OsStr) -> Result<()> {
+fn replaceable(directory: &OwnedFd, name: &OsStr) -> Result<Option<u32>> {
     let there = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(None),
         there => there.map_err(io::Error::from)?,
     };
     match FileType::from_raw_mode(there.st_mode) {
-        FileType::RegularFile => Ok(()),
+        FileType::RegularFile => Ok(Some(there.st_mode)),
         FileType::Symlink => bail!("it is a symbolic link, which capwrap neither follows nor replaces"),
         _ => bail!("it is no regular file"),
     }
 }
 
-fn write(directory: &OwnedFd, name: &OsStr, text: &str) -> io::Result<File> {
+/// Writes the file with this mode, less the caller's umask unless the mode is `exact`.
+fn write(directory: &OwnedFd, name: &OsStr, text: &str, mode: u32, exact: bool) -> io::Result<File> {
     let beside = random_name()?;
     let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::openat(directory, &*beside, how, Mode::from_raw_mode(0o644))?);
+    let mut file = File::from(rustix::fs::openat(directory, &*beside, how, Mode::from_raw_mode(mode))?);
     let written: io::Result<()> = (|| {
+        if exact {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
         file.write_all(text.as_bytes())?;
         // The launcher must see that the file was renamed into place, and that no editor is writing it. It takes a file
         // as complete if its ctime is later than its mtime and the mtime is not recent.
@@ -131,7 +165,7 @@ fn random_name() -> Result<String, Errno> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -157,6 +191,31 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_others_could_not_read_is_not_shown_to_them_and_a_policy_is_shown_to_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        for (before, after) in [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o4777, 0o644), (0o000, 0o600)] {
+            fs::write(&path, "before").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(before)).unwrap();
+            replace(&path, "after").unwrap();
+            assert_eq!(mode(), after, "{before:o}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        replace_for_all(&path, "after").unwrap();
+        assert_eq!(mode(), 0o644);
+    }
+
+    #[test]
+    fn a_name_above_the_working_directory_is_written_where_others_write_too() {
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        replace(&folder.path().join("sub/../file"), "text").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "text");
+        assert_eq!(names(folder.path()), ["file", "sub"]);
     }
 
     #[test]

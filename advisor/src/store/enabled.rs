@@ -11,8 +11,8 @@ use capwrap_core::policy;
 use capwrap_core::policy::Policy;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -98,11 +98,17 @@ pub fn lock() -> Result<Flock<File>> {
     }
 }
 
-/// Creates a directory, and those above it, that all users can read and only root can write.
+/// Creates a directory, and those above it, that all users can read and only root can write, whatever the caller's
+/// umask is. What exists stays as it is.
 pub fn make_directory(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path)
-        .with_context(|| format!("cannot make {}", path.display()))
+    let cannot = || format!("cannot make {}", path.display());
+    let above: Vec<&Path> = path.ancestors().collect();
+    for one in above.into_iter().rev() {
+        match DirBuilder::new().mode(0o755).create(one) {
+            Ok(()) => std::fs::set_permissions(one, Permissions::from_mode(0o755)).with_context(cannot)?,
+            Err(_) if one.is_dir() => {}
+            Err(error) => return Err(error).with_context(cannot),
+        }
+    }
+    Ok(())
 }

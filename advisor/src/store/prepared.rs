@@ -193,7 +193,7 @@ impl Plan {
     /// A directory is not as it is wanted afterwards. What was made is taken back then.
     pub fn carry_out(&self, name: &str) -> Result<()> {
         enabled::make_directory(Path::new(FOLDER))?;
-        atomic_write::replace(&self.file, &self.text)?;
+        atomic_write::replace_for_all(&self.file, &self.text)?;
         self.make().inspect_err(|_| {
             // The first error is the one to report.
             let _ = undo(name);

@@ -86,7 +86,8 @@ pub fn of(name: &str) -> Result<Option<Shipped>> {
 pub fn keep(name: &str, text: &str) -> Result<()> {
     enabled::make_directory(Path::new(KEPT))?;
     let path = copy(name);
-    atomic_write::replace(&path, text).with_context(|| format!("the shipped policy is not kept in {}", path.display()))
+    atomic_write::replace_for_all(&path, text)
+        .with_context(|| format!("the shipped policy is not kept in {}", path.display()))
 }
 
 impl Shipped {

@@ -269,7 +269,7 @@ impl Plan {
             if self.updates {
                 update::show(name, &self.before, &self.text);
             }
-            atomic_write::replace(&enabled::path(name), &self.text)?;
+            atomic_write::replace_for_all(&enabled::path(name), &self.text)?;
         }
         if !self.already || self.text != self.before || self.updates {
             let was = self.already.then_some(self.before.as_str());

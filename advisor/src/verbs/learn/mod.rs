@@ -509,7 +509,7 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
         return Ok(());
     }
     file.parent().map_or(Ok(()), enabled::make_directory)?;
-    atomic_write::replace(file, text)?;
+    atomic_write::replace_for_all(file, text)?;
     let shipped = shipped_of(tool);
     let from = shipped.as_ref().map(|shipped| (shipped.path.as_path(), shipped.now.as_str()));
     change_record::policy(Event::Learn, &tool.name, file, read.map(|found| found.text.as_str()), Some(text), from);
