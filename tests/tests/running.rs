@@ -453,6 +453,15 @@ fn a_signal_that_root_ignores_does_not_end_the_command() {
 }
 
 #[test]
+fn a_command_that_never_stops_writing_fills_neither_the_disk_nor_the_memory() {
+    let start = std::time::Instant::now();
+    let words = ["capwrap", "--learn", "--minimize", "--for", "60s", "--user", MEMBER, "yes"];
+    let run = root(&[&["timeout", "50"], &words[..]].concat()).run();
+    run.refused(&["more than 64 MiB to standard output", "hint: let it write elsewhere"]);
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}
+
+#[test]
 fn learning_goes_on_where_nobody_reads_its_notes() {
     let script = format!(
         "exec 3>&1; {{ capwrap --learn --user {MEMBER} sh -c 'sleep 4 & exit 7' 2>&1 > /dev/null 3>&-; echo $? >&3; }} | true"

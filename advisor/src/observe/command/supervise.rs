@@ -7,6 +7,7 @@ use crate::observe::command::private_home::{self, PrivateHome};
 use crate::observe::command::terminal::{Pseudoterminal, Relay};
 use crate::observe::command::user::User;
 use crate::output::error;
+use crate::output::error::hinted;
 use crate::output::outcome::REFUSED;
 use crate::store::file_caps;
 use anyhow::{Context, Result, bail};
@@ -34,6 +35,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for the processes that the command left behind before printing a note.
 const SILENCE: Duration = Duration::from_secs(2);
+/// The most of the command's output that is kept, in bytes. A command that never stops writing would fill the disk, and
+/// then the memory.
+const MOST_KEPT: u64 = 64 << 20;
+/// How often to look how much was written.
+const LOOK: Duration = Duration::from_millis(50);
 /// The requests to end, in order.
 const REQUESTS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL];
 
@@ -343,11 +349,24 @@ impl Stopped {
         prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
         let (ending, was_asked) = self.live(limits)?;
         let mut stdout = Vec::new();
+        if self.has_written_too_much() {
+            return Err(hinted(
+                format!(
+                    "the command wrote more than {} MiB to standard output, which is too much to keep",
+                    MOST_KEPT >> 20
+                ),
+                "let it write elsewhere, as in sh -c 'CMD > /dev/null'",
+            ));
+        }
         if let Some(file) = &mut self.kept {
             file.rewind()?;
             file.read_to_end(&mut stdout).context("cannot read what the command wrote")?;
         }
         Ok(Finished { ending, stdout, was_asked })
+    }
+
+    fn has_written_too_much(&self) -> bool {
+        self.kept.as_ref().and_then(|file| file.metadata().ok()).is_some_and(|about| about.len() > MOST_KEPT)
     }
 
     /// Returns how the command ended, and whether it was asked to.
@@ -372,8 +391,12 @@ impl Stopped {
                 let left = descendants().len();
                 error::note(&format!("{left} of its processes still run; Ctrl-C ends them and shows the result"));
             }
+            if self.has_written_too_much() {
+                request.end_at_once();
+            }
             request.make_if_due();
-            let next = [request.due, noted].into_iter().flatten().min();
+            let look = self.kept.is_some().then(|| Instant::now() + LOOK);
+            let next = [request.due, noted, look].into_iter().flatten().min();
             for signal in self.wait(next)? {
                 request.asked(&signal);
             }
@@ -450,6 +473,11 @@ impl Request {
         } else {
             self.due = Some(Instant::now());
         }
+    }
+
+    /// The last request is the harshest.
+    fn end_at_once(&mut self) {
+        (self.next, self.due) = (REQUESTS.len() - 1, Some(Instant::now()));
     }
 
     fn make_if_due(&mut self) {
