@@ -47,7 +47,17 @@ pub fn text(source: impl Read, most: usize) -> Result<String> {
 /// There is no such file; the system refuses; it is no regular file; or another user could have put a link there, and
 /// not everybody may read what it leads to.
 pub fn open(path: &Path) -> io::Result<File> {
-    if is_own_descriptor(path) {
+    open_for(path, geteuid().as_raw())
+}
+
+/// Opens a file as [`open`] does that a file of the user `by` names.
+///
+/// # Errors
+/// The errors are those of [`open`], and that `by` is neither root nor the caller, and may not read the file.
+fn open_for(path: &Path, by: u32) -> io::Result<File> {
+    let reader = geteuid().as_raw();
+    let is_foreign = ![0, reader].contains(&by);
+    if !is_foreign && is_own_descriptor(path) {
         return File::open(path);
     }
     let found = trusted_path::survey(&std::path::absolute(path)?).map_err(|fault| match fault {
@@ -62,7 +72,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     if !about.is_file() && !is_null(&about) {
         return Err(io::Error::other("it is no regular file"));
     }
-    if found.is_a_secret_that_others_led_to(geteuid().as_raw()) {
+    if is_foreign && found.status.st_uid != by && !found.everybody_may_read() {
+        return Err(io::Error::other(format!("uid {by}, whose file names it, may not be allowed to read it")));
+    }
+    if found.is_a_secret_that_others_led_to(reader) {
         return Err(io::Error::other(
             "another user could have put the link there, and not everybody may read the file",
         ));
@@ -89,7 +102,15 @@ fn is_own_descriptor(path: &Path) -> bool {
 /// # Errors
 /// The errors are those of [`open`] and [`text`], with the file's path.
 pub fn text_of(path: &Path, most: usize) -> Result<String> {
-    let file = open(path).map_err(|error| anyhow!(reason(&error)));
+    text_for(path, geteuid().as_raw(), most)
+}
+
+/// Reads the text of a file that a file of the user `by` names. That user must be allowed to read it.
+///
+/// # Errors
+/// The errors are those of [`text_of`], and that the user may not read the file.
+pub fn text_for(path: &Path, by: u32, most: usize) -> Result<String> {
+    let file = open_for(path, by).map_err(|error| anyhow!(reason(&error)));
     file.and_then(|file| text(file, most)).with_context(|| format!("cannot read {}", printable::text(path)))
 }
 
@@ -183,6 +204,11 @@ mod tests {
         for name in ["shown", "own", "plain", "of-root"] {
             assert!(open(&path(name)).is_ok(), "{name}");
         }
+        // What the user names by a path is read for that user.
+        let named = |name: &str| open_for(&outside.path().join(name), 1234).map_err(|error| error.to_string());
+        assert_eq!(named("secret").unwrap_err(), "uid 1234, whose file names it, may not be allowed to read it");
+        assert!(named("shown").is_ok() && named("own").is_ok());
+        assert!(open_for(Path::new("/dev/stdin"), 1234).is_err());
         chown(home.path(), Some(0), None).unwrap();
         assert!(open(&path("secret")).is_ok());
     }

@@ -6,6 +6,7 @@ use crate::store::bounded_read;
 use capwrap_core::text::printable;
 use serde_json::Value;
 use std::cell::Cell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -17,19 +18,22 @@ const MAX_FILES: usize = 32;
 pub struct Files {
     /// The folder of the file. Without one, no other file is read.
     folder: Option<PathBuf>,
+    /// Who wrote the file, and may have named what that user may not read.
+    owner: u32,
     left: Rc<Cell<usize>>,
 }
 
 impl Files {
     /// The files beside this one.
     pub fn beside(path: &Path) -> Self {
-        Self { folder: path.parent().map(Path::to_owned), left: Rc::new(Cell::new(MAX_FILES)) }
+        let folder = path.parent().map(Path::to_owned);
+        Self { folder, owner: owner(path), left: Rc::new(Cell::new(MAX_FILES)) }
     }
 
     /// No files: a request for one is the error that it was not read.
     #[cfg(any(test, fuzzing))]
     pub fn none() -> Self {
-        Self { folder: None, left: Rc::default() }
+        Self { folder: None, owner: 0, left: Rc::default() }
     }
 
     /// Reads a file that a Compose file names by a path from its own folder, and returns it with the files beside it.
@@ -50,11 +54,22 @@ impl Files {
         };
         self.left.set(left);
         let path = folder.join(path);
-        let read = bounded_read::text_of(&path, yaml::MAX_BYTES).and_then(|text| yaml::documents(&text));
+        let read = bounded_read::text_for(&path, self.owner, yaml::MAX_BYTES).and_then(|text| yaml::documents(&text));
         let document = read.map_err(|error| format!("was not read: {}", printable::text(format!("{error:#}"))))?;
         let folder = path.parent().map(Path::to_owned);
-        Ok((document.into_iter().next().unwrap_or_default(), Self { folder, left: Rc::clone(&self.left) }))
+        // What a file of another user includes is read for that user to the end.
+        let owner = if self.owner == caller() { owner(&path) } else { self.owner };
+        Ok((document.into_iter().next().unwrap_or_default(), Self { folder, owner, left: Rc::clone(&self.left) }))
     }
+}
+
+/// The owner of a file; where there is no file, as for standard input, the caller wrote the text.
+fn owner(path: &Path) -> u32 {
+    std::fs::metadata(path).map_or_else(|_| caller(), |about| about.uid())
+}
+
+fn caller() -> u32 {
+    nix::unistd::geteuid().as_raw()
 }
 
 /// Returns the file that Compose adds to this one by itself, if it exists.
