@@ -48,8 +48,8 @@ def second_disk(tree: Path) -> Path:
     return disk
 
 
-def boot(disk: str, kernel: str, given: Path, folder: Path, silent: int, told=lambda line: print(line, flush=True)) -> bool:
-    """Boots the guest and tells each line that it prints. Returns whether it came to its end. A guest that prints nothing
+def boot(disk: str, kernel: str, given: Path, folder: Path, silent: int, report=lambda line: print(line, flush=True)) -> bool:
+    """Boots the guest and reports each line that it prints. Returns whether it came to its end. A guest that prints nothing
     for `silent` seconds hangs."""
     said, console = folder / "said", folder / "console"
     said.touch()
@@ -83,7 +83,7 @@ def boot(disk: str, kernel: str, given: Path, folder: Path, silent: int, told=la
                     for line in whole:
                         if line.strip() == "END":
                             return True
-                        told(line.strip())
+                        report(line.strip())
                 elif ended or time.monotonic() - last > silent:
                     note("the guest did not come to its end. Its console:")
                     note("\n".join(console.read_text(errors="replace").splitlines()[-20:]))

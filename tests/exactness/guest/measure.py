@@ -43,12 +43,12 @@ def run(command: list, table: Path, key: str):
     """Runs a program, and prints each line of its table as soon as it is there."""
     names = cases.COLUMNS if key == "sets" else None
     process = subprocess.Popen(command)
-    told = {}
+    printed = {}
     while True:
         ended = process.poll() is not None
         for line in lines_of(table, names):
-            if line["digest"] != "-" and told.get(line["case"]) != line:
-                told[line["case"]] = line
+            if line["digest"] != "-" and printed.get(line["case"]) != line:
+                printed[line["case"]] = line
                 print(json.dumps({"key": key, **line}), flush=True)
         if ended:
             return
