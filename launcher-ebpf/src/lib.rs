@@ -182,6 +182,23 @@ pub struct Event {
     pub name: [u8; 16],
 }
 
+/// The end of a system call in which a check was made, as `trace` receives it after the call's
+/// checks. It comes through the same buffer as an [`Event`], and is shorter than one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The time in nanoseconds since boot, as CLOCK_MONOTONIC counts them.
+    pub time: u64,
+    /// What the system call returned: from -4095 to -1 it is the negated number of an error.
+    pub returned: i64,
+    /// The arguments of the system call. After an exec that succeeded they are unknown.
+    pub arguments: [u64; 6],
+    /// The thread id in the initial pid namespace.
+    pub thread: u32,
+    /// Always zero.
+    pub zero: u32,
+}
+
 /// The indexes of the counters in the map `LOST`, and what each counts.
 pub mod lost {
     /// Checks that did not fit into `COUNTS`.
@@ -251,8 +268,10 @@ pub struct Settings {
     pub follow: u32,
     /// 1: the kernel has bpf_get_current_task_btf, bpf_task_pt_regs and bpf_snprintf (5.15).
     pub recent: u32,
-    /// Always zero.
-    pub zero: u32,
+    /// 1: the probe reports how system calls end in which checks were made.
+    pub outcomes: u32,
+    /// The offsets of the registers with a system call's arguments in `pt_regs`, in bytes.
+    pub registers: [u32; 6],
 }
 
 /// The offsets of the members of the kernel's structures in bytes, from the kernel's BTF.
@@ -349,7 +368,9 @@ pub struct KprobeConfig {
 
 #[cfg(feature = "user")]
 mod user {
-    use super::{Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked};
+    use super::{
+        Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Outcome, Path, Settings, Site, Start, Tracked,
+    };
 
     macro_rules! plain_old_data {
         ($($record:ty),*) => {$(
@@ -359,6 +380,19 @@ mod user {
         )*};
     }
     plain_old_data!(Argument, Check, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
+
+    impl Outcome {
+        /// Reads the outcome from these bytes of the buffer. The result is `None` if they are fewer
+        /// than an outcome has, or if they are as many as an [`Event`] has.
+        pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+            if bytes.len() < size_of::<Self>() || bytes.len() >= size_of::<Event>() {
+                return None;
+            }
+            // SAFETY: the bytes are at least as many as the record has, read_unaligned needs no
+            // alignment, and every pattern of bytes is an Outcome.
+            Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        }
+    }
 
     impl Event {
         /// Reads the event from these bytes of the ring buffer. The result is `None` if they are
@@ -378,7 +412,10 @@ const _: () = {
     // Keys and values cross the boundary byte by byte, so they must not have padding.
     assert!(size_of::<Check>() == 8 + 16 + 4 * 4 + 5 + 3);
     assert!(size_of::<Event>() == 8 + size_of::<Check>() + 8 + 16);
-    assert!(size_of::<Settings>() == 3 * 8 + 8 * 4);
+    // A perf buffer appends up to seven bytes, and an outcome must stay shorter than an event.
+    assert!(size_of::<Outcome>() == 8 + 8 + 6 * 8 + 8);
+    assert!(size_of::<Outcome>() + 7 < size_of::<Event>());
+    assert!(size_of::<Settings>() == 3 * 8 + 14 * 4);
     assert!(size_of::<Ids>() == 8 * 4);
     assert!(size_of::<Tracked>() == 8 + 16 + size_of::<Ids>());
     assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 34 * 4 + 14 * 4);

@@ -6,7 +6,7 @@
 
 use aya::Pod;
 use capwrap_ebpf::{
-    Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked,
+    Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Outcome, Path, Settings, Site, Start, Tracked,
 };
 
 /// Returns the bytes of a record, as they are written to a map of the kernel.
@@ -77,5 +77,19 @@ fn an_event_is_read_from_any_place_and_from_no_fewer_bytes_than_it_has() {
             assert_eq!(event.time.to_ne_bytes(), bytes[place..place + 8]);
             assert_eq!(event.name, bytes[place + size - 16..place + size]);
         }
+    }
+}
+
+#[test]
+fn an_outcome_is_read_from_as_many_bytes_as_no_event_has() {
+    let size = size_of::<Outcome>();
+    for length in [0, size - 1, size_of::<Event>(), size_of::<Event>() + 7] {
+        assert!(Outcome::from_bytes(&vec![9; length]).is_none());
+    }
+    for more in 0..8 {
+        let bytes: Vec<u8> = (0..size + more).map(|at| at as u8).collect();
+        let outcome = Outcome::from_bytes(&bytes).unwrap();
+        assert_eq!(outcome.returned.to_ne_bytes(), bytes[8..16]);
+        assert_eq!(outcome.arguments[5].to_ne_bytes(), bytes[56..64]);
     }
 }

@@ -27,14 +27,14 @@ impl Running {
         let mut command = Command::new("capwrap");
         command.args(["trace", "--json"]).args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        // The probe is attached once the link for the checks exists, which is the fifth.
+        // The probe is attached once the link for the checks exists, which is the sixth.
         let links = |id: u32| {
             let files = std::fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
             let names = files.filter_map(|file| std::fs::read_link(file.path()).ok());
             names.filter(|name| name.to_string_lossy().contains("bpf_link")).count()
         };
         let began = Instant::now();
-        while links(child.id()) < 5 {
+        while links(child.id()) < 6 {
             assert!(began.elapsed() < Duration::from_secs(30), "the probe is not attached");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -69,12 +69,55 @@ fn denied_read() {
 }
 
 #[test]
+fn each_check_has_the_outcome_of_its_system_call() {
+    let script = "import os, socket, time\n\
+                  try: os.chown('/etc/hostname', 1, -1)\n\
+                  except PermissionError: pass\n\
+                  s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 3)\n\
+                  try: os.nice(-3)\n\
+                  except PermissionError: pass";
+    let seen = trace(&["--verbose", "--user", MEMBER, "python3", "-c", script]);
+    let outcome = |call: &str| {
+        let of_call = seen.iter().filter(|check| check["system_call"] == call);
+        of_call.map(|check| (check["returned"].as_i64(), check["error"].as_str())).collect::<Vec<_>>()
+    };
+    assert!(outcome("chown").contains(&(Some(-1), Some("EPERM"))), "{seen:?}");
+    assert!(outcome("setpriority").iter().all(|one| *one == (Some(-13), Some("EACCES"))), "{seen:?}");
+    assert!(!outcome("setpriority").is_empty(), "{seen:?}");
+    // The arguments are those of the call: no group is changed.
+    let chown =
+        seen.iter().find(|check| check["system_call"] == "chown" && check["capability"] == "cap_chown").unwrap();
+    assert_eq!((&chown["arguments"][1], &chown["arguments"][2]), (&1.into(), &u32::MAX.into()), "{chown}");
+    // After an exec the registers are those of the new program.
+    let exec = seen.iter().find(|check| check["system_call"] == "execve" && check["returned"] == 0);
+    assert!(exec.is_none_or(|exec| exec["arguments"].is_null()), "{seen:?}");
+}
+
+#[test]
+fn a_system_call_that_lasts_or_never_returns_holds_no_check_back() {
+    // A thread waits in accept when the program ends, and the last call of a program has no outcome.
+    let script = "import os, socket, threading\n\
+                  def accept():\n\
+                  \ts = socket.socket(); s.bind(('', 0)); s.listen(); s.accept()\n\
+                  threading.Thread(target=accept, daemon=True).start()\n\
+                  try: os.nice(-3)\n\
+                  except PermissionError: os._exit(0)";
+    let began = Instant::now();
+    let seen = trace(&["--user", MEMBER, "python3", "-c", script]);
+    assert!(seen.iter().any(|check| check["system_call"] == "setpriority" && check["returned"] == -13), "{seen:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let summary = root(&["capwrap", "trace", "--summary", "--user", MEMBER, "cat", "/etc/shadow"]).run();
+    assert!(summary.stdout.contains("cap_dac_read_search") && !summary.stdout.contains("RESULT"), "{summary:?}");
+}
+
+#[test]
 fn a_command_is_shown_from_its_very_start_and_nothing_before_it() {
     let seen = trace(&["--user", MEMBER, "cat", "/etc/shadow"]);
     assert_eq!(of(&seen, "capability"), ["cap_dac_read_search", "cap_dac_override"]);
     assert_eq!(of(&seen, "verdict"), ["denied", "denied"]);
     assert_eq!(of(&seen, "executable"), ["/usr/bin/cat"; 2]);
     assert_eq!(of(&seen, "system_call"), ["openat"; 2]);
+    assert_eq!(of(&seen, "error"), ["EACCES"; 2]);
     assert_eq!(of(&seen, "target"), ["own"; 2]);
     assert!(seen.iter().all(|check| check["pid"] == check["tid"] && check["speculative"] == false));
 }

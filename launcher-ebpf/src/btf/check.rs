@@ -4,7 +4,7 @@
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
 use crate::maps::{EVENTS, LISTED, TRACKED};
-use crate::{argument, executable, ids, process, relation, site};
+use crate::{argument, executable, ids, outcome, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
@@ -39,6 +39,10 @@ pub fn take(context: &impl EbpfContext, asked: &Asked) {
         count(&check);
     } else if is_asked_for(process) && (setting!(denied_only) == 0 || asked.denied) {
         let check = describe(context, asked, process, executable::current());
+        // Without the system call's number, a thread of the kernel may wait in vain.
+        if setting!(outcomes) != 0 && (setting!(recent) == 0 || check.system_call >= 0) {
+            outcome::expect(ids);
+        }
         emit(check, ids as u32, asked);
     }
 }
@@ -115,8 +119,7 @@ fn system_call(task: Address) -> (i32, u32) {
 
 #[inline(always)]
 fn emit(check: Check, thread: u32, asked: &Asked) {
-    let Some(mut event) = EVENTS.reserve::<Event>(0) else { return lose(lost::EVENTS) };
-    event.write(Event {
+    output(Event {
         // SAFETY: the helper has no precondition.
         time: unsafe { bpf_ktime_get_ns() },
         check,
@@ -124,6 +127,13 @@ fn emit(check: Check, thread: u32, asked: &Asked) {
         user: peek(asked.credentials, offset!(cred_uid)).unwrap_or(u32::MAX),
         name: bpf_get_current_comm().unwrap_or([0; 16]),
     });
+}
+
+/// Passes a record on to user space.
+#[inline(always)]
+pub fn output<T: 'static>(record: T) {
+    let Some(mut place) = EVENTS.reserve::<T>(0) else { return lose(lost::EVENTS) };
+    place.write(record);
     // The reader polls every few milliseconds, so it needs no wakeup.
-    event.submit(BPF_RB_NO_WAKEUP.into());
+    place.submit(BPF_RB_NO_WAKEUP.into());
 }

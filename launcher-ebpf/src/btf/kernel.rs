@@ -20,7 +20,8 @@ pub static SETTINGS: Settings = Settings {
     denied_only: 0,
     follow: 0,
     recent: 0,
-    zero: 0,
+    outcomes: 0,
+    registers: [0; 6],
 };
 #[unsafe(no_mangle)]
 pub static OFFSETS: Offsets = Offsets {

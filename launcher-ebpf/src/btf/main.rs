@@ -20,6 +20,8 @@ mod executable;
 mod ids;
 mod kernel;
 mod maps;
+#[path = "../shared/outcome.rs"]
+mod outcome;
 #[path = "../shared/process.rs"]
 mod process;
 #[path = "../shared/relation.rs"]
@@ -78,6 +80,16 @@ fn process_exec(context: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sched_process_exit")]
 fn process_exit(context: BtfTracePointContext) -> i32 {
     process::ended(context.arg(0));
+    outcome::forget();
+    0
+}
+
+// (struct pt_regs *, long returned), at the end of each system call
+#[btf_tracepoint(function = "sys_exit")]
+fn system_call_exit(context: BtfTracePointContext) -> i32 {
+    if let Some(outcome) = outcome::ended(context.arg(0), context.arg(1)) {
+        check::output(outcome);
+    }
     0
 }
 

@@ -48,6 +48,10 @@ pub static STATS: Array<u64> = Array::with_max_entries(stats::COUNTERS, 0);
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
+/// The threads that are in a system call in which a check was made, by process and thread id.
+#[map]
+pub static IN_CALL: HashMap<u64, u8> = HashMap::with_max_entries(1 << 14, BPF_F_NO_PREALLOC);
+
 /// Recently seen call sites, by system call and capability; see `site`.
 #[map]
 pub static KNOWN: PerCpuArray<Known> = PerCpuArray::with_max_entries(KNOWN_SETS, 0);

@@ -3,7 +3,7 @@
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
 use crate::maps::{ASKED, CGROUPS, EVENTS, LISTED, TRACKED};
-use crate::{argument, executable, ids, plain, process, relation, site};
+use crate::{argument, executable, ids, outcome, plain, process, relation, site};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{BPF_F_CURRENT_CPU, BPF_NOEXIST};
 use aya_ebpf::helpers::{
@@ -91,6 +91,10 @@ pub fn answered(context: &RetProbeContext) {
     if setting!(events) == 0 {
         count(&check);
     } else if setting!(denied_only) == 0 || check.denied != 0 {
+        // Without the system call's number, a thread of the kernel may wait in vain.
+        if setting!(outcomes) != 0 && (place!(stack_bytes) == 0 || check.system_call >= 0) {
+            outcome::expect(ids);
+        }
         emit(context, check, ids as u32);
     }
 }
@@ -98,6 +102,7 @@ pub fn answered(context: &RetProbeContext) {
 /// Handles the end of a thread: it no longer waits for an answer.
 #[inline(always)]
 pub fn forget() {
+    outcome::forget();
     let ids = bpf_get_current_pid_tgid();
     if ASKED.get_ptr(ids).is_some() {
         lose(lost::CHECKS);
@@ -184,15 +189,21 @@ fn emit(context: &impl EbpfContext, check: Check, thread: u32) {
         user: bpf_get_current_uid_gid() as u32,
         name: bpf_get_current_comm().unwrap_or([0; 16]),
     };
-    // SAFETY: the event has this many bytes. PerfEventArray::output does not report whether it
+    output(context, &mut event);
+}
+
+/// Passes a record on to user space.
+#[inline(always)]
+pub fn output<T>(context: &impl EbpfContext, record: &mut T) {
+    // SAFETY: the record has this many bytes. PerfEventArray::output does not report whether it
     // failed.
     let failed = unsafe {
         generated::bpf_perf_event_output(
             context.as_ptr(),
             (&raw const EVENTS).cast_mut().cast(),
             BPF_F_CURRENT_CPU,
-            (&raw mut event).cast(),
-            size_of::<Event>() as u64,
+            core::ptr::from_mut(record).cast(),
+            size_of::<T>() as u64,
         )
     };
     if failed != 0 {

@@ -25,6 +25,8 @@ mod executable;
 mod ids;
 mod kernel;
 mod maps;
+#[path = "../shared/outcome.rs"]
+mod outcome;
 mod plain;
 #[path = "../shared/process.rs"]
 mod process;
@@ -109,6 +111,15 @@ fn process_exit_plain(_: TracePointContext) -> u32 {
 #[tracepoint]
 fn process_free_plain(context: TracePointContext) -> u32 {
     plain::freed(&context);
+    0
+}
+
+// (struct pt_regs *, long returned), at the end of each system call
+#[raw_tracepoint(tracepoint = "sys_exit")]
+fn system_call_exit(context: RawTracePointContext) -> i32 {
+    if let Some(mut outcome) = outcome::ended(context.arg(0), context.arg(1)) {
+        check::output(&context, &mut outcome);
+    }
     0
 }
 

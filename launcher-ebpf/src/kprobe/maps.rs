@@ -60,6 +60,10 @@ pub static STATS: Array<u64> = Array::with_max_entries(stats::COUNTERS, 0);
 #[map]
 pub static EVENTS: PerfEventArray<Event> = PerfEventArray::new(0);
 
+/// The threads that are in a system call in which a check was made, by process and thread id.
+#[map]
+pub static IN_CALL: HashMap<u64, u8> = HashMap::with_max_entries(1 << 12, 0);
+
 /// What user space asks for and has found out.
 #[map]
 pub static CONFIG: Array<KprobeConfig> = Array::with_max_entries(1, 0);

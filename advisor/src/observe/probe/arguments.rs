@@ -8,7 +8,7 @@ use capwrap_ebpf::Argument;
 
 /// The offsets of the registers with a system call's arguments in the kernel's `pt_regs`. The first register holds the
 /// argument as it was at the entry (arch/*/include/asm/ptrace.h).
-const REGISTERS: [u32; 6] = {
+pub const REGISTERS: [u32; 6] = {
     #[cfg(target_arch = "x86_64")]
     {
         [112, 104, 96, 56, 72, 64] // di, si, dx, r10, r8, r9

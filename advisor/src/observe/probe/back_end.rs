@@ -131,6 +131,11 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
         program.load(tracepoint, btf)?;
         program.attach()?;
     }
+    if settings.outcomes != 0 {
+        let program: &mut BtfTracePoint = program(&mut ebpf, "system_call_exit")?.try_into()?;
+        program.load("sys_exit", btf)?;
+        program.attach()?;
+    }
     match back_end {
         BackEnd::Fexit => {
             let program: &mut FExit = program(&mut ebpf, "cap_capable_exit")?.try_into()?;

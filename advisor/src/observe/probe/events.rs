@@ -6,17 +6,39 @@ use anyhow::{Context, Result};
 use aya::maps::perf::{PerfEvent, PerfEventArrayBuffer};
 use aya::maps::{Map, MapData, PerfEventArray, RingBuf};
 use aya::util::online_cpus;
-use capwrap_ebpf::Event;
+use capwrap_ebpf::{Event, Outcome};
 
 /// The least number of pages of a buffer, so that a burst on one CPU fits.
 const LEAST_PAGES: usize = 16;
+
+/// A record of the probe.
+#[derive(Clone, Copy, Debug)]
+pub enum Record {
+    /// A check.
+    Check(Event),
+    /// The end of a system call in which checks were made. It comes after them.
+    Outcome(Outcome),
+}
+
+impl Record {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Event::from_bytes(bytes).map(Self::Check).or_else(|| Outcome::from_bytes(bytes).map(Self::Outcome))
+    }
+
+    const fn time(&self) -> u64 {
+        match self {
+            Self::Check(event) => event.time,
+            Self::Outcome(outcome) => outcome.time,
+        }
+    }
+}
 
 /// The source of events.
 pub struct Events(Source);
 
 enum Source {
     Ring(RingBuf<MapData>),
-    Buffers { buffers: Vec<PerfEventArrayBuffer<MapData>>, taken: Vec<Event> },
+    Buffers { buffers: Vec<PerfEventArrayBuffer<MapData>>, taken: Vec<Record> },
 }
 
 impl Probe {
@@ -40,31 +62,31 @@ impl Probe {
 
 impl Events {
     /// Takes all events that have arrived. The probe counts those that did not fit.
-    pub fn take(&mut self, mut each: impl FnMut(&Event)) {
+    pub fn take(&mut self, mut each: impl FnMut(Record)) {
         match &mut self.0 {
             Source::Ring(ring) => {
                 while let Some(bytes) = ring.next() {
-                    if let Some(event) = Event::from_bytes(&bytes) {
-                        each(&event);
+                    if let Some(record) = Record::from_bytes(&bytes) {
+                        each(record);
                     }
                 }
             }
             Source::Buffers { buffers, taken } => {
                 for buffer in buffers {
-                    buffer.for_each(|record| taken.extend(event(&record)));
+                    buffer.for_each(|sample| taken.extend(record(&sample)));
                 }
-                // The events of each single CPU are already in order.
-                taken.sort_by_key(|event| event.time);
-                taken.drain(..).for_each(|event| each(&event));
+                // The records of each single CPU are already in order.
+                taken.sort_by_key(Record::time);
+                taken.drain(..).for_each(&mut each);
             }
         }
     }
 }
 
-fn event(record: &PerfEvent<'_>) -> Option<Event> {
-    match record {
-        PerfEvent::Sample { head, tail: [] } => Event::from_bytes(head),
-        PerfEvent::Sample { head, tail } => Event::from_bytes(&[*head, *tail].concat()),
+fn record(sample: &PerfEvent<'_>) -> Option<Record> {
+    match sample {
+        PerfEvent::Sample { head, tail: [] } => Record::from_bytes(head),
+        PerfEvent::Sample { head, tail } => Record::from_bytes(&[*head, *tail].concat()),
         PerfEvent::Lost { .. } => None,
     }
 }
@@ -74,15 +96,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_at_the_buffers_end_is_put_together() {
+    fn a_record_at_the_buffers_end_is_put_together() {
         let bytes: Vec<u8> = (0..size_of::<Event>() as u8 + 4).collect();
         for at in 0..=bytes.len() {
             let (head, tail) = bytes.split_at(at);
-            let event = event(&PerfEvent::Sample { head, tail }).unwrap();
-            assert_eq!(event.time, u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7]));
-            assert_eq!(event.name[15], size_of::<Event>() as u8 - 1);
+            let found = record(&PerfEvent::Sample { head, tail });
+            let as_expected = |event: &Event| {
+                event.time.to_ne_bytes() == [0, 1, 2, 3, 4, 5, 6, 7] && event.name[15] == size_of::<Event>() as u8 - 1
+            };
+            assert!(matches!(&found, Some(Record::Check(event)) if as_expected(event)), "{at}: {found:?}");
         }
-        assert!(event(&PerfEvent::Sample { head: &bytes[..50], tail: &[] }).is_none());
-        assert!(event(&PerfEvent::Lost { count: 3 }).is_none());
+        assert!(record(&PerfEvent::Sample { head: &bytes[..50], tail: &[] }).is_none());
+        assert!(record(&PerfEvent::Lost { count: 3 }).is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_call_is_told_from_a_check_by_its_length_whatever_the_buffer_appends() {
+        for more in 0..8 {
+            let bytes = vec![1; size_of::<Outcome>() + more];
+            let found = record(&PerfEvent::Sample { head: &bytes, tail: &[] });
+            let expected =
+                |outcome: &Outcome| outcome.thread == 0x0101_0101 && outcome.returned == 0x0101_0101_0101_0101;
+            assert!(matches!(&found, Some(Record::Outcome(outcome)) if expected(outcome)), "{more}: {found:?}");
+        }
     }
 }

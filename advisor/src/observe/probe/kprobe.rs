@@ -53,6 +53,7 @@ fn with_types(settings: &Settings, offsets: &Offsets) -> Result<Ebpf> {
         program.load()?;
         program.attach(tracepoint)?;
     }
+    observe_outcomes(&mut ebpf, settings)?;
     attach_programs(&mut ebpf, "cap_capable_types")?;
     Ok(ebpf)
 }
@@ -78,8 +79,19 @@ fn plain(settings: &Settings) -> Result<Ebpf> {
         program.load()?;
         program.attach(category, tracepoint)?;
     }
+    observe_outcomes(&mut ebpf, settings)?;
     attach_programs(&mut ebpf, "cap_capable_plain")?;
     Ok(ebpf)
+}
+
+/// Observes how system calls end, if user space asks for that.
+fn observe_outcomes(ebpf: &mut Ebpf, settings: &Settings) -> Result<()> {
+    if settings.outcomes != 0 {
+        let program: &mut RawTracePoint = program(ebpf, "system_call_exit")?.try_into()?;
+        program.load()?;
+        program.attach("sys_exit")?;
+    }
+    Ok(())
 }
 
 fn prepare(config: &KprobeConfig) -> Result<Ebpf> {

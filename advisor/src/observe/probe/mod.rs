@@ -15,6 +15,6 @@ pub mod securebits;
 mod symbols;
 
 pub use back_end::{attempts, open};
-pub use events::Events;
+pub use events::{Events, Record};
 pub use loaded::{BackEnd, Probe};
 pub use reading::{Counted, Losses, Names, Stats};

@@ -1,5 +1,6 @@
 //! What every back end needs to load its object: settings, the kernel's types, and the programs by name.
 
+use crate::observe::probe::arguments::REGISTERS;
 use crate::observe::probe::offsets;
 use anyhow::{Context, Result};
 use aya::{Btf, Ebpf};
@@ -26,6 +27,7 @@ impl ProbeConfig {
             pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
             pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
             observer: std::process::id(),
+            registers: REGISTERS,
             ..*asked
         };
         Self { settings, types: Types::read() }

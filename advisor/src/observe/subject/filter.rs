@@ -66,7 +66,7 @@ impl Scope {
     }
 
     /// Converts the scope to the settings of the probe.
-    pub fn settings(&self, denied: bool) -> Settings {
+    pub fn settings(&self, denied: bool, outcomes: bool) -> Settings {
         Settings {
             scope: self.kind,
             cgroup: self.cgroup,
@@ -74,6 +74,7 @@ impl Scope {
             follow: u32::from(self.follow),
             denied_only: u32::from(denied),
             events: 1,
+            outcomes: u32::from(outcomes),
             ..Settings::default()
         }
     }

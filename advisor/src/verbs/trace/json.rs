@@ -5,7 +5,7 @@ use crate::verbs::trace::clock::Clock;
 use crate::verbs::trace::describe::Described;
 use crate::verbs::trace::lines;
 use anyhow::Result;
-use capwrap_ebpf::Event;
+use capwrap_ebpf::{Event, Outcome};
 use serde::Serialize;
 use std::io::Write;
 
@@ -31,6 +31,13 @@ struct Object<'e> {
     /// Whose credentials were checked.
     credentials: &'static str,
     system_call: Option<&'e str>,
+    /// The arguments of the system call as they are in registers; null if they are not known.
+    arguments: Option<[u64; 6]>,
+    /// What the system call returned; null if that is not known yet.
+    returned: Option<i64>,
+    /// The name of the error that it returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     /// Whether the check has no effect on the result.
     speculative: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,8 +46,14 @@ struct Object<'e> {
     stack: Option<&'e [String]>,
 }
 
-/// Writes one check and a newline.
-pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Described, stack: bool) -> Result<()> {
+/// Writes one check and a newline, with the outcome of its system call if that is known.
+pub fn write(
+    out: &mut impl Write,
+    clock: &mut Clock,
+    (event, outcome): (&Event, Option<&Outcome>),
+    one: &Described,
+    stack: bool,
+) -> Result<()> {
     let mut time = [0_u8; 40];
     let mut rest = &mut time[..];
     clock.write_utc(&mut rest, event.time)?;
@@ -71,6 +84,11 @@ pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Descr
             Credentials::Unknown => "unknown",
         },
         system_call: seen.system_call.as_deref(),
+        arguments: outcome
+            .filter(|known| !is_after_exec(seen.system_call.as_deref(), known))
+            .map(|known| known.arguments),
+        returned: outcome.map(|known| known.returned),
+        error: outcome.and_then(|known| lines::error(known.returned)),
         speculative: one.speculative,
         why: one.why,
         stack: stack.then_some(&seen.call_site),
@@ -78,15 +96,21 @@ pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Descr
     Ok(writeln!(out, "{}", crate::output::json::line(&object)?)?)
 }
 
+/// Returns whether the registers are those of a program that has just begun.
+fn is_after_exec(system_call: Option<&str>, outcome: &Outcome) -> bool {
+    outcome.returned == 0 && matches!(system_call, Some("execve" | "execveat"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::lines::tests::{described, event};
+    use super::lines::tests::{described, event, outcome};
     use super::*;
     use jiff::tz::TimeZone;
 
     fn written(stack: bool) -> serde_json::Value {
         let mut out = Vec::new();
-        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), &event(), &described(), stack).unwrap();
+        let seen = (&event(), Some(&outcome()));
+        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), seen, &described(), stack).unwrap();
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
         serde_json::from_slice(&out).unwrap()
     }
@@ -101,6 +125,18 @@ mod tests {
         assert_eq!((&object["audit"], &object["insetid"]), (&true.into(), &false.into()));
         assert_eq!(object["user_namespace"], 7);
         assert_eq!(object["stack"][1], "generic_permission");
+        assert_eq!((&object["returned"], &object["error"]), (&(-13).into(), &"EACCES".into()));
+        assert_eq!(object["arguments"], serde_json::json!([1, 2, u64::MAX, 0, 5, 6]));
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_call_is_null() {
+        let mut out = Vec::new();
+        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), (&event(), None), &described(), false).unwrap();
+        let object: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert!(object["returned"].is_null() && object["arguments"].is_null() && object.get("error").is_none());
+        let began = Outcome { returned: 0, ..outcome() };
+        assert!(is_after_exec(Some("execve"), &began) && !is_after_exec(Some("openat"), &began));
     }
 
     #[test]

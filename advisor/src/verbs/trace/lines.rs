@@ -4,7 +4,8 @@ use crate::analysis::observation::{Target, Verdict};
 use crate::verbs::trace::clock::Clock;
 use crate::verbs::trace::describe::Described;
 use capwrap_core::text::printable;
-use capwrap_ebpf::Event;
+use capwrap_ebpf::{Event, Outcome};
+use nix::errno::Errno;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -30,18 +31,19 @@ const fn column(name: &'static str, width: usize, from: u16) -> Column {
 }
 
 /// The columns in their order. The last one takes the room that is left.
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     column("TIME", 12, 80),
     column("PID", 7, 0),
-    column("TID", 7, 108),
+    column("TID", 7, 114),
     column("UID", 5, 60),
-    column("COMM", 13, 94),
+    column("COMM", 13, 102),
     column("CAPABILITY", 19, 0),
     column("VERDICT", 7, 0),
-    column("AUD", 3, 100),
-    column("SET", 3, 112),
-    column("USERNS", 6, 118),
+    column("AUD", 3, 106),
+    column("SET", 3, 118),
+    column("USERNS", 6, 125),
     column("SYSCALL", 11, 66),
+    column("RESULT", 8, 88),
     column("EXE", 12, 80),
 ];
 
@@ -51,8 +53,12 @@ const LONGEST_NAME: usize = 22;
 impl Look {
     /// The width of a column. A file, and a terminal with space to spare, gets the longest name whole.
     fn width_of(self, column: &Column) -> usize {
-        let spare = self.width.is_none_or(|width| (84..94).contains(&width) || width >= 124);
-        if spare && column.name == "CAPABILITY" { LONGEST_NAME } else { column.width }
+        let whole = |width: u16| {
+            let used: usize = COLUMNS.iter().filter(|one| self.shows(one)).map(|one| one.width + 1).sum();
+            used - 1 + LONGEST_NAME - column.width <= usize::from(width)
+        };
+        let is_name = column.name == "CAPABILITY";
+        if is_name && self.width.is_none_or(whole) { LONGEST_NAME } else { column.width }
     }
 
     fn shows(self, column: &Column) -> bool {
@@ -65,8 +71,14 @@ pub fn write_head(out: &mut impl Write, look: Look) -> io::Result<()> {
     write_row(out, look, |column| Ok(column.name.to_owned()), None)
 }
 
-/// Writes one check.
-pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Described, look: Look) -> io::Result<()> {
+/// Writes one check, with the outcome of its system call if that is known.
+pub fn write(
+    out: &mut impl Write,
+    clock: &mut Clock,
+    (event, outcome): (&Event, Option<&Outcome>),
+    one: &Described,
+    look: Look,
+) -> io::Result<()> {
     let mut time = Vec::with_capacity(16);
     clock.write_local(&mut time, event.time)?;
     let seen = &one.observation;
@@ -83,6 +95,7 @@ pub fn write(out: &mut impl Write, clock: &mut Clock, event: &Event, one: &Descr
             "SET" => yes_no(one.options.map(|options| options.inset_id)).to_owned(),
             "USERNS" => target(seen.target).to_owned(),
             "SYSCALL" => seen.system_call.clone().unwrap_or_else(|| "-".to_owned()),
+            "RESULT" => outcome.map_or_else(|| "-".to_owned(), |known| returned(known.returned)),
             _ => printable::text(&seen.executable).clone(),
         })
     };
@@ -160,6 +173,27 @@ const fn yes_no(answer: Option<bool>) -> &'static str {
     }
 }
 
+/// What a system call returned: a number, or the name of an error. Numbers beyond those that programs see, such as
+/// ERESTARTSYS, mean that the call begins again or was interrupted.
+fn returned(value: i64) -> String {
+    match (value, error(value)) {
+        (_, Some(name)) => name,
+        (-4095..0, None) => "restarts".to_owned(),
+        // An address is easier to read so.
+        (0x1_0000_0000.., None) => format!("{value:#x}"),
+        _ => value.to_string(),
+    }
+}
+
+/// The name of the error that a system call returned, if it failed with one that programs see.
+pub fn error(value: i64) -> Option<String> {
+    let number = (-4095..0).contains(&value).then(|| i32::try_from(-value).ok()).flatten()?;
+    match Errno::from_raw(number) {
+        Errno::UnknownErrno => None,
+        known => Some(format!("{known:?}")),
+    }
+}
+
 /// The relation of the target user namespace to that of the process that was checked.
 pub const fn target(target: Target) -> &'static str {
     match target {
@@ -184,6 +218,10 @@ pub mod tests {
         Event { time: 1_000_000, check, thread: 43, user: 1000, name }
     }
 
+    pub fn outcome() -> Outcome {
+        Outcome { returned: -13, arguments: [1, 2, u64::MAX, 0, 5, 6], ..Outcome::default() }
+    }
+
     pub fn described() -> Described {
         Described {
             observation: denied("dac_read_search", "newfstatat", &["capable_wrt_inode_uidgid", "generic_permission"]),
@@ -199,13 +237,13 @@ pub mod tests {
         let mut clock = Clock::new(TimeZone::UTC, 0, 0);
         let look = Look { width, styled };
         write_head(&mut out, look).unwrap();
-        write(&mut out, &mut clock, &event(), &described(), look).unwrap();
+        write(&mut out, &mut clock, (&event(), Some(&outcome())), &described(), look).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn no_terminal_gets_longer_lines_than_it_has_columns() {
-        for width in [60, 66, 80, 84, 93, 94, 100, 108, 112, 118, 120, 123, 124, 200] {
+        for width in (60..140).chain([200]) {
             for line in line(Some(width), false).lines() {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
             }
@@ -213,12 +251,27 @@ pub mod tests {
     }
 
     #[test]
-    fn a_terminal_of_120_columns_gets_every_column_and_a_file_gets_them_uncut() {
-        for text in [line(Some(120), false), line(None, false)] {
+    fn a_terminal_of_125_columns_gets_every_column_and_a_file_gets_them_uncut() {
+        for text in [line(Some(125), false), line(None, false)] {
             let head: Vec<&str> = text.lines().next().unwrap().split_whitespace().collect();
             assert_eq!(head, COLUMNS.map(|column| column.name));
         }
         assert!(line(None, false).ends_with("/usr/bin/tool\n"), "{}", line(None, false));
+    }
+
+    #[test]
+    fn the_outcome_of_a_call_is_a_number_or_the_name_of_an_error() {
+        for (value, expected) in [(0, "0"), (3, "3"), (-1, "EPERM"), (-13, "EACCES"), (-95, "EOPNOTSUPP")] {
+            assert_eq!(returned(value), expected);
+        }
+        assert_eq!((returned(-512), returned(0x7fff_1234_0000)), ("restarts".into(), "0x7fff12340000".into()));
+        assert!(line(Some(88), false).contains(" EACCES ") && !line(Some(87), false).contains("EACCES"));
+    }
+
+    #[test]
+    fn a_terminal_with_space_to_spare_gets_the_longest_name_whole() {
+        let shown = |width| Look { width, styled: false }.width_of(&COLUMNS[5]);
+        assert_eq!([None, Some(80), Some(84), Some(120), Some(200)].map(shown), [22, 19, 22, 19, 22]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `capwrap trace`: shows every capability check as it happens.
 //!
 //! ```text
-//! events ── described (once for each kind of check) ── lines, JSON, or a summary
+//! events ── held (until the outcome is known) ── described (once for each kind) ── lines, JSON, or a summary
 //! ```
 
 mod clock;
 mod describe;
+mod held;
 mod json;
 mod lines;
 mod summary;
@@ -16,16 +17,18 @@ use crate::observe::command;
 use crate::observe::command::locate::locate;
 use crate::observe::command::{Ending, Launch, Limits, Output, Plan};
 use crate::observe::probe;
-use crate::observe::probe::{BackEnd, Events, Probe};
+use crate::observe::probe::{BackEnd, Events, Probe, Record};
 use crate::observe::subject::filter::{Asked, Scope};
 use crate::output::error;
 use crate::output::terminal;
 use crate::store::atomic_write;
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
+use capwrap_ebpf::{Event, Outcome};
 use clap::Args;
 use clock::Clock;
 use describe::{Described, Describer};
+use held::Held;
 use nix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -126,7 +129,8 @@ impl Trace {
             container: self.container.as_deref(),
         })?;
         let bytes = (self.ring << 20).next_power_of_two();
-        let mut probe = probe::open(&scope.settings(self.denied), bytes, self.back_end)?;
+        let settings = scope.settings(self.denied, self.shows_outcomes());
+        let mut probe = probe::open(&settings, bytes, self.back_end)?;
         let events = probe.events(bytes)?;
         probe.list(&scope.processes)?;
         // What stands in the file stays if nothing can be traced.
@@ -175,23 +179,33 @@ impl Trace {
         })
     }
 
+    /// Whether the outcome of each system call is shown. A summary shows none, and each call of the machine would take
+    /// longer.
+    const fn shows_outcomes(&self) -> bool {
+        !self.summary && !self.unique
+    }
+
     /// Reads and shows the events until the trace ends.
     fn read(&self, mut show: Show, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
         show.begin()?;
         let mut describer = Describer::new()?;
+        let mut held = Held::default();
         let mut checked = Instant::now();
         let mut reported = 0;
         loop {
             // This is read before the events, so that events that arrived until then are still shown.
             let last = over.load(Ordering::Acquire);
-            let mut failed = None;
-            events.take(|event| {
-                if failed.is_none() {
-                    let shown = describer.describe(probe, event);
-                    failed = shown.and_then(|one| one.map_or(Ok(()), |one| show.event(event, &one))).err();
-                }
+            events.take(|record| match record {
+                Record::Check(event) => held.add(event),
+                Record::Outcome(outcome) => held.settle(outcome),
             });
-            match failed.map_or_else(|| show.flush(), Err) {
+            let until = if last || !self.shows_outcomes() { u64::MAX } else { now(ClockId::CLOCK_MONOTONIC)? as u64 };
+            let mut shown = Ok(());
+            while let (Ok(()), Some((event, outcome))) = (&shown, held.take(until)) {
+                let described = describer.describe(probe, &event);
+                shown = described.and_then(|one| one.map_or(Ok(()), |one| show.event(&event, outcome.as_ref(), &one)));
+            }
+            match shown.and_then(|()| show.flush()) {
                 Ok(()) => {}
                 // The reader has closed the pipe and wants no more.
                 Err(error) if is_closed_pipe(&error) => return Ok(()),
@@ -264,7 +278,7 @@ impl<'t> Show<'t> {
         self.flush()
     }
 
-    fn event(&mut self, event: &capwrap_ebpf::Event, one: &Described) -> Result<()> {
+    fn event(&mut self, event: &Event, outcome: Option<&Outcome>, one: &Described) -> Result<()> {
         let wanted =
             self.asked.capabilities.is_empty() || self.asked.capabilities.contains(&one.observation.capability);
         if !wanted || (one.speculative && !self.asked.verbose) {
@@ -275,9 +289,9 @@ impl<'t> Show<'t> {
             return Ok(());
         }
         if self.asked.json {
-            json::write(&mut self.out, &mut self.clock, event, one, self.asked.stack)?;
+            json::write(&mut self.out, &mut self.clock, (event, outcome), one, self.asked.stack)?;
         } else {
-            lines::write(&mut self.out, &mut self.clock, event, one, self.look)?;
+            lines::write(&mut self.out, &mut self.clock, (event, outcome), one, self.look)?;
             if self.asked.stack {
                 lines::write_stack(&mut self.out, one)?;
             }
