@@ -211,6 +211,7 @@ fn json_has_the_fields_that_the_book_lists() {
             &[
                 &["--user", STRANGER, "cat", "/etc/shadow"],
                 &["--user", STRANGER, "false"],
+                &["--for", "1s", "--pid", &me],
                 &["--user", STRANGER, "chmod", "644", &folder.path("unit.service")],
             ],
         ),

@@ -46,6 +46,8 @@ pub enum Class {
     Speculative,
     /// The check is about a user namespace or credentials that no grant reaches.
     Foreign,
+    /// A manager made the check before it executed the service that it prepared.
+    SetUp,
 }
 
 impl Class {
@@ -61,6 +63,7 @@ impl Class {
             Self::Denied => "denied",
             Self::Speculative => "speculative",
             Self::Foreign => "foreign",
+            Self::SetUp => "set-up",
         }
     }
 }
@@ -83,8 +86,13 @@ pub struct Classified {
 /// Classifies the observations of one process after the other, and merges the results that differ only in the process.
 /// A check of one process never affects the checks of another.
 pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFacts) -> Vec<Classified> {
+    class_many(processes.map(|observations| (observations, 1)), run)
+}
+
+/// Does the same for processes that are counted together where they did the same. Each number says how many they are.
+pub fn class_many(processes: impl Iterator<Item = (Vec<Observation>, u64)>, run: &RunFacts) -> Vec<Classified> {
     let mut together: BTreeMap<Classified, (u64, u64)> = BTreeMap::new();
-    for observations in processes {
+    for (observations, number) in processes {
         let mut of_one: BTreeMap<Classified, u64> = BTreeMap::new();
         for one in class(&observations, run) {
             let times = one.observation.times;
@@ -94,7 +102,7 @@ pub fn class_all(processes: impl Iterator<Item = Vec<Observation>>, run: &RunFac
         for (one, times) in of_one {
             let (all_times, all_processes) = together.entry(one).or_default();
             count(all_times, times);
-            *all_processes += 1;
+            count(all_processes, number);
         }
     }
     let counted = |(one, (times, processes)): (Classified, (u64, u64))| Classified {
@@ -195,6 +203,13 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
             (class, format!("{}: {narrow} would do", site.why), Some(narrow))
         }
     })
+}
+
+/// Whether the check passed by capabilities that the process did not get from what started it, but from a file.
+pub fn is_brought(observation: &Observation, run: &RunFacts) -> bool {
+    observation.verdict == Verdict::Granted
+        && !run.held.contains(observation.capability)
+        && foreign(observation).is_none()
 }
 
 /// Decides whether the check passed without a grant, or was refused although the capability was granted.

@@ -18,3 +18,4 @@ pub mod policy_places;
 pub mod preparation;
 pub mod profile;
 pub mod propose;
+pub mod set_up;

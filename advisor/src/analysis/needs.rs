@@ -95,6 +95,8 @@ pub enum Inconclusive {
     Lost(Vec<(String, u64)>),
     /// Not one process of the command was seen.
     NothingSeen,
+    /// What runs made no check while it was watched.
+    Idle,
 }
 
 impl fmt::Display for Inconclusive {
@@ -104,6 +106,7 @@ impl fmt::Display for Inconclusive {
                 let counters: Vec<_> = counters.iter().map(|(name, times)| format!("{times} × {name}")).collect();
                 write!(out, "{} was lost: the counts are not whole, so the policy is not refined", counters.join(", "))
             }
+            Self::Idle => out.write_str("it made no check while it was watched, so nothing is concluded"),
             Self::NothingSeen => out.write_str("the probe saw no process of the command, so the policy is not refined"),
         }
     }

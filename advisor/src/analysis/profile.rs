@@ -44,6 +44,9 @@ pub struct Run {
     /// The SHA-256 of all other fields, in hexadecimal. It is set when the run becomes part of a profile.
     #[serde(default)]
     pub id: String,
+    /// What was observed, if it was not a command that capwrap started itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
     /// The command and its arguments. Bytes that are not UTF-8 are escaped.
     pub command: Vec<String>,
     /// The start time in RFC 3339, UTC.
@@ -85,6 +88,34 @@ pub struct Run {
     pub confirmed: Option<Proven>,
     /// The checks of all processes together.
     pub checks: Vec<Check>,
+}
+
+/// What was observed while its own manager ran it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// What kind of thing it is.
+    pub kind: SubjectKind,
+    /// Its name, as its manager has it.
+    pub name: String,
+    /// Whether it was observed from its very start.
+    pub from_start: bool,
+}
+
+/// The kinds of what can be observed while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// A unit of systemd.
+    Unit,
+    /// A container of docker, podman or containerd.
+    Container,
+    /// A container of a pod on a node of Kubernetes.
+    Pod,
+    /// A cgroup and what is below it.
+    Cgroup,
+    /// Processes and what they start.
+    Processes,
 }
 
 /// The file that a command executes.
@@ -456,6 +487,7 @@ pub mod tests {
     pub fn run(observations: &[Observation], facts: &RunFacts) -> Run {
         Run {
             id: String::new(),
+            subject: None,
             command: vec!["tool".to_owned(), "-v".to_owned()],
             started: "2026-11-23T04:25:01Z".to_owned(),
             tool: Tool { path: "/usr/bin/tool".to_owned(), sha256: Some("ab".repeat(32)) },

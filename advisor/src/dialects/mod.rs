@@ -3,6 +3,7 @@
 
 pub mod apparmor;
 pub mod boolean;
+pub mod capabilities;
 pub mod comment;
 pub mod compose;
 pub mod detect;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Mount {
     pub place: PathBuf,
+    /// The directory of the file system that is mounted, as this process's namespaces show it: `/` is the whole.
+    pub root: PathBuf,
     pub kind: String,
     /// The options of the mount and of the file system, as `key` or `key=value`.
     pub options: Vec<String>,
@@ -36,7 +38,12 @@ fn mount(info: MountInfo) -> Mount {
         Some(value) => format!("{key}={value}"),
         None => key,
     };
-    Mount { place: info.mount_point, kind: info.fs_type, options: options.map(option).collect() }
+    Mount {
+        place: info.mount_point,
+        root: info.root.into(),
+        kind: info.fs_type,
+        options: options.map(option).collect(),
+    }
 }
 
 /// Returns the mount of this type that programs use: one where they look for it, or else the first in the table. Other
@@ -60,8 +67,12 @@ mod tests {
     use super::*;
 
     fn table(mounts: &[(&str, &str)]) -> Vec<Mount> {
-        let mount =
-            |(place, kind): &(&str, &str)| Mount { place: place.into(), kind: (*kind).to_owned(), options: Vec::new() };
+        let mount = |(place, kind): &(&str, &str)| Mount {
+            place: place.into(),
+            root: "/".into(),
+            kind: (*kind).to_owned(),
+            options: Vec::new(),
+        };
         mounts.iter().map(mount).collect()
     }
 

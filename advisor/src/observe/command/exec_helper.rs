@@ -29,6 +29,9 @@ pub struct Become {
     /// Keep the capabilities, of which the launcher passes on a part.
     #[arg(long)]
     keep: bool,
+    /// Execute it at once, with all that this process has: only the signals are unblocked.
+    #[arg(long)]
+    at_once: bool,
     /// The file to execute, where it is not the command's first word.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -52,6 +55,9 @@ impl Become {
     }
 
     fn prepare(&self) -> Result<()> {
+        if self.at_once {
+            return SigSet::empty().thread_set_mask().context("cannot reset the signal mask");
+        }
         if self.own_session {
             lead_session()?;
         }

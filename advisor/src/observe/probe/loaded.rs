@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData};
-use capwrap_ebpf::{Check, Start};
+use capwrap_ebpf::{Check, Start, Tracked};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +57,12 @@ impl Probe {
             listed.insert(process, 1, 0)?;
         }
         Ok(())
+    }
+
+    /// Whether the probe follows any process. If the kernel does not say, it may.
+    pub fn tracks_any(&self) -> bool {
+        let tracked = self.map("TRACKED").and_then(|map| Ok(HashMap::<_, u32, Tracked>::try_from(map)?));
+        tracked.map_or(true, |tracked| tracked.keys().next().is_some())
     }
 
     pub fn counts(&self) -> Result<HashMap<&MapData, Check, u64>> {

@@ -120,6 +120,12 @@ impl Probe {
         Ok(names.observation(check, times, own_namespace))
     }
 
+    /// Returns the path of an executable, and looks it up if it is not among the names.
+    pub fn name_of<'n>(&self, executable: Executable, names: &'n mut Names) -> Result<&'n str> {
+        self.executable(executable, names)?;
+        Ok(names.executables.get(&executable).map_or("", String::as_str))
+    }
+
     fn look_up(&self, check: &Check, names: &mut Names) -> Result<()> {
         self.call_site(check.site, names)?;
         self.executable(check.executable, names)

@@ -1,8 +1,10 @@
 //! Selects the checks to watch: those of the whole system, of processes, of a cgroup, or of a command.
 
 use crate::host::mounts;
+use crate::host::mounts::Mount;
+use crate::observe::probe::BackEnd;
 use crate::observe::subject::cgroup;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use capwrap_ebpf::{Settings, scope};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -27,8 +29,10 @@ pub struct Asked<'a> {
 pub struct Scope {
     kind: u32,
     cgroup: u64,
-    level: u32,
+    /// How deep the cgroup is, from the real root; `None` where the kernel does not show it.
+    level: Option<u32>,
     follow: bool,
+    directory: Option<PathBuf>,
     /// The processes that were named.
     pub processes: Vec<u32>,
 }
@@ -36,28 +40,54 @@ pub struct Scope {
 impl Scope {
     /// Looks up what the options name.
     pub fn of(asked: &Asked<'_>) -> Result<Self> {
-        let mut found = Self { kind: scope::ALL, cgroup: 0, level: 0, follow: asked.follow, processes: Vec::new() };
+        let mut found = Self {
+            kind: scope::ALL,
+            cgroup: 0,
+            level: Some(0),
+            follow: asked.follow,
+            directory: None,
+            processes: Vec::new(),
+        };
         if asked.command {
             found.kind = scope::TRACKED;
         } else if !asked.pids.is_empty() {
             found.processes = asked.pids.iter().map(|id| process_of(*id)).collect::<Result<_>>()?;
             found.kind = scope::LISTED;
         } else if asked.cgroup.is_some() || asked.container.is_some() {
-            let mount = mount_point()?;
+            let mount = mounted()?;
             let below = match (asked.cgroup, asked.container) {
-                (Some(path), _) => cgroup::below_mount(path, &mount)?,
-                (None, Some(id)) => cgroup::of_container(id, &below(&mount)?)?.to_owned(),
+                (Some(path), _) => cgroup::below_mount(path, &mount.place)?,
+                (None, Some(id)) => cgroup::of_container(id, &below(&mount.place)?)?.to_owned(),
                 (None, None) => PathBuf::new(),
             };
-            let directory = mount.join(&below);
+            let directory = mount.place.join(&below);
             let known = std::fs::metadata(&directory)
                 .with_context(|| format!("cannot find the cgroup {}", directory.display()))?;
             found.kind = scope::CGROUP;
             // On 64-bit machines a cgroup's id is the inode number of its directory (kernfs_node_id).
             found.cgroup = known.ino();
-            found.level = cgroup::level(&below);
+            found.level = level_of_root(&mount)?.map(|above| above + cgroup::level(&below));
+            found.directory = Some(directory);
         }
         Ok(found)
+    }
+
+    /// Returns the back end to use, if not every one can see this scope. The kprobes are given the cgroup itself, and
+    /// need not know how deep it is.
+    pub fn back_end(&self, asked: Option<BackEnd>) -> Option<BackEnd> {
+        asked.or(self.level.is_none().then_some(BackEnd::Kprobe))
+    }
+
+    /// The cgroup's directory, if a cgroup is watched.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// Whether the watched cgroup is still the one whose checks the probe takes. A cgroup that was removed and made
+    /// again has another number.
+    pub fn is_same_cgroup(&self) -> bool {
+        let known = self.directory.as_ref().and_then(|directory| std::fs::metadata(directory).ok());
+        known.is_some_and(|known| known.ino() == self.cgroup)
     }
 
     /// Whether processes were named and all of them have ended.
@@ -70,7 +100,7 @@ impl Scope {
         Settings {
             scope: self.kind,
             cgroup: self.cgroup,
-            cgroup_level: self.level,
+            cgroup_level: self.level.unwrap_or(0),
             follow: u32::from(self.follow),
             denied_only: u32::from(denied),
             events: 1,
@@ -91,10 +121,32 @@ fn process_of(id: u32) -> Result<u32> {
     group.and_then(|group| group.trim().parse().ok()).with_context(|| format!("there is no process {id}"))
 }
 
-fn mount_point() -> Result<PathBuf> {
+/// Returns where the cgroups are mounted.
+///
+/// # Errors
+/// No cgroup v2 is mounted.
+pub fn mounted() -> Result<Mount> {
     let all = mounts::here().context("cannot read /proc/self/mountinfo")?;
-    let mount = mounts::of_kind(&all, "cgroup2").context("no cgroup v2 is mounted here")?;
-    Ok(mount.place.clone())
+    Ok(mounts::of_kind(&all, "cgroup2").context("no cgroup v2 is mounted here")?.clone())
+}
+
+/// The inode number of the initial cgroup namespace (include/linux/proc_ns.h: PROC_CGROUP_INIT_INO).
+const INITIAL_NAMESPACE: u64 = 0xeffffffb;
+
+/// Returns how far below the real root the mounted directory is. The probe counts levels from the real root. The result
+/// is `None` in a cgroup namespace, which hides what is above its root.
+///
+/// # Errors
+/// What is mounted lies outside of the namespace.
+fn level_of_root(mount: &Mount) -> Result<Option<u32>> {
+    let own = std::fs::metadata("/proc/self/ns/cgroup");
+    if own.is_ok_and(|own| own.ino() != INITIAL_NAMESPACE) {
+        return Ok(None);
+    }
+    if mount.root.starts_with("/..") {
+        bail!("the cgroups at {} are mounted from outside of this cgroup namespace", mount.place.display());
+    }
+    Ok(Some(cgroup::level(mount.root.strip_prefix("/").unwrap_or(&mount.root))))
 }
 
 /// Returns every cgroup, as a path below the mount point.

@@ -1,4 +1,10 @@
-//! The subject of a watch: a process, a command, or a cgroup.
+//! The subject of a watch: a process, a command, a cgroup, a unit, or a container.
 
 pub mod cgroup;
+pub mod container;
 pub mod filter;
+mod gathered;
+pub mod manager;
+pub mod processes;
+pub mod unit;
+pub mod watch;

@@ -126,7 +126,7 @@ fn choice(words: &str) -> impl Fn(&Arg) -> Choice {
 }
 
 /// The kinds by level and value name. The first row that fits counts; an empty level fits every level.
-const NAMED: [(&str, &str, Kind); 22] = [
+const NAMED: [(&str, &str, Kind); 23] = [
     ("enable", "NAME", Kind::Templates),
     ("learn", "--user", Kind::Users),
     ("trace", "--user", Kind::Users),
@@ -143,6 +143,7 @@ const NAMED: [(&str, &str, Kind); 22] = [
     ("", "PID", Kind::Processes),
     ("", "DIR", Kind::Directories),
     ("trace", "PATH", Kind::Directories),
+    ("learn", "PATH", Kind::Directories),
     ("", "PATH", Kind::Files),
     ("", "FILE", Kind::Files),
     ("", "PROFILE", Kind::Files),

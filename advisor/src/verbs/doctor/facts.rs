@@ -260,7 +260,12 @@ pub fn sound() -> Facts {
                 ("/sys/fs/cgroup", "cgroup2"),
             ]
             .into_iter()
-            .map(|(place, kind)| Mount { place: place.into(), kind: kind.to_owned(), options: Vec::new() })
+            .map(|(place, kind)| Mount {
+                place: place.into(),
+                root: "/".into(),
+                kind: kind.to_owned(),
+                options: Vec::new(),
+            })
             .collect()),
             tracefs: Is(()),
             prefix: "/usr/local".into(),

@@ -43,6 +43,12 @@ pub fn user(user: Option<&User>) -> profile::User {
     }
 }
 
+/// The user with this number.
+pub fn user_of(uid: u32) -> profile::User {
+    let name = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
+    profile::User { name, uid }
+}
+
 impl From<Ending> for Exit {
     fn from(ending: Ending) -> Self {
         match ending {

@@ -16,9 +16,11 @@
 
 mod evidence;
 pub mod granted;
+mod profile_output;
 mod proof_runs;
 mod report;
 mod run_plan;
+mod running;
 mod setuid_programs;
 pub mod tool;
 
@@ -46,6 +48,7 @@ use crate::store::{atomic_write, enabled, policy_lookup};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::proof_runs::{Aim, Meaning, Proving};
 use crate::verbs::learn::run_plan::RunPlan;
+use crate::verbs::learn::running::settings::Settings;
 use anyhow::{Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::Policy;
@@ -58,17 +61,22 @@ use std::time::Duration;
 use tool::{Found, Place, Tool};
 
 #[derive(Args)]
-#[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]")]
+#[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]
+       capwrap learn [OPTIONS] --unit UNIT | --container CONTAINER
+       capwrap learn [OPTIONS] --cgroup PATH | --pid PID")]
 pub struct Learn {
+    #[command(flatten)]
+    running: running::Options,
     /// The user to run CMD as [default: who called sudo, else who
     /// logged in, else nobody]
-    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    #[arg(long, value_name = "NAME", verbatim_doc_comment, conflicts_with = "subject")]
     user: Option<String>,
     /// The policy's name [default: CMD's]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "subject")]
     policy: Option<String>,
-    /// Write the change into the policy, and the evidence beside it
-    #[arg(long)]
+    /// Write the change into the policy, and the evidence beside it;
+    /// for a unit, write the drop-in
+    #[arg(long, verbatim_doc_comment)]
     write: bool,
     /// Write also after a run that failed
     #[arg(long, requires = "write")]
@@ -76,16 +84,17 @@ pub struct Learn {
     /// Write the evidence, a JSON profile, to FILE
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// End CMD after this time, as in 30s or 5m
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// End CMD after this time, or the watch of what runs: as in
+    /// 30s or 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, verbatim_doc_comment)]
     limit: Option<Duration>,
     /// Run CMD again with one capability less at a time, and keep
     /// only what it needs
-    #[arg(long, group = "proof", verbatim_doc_comment)]
+    #[arg(long, group = "proof", verbatim_doc_comment, conflicts_with = "subject")]
     minimize: bool,
     /// Run CMD once more with only what it seems to need. If it then
     /// fails, add what it possibly needs until it works
-    #[arg(long, group = "proof", verbatim_doc_comment)]
+    #[arg(long, group = "proof", verbatim_doc_comment, conflicts_with = "subject")]
     confirm: bool,
     /// Decide by CHECK's status whether a run worked. CHECK reads the
     /// run's output, and the run's status in CAPWRAP_STATUS [default:
@@ -116,7 +125,12 @@ pub struct Learn {
     #[arg(long, hide = true)]
     by_policy: bool,
     /// The command and its arguments
-    #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
+    #[arg(
+        trailing_var_arg = true,
+        required_unless_present = "subject",
+        conflicts_with = "subject",
+        value_name = "CMD"
+    )]
     command: Vec<OsString>,
 }
 
@@ -130,6 +144,9 @@ impl Learn {
         let standing = access::own()?;
         if standing == Access::Nobody {
             return Err(access::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
+        }
+        if let Some(named) = self.running.named() {
+            return running::Learning { named, standing, settings: self.settings() }.run();
         }
         self.check_rights(standing)?;
         let tool = Tool::find(&self.command[0], self.policy.as_deref(), std::env::var_os("PATH"))?;
@@ -169,6 +186,23 @@ impl Learn {
         self.report(&learned);
         self.change(&tool, &granted, user.as_ref(), learned)?;
         Ok(ending)
+    }
+
+    /// What the options ask of a watch of what runs already.
+    fn settings(&self) -> Settings<'_> {
+        Settings {
+            limit: self.limit,
+            restart: self.running.restart,
+            write: self.write,
+            accept_failure: self.accept_failure,
+            every: self.running.every,
+            output: self.output.as_deref(),
+            json: self.json,
+            verbose: self.verbose,
+            styled: self.color.styled(),
+            to: self.running.to,
+            back_end: self.back_end,
+        }
     }
 
     /// Checks the options that only root can use.
@@ -224,6 +258,7 @@ impl Learn {
         classify::choose(&mut classed, granted.set);
         let run = Run {
             id: String::new(),
+            subject: None,
             command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             started: seen.started.clone(),
             tool: profile::Tool { path: tool.path.display().to_string(), sha256: tool.sha256.clone() },
@@ -284,12 +319,9 @@ impl Learn {
 
     /// Writes the profile of this run to `--output` and, for `--json`, to standard output.
     fn export(&self, this: &Profile) -> Result<()> {
-        let json = this.to_json()?;
-        if let Some(file) = &self.output {
-            atomic_write::replace(file, &json)?;
-        }
+        profile_output::write(self.output.as_deref(), this)?;
         if self.json {
-            say!("{}", json.trim_end());
+            say!("{}", this.to_json()?.trim_end());
         }
         Ok(())
     }
@@ -305,6 +337,7 @@ impl Learn {
                 proof: learned.run().proven(),
                 confirmed: learned.run().confirmed.is_some(),
                 failed: learned.run().exit.filter(|_| learned.run().failed),
+                can_confirm: true,
             };
             say!("{}", report::report(&report, look).trim_end());
         }

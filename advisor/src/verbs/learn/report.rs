@@ -38,6 +38,8 @@ pub struct Report<'r> {
     pub confirmed: bool,
     /// How the run failed, if it did.
     pub failed: Option<Exit>,
+    /// Whether `--confirm` could run it once more.
+    pub can_confirm: bool,
 }
 
 /// Below this width a program is named by its file name alone, and the reason for a check stands in a line of its own.
@@ -83,15 +85,14 @@ pub fn report(report: &Report, look: Look) -> String {
                     line("", "it fails when it holds every capability");
                 }
             } else if !needs.possible.is_empty() {
-                line(
-                    "possible",
-                    &format!("{}: the answer seldom matters; --confirm finds out in a second run", needs.possible),
-                );
+                let confirm = if report.can_confirm { "; --confirm finds out in a second run" } else { "" };
+                line("possible", &format!("{}: the answer seldom matters{confirm}", needs.possible));
             }
             if report.proof.is_none() && !needs.set_own.is_empty() {
                 let who: Vec<String> = needs.set_own.iter().map(printable::text).collect();
                 line("own sets", &format!("set by {}: the kernel makes no check where", who.join(", ")));
-                line("", "a program looks for a capability in them; --minimize finds out");
+                let how = if report.can_confirm { "--minimize finds out" } else { "try it with what is needed" };
+                line("", &format!("a program looks for a capability in them; {how}"));
             }
             if !needs.denied().is_empty() {
                 line("refused", &format!("{}: needed, and was not there to be granted", needs.denied()));
@@ -220,7 +221,8 @@ fn left_out(checks: &[Check]) -> Vec<String> {
         }
         (times > 0).then(|| format!("{times} {} ({asked})", class.name()))
     };
-    let mut lines: Vec<String> = [Class::Speculative, Class::Foreign].into_iter().filter_map(of).collect();
+    let mut lines: Vec<String> =
+        [Class::Speculative, Class::Foreign, Class::SetUp].into_iter().filter_map(of).collect();
     if let Some(last) = lines.last_mut() {
         *last += ": -v shows them";
     }
@@ -267,6 +269,7 @@ mod tests {
                 proof: None,
                 confirmed: false,
                 failed: None,
+                can_confirm: true,
             },
             look,
         )
@@ -340,7 +343,18 @@ removable  cap_net_admin: granted, and not needed in 3 runs
         let needs = Needs::default();
         let shown = |checks: &[Check]| {
             let failed = Some(Exit::Code(3));
-            report(&Report { checks, needs: Ok(&needs), runs: 1, proof: None, confirmed: false, failed }, NARROW)
+            report(
+                &Report {
+                    checks,
+                    needs: Ok(&needs),
+                    runs: 1,
+                    proof: None,
+                    confirmed: false,
+                    failed,
+                    can_confirm: true,
+                },
+                NARROW,
+            )
         };
         let none = shown(&[]);
         assert!(none.starts_with("failed     it ended with status 3: what it did not come to"), "{none}");
@@ -387,7 +401,15 @@ removable  cap_net_admin: granted, and not needed in 3 runs
         let lost = BTreeMap::from([("full_map".to_owned(), 3)]);
         let refusal = decide(&[], CapabilitySet::EMPTY, 1, &lost).unwrap_err();
         let shown = report(
-            &Report { checks: &[], needs: Err(&refusal), runs: 1, proof: None, confirmed: false, failed: None },
+            &Report {
+                checks: &[],
+                needs: Err(&refusal),
+                runs: 1,
+                proof: None,
+                confirmed: false,
+                failed: None,
+                can_confirm: true,
+            },
             NARROW,
         );
         let expected =
@@ -414,7 +436,15 @@ removable  cap_net_admin: granted, and not needed in 3 runs
         let needs = decide(&classed, CapabilitySet::EMPTY, 1, &BTreeMap::new()).unwrap();
         let checks = checks(&classed);
         let shown = report(
-            &Report { checks: &checks, needs: Ok(&needs), runs: 1, proof: None, confirmed: false, failed: None },
+            &Report {
+                checks: &checks,
+                needs: Ok(&needs),
+                runs: 1,
+                proof: None,
+                confirmed: false,
+                failed: None,
+                can_confirm: true,
+            },
             NARROW,
         );
         assert!(!shown.contains('\x1b') && shown.contains("\\u{1b}[2J\\u{a}"), "{shown}");

@@ -130,7 +130,7 @@ impl Trace {
         })?;
         let bytes = (self.ring << 20).next_power_of_two();
         let settings = scope.settings(self.denied, self.shows_outcomes());
-        let mut probe = probe::open(&settings, bytes, self.back_end)?;
+        let mut probe = probe::open(&settings, bytes, scope.back_end(self.back_end))?;
         let events = probe.events(bytes)?;
         probe.list(&scope.processes)?;
         // What stands in the file stays if nothing can be traced.

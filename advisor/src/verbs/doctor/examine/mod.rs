@@ -322,7 +322,7 @@ mod tests {
 
     fn hide(facts: &mut Facts, place: &str) {
         if let Reading::Is(all) = &mut facts.mounts.all {
-            all.push(Mount { place: place.into(), kind: "tmpfs".to_owned(), options: Vec::new() });
+            all.push(Mount { place: place.into(), root: "/".into(), kind: "tmpfs".to_owned(), options: Vec::new() });
         }
     }
 
