@@ -434,12 +434,12 @@ pub fn on_a_machine_of_its_own<T: Send>(test: impl FnOnce() -> T + Send) -> T {
 /// Copies a file or directory of the machine into /mnt. Other programs go on changing the machine, and cp fails when a
 /// file that it has listed is removed or renamed before it opens it: it copies again then.
 fn copy_what_changes(path: &str) {
-    let mut run = root(&["cp", "-a", path, "/mnt/"]).run();
+    let copy = || root(&["cp", "-a", path, "/mnt/"]).run();
+    let mut run = copy();
     for _ in 0..4 {
-        if run.ok() {
-            return;
+        if !run.ok() {
+            run = copy();
         }
-        run = root(&["cp", "-a", path, "/mnt/"]).run();
     }
     assert!(run.ok(), "{run:?}");
 }

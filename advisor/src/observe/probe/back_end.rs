@@ -121,19 +121,16 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
         }
         BackEnd::Kprobe => {}
     }
-    for (name, tracepoint) in [
+    let processes = [
         ("process_fork", "sched_process_fork"),
         ("process_exec", "sched_process_exec"),
         ("process_exit", "sched_process_exit"),
         ("process_free", "sched_process_free"),
-    ] {
+    ];
+    let outcomes = (settings.outcomes != 0).then_some(("system_call_exit", "sys_exit"));
+    for (name, tracepoint) in processes.into_iter().chain(outcomes) {
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into()?;
         program.load(tracepoint, btf)?;
-        program.attach()?;
-    }
-    if settings.outcomes != 0 {
-        let program: &mut BtfTracePoint = program(&mut ebpf, "system_call_exit")?.try_into()?;
-        program.load("sys_exit", btf)?;
         program.attach()?;
     }
     match back_end {

@@ -33,6 +33,12 @@ impl Record {
     }
 }
 
+/// The name of the thread that an event is about, without the NUL that ends it.
+pub fn thread_name(event: &Event) -> &[u8] {
+    let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
+    &event.name[..end]
+}
+
 /// The source of events.
 pub struct Events(Source);
 

@@ -15,6 +15,6 @@ pub mod securebits;
 mod symbols;
 
 pub use back_end::{attempts, open};
-pub use events::{Events, Record};
+pub use events::{Events, Record, thread_name};
 pub use loaded::{BackEnd, Probe};
 pub use reading::{Counted, Losses, Names, Stats};

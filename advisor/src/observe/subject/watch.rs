@@ -176,8 +176,7 @@ impl Counting<'_> {
     }
 
     fn count(&mut self, event: &Event, reader: &mut dyn Reader) -> Result<()> {
-        let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
-        let thread = String::from_utf8_lossy(&event.name[..end]);
+        let thread = String::from_utf8_lossy(probe::thread_name(event));
         let executable = self.probe.name_of(event.check.executable, &mut self.names)?;
         match (self.watch.prepares)(executable, &thread) {
             Some(why) => self.gathered.set_up(event, why),

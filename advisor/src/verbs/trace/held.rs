@@ -7,8 +7,9 @@ use std::collections::{HashMap, VecDeque};
 const PATIENCE: u64 = 250_000_000;
 
 /// The checks that are not shown yet.
-#[derive(Default)]
 pub struct Held {
+    /// Whether checks wait at all.
+    waits: bool,
     /// In the order in which they were made.
     checks: VecDeque<(Event, Option<Outcome>)>,
     /// How many checks were taken before the first of `checks`.
@@ -18,9 +19,16 @@ pub struct Held {
 }
 
 impl Held {
+    /// Holds checks back if `waits` says so; otherwise each is due at once.
+    pub fn new(waits: bool) -> Self {
+        Self { waits, checks: VecDeque::new(), taken: 0, waiting: HashMap::new() }
+    }
+
     /// Adds a check.
     pub fn add(&mut self, event: Event) {
-        self.waiting.entry(event.thread).or_default().push_back(self.taken + self.checks.len() as u64);
+        if self.waits {
+            self.waiting.entry(event.thread).or_default().push_back(self.taken + self.checks.len() as u64);
+        }
         self.checks.push_back((event, None));
     }
 
@@ -38,7 +46,7 @@ impl Held {
     /// nanoseconds).
     pub fn take(&mut self, now: u64) -> Option<(Event, Option<Outcome>)> {
         let (event, known) = self.checks.front()?;
-        if known.is_none() {
+        if self.waits && known.is_none() {
             if now.saturating_sub(event.time) < PATIENCE {
                 return None;
             }
@@ -78,7 +86,7 @@ mod tests {
 
     #[test]
     fn all_checks_of_a_call_get_its_outcome_and_no_others() {
-        let mut held = Held::default();
+        let mut held = Held::new(true);
         for event in [at(1, 10), at(1, 11), at(2, 12)] {
             held.add(event);
         }
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_order_stays_and_what_waits_too_long_is_shown_without_an_outcome() {
-        let mut held = Held::default();
+        let mut held = Held::new(true);
         held.add(at(1, 10));
         held.add(at(2, 11));
         held.settle(returned(2, 0));
@@ -106,8 +114,16 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_waits_each_check_is_due_at_once() {
+        let mut held = Held::new(false);
+        held.add(at(1, 10));
+        assert_eq!(due(&mut held, 10), [(10, None)]);
+        assert!(held.waiting.is_empty());
+    }
+
+    #[test]
     fn an_outcome_that_no_check_waits_for_changes_nothing() {
-        let mut held = Held::default();
+        let mut held = Held::new(true);
         held.settle(returned(1, 0));
         held.add(at(1, 10));
         assert_eq!(due(&mut held, 11), []);

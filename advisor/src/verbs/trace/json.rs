@@ -1,6 +1,7 @@
 //! A check as a JSON object, one in each line. The fields are those that capwrap(1) documents, and they are stable.
 
 use crate::analysis::observation::{Credentials, Target};
+use crate::observe::probe::thread_name;
 use crate::verbs::trace::clock::Clock;
 use crate::verbs::trace::describe::Described;
 use crate::verbs::trace::lines;
@@ -59,14 +60,13 @@ pub fn write(
     clock.write_utc(&mut rest, event.time)?;
     let unused = rest.len();
     let time = std::str::from_utf8(&time[..time.len() - unused])?;
-    let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
     let seen = &one.observation;
     let object = Object {
         time,
         pid: event.check.process,
         tid: event.thread,
         uid: event.user,
-        comm: &String::from_utf8_lossy(&event.name[..end]),
+        comm: &String::from_utf8_lossy(thread_name(event)),
         executable: &seen.executable,
         capability: seen.capability.name(),
         verdict: lines::verdict(seen.verdict),

@@ -1,6 +1,7 @@
 //! A check as a line for people. The line has as many columns as fit, the most useful ones first.
 
 use crate::analysis::observation::{Target, Verdict};
+use crate::observe::probe::thread_name;
 use crate::verbs::trace::clock::Clock;
 use crate::verbs::trace::describe::Described;
 use capwrap_core::text::printable;
@@ -154,8 +155,7 @@ pub fn write_stack(out: &mut impl Write, one: &Described) -> io::Result<()> {
 
 /// The thread's name, without control characters that a terminal would obey.
 pub fn comm(event: &Event) -> String {
-    let end = event.name.iter().position(|byte| *byte == 0).unwrap_or(event.name.len());
-    printable::text(OsStr::from_bytes(&event.name[..end])).clone()
+    printable::text(OsStr::from_bytes(thread_name(event))).clone()
 }
 
 pub const fn verdict(verdict: Verdict) -> &'static str {

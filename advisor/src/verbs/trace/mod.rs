@@ -189,7 +189,7 @@ impl Trace {
     fn read(&self, mut show: Show, probe: &Probe, mut events: Events, over: &AtomicBool) -> Result<()> {
         show.begin()?;
         let mut describer = Describer::new()?;
-        let mut held = Held::default();
+        let mut held = Held::new(self.shows_outcomes());
         let mut checked = Instant::now();
         let mut reported = 0;
         loop {
@@ -199,7 +199,7 @@ impl Trace {
                 Record::Check(event) => held.add(event),
                 Record::Outcome(outcome) => held.settle(outcome),
             });
-            let until = if last || !self.shows_outcomes() { u64::MAX } else { now(ClockId::CLOCK_MONOTONIC)? as u64 };
+            let until = if last { u64::MAX } else { now(ClockId::CLOCK_MONOTONIC)? as u64 };
             let mut shown = Ok(());
             while let (Ok(()), Some((event, outcome))) = (&shown, held.take(until)) {
                 let described = describer.describe(probe, &event);

@@ -9,10 +9,9 @@ use crate::observe::subject::filter::{self, Asked, Scope};
 use crate::observe::subject::processes::Main;
 use crate::output::error::hinted;
 use crate::verbs::learn::running::settings::Settings;
-use crate::verbs::learn::running::watching::{End, Learned, Started, Subject, Watching, not_running, shown, watch};
+use crate::verbs::learn::running::watching::{End, Learned, Started, Subject, Watching, not_running, watch};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
-use capwrap_core::text::printable;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -28,16 +27,8 @@ pub fn learn(settings: &Settings<'_>, given: &str, waiting: Waiting) -> Result<L
         ));
     }
     let own = if found.program() == "podman" { Target::Podman } else { Target::Docker };
-    let subject = Subject {
-        kind: SubjectKind::Container,
-        name: found.name.clone(),
-        held: found.side.grant,
-        holds: vec![format!("{}: {}", shown(found.side.grant), printable::text(&found.side.decided))],
-        user: found.user().map(str::to_owned),
-        no_new_privs: found.side.stated.no_new_privs == Some(true),
-        target: Some(settings.to.unwrap_or(own)),
-        has_ambient: false,
-    };
+    let target = settings.to.unwrap_or(own);
+    let subject = Subject::stated(SubjectKind::Container, &found.name, &found.side, found.user(), target);
     let mount = filter::mounted()?;
     let directory = found.cgroup(&mount)?;
     let mut stopped = if restart { Some(found.stop()?) } else { None };

@@ -9,10 +9,9 @@ use crate::observe::subject::processes::{self, Main};
 use crate::observe::subject::unit::Unit;
 use crate::output::error::hinted;
 use crate::verbs::learn::running::settings::Settings;
-use crate::verbs::learn::running::watching::{End, Learned, Started, Subject, Watching, not_running, shown, watch};
+use crate::verbs::learn::running::watching::{End, Learned, Started, Subject, Watching, not_running, watch};
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
-use capwrap_core::text::printable;
 
 /// Learns a unit: from now on, or from its start.
 pub fn learn(settings: &Settings<'_>, name: &str, waiting: Waiting) -> Result<Learned> {
@@ -25,14 +24,8 @@ pub fn learn(settings: &Settings<'_>, name: &str, waiting: Waiting) -> Result<Le
         ));
     }
     let subject = Subject {
-        kind: SubjectKind::Unit,
-        name: unit.name.clone(),
-        held: unit.side.grant,
-        holds: vec![format!("{}: {}", shown(unit.side.grant), printable::text(&unit.side.decided))],
-        user: unit.user().map(str::to_owned),
-        no_new_privs: unit.side.stated.no_new_privs == Some(true),
-        target: Some(Target::Systemd),
         has_ambient: unit.side.stated.ambient.is_some_and(|ambient| !ambient.is_empty()),
+        ..Subject::stated(SubjectKind::Unit, &unit.name, &unit.side, unit.user(), Target::Systemd)
     };
     let directory = filter::mounted()?.place.join(unit.cgroup());
     let mut stopped = if restart { Some(unit.stop()?) } else { None };

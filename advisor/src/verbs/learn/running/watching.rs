@@ -5,7 +5,7 @@ use crate::analysis::needs::{self, Inconclusive, Needs};
 use crate::analysis::profile::{self, Profile, Run, SubjectKind};
 use crate::analysis::set_up::{self, Manager};
 use crate::dialects::capabilities::Sets;
-use crate::dialects::grant;
+use crate::dialects::grant::{self, Side};
 use crate::dialects::target::Target;
 use crate::host::kernel;
 use crate::observe::command::Waiting;
@@ -18,6 +18,7 @@ use crate::verbs::learn::running::progress::Progress;
 use crate::verbs::learn::running::settings::Settings;
 use anyhow::{Result, anyhow};
 use capwrap_core::CapabilitySet;
+use capwrap_core::text::printable;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -39,6 +40,22 @@ pub struct Subject {
     pub target: Option<Target>,
     /// Its ambient set is set by its manager.
     pub has_ambient: bool,
+}
+
+impl Subject {
+    /// A subject whose manager states on this side what it may use, and as which user it runs.
+    pub fn stated(kind: SubjectKind, name: &str, side: &Side, user: Option<&str>, target: Target) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            held: side.grant,
+            holds: vec![format!("{}: {}", shown(side.grant), printable::text(&side.decided))],
+            user: user.map(str::to_owned),
+            no_new_privs: side.stated.no_new_privs == Some(true),
+            target: Some(target),
+            has_ambient: false,
+        }
+    }
 }
 
 /// What was learned about a subject.
