@@ -17,7 +17,12 @@ impl Watching {
     /// Starts a learner, and waits until it sees the checks.
     fn start(words: &[&str]) -> Self {
         let mut command = Command::new(CAPWRAP);
-        command.arg("learn").args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("learn").args(words);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -152,6 +157,132 @@ fn a_cgroup_is_learned_with_what_comes_into_it() {
     std::fs::remove_dir(&cgroup).unwrap();
 }
 
+/// A cgroup of its own, with a process in it.
+struct Cgroup(String);
+
+impl Cgroup {
+    fn with(id: &str) -> Self {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let mount = mounts.lines().filter_map(|line| line.strip_prefix("cgroup2 ")).next_back().unwrap();
+        let path = format!("{}/capwrap-pod-{}-{id}", mount.split(' ').next().unwrap(), std::process::id());
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(format!("{path}/cgroup.procs"), id).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// A crictl that says of two pods what the runtime of a node would, where the first container of one is this process.
+fn crictl(process: &str) -> Folder {
+    let folder = Folder::new();
+    let all = "\"CAP_CHOWN\", \"CAP_NET_RAW\"";
+    let script = format!(
+        r#"#!/bin/sh
+case $1 in
+pods) echo '{{"items": [{{"id": "5a", "metadata": {{"name": "web-7d4", "uid": "u", "namespace": "shop", "attempt": 0}},
+  "state": "SANDBOX_READY", "createdAt": "1", "labels": {{}}, "annotations": {{}}, "runtimeHandler": ""}}]}}' ;;
+ps) echo '{{"containers": [{{"id": "4f1d3c2b1a09", "podSandboxId": "5a", "metadata": {{"name": "nginx", "attempt": 0}},
+  "image": {{"image": "i"}}, "imageRef": "i", "state": "CONTAINER_RUNNING", "createdAt": "1", "labels": {{}}}},
+  {{"id": "5e1d3c2b1a09", "podSandboxId": "5a", "metadata": {{"name": "logger", "attempt": 0}}, "state": "CONTAINER_RUNNING"}}]}}' ;;
+inspect) [ "$4" = 4f1d3c2b1a09 ] || exit 1
+  echo '{{"status": {{"id": "4f1d3c2b1a09", "metadata": {{"name": "nginx", "attempt": 0}}, "state": "CONTAINER_RUNNING"}},
+  "info": {{"pid": {process}, "runtimeSpec": {{"ociVersion": "1.0.2", "process": {{"args": ["sh"], "user": {{"uid": 0, "gid": 0}},
+  "capabilities": {{"bounding": [{all}], "effective": [{all}], "permitted": [{all}]}}}}}}}}}}' ;;
+esac
+"#
+    );
+    std::fs::write(folder.path("crictl"), script).unwrap();
+    done(&root(&["chmod", "755", &folder.path("crictl")]).run());
+    folder
+}
+
+#[test]
+fn a_container_of_a_pod_is_learned_on_its_node_by_what_crictl_says() {
+    let mut chowner = Chowner::start();
+    let _cgroup = Cgroup::with(&chowner.id());
+    let folder = crictl(&chowner.id());
+    let path = format!("{}:/usr/sbin:/usr/bin", folder.0.display());
+    let mut watch = |words: &[&str], owner| {
+        let mut command = Command::new("env");
+        command.args([&format!("PATH={path}"), CAPWRAP, "learn"]).args(words);
+        let watching = Watching::of(command);
+        chowner.chown(owner);
+        watching.asked_to_end("-INT")
+    };
+    let said = watch(&["--pod", "shop/web-7d4/nginx"], 2);
+    assert!(said.contains("needed     cap_chown\n") && said.contains("did not need: cap_net_raw"), "{said}");
+    assert!(said.trim_end().ends_with("    drop:\n      - ALL\n    add:\n      - CHOWN"), "{said}");
+    let learned = profile(&watch(&["--json", "--container", "4f1d3c2b1a09"], 3));
+    assert_eq!(needed(&learned), "cap_chown");
+    let run = root(&[CAPWRAP, "learn", "--pod", "shop/web-7d4"]).env("PATH", &path).run();
+    assert!(
+        run.code == 125 && run.stderr.contains("--pod shop/web-7d4/nginx, or --pod shop/web-7d4/logger"),
+        "{run:?}"
+    );
+    let run = root(&[CAPWRAP, "learn", "--container", "4f1d3c2b1a09", "--restart"]).env("PATH", &path).run();
+    assert!(run.code == 125 && run.stderr.contains("the kubelet starts"), "{run:?}");
+    chowner.end();
+}
+
+#[test]
+fn profiles_of_what_runs_are_joined_compared_and_exported() {
+    let folder = Folder::new();
+    let mut chowner = Chowner::start();
+    let id = chowner.id();
+    for (name, owner) in [("a.json", 5), ("b.json", 6)] {
+        let output = folder.path(name);
+        let watching = Watching::start(&["--pid", &id, "--output", &output]);
+        chowner.chown(owner);
+        watching.asked_to_end("-INT");
+    }
+    chowner.end();
+    let (a, b, both) = (folder.path("a.json"), folder.path("b.json"), folder.path("both.json"));
+    done(&root(&[CAPWRAP, "merge", &a, &b, "--output", &both]).run());
+    assert_eq!(profile(&std::fs::read_to_string(&both).unwrap())["runs"].as_array().unwrap().len(), 2);
+    let run = root(&[CAPWRAP, "diff", &both, "cap_chown"]).run();
+    assert!(run.ok() && run.stdout.contains("what 2 runs needed of "), "{run:?}");
+    let export = |to: &str| root(&[CAPWRAP, "export", &both, "--to", to]).run();
+    assert_eq!(export("docker").stdout, "--cap-drop=ALL --cap-add=CHOWN\n");
+    assert_eq!(export("systemd").stdout, "[Service]\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_CHOWN\n");
+    let refused = export("setcap");
+    assert!(!refused.ok() && refused.stderr.contains("not how this launcher starts it"), "{refused:?}");
+    // What is about several things is exported for none of them.
+    let text = std::fs::read_to_string(&b).unwrap();
+    let other: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(other["runs"][0]["subject"]["kind"], "processes");
+}
+
+#[test]
+fn what_a_trace_recorded_is_learned_from_and_compared() {
+    let folder = Folder::new();
+    let (full, summary) = (folder.path("full.json"), folder.path("summary.json"));
+    std::fs::write(folder.path("file"), "").unwrap();
+    for (output, more) in [(&full, &["--stack"][..]), (&summary, &["--summary"])] {
+        let words = ["trace", "--json", "-o", output];
+        let file = folder.path("file");
+        done(&root(&[&[CAPWRAP], &words[..], more, &["--", "chown", "7", &file]].concat()).run());
+        done(&root(&["chown", "0", &file]).run());
+    }
+    for output in [&full, &summary] {
+        let run = root(&[CAPWRAP, "learn", "--from", output]).run();
+        assert!(run.ok() && run.stdout.contains("needed     cap_chown\n"), "{run:?}");
+        assert_eq!(run.stdout.contains("without stacks"), output == &summary, "{run:?}");
+        let run = root(&[CAPWRAP, "diff", output, "cap_chown"]).run();
+        assert!(run.ok(), "{run:?}");
+    }
+    let run = user(STRANGER, &[CAPWRAP, "learn", "--from", "-", "--json"]).input(std::fs::read(&full).unwrap()).run();
+    assert_eq!(profile(&run.stdout)["runs"][0]["subject"]["kind"], "trace");
+    let run = root(&[CAPWRAP, "learn", "--from", "/etc/passwd"]).run();
+    assert!(run.code == 125 && run.stderr.contains("/etc/passwd is no trace"), "{run:?}");
+    let run = root(&[CAPWRAP, "learn", "--from", &full, "--write"]).run();
+    assert!(run.code == 125 && run.stderr.contains("does not say what is to be changed"), "{run:?}");
+}
+
 /// The units of a service that binds a port below 1024 as root and then serves as another user.
 fn nginx(folder: &str) -> String {
     let prefix = format!("{folder}/nginx");
@@ -270,6 +401,10 @@ fn what_cannot_be_learned_is_refused_with_a_hint() {
     refused(&["--unit", "x", "true"], "cannot be used with");
     refused(&["--container", "x", "--to", "setcap"], "starts no containers");
     refused(&["--container", "-x"], "");
+    refused(&["--pod", "web"], "names no pod");
+    refused(&["--pod", "a/b", "--restart"], "cannot be used with");
+    let run = root(&[CAPWRAP, "learn", "--pod", "shop/web"]).env("PATH", "/nonexistent").run();
+    assert!(run.stderr.contains("there is no crictl here") && run.stderr.contains("--cgroup PATH"), "{run:?}");
     let run = root(&[CAPWRAP, "learn", "--unit", "no-such"]).env("PATH", "/nonexistent").run();
     assert!(run.stderr.contains("there is no systemctl here") && run.stderr.contains("hint: "), "{run:?}");
     let run = root(&[CAPWRAP, "learn", "--container", "x"]).env("PATH", "/nonexistent").run();

@@ -206,10 +206,8 @@ fn known_site(observation: &Observation, run: &RunFacts, pairs: &Pairs) -> Optio
 }
 
 /// Whether the check passed by capabilities that the process did not get from what started it, but from a file.
-pub fn is_brought(observation: &Observation, run: &RunFacts) -> bool {
-    observation.verdict == Verdict::Granted
-        && !run.held.contains(observation.capability)
-        && foreign(observation).is_none()
+pub fn is_brought(observation: &Observation, held: CapabilitySet) -> bool {
+    observation.verdict == Verdict::Granted && !held.contains(observation.capability) && foreign(observation).is_none()
 }
 
 /// Decides whether the check passed without a grant, or was refused although the capability was granted.

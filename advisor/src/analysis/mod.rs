@@ -18,4 +18,5 @@ pub mod policy_places;
 pub mod preparation;
 pub mod profile;
 pub mod propose;
+pub mod recorded;
 pub mod set_up;

@@ -8,13 +8,13 @@
 //! therefore a profile again, in whatever order and however often they are joined. `needed` is for readers. It follows
 //! from the runs and is computed again when a file is read, whatever the file says.
 
-use crate::analysis::classify::{Class, Classified, IdsChanged};
+use crate::analysis::classify::{self, Class, Classified, IdsChanged};
 use crate::analysis::needs;
 use crate::analysis::observation::count;
-use crate::analysis::observation::{Credentials, Target, Verdict};
+use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
 use anyhow::{Context, Result, bail, ensure};
 use capwrap_core::digest;
-use capwrap_core::text::hex;
+use capwrap_core::text::{hex, printable};
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,7 +103,7 @@ pub struct Subject {
 }
 
 /// The kinds of what can be observed while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
     /// A unit of systemd.
@@ -116,6 +116,8 @@ pub enum SubjectKind {
     Cgroup,
     /// Processes and what they start.
     Processes,
+    /// What `capwrap trace` recorded, whatever that was.
+    Trace,
 }
 
 /// The file that a command executes.
@@ -228,6 +230,26 @@ pub struct Check {
     pub credentials: Credentials,
 }
 
+impl Check {
+    /// The check as it was observed, of whatever process.
+    fn observation(&self) -> Observation {
+        let options = self.audited.zip(self.inset_id).map(|(audited, inset_id)| Options { audited, inset_id });
+        Observation {
+            process: 0,
+            executable: self.executable.clone(),
+            capability: self.capability,
+            verdict: self.verdict,
+            options,
+            target: self.target,
+            credentials: self.credentials,
+            system_call: self.system_call.clone(),
+            argument: self.argument,
+            call_site: self.call_site.clone(),
+            times: self.times,
+        }
+    }
+}
+
 impl fmt::Display for Exit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -285,6 +307,24 @@ impl Profile {
         self.needed
     }
 
+    /// Returns what the runs are about, with its name, if that is the same for all of them; the name of a command is that of
+    /// its file. Hosts may have the same unit with other files.
+    ///
+    /// # Errors
+    /// They are about several things, or there is no run. The error names them.
+    pub fn subject(&self) -> Result<(Option<SubjectKind>, String)> {
+        let names: BTreeSet<(Option<SubjectKind>, String)> = self.runs.iter().map(Run::about).collect();
+        let mut all = names.iter();
+        match (all.next(), all.next()) {
+            (Some(one), None) => Ok(one.clone()),
+            (None, _) => bail!("the profile has no run"),
+            _ => {
+                let names: Vec<String> = names.iter().map(|(_, name)| printable::text(name)).collect();
+                bail!("the profile is about several things: {}", names.join(", "))
+            }
+        }
+    }
+
     /// Returns the runs, the earliest first.
     pub fn runs(&self) -> &[Run] {
         &self.runs
@@ -308,6 +348,26 @@ impl Run {
     /// Returns whether any process executed a program after the command's own exec: another one, or itself again.
     pub fn starts_others(&self) -> bool {
         self.execs.map_or(self.executables.len() > 1, |execs| execs > 0)
+    }
+
+    /// Returns what setuid programs of the run, or programs with file capabilities, brought with them. They have it only as
+    /// far as the bounding set allows.
+    pub fn gained(&self) -> CapabilitySet {
+        let foreign = self.checks.iter().filter(|check| check.class == Class::Foreign);
+        let brought = foreign.filter(|check| classify::is_brought(&check.observation(), self.held));
+        brought.map(|check| check.capability).collect()
+    }
+
+    fn about(&self) -> (Option<SubjectKind>, String) {
+        let file = self.tool.path.rsplit('/').next().unwrap_or_default();
+        match &self.subject {
+            // The numbers of processes and the file of a trace are others each time.
+            Some(subject) if matches!(subject.kind, SubjectKind::Processes | SubjectKind::Trace) => {
+                (Some(subject.kind), file.to_owned())
+            }
+            Some(subject) => (Some(subject.kind), subject.name.clone()),
+            None => (None, file.to_owned()),
+        }
     }
 
     /// Returns the run with its checks sorted and with the id of its content.
@@ -537,6 +597,20 @@ pub mod tests {
         {
             assert!(json.contains(line), "{line} in {json}");
         }
+    }
+
+    #[test]
+    fn a_profile_knows_its_subject() {
+        assert_eq!(example().subject().unwrap(), (None, "tool".to_owned()));
+        let of_unit = |name: &str| Run {
+            subject: Some(Subject { kind: SubjectKind::Unit, name: name.to_owned(), from_start: true }),
+            ..run(&[socket()], &with_everything())
+        };
+        let both = Profile::of([of_unit("a.service"), Run { processes: 2, ..of_unit("a.service") }]);
+        assert_eq!(both.subject().unwrap(), (Some(SubjectKind::Unit), "a.service".to_owned()));
+        let error = both.union(Profile::of([of_unit("b.service")])).subject().unwrap_err().to_string();
+        assert!(error.ends_with("a.service, b.service"), "{error}");
+        assert!(Profile::of([]).subject().is_err());
     }
 
     #[test]

@@ -15,6 +15,18 @@ pub struct Sets {
     pub ambient: Option<CapabilitySet>,
 }
 
+impl Sets {
+    /// What something gets that needs these and whose setuid programs gain those. Only a user other than root, and what has
+    /// an ambient set already, gets one.
+    pub const fn of(needed: CapabilitySet, gained: CapabilitySet, is_user: bool) -> Self {
+        if is_user {
+            Self { needed, bounding: needed.union(gained), ambient: Some(needed) }
+        } else {
+            Self { needed, bounding: needed, ambient: None }
+        }
+    }
+}
+
 /// Whether this launcher starts containers or units, and not commands.
 pub const fn starts_services(target: Target) -> bool {
     !matches!(target, Target::Setcap | Target::Nixos)

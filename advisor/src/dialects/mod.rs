@@ -29,5 +29,6 @@ pub mod setcap;
 mod shell_words;
 pub mod systemd;
 pub mod target;
+pub mod traced;
 pub mod write;
 pub mod yaml;

@@ -1,6 +1,7 @@
 //! Runs a command under observation: as the intended user, with the capabilities that the command may have, until the
 //! last process that it left behind has ended.
 
+pub mod check;
 pub mod exec_helper;
 pub mod locate;
 mod private_home;

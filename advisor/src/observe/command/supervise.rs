@@ -228,16 +228,25 @@ impl Waiting {
     }
 
     /// Waits until a signal asks for the end, the time is over, or `done` returns true.
-    pub fn until_asked(self, limits: Limits, done: impl Fn() -> bool) -> Result<()> {
+    pub fn until_asked(&self, limits: Limits, done: impl Fn() -> bool) -> Result<()> {
         let end = limits.after.map(|limit| Instant::now() + limit);
         while !done() && end.is_none_or(|end| Instant::now() < end) {
             let look = Instant::now() + Duration::from_millis(200);
-            let received = wait(&self.signals, Some(end.map_or(look, |end| end.min(look))))?;
-            if received.iter().any(|signal| !ABOUT_THE_TERMINAL.contains(&signal.signal())) {
+            if self.asks_until(end.map_or(look, |end| end.min(look)))? {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Whether a signal has asked for the end since the last wait.
+    pub fn is_asked(&self) -> Result<bool> {
+        self.asks_until(Instant::now())
+    }
+
+    fn asks_until(&self, deadline: Instant) -> Result<bool> {
+        let received = wait(&self.signals, Some(deadline))?;
+        Ok(received.iter().any(|signal| !ABOUT_THE_TERMINAL.contains(&signal.signal())))
     }
 }
 

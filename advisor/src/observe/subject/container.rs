@@ -1,5 +1,6 @@
 //! A container: what its engine says of it, and how it is started again.
 
+use crate::dialects::engine::copy::Copy;
 use crate::dialects::grant::Side;
 use crate::dialects::read::{self, Read};
 use crate::dialects::{detect, json};
@@ -131,6 +132,14 @@ impl Container {
     pub fn failure(&self) -> Option<String> {
         let status = self.said["State"]["ExitCode"].as_i64().filter(|status| *status != 0)?;
         self.main_process().is_none().then(|| format!("the container ended with status {status}"))
+    }
+
+    /// How its engine makes a copy of it.
+    ///
+    /// # Errors
+    /// The engine does not say enough.
+    pub fn copy(&self) -> Result<Copy> {
+        Copy::of(&self.said)
     }
 
     /// Returns the directory of its cgroup: the one that it has, or else the one that the engine will make.

@@ -2,9 +2,12 @@
 
 pub mod cgroup;
 pub mod container;
+pub mod cri;
 pub mod filter;
 mod gathered;
 pub mod manager;
 pub mod processes;
+pub mod trial_container;
+pub mod trial_unit;
 pub mod unit;
 pub mod watch;

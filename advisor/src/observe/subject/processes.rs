@@ -77,9 +77,18 @@ impl Main {
             path: path.to_string_lossy().into_owned(),
             sha256: digest.ok().map(|digest| hex::encode(&digest)),
             uid: rights.uids.get(1).copied().unwrap_or_default(),
-            namespace: UserNamespace::of(&folder).ok().and_then(|one| u32::try_from(one.number()).ok()),
+            namespace: namespace_of(&folder),
         })
     }
+}
+
+/// The inode number of this process's own user namespace; 0 where it may not see that.
+pub fn own_namespace() -> u32 {
+    namespace_of(Path::new("/proc/self")).unwrap_or_default()
+}
+
+fn namespace_of(folder: &Path) -> Option<u32> {
+    UserNamespace::of(folder).ok().and_then(|one| u32::try_from(one.number()).ok())
 }
 
 /// Returns the processes in a cgroup and below it, those of the cgroup itself first.

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 use std::path::{Path, PathBuf};
 
-const SYSTEMCTL: &str = "systemctl";
+/// The program by which systemd is asked.
+pub const SYSTEMCTL: &str = "systemctl";
 
 /// What systemd says of a unit.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,7 @@ impl Unit {
                 "on a machine without systemd, learn its processes: --pid PID, or --cgroup PATH",
             )
         };
-        let output = manager::output(SYSTEMCTL, &["show", "--no-pager", "--", &name])?;
+        let output = manager::output(SYSTEMCTL, &["show", "--all", "--no-pager", "--", &name])?;
         let output = output.ok_or_else(|| no_systemd("there is no systemctl here"))?;
         if !output.status.success() {
             return Err(no_systemd(&format!("systemd does not answer ({})", manager::said(&output))));
@@ -131,8 +132,18 @@ impl Unit {
         Stopped::by(SYSTEMCTL, names, self.is_active())
     }
 
+    /// How often systemd has started it again by itself since somebody started it.
+    pub fn restarts(&self) -> u64 {
+        self.get("NRestarts").parse().unwrap_or_default()
+    }
+
+    /// The units that systemd starts when this one fails.
+    pub fn on_failure(&self) -> &str {
+        self.get("OnFailure")
+    }
+
     /// The units that stop with this one and are active now.
-    fn dependents(&self) -> Vec<String> {
+    pub fn dependents(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut rest = vec![self.clone()];
         while let Some(unit) = rest.pop() {
@@ -168,12 +179,18 @@ pub struct Stopped {
 }
 
 impl Stopped {
+    /// These do not run, and the caller decides what becomes of them if they are not started.
+    pub const fn to_start(program: &'static str, names: Vec<String>) -> Self {
+        Self { program, names, ran: false, is_started: false, made: None }
+    }
+
     /// Lets this program stop the first of these, if it runs.
     ///
     /// # Errors
     /// The program refuses to stop it.
     pub fn by(program: &'static str, names: Vec<String>, runs: bool) -> Result<Self> {
-        let stopped = Self { program, names, ran: runs, is_started: false, made: None };
+        let mut stopped = Self::to_start(program, names);
+        stopped.ran = runs;
         if let (true, Some(first)) = (runs, stopped.names.first()) {
             manager::order(program, &["stop", "--", first])?;
         }

@@ -69,7 +69,7 @@ impl Watch<'_> {
     /// The probe does not load, or `begin` fails.
     pub fn run<T>(
         &self,
-        waiting: Waiting,
+        waiting: &Waiting,
         reader: &mut dyn Reader,
         begin: impl FnOnce() -> Result<T>,
     ) -> Result<(Watched, T)> {

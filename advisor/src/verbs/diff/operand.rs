@@ -1,12 +1,15 @@
 //! Finds out which side an operand means, and reads it. This is the only module of the verb that reads files.
 
 use crate::analysis::profile::Profile;
+use crate::analysis::{needs, recorded};
 use crate::dialects;
 use crate::dialects::detect::{Form, form};
 use crate::dialects::grant::{Side, all, shown};
 use crate::dialects::read::{Read, foreign};
+use crate::dialects::traced::{self, Trace};
 use crate::dialects::{engine, setcap, systemd};
 use crate::host::installed_file::Installed;
+use crate::host::kernel;
 use crate::host::process;
 use crate::host::target_machine::TargetMachine;
 use crate::output::error::{hinted, reason};
@@ -18,6 +21,7 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::decision::RequestError;
 use capwrap_core::policy::Policy;
 use capwrap_core::text::printable;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The circumstances for which policies are decided.
@@ -250,7 +254,17 @@ fn of_profile(text: &str) -> Result<Side> {
     let profile = Profile::read(text)?;
     let runs = profile.runs().len();
     let decided = format!("what {runs} {} needed", if runs == 1 { "run" } else { "runs" });
-    Ok(Side::new("learned profile", profile.needed(), decided))
+    let about = profile.subject().ok().filter(|(kind, _)| kind.is_some());
+    let about = about.map_or_else(String::new, |(_, name)| format!(" of {}", printable::text(name)));
+    Ok(Side::new("learned profile", profile.needed(), decided + &about))
+}
+
+/// What the checks of a trace mean together.
+fn of_trace(trace: Trace) -> Result<Side> {
+    let records = trace.records.len();
+    let (checks, facts) = recorded::classified(trace.records, kernel::version(&kernel::release()?)?);
+    let needs = needs::decide(&checks, facts.held, 1, &BTreeMap::new())?;
+    Ok(Side::new("recorded trace", needs.set(), format!("what {records} records of a trace say was needed")))
 }
 
 /// The side that a text states. Its name decides its format; if the name does not, the text does.
@@ -268,12 +282,16 @@ fn of_text(text: &str, name: &str, picked: Option<&str>, asked: &Asked<'_>) -> R
     if let (Some(name), Form::Policy | Form::Unit | Form::Quadlet | Form::Lxc | Form::Nspawn) = (picked, form) {
         return Err(hinted(format!("{shown} has no parts, and no \"{}\"", printable::text(name)), "leave #NAME out"));
     }
+    if let (Form::Json, Some(trace)) = (form, traced::read(text).with_context(|| shown.clone())?) {
+        return of_trace(trace);
+    }
     let said = match form {
         Form::Policy => Some(of_policy(&policy_lookup::read(text, Path::new(name))?, asked)?),
         Form::Status => of_several(of_statuses(text).with_context(|| shown.clone())?)?,
         Form::Json if is_profile(text) => {
             Some(of_profile(text).map_err(|error| foreign(&error)).with_context(|| shown.clone())?)
         }
+
         form => match dialects::read::text(form, text, name)? {
             Read::One(side) => Some(*side),
             Read::Several(sides) => of_several(sides)?,

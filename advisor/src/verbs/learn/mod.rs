@@ -48,7 +48,7 @@ use crate::store::{atomic_write, enabled, policy_lookup};
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::proof_runs::{Aim, Meaning, Proving};
 use crate::verbs::learn::run_plan::RunPlan;
-use crate::verbs::learn::running::settings::Settings;
+use crate::verbs::learn::running::settings::{Minimize, Settings};
 use anyhow::{Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::policy::Policy;
@@ -63,7 +63,7 @@ use tool::{Found, Place, Tool};
 #[derive(Args)]
 #[command(override_usage = "capwrap --learn [OPTIONS] CMD [ARGS…]
        capwrap learn [OPTIONS] --unit UNIT | --container CONTAINER
-       capwrap learn [OPTIONS] --cgroup PATH | --pid PID")]
+       capwrap learn [OPTIONS] --pod POD | --cgroup PATH | --pid PID | --from FILE")]
 pub struct Learn {
     #[command(flatten)]
     running: running::Options,
@@ -89,8 +89,8 @@ pub struct Learn {
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, verbatim_doc_comment)]
     limit: Option<Duration>,
     /// Run CMD again with one capability less at a time, and keep
-    /// only what it needs
-    #[arg(long, group = "proof", verbatim_doc_comment, conflicts_with = "subject")]
+    /// only what it needs; so too the unit, or a copy of the container
+    #[arg(long, group = "proof", verbatim_doc_comment, conflicts_with_all = ["pod", "cgroup", "pids", "from"])]
     minimize: bool,
     /// Run CMD once more with only what it seems to need. If it then
     /// fails, add what it possibly needs until it works
@@ -98,7 +98,8 @@ pub struct Learn {
     confirm: bool,
     /// Decide by CHECK's status whether a run worked. CHECK reads the
     /// run's output, and the run's status in CAPWRAP_STATUS [default:
-    /// the same output and status as with everything]
+    /// the same output and status as with everything]; of what runs,
+    /// whether it works after a start: until then CHECK is asked again
     #[arg(long, value_name = "CHECK", requires = "proof", verbatim_doc_comment)]
     check: Option<String>,
     /// After each run, let root's shell run RESET, which undoes what
@@ -141,6 +142,11 @@ impl Learn {
 
     /// Runs all steps in order.
     fn learn(&self) -> Result<Ending> {
+        if let Some(path) = &self.running.from {
+            self.refuse_write()?;
+            running::recorded::learn(&self.settings(), path)?;
+            return Ok(Ending::Exited(0));
+        }
         let standing = access::own()?;
         if standing == Access::Nobody {
             return Err(access::start_learner("learn", self.by_policy, std::env::args_os().skip(2)));
@@ -188,6 +194,17 @@ impl Learn {
         Ok(ending)
     }
 
+    /// A trace changes nothing by itself.
+    fn refuse_write(&self) -> Result<()> {
+        if !self.write {
+            return Ok(());
+        }
+        Err(hinted(
+            "--write: a trace does not say what is to be changed",
+            "keep the profile: --output FILE; capwrap export FILE --to LAUNCHER writes it for a launcher",
+        ))
+    }
+
     /// What the options ask of a watch of what runs already.
     fn settings(&self) -> Settings<'_> {
         Settings {
@@ -202,6 +219,12 @@ impl Learn {
             styled: self.color.styled(),
             to: self.running.to,
             back_end: self.back_end,
+            minimize: self.minimize.then_some(Minimize {
+                check: self.check.as_deref(),
+                reset: self.reset.as_deref(),
+                repeat: self.repeat,
+                yes: self.running.yes,
+            }),
         }
     }
 

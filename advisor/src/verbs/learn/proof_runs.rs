@@ -106,12 +106,8 @@ impl Proving<'_> {
     fn run_as(&self, user: Option<&User>, hold: CapabilitySet, limits: Limits) -> Result<Judged> {
         let seen = observe(&Subject { user, hold, limits, ..*self.subject }, Output::Kept)?;
         let passed = self.check.map(|check| passes(check, &seen)).transpose()?;
-        if let Some(reset) = self.reset {
-            let status = Command::new("/bin/sh").args(["-c", reset]).stdin(Stdio::null()).status();
-            let status = status.context("cannot run what --reset names")?;
-            if !status.success() {
-                bail!("what --reset names failed ({status}), so the next run would not find what the first one found");
-            }
+        if let Some(by) = self.reset {
+            reset(by)?;
         }
         Ok(Judged { seen, passed })
     }
@@ -164,6 +160,19 @@ impl Proving<'_> {
     }
 }
 
+/// Lets root's shell undo what a run left behind.
+///
+/// # Errors
+/// The command that does it fails.
+pub fn reset(by: &str) -> Result<()> {
+    let status = Command::new("/bin/sh").args(["-c", by]).stdin(Stdio::null()).status();
+    let status = status.context("cannot run what --reset names")?;
+    if !status.success() {
+        bail!("what --reset names failed ({status}), so the next run would not find what the first one found");
+    }
+    Ok(())
+}
+
 fn passes(check: &str, seen: &RunData) -> Result<bool> {
     let status = match seen.ending {
         Ending::Exited(status) => status,
@@ -181,7 +190,7 @@ fn passes(check: &str, seen: &RunData) -> Result<bool> {
 }
 
 /// The progress, which is shown on a terminal only.
-fn progress() -> ProgressBar {
+pub fn progress() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} run {pos}, {elapsed}: {msg}");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = style { bar.with_style(style) } else { bar }

@@ -24,6 +24,8 @@ struct Row {
 struct Times {
     granted: u64,
     denied: u64,
+    /// How many of these have no effect on the result.
+    speculative: u64,
 }
 
 impl Times {
@@ -60,6 +62,7 @@ impl Summary {
             target: seen.target,
         };
         let times = self.rows.entry(row).or_default();
+        times.speculative += u64::from(one.speculative);
         match seen.verdict {
             Verdict::Granted => times.granted += 1,
             Verdict::Denied => times.denied += 1,
@@ -113,6 +116,7 @@ impl Summary {
                 "capability": row.capability.name(),
                 "granted": times.granted,
                 "denied": times.denied,
+                "speculative": times.speculative,
                 "target": lines::target(row.target),
                 "system_call": row.system_call,
                 "executable": row.executable,

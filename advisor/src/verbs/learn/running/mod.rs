@@ -6,13 +6,17 @@
 //! classify    what does each check mean?                                   (analysis::set_up, analysis::classify)
 //! decide      what does it need?                                           (analysis::needs)
 //! report      the table, and the difference to what it may use             (report, outcome)
+//! prove       with --minimize, it is started with fewer and fewer         (proof, analysis::minimize)
 //! write       for a unit, the drop-in
 //! ```
 
 mod container;
 mod outcome;
+mod pod;
 mod processes;
 mod progress;
+pub mod proof;
+pub mod recorded;
 pub mod settings;
 mod unit;
 mod watching;
@@ -41,9 +45,13 @@ pub struct Options {
     #[arg(long, value_name = "UNIT", group = "subject")]
     unit: Option<String>,
     /// Learn a container of podman, docker or nerdctl, by its name or
-    /// id
+    /// id, or of a node's runtime, by its id
     #[arg(long, value_name = "CONTAINER", group = "subject", verbatim_doc_comment)]
     container: Option<String>,
+    /// Learn a container of a pod, on the pod's node:
+    /// NAMESPACE/NAME, or NAMESPACE/NAME/CONTAINER
+    #[arg(long, value_name = "POD", group = "subject", verbatim_doc_comment)]
+    pod: Option<String>,
     /// Learn what runs in a cgroup and below it
     #[arg(long, value_name = "PATH", group = "subject")]
     cgroup: Option<PathBuf>,
@@ -51,13 +59,19 @@ pub struct Options {
     /// it, or commas between)
     #[arg(long = "pid", value_name = "PID", value_delimiter = ',', group = "subject", verbatim_doc_comment)]
     pids: Vec<u32>,
+    /// Learn from what trace --json recorded; - for standard input
+    #[arg(long, value_name = "FILE", group = "subject")]
+    pub from: Option<PathBuf>,
     /// Start the unit or the container again, and learn it from its
     /// start
-    #[arg(long, conflicts_with_all = ["cgroup", "pids"], requires = "subject", verbatim_doc_comment)]
+    #[arg(long, conflicts_with_all = ["pod", "cgroup", "pids", "from"], requires = "subject", verbatim_doc_comment)]
     pub restart: bool,
+    /// Start it again and again for --minimize, and ask nobody
+    #[arg(long, requires = "minimize", conflicts_with = "command")]
+    pub yes: bool,
     /// Write the profile to --output again and again, after each such
     /// time, as in 10m
-    #[arg(long, value_name = "TIME", requires_all = ["subject", "output"], value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", requires_all = ["subject", "output"], conflicts_with = "from", value_parser = humantime::parse_duration)]
     #[arg(verbatim_doc_comment)]
     pub every: Option<Duration>,
     /// Print what the container needs for this launcher: docker,
@@ -72,6 +86,7 @@ pub struct Options {
 pub enum Named<'o> {
     Unit(&'o str),
     Container(&'o str),
+    Pod(&'o str),
     Cgroup(&'o Path),
     Processes(&'o [u32]),
 }
@@ -81,9 +96,10 @@ impl Options {
     pub fn named(&self) -> Option<Named<'_>> {
         let unit = self.unit.as_deref().map(Named::Unit);
         let container = self.container.as_deref().map(Named::Container);
+        let pod = self.pod.as_deref().map(Named::Pod);
         let cgroup = self.cgroup.as_deref().map(Named::Cgroup);
         let pids = Some(&self.pids[..]).filter(|pids| !pids.is_empty()).map(Named::Processes);
-        unit.or(container).or(cgroup).or(pids)
+        unit.or(container).or(pod).or(cgroup).or(pids)
     }
 }
 
@@ -99,10 +115,11 @@ impl Learning<'_> {
         // From here on a signal only ends the watch, so that what was stopped is started again.
         let waiting = Waiting::new()?;
         let learned = match self.named {
-            Named::Unit(name) => unit::learn(&self.settings, name, waiting)?,
-            Named::Container(name) => container::learn(&self.settings, name, waiting)?,
-            Named::Cgroup(path) => processes::learn_cgroup(&self.settings, path, waiting)?,
-            Named::Processes(pids) => processes::learn(&self.settings, pids, waiting)?,
+            Named::Unit(name) => unit::learn(&self.settings, name, &waiting, self.standing.attainable()?)?,
+            Named::Container(name) => container::learn(&self.settings, name, &waiting, self.standing.attainable()?)?,
+            Named::Pod(name) => pod::learn(&self.settings, name, &waiting)?,
+            Named::Cgroup(path) => processes::learn_cgroup(&self.settings, path, &waiting)?,
+            Named::Processes(pids) => processes::learn(&self.settings, pids, &waiting)?,
         };
         let profile = Profile::of([learned.run.clone()]);
         self.settings.write_output(&profile)?;
@@ -130,6 +147,21 @@ impl Learning<'_> {
                 "add --restart",
             ));
         }
+        if let Some(minimize) = &self.settings.minimize {
+            proof::check_options(minimize)?;
+            if is_unit && !self.settings.restart {
+                return Err(hinted(
+                    "--minimize without --restart: a unit is tried by starting it again",
+                    "add --restart",
+                ));
+            }
+            if !is_unit && self.settings.restart {
+                return Err(hinted(
+                    "--restart: --minimize learns copies of the container, and never stops it itself",
+                    "leave --restart out",
+                ));
+            }
+        }
         if self.settings.to.is_some_and(|to| !capabilities::starts_services(to)) {
             return Err(hinted(
                 "--to: this launcher starts no containers",
@@ -137,6 +169,7 @@ impl Learning<'_> {
             ));
         }
         let asked = [
+            (self.settings.minimize.is_some(), "--minimize: it grants capabilities and takes them away"),
             (self.settings.restart, "--restart: it stops and starts what others use"),
             (self.settings.write, "--write: it changes what a service may do"),
         ];
@@ -158,7 +191,7 @@ impl Learning<'_> {
             checks: &learned.run.checks,
             needs: needs.as_ref().map_err(|refusal| *refusal),
             runs: 1,
-            proof: None,
+            proof: learned.run.proven(),
             confirmed: false,
             failed: None,
             can_confirm: false,

@@ -10,7 +10,7 @@ use anyhow::Result;
 use std::path::Path;
 
 /// Learns processes and what they start.
-pub fn learn(settings: &Settings<'_>, pids: &[u32], waiting: Waiting) -> Result<Learned> {
+pub fn learn(settings: &Settings<'_>, pids: &[u32], waiting: &Waiting) -> Result<Learned> {
     let scope = Scope::of(&Asked { pids, follow: true, ..Asked::default() })?;
     let names: Vec<String> = scope.processes.iter().map(u32::to_string).collect();
     let named = names.join(",");
@@ -21,7 +21,7 @@ pub fn learn(settings: &Settings<'_>, pids: &[u32], waiting: Waiting) -> Result<
 }
 
 /// Learns what runs in a cgroup and below it.
-pub fn learn_cgroup(settings: &Settings<'_>, path: &Path, waiting: Waiting) -> Result<Learned> {
+pub fn learn_cgroup(settings: &Settings<'_>, path: &Path, waiting: &Waiting) -> Result<Learned> {
     let scope = Scope::of(&Asked { cgroup: Some(path), ..Asked::default() })?;
     let directory = scope.directory().map(Path::to_owned).unwrap_or_default();
     let members = || processes::of_cgroup(&directory);
@@ -39,7 +39,7 @@ pub fn learn_cgroup(settings: &Settings<'_>, path: &Path, waiting: Waiting) -> R
 #[allow(clippy::too_many_arguments, reason = "the two subjects differ in all of them")]
 fn watch_all(
     settings: &Settings<'_>,
-    waiting: Waiting,
+    waiting: &Waiting,
     kind: SubjectKind,
     name: String,
     what: &str,

@@ -23,6 +23,17 @@ pub struct Settings<'s> {
     pub styled: bool,
     pub to: Option<Target>,
     pub back_end: Option<BackEnd>,
+    pub minimize: Option<Minimize<'s>>,
+}
+
+/// What `--minimize` asks.
+#[derive(Clone, Copy)]
+pub struct Minimize<'s> {
+    pub check: Option<&'s str>,
+    pub reset: Option<&'s str>,
+    pub repeat: u64,
+    /// Nobody is asked.
+    pub yes: bool,
 }
 
 impl Settings<'_> {

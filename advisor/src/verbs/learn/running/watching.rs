@@ -10,7 +10,7 @@ use crate::dialects::target::Target;
 use crate::host::kernel;
 use crate::observe::command::Waiting;
 use crate::observe::subject::filter::Scope;
-use crate::observe::subject::processes::Main;
+use crate::observe::subject::processes::{Main, own_namespace};
 use crate::observe::subject::watch::{Watch, Watched};
 use crate::output::error::{self, hinted};
 use crate::verbs::learn::evidence;
@@ -56,6 +56,12 @@ impl Subject {
             has_ambient: false,
         }
     }
+
+    /// What its manager gives it, if it needs these and its setuid programs gain those.
+    pub fn sets(&self, needed: CapabilitySet, gained: CapabilitySet) -> Sets {
+        let sets = Sets::of(needed, gained, self.user.is_some());
+        Sets { ambient: if self.has_ambient { Some(needed) } else { sets.ambient }, ..sets }
+    }
 }
 
 /// What was learned about a subject.
@@ -64,6 +70,8 @@ pub struct Learned {
     pub run: Run,
     pub needs: Result<Needs, Inconclusive>,
     pub sets: Sets,
+    /// What setuid programs of it bring with them.
+    pub gained: CapabilitySet,
     pub took: Duration,
     /// How it failed meanwhile, if it did.
     pub failure: Option<String>,
@@ -100,7 +108,7 @@ pub struct End {
 pub fn watch(
     settings: &Settings<'_>,
     subject: Subject,
-    waiting: Waiting,
+    waiting: &Waiting,
     watched: &Watching<'_>,
     begin: impl FnOnce() -> Result<Started>,
     end: impl FnOnce() -> End,
@@ -133,7 +141,9 @@ pub fn watch(
     };
     let mut progress = Progress::new(!settings.json, facts, settings.every, &so_far);
     let (seen, started) = watch.run(waiting, &mut progress, || {
-        error::note(watched.says);
+        if !watched.says.is_empty() {
+            error::note(watched.says);
+        }
         let started = begin()?;
         is_over.store(started.failure.is_some(), Ordering::Release);
         if let Some(found) = &started.main {
@@ -161,9 +171,6 @@ fn learned(
     let mut classed = classify::class_many(processes, facts);
     classify::follow_owners(&mut classed);
     classify::choose(&mut classed, facts.held);
-    // A setuid program of a service brings its own capabilities, as far as the bounding set allows.
-    let brought = |one: &&Classified| one.class == Class::Foreign && classify::is_brought(&one.observation, facts);
-    let gained: CapabilitySet = classed.iter().filter(brought).map(|one| one.observation.capability).collect();
     let lost = seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect();
     let needs = match needs::decide(&classed, facts.held, seen.seen, &lost) {
         Err(Inconclusive::NothingSeen) => Err(Inconclusive::Idle),
@@ -178,12 +185,6 @@ fn learned(
         processes: 1,
     }));
     let needed = needs.as_ref().map_or(CapabilitySet::EMPTY, Needs::set);
-    let is_user = subject.user.is_some();
-    let sets = Sets {
-        needed,
-        bounding: if is_user { needed.union(gained) } else { needed },
-        ambient: if is_user || subject.has_ambient { Some(needed) } else { None },
-    };
     let run = Run {
         id: String::new(),
         subject: Some(profile::Subject { kind: subject.kind, name: subject.name.clone(), from_start }),
@@ -208,11 +209,9 @@ fn learned(
         confirmed: None,
         checks: profile::checks(&classed),
     };
-    Ok(Learned { subject, run, needs, sets, took: seen.took, failure })
-}
-
-fn own_namespace() -> u32 {
-    Main::of(std::process::id()).and_then(|own| own.namespace).unwrap_or_default()
+    let gained = run.gained();
+    let sets = subject.sets(needed, gained);
+    Ok(Learned { subject, run, needs, sets, gained, took: seen.took, failure })
 }
 
 /// Writes a set for people, and the empty one as `none`.
