@@ -154,6 +154,34 @@ pub struct Ids {
     pub fsgid: u32,
 }
 
+/// A use that a program makes of its own capability sets: the key of the map `OWN_SETS`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OwnSets {
+    /// The capabilities that it names, by the bits of their numbers; 0 if it names none.
+    pub named: u64,
+    /// The file that the process executes.
+    pub executable: Executable,
+    /// One of `own_sets`.
+    pub what: u32,
+    /// Always zero, because keys are compared byte by byte.
+    pub zero: u32,
+}
+
+/// The uses that a program makes of its own capability sets. The kernel makes no check for them.
+pub mod own_sets {
+    /// It read them (capget).
+    pub const READ: u32 = 0;
+    /// It set them, and these are its permitted and effective ones from then on (capset).
+    pub const SET: u32 = 1;
+    /// It asked whether this capability is in its bounding set or in its ambient set (prctl).
+    pub const ASKED: u32 = 2;
+    /// It asked the same for a number that no capability can have: it looks for the last one.
+    pub const ASKED_BEYOND: u32 = 3;
+    /// It added this capability to its ambient set (prctl).
+    pub const RAISED: u32 = 4;
+}
+
 /// The command to start with: the only value of the map `START`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -199,9 +227,50 @@ pub struct Outcome {
     pub zero: u32,
 }
 
+/// The number of frames of a program's own stack that are kept, innermost first.
+pub const USER_FRAMES: usize = 16;
+
+/// A place in a program's code: the kernel's `struct bpf_stack_build_id`. It says what the code is even after the
+/// program has ended.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserFrame {
+    /// One of `user_frame`.
+    pub status: u32,
+    /// The build id of the file that the code is from; the rest is zero if it is shorter.
+    pub build_id: [u8; 20],
+    /// The offset in that file, or the address in the process's memory.
+    pub place: u64,
+}
+
+/// What a [`UserFrame`] holds (`enum bpf_stack_build_id_status`).
+pub mod user_frame {
+    /// Nothing: the stack has no more frames.
+    pub const EMPTY: u32 = 0;
+    /// A build id and an offset.
+    pub const IN_FILE: u32 = 1;
+    /// An address: the file has no build id, or it could not be read.
+    pub const ADDRESS: u32 = 2;
+}
+
+/// The stack of the program when a check was made, as `trace` receives it just before the check. It
+/// comes through the same buffer as an [`Event`], and is longer than one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserStack {
+    /// The time of the check.
+    pub time: u64,
+    /// The places in its code, innermost first.
+    pub frames: [UserFrame; USER_FRAMES],
+    /// The thread id in the initial pid namespace.
+    pub thread: u32,
+    /// Always zero.
+    pub zero: u32,
+}
+
 /// The indexes of the counters in the map `LOST`, and what each counts.
 pub mod lost {
-    /// Checks that did not fit into `COUNTS`.
+    /// Checks that did not fit into `COUNTS`, and uses of capability sets that did not fit into `OWN_SETS`.
     pub const CHECKS: u32 = 0;
     /// Processes that did not fit into `TRACKED`, at a fork or at the start.
     pub const PROCESSES: u32 = 1;
@@ -270,6 +339,18 @@ pub struct Settings {
     pub recent: u32,
     /// 1: the probe reports how system calls end in which checks were made.
     pub outcomes: u32,
+    /// 1: the probe notes what programs do with their own capability sets.
+    pub own_sets: u32,
+    /// 1: the probe reports the stack of the program at each check, before the check.
+    pub user_stack: u32,
+    /// The number of capget(2).
+    pub capget: u32,
+    /// The number of capset(2).
+    pub capset: u32,
+    /// The number of prctl(2).
+    pub prctl: u32,
+    /// The number of the last capability.
+    pub last_capability: u32,
     /// The offsets of the registers with a system call's arguments in `pt_regs`, in bytes.
     pub registers: [u32; 6],
 }
@@ -369,7 +450,8 @@ pub struct KprobeConfig {
 #[cfg(feature = "user")]
 mod user {
     use super::{
-        Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Outcome, Path, Settings, Site, Start, Tracked,
+        Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Outcome, OwnSets, Path, Settings, Site, Start,
+        Tracked, UserStack,
     };
 
     macro_rules! plain_old_data {
@@ -379,7 +461,20 @@ mod user {
             unsafe impl aya::Pod for $record {}
         )*};
     }
-    plain_old_data!(Argument, Check, Executable, Ids, KprobeConfig, Offsets, Path, Settings, Site, Start, Tracked);
+    plain_old_data!(
+        Argument,
+        Check,
+        Executable,
+        Ids,
+        KprobeConfig,
+        Offsets,
+        OwnSets,
+        Path,
+        Settings,
+        Site,
+        Start,
+        Tracked
+    );
 
     impl Outcome {
         /// Reads the outcome from these bytes of the buffer. The result is `None` if they are fewer
@@ -394,11 +489,24 @@ mod user {
         }
     }
 
-    impl Event {
-        /// Reads the event from these bytes of the ring buffer. The result is `None` if they are
-        /// fewer than an event has.
+    impl UserStack {
+        /// Reads the stack from these bytes of the buffer. The result is `None` if they are fewer
+        /// than a stack has.
         pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
             if bytes.len() < size_of::<Self>() {
+                return None;
+            }
+            // SAFETY: the bytes are at least as many as the record has, read_unaligned needs no
+            // alignment, and every pattern of bytes is a UserStack.
+            Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        }
+    }
+
+    impl Event {
+        /// Reads the event from these bytes of the buffer. The result is `None` if they are fewer
+        /// than an event has, or if they are as many as a [`UserStack`] has.
+        pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+            if bytes.len() < size_of::<Self>() || bytes.len() >= size_of::<UserStack>() {
                 return None;
             }
             // SAFETY: the bytes are at least as many as the record has, read_unaligned needs no
@@ -415,7 +523,11 @@ const _: () = {
     // A perf buffer appends up to seven bytes, and an outcome must stay shorter than an event.
     assert!(size_of::<Outcome>() == 8 + 8 + 6 * 8 + 8);
     assert!(size_of::<Outcome>() + 7 < size_of::<Event>());
-    assert!(size_of::<Settings>() == 3 * 8 + 14 * 4);
+    // The same holds for an event and a stack.
+    assert!(size_of::<UserStack>() == 8 + USER_FRAMES * 32 + 8);
+    assert!(size_of::<Event>() + 7 < size_of::<UserStack>());
+    assert!(size_of::<Settings>() == 3 * 8 + 20 * 4);
+    assert!(size_of::<OwnSets>() == 8 + 16 + 2 * 4);
     assert!(size_of::<Ids>() == 8 * 4);
     assert!(size_of::<Tracked>() == 8 + 16 + size_of::<Ids>());
     assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 34 * 4 + 14 * 4);

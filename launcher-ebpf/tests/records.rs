@@ -6,7 +6,8 @@
 
 use aya::Pod;
 use capwrap_ebpf::{
-    Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Outcome, Path, Settings, Site, Start, Tracked,
+    Argument, Check, Event, Executable, Ids, KprobeConfig, Offsets, Outcome, OwnSets, Path, Settings, Site, Start,
+    Tracked, UserStack,
 };
 
 /// Returns the bytes of a record, as they are written to a map of the kernel.
@@ -39,6 +40,7 @@ fn every_pattern_of_bytes_is_a_record_and_gives_the_same_bytes() {
     there_and_back::<Ids>();
     there_and_back::<KprobeConfig>();
     there_and_back::<Offsets>();
+    there_and_back::<OwnSets>();
     there_and_back::<Path>();
     there_and_back::<Settings>();
     there_and_back::<Site>();
@@ -59,6 +61,7 @@ fn a_record_that_was_made_field_by_field_has_no_byte_that_nobody_set() {
     copied::<Ids>();
     copied::<KprobeConfig>();
     copied::<Offsets>();
+    copied::<OwnSets>();
     copied::<Settings>();
     copied::<Start>();
     copied::<Tracked>();
@@ -92,4 +95,17 @@ fn an_outcome_is_read_from_as_many_bytes_as_no_event_has() {
         assert_eq!(outcome.returned.to_ne_bytes(), bytes[8..16]);
         assert_eq!(outcome.arguments[5].to_ne_bytes(), bytes[56..64]);
     }
+}
+
+#[test]
+fn a_programs_stack_is_read_from_as_many_bytes_as_no_event_has() {
+    let size = size_of::<UserStack>();
+    for more in 0..8 {
+        let bytes: Vec<u8> = (0..size + more).map(|at| (at % 251) as u8).collect();
+        assert!(Event::from_bytes(&bytes).is_none());
+        let stack = UserStack::from_bytes(&bytes).unwrap();
+        assert_eq!(stack.frames[0].build_id, bytes[12..32]);
+        assert_eq!(stack.frames[0].place.to_ne_bytes(), bytes[32..40]);
+    }
+    assert!(UserStack::from_bytes(&vec![9; size - 1]).is_none());
 }

@@ -212,10 +212,11 @@ fn json_has_the_fields_that_the_book_lists() {
                 &["--user", STRANGER, "cat", "/etc/shadow"],
                 &["--user", STRANGER, "false"],
                 &["--for", "1s", "--pid", &me],
+                &["--user", STRANGER, "capsh", "--caps=cap_bpf=ep"],
                 &["--user", STRANGER, "chmod", "644", &folder.path("unit.service")],
             ],
         ),
-        ("trace", &[&["--verbose", "--stack", "--user", STRANGER, "cat", "/etc/shadow"]]),
+        ("trace", &[&["--verbose", "--stack", "--user-stack", "--user", STRANGER, "cat", "/etc/shadow"]]),
     ];
     fs::write(folder.path("unit.service"), "[Service]\nAmbientCapabilities=CAP_BPF\nNoNewPrivileges=no\n").unwrap();
     let page = fs::read_to_string(format!("{PROJECT}/docs/src/reference/json.md")).unwrap();

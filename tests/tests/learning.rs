@@ -140,14 +140,17 @@ fn what_one_run_shows_changes_nothing_for_another_kernel_and_is_granted_for_this
 }
 
 #[test]
-fn a_program_that_sets_its_own_sets_is_named_and_nothing_is_called_removable() {
+fn a_program_that_sets_or_reads_its_own_sets_is_named_and_nothing_is_called_removable() {
     let name = PolicyName::new("learn-own-sets");
     let text = "schema = 1\ntool = { path = \"/usr/sbin/capsh\" }\nallow = { groups = [\"capwrap\"] }\n\n\
                 [[grant]]\ncaps = [\"cap_net_raw\"]\n";
     std::fs::write(name.enabled(), text).unwrap();
     let of = |arguments: &[&str]| learn(&[&["--policy", &name.0, "capsh"], arguments].concat()).stdout;
-    let own = of(&["--caps=cap_net_raw=ep"]);
-    assert!(own.contains("own sets   set by /usr/sbin/capsh") && !own.contains("removable"), "{own}");
+    let own = of(&["--caps=cap_bpf=ep"]);
+    assert!(own.contains("own sets   set and read by /usr/sbin/capsh") && !own.contains("removable"), "{own}");
+    assert!(own.contains("possible   cap_setpcap,cap_bpf: "), "it named one: {own}");
+    let read = of(&["--print"]);
+    assert!(read.contains("own sets   read by /usr/sbin/capsh") && !read.contains("removable"), "{read}");
     let plain = of(&["--decode=1"]);
     assert!(!plain.contains("own sets") && plain.contains("removable  cap_net_raw"), "{plain}");
 }

@@ -201,6 +201,16 @@ fn denied_checks_and_single_capabilities_can_be_chosen() {
 }
 
 #[test]
+fn the_stack_of_a_program_names_its_functions_although_it_has_ended() {
+    let seen = trace(&["--user-stack", "--user", MEMBER, "cat", "/etc/shadow"]);
+    let stack = seen[0]["user_stack"].as_array().unwrap();
+    let file = stack[0]["file"].as_str().unwrap();
+    assert!(file.contains("libc") && stack[0]["function"].as_str().unwrap().contains("open"), "{stack:?}");
+    assert!(stack[0]["offset"].as_u64().unwrap() > 0, "{stack:?}");
+    assert!(trace(&["cat", "/etc/shadow"]).iter().all(|check| check.get("user_stack").is_none()));
+}
+
+#[test]
 fn the_stack_names_the_kernels_functions() {
     let seen = trace(&["--stack", "--user", MEMBER, "cat", "/etc/shadow"]);
     let stack = seen[0]["stack"].as_array().unwrap();

@@ -19,8 +19,10 @@ pub struct Needs {
     pub removable: CapabilitySet,
     /// The executables that set their own capability sets.
     pub set_own: BTreeSet<String>,
-    /// The capabilities that only speculative checks asked for. If the command fails with what it needs alone, try one
-    /// of these first.
+    /// The executables that read their own capability sets as a whole. For them the same holds.
+    pub read_own: BTreeSet<String>,
+    /// The capabilities that only speculative checks asked for, or that a program looked for in its own sets. If the
+    /// command fails with what it needs alone, try one of these first.
     pub possible: CapabilitySet,
     /// The capabilities that were asked for and refused, and that this machine can give to no command. A policy that
     /// grants one would be refused at each launch.
@@ -59,6 +61,16 @@ impl Needs {
     /// The needed capabilities as a set.
     pub fn set(&self) -> CapabilitySet {
         self.needed.iter().map(|need| need.capability).collect()
+    }
+
+    /// Takes into account what programs looked for in their own sets, where the kernel makes no check: these
+    /// capabilities, or what these executables looked for, which is not known.
+    #[must_use]
+    pub fn looking(mut self, named: CapabilitySet, readers: BTreeSet<String>) -> Self {
+        self.possible = self.possible.union(named).without(self.set());
+        self.removable = if readers.is_empty() { self.removable.without(named) } else { CapabilitySet::EMPTY };
+        self.read_own = readers;
+        self
     }
 
     /// Returns the needs after a proof: the command keeps `kept`, and works without `removed`.
@@ -145,6 +157,7 @@ pub fn decide(
         // A capability that was used in place of another was still used. Only a proof removes it.
         removable: if set_own.is_empty() { granted.without(set).without(counting) } else { CapabilitySet::EMPTY },
         set_own,
+        read_own: BTreeSet::new(),
         possible: possible(checks).without(set),
         unattainable: CapabilitySet::EMPTY,
     })
@@ -279,6 +292,20 @@ mod tests {
             let proven = needs.proven(CapabilitySet::EMPTY, set("kill"));
             assert_eq!(proven.removable, set("kill"));
         }
+    }
+
+    #[test]
+    fn what_a_program_looks_for_in_its_own_sets_is_possible_and_not_removable() {
+        let needs = |readers: &[&str]| {
+            let seen = [granted("net_raw", "socket", &["packet_create"])];
+            let needs = decide(&class(&seen, &with_everything()), set("kill,bpf"), 1, &NONE_LOST).unwrap();
+            needs.looking(set("net_raw,bpf"), readers.iter().map(|&name| name.to_owned()).collect())
+        };
+        let named = needs(&[]);
+        assert_eq!((named.set(), named.possible, named.removable), (set("net_raw"), set("bpf"), set("kill")));
+        let read = needs(&["/usr/bin/ip"]);
+        assert_eq!((read.set(), read.removable), (set("net_raw"), CapabilitySet::EMPTY));
+        assert_eq!(read.proven(set("net_raw"), set("kill")).removable, set("kill"));
     }
 
     #[test]

@@ -86,8 +86,40 @@ pub struct Run {
     /// The result of another run with no more than what seemed to be needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Proven>,
+    /// What the processes did with their own capability sets; empty in profiles of versions that did not watch this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_sets: Vec<OwnSets>,
     /// The checks of all processes together.
     pub checks: Vec<Check>,
+}
+
+/// A use that a program made of its own capability sets. The kernel makes no check for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnSets {
+    /// The file that the process executed.
+    pub executable: String,
+    /// What it did.
+    pub what: UseOfSets,
+    /// The capabilities that it named; empty if it named none.
+    #[serde(with = "names")]
+    pub named: CapabilitySet,
+}
+
+/// The uses that a program can make of its own capability sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UseOfSets {
+    /// It read them as a whole (capget(2)).
+    Read,
+    /// It set them, and these are its permitted and effective ones from then on (capset(2)).
+    Set,
+    /// It asked whether one capability is in its bounding set or its ambient set (prctl(2)).
+    Asked,
+    /// It asked the same for a number that no capability has.
+    AskedBeyond,
+    /// It added one capability to its ambient set (prctl(2)).
+    Raised,
 }
 
 /// What was observed while its own manager ran it.
@@ -373,6 +405,7 @@ impl Run {
     /// Returns the run with its checks sorted and with the id of its content.
     fn sealed(mut self) -> Self {
         self.checks.sort();
+        self.own_sets.sort_by_cached_key(|one| (one.executable.clone(), one.what, one.named.mask()));
         self.id = self.digest();
         self
     }
@@ -568,6 +601,7 @@ pub mod tests {
             lost: BTreeMap::new(),
             minimized: None,
             confirmed: None,
+            own_sets: Vec::new(),
             checks: checks(&class(observations, facts)),
         }
     }

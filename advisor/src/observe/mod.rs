@@ -6,3 +6,4 @@ pub mod command;
 pub mod probe;
 pub mod session;
 pub mod subject;
+pub mod user_symbols;

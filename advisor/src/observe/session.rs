@@ -1,5 +1,6 @@
 //! One run of the command under the probe. This is the impure part of learning.
 
+use crate::analysis::profile::OwnSets;
 use crate::observe::command;
 use crate::observe::command::{Ending, Finished, Launch, Limits, Output, Plan, User};
 use crate::observe::probe;
@@ -38,6 +39,8 @@ pub struct RunData {
     pub stats: Stats,
     /// The files that its processes executed.
     pub executables: BTreeSet<String>,
+    /// What they did with their own capability sets.
+    pub own_sets: Vec<OwnSets>,
     pub back_end: BackEnd,
     pub ending: Ending,
     /// Whether the command was asked to end, and did not end by itself.
@@ -52,7 +55,7 @@ pub struct RunData {
 /// Runs the command once, until it and all processes that it leaves behind have ended.
 pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     // Counting needs no ring, so the ring has the smallest possible size.
-    let mut probe = probe::open(&Settings::default(), 4096, subject.back_end)?;
+    let mut probe = probe::open(&Settings { own_sets: 1, ..Settings::default() }, 4096, subject.back_end)?;
     let launch = subject.user.map(|user| Launch {
         user,
         passes: subject.hold,
@@ -78,6 +81,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         losses: probe.losses()?,
         stats: probe.stats()?,
         executables: probe.executables()?,
+        own_sets: probe.own_sets()?,
         back_end: probe.back_end,
         ending,
         was_asked,

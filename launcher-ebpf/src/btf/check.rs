@@ -4,7 +4,7 @@
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, load, load_current, offset, peek, setting};
 use crate::maps::{EVENTS, LISTED, TRACKED};
-use crate::{argument, executable, ids, outcome, process, relation, site};
+use crate::{argument, executable, ids, outcome, process, relation, site, user_stack};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated};
@@ -43,7 +43,7 @@ pub fn take(context: &impl EbpfContext, asked: &Asked) {
         if setting!(outcomes) != 0 && (setting!(recent) == 0 || check.system_call >= 0) {
             outcome::expect(ids);
         }
-        emit(check, ids as u32, asked);
+        emit(context, check, ids as u32, asked);
     }
 }
 
@@ -118,10 +118,16 @@ fn system_call(task: Address) -> (i32, u32) {
 }
 
 #[inline(always)]
-fn emit(check: Check, thread: u32, asked: &Asked) {
-    output(Event {
-        // SAFETY: the helper has no precondition.
-        time: unsafe { bpf_ktime_get_ns() },
+fn emit(context: &impl EbpfContext, check: Check, thread: u32, asked: &Asked) {
+    // SAFETY: the helper has no precondition.
+    let time = unsafe { bpf_ktime_get_ns() };
+    if setting!(user_stack) != 0
+        && let Some(stack) = user_stack::of(context, time, thread)
+    {
+        output(stack);
+    }
+    output(&Event {
+        time,
         check,
         thread,
         user: peek(asked.credentials, offset!(cred_uid)).unwrap_or(u32::MAX),
@@ -131,9 +137,9 @@ fn emit(check: Check, thread: u32, asked: &Asked) {
 
 /// Passes a record on to user space.
 #[inline(always)]
-pub fn output<T: 'static>(record: T) {
-    let Some(mut place) = EVENTS.reserve::<T>(0) else { return lose(lost::EVENTS) };
-    place.write(record);
+pub fn output<T: 'static>(record: &T) {
     // The reader polls every few milliseconds, so it needs no wakeup.
-    place.submit(BPF_RB_NO_WAKEUP.into());
+    if EVENTS.output::<T>(record, BPF_RB_NO_WAKEUP.into()).is_err() {
+        lose(lost::EVENTS);
+    }
 }

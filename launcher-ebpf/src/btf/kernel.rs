@@ -1,6 +1,6 @@
 //! Reads the kernel's structures, with the offsets that user space took from BTF.
 
-use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, generated};
+use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_user, generated};
 use capwrap_ebpf::{Offsets, Settings};
 
 /// The address of a structure of the kernel.
@@ -21,6 +21,12 @@ pub static SETTINGS: Settings = Settings {
     follow: 0,
     recent: 0,
     outcomes: 0,
+    own_sets: 0,
+    user_stack: 0,
+    capget: 0,
+    capset: 0,
+    prctl: 0,
+    last_capability: 0,
     registers: [0; 6],
 };
 #[unsafe(no_mangle)]
@@ -96,6 +102,13 @@ pub fn load<T: Copy>(from: Address, offset: u32) -> T {
 pub fn peek<T: Copy>(from: Address, offset: u32) -> Option<T> {
     // SAFETY: bpf_probe_read_kernel accepts any address, and returns an error for a bad one.
     unsafe { bpf_probe_read_kernel(from.wrapping_add(offset as usize).cast::<T>()) }.ok()
+}
+
+/// Reads the memory of the running process. The result is zeroes if it cannot be read.
+#[inline(always)]
+pub fn peek_user<T: Copy + Default>(from: Address) -> T {
+    // SAFETY: bpf_probe_read_user accepts any address, and returns an error for a bad one.
+    unsafe { bpf_probe_read_user(from.cast::<T>()) }.unwrap_or_default()
 }
 
 /// Returns the running task.

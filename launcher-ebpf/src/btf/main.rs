@@ -22,11 +22,15 @@ mod kernel;
 mod maps;
 #[path = "../shared/outcome.rs"]
 mod outcome;
+#[path = "../shared/own_sets.rs"]
+mod own_sets;
 #[path = "../shared/process.rs"]
 mod process;
 #[path = "../shared/relation.rs"]
 mod relation;
 mod site;
+#[path = "../shared/user_stack.rs"]
+mod user_stack;
 
 use aya_ebpf::macros::{btf_tracepoint, fexit};
 use aya_ebpf::programs::{BtfTracePointContext, FExitContext};
@@ -84,11 +88,18 @@ fn process_exit(context: BtfTracePointContext) -> i32 {
     0
 }
 
+// (struct pt_regs *, long number), at the beginning of each system call
+#[btf_tracepoint(function = "sys_enter")]
+fn system_call_enter(context: BtfTracePointContext) -> i32 {
+    own_sets::used(context.arg(0), context.arg::<u64>(1) as u32);
+    0
+}
+
 // (struct pt_regs *, long returned), at the end of each system call
 #[btf_tracepoint(function = "sys_exit")]
 fn system_call_exit(context: BtfTracePointContext) -> i32 {
     if let Some(outcome) = outcome::ended(context.arg(0), context.arg(1)) {
-        check::output(outcome);
+        check::output(&outcome);
     }
     0
 }

@@ -4,7 +4,9 @@ use crate::climbing::Climbing;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
-use capwrap_ebpf::{Argument, Check, Executable, Path, SYSTEM_CALLS, Site, Start, Tracked, lost, stats};
+use capwrap_ebpf::{
+    Argument, Check, Executable, OwnSets, Path, SYSTEM_CALLS, Site, Start, Tracked, UserStack, lost, stats,
+};
 
 /// How often each check was made. These counts are authoritative. The map is not preallocated,
 /// because few runs need a hundredth of it.
@@ -22,6 +24,10 @@ pub static SITES: HashMap<u64, Site> = HashMap::with_max_entries(1 << 14, BPF_F_
 /// The paths of executables.
 #[map]
 pub static EXECUTABLES: HashMap<Executable, Path> = HashMap::with_max_entries(1 << 14, BPF_F_NO_PREALLOC);
+
+/// How often programs used their own capability sets.
+#[map]
+pub static OWN_SETS: HashMap<OwnSets, u64> = HashMap::with_max_entries(1 << 12, BPF_F_NO_PREALLOC);
 
 /// The command to start with.
 #[map]
@@ -121,6 +127,8 @@ pub struct Scratch {
     pub finding: Finding,
     /// A new call site.
     pub site: Site,
+    /// The stack of a program.
+    pub user_stack: UserStack,
     /// The progress of reading the path.
     pub climbing: Climbing,
     /// A new path.

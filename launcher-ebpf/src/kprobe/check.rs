@@ -3,7 +3,7 @@
 use crate::counting::{count, lose};
 use crate::kernel::{Address, current, given, load, offset, place, setting};
 use crate::maps::{ASKED, CGROUPS, EVENTS, LISTED, TRACKED};
-use crate::{argument, executable, ids, outcome, plain, process, relation, site};
+use crate::{argument, executable, ids, outcome, plain, process, relation, site, user_stack};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{BPF_F_CURRENT_CPU, BPF_NOEXIST};
 use aya_ebpf::helpers::{
@@ -181,9 +181,15 @@ fn whose(asked: Address) -> u8 {
 
 #[inline(always)]
 fn emit(context: &impl EbpfContext, check: Check, thread: u32) {
+    // SAFETY: the helper has no precondition.
+    let time = unsafe { bpf_ktime_get_ns() };
+    if setting!(user_stack) != 0
+        && let Some(stack) = user_stack::of(context, time, thread)
+    {
+        output(context, stack);
+    }
     let mut event = Event {
-        // SAFETY: the helper has no precondition.
-        time: unsafe { bpf_ktime_get_ns() },
+        time,
         check,
         thread,
         user: bpf_get_current_uid_gid() as u32,

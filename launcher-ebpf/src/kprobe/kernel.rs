@@ -70,6 +70,13 @@ pub fn load<T: Copy + Default>(from: Address, offset: u32) -> T {
     peek(from, offset).unwrap_or_default()
 }
 
+/// Reads the memory of the running process, whose addresses differ from the kernel's. The result is zeroes if it cannot
+/// be read.
+#[inline(always)]
+pub fn peek_user<T: Copy + Default>(from: Address) -> T {
+    load(from, 0)
+}
+
 /// Returns the running task.
 #[inline(always)]
 pub fn current() -> Address {

@@ -27,12 +27,16 @@ mod kernel;
 mod maps;
 #[path = "../shared/outcome.rs"]
 mod outcome;
+#[path = "../shared/own_sets.rs"]
+mod own_sets;
 mod plain;
 #[path = "../shared/process.rs"]
 mod process;
 #[path = "../shared/relation.rs"]
 mod relation;
 mod site;
+#[path = "../shared/user_stack.rs"]
+mod user_stack;
 
 use aya_ebpf::macros::{kprobe, kretprobe, raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext, RetProbeContext, TracePointContext};
@@ -111,6 +115,13 @@ fn process_exit_plain(_: TracePointContext) -> u32 {
 #[tracepoint]
 fn process_free_plain(context: TracePointContext) -> u32 {
     plain::freed(&context);
+    0
+}
+
+// (struct pt_regs *, long number), at the beginning of each system call
+#[raw_tracepoint(tracepoint = "sys_enter")]
+fn system_call_enter(context: RawTracePointContext) -> i32 {
+    own_sets::used(context.arg(0), context.arg::<u64>(1) as u32);
     0
 }
 

@@ -6,7 +6,8 @@ use crate::climbing::Climbing;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, CgroupArray, HashMap, PerCpuArray, PerfEventArray};
 use capwrap_ebpf::{
-    Argument, Check, Event, Executable, FRAMES, KprobeConfig, Path, SYSTEM_CALLS, Site, Start, Tracked, lost, stats,
+    Argument, Check, Event, Executable, FRAMES, KprobeConfig, OwnSets, Path, SYSTEM_CALLS, Site, Start, Tracked,
+    UserStack, lost, stats,
 };
 
 /// How often each check was made. These counts are authoritative.
@@ -28,6 +29,10 @@ pub static EXECUTABLES: HashMap<Executable, Path> = HashMap::with_max_entries(1 
 /// Checks that are not answered yet, by thread. cap_capable does not call itself.
 #[map]
 pub static ASKED: HashMap<u64, Check> = HashMap::with_max_entries(1 << 12, 0);
+
+/// How often programs used their own capability sets.
+#[map]
+pub static OWN_SETS: HashMap<OwnSets, u64> = HashMap::with_max_entries(1 << 10, 0);
 
 /// The command to start with.
 #[map]
@@ -82,6 +87,8 @@ pub struct Scratch {
     pub walked: [u64; WALKED],
     /// A new call site.
     pub site: Site,
+    /// The stack of a program.
+    pub user_stack: UserStack,
     /// The progress of reading the path.
     pub climbing: Climbing,
     /// A new path.

@@ -22,7 +22,7 @@ pub fn count(check: &Check) {
 /// Adds one to a counter. Another CPU may do the same at the same time. The BPF target has no
 /// fetch_add, so the instruction is written out.
 #[inline(always)]
-fn add_one(counter: *mut u64) {
+pub fn add_one(counter: *mut u64) {
     // SAFETY: the pointer is that of a map's value, is not null, and the value has eight bytes.
     unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) 1_u64) };
 }

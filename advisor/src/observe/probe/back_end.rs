@@ -128,7 +128,8 @@ fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf,
         ("process_free", "sched_process_free"),
     ];
     let outcomes = (settings.outcomes != 0).then_some(("system_call_exit", "sys_exit"));
-    for (name, tracepoint) in processes.into_iter().chain(outcomes) {
+    let own_sets = (settings.own_sets != 0).then_some(("system_call_enter", "sys_enter"));
+    for (name, tracepoint) in processes.into_iter().chain(outcomes).chain(own_sets) {
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?.try_into()?;
         program.load(tracepoint, btf)?;
         program.attach()?;

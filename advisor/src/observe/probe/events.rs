@@ -6,29 +6,36 @@ use anyhow::{Context, Result};
 use aya::maps::perf::{PerfEvent, PerfEventArrayBuffer};
 use aya::maps::{Map, MapData, PerfEventArray, RingBuf};
 use aya::util::online_cpus;
-use capwrap_ebpf::{Event, Outcome};
+use capwrap_ebpf::{Event, Outcome, UserStack};
 
 /// The least number of pages of a buffer, so that a burst on one CPU fits.
 const LEAST_PAGES: usize = 16;
 
 /// A record of the probe.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Record {
     /// A check.
     Check(Event),
     /// The end of a system call in which checks were made. It comes after them.
     Outcome(Outcome),
+    /// The stack of the program that made a check necessary. It comes just before the check.
+    Stack(Box<UserStack>),
 }
 
 impl Record {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Event::from_bytes(bytes).map(Self::Check).or_else(|| Outcome::from_bytes(bytes).map(Self::Outcome))
+        let stack = || UserStack::from_bytes(bytes).map(Box::new).map(Self::Stack);
+        Event::from_bytes(bytes)
+            .map(Self::Check)
+            .or_else(stack)
+            .or_else(|| Outcome::from_bytes(bytes).map(Self::Outcome))
     }
 
     const fn time(&self) -> u64 {
         match self {
             Self::Check(event) => event.time,
             Self::Outcome(outcome) => outcome.time,
+            Self::Stack(stack) => stack.time,
         }
     }
 }
@@ -81,7 +88,7 @@ impl Events {
                 for buffer in buffers {
                     buffer.for_each(|sample| taken.extend(record(&sample)));
                 }
-                // The records of each single CPU are already in order.
+                // The records of each single CPU are already in order, and the sort keeps it where times are equal.
                 taken.sort_by_key(Record::time);
                 taken.drain(..).for_each(&mut each);
             }

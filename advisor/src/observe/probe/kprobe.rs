@@ -53,7 +53,7 @@ fn with_types(settings: &Settings, offsets: &Offsets) -> Result<Ebpf> {
         program.load()?;
         program.attach(tracepoint)?;
     }
-    observe_outcomes(&mut ebpf, settings)?;
+    observe_system_calls(&mut ebpf, settings)?;
     attach_programs(&mut ebpf, "cap_capable_types")?;
     Ok(ebpf)
 }
@@ -79,17 +79,21 @@ fn plain(settings: &Settings) -> Result<Ebpf> {
         program.load()?;
         program.attach(category, tracepoint)?;
     }
-    observe_outcomes(&mut ebpf, settings)?;
+    observe_system_calls(&mut ebpf, settings)?;
     attach_programs(&mut ebpf, "cap_capable_plain")?;
     Ok(ebpf)
 }
 
-/// Observes how system calls end, if user space asks for that.
-fn observe_outcomes(ebpf: &mut Ebpf, settings: &Settings) -> Result<()> {
-    if settings.outcomes != 0 {
-        let program: &mut RawTracePoint = program(ebpf, "system_call_exit")?.try_into()?;
-        program.load()?;
-        program.attach("sys_exit")?;
+/// Observes how system calls begin and end, as far as user space asks for that.
+fn observe_system_calls(ebpf: &mut Ebpf, settings: &Settings) -> Result<()> {
+    for (asked, name, tracepoint) in
+        [(settings.outcomes, "system_call_exit", "sys_exit"), (settings.own_sets, "system_call_enter", "sys_enter")]
+    {
+        if asked != 0 {
+            let program: &mut RawTracePoint = program(ebpf, name)?.try_into()?;
+            program.load()?;
+            program.attach(tracepoint)?;
+        }
     }
     Ok(())
 }

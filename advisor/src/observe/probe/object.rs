@@ -1,11 +1,13 @@
 //! What every back end needs to load its object: settings, the kernel's types, and the programs by name.
 
+use crate::host::kernel;
 use crate::observe::probe::arguments::REGISTERS;
 use crate::observe::probe::offsets;
 use anyhow::{Context, Result};
 use aya::{Btf, Ebpf};
 use capwrap_ebpf::{Offsets, Settings};
 use std::os::linux::fs::MetadataExt;
+use syscalls::Sysno;
 
 /// The configuration with which every back end loads the probe.
 pub struct ProbeConfig {
@@ -28,6 +30,10 @@ impl ProbeConfig {
             pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
             observer: std::process::id(),
             registers: REGISTERS,
+            capget: Sysno::capget.id() as u32,
+            capset: Sysno::capset.id() as u32,
+            prctl: Sysno::prctl.id() as u32,
+            last_capability: kernel::last_capability().map_or(63, u32::from),
             ..*asked
         };
         Self { settings, types: Types::read() }

@@ -2,6 +2,7 @@
 
 use crate::analysis::call_sites;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
+use crate::analysis::profile::{OwnSets, UseOfSets};
 use crate::observe::probe::loaded::Probe;
 use crate::observe::probe::symbols::Symbols;
 use anyhow::{Context, Result};
@@ -172,6 +173,27 @@ impl Probe {
             self.executable(key.context("cannot read an executable's path")?, &mut names)?;
         }
         Ok(names.executables.into_values().collect())
+    }
+
+    /// Returns what the processes did with their own capability sets.
+    pub fn own_sets(&self) -> Result<Vec<OwnSets>> {
+        let uses: HashMap<_, shared::OwnSets, u64> = HashMap::try_from(self.map("OWN_SETS")?)?;
+        let mut names = Names::default();
+        let mut found = Vec::new();
+        for key in uses.keys() {
+            let key = key.context("cannot read the uses of capability sets")?;
+            let what = match key.what {
+                shared::own_sets::READ => UseOfSets::Read,
+                shared::own_sets::SET => UseOfSets::Set,
+                shared::own_sets::ASKED => UseOfSets::Asked,
+                shared::own_sets::ASKED_BEYOND => UseOfSets::AskedBeyond,
+                _ => UseOfSets::Raised,
+            };
+            let named = (0..64).filter(|number| key.named >> number & 1 != 0).filter_map(Capability::from_number);
+            let executable = self.name_of(key.executable, &mut names)?.to_owned();
+            found.push(OwnSets { executable, what, named: named.collect() });
+        }
+        Ok(found)
     }
 
     /// Returns what the probe has lost so far.

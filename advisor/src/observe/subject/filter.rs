@@ -96,7 +96,7 @@ impl Scope {
     }
 
     /// Converts the scope to the settings of the probe.
-    pub fn settings(&self, denied: bool, outcomes: bool) -> Settings {
+    pub fn settings(&self, denied: bool, outcomes: bool, user_stack: bool) -> Settings {
         Settings {
             scope: self.kind,
             cgroup: self.cgroup,
@@ -105,6 +105,7 @@ impl Scope {
             denied_only: u32::from(denied),
             events: 1,
             outcomes: u32::from(outcomes),
+            user_stack: u32::from(user_stack),
             ..Settings::default()
         }
     }

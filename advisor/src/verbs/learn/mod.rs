@@ -28,7 +28,7 @@ use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Profile, Proven, Run};
 use crate::analysis::propose::Proposed;
-use crate::analysis::{classify, code_warning, findings, needs, profile, propose};
+use crate::analysis::{classify, code_warning, findings, needs, own_sets, profile, propose};
 use crate::host::accounts::Names;
 use crate::host::tool_faults::About;
 use crate::host::{change_record, foreign_code, kernel, tool_faults};
@@ -298,6 +298,7 @@ impl Learn {
             lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
             minimized: None,
             confirmed: None,
+            own_sets: seen.own_sets.clone(),
             checks: profile::checks(&classed),
         };
         Ok((classed, run))
@@ -315,10 +316,12 @@ impl Learn {
         let (check, reset) = (self.check.as_deref(), self.reset.as_deref());
         let proving = Proving { aim, subject, check, reset, repeat: self.repeat, granted: granted.set };
         let judge = |seen: &RunData| self.judge(seen, tool, granted, subject.user, held);
+        let named = |seen: &RunData| own_sets::looks(&seen.own_sets, subject.hold).named;
         let (seen, proof) = proving.prove(|seen| {
             let (classed, _) = judge(seen)?;
-            let asked = classed.iter().map(|one| one.observation.capability).collect();
-            Ok(Meaning { needed: needed(&classed), asked, possible: needs::possible(&classed) })
+            let asked: CapabilitySet = classed.iter().map(|one| one.observation.capability).collect();
+            let (asked, possible) = (asked.union(named(seen)), needs::possible(&classed).union(named(seen)));
+            Ok(Meaning { needed: needed(&classed), asked, possible })
         })?;
         let (classed, run) = judge(&seen)?;
         // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
@@ -509,10 +512,13 @@ impl Learned {
         attainable: CapabilitySet,
         earlier: Option<Profile>,
     ) -> Self {
-        let needs = needs::decide(classed, granted.set, run.processes, &run.lost).map(|needs| match run.proven() {
-            Some(proof) => needs.proven(proof.kept, proof.removed),
-            None => needs,
-        });
+        let looks = own_sets::looks(&run.own_sets, run.held);
+        let needs = needs::decide(classed, granted.set, run.processes, &run.lost)
+            .map(|needs| needs.looking(looks.named, looks.readers))
+            .map(|needs| match run.proven() {
+                Some(proof) => needs.proven(proof.kept, proof.removed),
+                None => needs,
+            });
         let needs = needs.map(|needs| needs.within(attainable));
         let this = Profile::of([run]);
         let all = earlier.map_or_else(|| this.clone(), |earlier| earlier.union(this.clone()));

@@ -10,7 +10,7 @@ use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How the report is shown.
 #[derive(Clone, Copy, Debug)]
@@ -88,9 +88,11 @@ pub fn report(report: &Report, look: Look) -> String {
                 let confirm = if report.can_confirm { "; --confirm finds out in a second run" } else { "" };
                 line("possible", &format!("{}: the answer seldom matters{confirm}", needs.possible));
             }
-            if report.proof.is_none() && !needs.set_own.is_empty() {
-                let who: Vec<String> = needs.set_own.iter().map(printable::text).collect();
-                line("own sets", &format!("set by {}: the kernel makes no check where", who.join(", ")));
+            let (set, read) = (&needs.set_own, &needs.read_own);
+            let used = [("set and read", set & read), ("set", set - read), ("read", read - set)];
+            let used: Vec<String> = used.iter().filter_map(|(verb, who)| by(verb, who)).collect();
+            if report.proof.is_none() && !used.is_empty() {
+                line("own sets", &format!("{}: the kernel makes no check where", used.join(", ")));
                 let how = if report.can_confirm { "--minimize finds out" } else { "try it with what is needed" };
                 line("", &format!("a program looks for a capability in them; {how}"));
             }
@@ -108,6 +110,12 @@ pub fn report(report: &Report, look: Look) -> String {
         Err(refusal) => line("needed", &format!("not known: {refusal}")),
     }
     text
+}
+
+/// Who did something, if anybody did.
+fn by(verb: &str, who: &BTreeSet<String>) -> Option<String> {
+    let who: Vec<String> = who.iter().map(printable::text).collect();
+    (!who.is_empty()).then(|| format!("{verb} by {}", who.join(", ")))
 }
 
 /// A line of the table: everything that people are shown of a check, except for the count.

@@ -1,17 +1,25 @@
 //! Holds checks back until the outcome of their system call is known.
 
+use crate::observe::user_symbols::Place;
 use capwrap_ebpf::{Event, Outcome};
 use std::collections::{HashMap, VecDeque};
 
 /// How long a check waits for its outcome, in nanoseconds: a system call may wait for hours.
 const PATIENCE: u64 = 250_000_000;
 
+/// A check that was seen, with the places of its program's stack.
+pub struct Seen {
+    pub event: Event,
+    /// Empty if the stack was not asked for.
+    pub user_stack: Vec<Place>,
+}
+
 /// The checks that are not shown yet.
 pub struct Held {
     /// Whether checks wait at all.
     waits: bool,
     /// In the order in which they were made.
-    checks: VecDeque<(Event, Option<Outcome>)>,
+    checks: VecDeque<(Seen, Option<Outcome>)>,
     /// How many checks were taken before the first of `checks`.
     taken: u64,
     /// The checks of each thread that wait for an outcome, by their numbers in the whole trace.
@@ -25,11 +33,11 @@ impl Held {
     }
 
     /// Adds a check.
-    pub fn add(&mut self, event: Event) {
+    pub fn add(&mut self, seen: Seen) {
         if self.waits {
-            self.waiting.entry(event.thread).or_default().push_back(self.taken + self.checks.len() as u64);
+            self.waiting.entry(seen.event.thread).or_default().push_back(self.taken + self.checks.len() as u64);
         }
-        self.checks.push_back((event, None));
+        self.checks.push_back((seen, None));
     }
 
     /// Gives this outcome to the checks of its system call: those of its thread that have none yet.
@@ -44,8 +52,8 @@ impl Held {
 
     /// Takes the first check, if its outcome is known, or if it has waited long enough at this time (CLOCK_MONOTONIC, in
     /// nanoseconds).
-    pub fn take(&mut self, now: u64) -> Option<(Event, Option<Outcome>)> {
-        let (event, known) = self.checks.front()?;
+    pub fn take(&mut self, now: u64) -> Option<(Seen, Option<Outcome>)> {
+        let (Seen { event, .. }, known) = self.checks.front()?;
         if self.waits && known.is_none() {
             if now.saturating_sub(event.time) < PATIENCE {
                 return None;
@@ -69,8 +77,8 @@ mod tests {
     use super::*;
     use crate::verbs::trace::lines::tests::event;
 
-    fn at(thread: u32, time: u64) -> Event {
-        Event { thread, time, ..event() }
+    fn at(thread: u32, time: u64) -> Seen {
+        Seen { event: Event { thread, time, ..event() }, user_stack: Vec::new() }
     }
 
     fn returned(thread: u32, returned: i64) -> Outcome {
@@ -80,7 +88,7 @@ mod tests {
     /// Takes all that is due: the times of the checks, with what their system calls returned.
     fn due(held: &mut Held, now: u64) -> Vec<(u64, Option<i64>)> {
         std::iter::from_fn(|| held.take(now))
-            .map(|(event, known)| (event.time, known.map(|known| known.returned)))
+            .map(|(seen, known)| (seen.event.time, known.map(|known| known.returned)))
             .collect()
     }
 

@@ -2,9 +2,11 @@
 
 use crate::analysis::observation::{Credentials, Target};
 use crate::observe::probe::thread_name;
+use crate::observe::user_symbols::Place;
 use crate::verbs::trace::clock::Clock;
 use crate::verbs::trace::describe::Described;
 use crate::verbs::trace::lines;
+use crate::verbs::trace::user_stack::Frame;
 use anyhow::Result;
 use capwrap_ebpf::{Event, Outcome};
 use serde::Serialize;
@@ -45,6 +47,9 @@ struct Object<'e> {
     why: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stack: Option<&'e [String]>,
+    /// The places in the program's code, innermost first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_stack: Option<Vec<Frame<'e>>>,
 }
 
 /// Writes one check and a newline, with the outcome of its system call if that is known.
@@ -53,7 +58,7 @@ pub fn write(
     clock: &mut Clock,
     (event, outcome): (&Event, Option<&Outcome>),
     one: &Described,
-    stack: bool,
+    (stack, user_stack): (bool, Option<&[Place]>),
 ) -> Result<()> {
     let mut time = [0_u8; 40];
     let mut rest = &mut time[..];
@@ -92,6 +97,7 @@ pub fn write(
         speculative: one.speculative,
         why: one.why,
         stack: stack.then_some(&seen.call_site),
+        user_stack: user_stack.map(|places| places.iter().map(Frame::from).collect()),
     };
     Ok(writeln!(out, "{}", crate::output::json::line(&object)?)?)
 }
@@ -110,7 +116,14 @@ mod tests {
     fn written(stack: bool) -> serde_json::Value {
         let mut out = Vec::new();
         let seen = (&event(), Some(&outcome()));
-        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), seen, &described(), stack).unwrap();
+        write(
+            &mut out,
+            &mut Clock::new(TimeZone::UTC, 0, 0),
+            seen,
+            &described(),
+            (stack, stack.then_some(&[Place::Address(16)][..])),
+        )
+        .unwrap();
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
         serde_json::from_slice(&out).unwrap()
     }
@@ -132,7 +145,7 @@ mod tests {
     #[test]
     fn what_is_not_known_of_a_call_is_null() {
         let mut out = Vec::new();
-        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), (&event(), None), &described(), false).unwrap();
+        write(&mut out, &mut Clock::new(TimeZone::UTC, 0, 0), (&event(), None), &described(), (false, None)).unwrap();
         let object: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert!(object["returned"].is_null() && object["arguments"].is_null() && object.get("error").is_none());
         let began = Outcome { returned: 0, ..outcome() };
@@ -142,5 +155,7 @@ mod tests {
     #[test]
     fn the_stack_is_there_where_it_is_asked_for() {
         assert!(written(false).get("stack").is_none());
+        assert!(written(false).get("user_stack").is_none());
+        assert_eq!(written(true)["user_stack"][0]["address"], 16);
     }
 }

@@ -10,6 +10,7 @@ mod held;
 mod json;
 mod lines;
 mod summary;
+mod user_stack;
 
 use crate::observe::access;
 use crate::observe::access::Access;
@@ -24,11 +25,11 @@ use crate::output::terminal;
 use crate::store::atomic_write;
 use anyhow::{Context, Result};
 use capwrap_core::{Capability, CapabilitySet};
-use capwrap_ebpf::{Event, Outcome};
+use capwrap_ebpf::Outcome;
 use clap::Args;
 use clock::Clock;
 use describe::{Described, Describer};
-use held::Held;
+use held::{Held, Seen};
 use nix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use summary::Summary;
+use user_stack::UserStacks;
 
 #[derive(Args)]
 #[command(override_usage = "capwrap trace [OPTIONS] [CMD [ARGS…]]")]
@@ -66,6 +68,9 @@ pub struct Trace {
     /// Show the kernel's functions that led to each check
     #[arg(short, long)]
     stack: bool,
+    /// Show the program's own functions that led to each check
+    #[arg(long, conflicts_with = "summary")]
+    user_stack: bool,
     /// Show each check once for a program and a place, and at the
     /// end how often
     #[arg(short, long, conflicts_with = "summary", verbatim_doc_comment)]
@@ -129,7 +134,7 @@ impl Trace {
             container: self.container.as_deref(),
         })?;
         let bytes = (self.ring << 20).next_power_of_two();
-        let settings = scope.settings(self.denied, self.shows_outcomes());
+        let settings = scope.settings(self.denied, self.shows_outcomes(), self.user_stack);
         let mut probe = probe::open(&settings, bytes, scope.back_end(self.back_end))?;
         let events = probe.events(bytes)?;
         probe.list(&scope.processes)?;
@@ -190,20 +195,27 @@ impl Trace {
         show.begin()?;
         let mut describer = Describer::new()?;
         let mut held = Held::new(self.shows_outcomes());
+        let mut stacks = UserStacks::default();
         let mut checked = Instant::now();
         let mut reported = 0;
         loop {
             // This is read before the events, so that events that arrived until then are still shown.
             let last = over.load(Ordering::Acquire);
+            let mut named = Ok(());
             events.take(|record| match record {
-                Record::Check(event) => held.add(event),
+                Record::Stack(stack) => stacks.keep(stack),
+                Record::Check(event) => match stacks.of(probe, &event) {
+                    Ok(user_stack) => held.add(Seen { event, user_stack }),
+                    Err(error) => named = Err(error),
+                },
                 Record::Outcome(outcome) => held.settle(outcome),
             });
+            named?;
             let until = if last { u64::MAX } else { now(ClockId::CLOCK_MONOTONIC)? as u64 };
             let mut shown = Ok(());
-            while let (Ok(()), Some((event, outcome))) = (&shown, held.take(until)) {
-                let described = describer.describe(probe, &event);
-                shown = described.and_then(|one| one.map_or(Ok(()), |one| show.event(&event, outcome.as_ref(), &one)));
+            while let (Ok(()), Some((seen, outcome))) = (&shown, held.take(until)) {
+                let described = describer.describe(probe, &seen.event);
+                shown = described.and_then(|one| one.map_or(Ok(()), |one| show.check(&seen, outcome.as_ref(), &one)));
             }
             match shown.and_then(|()| show.flush()) {
                 Ok(()) => {}
@@ -278,7 +290,8 @@ impl<'t> Show<'t> {
         self.flush()
     }
 
-    fn event(&mut self, event: &Event, outcome: Option<&Outcome>, one: &Described) -> Result<()> {
+    fn check(&mut self, seen: &Seen, outcome: Option<&Outcome>, one: &Described) -> Result<()> {
+        let Seen { event, user_stack } = seen;
         let wanted =
             self.asked.capabilities.is_empty() || self.asked.capabilities.contains(&one.observation.capability);
         if !wanted || (one.speculative && !self.asked.verbose) {
@@ -289,12 +302,14 @@ impl<'t> Show<'t> {
             return Ok(());
         }
         if self.asked.json {
-            json::write(&mut self.out, &mut self.clock, (event, outcome), one, self.asked.stack)?;
+            let user_stack = self.asked.user_stack.then_some(user_stack.as_slice());
+            json::write(&mut self.out, &mut self.clock, (event, outcome), one, (self.asked.stack, user_stack))?;
         } else {
             lines::write(&mut self.out, &mut self.clock, (event, outcome), one, self.look)?;
             if self.asked.stack {
                 lines::write_stack(&mut self.out, one)?;
             }
+            user_stack::write_lines(&mut self.out, user_stack)?;
         }
         Ok(())
     }

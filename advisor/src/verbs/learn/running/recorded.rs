@@ -64,6 +64,7 @@ pub fn learn(settings: &Settings<'_>, path: &Path) -> Result<()> {
         lost: BTreeMap::new(),
         minimized: None,
         confirmed: None,
+        own_sets: Vec::new(),
         checks: profile::checks(&checks),
     };
     let profile = Profile::of([run]);

@@ -207,6 +207,7 @@ fn learned(
         lost,
         minimized: None,
         confirmed: None,
+        own_sets: Vec::new(),
         checks: profile::checks(&classed),
     };
     let gained = run.gained();
