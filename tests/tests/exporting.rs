@@ -3,6 +3,7 @@
 
 use capwrap_core::decision::facts::{Facts, KernelVersion};
 use capwrap_core::decision::for_any_arguments;
+use capwrap_tests::packages::PROJECT;
 use capwrap_tests::podman::Podman;
 use capwrap_tests::*;
 use serde_json::Value;
@@ -190,6 +191,31 @@ fn kubernetes_own_types_keep_every_field_of_every_pod() {
         let read = taken(&["kubectl", "set", "image", "--local", "-f", &file, &image, "-o", "json"]);
         let read: Value = serde_json::from_str(&read).unwrap();
         assert!(kept(&given, &read), "{policy}: {given:#} {read:#}");
+    }
+}
+
+#[test]
+fn the_daemonset_for_nodes_has_exactly_what_the_probe_takes() {
+    let file = format!("{PROJECT}/packaging/kubernetes/learn.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (_, set) = text.split_once("---\n").unwrap();
+    let folder = Folder::new();
+    write(&folder.path("set.yml"), set);
+    // kubectl's own types keep every field of it.
+    let mut given = yaml(&folder.path("set.yml"));
+    given["spec"]["template"]["spec"]["containers"][0]["image"] = "changed".into();
+    let words = ["kubectl", "set", "image", "--local", "-f", &folder.path("set.yml"), "learn=changed", "-o", "json"];
+    let read: Value = serde_json::from_str(&taken(&words)).unwrap();
+    assert!(kept(&given, &read), "{given:#} {read:#}");
+    done(&root(&[CAPWRAP, "diff", &file, "cap_bpf,cap_perfmon"]).run());
+    // With these the watch of a cgroup works, and without one of them it does not.
+    let cgroups = fs::read_to_string("/proc/self/mounts").unwrap();
+    let cgroups = cgroups.lines().filter_map(|line| line.strip_prefix("cgroup2 ")).next_back().unwrap();
+    let cgroup = cgroups.split(' ').next().unwrap();
+    for (caps, works) in [("-all,+bpf,+perfmon", true), ("-all,+bpf", false), ("-all,+perfmon", false)] {
+        let words = ["setpriv", "--bounding-set", caps, "--", CAPWRAP, "learn", "--cgroup", cgroup, "--for", "1s"];
+        let run = root(&words).run();
+        assert_eq!(run.ok(), works, "{caps}: {run:?}");
     }
 }
 

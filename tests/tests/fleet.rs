@@ -5,6 +5,7 @@ use capwrap_tests::book::Page;
 use capwrap_tests::fleet::{Host, Init, Key, until};
 use capwrap_tests::machine::CAPTURE;
 use capwrap_tests::packages::{PROJECT, Packages};
+use capwrap_tests::systemd::Systemd;
 use capwrap_tests::*;
 use serde_json::Value;
 use std::fs;
@@ -103,6 +104,48 @@ capwrap_policies:
 capwrap_policies_absent: [ping]
 capwrap_textfile_directory: /var/lib/prometheus/node-exporter
 ";
+
+#[test]
+fn units_are_learned_by_the_role_and_joined_with_what_was_learned_before() {
+    let unit = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sh -c 'while :; do touch /tmp/capwrap-role; \
+                chown 5 /tmp/capwrap-role; sleep 0.2; done'\n";
+    let systemd = Systemd::start(&[("owns.service", unit)]);
+    let folder = Folder::new();
+    let play = format!(
+        "- hosts: localhost\n  connection: local\n  gather_facts: false\n  roles:\n    - role: capwrap\n      vars:\n        \
+         capwrap_prefix: /usr/local\n        capwrap_learn_units: [owns.service]\n        capwrap_learn_for: 2s\n        \
+         capwrap_learn_restart: true\n        capwrap_learned_in: {at}/learned\n        capwrap_profiles_to: {at}/all\n        \
+         capwrap_on_controller: {CAPWRAP}\n        ansible_async_dir: {at}/async\n",
+        at = folder.path("")
+    );
+    fs::write(folder.path("site.yml"), play).unwrap();
+    let set = [format!("HOME={}", folder.path("")), format!("ANSIBLE_ROLES_PATH={PROJECT}/packaging/ansible/roles")];
+    let site = folder.path("site.yml");
+    let words = [
+        "env",
+        &set[0],
+        &set[1],
+        "LC_ALL=C.UTF-8",
+        "ansible-playbook",
+        &site,
+        "--tags",
+        "capwrap_learn,capwrap_profiles",
+    ];
+    for runs in [1, 2] {
+        let run = systemd.run(&words);
+        assert!(run.ok(), "{}\n{}", run.stdout, run.stderr);
+        for file in [
+            "learned/owns.service.profile.json",
+            "all/localhost/owns.service.profile.json",
+            "all/owns.service.profile.json",
+        ] {
+            let profile: Value = serde_json::from_str(&fs::read_to_string(folder.path(file)).unwrap()).unwrap();
+            assert_eq!(profile["runs"].as_array().unwrap().len(), runs, "{file}");
+        }
+    }
+    let run = root(&[CAPWRAP, "export", &folder.path("all/owns.service.profile.json"), "--to", "systemd"]).run();
+    assert!(run.ok() && run.stdout.contains("CAP_CHOWN"), "{run:?}");
+}
 
 #[test]
 fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {

@@ -54,7 +54,7 @@ impl Scope {
             found.processes = asked.pids.iter().map(|id| process_of(*id)).collect::<Result<_>>()?;
             found.kind = scope::LISTED;
         } else if asked.cgroup.is_some() || asked.container.is_some() {
-            let mount = mounted()?;
+            let mount = mounted_for(asked.cgroup)?;
             let below = match (asked.cgroup, asked.container) {
                 (Some(path), _) => cgroup::below_mount(path, &mount.place)?,
                 (None, Some(id)) => cgroup::of_container(id, &below(&mount.place)?)?.to_owned(),
@@ -129,6 +129,15 @@ fn process_of(id: u32) -> Result<u32> {
 pub fn mounted() -> Result<Mount> {
     let all = mounts::here().context("cannot read /proc/self/mountinfo")?;
     Ok(mounts::of_kind(&all, "cgroup2").context("no cgroup v2 is mounted here")?.clone())
+}
+
+/// Returns the mount of cgroups in which a path is, if it is in one, and otherwise where the cgroups are mounted. A container
+/// can have those of its host beside its own.
+fn mounted_for(path: Option<&Path>) -> Result<Mount> {
+    let all = mounts::here().context("cannot read /proc/self/mountinfo")?;
+    let holds = |mount: &&Mount| mount.kind == "cgroup2" && path.is_some_and(|path| path.starts_with(&mount.place));
+    let nearest = all.iter().filter(holds).max_by_key(|mount| mount.place.components().count());
+    nearest.map_or_else(mounted, |mount| Ok(mount.clone()))
 }
 
 /// The inode number of the initial cgroup namespace (include/linux/proc_ns.h: PROC_CGROUP_INIT_INO).
