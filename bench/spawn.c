@@ -24,6 +24,7 @@ struct candidate {
 	int other;		/* AS is "other": it runs as a user, with OTHER in DIRECTORY's place */
 	double *micros;
 	long peak_kib;
+	long faults;		/* the least */
 };
 
 static struct candidate candidates[MAX_CANDIDATES];
@@ -83,6 +84,8 @@ static double run(struct candidate *c)
 	 */
 	if (usage.ru_maxrss > c->peak_kib)
 		c->peak_kib = usage.ru_maxrss;
+	if (c->faults == 0 || usage.ru_minflt < c->faults)
+		c->faults = usage.ru_minflt;
 	return micros_between(&start, &end);
 }
 
@@ -154,7 +157,8 @@ int main(int argc, char **argv)
 		struct candidate *c = &candidates[n];
 
 		qsort(c->micros, rounds, sizeof *c->micros, compare);
-		printf("%s\t%.1f\t%.1f\t%ld\n", c->name, c->micros[rounds / 2], c->micros[0], c->peak_kib);
+		printf("%s\t%.1f\t%.1f\t%ld\t%ld\n", c->name, c->micros[rounds / 2], c->micros[0], c->peak_kib,
+		       c->faults);
 	}
 	return 0;
 }
