@@ -6,8 +6,9 @@
 #   ./install.sh --check            print what is missing, and the command that installs it
 #   ./install.sh --uninstall        remove what was installed; enabled policies stay
 #
-# It reads PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities), CARGO_TARGET_DIR, and
-# CAPWRAP_BIN (a directory with the two programs, which are then installed and not built).
+# It reads PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities), CARGO_TARGET_DIR,
+# CAPWRAP_BIN (a directory with the two programs, which are then installed and not built), and CAPWRAP_LIBC (musl or glibc:
+# the launcher's C library, which is musl where launcher/build can have it).
 set -eu
 cd "$(dirname "$0")"
 # This overrides the caller's umask: new directories are open to all, and only root can write to them.
@@ -20,9 +21,12 @@ target=${CARGO_TARGET_DIR:-target}
 launcher=${CAPWRAP_BIN:-$target/release}/capwrap
 advisor=${CAPWRAP_BIN:-$target/advisor}/capwrap-advisor
 oldest_rust=1.87
-# What a build of everything takes in seconds of a processor, and how many of them only one processor can work on.
-build_seconds=300
-build_serial=60
+# What a build takes in seconds of a processor: the launcher with a standard library that is there, what it takes more to
+# build that from source, and the verbs. One processor alone links the launcher.
+launcher_seconds=50
+std_seconds=70
+advisor_seconds=190
+build_serial=40
 
 bin=$DESTDIR$PREFIX/bin
 libexec=$DESTDIR$PREFIX/libexec/capwrap
@@ -43,7 +47,8 @@ is_new_enough() { # VERSION
     [ "$(printf '%s\n' "$oldest_rust" "$1" | sort -V | head -n 1)" = "$oldest_rust" ]
 }
 
-# Prints the packages with the first compiler that is new enough, of those that apt offers. Debian has newer ones as
+# Prints the packages with the first compiler that is new enough, of those that apt offers, and what a launcher with musl
+# takes. Debian has newer ones as
 # rustc-web, Ubuntu as rustc-1.NN. Nothing is printed if apt offers none.
 apt_rust() {
     command -v apt-cache >/dev/null || return 0
@@ -51,10 +56,29 @@ apt_rust() {
     for package in rustc $others; do
         version=$(apt-cache policy "$package" | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}//p')
         if [ -n "$version" ] && [ "$version" != "(none)" ] && is_new_enough "$version"; then
-            say "$package cargo${package#rustc}"
+            say "$package cargo${package#rustc} $(offered "$(musl_for "$package")")"
             return
         fi
     done
+}
+
+# Prints what the launcher's build with musl needs besides this compiler, if apt offers all of it.
+musl_for() { [ "${CAPWRAP_LIBC:-}" = glibc ] || say "rust${1#rustc}-src musl-dev"; } # COMPILER
+
+offered() { # PACKAGES
+    # Only apt's names are known.
+    [ "$(package_manager)" = apt ] || return 0
+    for package in $1; do
+        apt-cache policy "$package" 2>/dev/null | grep -q '^ *Candidate: [^(]' || return 0
+    done
+    say "$1"
+}
+
+# Prints the packages without which this compiler cannot build the launcher with musl. The build does not need them.
+lacking_for_musl() {
+    case $(missing) in *rustc* | *"no cargo"*) return ;; esac
+    wanted=$(as_builder launcher/build --lacks)
+    case $wanted in rustup*) ;; *) offered "$wanted" ;; esac
 }
 
 # Prints the option for the repository that has glibc-static on RHEL and what is built from it, where it is not enabled by
@@ -185,7 +209,10 @@ check() { # FUNCTION
 
 # Installs what is missing. A hint that was just followed is not printed again: what the packages lack is left to people.
 install_packages() {
-    [ -n "$(missing)" ] || return 0
+    if [ -z "$(missing)" ]; then
+        install_musl
+        return
+    fi
     [ "$(id -u)" -eq 0 ] || fail "installing packages takes root" "$(as_root "./install.sh --with-packages")"
     refresh_packages || fail "the package manager could not renew its lists"
     command=$(packages_command)
@@ -194,6 +221,22 @@ install_packages() {
         run_as_packages "$command" || fail "this command failed: $command" "$(after_failed_packages)"
     fi
     check by_hand
+    install_musl
+}
+
+# Installs what the launcher's build with musl lacks. The build does without if that fails.
+install_musl() {
+    wanted=$(as_builder launcher/build --lacks)
+    packages=$(lacking_for_musl)
+    if [ "${wanted#rustup }" != "$wanted" ]; then
+        say "+ $wanted"
+        # shellcheck disable=SC2086 # a command
+        as_builder $wanted || say "note: this command failed: $wanted"
+    elif [ -n "$packages" ] && [ "$(id -u)" -eq 0 ]; then
+        command=$(command_for_packages "$packages")
+        say "+ $command"
+        run_as_packages "$command" || say "note: this command failed: $command"
+    fi
 }
 
 # Ends before the build if installing would fail after it.
@@ -216,22 +259,40 @@ build() {
     case $place in /*) ;; *) place=$PWD/$place ;; esac
     as_builder test -w "$place" || fail "$builder may not write to $place, where the build goes" "$(as_root "chown -R $builder: '$place'")"
     processors=$(getconf _NPROCESSORS_ONLN)
-    minutes=$((((build_seconds - build_serial) / processors + build_serial + 59) / 60))
+    way=$(as_builder launcher/build --how)
+    case $way in
+        std*) libc=musl ;;
+        source*) libc="musl and a standard library from source"; launcher_seconds=$((launcher_seconds + std_seconds)) ;;
+        *) libc=glibc ;;
+    esac
+    minutes=$((((launcher_seconds + advisor_seconds - build_serial) / processors + build_serial + 59) / 60))
     if [ -e "$launcher" ] && [ -e "$advisor" ]; then
         say "building capwrap: at most about $minutes minutes on this machine, and less where little has changed"
     else
         say "building capwrap: about $minutes minutes with $processors processors, and what downloading the crates takes"
     fi
-    # The launcher is static. So a process that holds capabilities has no loader, no NSS modules and nothing to preload,
-    # and starts in half the time. The paths of the builder's home are kept out of the program, so that the same sources
-    # give the same bytes wherever they are built.
+    note_glibc
+    # The launcher is static. So a process that holds capabilities has no loader, no NSS modules and nothing to preload.
+    say "building the launcher with $libc, step 1 of 2"
+    as_builder env CAPWRAP_PREFIX="$PREFIX" launcher/build
+    say "building the verbs, step 2 of 2"
+    # The paths of the builder's home are kept out of the program, so that the same sources give the same bytes wherever
+    # they are built.
     registry=${CARGO_HOME:-$builder_home/.cargo}
     flags="${RUSTFLAGS:-} --remap-path-prefix=$registry=/cargo"
-    say "building the launcher, step 1 of 2"
-    as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" \
-        cargo rustc --locked --release -p capwrap --bin capwrap -- -C target-feature=+crt-static
-    say "building the verbs, step 2 of 2"
     as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --profile advisor -p capwrap-advisor
+}
+
+# Says what is better with musl and how to have it, where the launcher gets glibc although nobody asked for it.
+note_glibc() {
+    [ "${CAPWRAP_LIBC:-}" != glibc ] && [ "$(as_builder launcher/build --how)" = glibc ] || return 0
+    say "note: the launcher will have glibc here, not musl: a launch takes longer, and glibc reads its tunables"
+    wanted=$(as_builder launcher/build --lacks)
+    case $wanted in
+        "") ;;
+        rustup*) say "hint: $wanted" ;;
+        *) wanted=$(offered "$wanted"); [ -z "$wanted" ] || say "hint: $(as_root "$(command_for_packages "$wanted")")" ;;
+    esac
 }
 
 # Replaces a file in one step, so that nobody ever runs half of it.
@@ -360,7 +421,7 @@ option=${1:-}
 case $option in
     "") check_place; [ -n "${CAPWRAP_BIN:-}" ] || { check advice; build; }; install_all ;;
     --with-packages) check_place; install_packages; build; install_all ;;
-    --check) check advice; say "nothing is missing" ;;
+    --check) check advice; say "nothing is missing"; note_glibc ;;
     --uninstall) uninstall ;;
     --help | -h) usage ;;
     *) fail "unknown option \"$option\": the options are --with-packages, --check, --uninstall and --help" "./install.sh --help" ;;

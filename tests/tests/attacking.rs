@@ -343,6 +343,27 @@ fn whatever_limits_the_caller_sets_the_tool_runs_as_decided_or_not_at_all() {
 }
 
 #[test]
+fn what_the_start_relocated_is_read_only_or_nothing_runs() {
+    let log = format!("/tmp/capwrap-relocated-{}", std::process::id());
+    let version = root(&["strace", "-qq", "-o", &log, "-e", "trace=mprotect", CAPWRAP, "--version"]).run();
+    let calls = fs::read_to_string(&log).unwrap();
+    fs::remove_file(&log).unwrap();
+    assert!(version.ok(), "{version:?}");
+    let mut sealed = calls.lines().filter(|line| line.ends_with(" = 0")).filter_map(|line| {
+        let (arguments, _) = line.strip_prefix("mprotect(")?.split_once(", PROT_READ) ")?;
+        arguments.split_once(", ")?.1.parse::<usize>().ok()
+    });
+    assert!(sealed.any(|bytes| bytes >= 4096), "{calls}");
+    let policy = Policy::witness("cap_net_raw", "");
+    let inject = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=mprotect", "-e", "inject=mprotect:error=EACCES"];
+    let run = root(&[&inject[..], &[CAPWRAP, &policy.name]].concat()).run();
+    assert!(!run.ok() && run.stdout.is_empty(), "{run:?}");
+    if version.stdout.contains("(musl)") {
+        run.refused(&["its relocated data could not be made read-only"]);
+    }
+}
+
+#[test]
 fn running_out_of_memory_is_a_refusal_in_one_line() {
     let grants = "[[grant]]\ncaps = [\"cap_net_raw\"]\nwhy = \"one of very many of them\"\n".repeat(900);
     let policy = Policy::witness("cap_net_raw", &grants);

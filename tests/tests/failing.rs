@@ -11,13 +11,14 @@ const ERRORS: [&str; 5] = ["EPERM", "EIO", "ENOENT", "ENOSYS", "EINVAL"];
 
 /// Calls that the C library makes before main. If one of them matters and fails, the library itself ends the process,
 /// with its own message or by a signal.
-const BEFORE_MAIN: [&str; 11] = [
+const BEFORE_MAIN: [&str; 12] = [
     "access",
     "arch_prctl",
     "brk",
     "getrandom",
     "mmap",
     "mprotect",
+    "poll",
     "prlimit64",
     "readlink",
     "rseq",

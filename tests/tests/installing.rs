@@ -123,7 +123,7 @@ fn a_packager_gets_files_alone_below_destdir() {
 #[test]
 fn what_the_build_lacks_is_said_with_the_command_that_installs_it() {
     let empty = Folder::new();
-    for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr", "find"] {
+    for program in ["sh", "dirname", "id", "getent", "cut", "sort", "head", "sed", "tr", "find", "uname"] {
         let found = root(&["sh", "-c", &format!("command -v {program}")]).run().stdout;
         std::os::unix::fs::symlink(found.trim(), empty.0.join(program)).unwrap();
     }
@@ -142,7 +142,7 @@ fn on_system(release: &str, programs: &[(&str, &str)], environment: &[(&str, &st
     in_own_mounts(|| {
         let bin = Folder::new();
         let bin_path = bin.0.to_str().unwrap();
-        let usual = "sh dirname id cut sort head sed tr env runuser find getconf rm mkdir mktemp install mv chmod";
+        let usual = "sh dirname id cut sort head sed tr env runuser find getconf rm mkdir mktemp install mv chmod uname cp realpath grep";
         for program in usual.split(' ') {
             let found = root(&["sh", "-c", &format!("command -v {program} || echo /usr/bin/{program}")]).run().stdout;
             std::os::unix::fs::symlink(found.trim(), bin.0.join(program)).unwrap();
@@ -195,6 +195,11 @@ fn each_distribution_is_asked_for_its_own_packages() {
         ("rustc-1.91", "1.91.1+dfsg~24.04-0ubuntu0.24.04.3"),
     ]);
     let debian = apt(&[("rustc", "1.85.0+dfsg3-1"), ("rustc-web", "1.96.0+dfsg-1~deb13u1")]);
+    // This one also has what a launcher with musl takes.
+    let musl = debian.replace(
+        "rustc)",
+        "rust-web-src) printf 'rust-web-src:\\n  Candidate: 1.96.0\\n';; musl-dev) printf 'musl-dev:\\n  Candidate: 1.2.5-3\\n';;\nrustc)",
+    );
     let old = apt(&[("rustc", "1.63.0+dfsg1-2"), ("rustc-1.80", "(none)")]);
     let repositories = |names: &str| {
         format!("case \"$*\" in '--quiet repolist --all') printf 'repo id   repo name   status\\n{names}';; esac")
@@ -214,6 +219,7 @@ fn each_distribution_is_asked_for_its_own_packages() {
     for (release, manager, script, hint) in [
         (NOBLE, "apt-cache", &ubuntu, with_apt("rustc-1.89 cargo-1.89")),
         (TRIXIE, "apt-cache", &debian, with_apt("rustc-web cargo-web")),
+        (TRIXIE, "apt-cache", &musl, with_apt("rustc-web cargo-web rust-web-src musl-dev")),
         ("ID=debian\nVERSION_ID=\"12\"\n", "apt-cache", &old, "./install.sh --with-packages  # ".to_owned()),
         ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "apt-cache", &ubuntu, with_apt("rustc-1.89 cargo-1.89")),
         ("ID=fedora\n", "dnf", &fedora, dnf("")),
@@ -249,6 +255,20 @@ fn only_what_is_missing_is_asked_for() {
         assert!(run.stderr.ends_with(&format!("\nhint: {hint}")), "{release}: {run:?}");
     }
     let run = checked("ID=debian\n", &[("rustc", COMPILER), ("cargo", CARGO), ("cc", CC)]);
+    let glibc =
+        "note: the launcher will have glibc here, not musl: a launch takes longer, and glibc reads its tunables\n";
+    assert_eq!((run.code, run.stdout.as_str()), (0, format!("nothing is missing\n{glibc}").as_str()), "{run:?}");
+    // What musl takes is named where apt has it, and nowhere that somebody asked for glibc.
+    let offers = "printf '%s:\\n  Candidate: 1.96.0\\n' \"$2\"";
+    let there =
+        [("rustc", COMPILER), ("cargo", CARGO), ("cc", CC), ("apt-cache", offers), ("dpkg-query", "echo rustc-web: x")];
+    let run = checked("ID=debian\n", &there);
+    // The machine of the test may have musl-dev.
+    let hint = "hint: apt-get install -y --no-install-recommends ";
+    let is_named = run.stdout.starts_with(&format!("nothing is missing\n{glibc}{hint}"));
+    assert!(is_named && run.stdout.ends_with("rust-web-src\n"), "{run:?}");
+    let asked = [("SUDO_USER", "nobody"), ("CAPWRAP_LIBC", "glibc")];
+    let run = on_system("ID=debian\n", &there, &asked, &[INSTALL, "--check"]);
     assert_eq!((run.code, run.stdout.as_str()), (0, "nothing is missing\n"), "{run:?}");
 }
 
@@ -274,6 +294,62 @@ fn an_old_compiler_does_not_hide_a_newer_one_and_rustup_renews_its_own() {
     // rustup's compiler is renewed by rustup, where no package of the system has one.
     let run = on_system("ID=void\n", &[&old[..], &[("rustup", "")]].concat(), &[], &[INSTALL, "--check"]);
     assert!(run.stderr.ends_with("\nhint: rustup update stable && rustup default stable\n"), "{run:?}");
+}
+
+#[test]
+fn the_launcher_is_built_with_musl_where_a_compiler_can_and_otherwise_as_somebody_asked() {
+    const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../launcher/build");
+    let musl = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let folder = Folder::new();
+    let toolchain = |name: &str, version: &str, has_std: bool| {
+        let place = folder.0.join(name);
+        let library = place.join("root/lib/rustlib").join(&musl).join("lib");
+        fs::create_dir_all(&library).unwrap();
+        if has_std {
+            put(&library.join("libstd-0123.rlib"), "");
+        }
+        let rustc = format!("[ $1 = --version ] && echo 'rustc {version} (x)' || echo {}/root", place.display());
+        for (program, script) in [("rustc", rustc.as_str()), ("cargo", "echo called: \"$@\" >&2; exit 1")] {
+            put(&place.join(program), format!("#!/bin/sh\n{script}\n"));
+            fs::set_permissions(place.join(program), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        place.to_str().unwrap().to_owned()
+    };
+    let (old, plain) = (toolchain("old", "1.80.0", true), toolchain("plain", "1.96.0", false));
+    let able = toolchain("able", "1.96.0", true);
+    let usual = root(&[
+        "sh",
+        "-c",
+        "for p in sed uname dirname sort head cut mkdir realpath; do ln -s $(command -v $p) $0; done; echo $0",
+        folder.0.to_str().unwrap(),
+    ])
+    .run()
+    .stdout;
+    let build = |folders: &[&str], libc: &str, option: &[&str]| {
+        let path = [folders, &[usual.trim()]].concat().join(":");
+        let target = folder.path("target");
+        let environment = [("PATH", path.as_str()), ("CAPWRAP_LIBC", libc), ("CARGO_TARGET_DIR", &target)];
+        call(&[&["/bin/sh", BUILD], option].concat(), &environment)
+    };
+    for (folders, libc, how) in [
+        (&[old.as_str(), &plain, &able][..], "", format!("std {able}\n")),
+        (&[&plain, &able], "musl", format!("std {able}\n")),
+        (&[&plain, &able], "glibc", "glibc\n".to_owned()),
+        (&[&old, &plain], "", "glibc\n".to_owned()),
+    ] {
+        let run = build(folders, libc, &["--how"]);
+        assert_eq!(run.stdout, how, "{folders:?} {libc}: {run:?}");
+    }
+    // The compiler that can is the one that is called.
+    let run = build(&[&plain, &able], "", &[]);
+    assert!(!run.ok() && run.stderr.starts_with("called: rustc --locked --release"), "{run:?}");
+    assert!(run.stderr.ends_with(&format!(" --target {musl}\n")), "{run:?}");
+    let run = build(&[&plain, &able], "glibc", &[]);
+    assert!(!run.ok() && run.stderr.ends_with(" -p capwrap --bin capwrap\n"), "{run:?}");
+    let run = build(&[&plain], "musl", &[]);
+    assert!(run.code == 1 && run.stderr.starts_with("launcher/build: this machine cannot build for musl"), "{run:?}");
+    let run = build(&[&plain], "uclibc", &[]);
+    assert!(run.code == 1 && run.stderr.contains("it can be musl or glibc"), "{run:?}");
 }
 
 /// What a fake package manager does when it is asked to install something: the compilers are there then.

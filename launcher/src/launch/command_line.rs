@@ -2,7 +2,7 @@
 //! untouched.
 
 use crate::refusal::Refusal;
-use crate::system::namespaces;
+use crate::system::{arguments, namespaces};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::{Request, container};
 use capwrap_core::policy;
@@ -69,6 +69,12 @@ pub const VERBS: [&str; 16] = [
 /// The first word of the command line by which the advisor's verb `run` starts the launcher again.
 const RUN: &str = "--run";
 
+/// The version, and the C library that is part of the program.
+#[cfg(target_env = "musl")]
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (musl)");
+#[cfg(not(target_env = "musl"))]
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (glibc)");
+
 const AFTER_HELP: &str = "\
 Verbs:
   enable [NAME]     enable a shipped policy (root)
@@ -96,7 +102,7 @@ See capwrap(1) and capwrap.toml(5).";
 
 /// Reads the process's own arguments and the three container variables.
 pub fn read() -> Result<Command, Refusal> {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<OsString> = arguments::all().into_iter().skip(1).collect();
     // Everything after --learn belongs to the learner.
     if arguments.first().is_some_and(|first| first == "--learn") {
         let verb = std::iter::once(OsString::from("learn"));
@@ -151,7 +157,7 @@ fn definition() -> clap::Command {
     };
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     clap::Command::new("capwrap")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .about("Run a tool with exactly the Linux capabilities that its policy grants")
         .no_binary_name(true)
         .override_usage("capwrap [OPTIONS] TOOL [ARGS]...\n       capwrap VERB ...")

@@ -1,7 +1,7 @@
 //! Step 1 hardens the process itself, before it reads anything that the caller chose.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{abort_handlers, capabilities, descriptors, personality, prctl};
+use crate::system::{abort_handlers, arguments, capabilities, descriptors, personality, prctl};
 
 /// Refuses an empty argument vector, allows the time stamp counter, opens missing standard descriptors, clears the
 /// effective set, and sets the default personality.
@@ -15,7 +15,7 @@ pub fn secure() -> Result<(), Refusal> {
     // CVE-2021-4034: without arguments, pkexec took its environment for its arguments. Newer
     // kernels put an empty string there instead (commit dcd46d897adb). capwrap never chooses a
     // policy by this name.
-    match std::env::args_os().next() {
+    match arguments::all().first() {
         Some(own_name) if !own_name.is_empty() => Ok(()),
         _ => Err(Refusal::new("started without a name of its own (an empty argv)")),
     }

@@ -2,36 +2,9 @@
 //! both end as a refusal does: capwrap prints one line, exits with 125, and runs nothing.
 
 use crate::refusal::REFUSED;
-use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The C library's allocator. It never returns null: if memory runs out, the process exits.
-pub struct OrExit;
-
-// SAFETY: every call passes the caller's own arguments to `System` and returns its result, except
-// for null: on null the process exits.
-unsafe impl GlobalAlloc for OrExit {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps GlobalAlloc's contract, which is System's.
-        or_exit(unsafe { System.alloc(layout) })
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as above.
-        or_exit(unsafe { System.alloc_zeroed(layout) })
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as above.
-        or_exit(unsafe { System.realloc(block, layout, size) })
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-fn or_exit(block: *mut u8) -> *mut u8 {
+/// Passes on what an allocator found. If it found nothing, memory ran out.
+pub fn or_exit(block: *mut u8) -> *mut u8 {
     if block.is_null() {
         say_and_exit(b"capwrap: cannot start: out of memory\n");
     }
@@ -46,7 +19,8 @@ pub fn end_panics_in_refusals() {
     }));
 }
 
-fn say_and_exit(line: &[u8]) -> ! {
+/// Prints the line, which is a refusal, and ends the process.
+pub fn say_and_exit(line: &[u8]) -> ! {
     // SAFETY: write(2) reads `line.len()` bytes of `line`; _exit(2) does not return.
     unsafe {
         libc::write(2, line.as_ptr().cast(), line.len());

@@ -5,14 +5,19 @@
 //! launcher wants none of that: here the first system call is its own, and each failure is a
 //! refusal.
 
-use super::abort_handlers::OrExit;
+use super::allocator::Allocator;
+use super::arguments;
 
 #[global_allocator]
-static ALLOCATOR: OrExit = OrExit;
+static ALLOCATOR: Allocator = Allocator::new();
 
-// SAFETY: this is the only `main` of the program, with the signature that the C library calls. It
-// declares no parameters, because std has already received the arguments from the C library.
+// SAFETY: this is the only `main` of the program, with the signature that the C library calls.
 #[unsafe(no_mangle)]
-extern "C" fn main() -> libc::c_int {
+extern "C" fn main(_argc: libc::c_int, argv: *mut *const libc::c_char) -> libc::c_int {
+    // glibc does this itself before main.
+    #[cfg(target_env = "musl")]
+    super::relocated_data::make_read_only();
+    // SAFETY: the C library passes the array that the kernel made.
+    unsafe { arguments::keep(argv) };
     crate::start().into()
 }

@@ -2,6 +2,8 @@
 
 pub mod abort_handlers;
 pub mod access;
+mod allocator;
+pub mod arguments;
 pub mod attribute;
 pub mod capabilities;
 pub mod descriptors;
@@ -14,6 +16,8 @@ pub mod namespaces;
 pub mod perf;
 pub mod personality;
 pub mod prctl;
+#[cfg(target_env = "musl")]
+mod relocated_data;
 pub mod scheduling;
 pub mod seccomp;
 pub mod session;

@@ -14,17 +14,19 @@ pub fn make_ordinary() -> Result<(), Error> {
     take_back_shield()
 }
 
+/// These are the bare calls, because musl answers ENOSYS for the kernel: POSIX means another thing by their names.
 fn take_back_policy() -> Result<(), Error> {
     // SAFETY: sched_getscheduler(2) of the process itself takes numbers alone.
-    let policy = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
-    if ![libc::SCHED_FIFO, libc::SCHED_RR, libc::SCHED_DEADLINE].contains(&(policy & !libc::SCHED_RESET_ON_FORK)) {
+    let policy = Errno::result(unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) })?;
+    let real_time = [libc::SCHED_FIFO, libc::SCHED_RR, libc::SCHED_DEADLINE].map(libc::c_long::from);
+    if !real_time.contains(&(policy & !libc::c_long::from(libc::SCHED_RESET_ON_FORK))) {
         return Ok(());
     }
-    // All zeros are a valid sched_param: SCHED_OTHER takes the priority 0.
-    // SAFETY: the type holds integers alone.
-    let parameters: libc::sched_param = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel reads one sched_param from `parameters`.
-    Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters) }).map(drop)
+    // The kernel's `struct sched_param` is the priority, which is 0 for SCHED_OTHER.
+    let priority: libc::c_int = 0;
+    // SAFETY: the kernel reads one sched_param from `priority`.
+    let answer = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_OTHER, &raw const priority) };
+    Errno::result(answer).map(drop)
 }
 
 fn take_back_nice_value() -> Result<(), Error> {
