@@ -10,6 +10,7 @@ use capwrap_core::text::printable;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 /// What the command line asks for.
 pub enum Command {
@@ -111,6 +112,10 @@ pub fn read() -> Result<Command, Refusal> {
     if arguments.first().is_some_and(|first| first == RUN) {
         return Ok(Command::Run(arguments.into_iter().skip(1).collect()));
     }
+    // The options come first. A command line without one needs no parser, and making that takes a tenth of a launch.
+    if arguments.first().is_some_and(|first| !first.as_bytes().starts_with(b"-")) {
+        return command(None, false, arguments);
+    }
     let matches = match definition().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -119,36 +124,44 @@ pub fn read() -> Result<Command, Refusal> {
         Err(error) => return Err(unusable(&error)),
     };
     let words: Vec<OsString> = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
+    let after_dashes = arguments.len() > words.len() && arguments[arguments.len() - words.len() - 1] == "--";
+    command(Some(&matches), after_dashes, words)
+}
+
+/// `words` are the tool's name and its arguments, or a verb and its own.
+fn command(matches: Option<&ArgMatches>, after_dashes: bool, words: Vec<OsString>) -> Result<Command, Refusal> {
     let Some((name, tool_arguments)) = words.split_first() else {
         return Err(Refusal::new("no tool named").with_hint("capwrap TOOL [ARGS…], or capwrap --help"));
     };
-    let after_dashes = arguments.len() > words.len() && arguments[arguments.len() - words.len() - 1] == "--";
     if !after_dashes && VERBS.iter().any(|verb| name == verb) {
-        return match options_given(&matches) {
+        return match matches.is_some_and(options_given) {
             false => Ok(Command::Verb(words)),
             true => Err(Refusal::new(format!("`{}` is a verb and takes its options after it", printable::text(name)))
                 .with_hint(format!("for a tool of that name: capwrap -- {}", printable::text(name)))),
         };
     }
-    launch(&matches, name, tool_arguments).map(Command::Tool)
+    let mut launch = Launch { name: tool_name(name)?, arguments: tool_arguments.to_vec(), ..Launch::default() };
+    if let Some(matches) = matches {
+        add_options(&mut launch, matches)?;
+    }
+    add_variables(&mut launch)?;
+    Ok(Command::Tool(launch))
 }
 
-fn launch(matches: &ArgMatches, name: &OsStr, arguments: &[OsString]) -> Result<Launch, Refusal> {
-    let name = tool_name(name)?;
-    let request = Request {
-        mode: text(matches, "mode")?,
-        drop: set(matches, "drop")?.union(set_of_variable("CAPWRAP_DROP", "--drop")?),
-        add: set(matches, "add")?.union(set_of_variable("CAPWRAP_ADD", "--add")?),
-    };
-    Ok(Launch {
-        name,
-        arguments: arguments.to_vec(),
-        request,
-        reason: text(matches, "reason")?,
-        explain: matches.get_flag("explain"),
-        bypass: matches.get_flag("bypass") || flag_of_variable("CAPWRAP_BYPASS", "--bypass")?,
-        ..Launch::default()
-    })
+fn add_options(launch: &mut Launch, matches: &ArgMatches) -> Result<(), Refusal> {
+    launch.request = Request { mode: text(matches, "mode")?, drop: set(matches, "drop")?, add: set(matches, "add")? };
+    launch.reason = text(matches, "reason")?;
+    launch.explain = matches.get_flag("explain");
+    launch.bypass = matches.get_flag("bypass");
+    Ok(())
+}
+
+fn add_variables(launch: &mut Launch) -> Result<(), Refusal> {
+    let request = &mut launch.request;
+    request.drop = request.drop.union(set_of_variable("CAPWRAP_DROP", "--drop")?);
+    request.add = request.add.union(set_of_variable("CAPWRAP_ADD", "--add")?);
+    launch.bypass = launch.bypass || flag_of_variable("CAPWRAP_BYPASS", "--bypass")?;
+    Ok(())
 }
 
 fn definition() -> clap::Command {

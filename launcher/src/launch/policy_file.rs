@@ -20,8 +20,15 @@ pub struct PolicyFile {
     pub path: PathBuf,
     /// The policy in the file.
     pub policy: Policy,
-    /// The SHA-256 of its text, in hexadecimal.
-    pub sha256: String,
+    text: String,
+}
+
+impl PolicyFile {
+    /// Returns the SHA-256 of its text, in hexadecimal. Only a record has it, and computing it begins with the
+    /// instruction CPUID, which leaves a virtual machine.
+    pub fn sha256(&self) -> String {
+        hex::encode(&digest::of_bytes(&self.text))
+    }
 }
 
 /// Opens, checks and reads the policy of the tool.
@@ -47,11 +54,10 @@ pub fn read_for_surroundings(name: &str) -> Result<PolicyFile, Refusal> {
 
 fn read_at(name: &str, path: PathBuf) -> Result<PolicyFile, Refusal> {
     let text = read_whole(name, &path)?;
-    let sha256 = hex::encode(&digest::of_bytes(&text));
     let text = String::from_utf8(text).map_err(|_| Refusal::new(format!("{} is not UTF-8", path.display())))?;
     let policy = Policy::read(&text)
         .map_err(|error| Refusal::new(format!("{}:{error}", path.display())).with_hint_if_any(error.hint))?;
-    Ok(PolicyFile { path, policy, sha256 })
+    Ok(PolicyFile { path, policy, text })
 }
 
 /// Returns the text of the file, once nobody is still writing it.

@@ -83,7 +83,7 @@ impl Subject<'_> {
         }
         if let Some(file) = file {
             record.fact("policy", &file.path);
-            record.fact("policy_sha256", &file.sha256);
+            record.fact("policy_sha256", file.sha256());
         }
         if let Some(digest) = &tool.sha256 {
             record.fact("tool_sha256", digest);

@@ -18,7 +18,7 @@ pub fn become_advisor(words: &[OsString]) -> Result<Infallible, Refusal> {
             .with_hint("install capwrap whole: install.sh puts the advisor there")
     })?;
     if !caller::identify()?.is_root() {
-        capabilities::give_up_all(capabilities::last()?)?;
+        capabilities::give_up_all()?;
     }
     let argv = std::iter::once(OsStr::new("capwrap")).chain(words.iter().map(OsString::as_os_str));
     let argv = exec::c_strings(argv).or_refuse(|| "pass the arguments on")?;

@@ -65,9 +65,10 @@ pub fn bounding(last: u8) -> Result<CapabilitySet, Refusal> {
     Ok(CapabilitySet::from_mask(mask))
 }
 
-fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
+/// Returns the ambient set, which has nothing that is not permitted (capabilities(7)): only what is permitted is asked for.
+fn ambient(permitted: CapabilitySet) -> Result<CapabilitySet, Refusal> {
     let mut set = CapabilitySet::EMPTY;
-    for capability in Capability::all().filter(|capability| capability.number() <= last) {
+    for capability in permitted.iter() {
         if caps::has_cap(None, CapSet::Ambient, their(capability)?).or_refuse(|| "read the ambient set")? {
             set.insert(capability);
         }
@@ -81,7 +82,7 @@ fn ambient(last: u8) -> Result<CapabilitySet, Refusal> {
 /// # Errors
 /// The kernel reports a set that differs from the one that was set. Before 5.8 capset(2) accepts
 /// unknown bits and ignores them.
-pub fn raise_exactly(passed: CapabilitySet, in_ambient: bool, last: u8) -> Result<(), Refusal> {
+pub fn raise_exactly(passed: CapabilitySet, in_ambient: bool) -> Result<(), Refusal> {
     let set = theirs(passed)?;
     caps::clear(None, CapSet::Ambient).or_refuse(|| "clear the ambient set")?;
     caps::set(None, CapSet::Inheritable, &set).or_refuse(|| format!("make {passed} inheritable"))?;
@@ -94,15 +95,16 @@ pub fn raise_exactly(passed: CapabilitySet, in_ambient: bool, last: u8) -> Resul
     }
     let wanted = Held { permitted: passed, effective: CapabilitySet::EMPTY, inheritable: passed };
     let wanted_ambient = if in_ambient { passed } else { CapabilitySet::EMPTY };
-    if held()? != wanted || ambient(last)? != wanted_ambient {
+    let held = held()?;
+    if held != wanted || ambient(held.permitted)? != wanted_ambient {
         return Err(Refusal::new(format!("the kernel did not set the capabilities to {passed}, though it said so")));
     }
     Ok(())
 }
 
 /// Gives up every capability. The launcher does this before it starts the advisor.
-pub fn give_up_all(last: u8) -> Result<(), Refusal> {
-    raise_exactly(CapabilitySet::EMPTY, true, last)
+pub fn give_up_all() -> Result<(), Refusal> {
+    raise_exactly(CapabilitySet::EMPTY, true)
 }
 
 fn theirs(set: CapabilitySet) -> Result<CapsHashSet, Refusal> {
