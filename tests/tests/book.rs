@@ -4,6 +4,7 @@ use capwrap_tests::book::{Page, Step};
 use capwrap_tests::machine::{Machine, inside};
 use capwrap_tests::packages::{PROJECT, Packages};
 use capwrap_tests::podman::Podman;
+use capwrap_tests::systemd::Systemd;
 use capwrap_tests::*;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,26 @@ fn on(machine: &Machine, page: &Page) -> String {
 fn the_tutorial_is_true_on_a_clean_machine() {
     let page = Page::read("tutorial.md");
     page.compare(&on(&machine(), &page));
+}
+
+#[test]
+fn the_tutorial_about_a_service_is_true_under_a_real_systemd() {
+    let page = Page::read("tutorial-service.md");
+    let systemd = Systemd::start(&[]);
+    fs::write(systemd.folder.path("page"), page.script("/run")).unwrap();
+    let run = systemd.run(&["bash", &systemd.folder.path("page")]);
+    assert!(run.ok(), "{run:?}");
+    page.compare(&run.stdout);
+}
+
+#[test]
+fn the_tutorial_about_a_container_is_true_with_podman() {
+    let page = Page::read("tutorial-container.md");
+    let (podman, folder) = (Podman::new(), Folder::new());
+    let path = format!("{}:/usr/local/bin:{}", podman.folder(), std::env::var("PATH").unwrap());
+    let run = root(&["bash", "-c", &page.script(&folder.path(""))]).env("PATH", path).run();
+    assert!(run.ok(), "{run:?}");
+    page.compare(&run.stdout);
 }
 
 #[test]
@@ -111,8 +132,10 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
 }
 
 /// The pages whose commands are run, here and in `fleet.rs`.
-const RUN: [&str; 9] = [
+const RUN: [&str; 11] = [
     "tutorial.md",
+    "tutorial-container.md",
+    "tutorial-service.md",
     "how-to/administer.md",
     "how-to/container.md",
     "how-to/ecapture.md",
