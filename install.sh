@@ -24,8 +24,8 @@ oldest_rust=1.87
 # What a build takes in seconds of a processor: the launcher with a standard library that is there, what it takes more to
 # build that from source, and the verbs. One processor alone links the launcher.
 launcher_seconds=50
-std_seconds=70
-advisor_seconds=190
+std_seconds=120
+advisor_seconds=250
 build_serial=40
 
 bin=$DESTDIR$PREFIX/bin
