@@ -22,11 +22,11 @@ launcher=${CAPWRAP_BIN:-$target/release}/capwrap
 advisor=${CAPWRAP_BIN:-$target/advisor}/capwrap-advisor
 oldest_rust=1.87
 # What a build takes in seconds of a processor: the launcher with a standard library that is there, what it takes more to
-# build that from source, and the verbs. One processor alone links the launcher.
+# build that from source, and the verbs; and how long one processor alone is busy at the end.
 launcher_seconds=50
 std_seconds=120
 advisor_seconds=250
-build_serial=40
+build_serial=15
 
 bin=$DESTDIR$PREFIX/bin
 libexec=$DESTDIR$PREFIX/libexec/capwrap
@@ -272,15 +272,24 @@ build() {
         say "building capwrap: about $minutes minutes with $processors processors, and what downloading the crates takes"
     fi
     note_glibc
+    say "building the launcher with $libc, and at the same time the verbs"
     # The launcher is static. So a process that holds capabilities has no loader, no NSS modules and nothing to preload.
-    say "building the launcher with $libc, step 1 of 2"
-    as_builder env CAPWRAP_PREFIX="$PREFIX" launcher/build
-    say "building the verbs, step 2 of 2"
+    # Its build ends with a step that keeps one processor alone busy, so the verbs are built meanwhile. What a shell starts
+    # in the background ignores Ctrl-C, unless env can change that.
+    if env --default-signal=INT true 2>/dev/null; then interruptible=--default-signal=INT; else interruptible=; fi
+    log=$(mktemp)
+    as_builder env $interruptible CAPWRAP_PREFIX="$PREFIX" launcher/build > "$log" 2>&1 &
+    launcher_build=$!
     # The paths of the builder's home are kept out of the program, so that the same sources give the same bytes wherever
     # they are built.
     registry=${CARGO_HOME:-$builder_home/.cargo}
     flags="${RUSTFLAGS:-} --remap-path-prefix=$registry=/cargo"
-    as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --profile advisor -p capwrap-advisor
+    verbs=failed
+    ! as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --profile advisor -p capwrap-advisor || verbs=built
+    ! kill -0 "$launcher_build" 2>/dev/null || say "the verbs are $verbs; the launcher is still being built"
+    if wait "$launcher_build"; then built=yes; else built=; cat "$log" >&2; fi
+    rm -f "$log"
+    [ -n "$built" ] && [ "$verbs" = built ] || fail "capwrap could not be built: cargo says why above"
 }
 
 # Says what is better with musl and how to have it, where the launcher gets glibc although nobody asked for it.
