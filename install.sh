@@ -26,7 +26,7 @@ oldest_rust=1.87
 launcher_seconds=50
 std_seconds=120
 advisor_seconds=250
-build_serial=15
+build_serial=60
 
 bin=$DESTDIR$PREFIX/bin
 libexec=$DESTDIR$PREFIX/libexec/capwrap
@@ -274,11 +274,11 @@ build() {
     note_glibc
     say "building the launcher with $libc, and at the same time the verbs"
     # The launcher is static. So a process that holds capabilities has no loader, no NSS modules and nothing to preload.
-    # Its build ends with a step that keeps one processor alone busy, so the verbs are built meanwhile. What a shell starts
-    # in the background ignores Ctrl-C, unless env can change that.
+    # Both builds end with a step that keeps one processor alone busy. The verbs take longer, so the launcher's build gets
+    # what they leave. What a shell starts in the background ignores Ctrl-C, unless env can change that.
     if env --default-signal=INT true 2>/dev/null; then interruptible=--default-signal=INT; else interruptible=; fi
     log=$(mktemp)
-    as_builder env $interruptible CAPWRAP_PREFIX="$PREFIX" launcher/build > "$log" 2>&1 &
+    as_builder nice env $interruptible CAPWRAP_PREFIX="$PREFIX" launcher/build > "$log" 2>&1 &
     launcher_build=$!
     # The paths of the builder's home are kept out of the program, so that the same sources give the same bytes wherever
     # they are built.

@@ -142,7 +142,7 @@ fn on_system(release: &str, programs: &[(&str, &str)], environment: &[(&str, &st
     in_own_mounts(|| {
         let bin = Folder::new();
         let bin_path = bin.0.to_str().unwrap();
-        let usual = "sh dirname id cut sort head sed tr env runuser find getconf rm mkdir mktemp install mv chmod uname cp realpath grep cat";
+        let usual = "sh dirname id cut sort head sed tr env runuser find getconf rm mkdir mktemp install mv chmod uname cp realpath grep cat nice";
         for program in usual.split(' ') {
             let found = root(&["sh", "-c", &format!("command -v {program} || echo /usr/bin/{program}")]).run().stdout;
             std::os::unix::fs::symlink(found.trim(), bin.0.join(program)).unwrap();
