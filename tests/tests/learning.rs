@@ -242,6 +242,10 @@ fn a_second_run_confirms_what_seemed_needed_and_finds_what_was_only_possible() {
     let without = profile(&["--confirm", "cat", "/etc/shadow"]);
     assert_eq!(needed(&without), ["cap_dac_read_search"]);
     assert_eq!(without["runs"][0]["confirmed"]["runs"], 1);
+    // A check also shows what was asked for and is not needed.
+    let judged = |check: &str| profile(&["--confirm", "--check", check, "cat", "/etc/shadow", "/etc/passwd"]);
+    assert!(needed(&judged("grep -q ^root:x:")).is_empty());
+    assert_eq!(needed(&judged("test \"$CAPWRAP_STATUS\" = 0")), ["cap_dac_read_search"]);
     // Most programs open the file again without O_NOATIME. This one does not. Its name is in no table.
     let folder = Folder::new();
     let insists = &[folder.copy("/usr/bin/dd", "insists"), "if=/etc/passwd".to_owned(), "iflag=noatime".to_owned()];

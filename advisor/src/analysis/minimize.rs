@@ -96,14 +96,19 @@ pub fn usual_runs(needed: CapabilitySet) -> u64 {
 /// Finds out whether the command works with what it seems to need. If it does not, the capabilities that it possibly
 /// needs are added in halves, the least powerful first. Returns `None` if it does not work with all of them either.
 ///
+/// `judged` says that the user's own check judges the runs. Then also what it seemed to need is taken away as far as it
+/// works without. The same output and status is not enough for that: `cp -a` prints nothing where it may not change the
+/// owner.
+///
 /// # Errors
 /// As for [`minimize`].
-pub fn confirm(start: Start, run: impl FnMut(CapabilitySet) -> Result<Trial>) -> Result<Option<Proof>> {
+pub fn confirm(start: Start, judged: bool, run: impl FnMut(CapabilitySet) -> Result<Trial>) -> Result<Option<Proof>> {
     let mut runs = Runs::new(run, start.repeat);
     let needed = start.needed.intersection(start.everything);
     let all = needed.union(start.possible.intersection(start.everything));
     let Some(base) = runs.first_that_works([needed, all])? else { return Ok(None) };
-    let kept = runs.shrink(base, &most_powerful_first(base.without(needed)))?;
+    let suspects = if judged { base } else { base.without(needed) };
+    let kept = runs.shrink(base, &most_powerful_first(suspects))?;
     Ok(Some(Proof { kept, removed: all.without(kept), runs: runs.made, ..Proof::default() }))
 }
 
@@ -372,11 +377,25 @@ mod tests {
     #[test]
     fn a_second_run_confirms_what_is_needed_and_drops_what_is_possible() {
         let start = Start { possible: set("cap_chown,cap_fowner"), ..start("cap_net_raw") };
-        let proof = confirm(start, works_with(&["cap_net_raw"])).unwrap().unwrap();
+        let confirm = |alternatives: &[&str]| confirm(start, false, works_with(alternatives)).unwrap();
+        let proof = confirm(&["cap_net_raw"]).unwrap();
         assert_eq!((proof.kept, proof.removed, proof.runs), (set("cap_net_raw"), set("cap_chown,cap_fowner"), 1));
-        let proof = confirm(start, works_with(&["cap_net_raw,cap_fowner"])).unwrap().unwrap();
+        let proof = confirm(&["cap_net_raw,cap_fowner"]).unwrap();
         assert_eq!((proof.kept, proof.removed), (set("cap_net_raw,cap_fowner"), set("cap_chown")));
-        assert_eq!(confirm(start, works_with(&["cap_kill"])).unwrap(), None);
+        assert_eq!(confirm(&["cap_kill"]), None);
+        let kept = confirm(&[""]).unwrap().kept;
+        assert_eq!(kept, set("cap_net_raw"), "the same output does not show that it is not needed");
+    }
+
+    #[test]
+    fn what_seemed_needed_is_taken_away_where_a_check_says_that_it_works_without() {
+        let start = start("cap_chown,cap_dac_override,cap_fowner");
+        for (works, runs) in [("", 2), ("cap_chown,cap_dac_override", 6), ("cap_chown,cap_dac_override,cap_fowner", 6)]
+        {
+            let proof = confirm(start, true, works_with(&[works])).unwrap().unwrap();
+            assert_eq!(proof.kept, set(works));
+            assert!(proof.runs <= runs, "{works}: {} runs", proof.runs);
+        }
     }
 
     #[test]

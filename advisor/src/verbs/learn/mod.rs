@@ -93,7 +93,8 @@ pub struct Learn {
     #[arg(long, group = "proof", verbatim_doc_comment, conflicts_with_all = ["pod", "cgroup", "pids", "from"])]
     minimize: bool,
     /// Run CMD once more with only what it seems to need. If it then
-    /// fails, add what it possibly needs until it works
+    /// fails, add what it possibly needs until it works. With
+    /// --check, also take away what it works without
     #[arg(long, group = "proof", verbatim_doc_comment, conflicts_with = "subject")]
     confirm: bool,
     /// Decide by CHECK's status whether a run worked. CHECK reads the

@@ -89,7 +89,7 @@ impl Proving<'_> {
         };
         let proof = match self.aim {
             Aim::Minimize => minimize::minimize(start, trial)?,
-            Aim::Confirm => minimize::confirm(start, trial)?,
+            Aim::Confirm => minimize::confirm(start, self.check.is_some(), trial)?,
         };
         progress.finish_and_clear();
         match proof {
@@ -142,6 +142,12 @@ impl Proving<'_> {
             return Ok(hinted(
                 "nothing is confirmed: the command works with everything, and not with what it seemed to ask for",
                 "--minimize tries every capability",
+            ));
+        }
+        if self.aim == Aim::Confirm {
+            return Ok(hinted(
+                "nothing is confirmed: the command fails with everything, and with what it seemed to ask for",
+                "it may work only with less, which --minimize tries",
             ));
         }
         let root = command::meant_for(Some("0"))?;
