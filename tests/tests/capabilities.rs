@@ -177,18 +177,16 @@ fn the_securebits_of_processes_and_threads_are_shown_to_root() {
 #[test]
 fn all_that_hold_a_capability_are_those_that_pscap_finds() {
     let running = Running::new(&["/bin/sh", "-c", "echo ready; sleep 60 & wait"]);
-    // Processes start and end meanwhile. A process that pscap found first and that still exists later existed in
-    // between.
-    let theirs = root(&["pscap", "-a"]).run();
+    // Processes start, end and change meanwhile. What pscap finds before and afterwards was there in between.
+    let found = || -> Vec<u64> {
+        let listed = root(&["pscap", "-a"]).run().stdout;
+        listed.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect()
+    };
+    let before = found();
     let object = json(&root(&[CAPWRAP, "caps", "show", "--all", "--json"]).run());
+    let afterwards = found();
     let own: Vec<u64> = object["processes"].as_array().unwrap().iter().filter_map(|one| one["id"].as_u64()).collect();
-    let theirs: Vec<u64> = theirs
-        .stdout
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .filter(|pid| std::fs::metadata(format!("/proc/{pid}")).is_ok())
-        .collect();
+    let theirs: Vec<u64> = before.into_iter().filter(|pid| afterwards.contains(pid)).collect();
     assert!(theirs.contains(&u64::from(running.0.id())), "pscap shows {theirs:?}");
     let missed: Vec<&u64> = theirs.iter().filter(|pid| !own.contains(pid)).collect();
     assert!(missed.is_empty(), "pscap finds {missed:?} too");
