@@ -202,11 +202,18 @@ fn denied_checks_and_single_capabilities_can_be_chosen() {
 
 #[test]
 fn the_stack_of_a_program_names_its_functions_although_it_has_ended() {
-    let seen = trace(&["--user-stack", "--user", MEMBER, "cat", "/etc/shadow"]);
-    let stack = seen[0]["user_stack"].as_array().unwrap();
-    let file = stack[0]["file"].as_str().unwrap();
-    assert!(file.contains("libc") && stack[0]["function"].as_str().unwrap().contains("open"), "{stack:?}");
-    assert!(stack[0]["offset"].as_u64().unwrap() > 0, "{stack:?}");
+    let is_open = |check: &Value| {
+        let first = &check["user_stack"][0];
+        let says = |key: &str, word: &str| first[key].as_str().is_some_and(|text| text.contains(word));
+        says("file", "libc") && says("function", "open") && first["offset"].as_u64().is_some_and(|offset| offset > 0)
+    };
+    // The kernel reads a file's build id only if its first page is in memory at that moment.
+    let mut seen = Vec::new();
+    let named = (0..5).any(|_| {
+        seen = trace(&["--user-stack", "--user", MEMBER, "cat", "/etc/shadow"]);
+        seen.iter().any(is_open)
+    });
+    assert!(named, "{seen:?}");
     assert!(trace(&["cat", "/etc/shadow"]).iter().all(|check| check.get("user_stack").is_none()));
 }
 

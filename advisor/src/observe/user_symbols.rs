@@ -54,6 +54,9 @@ struct Function {
     name: String,
 }
 
+/// No architecture has addresses of programs from here on (x86-64 with five levels of pages has the most).
+const PROGRAMS_END: u64 = 1 << 56;
+
 /// As many functions of a file are kept, and as many files.
 const MOST_FUNCTIONS: usize = 1 << 18;
 const MOST_FILES: usize = 1 << 12;
@@ -62,7 +65,11 @@ impl UserSymbols {
     /// Names the places of a stack, innermost first. `executable` is the file that the thread's process executes.
     pub fn places(&mut self, stack: &UserStack, executable: &Path) -> Vec<Place> {
         // Code that keeps no frame pointers ends the walk with what is no address.
-        let is_place = |frame: &&UserFrame| frame.status != user_frame::EMPTY && frame.place != 0;
+        let is_place = |frame: &&UserFrame| match frame.status {
+            user_frame::EMPTY => false,
+            user_frame::IN_FILE => true,
+            _ => (1..PROGRAMS_END).contains(&frame.place),
+        };
         let frames = stack.frames.iter().take_while(is_place);
         frames.map(|frame| self.place(frame, stack.thread, executable)).collect()
     }
