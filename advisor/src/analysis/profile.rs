@@ -9,6 +9,7 @@
 //! from the runs and is computed again when a file is read, whatever the file says.
 
 use crate::analysis::classify::{self, Class, Classified, IdsChanged};
+use crate::analysis::minimize::Proof;
 use crate::analysis::needs;
 use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
@@ -218,6 +219,21 @@ pub struct Proven {
     /// The command that undid what a run left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<String>,
+}
+
+impl Proven {
+    /// Returns what a proof showed whose runs these commands judged and undid.
+    pub fn of(proof: Proof, check: Option<&str>, reset: Option<&str>) -> Self {
+        Self {
+            kept: proof.kept,
+            removed: proof.removed,
+            alternatives: proof.alternatives,
+            fails_with_everything: proof.fails_with_everything,
+            runs: proof.runs,
+            check: check.map(str::to_owned),
+            reset: reset.map(str::to_owned),
+        }
+    }
 }
 
 /// One kind of check, of all processes that made it.

@@ -92,12 +92,12 @@ fn oci(sets: &Sets) -> String {
 }
 
 /// The names as the kernel's headers spell them: `CAP_BPF`.
-fn upper(set: CapabilitySet) -> Vec<String> {
+pub fn upper(set: CapabilitySet) -> Vec<String> {
     set.iter().map(|capability| capability.name().to_uppercase()).collect()
 }
 
 /// The names without their prefix, as container engines spell them: `BPF`.
-fn bare(set: CapabilitySet) -> Vec<String> {
+pub fn bare(set: CapabilitySet) -> Vec<String> {
     upper(set).iter().map(|name| name.trim_start_matches("CAP_").to_owned()).collect()
 }
 

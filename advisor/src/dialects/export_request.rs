@@ -1,5 +1,6 @@
 //! The request of an export: one set of capabilities for all calls, and how to run the tool.
 
+use crate::dialects::capabilities;
 use crate::dialects::mount::Mount;
 use crate::output::error::hinted;
 use crate::store::policy_lookup::Source;
@@ -105,12 +106,12 @@ impl<'p> Launch<'p> {
 
     /// Returns the capabilities as the kernel's headers spell them: `CAP_BPF`.
     pub fn upper(&self) -> Vec<String> {
-        self.caps.iter().map(|capability| capability.name().to_uppercase()).collect()
+        capabilities::upper(self.caps)
     }
 
     /// Returns the capabilities without their prefix, as container engines spell them: `BPF`.
     pub fn bare(&self) -> Vec<String> {
-        self.upper().iter().map(|name| name.trim_start_matches("CAP_").to_owned()).collect()
+        capabilities::bare(self.caps)
     }
 
     /// Returns the policy's name in lower case, for places that allow only letters, digits and `-` (RFC 1123, at most

@@ -1,5 +1,6 @@
 //! Writes how an engine makes a copy of a container: from what it says of the container, and with other capabilities.
 
+use crate::dialects::capabilities::bare;
 use crate::dialects::json::{array, strings, text};
 use crate::output::error::hinted;
 use anyhow::{Context, Result};
@@ -71,9 +72,7 @@ impl Copy {
 
     /// The words after the engine's name that make a copy with this name and these capabilities.
     pub fn create(&self, name: &str, capabilities: CapabilitySet) -> Vec<String> {
-        let adds = capabilities
-            .iter()
-            .map(|one| format!("--cap-add={}", one.name().trim_start_matches("cap_").to_uppercase()));
+        let adds = bare(capabilities).into_iter().map(|name| format!("--cap-add={name}"));
         let begin = ["create", "--name", name, "--cap-drop=ALL"].map(str::to_owned);
         begin.into_iter().chain(adds).chain(self.words.iter().cloned()).collect()
     }

@@ -1,5 +1,6 @@
 //! Decides from the facts what capwrap can do on this machine.
 
+use crate::dialects::capabilities::bare;
 use crate::host::reading::Reading;
 use crate::observe::access::LEARNER;
 use crate::verbs::doctor::facts::{Facts, Policy};
@@ -152,7 +153,7 @@ fn refused(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
 }
 
 fn outside_bounds(unbound: CapabilitySet) -> Obstacle {
-    let add: Vec<String> = unbound.iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase())).collect();
+    let add: Vec<String> = bare(unbound).into_iter().map(|name| format!("--cap-add={name}")).collect();
     let hint = format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" "));
     (format!("the bounding set lacks {unbound}"), Some(hint))
 }

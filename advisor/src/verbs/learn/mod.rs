@@ -328,15 +328,10 @@ impl Learn {
         // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
         // unless the user's own check says that the command worked without it.
         let absent = needed(&classed).without(subject.hold);
-        let proven = Proven {
-            kept: if self.check.is_some() { proof.kept } else { proof.kept.union(absent) },
-            removed: proof.removed,
-            alternatives: proof.alternatives,
-            fails_with_everything: proof.fails_with_everything,
-            runs: proof.runs,
-            check: self.check.clone(),
-            reset: self.reset.clone(),
-        };
+        let mut proven = Proven::of(proof, check, reset);
+        if check.is_none() {
+            proven.kept = proven.kept.union(absent);
+        }
         let run = match aim {
             Aim::Minimize => Run { minimized: Some(proven), ..run },
             Aim::Confirm => Run { confirmed: Some(proven), ..run },

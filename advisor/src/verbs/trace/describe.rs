@@ -61,6 +61,11 @@ impl Describer {
         Ok(Some(described))
     }
 
+    /// The file that the process of a check executes.
+    pub fn executable(&mut self, probe: &Probe, event: &Event) -> Result<&str> {
+        probe.name_of(event.check.executable, &mut self.names)
+    }
+
     fn judged(&self, observation: Observation, target_namespace: u32) -> Described {
         // Facts that depend on the whole run are not known while it goes on.
         let site = call_sites::site(&observation, self.kernel, |given| given == Given::Any);

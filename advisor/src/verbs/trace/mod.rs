@@ -204,7 +204,7 @@ impl Trace {
             let mut named = Ok(());
             events.take(|record| match record {
                 Record::Stack(stack) => stacks.keep(stack),
-                Record::Check(event) => match stacks.of(probe, &event) {
+                Record::Check(event) => match stacks.of(&event, &mut describer, probe) {
                     Ok(user_stack) => held.add(Seen { event, user_stack }),
                     Err(error) => named = Err(error),
                 },

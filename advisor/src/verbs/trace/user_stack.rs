@@ -1,7 +1,8 @@
 //! The stack of the program that made a check necessary, in words.
 
-use crate::observe::probe::{Names, Probe};
+use crate::observe::probe::Probe;
 use crate::observe::user_symbols::{Place, UserSymbols};
+use crate::verbs::trace::describe::Describer;
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_ebpf::{Event, UserStack};
@@ -15,7 +16,6 @@ use std::path::Path;
 pub struct UserStacks {
     pending: HashMap<u32, Box<UserStack>>,
     symbols: UserSymbols,
-    names: Names,
 }
 
 impl UserStacks {
@@ -25,11 +25,11 @@ impl UserStacks {
     }
 
     /// Names the places of this check's stack, innermost first. It is done at once, because the program may end.
-    pub fn of(&mut self, probe: &Probe, event: &Event) -> Result<Vec<Place>> {
+    pub fn of(&mut self, event: &Event, describer: &mut Describer, probe: &Probe) -> Result<Vec<Place>> {
         let Some(stack) = self.pending.remove(&event.thread).filter(|stack| stack.time == event.time) else {
             return Ok(Vec::new());
         };
-        let executable = probe.name_of(event.check.executable, &mut self.names)?;
+        let executable = describer.executable(probe, event)?;
         Ok(self.symbols.places(&stack, Path::new(executable)))
     }
 }

@@ -1,5 +1,6 @@
 //! The rights of this process, and what it cannot gain.
 
+use crate::dialects::capabilities::bare;
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::Facts;
@@ -61,7 +62,7 @@ fn bounding(facts: &Facts) -> Line {
         return line;
     }
     let add: Vec<String> =
-        lacking.intersection(taken).iter().map(|one| format!("--cap-add={}", one.name()[4..].to_uppercase())).collect();
+        bare(lacking.intersection(taken)).into_iter().map(|name| format!("--cap-add={name}")).collect();
     Line { judgement: Judgement::Problem, ..line }
         .means("nothing started here can have it, and enabled policies need it")
         .hint(format!("in a container {}; in a unit CapabilityBoundingSet=", add.join(" ")))

@@ -153,15 +153,7 @@ impl Proving<'_> {
                 "--reset 'CMD' undoes what a run leaves behind",
             ));
         };
-        let proven = Proven {
-            kept: proof.kept,
-            removed: proof.removed,
-            alternatives: proof.alternatives,
-            fails_with_everything: proof.fails_with_everything,
-            runs: proof.runs,
-            check: self.minimize.check.map(str::to_owned),
-            reset: self.minimize.reset.map(str::to_owned),
-        };
+        let proven = Proven::of(proof, self.minimize.check, self.minimize.reset);
         let needs = learned.needs.map(|needs| needs.proven(proven.kept, proven.removed));
         let sets = self.subject.sets(proven.kept, gained);
         let run = Run { minimized: Some(proven), ..learned.run };
