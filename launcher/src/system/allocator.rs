@@ -8,14 +8,25 @@ use std::cell::{Cell, UnsafeCell};
 /// pages of it that are used take memory.
 const FIRST: usize = 256 * 1024;
 
-/// What is asked of the kernel at a time when that is used up.
-const MORE: usize = 256 * 1024;
+/// What a mapping has at least. The largest policy needs 2.5 MiB beyond [`FIRST`].
+const MAPPED: usize = 2 * HUGE;
 
-/// Hands out one piece behind the other, and takes back only the piece that it handed out last. The launcher lives for less
+/// The size of a huge page where an ordinary page has 4 KiB. Two of them take two page faults where 640 would be needed.
+const HUGE: usize = 2 * 1024 * 1024;
+
+/// Hands out one piece behind the other, and takes back only a piece that nothing follows. The launcher lives for less
 /// than a millisecond, in which a C library's allocator would spend more on keeping account than it could save: the largest
 /// policy takes as many pages with either. This allocator never returns null: if memory runs out, the process exits.
 pub struct Allocator {
-    first: UnsafeCell<[u8; FIRST]>,
+    memory: UnsafeCell<[u8; FIRST]>,
+    first: Area,
+    /// The last mapping, for what `first` has no room for.
+    mapped: Area,
+}
+
+/// A part of the memory. Both addresses are 0 until the area has memory.
+struct Area {
+    /// The address of the next piece.
     next: Cell<usize>,
     end: Cell<usize>,
 }
@@ -25,53 +36,64 @@ unsafe impl Sync for Allocator {}
 
 impl Allocator {
     pub const fn new() -> Self {
-        Self { first: UnsafeCell::new([0; FIRST]), next: Cell::new(0), end: Cell::new(0) }
+        Self { memory: UnsafeCell::new([0; FIRST]), first: Area::new(), mapped: Area::new() }
     }
 
     /// Returns the next piece, or null if there is no more memory.
     fn take(&self, layout: Layout) -> *mut u8 {
-        if self.end.get() == 0 {
-            self.go_on_at(self.first.get().expose_provenance(), FIRST);
+        if self.first.end.get() == 0 {
+            self.first.begin_at(self.memory.get().expose_provenance(), FIRST);
         }
-        if let Some(piece) = self.take_here(layout) {
-            return piece;
-        }
-        // A mapping begins at a page, so the alignment takes less than itself.
-        let Some(length) = layout.size().checked_add(layout.align()).map(|length| length.max(MORE)) else {
-            return std::ptr::null_mut();
-        };
-        let (protection, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // A launch that needs more than the first memory uses most of the next, and a fault for each page would take
-        // longer. A large piece may stay half empty.
-        let flags = if length == MORE { private | libc::MAP_POPULATE } else { private };
-        // SAFETY: this makes a new mapping where the kernel has room, and touches no other.
-        let mapping = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
-        if mapping == libc::MAP_FAILED {
-            return std::ptr::null_mut();
-        }
-        self.go_on_at(mapping.expose_provenance(), length);
-        self.take_here(layout).unwrap_or(std::ptr::null_mut())
+        let piece = self.first.take(layout).or_else(|| self.mapped.take(layout));
+        piece.or_else(|| self.map(layout).and_then(|()| self.mapped.take(layout))).unwrap_or(std::ptr::null_mut())
     }
 
-    fn go_on_at(&self, start: usize, length: usize) {
+    /// Asks the kernel for a mapping with room for the piece, of huge pages where the machine permits that.
+    fn map(&self, layout: Layout) -> Option<()> {
+        // The area begins less than `align` behind the beginning of the mapping, so it has room for the piece.
+        let align = layout.align().max(HUGE);
+        let length = layout.size().max(MAPPED).checked_add(align)?;
+        let (protection, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: this makes a new mapping where the kernel has room, and touches no other.
+        let mapping = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, private, -1, 0) };
+        if mapping == libc::MAP_FAILED {
+            return None;
+        }
+        let end = mapping.expose_provenance() + length;
+        let start = mapping.expose_provenance().next_multiple_of(align);
+        // Without huge pages the launch takes longer, and nothing else changes. So the answer does not matter.
+        // SAFETY: the range is part of the new mapping, and the advice does not change what is in it.
+        unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_HUGEPAGE) };
+        self.mapped.begin_at(start, end - start);
+        Some(())
+    }
+
+    /// Returns the area whose last piece this is, if there is one.
+    fn ends_with(&self, piece: *mut u8, layout: Layout) -> Option<&Area> {
+        [&self.first, &self.mapped].into_iter().find(|area| piece.addr() + layout.size() == area.next.get())
+    }
+}
+
+impl Area {
+    const fn new() -> Self {
+        Self { next: Cell::new(0), end: Cell::new(0) }
+    }
+
+    fn begin_at(&self, start: usize, length: usize) {
         self.next.set(start);
         self.end.set(start + length);
     }
 
-    fn take_here(&self, layout: Layout) -> Option<*mut u8> {
+    fn take(&self, layout: Layout) -> Option<*mut u8> {
         let piece = self.next.get().checked_next_multiple_of(layout.align())?;
         let end = piece.checked_add(layout.size()).filter(|end| *end <= self.end.get())?;
         self.next.set(end);
         Some(std::ptr::with_exposed_provenance_mut(piece))
     }
-
-    fn is_last(&self, piece: *mut u8, layout: Layout) -> bool {
-        piece.addr() + layout.size() == self.next.get()
-    }
 }
 
-// SAFETY: no two pieces overlap, because `next` passes only over memory that nobody has, and goes back only to the beginning
-// of the piece that ends there, when its owner gives that up.
+// SAFETY: no two pieces overlap, because an area's `next` passes only over memory that nobody has, and goes back only to the
+// beginning of the piece that ends there, when its owner gives that up. The areas do not overlap either.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         or_exit(self.take(layout))
@@ -81,8 +103,9 @@ unsafe impl GlobalAlloc for Allocator {
         if size <= layout.size() {
             return piece;
         }
-        if self.is_last(piece, layout) && size <= self.end.get() - piece.addr() {
-            self.next.set(piece.addr() + size);
+        let area = self.ends_with(piece, layout);
+        if let Some(area) = area.filter(|area| size <= area.end.get() - piece.addr()) {
+            area.next.set(piece.addr() + size);
             return piece;
         }
         // SAFETY: GlobalAlloc's contract, which the caller keeps, is that `size` is not 0 and fits with this alignment. The
@@ -95,8 +118,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
-        if self.is_last(piece, layout) {
-            self.next.set(piece.addr());
+        if let Some(area) = self.ends_with(piece, layout) {
+            area.next.set(piece.addr());
         }
     }
 }
