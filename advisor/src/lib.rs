@@ -41,6 +41,10 @@ enum Verb {
     Enable(enable::Enable),
     /// Disable a policy, and take its capabilities from the launcher
     Disable(enable::Disable),
+    /// Let a user run a policy's tool for a time
+    Grant(enable::temporary::Grant),
+    /// End what a user was granted for a time
+    Revoke(enable::temporary::Revoke),
     /// Find out which capabilities a command needs, and refine its policy
     Learn(learn::Learn),
     /// Run a command with the capabilities that you name (root)
@@ -106,6 +110,8 @@ pub fn run() -> ExitCode {
     let outcome = match verb {
         Verb::Enable(enable) => enable.run(),
         Verb::Disable(disable) => disable.run(),
+        Verb::Grant(grant) => grant.run(),
+        Verb::Revoke(revoke) => revoke.run(),
         Verb::Merge(merge) => merge.run(),
         Verb::List(list) => list.run(),
         Verb::Caps(caps) => return caps.run(),

@@ -111,6 +111,10 @@ fn unsaid(launch: &Launch<'_>, target: Target) -> Vec<String> {
         policy.allow.until.is_some() || policy.allow.reason || policy.allow.audit_required,
         "The policy's end of validity, its demand for a reason, and the record of each launch.".to_owned(),
     );
+    say(
+        !policy.allow.temporary.is_empty(),
+        "Who may run it for a time alone, and when that ends (`capwrap grant`).".to_owned(),
+    );
     say(policy.tool.sha256.is_some(), "The tool's digest, which a launch checks each time.".to_owned());
     let children = if policy.exec.children == Children::None { "none" } else { "when-unprivileged" };
     say(policy.exec.forbids_children(launch.caps), format!("children = \"{children}\": {}.", words.children));

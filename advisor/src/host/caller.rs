@@ -1,5 +1,6 @@
 //! The caller, and the names that the local files have for the caller.
 
+use crate::host::clock;
 use anyhow::{Context, Result};
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{AllowedBy, Caller, Denial, LocalAccounts, authorise};
@@ -33,7 +34,7 @@ impl Asking {
                     .collect(),
             },
             local: LocalAccounts { passwd: local("/etc/passwd")?, group: local("/etc/group")? },
-            now: jiff::Timestamp::now().as_second(),
+            now: clock::now(),
         })
     }
 
@@ -59,11 +60,15 @@ pub fn logged_in() -> Option<u32> {
     text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
 }
 
-/// Describes the users and groups that a policy allows.
+/// Describes the users and groups that a policy allows, and for how much longer.
 pub fn allowed(allow: &Allow) -> String {
     let users = allow.users.iter().map(|user| format!("user {user}"));
     let groups = allow.groups.iter().map(|group| format!("group {group}"));
-    let all = users.chain(groups).collect::<Vec<_>>();
+    let now = clock::now();
+    let all = users
+        .chain(groups)
+        .chain(allow.temporary.iter().map(|entry| entry.in_words(entry.left(now))))
+        .collect::<Vec<_>>();
     if all.is_empty() { "root alone".to_owned() } else { all.join(", ") }
 }
 

@@ -14,35 +14,47 @@ use capwrap_core::text::hex;
 use nix::unistd::getuid;
 use std::path::Path;
 
-/// Records what became of the policy of this name. `before` and `after` are its text, `None` if it was not enabled
-/// before or is not enabled now. `shipped` is the shipped policy from which the text was made or updated.
-pub fn policy(
-    event: Event,
-    name: &str,
-    path: &Path,
-    before: Option<&str>,
-    after: Option<&str>,
-    shipped: Option<(&Path, &str)>,
-) {
+/// What became of a policy.
+pub struct PolicyChange<'a> {
+    pub event: Event,
+    /// The name of the policy.
+    pub name: &'a str,
+    /// Its file.
+    pub path: &'a Path,
+    /// Its text before; `None` if it was not enabled.
+    pub before: Option<&'a str>,
+    /// Its text now; `None` if it is not enabled.
+    pub after: Option<&'a str>,
+    /// The file and the text of the shipped policy from which it was made or updated.
+    pub shipped: Option<(&'a Path, &'a str)>,
+    /// The reason that was given.
+    pub reason: Option<&'a str>,
+}
+
+/// Records what became of a policy.
+pub fn policy(change: &PolicyChange<'_>) {
     let sha256 = |text: &str| hex::encode(&digest::of_bytes(text.as_bytes()));
-    let mut record = Record::new(event);
-    record.fact("name", name);
+    let mut record = Record::new(change.event);
+    record.fact("name", change.name);
     add_caller(&mut record);
-    record.fact("policy", path);
-    if let Some(text) = before {
+    record.fact("policy", change.path);
+    if let Some(text) = change.before {
         record.fact("policy_sha256_before", sha256(text));
     }
-    if let Some(text) = after {
+    if let Some(text) = change.after {
         record.fact("policy_sha256", sha256(text));
     }
-    if let Some((path, text)) = shipped {
+    if let Some((path, text)) = change.shipped {
         record.fact("shipped_policy", path);
         record.fact("shipped_sha256", sha256(text));
     }
-    if let Some(policy) = after.and_then(|text| Policy::read(text).ok()) {
+    if let Some(policy) = change.after.and_then(|text| Policy::read(text).ok()) {
         let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
         record.fact("capabilities", all.to_string());
         record.words("allowed", [caller::allowed(&policy.allow)]);
+    }
+    if let Some(reason) = change.reason {
+        record.words("reason", [reason]);
     }
     send(record);
 }

@@ -2,6 +2,7 @@
 //! only root can ask as.
 
 use crate::host::caller::Asking;
+use crate::host::clock;
 use crate::host::kernel;
 use crate::host::policy_facts::{self, Untried};
 use crate::output::finding::{Judgement, Line};
@@ -127,7 +128,10 @@ fn caller() -> Result<Vec<(String, Caller)>> {
 fn allowed(policy: &Policy) -> Result<Vec<(String, Caller)>> {
     let text = |path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let local = LocalAccounts { passwd: text("/etc/passwd")?, group: text("/etc/group")? };
-    let named = policy.allow.users.iter().filter_map(|user| accounts::account(&local.passwd, local.uid(user)?));
+    let now = clock::now();
+    let temporary = policy.allow.temporary.iter().filter(|entry| entry.left(now).is_some()).map(|entry| &entry.user);
+    let users = policy.allow.users.iter().chain(temporary);
+    let named = users.filter_map(|user| accounts::account(&local.passwd, local.uid(user)?));
     let groups = policy.allow.groups.iter().filter_map(|group| local.gid(group));
     let members = groups.flat_map(|gid| accounts::members(&local.passwd, &local.group, gid));
     let mut users: Vec<(String, Caller)> = Vec::new();

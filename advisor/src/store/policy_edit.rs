@@ -1,8 +1,8 @@
 //! Edits the text of a shipped policy for this machine, and keeps the comments.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use capwrap_core::text::printable;
-use toml_edit::{Array, DocumentMut, Item, RawString, Table, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, RawString, Table, Value, value};
 
 /// What `capwrap enable` changes in a policy.
 #[derive(Debug, Default)]
@@ -15,8 +15,23 @@ pub struct Change {
     pub path: Option<String>,
     /// The tool's SHA-256 in hexadecimal.
     pub sha256: Option<String>,
-    /// Whether `users` and `groups` are added to those in the text. Otherwise they replace those.
+    /// Whether who is named is added to those in the text. Otherwise they replace those.
     pub keeps_allowed: bool,
+    /// A user who may run the tool for a time.
+    pub temporary: Option<Temporary>,
+}
+
+/// An entry of `[[allow.temporary]]` to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Temporary {
+    /// The user.
+    pub user: Name,
+    /// The instant at which it ends, in the notation of RFC 3339.
+    pub until: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who grants it.
+    pub by: Option<String>,
 }
 
 /// A user or a group as a policy names it.
@@ -50,6 +65,9 @@ impl Name {
 /// Returns the text with the change made. The caller checks whether the result is a valid policy.
 pub fn apply(text: &str, change: &Change) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("not TOML")?;
+    if let Some(entry) = &change.temporary {
+        grant(&mut document, entry, change.keeps_allowed)?;
+    }
     if !change.users.is_empty() || !change.groups.is_empty() {
         let mut comments: Vec<(&str, String)> = Vec::new();
         let allow = table(&mut document, "allow");
@@ -74,6 +92,75 @@ pub fn apply(text: &str, change: &Change) -> Result<String> {
         }
     }
     Ok(document.to_string())
+}
+
+/// Writes an entry of `[[allow.temporary]]`, in place of one for the same user.
+fn grant(document: &mut DocumentMut, entry: &Temporary, keeps_allowed: bool) -> Result<()> {
+    let allow = allow_as_table(document);
+    if !keeps_allowed {
+        allow.remove("users");
+        allow.remove("groups");
+    }
+    let mut written = Table::new();
+    written.insert("user", value(&entry.user.text));
+    written.insert("until", Item::Value(entry.until.parse().context("no instant")?));
+    for (key, text) in [("reason", &entry.reason), ("by", &entry.by)] {
+        text.iter().for_each(|text| drop(written.insert(key, value(text.as_str()))));
+    }
+    if let (Some(comment), Some(mut key)) = (entry.user.comment(), written.key_mut("user")) {
+        key.leaf_decor_mut().set_prefix(comment);
+    }
+    let entries = allow.entry("temporary").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    *entries = Item::ArrayOfTables(std::mem::take(entries).into_array_of_tables().unwrap_or_default());
+    let entries = entries.as_array_of_tables_mut().context("made a list of tables above")?;
+    entries.retain(|other| user_of(other) != Some(&entry.user.text));
+    entries.push(written);
+    Ok(())
+}
+
+/// Returns the text without the temporary grants for which `ends` says yes, which is asked with the user of each.
+///
+/// # Errors
+/// The text is no TOML.
+pub fn without_temporary(text: &str, ends: impl Fn(&str) -> bool) -> Result<String> {
+    let mut document: DocumentMut = text.parse().context("not TOML")?;
+    if !document.contains_key("allow") {
+        return Ok(text.to_owned());
+    }
+    let allow = allow_as_table(&mut document);
+    let Some(entries) = allow.remove("temporary") else { return Ok(text.to_owned()) };
+    let mut entries = entries.into_array_of_tables().map_err(|_| anyhow!("`temporary` is no list of tables"))?;
+    entries.retain(|entry| !user_of(entry).is_some_and(&ends));
+    if !entries.is_empty() {
+        allow.insert("temporary", Item::ArrayOfTables(entries));
+    }
+    Ok(document.to_string())
+}
+
+/// Returns the text without its `[allow]`, for a comparison of all the rest.
+///
+/// # Errors
+/// The text is no TOML.
+pub fn without_allow(text: &str) -> Result<String> {
+    let mut document: DocumentMut = text.parse().context("not TOML")?;
+    document.remove("allow");
+    Ok(document.to_string())
+}
+
+fn user_of(entry: &Table) -> Option<&str> {
+    entry.get("user").and_then(Item::as_str)
+}
+
+/// Returns `[allow]` as a table of its own, because an inline table takes no `[[allow.temporary]]` below it.
+fn allow_as_table(document: &mut DocumentMut) -> &mut Table {
+    let allow = document.entry("allow").or_insert_with(|| Item::Table(Table::new()));
+    if let Item::Value(Value::InlineTable(inline)) = allow {
+        *allow = Item::Table(std::mem::take(inline).into_table());
+    }
+    if !allow.is_table() {
+        *allow = Item::Table(Table::new());
+    }
+    allow.as_table_mut().unwrap_or_else(|| unreachable!("made a table above"))
 }
 
 fn table<'d>(document: &'d mut DocumentMut, key: &str) -> &'d mut dyn toml_edit::TableLike {
@@ -169,6 +256,43 @@ mod tests {
         let change = Change { path: Some("/opt/x".into()), sha256: Some("ab".into()), ..Change::default() };
         let text = apply(TEXT, &change).unwrap();
         assert!(text.contains("path = \"/opt/x\" # first that exists\nsha256 = \"ab\"\n"), "{text}");
+    }
+
+    fn until(user: &str) -> Change {
+        let user = Name::from(user);
+        let until = "2027-01-31T12:00:00Z".to_owned();
+        let temporary = Temporary { user, until, reason: Some("ticket \"7\"".to_owned()), by: Some("root".to_owned()) };
+        Change { temporary: Some(temporary), ..Change::default() }
+    }
+
+    const ENTRY: &str = "\n[[allow.temporary]]\nuser = \"alice\"\nuntil = 2027-01-31T12:00:00Z\nreason = 'ticket \"7\"'\nby = \"root\"\n";
+
+    #[test]
+    fn a_temporary_grant_is_all_that_a_policy_allows_that_was_not_enabled() {
+        let text = apply(TEXT, &until("alice")).unwrap();
+        assert_eq!(text, TEXT.replace("# who\ngroups = [\"capwrap\"] # by default\n", "") + ENTRY);
+        assert_eq!(apply(&text, &until("alice")).unwrap(), text);
+        assert_eq!(without_temporary(&text, |user| user == "bob").unwrap(), text);
+        let ended = without_temporary(&text, |user| user == "alice").unwrap();
+        assert_eq!(ended, TEXT.replace("# who\ngroups = [\"capwrap\"] # by default\n", ""));
+    }
+
+    #[test]
+    fn a_temporary_grant_comes_on_top_of_an_enabled_policy_and_goes_without_a_trace() {
+        let more = "\n[[grant]]\ncaps = [\"cap_net_raw\"] # the socket\n";
+        let text = format!("{TEXT}{more}");
+        let granted = apply(&text, &Change { keeps_allowed: true, ..until("alice") }).unwrap();
+        assert_eq!(granted, format!("{TEXT}{ENTRY}{more}"));
+        assert_eq!(without_temporary(&granted, |_| true).unwrap(), text);
+    }
+
+    #[test]
+    fn an_allow_of_one_line_becomes_a_table() {
+        let inline = "schema = 1\nallow = { users = [\"root\"] }\ntool = { path = \"/t\" }\n";
+        let granted = apply(inline, &Change { keeps_allowed: true, ..until("alice") }).unwrap();
+        let policy = capwrap_core::policy::Policy::read(&granted).unwrap();
+        assert_eq!((policy.allow.users.len(), policy.allow.temporary.len()), (1, 1), "{granted}");
+        assert_eq!(policy.allow.temporary[0].reason.as_deref(), Some("ticket \"7\""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Decides whether this caller may run this tool now.
 
 use crate::decision::accounts;
-use crate::policy::{Allow, Identity};
+use crate::policy::{Allow, Identity, Temporary};
 use crate::text::shell;
 use std::fmt;
 
@@ -53,6 +53,13 @@ pub enum AllowedBy {
     User(Identity),
     /// `allow.groups` names a group of the caller.
     Group(Identity),
+    /// `allow.temporary` names the caller.
+    Temporary {
+        /// The entry of the policy.
+        entry: Temporary,
+        /// The seconds for which it still holds.
+        left: u64,
+    },
 }
 
 impl fmt::Display for AllowedBy {
@@ -61,6 +68,7 @@ impl fmt::Display for AllowedBy {
             Self::Root => out.write_str("root"),
             Self::User(user) => write!(out, "user {user}"),
             Self::Group(group) => write!(out, "group {group}"),
+            Self::Temporary { entry, left } => out.write_str(&entry.in_words(Some(*left))),
         }
     }
 }
@@ -78,6 +86,11 @@ pub enum Denial {
         /// Listed names that the local files do not know.
         unknown: Vec<String>,
     },
+    /// What the caller was granted for a time has ended.
+    Ended {
+        /// When it ended, as the policy writes it.
+        at: String,
+    },
     /// The policy's `until` has passed.
     Expired,
     /// The policy demands a reason, and the caller gave none.
@@ -90,6 +103,7 @@ impl fmt::Display for Denial {
             Self::NotListed { listed, .. } => {
                 write!(out, "its policy allows {}, and you are not among them", listed.join(", "))
             }
+            Self::Ended { at } => write!(out, "what you were granted ended at {at}"),
             Self::Expired => out.write_str("its policy has expired"),
             Self::NoReason => out.write_str("its policy demands a reason"),
         }
@@ -114,6 +128,10 @@ impl Denial {
                 Some(caller) => format!("an administrator can run `capwrap enable {tool} --user {caller}`"),
                 None => "an administrator can name you in it".to_owned(),
             },
+            Self::Ended { .. } => match shell::argument(caller) {
+                Some(caller) => format!("an administrator can run `capwrap grant {tool} --user {caller} --for 2h`"),
+                None => "an administrator can grant it to you again".to_owned(),
+            },
             Self::Expired => "an administrator can set a later `until` in it".to_owned(),
             Self::NoReason => format!("capwrap --reason TEXT {tool} …"),
         }
@@ -134,7 +152,7 @@ pub fn authorise(
     now: i64,
     reason: Option<&str>,
 ) -> Result<AllowedBy, Denial> {
-    let ground = ground(allow, caller, local)?;
+    let ground = ground(allow, caller, local, now)?;
     if allow.until.is_some_and(|until| now >= until) {
         return Err(Denial::Expired);
     }
@@ -144,7 +162,7 @@ pub fn authorise(
     Ok(ground)
 }
 
-fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts) -> Result<AllowedBy, Denial> {
+fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts, now: i64) -> Result<AllowedBy, Denial> {
     if caller.uid == 0 {
         return Ok(AllowedBy::Root);
     }
@@ -155,13 +173,19 @@ fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts) -> Result<Allow
     if let Some(group) = allow.groups.iter().find(|group| local.gid(group).is_some_and(is_member)) {
         return Ok(AllowedBy::Group(group.clone()));
     }
+    let granted = allow.temporary.iter().filter(|entry| local.uid(&entry.user) == Some(caller.uid));
+    if let Some(longest) = granted.max_by_key(|entry| entry.until) {
+        let ended = || Denial::Ended { at: longest.written.clone() };
+        return longest.left(now).map(|left| AllowedBy::Temporary { entry: longest.clone(), left }).ok_or_else(ended);
+    }
     let name = accounts::account(&local.passwd, caller.uid).map(|account| account.name);
     let joined_since = allow.groups.iter().find(|group| {
         name.zip(local.gid(group)).is_some_and(|(name, gid)| accounts::lists_member(&local.group, gid, name))
     });
-    let users = allow.users.iter().map(|user| format!("user {user}"));
+    let temporary = || allow.temporary.iter().map(|entry| &entry.user);
+    let users = allow.users.iter().chain(temporary()).map(|user| format!("user {user}"));
     let groups = allow.groups.iter().map(|group| format!("group {group}"));
-    let unknown_users = allow.users.iter().filter(|user| local.uid(user).is_none());
+    let unknown_users = allow.users.iter().chain(temporary()).filter(|user| local.uid(user).is_none());
     let unknown_groups = allow.groups.iter().filter(|group| local.gid(group).is_none());
     Err(Denial::NotListed {
         listed: users.chain(groups).collect(),
@@ -190,6 +214,7 @@ mod tests {
         Allow {
             users: identities(users),
             groups: identities(groups),
+            temporary: Vec::new(),
             until: None,
             reason: false,
             audit_required: false,
@@ -237,6 +262,39 @@ mod tests {
         assert_eq!(asks(&expired, &caller(0, &[])), Err(Denial::Expired));
         expired.until = Some(1001);
         assert!(asks(&expired, &caller(1000, &[])).is_ok());
+    }
+
+    fn granted(user: &str, until: i64) -> Temporary {
+        let user = Identity::Name(user.into());
+        Temporary { line: 1, user, until, written: format!("instant {until}"), reason: None, by: None }
+    }
+
+    #[test]
+    fn a_temporary_grant_ends_at_its_instant_and_the_last_to_end_counts() {
+        let mut for_a_time = allow(&[], &[]);
+        for_a_time.temporary = vec![granted("alice", 1001), granted("alice", 900), granted("root", 2000)];
+        let ground = asks(&for_a_time, &caller(1000, &[])).unwrap();
+        assert_eq!(ground.to_string(), "user alice until instant 1001 (1 s more)");
+        assert!(matches!(asks(&for_a_time, &caller(1001, &[])), Err(Denial::NotListed { .. })));
+        for_a_time.temporary[0].until = 1000;
+        let denial = asks(&for_a_time, &caller(1000, &[])).unwrap_err();
+        assert_eq!(denial.to_string(), "what you were granted ended at instant 1001");
+        assert!(denial.hint("tcpdump", "alice").contains("capwrap grant tcpdump --user alice"), "{denial:?}");
+    }
+
+    #[test]
+    fn who_is_named_for_good_may_after_a_temporary_grant_has_ended() {
+        let mut both = allow(&[], &["capwrap"]);
+        both.temporary = vec![granted("alice", 10)];
+        assert_eq!(asks(&both, &caller(1000, &[998])), Ok(AllowedBy::Group(Identity::Name("capwrap".into()))));
+    }
+
+    #[test]
+    fn until_ends_a_temporary_grant_as_well() {
+        let mut ends_first = allow(&[], &[]);
+        ends_first.temporary = vec![granted("alice", 2000)];
+        ends_first.until = Some(1000);
+        assert_eq!(asks(&ends_first, &caller(1000, &[])), Err(Denial::Expired));
     }
 
     #[test]

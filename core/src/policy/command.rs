@@ -37,6 +37,7 @@ impl Policy {
             allow: Allow {
                 users: vec![Identity::Id(0)],
                 groups: Vec::new(),
+                temporary: Vec::new(),
                 until: None,
                 reason: false,
                 audit_required,

@@ -18,6 +18,7 @@ use crate::decision::condition::Condition;
 use crate::decision::getopt::ArgumentRules;
 use crate::policy::demand::Demand;
 use crate::policy::limits::{Limit, Resource};
+use crate::text::duration;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -93,12 +94,51 @@ pub struct Allow {
     pub users: Vec<Identity>,
     /// Groups whose members may run it.
     pub groups: Vec<Identity>,
+    /// Users who may run it for a time.
+    pub temporary: Vec<Temporary>,
     /// The time after which nobody may run it, in seconds since 1970.
     pub until: Option<i64>,
     /// Whether the caller must give `--reason`.
     pub reason: bool,
     /// Whether capwrap refuses a launch if no log accepts its record.
     pub audit_required: bool,
+}
+
+impl Allow {
+    /// Whether the policy names somebody for longer than a time.
+    pub fn names_somebody_for_good(&self) -> bool {
+        !self.users.is_empty() || !self.groups.is_empty()
+    }
+}
+
+/// `[[allow.temporary]]`: a user who may run the tool until an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Temporary {
+    /// The line of the file that the grant starts on, from 1.
+    pub line: usize,
+    /// Who may run the tool.
+    pub user: Identity,
+    /// The instant from which on the user may not, in seconds since 1970.
+    pub until: i64,
+    /// That instant as the policy writes it.
+    pub written: String,
+    /// Why the user was allowed.
+    pub reason: Option<String>,
+    /// Who allowed it.
+    pub by: Option<String>,
+}
+
+impl Temporary {
+    /// Returns the seconds for which it still holds at `now`, in seconds since 1970; `None` if it has ended.
+    pub fn left(&self, now: i64) -> Option<u64> {
+        u64::try_from(self.until.checked_sub(now)?).ok().filter(|left| *left > 0)
+    }
+
+    /// Returns the user and the end in words, with the seconds that [`Self::left`] gives.
+    pub fn in_words(&self, left: Option<u64>) -> String {
+        let left = left.map_or_else(|| "ended".to_owned(), |left| format!("{} more", duration::words(left)));
+        format!("user {} until {} ({left})", self.user, self.written)
+    }
 }
 
 /// `[[grant]]`: capabilities that the policy grants when conditions hold.

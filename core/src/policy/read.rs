@@ -98,31 +98,51 @@ fn tool(root: &Section) -> Result<Tool, PolicyError> {
 fn allow(root: &Section) -> Result<Allow, PolicyError> {
     let nobody = "nobody is allowed";
     let hint = "write [allow] with `groups = [\"capwrap\"]`, or `users = [\"root\"]` for root alone";
-    let known = ["users", "groups", "until", "reason", "audit"];
+    let known = ["users", "groups", "temporary", "until", "reason", "audit"];
     let Some(section) = root.section("allow", "[allow]", &known)? else {
         return Err(root.whole(nobody).with_hint(hint));
     };
     let allow = Allow {
         users: section.list("users", identity)?,
         groups: section.list("groups", identity)?,
-        until: until(&section)?,
+        temporary: temporary(&section)?,
+        until: until(&section)?.map(|(until, _)| until),
         reason: section.boolean("reason", false)?,
         audit_required: choice(&section, "audit", &[("optional", false), ("required", true)])?,
     };
-    if allow.users.is_empty() && allow.groups.is_empty() {
+    if !allow.names_somebody_for_good() && allow.temporary.is_empty() {
         return Err(section.whole(nobody).with_hint(hint));
     }
     Ok(allow)
 }
 
-fn until(section: &Section) -> Result<Option<i64>, PolicyError> {
+fn temporary(allow: &Section) -> Result<Vec<Temporary>, PolicyError> {
+    let name = "[[allow.temporary]]";
+    let known = ["user", "until", "reason", "by"];
+    let read = |section: &Section| {
+        let Some(user) = section.one("user", identity)? else {
+            return Err(section.whole(format!("{name} without `user`: who may run the tool?")));
+        };
+        let Some((until, written)) = until(section)? else {
+            return Err(section
+                .whole(format!("{name} without `until`: when does it end?"))
+                .with_hint("write until = 2027-01-31T00:00:00Z, or name the user in `users`"));
+        };
+        let text = |key| Ok(section.string(key)?.map(str::to_owned));
+        Ok(Temporary { line: section.line(), user, until, written, reason: text("reason")?, by: text("by")? })
+    };
+    allow.sections("temporary", name, &known)?.iter().map(read).collect()
+}
+
+/// An instant, in seconds since 1970 and as it is written.
+fn until(section: &Section) -> Result<Option<(i64, String)>, PolicyError> {
     let Some(value) = section.get("until") else { return Ok(None) };
     let DeValue::Datetime(datetime) = value.get_ref() else {
         return Err(section
             .wrong_type(value, "until", "a date and time")
             .with_hint("write it without quotes, as in 2027-01-31T00:00:00Z"));
     };
-    instant::unix_seconds(datetime).map(Some).ok_or_else(|| {
+    instant::unix_seconds(datetime).map(|seconds| Some((seconds, datetime.to_string()))).ok_or_else(|| {
         section
             .error(value.span(), "`until` names no instant without its time and its offset")
             .with_hint("write it as in 2027-01-31T00:00:00Z")
@@ -574,6 +594,28 @@ mod tests {
         for bad in ["#-1", "#4294967295", "#4294967296", "#+0", "#", "#0x0", "# 0", "#1 ", "", "a b", "a:b", "a\\n"] {
             let error = allowed(&format!("[\"{bad}\"]")).unwrap_err();
             assert!(error.message.contains("no name of a user"), "{bad:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_temporary_grant_has_a_user_and_an_end() {
+        let granted = |lines: &str| {
+            let text = format!("{HEAD}[[allow.temporary]]\n{lines}\n");
+            Policy::read(&text).map(|policy| policy.allow.temporary)
+        };
+        let read = granted("user = \"alice\"\nuntil = 2027-01-31T00:00:00Z\nreason = \"r\"\nby = \"root\"").unwrap();
+        assert_eq!((read[0].until, read[0].written.as_str()), (1_801_353_600, "2027-01-31T00:00:00Z"));
+        assert_eq!((read[0].line, read[0].reason.as_deref(), read[0].by.as_deref()), (3, Some("r"), Some("root")));
+        for (lines, message) in [
+            ("until = 2027-01-31T00:00:00Z", "without `user`"),
+            ("user = \"alice\"", "without `until`"),
+            ("user = \"alice\"\nuntil = 2027-01-31T00:00:00", "names no instant"),
+            ("user = \"alice\"\nuntil = \"tomorrow\"", "a date and time"),
+            ("user = \"#-1\"\nuntil = 2027-01-31T00:00:00Z", "no name of a user"),
+            ("user = \"alice\"\nuntil = 2027-01-31T00:00:00Z\nfor = \"2h\"", "for"),
+        ] {
+            let error = granted(lines).unwrap_err();
+            assert!(error.message.contains(message), "{lines}: {error}");
         }
     }
 

@@ -28,6 +28,10 @@ pub enum Event {
     Enable,
     /// Root disabled a policy.
     Disable,
+    /// Root allowed a user for a time.
+    Grant,
+    /// Root ended what a user was allowed for a time, or it had ended and was taken out.
+    Revoke,
     /// The learner wrote a policy that is enabled.
     Learn,
     /// capwrap corrected a file.
@@ -49,6 +53,8 @@ impl Event {
             Self::Bypass => "bypassed",
             Self::Enable => "enabled",
             Self::Disable => "disabled",
+            Self::Grant => "granted",
+            Self::Revoke => "revoked",
             Self::Learn => "learned",
             Self::Fix => "fixed",
             Self::Launcher => "launcher",
@@ -63,6 +69,8 @@ impl Event {
             Self::Refusal => REFUSAL_ID,
             Self::Enable
             | Self::Disable
+            | Self::Grant
+            | Self::Revoke
             | Self::Learn
             | Self::Fix
             | Self::Launcher

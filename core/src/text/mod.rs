@@ -1,5 +1,6 @@
-//! Text: what is safe to print on a terminal, similar names, and hexadecimal digits.
+//! Text: what is safe to print on a terminal, similar names, lengths of time, and hexadecimal digits.
 
+pub mod duration;
 pub mod error;
 pub mod hex;
 pub mod hidden;

@@ -48,7 +48,7 @@ pub struct Launch {
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 16] = [
+pub const VERBS: [&str; 18] = [
     "caps",
     "completions",
     "diff",
@@ -57,11 +57,13 @@ pub const VERBS: [&str; 16] = [
     "enable",
     "explain",
     "export",
+    "grant",
     "help",
     "learn",
     "lint",
     "list",
     "merge",
+    "revoke",
     "run",
     "trace",
     "verify",
@@ -80,6 +82,8 @@ const AFTER_HELP: &str = "\
 Verbs:
   enable [NAME]     enable a shipped policy (root)
   disable NAME      disable it (root)
+  grant NAME        let a user run it for a time (root)
+  revoke NAME       end that at once (root)
   list              list the tools that you may run
   explain TOOL      what a launch would grant and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy

@@ -48,7 +48,8 @@ pub fn group(given: &str) -> Result<Name> {
 pub fn described(change: &Change, before: Option<&Allow>) -> Vec<String> {
     let users = change.users.iter().map(|name| ("user", name, before.map(|allow| &allow.users)));
     let groups = change.groups.iter().map(|name| ("group", name, before.map(|allow| &allow.groups)));
-    let named: Vec<(&str, &Name, Option<&Vec<Identity>>)> = users.chain(groups).collect();
+    let for_a_time = change.temporary.iter().map(|granted| ("user", &granted.user, before.map(|allow| &allow.users)));
+    let named: Vec<(&str, &Name, Option<&Vec<Identity>>)> = users.chain(groups).chain(for_a_time).collect();
     if named.is_empty() {
         return Vec::new();
     }

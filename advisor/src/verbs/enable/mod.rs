@@ -1,12 +1,13 @@
-//! `capwrap enable` and `capwrap disable`.
+//! `capwrap enable` and `capwrap disable`, and for a time `capwrap grant` and `capwrap revoke`.
 
 mod allowing;
+pub mod temporary;
 mod update;
 
 use crate::analysis::preparation::{self, Wanted};
 use crate::host::accounts::{Names, Of};
 use crate::host::caller;
-use crate::host::change_record;
+use crate::host::change_record::{self, PolicyChange};
 use crate::host::demands;
 use crate::host::foreign_code;
 use crate::host::installed_file::{self, Installed};
@@ -18,7 +19,7 @@ use crate::output::error::{hinted, reason};
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
-use crate::store::policy_edit::Change;
+use crate::store::policy_edit::{Change, Temporary};
 use crate::store::shipped::{self, Relation, Shipped};
 use crate::store::{any_kernel, atomic_write, bounded_read, enabled, policy_lookup, prepared, trusted_file};
 use anyhow::{Context, Result, anyhow};
@@ -36,7 +37,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use update::Side;
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Enable {
     /// The policy; without one, the launcher only gets again what the enabled policies need
     name: Option<String>,
@@ -75,6 +76,9 @@ pub struct Enable {
     /// The launcher, where it does not lie in its own place yet
     #[arg(long, value_name = "FILE", hide = true)]
     launcher: Option<PathBuf>,
+    /// The user whom `capwrap grant` allows.
+    #[arg(skip)]
+    temporary: Option<Temporary>,
 }
 
 #[derive(Args)]
@@ -86,10 +90,17 @@ pub struct Disable {
 impl Enable {
     pub fn run(self) -> Result<()> {
         root_alone("enable")?;
+        self.carry_out()
+    }
+
+    fn carry_out(&self) -> Result<()> {
         let any_kernel = (self.any_kernel || self.this_kernel).then_some(self.any_kernel);
         let _alone = match &self.name {
             Some(name) => self.enable(name)?,
-            None => enabled::lock()?,
+            None => {
+                temporary::report_ended()?;
+                enabled::lock()?
+            }
         };
         any_kernel.map_or(Ok(()), any_kernel::want)?;
         match &self.launcher {
@@ -129,6 +140,7 @@ impl Enable {
             path: self.path.clone(),
             sha256: None,
             keeps_allowed: already,
+            temporary: self.temporary.clone(),
         };
         let allowed_before = Policy::read(&before).ok().map(|policy| policy.allow);
         let allowing = allowing::described(&change, allowed_before.as_ref());
@@ -174,6 +186,7 @@ impl Enable {
             shipped,
             made_from,
             updates: self.update,
+            temporary: self.temporary.clone(),
             text,
             policy,
             allowing,
@@ -240,6 +253,8 @@ struct Plan {
     made_from: Option<(PathBuf, String)>,
     /// Whether the policy is updated from the shipped one.
     updates: bool,
+    /// The user who may run the tool for a time.
+    temporary: Option<Temporary>,
     /// The text of the policy to enable.
     text: String,
     /// That policy.
@@ -272,9 +287,15 @@ impl Plan {
             atomic_write::replace_for_all(&enabled::path(name), &self.text)?;
         }
         if !self.already || self.text != self.before || self.updates {
-            let was = self.already.then_some(self.before.as_str());
-            let from = self.made_from.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
-            change_record::policy(Event::Enable, name, &enabled::path(name), was, Some(&self.text), from);
+            change_record::policy(&PolicyChange {
+                event: if self.temporary.is_some() { Event::Grant } else { Event::Enable },
+                name,
+                path: &enabled::path(name),
+                before: self.already.then_some(self.before.as_str()),
+                after: Some(&self.text),
+                shipped: self.made_from.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
+                reason: self.temporary.as_ref().and_then(|granted| granted.reason.as_deref()),
+            });
         }
         // The copy follows the policy. If it is missing or old, an update asks about more than it must, and loses nothing.
         if let Some(error) = self.made_from.as_ref().and_then(|(_, text)| shipped::keep(name, text).err()) {
@@ -411,14 +432,7 @@ impl Disable {
         let _alone = enabled::lock()?;
         let path = enabled::path(policy_lookup::checked(&self.name)?);
         if !path.exists() {
-            let names = enabled::names()?;
-            let near = nearest::name(&self.name, names.iter().map(String::as_str));
-            return Err(hinted(
-                format!("no policy for {:?} is enabled", self.name),
-                near.map_or(format!("the enabled policies: {}", one_line(&names)), |near| {
-                    format!("capwrap disable {near}")
-                }),
-            ));
+            return Err(not_enabled("disable", &self.name)?);
         }
         // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
         let policy = enabled::read(&path).ok();
@@ -429,13 +443,39 @@ impl Disable {
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
         say!("{}: disabled; kept as {}", self.name, kept.display());
-        change_record::policy(Event::Disable, &self.name, &path, text.as_deref(), None, None);
-        // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
-        let tool_caps = policy.map_or(Ok(None), |policy| ToolCaps::of(&policy));
-        give_what_is_needed(&file_caps::installed())?;
-        take_back(&self.name)?;
-        tool_caps?.as_ref().map_or(Ok(()), ToolCaps::take_away)
+        change_record::policy(&PolicyChange {
+            event: Event::Disable,
+            name: &self.name,
+            path: &path,
+            before: text.as_deref(),
+            after: None,
+            shipped: None,
+            reason: None,
+        });
+        take_everything_back(&self.name, policy.as_ref())
     }
+}
+
+/// The error that no policy of this name is enabled, with the nearest name that is.
+///
+/// # Errors
+/// The enabled policies cannot be listed.
+fn not_enabled(verb: &str, name: &str) -> Result<anyhow::Error> {
+    let names = enabled::names()?;
+    let hint = match nearest::name(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("capwrap {verb} {near}"),
+        None => format!("the enabled policies: {}", one_line(&names)),
+    };
+    Ok(hinted(format!("no policy for {name:?} is enabled"), hint))
+}
+
+/// Takes back what a policy gave that is no longer enabled.
+fn take_everything_back(name: &str, policy: Option<&Policy>) -> Result<()> {
+    // Even if the tool's file cannot be changed, the launcher loses the capabilities that no policy needs now.
+    let tool_caps = policy.map_or(Ok(None), ToolCaps::of);
+    give_what_is_needed(&file_caps::installed())?;
+    take_back(name)?;
+    tool_caps?.as_ref().map_or(Ok(()), ToolCaps::take_away)
 }
 
 fn root_alone(verb: &str) -> Result<()> {

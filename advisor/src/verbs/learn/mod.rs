@@ -30,6 +30,7 @@ use crate::analysis::profile::{Profile, Proven, Run};
 use crate::analysis::propose::Proposed;
 use crate::analysis::{classify, code_warning, findings, needs, own_sets, profile, propose};
 use crate::host::accounts::Names;
+use crate::host::change_record::PolicyChange;
 use crate::host::tool_faults::About;
 use crate::host::{change_record, foreign_code, kernel, tool_faults};
 use crate::observe::access;
@@ -570,7 +571,15 @@ fn write(file: &Path, tool: &Tool, text: &str, all: &Profile) -> Result<()> {
     atomic_write::replace_for_all(file, text)?;
     let shipped = shipped_of(tool);
     let from = shipped.as_ref().map(|shipped| (shipped.path.as_path(), shipped.now.as_str()));
-    change_record::policy(Event::Learn, &tool.name, file, read.map(|found| found.text.as_str()), Some(text), from);
+    change_record::policy(&PolicyChange {
+        event: Event::Learn,
+        name: &tool.name,
+        path: file,
+        before: read.map(|found| found.text.as_str()),
+        after: Some(text),
+        shipped: from,
+        reason: None,
+    });
     if let Some(error) = shipped.and_then(|shipped| shipped::keep(&tool.name, &shipped.now).err()) {
         error::print_error(&format!("{error:#}"), None);
     }

@@ -68,12 +68,29 @@ struct Allow {
     users: Option<OneOrMany<String>>,
     /// Groups whose members may.
     groups: Option<OneOrMany<String>>,
+    /// Users who may run it for a time, as `capwrap grant` writes them.
+    temporary: Option<Vec<Temporary>>,
     /// After this instant nobody may: a date and time with an offset.
     until: Option<Instant>,
     /// Whether --reason is demanded.
     reason: Option<bool>,
     /// Whether a launch is refused if no log accepts its record.
     audit: Option<Audit>,
+}
+
+/// A user who may run the tool until an instant.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Temporary {
+    /// A local name, or a number as in #1001.
+    user: String,
+    /// From this instant on the user may not: a date and time with an offset.
+    until: Instant,
+    /// Why the user was allowed.
+    reason: Option<String>,
+    /// Who allowed it.
+    by: Option<String>,
 }
 
 #[derive(JsonSchema)]

@@ -79,6 +79,14 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
         }
     }
     let now = clock::now();
+    let span = || key("allow", "temporary");
+    for entry in &policy.allow.temporary {
+        found.extend(unknown(Of::User, &entry.user, span(), &names));
+        if entry.left(now).is_none() {
+            let message = format!("what was granted to user {} ended at {}", entry.user, entry.written);
+            found.push(Found::warning("grant-ended", span(), message).help("capwrap revoke --ended"));
+        }
+    }
     if policy.allow.until.is_some_and(|until| until <= now) {
         found.push(Found::warning("until-passed", key("allow", "until"), "this has passed: nobody may run the tool"));
     }

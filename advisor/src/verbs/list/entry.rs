@@ -2,7 +2,23 @@
 
 use crate::output::demanded::Demanded;
 use capwrap_core::CapabilitySet;
+use serde::Serialize;
 use std::path::PathBuf;
+
+/// A user who may run the tool for a time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Granted {
+    /// The user, as the policy names them.
+    pub user: String,
+    /// The instant at which it ends.
+    pub until: String,
+    /// The seconds for which it still holds; 0 if it has ended.
+    pub left: u64,
+    /// Why it was granted.
+    pub reason: Option<String>,
+    /// Who granted it.
+    pub by: Option<String>,
+}
 
 /// The facts that the list shows about a tool.
 #[derive(Clone, Debug)]
@@ -21,6 +37,8 @@ pub struct Entry {
     pub allowed_by: Result<String, String>,
     /// The users and groups that the policy allows, in words.
     pub allows: String,
+    /// The users who may run the tool for a time.
+    pub temporary: Vec<Granted>,
     /// The instant from which nobody may run the tool, in words.
     pub until: Option<String>,
     /// Whether the policy demands `--reason`.

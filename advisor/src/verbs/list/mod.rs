@@ -12,6 +12,7 @@ mod show;
 
 use crate::host::caller;
 use crate::host::caller::Asking;
+use crate::host::clock;
 use crate::host::demands;
 use crate::host::installed_file;
 use crate::host::policy_facts::{self, Untried};
@@ -24,11 +25,11 @@ use capwrap_core::decision::demand::State;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::{Request, decide, demands_for_any_arguments, for_any_arguments};
 use capwrap_core::paths;
-use capwrap_core::policy::Policy;
 use capwrap_core::policy::demand::Demand;
+use capwrap_core::policy::{Policy, Temporary};
 use capwrap_core::text::printable;
 use clap::Args;
-use entry::Entry;
+use entry::{Entry, Granted};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -136,6 +137,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         paths: policy.tool.paths.clone(),
         allowed_by: allowed_by.map(|allowed_by| allowed_by.to_string()).map_err(|denial| denial.to_string()),
         allows: caller::allowed(&policy.allow),
+        temporary: policy.allow.temporary.iter().map(granted).collect(),
         until: caller::until(&policy.allow),
         reason_demanded: policy.allow.reason,
         always: at_once.unwrap_or_default(),
@@ -145,4 +147,14 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         demands: demanded.into_iter().zip(states).map(said).collect(),
         details,
     })
+}
+
+fn granted(entry: &Temporary) -> Granted {
+    Granted {
+        user: entry.user.to_string(),
+        until: entry.written.clone(),
+        left: entry.left(clock::now()).unwrap_or(0),
+        reason: entry.reason.clone(),
+        by: entry.by.clone(),
+    }
 }

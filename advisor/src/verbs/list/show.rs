@@ -6,7 +6,7 @@ use crate::output::page;
 use crate::output::page::Page;
 use crate::output::terminal::Style;
 use crate::verbs::list::Which;
-use crate::verbs::list::entry::Entry;
+use crate::verbs::list::entry::{Entry, Granted};
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -143,6 +143,7 @@ struct Tool<'e> {
     /// Why the caller may not run it; null where they may.
     refused: Option<&'e str>,
     allows: &'e str,
+    temporary: &'e [Granted],
     until: Option<&'e str>,
     reason_demanded: bool,
     /// The capabilities that the tool gets here without arguments.
@@ -169,6 +170,7 @@ pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
         allowed_by: entry.allowed_by.as_deref().ok(),
         refused: entry.allowed_by.as_ref().err().map(String::as_str),
         allows: &entry.allows,
+        temporary: &entry.temporary,
         until: entry.until.as_deref(),
         reason_demanded: entry.reason_demanded,
         always: names(entry.always),
@@ -195,6 +197,7 @@ mod tests {
             paths: vec!["/usr/bin/tcpdump".into(), "/usr/sbin/tcpdump".into()],
             allowed_by: Ok("group capwrap".to_owned()),
             allows: "group capwrap".to_owned(),
+            temporary: Vec::new(),
             until: None,
             reason_demanded: false,
             grants: set("net_raw,chown"),

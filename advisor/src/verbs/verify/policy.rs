@@ -13,7 +13,7 @@ use crate::verbs::verify::file::shown;
 use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool::{self, Content};
-use capwrap_core::policy::{MAX_BYTES, Policy};
+use capwrap_core::policy::{MAX_BYTES, Policy, Temporary};
 use jiff::Timestamp;
 
 /// A policy that ends sooner than this many seconds from now is noted.
@@ -37,6 +37,7 @@ pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject
             lines.extend(shipped(name, &text));
             lines.extend(allowed(&policy, names));
             lines.extend(time(&policy, now));
+            lines.extend(temporary(&policy, now));
             lines.extend(demands::of_policy(&policy).iter().map(|one| one.line("demand").into()));
             let (path, judged) = tool::tool(name, &policy, names, content);
             tool_path = path;
@@ -112,7 +113,8 @@ fn read(found: &Installed) -> Result<(String, Policy), Box<Judged>> {
 
 /// Checks that everybody whom the policy names exists and that the launcher knows them.
 fn allowed(policy: &Policy, names: &Names) -> Vec<Judged> {
-    let users = policy.allow.users.iter().map(|user| (Of::User, user));
+    let temporary = policy.allow.temporary.iter().map(|entry| &entry.user);
+    let users = policy.allow.users.iter().chain(temporary).map(|user| (Of::User, user));
     let groups = policy.allow.groups.iter().map(|group| (Of::Group, group));
     users.chain(groups).filter_map(|(of, identity)| unknown("allow", of, identity, names)).collect()
 }
@@ -130,6 +132,19 @@ fn time(policy: &Policy, now: i64) -> Option<Judged> {
         }
         .into(),
     )
+}
+
+/// A line for each user who may run it for a time.
+fn temporary(policy: &Policy, now: i64) -> Vec<Judged> {
+    let line = |entry: &Temporary| {
+        let shown = entry.in_words(entry.left(now));
+        if entry.left(now).is_some() {
+            Line::ok("grant", shown)
+        } else {
+            Line::note("grant", shown).means("is still in the policy").hint("capwrap revoke --ended")
+        }
+    };
+    policy.allow.temporary.iter().map(|entry| line(entry).into()).collect()
 }
 
 #[cfg(test)]

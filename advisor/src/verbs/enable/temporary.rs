@@ -1,0 +1,252 @@
+//! `capwrap grant` and `capwrap revoke`: who may run a tool for a time.
+//!
+//! The launcher compares the clock at each launch, so that a grant ends at its instant whatever else happens. What is
+//! done afterwards takes the entry out of the policy, and the capabilities from the launcher's file that no policy
+//! needs then: by a timer under systemd, and else when somebody runs `capwrap revoke --ended`.
+
+use super::{Enable, allowing, not_enabled, root_alone, take_everything_back};
+use crate::analysis::policy_merge;
+use crate::host::change_record::{self, PolicyChange};
+use crate::host::{caller, clock};
+use crate::output::error;
+use crate::output::error::hinted;
+use crate::store::policy_edit::{self, Temporary};
+use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
+use anyhow::{Context, Result, anyhow};
+use capwrap_core::decision::accounts;
+use capwrap_core::paths;
+use capwrap_core::policy::{Identity, Policy};
+use capwrap_core::record::write::Event;
+use capwrap_core::text::{duration, printable};
+use clap::Args;
+use std::path::Path;
+use std::process::Command;
+
+/// The unit that takes out what has ended.
+const TIMER: &str = "capwrap-revoke.timer";
+/// systemd has this directory while it runs (sd_booted(3)).
+const SYSTEMD: &str = "/run/systemd/system";
+
+#[derive(Args)]
+pub struct Grant {
+    /// The policy
+    name: String,
+    /// Who may run its tool for a time
+    #[arg(long, value_name = "USER")]
+    user: String,
+    /// For how long, as in 30m, 2h, 1d or 1h30m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+    length: u64,
+    /// The reason, for the policy and for the record; every user
+    /// can read it
+    #[arg(long, value_name = "TEXT", verbatim_doc_comment)]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Revoke {
+    /// The policy
+    #[arg(required_unless_present = "ended", requires = "user")]
+    name: Option<String>,
+    /// The user whose temporary grant ends now
+    #[arg(long, value_name = "USER", requires = "name")]
+    user: Option<String>,
+    /// Take what has ended out of all enabled policies, and its
+    /// capabilities from the launcher
+    #[arg(long, conflicts_with_all = ["name", "user"], verbatim_doc_comment)]
+    ended: bool,
+}
+
+impl Grant {
+    pub fn run(self) -> Result<()> {
+        root_alone("grant")?;
+        let temporary =
+            Temporary { user: allowing::user(&self.user)?, until: self.until()?, reason: self.reason, by: Some(by()) };
+        Enable { name: Some(self.name), temporary: Some(temporary), ..Enable::default() }.carry_out()?;
+        if let Err(error) = start_timer() {
+            say!(
+                "  note     {error:#}: from its end on nobody may use it, and the launcher keeps its capabilities until"
+            );
+            say!("           you run capwrap revoke --ended");
+        }
+        Ok(())
+    }
+
+    /// The end, in the notation of RFC 3339.
+    fn until(&self) -> Result<String> {
+        let until = i64::try_from(self.length).ok().and_then(|length| clock::now().checked_add(length));
+        let until = until.and_then(|until| jiff::Timestamp::from_second(until).ok());
+        Ok(until.with_context(|| format!("{} end beyond the calendar", duration::words(self.length)))?.to_string())
+    }
+}
+
+/// Who makes the grant: the user who logged in, or else the one who runs this.
+fn by() -> String {
+    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
+    let uid = caller::logged_in().unwrap_or_else(|| nix::unistd::getuid().as_raw());
+    accounts::name(&String::from_utf8_lossy(&passwd), uid)
+}
+
+/// Starts the timer, now and after each boot.
+///
+/// # Errors
+/// No systemd runs here, or it does not know the timer.
+fn start_timer() -> Result<()> {
+    systemctl(&["enable", "--now", TIMER])
+}
+
+fn systemctl(words: &[&str]) -> Result<()> {
+    if !Path::new(SYSTEMD).exists() {
+        return Err(anyhow!("no systemd runs here"));
+    }
+    let output = Command::new("systemctl").arg("--quiet").args(words).output();
+    let output = output.map_err(|error| anyhow!("cannot start systemctl: {}", error::reason(&error)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(anyhow!("systemctl {}: {}", words.join(" "), printable::text(said.lines().next().unwrap_or("failed"))))
+}
+
+impl Revoke {
+    pub fn run(self) -> Result<()> {
+        root_alone("revoke")?;
+        match (&self.name, &self.user) {
+            (Some(name), Some(user)) => revoke(name, user),
+            _ => take_out_all_that_ended(),
+        }
+    }
+}
+
+/// Ends the temporary grant of one user.
+fn revoke(name: &str, user: &str) -> Result<()> {
+    let _alone = enabled::lock()?;
+    let path = enabled::path(policy_lookup::checked(name)?);
+    if !path.exists() {
+        return Err(not_enabled("revoke", name)?);
+    }
+    let text = trusted_file::text(&path)?;
+    let policy = policy_lookup::read(&text, &path)?;
+    let user = allowing::user(user)?.text;
+    let is_user = |identity: &Identity| identity.to_string() == user;
+    if !policy.allow.temporary.iter().any(|entry| is_user(&entry.user)) {
+        let shown = printable::text(&user);
+        return Err(if policy.allow.users.iter().any(is_user) {
+            hinted(
+                format!("{name} allows {shown} for good, and not for a time"),
+                format!("take {shown} out of `users` in {}", path.display()),
+            )
+        } else {
+            hinted(
+                format!("nothing was granted to {shown} in the policy of {name}"),
+                format!("it allows {}", printable::text(caller::allowed(&policy.allow))),
+            )
+        });
+    }
+    take_out(name, &text, &policy, is_user)?;
+    stop_idle_timer()
+}
+
+/// Takes everything that has ended out of the enabled policies. A policy that cannot be changed does not keep the others
+/// from it.
+fn take_out_all_that_ended() -> Result<()> {
+    let _alone = enabled::lock()?;
+    let now = clock::now();
+    let mut failed = Vec::new();
+    for (name, text, policy) in with_temporary()? {
+        let ended: Vec<&Identity> =
+            policy.allow.temporary.iter().filter(|entry| entry.left(now).is_none()).map(|entry| &entry.user).collect();
+        // One user has one entry, unless a person wrote more: then the last to end counts, as it does at a launch.
+        let holds =
+            |user: &Identity| policy.allow.temporary.iter().any(|one| one.user == *user && one.left(now).is_some());
+        if ended.iter().any(|user| !holds(user)) {
+            let taken_out = take_out(&name, &text, &policy, |user| ended.contains(&user) && !holds(user));
+            failed.extend(taken_out.err().map(|error| format!("{name}: {error:#}")));
+        }
+    }
+    stop_idle_timer()?;
+    if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
+}
+
+/// Prints a note for each temporary grant that has ended and is still in a policy.
+pub fn report_ended() -> Result<()> {
+    let now = clock::now();
+    for (name, _, policy) in with_temporary()? {
+        for entry in policy.allow.temporary.iter().filter(|entry| entry.left(now).is_none()) {
+            say!("note: {name}: {}; hint: capwrap revoke --ended", printable::text(entry.in_words(None)));
+        }
+    }
+    Ok(())
+}
+
+/// The enabled policies with temporary grants: the name, the text and the policy of each. One that the launcher would
+/// refuse is left out, which `capwrap verify` reports.
+fn with_temporary() -> Result<Vec<(String, String, Policy)>> {
+    let mut found = Vec::new();
+    for name in enabled::names()? {
+        let Ok(text) = trusted_file::text(&enabled::path(&name)) else { continue };
+        let policy = Policy::read(&text);
+        found
+            .extend(policy.ok().filter(|policy| !policy.allow.temporary.is_empty()).map(|policy| (name, text, policy)));
+    }
+    Ok(found)
+}
+
+/// Takes the entries of these users out of an enabled policy. If nobody else may run the tool then, the policy is no
+/// longer enabled.
+fn take_out(name: &str, text: &str, policy: &Policy, ends: impl Fn(&Identity) -> bool) -> Result<()> {
+    let (ending, staying): (Vec<_>, Vec<_>) = policy.allow.temporary.iter().partition(|entry| ends(&entry.user));
+    let path = enabled::path(name);
+    let is_closed = staying.is_empty() && !policy.allow.names_somebody_for_good();
+    let left = policy_edit::without_temporary(text, |user| ending.iter().any(|entry| entry.user.to_string() == user))?;
+    for entry in &ending {
+        say!("{name}: user {} may not run it any more", printable::text(entry.user.to_string()));
+    }
+    if is_closed {
+        close(name, text, &left)?;
+    } else {
+        atomic_write::replace_for_all(&path, &left)?;
+    }
+    change_record::policy(&PolicyChange {
+        event: Event::Revoke,
+        name,
+        path: &path,
+        before: Some(text),
+        after: (!is_closed).then_some(&*left),
+        shipped: None,
+        reason: None,
+    });
+    if is_closed { take_everything_back(name, Some(policy)) } else { Ok(()) }
+}
+
+/// Ends that a policy is enabled. It was enabled for grants alone, so where the policy that it was made from still says
+/// the same, nothing is left of it. Otherwise it is kept as one that is disabled, for root alone.
+fn close(name: &str, text: &str, left: &str) -> Result<()> {
+    let path = enabled::path(name);
+    let [_, disabled, shipped] = policy_lookup::places(name);
+    let source = [disabled.clone(), shipped].into_iter().find(|place| place.exists());
+    let source = source.and_then(|place| trusted_file::text(&place).ok());
+    let same = |source: &str| -> Result<bool> {
+        let (here, there) = (policy_edit::without_allow(text)?, policy_edit::without_allow(source)?);
+        Ok(policy_merge::says_the_same(&here, &there))
+    };
+    if source.is_some_and(|source| same(&source).unwrap_or(false)) {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        say!("{name}: disabled, as it was before the grant");
+        return Ok(());
+    }
+    let root = policy_edit::Change { users: vec!["root".into()], ..policy_edit::Change::default() };
+    enabled::make_directory(Path::new(paths::DISABLED))?;
+    atomic_write::replace_for_all(&disabled, &policy_edit::apply(left, &root)?)?;
+    std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    say!("{name}: disabled; kept, for root alone, as {}", disabled.display());
+    Ok(())
+}
+
+/// Stops the timer when no policy has a temporary grant any more.
+fn stop_idle_timer() -> Result<()> {
+    if !Path::new(SYSTEMD).exists() || !with_temporary()?.is_empty() {
+        return Ok(());
+    }
+    systemctl(&["disable", "--now", TIMER])
+}
