@@ -353,6 +353,20 @@ pub struct Settings {
     pub last_capability: u32,
     /// The offsets of the registers with a system call's arguments in `pt_regs`, in bytes.
     pub registers: [u32; 6],
+    /// The offset of the register with the system call's number.
+    pub call_register: u32,
+    /// The offset of a register that shows in which mode a task entered the kernel.
+    pub mode_register: u32,
+    /// The bits of that register that show it.
+    pub mode_mask: u32,
+    /// These bits where a program of the kernel's own word size entered it. The numbers and registers of a 32-bit program's
+    /// system calls are others.
+    pub mode_native: u32,
+    /// The size of a kernel stack, to which the stack is also aligned, or a part of it.
+    pub stack_bytes: u32,
+    /// The size of `pt_regs`. Those with which a task entered the kernel are at the top of its stack. It is 0 if it is not
+    /// known, and then the kprobes do not look for the system call's number.
+    pub registers_bytes: u32,
 }
 
 /// The offsets of the members of the kernel's structures in bytes, from the kernel's BTF.
@@ -380,7 +394,6 @@ pub struct Offsets {
     pub cred_ids_adjacent: u32,
     pub user_namespace_level: u32,
     pub user_namespace_inum: u32,
-    pub pt_regs_system_call: u32,
     pub mm_exe_file: u32,
     pub file_inode: u32,
     pub file_dentry: u32,
@@ -395,7 +408,6 @@ pub struct Offsets {
     pub mount_parent: u32,
     pub mount_mountpoint: u32,
     pub vfsmount_root: u32,
-    pub zero: u32,
 }
 
 /// Where the kprobes find values, as offsets in bytes: the machine's registers in `pt_regs`, and
@@ -427,11 +439,10 @@ pub struct Places {
     pub exec_name: u32,
     /// The field `pid` of sched:sched_process_free.
     pub free_process: u32,
-    /// The size of a kernel stack, to which the stack is also aligned. It is 0 if the kprobes do
-    /// not use it to find the system call's number.
-    pub stack_bytes: u32,
-    /// Always zero.
-    pub zero: u32,
+    /// The register that holds the stack pointer.
+    pub stack: u32,
+    /// What may be above the registers at the top of the stack: so many bytes, or none.
+    pub padding: u32,
 }
 
 /// What user space asks of the kprobes, and what it has found out for them: the only value of the
@@ -526,9 +537,9 @@ const _: () = {
     // The same holds for an event and a stack.
     assert!(size_of::<UserStack>() == 8 + USER_FRAMES * 32 + 8);
     assert!(size_of::<Event>() + 7 < size_of::<UserStack>());
-    assert!(size_of::<Settings>() == 3 * 8 + 20 * 4);
+    assert!(size_of::<Settings>() == 3 * 8 + 26 * 4);
     assert!(size_of::<OwnSets>() == 8 + 16 + 2 * 4);
     assert!(size_of::<Ids>() == 8 * 4);
     assert!(size_of::<Tracked>() == 8 + 16 + size_of::<Ids>());
-    assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 34 * 4 + 14 * 4);
+    assert!(size_of::<KprobeConfig>() == size_of::<Settings>() + 32 * 4 + 14 * 4);
 };

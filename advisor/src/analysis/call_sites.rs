@@ -2,7 +2,8 @@
 //!
 //! A row of [`SITES`] states that a check means less than it seems to. A check that fits no row counts in full.
 //! Functions have the names that kallsyms gives them. Several names in one group are the same place in different
-//! releases, or its caller if a compiler inlines it.
+//! releases, or its caller if a compiler inlines it. `sys_NAME` stands for the function by which a system call is entered,
+//! which has another name on each architecture.
 
 use crate::analysis::observation::{Credentials, Observation, Verdict};
 use capwrap_core::Capability;
@@ -45,6 +46,16 @@ pub const MACHINERY: &[&str] = &[
     "perfmon_capable",
     "checkpoint_restore_ns_capable",
 ];
+
+/// What precedes a system call's name in the functions by which it is entered (`__SYSCALL_DEFINEx` in
+/// arch/*/include/asm/syscall_wrapper.h and include/linux/syscalls.h).
+const ENTRIES: [&str; 7] =
+    ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_", "__arm64_sys_", "__riscv_sys_", "__se_sys_", "__do_sys_"];
+
+/// Returns the system call that is entered by this function, on any architecture.
+pub fn entered_call(function: &str) -> Option<&str> {
+    ENTRIES.iter().find_map(|prefix| function.strip_prefix(prefix))
+}
 
 /// The meaning that a row of [`SITES`] gives to the checks that it fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,7 +295,7 @@ pub const SITES: &[Site] = &[
     // security/commoncap.c, cap_inh_is_capped: the kernel asks before it compares the sets. The answer matters only to
     // a process that makes more inheritable than it is permitted.
     Site {
-        functions: &[&["cap_capset", "security_capset", "__do_sys_capset", "__x64_sys_capset", "__arm64_sys_capset"]],
+        functions: &[&["cap_capset", "security_capset", "sys_capset"]],
         capabilities: &[Capability::SETPCAP],
         why: "asked at every capset, whatever it sets",
         ..ROW
@@ -292,7 +303,7 @@ pub const SITES: &[Site] = &[
     // kernel/sys.c: the kernel asks for the capability first, and compares the ids only if it is lacking (setresuid and
     // setresgid until 6.3, 659c0ce1cb9e). setreuid, setregid, setfsuid and setfsgid compare first.
     Site {
-        functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
+        functions: &[&["__sys_setuid", "sys_setuid", "__sys_setresuid", "sys_setresuid"]],
         capabilities: &[Capability::SETUID],
         verdict: Some(Verdict::Granted),
         given: Given::UsersUnchanged,
@@ -300,7 +311,7 @@ pub const SITES: &[Site] = &[
         ..ROW
     },
     Site {
-        functions: &[&["__sys_setgid", "__x64_sys_setgid", "__sys_setresgid", "__x64_sys_setresgid"]],
+        functions: &[&["__sys_setgid", "sys_setgid", "__sys_setresgid", "sys_setresgid"]],
         capabilities: &[Capability::SETGID],
         verdict: Some(Verdict::Granted),
         given: Given::GroupsUnchanged,
@@ -310,14 +321,14 @@ pub const SITES: &[Site] = &[
     // A refused check looks the same for a change that failed and for a call that changed nothing. Every tool that
     // drops setuid root makes such a call. Not granting cap_setuid is the lesser harm.
     Site {
-        functions: &[&["__sys_setuid", "__x64_sys_setuid", "__sys_setresuid", "__x64_sys_setresuid"]],
+        functions: &[&["__sys_setuid", "sys_setuid", "__sys_setresuid", "sys_setresuid"]],
         capabilities: &[Capability::SETUID],
         verdict: Some(Verdict::Denied),
         why: "asked before the ids are compared; a refusal shows nothing",
         ..ROW
     },
     Site {
-        functions: &[&["__sys_setgid", "__x64_sys_setgid", "__sys_setresgid", "__x64_sys_setresgid"]],
+        functions: &[&["__sys_setgid", "sys_setgid", "__sys_setresgid", "sys_setresgid"]],
         capabilities: &[Capability::SETGID],
         verdict: Some(Verdict::Denied),
         why: "asked before the ids are compared; a refusal shows nothing",
@@ -326,14 +337,14 @@ pub const SITES: &[Site] = &[
     // fs/open.c, access_override_creds: the kernel asks with the real ids, and for users other than root with no
     // effective capability. Only faccessat2 with AT_EACCESS asks with the process's own credentials.
     Site {
-        functions: &[&["do_faccessat", "__x64_sys_access", "__x64_sys_faccessat"]],
+        functions: &[&["do_faccessat", "sys_access", "sys_faccessat"]],
         verdict: Some(Verdict::Denied),
         calls: Calls::Except(&["faccessat2"]),
         why: "access(2) asks as if without capabilities",
         ..ROW
     },
     Site {
-        functions: &[&["do_faccessat", "__x64_sys_faccessat2"]],
+        functions: &[&["do_faccessat", "sys_faccessat2"]],
         verdict: Some(Verdict::Denied),
         credentials: Some(Credentials::Overridden),
         why: "access(2) asks as if without capabilities",
@@ -364,7 +375,7 @@ pub const SITES: &[Site] = &[
     Site { functions: &[&["proc_pid_attr_open"]], why: "opening /proc/PID/attr throws the answer away", ..ROW },
     // mm/mincore.c, can_do_mincore: who neither owns the file nor may write it sees all pages as in memory.
     Site {
-        functions: &[&["can_do_mincore", "do_mincore", "__do_sys_mincore", "__x64_sys_mincore"]],
+        functions: &[&["can_do_mincore", "do_mincore", "sys_mincore"]],
         why: "only what mincore(2) shows of a file depends on it",
         ..ROW
     },
@@ -437,7 +448,7 @@ pub const SITES: &[Site] = &[
     // What follows was refused to real programs, which went on. sed -i, vim and gzip give a copy its owner; tar, dpkg and
     // logrotate stop if they cannot. cp -p goes on, but the owner is what it was asked for.
     Site {
-        functions: &[&["__x64_sys_fchown", "__arm64_sys_fchown", "ksys_fchown", "__do_sys_fchown"]],
+        functions: &[&["sys_fchown", "ksys_fchown"]],
         capabilities: &[Capability::CHOWN],
         programs: Programs::Except(&[
             "bsdtar",
@@ -528,7 +539,7 @@ pub const SITES: &[Site] = &[
     // perf lists the BPF programs that are loaded, and the mappings of all processes, and records without them. bpftool
     // and debuggers stop.
     Site {
-        functions: &[&["bpf_obj_get_next_id", "bpf_prog_get_fd_by_id", "__sys_bpf", "__do_sys_bpf"]],
+        functions: &[&["bpf_obj_get_next_id", "bpf_prog_get_fd_by_id", "__sys_bpf", "sys_bpf"]],
         capabilities: &[Capability::BPF, Capability::SYS_ADMIN, Capability::PERFMON],
         programs: Programs::Only(&["perf"]),
         why: "the names of loaded BPF programs; perf records without",
@@ -590,7 +601,7 @@ pub const SITES: &[Site] = &[
     },
     // io_uring/io_uring.c: a process with the capability is not charged for the rings' memory.
     Site {
-        functions: &[&["io_uring_setup", "io_uring_create", "__do_sys_io_uring_setup", "__x64_sys_io_uring_setup"]],
+        functions: &[&["io_uring_setup", "io_uring_create", "sys_io_uring_setup"]],
         capabilities: &[Capability::IPC_LOCK],
         why: "only whether the rings count against memlock depends on it",
         ..ROW
@@ -615,7 +626,7 @@ pub const SITES: &[Site] = &[
     // Take over CAP_SYS_PTRACE creds to CAP_PERFMON capability" the kernel did not ask here, but the decisive check was
     // in the same place (Linux 5.4).
     Site {
-        asking_function: &["__do_sys_perf_event_open", "__x64_sys_perf_event_open", "perf_check_permission"],
+        asking_function: &["sys_perf_event_open", "perf_check_permission"],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
         since: (5, 9),
         why: "asked before one's rights over the process are checked",
@@ -782,8 +793,7 @@ pub const SITES: &[Site] = &[
             "seccomp_set_mode_filter",
             "do_seccomp",
             "landlock_restrict_self",
-            "__do_sys_landlock_restrict_self",
-            "__x64_sys_landlock_restrict_self",
+            "sys_landlock_restrict_self",
         ]],
         capabilities: &[Capability::SYS_ADMIN],
         given: Given::NoNewPrivileges,
@@ -801,7 +811,7 @@ pub const SITES: &[Site] = &[
     // block/ioprio.c (9d3a39a5f1e4, 94c4b4fd25e6): the kernel asks for cap_sys_admin first, for older security
     // policies.
     Site {
-        functions: &[&["ioprio_check_cap", "set_task_ioprio", "__do_sys_ioprio_set", "__x64_sys_ioprio_set"]],
+        functions: &[&["ioprio_check_cap", "set_task_ioprio", "sys_ioprio_set"]],
         capabilities: &[Capability::SYS_ADMIN],
         since: (5, 10),
         meaning: Meaning::Narrower(Capability::SYS_NICE),
@@ -902,6 +912,13 @@ fn plain(function: &str) -> &str {
     function.split('.').next().unwrap_or(function)
 }
 
+/// Whether a function is one of these, as the tables write names.
+fn is_one_of(function: &str, names: &[&str]) -> bool {
+    let function = plain(function);
+    let entered = entered_call(function);
+    names.iter().any(|name| *name == function || entered.is_some_and(|call| name.strip_prefix("sys_") == Some(call)))
+}
+
 /// Returns the row that applies to a check on this kernel. `given` decides each condition on the run.
 pub fn site(observation: &Observation, kernel: KernelVersion, given: impl Fn(Given) -> bool) -> Option<&'static Site> {
     SITES.iter().find(|site| site.fits(observation, kernel) && given(site.given))
@@ -910,8 +927,7 @@ pub fn site(observation: &Observation, kernel: KernelVersion, given: impl Fn(Giv
 impl Site {
     fn fits(&self, observation: &Observation, kernel: KernelVersion) -> bool {
         let release = (kernel.major, kernel.minor);
-        let holds_one_of =
-            |group: &&[&str]| observation.call_site.iter().any(|function| group.contains(&plain(function)));
+        let holds_one_of = |group: &&[&str]| observation.call_site.iter().any(|function| is_one_of(function, group));
         (self.capabilities.is_empty() || self.capabilities.contains(&observation.capability))
             && self.verdict.is_none_or(|verdict| verdict == observation.verdict)
             && self.credentials.is_none_or(|credentials| credentials == observation.credentials)
@@ -922,8 +938,7 @@ impl Site {
             && release < self.until
             && self.functions.iter().all(holds_one_of)
             && (self.asking_function.is_empty()
-                || asking_function(&observation.call_site)
-                    .is_some_and(|one| self.asking_function.contains(&plain(one))))
+                || asking_function(&observation.call_site).is_some_and(|one| is_one_of(one, self.asking_function)))
     }
 }
 
@@ -1018,6 +1033,27 @@ mod tests {
         for pair in EITHER_OR {
             let rank = crate::analysis::capability_risk::rank;
             assert!(rank(pair.narrow) > rank(pair.broad), "{} {}", pair.narrow, pair.broad);
+        }
+    }
+
+    #[test]
+    fn the_entry_of_a_system_call_is_known_on_every_architecture() {
+        for function in [
+            "__x64_sys_capset",
+            "__ia32_sys_capset",
+            "__arm64_sys_capset",
+            "__riscv_sys_capset",
+            "__do_sys_capset.isra.0",
+        ] {
+            assert!(is_one_of(function, &["cap_capset", "sys_capset"]), "{function}");
+        }
+        assert!(is_one_of("__ia32_compat_sys_setsockopt", &["sys_setsockopt"]));
+        for function in ["__x64_sys_capget", "__sys_capset", "capset", "__x64_sys_", "__x64_sys_sys_capset"] {
+            assert!(!is_one_of(function, &["cap_capset", "sys_capset"]), "{function}");
+        }
+        let rows = SITES.iter().flat_map(|site| site.functions.iter().copied().flatten().chain(site.asking_function));
+        for name in rows {
+            assert_eq!(entered_call(name), None, "{name} is of one architecture alone");
         }
     }
 

@@ -103,7 +103,8 @@ const PF_IO_WORKER: u32 = 0x10;
 const PF_USER_WORKER: u32 = 0x4000;
 const PF_KTHREAD: u32 = 0x20_0000;
 
-/// Returns the number of the system call that the task is in, with its argument, or -1 if it is in none.
+/// Returns the number of the system call that the task is in, with its argument, or -1 if it is in none, or in one of a
+/// 32-bit program.
 #[inline(always)]
 fn system_call(task: Address) -> (i32, u32) {
     if setting!(recent) == 0
@@ -113,7 +114,11 @@ fn system_call(task: Address) -> (i32, u32) {
     }
     // SAFETY: the task is the running one, which bpf_get_current_task_btf returned.
     let registers = unsafe { generated::bpf_task_pt_regs(task.cast_mut().cast()) } as Address;
-    let number = load::<u64>(registers, offset!(pt_regs_system_call)) as i32;
+    if u32::from(load::<u16>(registers, setting!(mode_register))) & setting!(mode_mask) != setting!(mode_native) {
+        return (-1, 0);
+    }
+    // The register has eight bytes on some architectures, and four on others.
+    let number = load::<u32>(registers, setting!(call_register)) as i32;
     (number, argument::of(number, registers))
 }
 

@@ -28,6 +28,12 @@ pub static SETTINGS: Settings = Settings {
     prctl: 0,
     last_capability: 0,
     registers: [0; 6],
+    call_register: 0,
+    mode_register: 0,
+    mode_mask: 0,
+    mode_native: 0,
+    stack_bytes: 0,
+    registers_bytes: 0,
 };
 #[unsafe(no_mangle)]
 pub static OFFSETS: Offsets = Offsets {
@@ -50,7 +56,6 @@ pub static OFFSETS: Offsets = Offsets {
     cred_ids_adjacent: 0,
     user_namespace_level: 0,
     user_namespace_inum: 0,
-    pt_regs_system_call: 0,
     mm_exe_file: 0,
     file_inode: 0,
     file_dentry: 0,
@@ -64,7 +69,6 @@ pub static OFFSETS: Offsets = Offsets {
     mount_parent: 0,
     mount_mountpoint: 0,
     vfsmount_root: 0,
-    zero: 0,
 };
 
 /// Reads a field of the settings or offsets. The read is volatile, because the compiler must not

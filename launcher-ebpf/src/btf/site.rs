@@ -18,10 +18,6 @@ use aya_ebpf::helpers::generated::{bpf_get_stack, bpf_probe_read_kernel, bpf_snp
 use capwrap_ebpf::{FRAMES, FRAMES_A_TEXT, Site, TEXT_BYTES, lost};
 use core::ffi::c_void;
 
-/// The size of a kernel stack, to which it is also aligned (THREAD_SIZE; a larger one is a multiple
-/// of this).
-const STACK_BYTES: u64 = 16 << 10;
-
 /// The number of bytes that there is space for, a power of two for the verifier.
 const STACK_WINDOW: u64 = (WORDS * 8) as u64;
 
@@ -78,7 +74,8 @@ fn walk(context: *mut c_void, known: *mut Known, tag: u64) -> u64 {
     // The read must end with the stack, because the page after it cannot be read. The verifier
     // allows no arithmetic on the context itself, but it does on its value as a number.
     scratch.context = context as u64;
-    let left = STACK_BYTES - (volatile(&scratch.context) & (STACK_BYTES - 1));
+    let size = u64::from(setting!(stack_bytes));
+    let left = size - (volatile(&scratch.context) & (size - 1));
     scratch.window = if left < SEARCHED as u64 * 8 { left } else { SEARCHED as u64 * 8 };
     read_stack(context, volatile(&scratch.window), scratch);
     // SAFETY: the array has this many bytes. On a failure the helper returns an error.

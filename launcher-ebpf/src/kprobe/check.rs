@@ -92,7 +92,7 @@ pub fn answered(context: &RetProbeContext) {
         count(&check);
     } else if setting!(denied_only) == 0 || check.denied != 0 {
         // Without the system call's number, a thread of the kernel may wait in vain.
-        if setting!(outcomes) != 0 && (place!(stack_bytes) == 0 || check.system_call >= 0) {
+        if setting!(outcomes) != 0 && (setting!(registers_bytes) == 0 || check.system_call >= 0) {
             outcome::expect(ids);
         }
         emit(context, check, ids as u32);
@@ -124,35 +124,32 @@ fn is_asked_for<const TYPES: bool>(tracked: bool, process: u32) -> bool {
     }
 }
 
-// The offsets are those of struct pt_regs on x86-64 (arch/x86/include/asm/ptrace.h). The last
-// constant is __USER_CS.
-const REGISTERS_BYTES: u64 = 168;
-const ORIG_AX: u64 = 120;
-const CS: u64 = 136;
-const USER_CS: u64 = 0x33;
-/// TOP_OF_KERNEL_STACK_PADDING is 0, or 16 bytes (CONFIG_X86_FRED, Linux 6.9).
-const PADDING: u64 = 16;
-
-/// Returns the number of the system call that the task is in, with its argument, or -1 if it is in none. The task's
-/// registers are at the top of the stack. The call site usually names the system call too, but not
-/// if the system call's entry function ends with a jump.
+/// Returns the number of the system call that the task is in, with its argument, or -1 if it is in none, or in one of a
+/// 32-bit program. The task's registers are at the top of the stack. The call site usually names the system call too, but
+/// not if the system call's entry function ends with a jump.
 #[inline(always)]
 fn system_call(context: &ProbeContext) -> (i32, u32) {
-    let size = u64::from(place!(stack_bytes));
-    if size == 0 {
+    if setting!(registers_bytes) == 0 {
         return (-1, 0);
     }
-    let top = (given::<u64>(context, place!(caller)) & size.wrapping_neg()).wrapping_add(size);
-    let mut registers = top.wrapping_sub(REGISTERS_BYTES);
-    // The registers are there only if CS has this value. Interrupts have stacks of their own.
-    if load::<u64>((registers + CS) as Address, 0) != USER_CS {
-        registers -= PADDING;
-        if load::<u64>((registers + CS) as Address, 0) != USER_CS {
+    let size = u64::from(setting!(stack_bytes));
+    let top = (given::<u64>(context, place!(stack)) & size.wrapping_neg()).wrapping_add(size);
+    let mut registers = top.wrapping_sub(setting!(registers_bytes).into());
+    // The registers are there only if they say that a program entered the kernel. Interrupts have stacks of their own.
+    if !is_entry(registers) {
+        registers = registers.wrapping_sub(place!(padding).into());
+        if !is_entry(registers) {
             return (-1, 0);
         }
     }
-    let number = load::<u64>((registers + ORIG_AX) as Address, 0) as i32;
+    let number = load::<u32>(registers as Address, setting!(call_register)) as i32;
     (number, argument::of(number, registers as Address))
+}
+
+/// Whether these are registers with which a program entered the kernel.
+#[inline(always)]
+fn is_entry(registers: u64) -> bool {
+    u32::from(load::<u16>(registers as Address, setting!(mode_register))) & setting!(mode_mask) == setting!(mode_native)
 }
 
 /// Returns the options as Linux has them since 5.1. Before 5.1 the argument is `audit`, 0 or 1.

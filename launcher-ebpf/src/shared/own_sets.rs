@@ -32,6 +32,11 @@ pub fn used(registers: Address, number: u32) {
     if number != setting!(capget) && number != setting!(capset) && number != setting!(prctl) {
         return;
     }
+    // A 32-bit program's system call with this number is another one.
+    let mode = u32::from(peek::<u16>(registers, setting!(mode_register)).unwrap_or_default());
+    if mode & setting!(mode_mask) != setting!(mode_native) {
+        return;
+    }
     let process = (bpf_get_current_pid_tgid() >> 32) as u32;
     let Some(tracked) = TRACKED.get_ptr(process) else { return };
     // SAFETY: the pointer is not null.

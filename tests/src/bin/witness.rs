@@ -92,7 +92,7 @@ fn say() {
         println!("fd {number} {target}");
     }
     for (number, name) in capwrap_core::policy::limits::RESOURCES.iter().enumerate() {
-        let (soft, hard) = limit(number as _);
+        let (soft, hard) = limit(number);
         println!("limit {name} {soft} {hard}");
     }
     println!("exe {}", fs::read_link("/proc/self/exe").unwrap_or_default().display());
@@ -147,7 +147,7 @@ fn version(policy: &str) -> u8 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let set = |name| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(name)?.trim(), 16).ok());
     let sets = ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].map(|name| set(name).unwrap_or(u64::MAX));
-    let (files, _) = limit(libc::RLIMIT_NOFILE);
+    let (files, _) = limit(libc::RLIMIT_NOFILE as usize);
     if versions::is_one(policy, version, sets, files) {
         return 0;
     }
@@ -156,10 +156,10 @@ fn version(policy: &str) -> u8 {
 }
 
 /// The soft and the hard limit of a resource.
-fn limit(number: libc::__rlimit_resource_t) -> (u64, u64) {
-    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: getrlimit writes one rlimit64 to `limit`.
-    unsafe { libc::getrlimit64(number, &raw mut limit) };
+fn limit(number: usize) -> (u64, u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes one rlimit to `limit`. The number's type is not the same in each C library.
+    unsafe { libc::getrlimit(number as _, &raw mut limit) };
     (limit.rlim_cur, limit.rlim_max)
 }
 

@@ -6,29 +6,63 @@ use aya::Ebpf;
 use aya::maps::Array;
 use capwrap_ebpf::Argument;
 
-/// The offsets of the registers with a system call's arguments in the kernel's `pt_regs`. The first register holds the
-/// argument as it was at the entry (arch/*/include/asm/ptrace.h).
-pub const REGISTERS: [u32; 6] = {
+/// The machine's registers, as offsets in bytes in the kernel's `struct pt_regs` (arch/*/include/asm/ptrace.h). These are
+/// the same in every kernel.
+pub struct Registers {
+    /// The arguments of a system call. The first is the one as it was at the entry.
+    pub arguments: [u32; 6],
+    /// The number of the system call, for the kernel's own use.
+    pub call: u32,
+    /// A register that shows in which mode a task entered the kernel.
+    pub mode: u32,
+    /// The bits that show it.
+    pub mode_mask: u32,
+    /// These bits where it was a 64-bit program.
+    pub mode_native: u32,
+}
+
+pub const REGISTERS: Registers = {
     #[cfg(target_arch = "x86_64")]
     {
-        [112, 104, 96, 56, 72, 64] // di, si, dx, r10, r8, r9
+        Registers {
+            arguments: [112, 104, 96, 56, 72, 64], // di, si, dx, r10, r8, r9
+            call: 120,                             // orig_ax
+            mode: 136,                             // cs
+            mode_mask: 0xffff,
+            mode_native: 0x33, // __USER_CS
+        }
     }
     #[cfg(target_arch = "aarch64")]
     {
-        [272, 8, 16, 24, 32, 40] // orig_x0, x1 to x5
+        Registers {
+            arguments: [272, 8, 16, 24, 32, 40], // orig_x0, x1 to x5
+            call: 280,                           // syscallno
+            mode: 264,                           // pstate
+            mode_mask: 0x1f,                     // PSR_MODE32_BIT and PSR_MODE_MASK
+            mode_native: 0,                      // PSR_MODE_EL0t
+        }
     }
     #[cfg(target_arch = "riscv64")]
     {
-        [280, 88, 96, 104, 112, 120] // orig_a0, a1 to a5
+        Registers {
+            arguments: [280, 88, 96, 104, 112, 120], // orig_a0, a1 to a5
+            call: 136,                               // a7
+            mode: 256,                               // status
+            mode_mask: 0x100,                        // SR_SPP: the kernel itself was interrupted
+            mode_native: 0,
+        }
     }
 };
+
+/// The size of `pt_regs` in every kernel of the architecture, or 0 where kernels differ.
+pub const REGISTERS_BYTES: u32 = if cfg!(target_arch = "x86_64") { 21 * 8 } else { 0 };
 
 /// Fills the map `ARGUMENTS` of a loaded object, before anything is attached.
 pub fn ask(ebpf: &mut Ebpf) -> Result<()> {
     let map = ebpf.map_mut("ARGUMENTS").context("the probe has no map ARGUMENTS")?;
     let mut map: Array<_, Argument> = Array::try_from(map)?;
     for (call, argument, mask) in ARGUMENTS {
-        map.set(call.id() as u32, Argument { register: REGISTERS[*argument], mask: *mask }, 0)?;
+        map.set(call.id() as u32, Argument { register: REGISTERS.arguments[*argument], mask: *mask }, 0)?;
     }
     Ok(())
 }
@@ -49,14 +83,29 @@ mod tests {
         let Ok(btf) = std::fs::read(VMLINUX) else { return };
         let types = KernelTypes::read(&btf).unwrap();
         let registers = types.structure("pt_regs").unwrap();
-        let names: &[(usize, &str)] = match std::env::consts::ARCH {
-            "x86_64" => &[(0, "di"), (1, "si"), (2, "dx"), (3, "r10"), (4, "r8"), (5, "r9")],
-            "aarch64" => &[(0, "orig_x0")],
-            "riscv64" => &[(0, "orig_a0"), (1, "a1"), (5, "a5")],
-            _ => &[],
+        let [first, second, third, fourth, fifth, sixth] = REGISTERS.arguments;
+        let places = match std::env::consts::ARCH {
+            "x86_64" => vec![
+                ("di", first),
+                ("si", second),
+                ("dx", third),
+                ("r10", fourth),
+                ("r8", fifth),
+                ("r9", sixth),
+                ("orig_ax", REGISTERS.call),
+                ("cs", REGISTERS.mode),
+            ],
+            "aarch64" => vec![("orig_x0", first), ("syscallno", REGISTERS.call), ("pstate", REGISTERS.mode)],
+            _ => vec![
+                ("orig_a0", first),
+                ("a1", second),
+                ("a5", sixth),
+                ("a7", REGISTERS.call),
+                ("status", REGISTERS.mode),
+            ],
         };
-        for (argument, name) in names {
-            assert_eq!(registers.offset(&[name]).unwrap(), REGISTERS[*argument], "{name}");
+        for (name, place) in places {
+            assert_eq!(registers.offset(&[name]).unwrap(), place, "{name}");
         }
     }
 }

@@ -83,7 +83,7 @@ fn load(back_end: BackEnd, config: &ProbeConfig, ring_bytes: u32) -> Result<Ebpf
     if back_end == BackEnd::Kprobe {
         return kprobe::load(&config.settings, config.types.as_ref().ok().map(|types| &types.offsets));
     }
-    let Types { offsets, btf } = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+    let Types { offsets, btf, .. } = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
     // Kernels before 5.17 lack a helper that the events need to name the call site. Distributions backport helpers, so
     // only trying shows whether this kernel has it.
     let recent = load_as(back_end, &Settings { recent: 1, ..config.settings }, offsets, btf, ring_bytes);

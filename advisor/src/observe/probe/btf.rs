@@ -141,6 +141,11 @@ pub struct Structure<'t> {
 }
 
 impl Structure<'_> {
+    /// Returns the structure's size in bytes.
+    pub fn size(&self) -> Result<u32> {
+        self.types.word(self.at, 8).with_context(|| format!("no size of the kernel's {}", self.name))
+    }
+
     /// Returns a member's offset in bytes. The path may lead through members of members, such as `["ns", "inum"]`.
     pub fn offset(&self, path: &[&str]) -> Result<u32> {
         let (mut at, mut bits) = (self.at, 0);

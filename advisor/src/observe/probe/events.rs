@@ -63,7 +63,8 @@ impl Probe {
                 let mut array: PerfEventArray<MapData> = PerfEventArray::try_from(array)?;
                 let cpus = online_cpus().map_err(|(what, error)| anyhow::Error::new(error).context(what))?;
                 // The kernel requires powers of two.
-                let pages = (bytes as usize / 4096 / cpus.len().max(1)).max(LEAST_PAGES).next_power_of_two();
+                let page = procfs::page_size() as usize;
+                let pages = (bytes as usize / page / cpus.len().max(1)).max(LEAST_PAGES).next_power_of_two();
                 let open =
                     |cpu| array.open(cpu, Some(pages)).with_context(|| format!("cannot read CPU {cpu}'s events"));
                 let buffers = cpus.into_iter().map(open).collect::<Result<_>>()?;

@@ -161,10 +161,12 @@ fn registers() -> Result<Places> {
             answer: 10 * 8,
             caller: 19 * 8,
             caller_on_stack: 1,
-            stack_bytes: 16 << 10,
+            stack: 19 * 8,
+            // TOP_OF_KERNEL_STACK_PADDING is 0, or 16 bytes (CONFIG_X86_FRED, Linux 6.9).
+            padding: 16,
             ..Places::default()
         },
-        // The arguments are in x0 to x3, the result is in x0, and the return address is in x30.
+        // The arguments are in x0 to x3, the result is in x0, the return address is in x30, and the stack pointer is sp.
         "aarch64" => Places {
             credentials: 0,
             target: 8,
@@ -172,6 +174,7 @@ fn registers() -> Result<Places> {
             options: 3 * 8,
             answer: 0,
             caller: 30 * 8,
+            stack: 31 * 8,
             ..Places::default()
         },
         other => bail!("the registers of {other} are not known"),

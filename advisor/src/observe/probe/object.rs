@@ -1,7 +1,7 @@
 //! What every back end needs to load its object: settings, the kernel's types, and the programs by name.
 
 use crate::host::kernel;
-use crate::observe::probe::arguments::REGISTERS;
+use crate::observe::probe::arguments::{self, REGISTERS};
 use crate::observe::probe::offsets;
 use anyhow::{Context, Result};
 use aya::{Btf, Ebpf};
@@ -19,25 +19,41 @@ pub struct ProbeConfig {
 pub struct Types {
     pub offsets: Offsets,
     pub btf: Btf,
+    /// The size of `pt_regs`.
+    registers_bytes: u32,
 }
 
 impl ProbeConfig {
     pub fn find(asked: &Settings) -> Self {
         // If the file is missing, process ids are those of the initial namespace.
         let namespace = std::fs::metadata("/proc/self/ns/pid").ok();
+        let types = Types::read();
         let settings = Settings {
             pid_namespace_device: namespace.as_ref().map_or(0, MetadataExt::st_dev),
             pid_namespace_inode: namespace.as_ref().map_or(0, MetadataExt::st_ino),
             observer: std::process::id(),
-            registers: REGISTERS,
+            registers: REGISTERS.arguments,
+            call_register: REGISTERS.call,
+            mode_register: REGISTERS.mode,
+            mode_mask: REGISTERS.mode_mask,
+            mode_native: REGISTERS.mode_native,
+            stack_bytes: stack_bytes(),
+            registers_bytes: types.as_ref().map_or(arguments::REGISTERS_BYTES, |types| types.registers_bytes),
             capget: Sysno::capget.id() as u32,
             capset: Sysno::capset.id() as u32,
             prctl: Sysno::prctl.id() as u32,
             last_capability: kernel::last_capability().map_or(63, u32::from),
             ..*asked
         };
-        Self { settings, types: Types::read() }
+        Self { settings, types }
     }
+}
+
+/// Returns the size of a kernel stack (THREAD_SIZE in arch/*/include/asm), or of a part to which it is aligned too. A
+/// kernel that checks itself (CONFIG_KASAN) has larger ones.
+fn stack_bytes() -> u32 {
+    let page = if cfg!(target_arch = "aarch64") { procfs::page_size() as u32 } else { 0 };
+    page.max(16 << 10)
 }
 
 impl Types {
@@ -46,7 +62,8 @@ impl Types {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
         let offsets = offsets::read(&bytes).with_context(|| format!("cannot use {path}"))?;
         let btf = Btf::parse(&bytes, aya::Endianness::default()).with_context(|| format!("cannot use {path}"))?;
-        Ok(Self { offsets, btf })
+        let registers_bytes = offsets::registers_bytes(&bytes).with_context(|| format!("cannot use {path}"))?;
+        Ok(Self { offsets, btf, registers_bytes })
     }
 }
 

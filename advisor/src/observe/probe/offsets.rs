@@ -1,7 +1,7 @@
 //! The offsets of members in the kernel's structures, from the BTF that every user may read.
 
 use crate::observe::probe::btf::KernelTypes;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use capwrap_ebpf::Offsets;
 
 /// The running kernel's BTF.
@@ -41,7 +41,6 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
         cred_ids_adjacent: u32::from(adjacent(&ids)),
         user_namespace_level: user_namespace.offset(&["level"])?,
         user_namespace_inum: user_namespace.offset(&["ns", "inum"])?,
-        pt_regs_system_call: system_call(&types)?,
         mm_exe_file: types.structure("mm_struct")?.offset(&["exe_file"])?,
         file_inode: file.offset(&["f_inode"])?,
         file_dentry: file.offset(&["f_path", "dentry"])?,
@@ -55,24 +54,18 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
         mount_parent: mount.offset(&["mnt_parent"])?,
         mount_mountpoint: mount.offset(&["mnt_mountpoint"])?,
         vfsmount_root: types.structure("vfsmount")?.offset(&["mnt_root"])?,
-        zero: 0,
     })
+}
+
+/// Returns the size of `pt_regs` from the bytes of a kernel's BTF. On aarch64 it is not the same in every release.
+pub fn registers_bytes(btf: &[u8]) -> Result<u32> {
+    KernelTypes::read(btf)?.structure("pt_regs")?.size()
 }
 
 /// Whether the ids are adjacent, so that one read gets them all. A kernel may shuffle the members of its structures
 /// (CONFIG_RANDSTRUCT).
 fn adjacent(ids: &[u32]) -> bool {
     ids.windows(2).all(|pair| pair[0].checked_add(size_of::<u32>() as u32) == Some(pair[1]))
-}
-
-/// Returns the offset of the register that holds the system call's number for the kernel's own use.
-fn system_call(types: &KernelTypes) -> Result<u32> {
-    match std::env::consts::ARCH {
-        "x86_64" => types.structure("pt_regs")?.offset(&["orig_ax"]),
-        "aarch64" => types.structure("pt_regs")?.offset(&["syscallno"]),
-        "riscv64" => types.structure("pt_regs")?.offset(&["a7"]),
-        other => bail!("the registers of {other} are not known"),
-    }
 }
 
 #[cfg(test)]
@@ -91,6 +84,9 @@ mod tests {
         ];
         let each: BTreeSet<u32> = ids.into_iter().flatten().collect();
         assert_eq!(each.len(), 8, "{offsets:?}");
+        // arch/x86/include/asm/ptrace.h: 21 registers of eight bytes.
+        let expected = if cfg!(target_arch = "x86_64") { 168..=168 } else { 288..=352 };
+        assert!(expected.contains(&registers_bytes(&btf).unwrap()));
     }
 
     #[test]

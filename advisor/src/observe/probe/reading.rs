@@ -279,8 +279,8 @@ fn in_words(site: &Site, symbols: &OnceCell<Symbols>) -> CallSite {
         let outside = functions.iter().position(|function| !ours(function)).unwrap_or(functions.len());
         functions.drain(..outside);
     }
-    let entry = functions.iter().position(|function| entered(function).is_some());
-    let system_call = entry.and_then(|at| entered(&functions[at])).map(str::to_owned);
+    let entry = functions.iter().position(|function| call_sites::entered_call(function).is_some());
+    let system_call = entry.and_then(|at| call_sites::entered_call(&functions[at])).map(str::to_owned);
     // The outermost functions are the same for all call sites: do_syscall_64 and the entry from user space.
     let outside = entry
         .map(|at| at + 1)
@@ -295,13 +295,6 @@ const OUTSIDE: [&str; 3] = ["do_syscall_", "invoke_syscall", "do_trap_ecall"];
 /// Shortens `name [module]` and `name.isra.0` to `name`.
 fn bare_name(line: &str) -> String {
     line.split([' ', '.']).next().unwrap_or_default().to_owned()
-}
-
-/// Returns the system call whose entry point this function is.
-fn entered(function: &str) -> Option<&str> {
-    ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_", "__arm64_sys_", "__riscv_sys_", "__se_sys_", "__do_sys_"]
-        .iter()
-        .find_map(|prefix| function.strip_prefix(prefix))
 }
 
 fn system_call(number: i32) -> Option<String> {
