@@ -10,8 +10,15 @@ use capwrap_core::decision::facts::KernelVersion;
 /// Linux 4.3 brought ambient capabilities.
 const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };
 
-/// The architectures whose registers the probe knows.
-const ARCHITECTURES: [&str; 3] = ["x86_64", "aarch64", "riscv64"];
+/// Whether capwrap's tests ran on an architecture.
+#[derive(Clone, Copy)]
+enum Tried {
+    Yes,
+    No,
+}
+
+/// The architectures that capwrap is built for.
+const ARCHITECTURES: [(&str, Tried); 3] = [("x86_64", Tried::Yes), ("aarch64", Tried::Yes), ("riscv64", Tried::No)];
 
 pub fn kernel(facts: &Facts) -> Vec<Line> {
     let kernel = &facts.kernel;
@@ -22,11 +29,12 @@ pub fn kernel(facts: &Facts) -> Vec<Line> {
         Some(_) => Line::ok("release", &kernel.release),
         None => Line::note("release", &kernel.release).means("no number: policies that ask for a release cannot hold"),
     };
-    let architecture = if ARCHITECTURES.contains(&kernel.architecture) {
-        Line::ok("architecture", kernel.architecture)
-    } else {
-        Line::problem("architecture", kernel.architecture)
-            .means(format!("the probe knows the registers of {}", ARCHITECTURES.join(", ")))
+    let architecture = match ARCHITECTURES.iter().find(|(name, _)| *name == kernel.architecture) {
+        Some((name, Tried::Yes)) => Line::ok("architecture", *name),
+        Some((name, Tried::No)) => Line::note("architecture", *name)
+            .means("capwrap was built for it and not tried on it, neither launching nor learning"),
+        None => Line::problem("architecture", kernel.architecture)
+            .means(format!("capwrap is built for {}", ARCHITECTURES.map(|(name, _)| name).join(", "))),
     };
     vec![release, architecture, capabilities(facts), btf(facts), functions(facts), lockdown(facts), modules(facts)]
 }

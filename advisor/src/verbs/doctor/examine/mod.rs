@@ -96,6 +96,13 @@ mod tests {
             ),
             (|facts| facts.kernel.architecture = "s390x", "kernel", "architecture", Judgement::Problem, "x86_64"),
             (
+                |facts| facts.kernel.architecture = "riscv64",
+                "kernel",
+                "architecture",
+                Judgement::Note,
+                "not tried on it",
+            ),
+            (
                 |facts| facts.kernel.last_capability = Reading::Is(37),
                 "kernel",
                 "capabilities",
