@@ -26,7 +26,7 @@ unit *arguments:
 test *arguments:
     ./tests/run {{ arguments }}
 
-# Boot other kernels under qemu, and print a table of what works on each.
+# Boot other kernels under qemu, and print a table of what works on each (--arch aarch64 on an emulated machine).
 kernels *arguments:
     tests/kernels/run {{ arguments }}
 
@@ -66,6 +66,10 @@ fuzz *arguments:
 # Look for undefined behaviour with Miri; it needs a nightly toolchain.
 miri:
     .ci/miri
+
+# Run slow stages of the checks, and note with which inputs they passed, as root.
+stage *arguments:
+    .ci/stage {{ arguments }}
 
 # Build twice, in two folders, and compare the programs.
 reproducible:
