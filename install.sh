@@ -280,12 +280,8 @@ build() {
     log=$(mktemp)
     as_builder nice env $interruptible CAPWRAP_PREFIX="$PREFIX" launcher/build > "$log" 2>&1 &
     launcher_build=$!
-    # The paths of the builder's home are kept out of the program, so that the same sources give the same bytes wherever
-    # they are built.
-    registry=${CARGO_HOME:-$builder_home/.cargo}
-    flags="${RUSTFLAGS:-} --remap-path-prefix=$registry=/cargo"
     verbs=failed
-    ! as_builder env CAPWRAP_PREFIX="$PREFIX" RUSTFLAGS="$flags" cargo build --locked --profile advisor -p capwrap-advisor || verbs=built
+    ! as_builder env CAPWRAP_PREFIX="$PREFIX" advisor/build || verbs=built
     ! kill -0 "$launcher_build" 2>/dev/null || say "the verbs are $verbs; the launcher is still being built"
     if wait "$launcher_build"; then built=yes; else built=; cat "$log" >&2; fi
     rm -f "$log"
