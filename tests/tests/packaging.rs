@@ -37,9 +37,9 @@ fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_s
     assert!(said.contains("✗ policy"), "{said}");
 }
 
-/// The fragment for those who write a spec file: rpmbuild builds a package with it, and rpm installs it below a
-/// directory. rpm runs scripts in a chroot, so the directory has a shell, and a launcher that reports that it was
-/// called.
+/// The file trigger of the spec file, which cargo-generate-rpm cannot write: rpmbuild builds a package with it, and rpm
+/// installs it below a directory. rpm runs scripts in a chroot, so the directory has a shell, and a launcher that
+/// reports that it was called.
 #[test]
 fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
     let folder = Folder::new();
@@ -53,7 +53,9 @@ fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
             fs::copy(&file, &target).unwrap();
         }
     }
-    let include = fs::read_to_string(format!("{PACKAGING}/rpm/verify.spec.inc")).unwrap();
+    let spec = fs::read_to_string(format!("{PACKAGING}/rpm/capwrap.spec")).unwrap();
+    let start = spec.find("%transfiletriggerin").unwrap();
+    let include = &spec[start..start + spec[start..].find("%files").unwrap()];
     let build = |name: &str, path: &str, text: &str, more: &str| -> String {
         let spec = format!(
             "Name: {name}\nVersion: 1\nRelease: 1\nSummary: a test\nLicense: MIT\nBuildArch: noarch\nAutoReqProv: no\n\
@@ -72,7 +74,7 @@ fn an_rpm_that_puts_a_file_where_tools_lie_has_what_is_installed_verified() {
         assert!(run.ok(), "{run:?}");
         run.stdout + &run.stderr
     };
-    install(&build("capwrap", "/usr/bin/capwrap", "#!/bin/sh\necho \"called: $*\"; exit 1", &include));
+    install(&build("capwrap", "/usr/bin/capwrap", "#!/bin/sh\necho \"called: $*\"; exit 1", include));
     let said = install(&build("some-tool", "/usr/bin/some-tool", "", ""));
     assert!(said.contains("called: verify --all") && said.contains("capwrap: not all that is installed"), "{said}");
 }
