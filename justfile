@@ -108,6 +108,18 @@ docs:
 packages *arguments:
     packaging/build {{ arguments }}
 
+# Make the files of a release into target/release-files/VERSION (VERSION, --arch).
+release *arguments:
+    packaging/release {{ arguments }}
+
+# Try the release files in clean trees of Debian, as root (--check).
+try-release *arguments:
+    packaging/try {{ arguments }}
+
+# Make what distributions build from (FOLDER, --debian).
+sources *arguments:
+    packaging/sources {{ arguments }}
+
 # Run all checks that must pass before a change lands, as root.
 ci:
     .ci/run
