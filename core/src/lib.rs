@@ -39,6 +39,7 @@ pub mod mount_table;
 pub mod paths;
 pub mod policy;
 pub mod record;
+pub mod scope;
 pub mod sysctl;
 pub mod text;
 pub mod tool_rules;

@@ -1,7 +1,7 @@
 //! What holds for a command that root runs by itself (`capwrap run`): a policy that nobody wrote.
 
 use crate::CapabilitySet;
-use crate::policy::{Allow, Bounding, Children, Delivery, Exec, Grant, Identity, Policy, Tool};
+use crate::policy::{Allow, Bounding, Children, Delivery, Exec, Grant, GrantScope, Identity, Policy, ScopeRules, Tool};
 use std::path::PathBuf;
 
 /// Variables that keep interpreters from leaving code behind. A command that may write everywhere and runs as a user
@@ -22,7 +22,8 @@ impl Policy {
                 exec.env.set.push((name.to_owned(), value.to_owned()));
             }
         }
-        let grant = Grant { line: 0, modes: Vec::new(), caps, when: Vec::new(), why: None };
+        let grant =
+            Grant { line: 0, modes: Vec::new(), caps, when: Vec::new(), scope: GrantScope::default(), why: None };
         Self {
             summary: String::new(),
             docs: None,
@@ -43,6 +44,7 @@ impl Policy {
                 audit_required,
             },
             grants: if caps.is_empty() { Vec::new() } else { vec![grant] },
+            scope: ScopeRules::default(),
             demands: Vec::new(),
             optional: None,
             arguments: None,

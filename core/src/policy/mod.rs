@@ -9,9 +9,11 @@ mod error;
 mod instant;
 pub mod limits;
 mod read;
+mod scope;
 mod section;
 
 pub use error::PolicyError;
+pub use scope::{Enforce, GrantScope, Port, Preset, ScopeRules};
 
 use crate::CapabilitySet;
 use crate::decision::condition::Condition;
@@ -38,6 +40,8 @@ pub struct Policy {
     pub allow: Allow,
     /// Capabilities, each with its condition, in the order of the file.
     pub grants: Vec<Grant>,
+    /// How the scopes of the grants are enforced.
+    pub scope: ScopeRules,
     /// What the tool needs besides capabilities, in the order of the file.
     pub demands: Vec<Demand>,
     /// Capabilities that the caller may add.
@@ -152,6 +156,8 @@ pub struct Grant {
     pub caps: CapabilitySet,
     /// The conditions, which must all hold: the keys of `when`, and those of `unless`.
     pub when: Vec<Condition>,
+    /// What the capabilities are for.
+    pub scope: GrantScope,
     /// Why the tool needs the capabilities.
     pub why: Option<String>,
 }

@@ -13,6 +13,9 @@ use toml::de::{DeTable, DeValue};
 /// What `end` calls the first argument that is neither an option nor the value of one.
 const OPERAND: &str = "operand";
 
+/// The keys of `[exec]`.
+const EXEC_KEYS: [&str; 7] = ["deliver", "no_new_privs", "children", "bounding", "argv0", "env", "limits"];
+
 impl Policy {
     /// Reads the text of a policy file.
     ///
@@ -40,6 +43,7 @@ impl Policy {
                 "tool",
                 "allow",
                 "grant",
+                "scope",
                 "demand",
                 "optional",
                 "arguments",
@@ -49,19 +53,23 @@ impl Policy {
             ],
         )?;
         schema(&root)?;
-        Ok(Self {
+        let scope = scope::rules(&root)?;
+        let policy = Self {
             summary: root.string("summary")?.unwrap_or_default().to_owned(),
             docs: root.string("docs")?.map(str::to_owned),
             tool: tool(&root)?,
             allow: allow(&root)?,
-            grants: grants(&root)?,
+            grants: grants(&root, scope.enforce)?,
+            scope,
             demands: demands(&root)?,
             optional: optional(&root)?,
             arguments: arguments(&root)?,
             exec: exec(&root)?,
             file: file(&root)?,
             container: container(&root)?,
-        })
+        };
+        refuse_scope_without_no_new_privs(&root, &policy)?;
+        Ok(policy)
     }
 }
 
@@ -149,19 +157,32 @@ fn until(section: &Section) -> Result<Option<(i64, String)>, PolicyError> {
     })
 }
 
-fn grants(root: &Section) -> Result<Vec<Grant>, PolicyError> {
-    root.sections("grant", "[[grant]]", &["mode", "caps", "when", "unless", "why"])?
+fn grants(root: &Section, enforce: Enforce) -> Result<Vec<Grant>, PolicyError> {
+    let others = ["mode", "caps", "when", "unless", "why"];
+    root.sections("grant", "[[grant]]", &[&others[..], &GrantScope::KEYS].concat())?
         .iter()
         .map(|section| {
+            let caps = section.capabilities("caps")?;
             Ok(Grant {
                 line: section.line(),
                 modes: section.list("mode", mode_name)?,
-                caps: section.capabilities("caps")?,
+                caps,
                 when: conditions(section)?,
+                scope: scope::of_grant(section, caps, enforce)?,
                 why: section.string("why")?.map(str::to_owned),
             })
         })
         .collect()
+}
+
+/// seccomp(2) and landlock_restrict_self(2): both need no_new_privs or CAP_SYS_ADMIN.
+fn refuse_scope_without_no_new_privs(root: &Section, policy: &Policy) -> Result<(), PolicyError> {
+    if policy.exec.no_new_privs || policy.grants.iter().all(|grant| grant.scope.is_empty()) {
+        return Ok(());
+    }
+    let exec = root.section("exec", "[exec]", &EXEC_KEYS)?;
+    let message = "a grant has a scope, and no_new_privs = false does not allow one";
+    Err(exec.as_ref().unwrap_or(root).whole(message).with_hint("leave no_new_privs out"))
 }
 
 fn demands(root: &Section) -> Result<Vec<Demand>, PolicyError> {
@@ -336,8 +357,7 @@ fn arguments(root: &Section) -> Result<std::option::Option<ArgumentRules>, Polic
 }
 
 fn exec(root: &Section) -> Result<Exec, PolicyError> {
-    let known = ["deliver", "no_new_privs", "children", "bounding", "argv0", "env", "limits"];
-    let Some(section) = root.section("exec", "[exec]", &known)? else { return Ok(Exec::default()) };
+    let Some(section) = root.section("exec", "[exec]", &EXEC_KEYS)? else { return Ok(Exec::default()) };
     let exec = Exec {
         deliver: choice(
             &section,
@@ -433,7 +453,7 @@ fn container(root: &Section) -> Result<Option<Container>, PolicyError> {
 }
 
 /// Reads one of a few words. If the key is missing, the first word applies.
-fn choice<T: Copy>(section: &Section, key: &str, words: &[(&str, T)]) -> Result<T, PolicyError> {
+pub(super) fn choice<T: Copy>(section: &Section, key: &str, words: &[(&str, T)]) -> Result<T, PolicyError> {
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let chosen = section.one(key, |text| match words.iter().find(|(word, _)| *word == text) {
         Some((_, meaning)) => Ok(*meaning),
@@ -446,7 +466,7 @@ fn word(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(text);
     if !path.is_absolute() {
         return Err(

@@ -2,8 +2,10 @@
 //!
 //! The schema states as much of the format as a JSON schema can. `lint` finds contradictions within a policy.
 
-use capwrap_core::TABLE;
 use capwrap_core::policy::demand::Need;
+use capwrap_core::scope::door;
+use capwrap_core::scope::table::{PARAMETERS, TABLE as TABLE_OF_DOORS};
+use capwrap_core::{Capability, TABLE};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ struct Policy {
     allow: Allow,
     /// Capabilities, each with its condition: the union of those that hold is passed to the tool.
     grant: Option<Vec<Grant>>,
+    scope: Option<Scope>,
     /// What the tool needs besides capabilities: reported where it does not hold, and never enforced.
     demand: Option<Vec<Demand>>,
     optional: Option<Optional>,
@@ -112,8 +115,45 @@ struct Grant {
     when: Option<When>,
     /// The keys of `when`: the grant holds where none of them does.
     unless: Option<When>,
+    /// The doors that stay open: system calls, or named parts of them, as in perf_event_open and socket:raw-icmp.
+    through: Option<OneOrMany<DoorName>>,
+    /// The files and directories to which cap_dac_read_search, cap_dac_override or cap_mknod opens the way.
+    beneath: Option<OneOrMany<AbsolutePath>>,
+    /// The ports that cap_net_bind_service may bind, as in tcp/443.
+    ports: Option<OneOrMany<PortName>>,
     /// What the tool needs them for.
     why: Option<String>,
+}
+
+/// How the scopes of the grants (through, beneath, ports) are enforced.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Scope {
+    /// required: no launch where a scope cannot be enforced in full. if-possible: what is missing is named.
+    enforce: Option<EnforceWord>,
+    /// What stays open beside beneath, as far as the user may open it: system, what programs need; or none.
+    preset: Option<PresetWord>,
+    /// Files and directories that stay readable besides.
+    readable: Option<OneOrMany<AbsolutePath>>,
+    /// Files and directories that stay writable besides.
+    writable: Option<OneOrMany<AbsolutePath>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[allow(dead_code)]
+enum EnforceWord {
+    Required,
+    IfPossible,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum PresetWord {
+    System,
+    None,
 }
 
 /// What the tool needs and no capability gives: one of uid0, readable, writable and mounted.
@@ -336,6 +376,41 @@ impl JsonSchema for AbsolutePath {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": "^/", "description": "A path from / on." })
+    }
+}
+
+/// A door: one that the table has, or one with a parameter, as in kill:HUP.
+struct DoorName;
+
+impl JsonSchema for DoorName {
+    fn schema_name() -> Cow<'static, str> {
+        "Door".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut names: Vec<&str> =
+            Capability::all().flat_map(door::names).chain(TABLE_OF_DOORS.iter().map(|row| row.call)).collect();
+        names.sort_unstable();
+        names.dedup();
+        let prefixes: Vec<&str> = PARAMETERS.iter().map(|parameter| parameter.prefix).collect();
+        let pattern = format!("^({}):[A-Za-z0-9:]+$", prefixes.join("|"));
+        json_schema!({
+            "anyOf": [{ "enum": names }, { "type": "string", "pattern": pattern }],
+            "description": "A door, as in perf_event_open, socket:raw-icmp or kill:HUP.",
+        })
+    }
+}
+
+/// A port with its protocol.
+struct PortName;
+
+impl JsonSchema for PortName {
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^tcp/[1-9][0-9]{0,4}$", "description": "A port, as in tcp/443." })
     }
 }
 

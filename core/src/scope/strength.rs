@@ -1,0 +1,159 @@
+//! How much a scope of each capability is worth.
+
+use crate::Capability;
+
+/// What a scope by system calls leaves of a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// The doors that a policy leaves open are all that the capability opens.
+    Strong,
+    /// Some of what the capability opens is no system call of its own; `leaves` says what.
+    Partial,
+    /// It is strong only in a Landlock domain that lets the tool write nothing beneath /proc.
+    NeedsDomain,
+    /// What remains open amounts to the whole capability.
+    Weak,
+    /// A single call or option asks for the capability, so that there is nothing to choose.
+    OneDoor,
+    /// The kernel asks within calls that cannot be refused, or behind a pointer.
+    Nothing,
+}
+
+impl Strength {
+    /// Returns whether `through` beside the capability confines the tool.
+    pub const fn confines(self) -> bool {
+        matches!(self, Self::Strong | Self::Partial | Self::OneDoor)
+    }
+
+    /// Returns the word that capwrap shows.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Strong => "strong",
+            Self::Partial => "partial",
+            Self::NeedsDomain => "weak by itself",
+            Self::Weak => "weak",
+            Self::OneDoor => "one door",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+/// One row of [`SCOPES`].
+#[derive(Debug)]
+pub struct Scope {
+    /// The capability.
+    pub capability: Capability,
+    /// What `through` is worth.
+    pub through: Strength,
+    /// What `through` leaves open whatever doors are named, or why it is worth what it is.
+    pub leaves: &'static str,
+}
+
+const fn scope(capability: Capability, through: Strength, leaves: &'static str) -> Scope {
+    Scope { capability, through, leaves }
+}
+
+/// The scope of every capability, in the order of their numbers.
+pub const SCOPES: [Scope; 41] = {
+    use Capability as C;
+    use Strength::{NeedsDomain, Nothing, OneDoor, Partial, Strong, Weak};
+    [
+        scope(
+            C::CHOWN,
+            Weak,
+            "to whom a file is given can be chosen, but not which file: /etc/shadow can be given away",
+        ),
+        scope(C::DAC_OVERRIDE, Nothing, "the kernel asks in every call that takes a path; `beneath` is its scope"),
+        scope(C::DAC_READ_SEARCH, Nothing, "the kernel asks in every call that takes a path; `beneath` is its scope"),
+        scope(C::FOWNER, Weak, "which file is changed lies behind a pointer"),
+        scope(C::FSETID, Nothing, "the kernel asks whenever a file is written"),
+        scope(C::KILL, Strong, "which process gets the signal is known at run time alone"),
+        scope(
+            C::SETGID,
+            NeedsDomain,
+            "/proc/PID/gid_map of the user's other processes, and forged credentials on sockets",
+        ),
+        scope(
+            C::SETUID,
+            NeedsDomain,
+            "/proc/PID/uid_map of the user's other processes, and forged credentials on sockets",
+        ),
+        scope(C::SETPCAP, Strong, "nothing"),
+        scope(C::LINUX_IMMUTABLE, OneDoor, "which file and which flag lie behind a pointer"),
+        scope(C::NET_BIND_SERVICE, Nothing, "the port lies behind a pointer; `ports` is its scope"),
+        scope(C::NET_BROADCAST, OneDoor, "nothing"),
+        scope(C::NET_ADMIN, NeedsDomain, "the files beneath /proc/sys/net, which cap_net_admin alone may write"),
+        scope(C::NET_RAW, Strong, "control messages of sendmsg(2) on sockets that are open"),
+        scope(C::IPC_LOCK, Partial, "perf_event_open(2) past the limit of locked memory"),
+        scope(C::IPC_OWNER, Strong, "which object is known at run time alone"),
+        scope(C::SYS_MODULE, Strong, "loading of drivers by the name of a network device"),
+        scope(C::SYS_RAWIO, Partial, "/dev/mem, /dev/port and their like, where the files' modes let the user in"),
+        scope(C::SYS_CHROOT, Strong, "nothing"),
+        scope(C::SYS_PTRACE, Weak, "/proc/PID/mem and the other files beneath /proc/PID"),
+        scope(C::SYS_PACCT, OneDoor, "nothing"),
+        scope(C::SYS_ADMIN, Strong, "files of /proc/sys, /sys and cgroups, where their modes let the user in"),
+        scope(C::SYS_BOOT, Strong, "nothing"),
+        scope(C::SYS_NICE, Strong, "/proc/PID/timerslack_ns"),
+        scope(C::SYS_RESOURCE, Partial, "reserved blocks, quotas, the limit of processes, and /proc/PID/oom_score_adj"),
+        scope(C::SYS_TIME, Strong, "nothing"),
+        scope(C::SYS_TTY_CONFIG, Strong, "nothing"),
+        scope(C::MKNOD, Strong, "nothing"),
+        scope(C::LEASE, OneDoor, "nothing"),
+        scope(C::AUDIT_WRITE, OneDoor, "nothing"),
+        scope(C::AUDIT_CONTROL, OneDoor, "/proc/PID/loginuid"),
+        scope(C::SETFCAP, Weak, "which file and which attribute lie behind a pointer"),
+        scope(C::MAC_OVERRIDE, Nothing, "Smack asks at every access"),
+        scope(C::MAC_ADMIN, Weak, "the files of Smack and AppArmor"),
+        scope(
+            C::SYSLOG,
+            Partial,
+            "/dev/kmsg and /proc/kmsg, where their modes let the user in, and addresses in /proc/kallsyms",
+        ),
+        scope(C::WAKE_ALARM, Strong, "nothing"),
+        scope(C::BLOCK_SUSPEND, Nothing, "EPOLLWAKEUP lies behind a pointer"),
+        scope(C::AUDIT_READ, OneDoor, "nothing"),
+        scope(C::PERFMON, Strong, "nothing"),
+        scope(C::BPF, Partial, "the kernel checks programs, and not what they are for"),
+        scope(C::CHECKPOINT_RESTORE, Partial, "/proc/sys/kernel/ns_last_pid and /proc/PID/map_files"),
+    ]
+};
+
+/// Returns the scope of a capability.
+pub fn of(capability: Capability) -> &'static Scope {
+    &SCOPES[usize::from(capability.number())]
+}
+
+/// A door that leaves a tool everything, whatever else is closed.
+#[derive(Debug)]
+pub struct Root {
+    /// The capability.
+    pub capability: Capability,
+    /// A row of the table that the door opens, by the name that opens it alone.
+    pub door: &'static str,
+    /// Why it is everything.
+    pub why: &'static str,
+}
+
+/// The doors beside which no other door needs to be closed.
+pub const ROOT: &[Root] = &[Root {
+    capability: Capability::SYS_ADMIN,
+    door: "bpf:program",
+    why: "a program can write the memory of every process (bpf_probe_write_user, kernel/trace/bpf_trace.c)",
+}];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::table::TABLE;
+
+    #[test]
+    fn every_capability_has_its_scope_and_a_door_where_the_scope_is_worth_something() {
+        for capability in Capability::all() {
+            let scope = of(capability);
+            assert_eq!(scope.capability, capability);
+            if scope.through != Strength::Nothing {
+                assert!(TABLE.iter().any(|row| row.capability == capability), "{capability}");
+            }
+        }
+    }
+}
