@@ -80,6 +80,7 @@ const fn same(name: &'static str, number: u16) -> Call {
 /// `include/uapi/asm-generic/unistd.h`) of Linux 6.17.
 pub const CALLS: &[Call] = &[
     call("acct", Some(163), Some(89)),
+    call("add_key", Some(248), Some(217)),
     call("adjtimex", Some(159), Some(171)),
     call("bind", Some(49), Some(200)),
     call("bpf", Some(321), Some(280)),

@@ -130,6 +130,7 @@ const SOL_TCP: u32 = 6;
 const SOL_IPV6: u32 = 41;
 const SOL_RAW: u32 = 255;
 const SOL_NETLINK: u32 = 270;
+const SOL_ALG: u32 = 279;
 
 /// bpf(2) commands that read what is loaded: PROG_GET_NEXT_ID, MAP_LOOKUP_ELEM and their like (linux/bpf.h).
 const BPF_LOOK: &[u32] = &[1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 20, 23, 24, 30, 31];
@@ -654,6 +655,24 @@ pub const TABLE: &[Row] = {
         ),
         row(C::SYS_ADMIN, "lookup_dcookie", ANY, "fs/dcookies.c:do_lookup_dcookie (until 6.6)"),
         row(C::SYS_ADMIN, "keyctl", &[is(0, &[4, 5, 7, 21])], "security/keys/keyctl.c:keyctl_chown_key"),
+        // A trusted key with the option pcrlock; keyctl(2) asks for it where it updates one.
+        row(C::SYS_ADMIN, "add_key", ANY, "security/keys/trusted-keys/trusted_tpm1.c:pcrlock"),
+        named(
+            C::SYS_ADMIN,
+            &["keyctl:update"],
+            "keyctl",
+            &[is(0, &[2])],
+            "security/keys/trusted-keys/trusted_tpm1.c:pcrlock",
+        ),
+        named(C::SYS_ADMIN, &["prctl:mm"], "prctl", &[is(0, &[35])], "kernel/sys.c:prctl_set_mm_map"),
+        // ALG_SET_DRBG_ENTROPY of AF_ALG.
+        named(
+            C::SYS_ADMIN,
+            &["sockopt:generator"],
+            "setsockopt",
+            &[is(1, &[SOL_ALG]), is(2, &[6])],
+            "crypto/algif_rng.c:rng_setentropy",
+        ),
         row(C::SYS_ADMIN, "ioprio_set", ANY, "block/ioprio.c:ioprio_check_cap"),
         row(C::SYS_ADMIN, "madvise", &[is(2, &[100, 101])], "mm/madvise.c:madvise_inject_error"),
         row(C::SYS_ADMIN, "process_madvise", &[is(3, &[100, 101])], "mm/madvise.c:madvise_inject_error"),
@@ -719,7 +738,8 @@ pub const TABLE: &[Row] = {
         row(C::SYS_NICE, "process_madvise", ANY, "mm/madvise.c:process_madvise"),
         row(C::SYS_RESOURCE, "setrlimit", ANY, "kernel/sys.c:do_prlimit"),
         row(C::SYS_RESOURCE, "prlimit64", &[not_null(2)], "kernel/sys.c:do_prlimit"),
-        named(C::SYS_RESOURCE, &["prctl:mm"], "prctl", &[is(0, &[35, 39])], "kernel/sys.c:prctl_set_mm"),
+        named(C::SYS_RESOURCE, &["prctl:mm"], "prctl", &[is(0, &[35])], "kernel/sys.c:prctl_set_mm"),
+        named(C::SYS_RESOURCE, &["prctl:io-flusher"], "prctl", &[is(0, &[57])], "kernel/sys.c:prctl"),
         named(C::SYS_RESOURCE, &["fcntl:pipe-size"], "fcntl", &[is(1, &[1031])], "fs/pipe.c:pipe_set_size"),
         row(C::SYS_RESOURCE, "msgctl", &[is(1, &[1])], "ipc/msg.c:msgctl_down"),
         row(C::SYS_RESOURCE, "mq_open", ANY, "ipc/mqueue.c:mqueue_get_inode"),
@@ -745,6 +765,8 @@ pub const TABLE: &[Row] = {
         domain(row(C::MKNOD, "mknod", &[masked(1, 0xf000, &[0x2000, 0x6000])], "fs/namei.c:vfs_mknod")),
         domain(row(C::MKNOD, "mknodat", &[masked(2, 0xf000, &[0x2000, 0x6000])], "fs/namei.c:vfs_mknod")),
         named(C::LEASE, &["fcntl:lease"], "fcntl", &[is(1, &[1024])], "fs/locks.c:generic_setlease"),
+        // FAN_ENABLE_AUDIT.
+        row(C::AUDIT_WRITE, "fanotify_init", &[bit(0, 0x40)], "fs/notify/fanotify/fanotify_user.c:fanotify_init"),
         named(C::AUDIT_WRITE, &["netlink:audit"], "socket", NETLINK_AUDIT, "kernel/audit.c:audit_netlink_ok"),
         named(C::AUDIT_CONTROL, &["netlink:audit"], "socket", NETLINK_AUDIT, "kernel/audit.c:audit_netlink_ok"),
         named(C::AUDIT_READ, &["netlink:audit"], "socket", NETLINK_AUDIT, "kernel/audit.c:audit_multicast_bind"),
@@ -797,7 +819,7 @@ pub const TABLE: &[Row] = {
             &[is(1, &[SOL_SOCKET]), is(2, &[50, 52])],
             "net/core/filter.c:sk_attach_bpf",
         ),
-        named(C::CHECKPOINT_RESTORE, &["prctl:mm"], "prctl", &[is(0, &[35, 39])], "kernel/sys.c:prctl_set_mm_map"),
+        named(C::CHECKPOINT_RESTORE, &["prctl:mm"], "prctl", &[is(0, &[35])], "kernel/sys.c:prctl_set_mm_map"),
         row(C::CHECKPOINT_RESTORE, "ptrace", &[is(0, &[0x420c, 0x420d])], "kernel/seccomp.c:get_nth_filter"),
     ]
 };
