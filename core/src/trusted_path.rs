@@ -240,15 +240,23 @@ pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
     Ok(Surveyed { path, file: File::from(found.descriptor), status: found.status, directories, through_link })
 }
 
-/// Returns all faults of what was surveyed. For each of them [`open`] would refuse the file if it
-/// may belong to `owner`.
-pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
+/// Returns the faults of the directories on the way to what was surveyed: with none, only root and `owner` can make the
+/// path lead elsewhere.
+pub fn faults_on_the_way(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
     let mut roots_way = true;
     let mut faults = Vec::new();
     for (path, status) in &surveyed.directories {
         faults.extend(check(status, owner, roots_way, &|| path.clone()).err());
         roots_way &= is_trusted(status, 0);
     }
+    faults
+}
+
+/// Returns all faults of what was surveyed. For each of them [`open`] would refuse the file if it
+/// may belong to `owner`.
+pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
+    let mut faults = faults_on_the_way(surveyed, owner);
+    let roots_way = surveyed.directories.iter().all(|(_, status)| is_trusted(status, 0));
     let (path, status) = (&surveyed.path, &surveyed.status);
     if kind(status) != SFlag::S_IFREG {
         faults.push(Fault::NotRegular(path.clone()));

@@ -25,7 +25,9 @@ use launch::policy_file::{self, PolicyFile};
 use launch::raise::Planned;
 use launch::record::Subject;
 use launch::run_request::RunRequest;
-use launch::{attainable, demands, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb};
+use launch::{
+    attainable, demands, domain, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb,
+};
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::io::Write;
@@ -109,6 +111,7 @@ fn finish(
     let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts, &prepared)?;
     demands::report(&launch.name, &decision, &facts)?;
+    domain::join(&launch.name, policy, &decision, &tool)?;
     raise::exactly(&planned)?;
     execute::become_tool(launch, policy, &tool, &prepared, facts.kernel)
 }

@@ -5,6 +5,7 @@
 //! (`through`). [`strength`] says how much such a scope is worth for each capability.
 
 pub mod calls;
+pub mod domain;
 pub mod door;
 pub mod strength;
 pub mod table;

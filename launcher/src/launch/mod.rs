@@ -4,6 +4,7 @@ pub mod attainable;
 pub mod caller;
 pub mod command_line;
 pub mod demands;
+pub mod domain;
 pub mod execute;
 pub mod hardening;
 pub mod machine;
