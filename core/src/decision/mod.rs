@@ -22,6 +22,7 @@ use crate::decision::probe::Probe;
 use crate::decision::questions::Questions;
 use crate::policy::demand::Demand;
 use crate::policy::{Bounding, Grant, Policy};
+use crate::scope::confined::{self, Confined};
 use crate::text::nearest;
 use crate::{Capability, CapabilitySet};
 use std::ffi::OsString;
@@ -46,6 +47,8 @@ pub struct Decision<'p> {
     /// What the tool gets. It is never more than what grants and `--add` name, without what
     /// `--drop` names.
     pub passed: CapabilitySet,
+    /// Those of the passed capabilities that count only for what a scope names, in the order of their numbers.
+    pub confined: Vec<Confined>,
     /// What the launcher uses itself and does not pass on.
     pub borrowed: Vec<Borrowed>,
     /// What keeps uid 0 from gaining more at exec.
@@ -176,14 +179,14 @@ pub fn decide<'p>(
     let grants: Vec<Weighed<'p>> =
         policy.grants.iter().map(|grant| Weighed { grant, outcome: weigh(&grant.modes, &grant.when) }).collect();
     let demands = policy.demands.iter().filter(|demand| weigh(&demand.modes, &demand.when) == Outcome::Holds).collect();
-    let granted = grants
-        .iter()
-        .filter(|weighed| weighed.outcome == Outcome::Holds)
-        .fold(request.add, |set, weighed| set.union(weighed.grant.caps));
+    let holding = grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds).map(|weighed| weighed.grant);
+    let granted = holding.clone().fold(request.add, |set, grant| set.union(grant.caps));
     let passed = granted.without(request.drop);
+    let confined = confined::join(holding, passed, request.add);
     let root = confine_root(facts, passed);
     Ok(Decision {
         passed,
+        confined,
         borrowed: borrow(policy, facts, root),
         root,
         grants,

@@ -5,7 +5,9 @@
 //! (`through`). [`strength`] says how much such a scope is worth for each capability.
 
 pub mod calls;
+pub mod confined;
 pub mod domain;
 pub mod door;
+pub mod filter;
 pub mod strength;
 pub mod table;
