@@ -26,7 +26,7 @@ use launch::raise::Planned;
 use launch::record::Subject;
 use launch::run_request::RunRequest;
 use launch::{
-    attainable, demands, domain, execute, hardening, machine, other_user, raise, record, sanitise, tool, verb,
+    attainable, demands, domain, execute, filter, hardening, machine, other_user, raise, record, sanitise, tool, verb,
 };
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
@@ -109,10 +109,11 @@ fn finish(
     record::launch(event, &Subject { who, user, launch, policy, file, decision: &decision, tool: &tool })?;
     other_user::become_user(who, user)?;
     let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
-    sanitise::rights(policy, &decision, &facts, &prepared)?;
+    sanitise::rights(policy, &decision, &facts)?;
     demands::report(&launch.name, &decision, &facts)?;
     domain::join(&launch.name, policy, &decision, &tool)?;
     raise::exactly(&planned)?;
+    filter::install(&launch.name, policy, &decision, &prepared)?;
     execute::become_tool(launch, policy, &tool, &prepared, facts.kernel)
 }
 

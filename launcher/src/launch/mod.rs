@@ -6,6 +6,7 @@ pub mod command_line;
 pub mod demands;
 pub mod domain;
 pub mod execute;
+pub mod filter;
 pub mod hardening;
 pub mod machine;
 pub mod other_user;

@@ -6,7 +6,7 @@ use super::execute;
 use super::prepared::Prepared;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{capabilities, descriptors, exec, limits, prctl, seccomp, signals, timers};
+use crate::system::{capabilities, descriptors, exec, limits, prctl, signals, timers};
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::environment;
 use capwrap_core::decision::facts::Facts;
@@ -53,9 +53,8 @@ pub fn surroundings(
     Ok(Prepared { environment, path_of_script, exec_tag: exec::random_tag().or_refuse(|| "get a random number")? })
 }
 
-/// Sets the limits, bounding set, securebits, no_new_privs and the filter. A bypass leaves all of
-/// these unchanged.
-pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared: &Prepared) -> Result<(), Refusal> {
+/// Sets the limits, bounding set, securebits and no_new_privs. A bypass leaves all of these unchanged.
+pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts) -> Result<(), Refusal> {
     preset_limits(policy, facts)?;
     if policy.exec.bounding == Bounding::Drop {
         reduce_bounding_set(decision.passed, facts.last_capability)?;
@@ -67,12 +66,6 @@ pub fn rights(policy: &Policy, decision: &Decision<'_>, facts: &Facts, prepared:
         prctl::set_no_new_privs().or_refuse(|| "set no_new_privs")?;
         if !prctl::no_new_privs().or_refuse(|| "read no_new_privs")? {
             return Err(Refusal::new("the kernel did not set no_new_privs, though it said so"));
-        }
-    }
-    if policy.exec.forbids_children(decision.passed) {
-        seccomp::forbid_exec_without(prepared.exec_tag).or_refuse(|| "install the filter that forbids children")?;
-        if !seccomp::is_in_force(prepared.exec_tag) {
-            return Err(Refusal::new("the kernel did not install the filter that forbids children, though it said so"));
         }
     }
     Ok(())
