@@ -143,6 +143,17 @@ fn no_failing_call_makes_an_ambient_launch_differ() {
 }
 
 #[test]
+fn no_failing_call_makes_a_launch_with_scopes_differ() {
+    let policy = Policy::witness(
+        "cap_perfmon",
+        "reason = true\n[exec]\nchildren = \"none\"\n\
+         [[grant]]\ncaps = [\"cap_net_raw\"]\nthrough = \"socket:raw-icmp\"\n\
+         [[grant]]\ncaps = [\"cap_sys_admin\"]\nthrough = \"perf_event_open\"\n",
+    );
+    every_failure_is_a_refusal_or_changes_nothing(MEMBER, &policy);
+}
+
+#[test]
 fn no_failing_call_makes_an_inheritable_launch_differ() {
     let folder = Folder::new();
     let tool = folder.copy(WITNESS, "marked");
