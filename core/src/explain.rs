@@ -10,7 +10,12 @@ use crate::decision::shortfall_cause::Cause;
 use crate::decision::{Borrowed, Decision, Outcome, Weighed, read_arguments};
 use crate::escapes;
 use crate::policy::limits::Limit;
-use crate::policy::{Argv0, Bounding, Children, Delivery, Policy};
+use crate::policy::{Argv0, Bounding, Children, Delivery, Grant, Policy};
+use crate::scope::calls::YOUNGEST_SINCE;
+use crate::scope::confined;
+use crate::scope::door::Door;
+use crate::scope::filter::Wanted;
+use crate::scope::strength;
 use crate::text::printable;
 use std::ffi::OsString;
 use std::fmt::{Display, Write};
@@ -92,6 +97,7 @@ impl Explanation<'_> {
         let mut context = vec![("policy", self.file.display().to_string())];
         context.extend(self.context.iter().cloned());
         context.push(("delivery", self.manner()));
+        context.extend(self.beside_scopes().map(|said| ("scopes", said)));
         context.extend(self.what_fails().map(|fails| ("note", fails)));
         for (label, text) in context {
             page.labelled(label, &text);
@@ -118,12 +124,21 @@ impl Explanation<'_> {
     pub fn granted(&self) -> Vec<Reason> {
         let holding = self.decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
         let mut reasons: Vec<Reason> = holding
-            .map(|weighed| self.reason(weighed.grant.caps.intersection(self.decision.passed), weighed))
+            .map(|weighed| {
+                let scope = self.scope(weighed.grant);
+                Reason { scope, ..self.reason(weighed.grant.caps.intersection(self.decision.passed), weighed) }
+            })
             .collect();
         if let Some(optional) = &self.policy.optional {
             let why = optional.why.as_deref().map(printable::text);
             let met = vec![Met::fact("asked for with --add")];
-            reasons.push(Reason { capabilities: self.decision.added, line: Some(optional.line), met, why });
+            reasons.push(Reason {
+                capabilities: self.decision.added,
+                line: Some(optional.line),
+                met,
+                scope: Vec::new(),
+                why,
+            });
         }
         reasons.retain(Reason::is_about_something);
         reasons
@@ -138,12 +153,12 @@ impl Explanation<'_> {
             .map(|weighed| self.reason(weighed.grant.caps.without(self.decision.passed), weighed))
             .collect();
         let met = vec![Met::fact("dropped by the caller with --drop")];
-        reasons.push(Reason { capabilities: self.decision.dropped, line: None, met, why: None });
+        reasons.push(Reason { capabilities: self.decision.dropped, line: None, met, scope: Vec::new(), why: None });
         if let Some(optional) = &self.policy.optional {
             let left = optional.caps.without(self.decision.passed).without(self.decision.dropped);
             let why = optional.why.as_deref().map(printable::text);
             let met = vec![Met::fact("not asked for with --add")];
-            reasons.push(Reason { capabilities: left, line: Some(optional.line), met, why });
+            reasons.push(Reason { capabilities: left, line: Some(optional.line), met, scope: Vec::new(), why });
         }
         reasons.retain(Reason::is_about_something);
         reasons
@@ -159,7 +174,7 @@ impl Explanation<'_> {
             let why = weighed.grant.why.as_deref().map(printable::text);
             // This is what the grant would give, without what the caller dropped.
             let more = weighed.grant.caps.without(self.decision.passed).without(self.dropped);
-            Reason { capabilities: more, line: Some(weighed.grant.line), met, why }
+            Reason { capabilities: more, line: Some(weighed.grant.line), met, scope: Vec::new(), why }
         });
         let grants = grants.filter(|reason| !reason.met.is_empty());
         let limits = self.policy.exec.limits.iter();
@@ -168,6 +183,7 @@ impl Explanation<'_> {
             capabilities: Capability::SYS_RESOURCE.into(),
             line: None,
             met: vec![Met { condition: Some(format!("a {} limit below {limit}", name.name())), fact: None }],
+            scope: Vec::new(),
             why: Some("capwrap then raises the limit itself, and does not pass this to the tool".to_owned()),
         });
         grants.chain(limits).filter(Reason::is_about_something).collect()
@@ -198,7 +214,7 @@ impl Explanation<'_> {
 
     fn reason(&self, capabilities: CapabilitySet, weighed: &Weighed<'_>) -> Reason {
         let why = weighed.grant.why.as_deref().map(printable::text);
-        Reason { capabilities, line: Some(weighed.grant.line), met: self.met(weighed), why }
+        Reason { capabilities, line: Some(weighed.grant.line), met: self.met(weighed), scope: Vec::new(), why }
     }
 
     fn met(&self, weighed: &Weighed<'_>) -> Vec<Met> {
@@ -220,6 +236,56 @@ impl Explanation<'_> {
                 by_mode.into_iter().chain(self.counting(weighed).map(met)).collect()
             }
         }
+    }
+
+    /// Returns what the scope of a grant that holds says, and what it leaves open.
+    fn scope(&self, grant: &Grant) -> Vec<String> {
+        let (scope, passed) = (&grant.scope, grant.caps.intersection(self.decision.passed));
+        let mut said = Vec::new();
+        if scope.is_empty() || passed.is_empty() {
+            return said;
+        }
+        let confined = passed.intersection(confined::capabilities(&self.decision.confined));
+        let names = |doors: &[Door]| doors.iter().map(Door::name).collect::<Vec<_>>().join(", ");
+        if !scope.through.is_empty() && !confined.is_empty() {
+            let refused = self.wanted().refused_of(confined).len();
+            let calls = if refused == 1 { "call" } else { "calls" };
+            said.push(format!("through {} (seccomp: {refused} other {calls} refused)", names(&scope.through)));
+        }
+        if !scope.beneath.is_empty() && !confined.is_empty() {
+            let paths: Vec<String> = scope.beneath.iter().map(printable::text).collect();
+            said.push(format!("beneath {} (Landlock)", paths.join(", ")));
+        }
+        if !scope.ports.is_empty() && !confined.is_empty() {
+            let ports: Vec<String> = scope.ports.iter().map(ToString::to_string).collect();
+            said.push(format!("ports {} (Landlock)", ports.join(", ")));
+        }
+        for one in confined.iter().map(strength::of).filter(|_| !scope.through.is_empty()) {
+            if one.leaves != strength::NOTHING {
+                said.push(format!("it leaves {}", one.leaves));
+            }
+        }
+        let free = passed.without(confined);
+        if !free.is_empty() {
+            said.push(format!("no scope of {free}: it is granted without one too"));
+        }
+        said
+    }
+
+    /// Returns what every launch with a scope refuses besides.
+    pub fn beside_scopes(&self) -> Option<String> {
+        if self.decision.confined.is_empty() {
+            return None;
+        }
+        let others = match self.decision.passed.contains(Capability::SYS_PTRACE) {
+            true => "; not against the user's other processes, because cap_sys_ptrace is passed",
+            false => ", and to look into other processes",
+        };
+        Some(format!("also refused: io_uring, clone3, calls younger than Linux {YOUNGEST_SINCE}, 32-bit calls{others}"))
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { passed: self.decision.passed, confined: &self.decision.confined, only_exec: None }
     }
 
     /// Returns what fails in this launch because the tool may start no other program.
@@ -273,6 +339,8 @@ pub struct Reason {
     pub line: Option<usize>,
     /// The conditions that decided. The list is empty if the policy always grants them.
     pub met: Vec<Met>,
+    /// What the capabilities are for, and what that leaves, a line each. The list is empty for a grant without a scope.
+    pub scope: Vec<String>,
     /// The policy's own reason, safe to print.
     pub why: Option<String>,
 }
@@ -318,7 +386,7 @@ impl Reason {
         let met: Vec<String> = self.met.iter().map(Met::to_string).collect();
         let met = if met.is_empty() { "always".to_owned() } else { met.join("; ") };
         let line = self.line.map_or(String::new(), |line| format!("line {line}: "));
-        Item::new(self.capabilities, [line + &met].into_iter().chain(self.why.clone()))
+        Item::new(self.capabilities, [line + &met].into_iter().chain(self.scope.clone()).chain(self.why.clone()))
     }
 }
 
@@ -452,6 +520,43 @@ limits = { memlock = "unlimited" }
             context: &[("caller", "alice, as group capwrap".to_owned())],
         }
         .render()
+    }
+
+    #[test]
+    fn a_scope_is_shown_with_what_it_refuses_and_what_it_leaves() {
+        let text = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n\
+                    [[grant]]\ncaps = [\"sys_admin\", \"syslog\"]\nthrough = [\"perf_event_open\", \"syslog:read\"]\nwhy = \"count\"\n\
+                    [[grant]]\ncaps = \"syslog\"\nwhen = { arg = \"all\" }\n";
+        let policy = Policy::read(text).unwrap();
+        let explained = |arguments: &[OsString]| {
+            let facts = Facts {
+                kernel: KernelVersion { major: 6, minor: 1, patch: 0 },
+                last_capability: 40,
+                ..Facts::default()
+            };
+            let decision = decide(&policy, &facts, arguments, &Request::default()).unwrap();
+            let explanation = Explanation {
+                name: "t",
+                file: Path::new("/t.toml"),
+                policy: &policy,
+                facts: &facts,
+                arguments,
+                decision: &decision,
+                shortfalls: &[],
+                demands: &[],
+                missing: MISSING_HERE,
+                dropped: CapabilitySet::EMPTY,
+                context: &[],
+            };
+            (explanation.granted()[0].scope.clone(), explanation.render())
+        };
+        let (scope, page) = explained(&[]);
+        assert!(scope[0].starts_with("through perf_event_open, syslog:read (seccomp: "), "{scope:?}");
+        assert!(scope[0].ends_with(" other calls refused)"), "{scope:?}");
+        assert!(scope[1].starts_with("it leaves files of /proc/sys") && scope[2].starts_with("it leaves /dev/kmsg"));
+        assert!(page.contains("  scopes    also refused: io_uring, clone3, "), "{page}");
+        let (scope, _) = explained(&["all".into()]);
+        assert_eq!(scope.last().unwrap(), "no scope of cap_syslog: it is granted without one too");
     }
 
     #[test]

@@ -39,6 +39,8 @@ impl Architecture {
 /// The number of the youngest system call that the table of doors was compared with: file_setattr, of Linux 6.17. All
 /// architectures count alike from 403 on (scripts/syscall.tbl). A scope answers a younger call with ENOSYS.
 pub const YOUNGEST: u32 = 469;
+/// The release that brought it.
+pub const YOUNGEST_SINCE: &str = "6.17";
 
 /// One system call and its numbers.
 #[derive(Debug)]

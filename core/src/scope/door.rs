@@ -146,6 +146,15 @@ impl ParameterKind {
         }
     }
 
+    /// Returns what stands for the parameter in a list of doors.
+    pub const fn placeholder(self) -> &'static str {
+        match self {
+            Self::Signal => "SIGNAL",
+            Self::Id => "ID",
+            Self::Device => "MAJOR:MINOR",
+        }
+    }
+
     const fn fault(self) -> &'static str {
         match self {
             Self::Signal => "no signal: write it as in kill:HUP",

@@ -116,6 +116,18 @@ impl Wanted<'_> {
         rules
     }
 
+    /// Returns the calls, in whole or in part, that the scopes refuse of what these capabilities answer.
+    pub fn refused_of(&self, capabilities: CapabilitySet) -> Vec<&'static str> {
+        let refused = self.rules();
+        let of = |one: &Confined| door::rows_of(one.capability).filter(|row| !one.leaves_open(row)).collect::<Vec<_>>();
+        let confined = self.confined.iter().filter(|one| capabilities.contains(one.capability));
+        let mut calls: Vec<_> = confined.flat_map(of).map(|row| row.call).collect();
+        calls.retain(|call| refused.iter().any(|rule| rule.call == *call));
+        calls.sort_unstable();
+        calls.dedup();
+        calls
+    }
+
     fn always(&self) -> impl Iterator<Item = &'static str> {
         let separates = !self.passed.contains(Capability::SYS_PTRACE);
         PAST_THE_FILTER.into_iter().chain(OTHER_PROCESSES.into_iter().filter(move |_| separates))

@@ -1,6 +1,7 @@
 //! How much a scope of each capability is worth.
 
 use crate::Capability;
+use crate::scope::door::Door;
 
 /// What a scope by system calls leaves of a capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,9 @@ pub struct Scope {
     pub leaves: &'static str,
 }
 
+/// What [`Scope::leaves`] says where doors are all that there is.
+pub const NOTHING: &str = "nothing";
+
 const fn scope(capability: Capability, through: Strength, leaves: &'static str) -> Scope {
     Scope { capability, through, leaves }
 }
@@ -81,25 +85,25 @@ pub const SCOPES: [Scope; 41] = {
         scope(C::SETPCAP, Strong, "the files of /proc/sys/kernel/usermodehelper, where their modes let the user in"),
         scope(C::LINUX_IMMUTABLE, OneDoor, "which file and which flag lie behind a pointer"),
         scope(C::NET_BIND_SERVICE, Nothing, "the port lies behind a pointer; `ports` is its scope"),
-        scope(C::NET_BROADCAST, OneDoor, "nothing"),
+        scope(C::NET_BROADCAST, OneDoor, NOTHING),
         scope(C::NET_ADMIN, NeedsDomain, "the files beneath /proc/sys/net, which cap_net_admin alone may write"),
         scope(C::NET_RAW, Strong, "control messages of sendmsg(2) on sockets that are open"),
         scope(C::IPC_LOCK, Partial, "perf_event_open(2) past the limit of locked memory"),
         scope(C::IPC_OWNER, Strong, "which object is known at run time alone"),
         scope(C::SYS_MODULE, Strong, "loading of drivers by the name of a network device"),
         scope(C::SYS_RAWIO, Partial, "/dev/mem, /dev/port and their like, where the files' modes let the user in"),
-        scope(C::SYS_CHROOT, Strong, "nothing"),
+        scope(C::SYS_CHROOT, Strong, NOTHING),
         scope(C::SYS_PTRACE, Weak, "/proc/PID/mem and the other files beneath /proc/PID"),
-        scope(C::SYS_PACCT, OneDoor, "nothing"),
+        scope(C::SYS_PACCT, OneDoor, NOTHING),
         scope(C::SYS_ADMIN, Strong, "files of /proc/sys, /sys and cgroups, where their modes let the user in"),
         scope(C::SYS_BOOT, Strong, "the files of /sys/kernel/reboot, where their modes let the user in"),
         scope(C::SYS_NICE, Strong, "/proc/PID/timerslack_ns"),
         scope(C::SYS_RESOURCE, Partial, "reserved blocks, quotas, the limit of processes, and /proc/PID/oom_score_adj"),
         scope(C::SYS_TIME, Strong, "/proc/PID/timens_offsets, and the files of clocks below /sys"),
-        scope(C::SYS_TTY_CONFIG, Strong, "nothing"),
-        scope(C::MKNOD, Strong, "nothing"),
-        scope(C::LEASE, OneDoor, "nothing"),
-        scope(C::AUDIT_WRITE, OneDoor, "nothing"),
+        scope(C::SYS_TTY_CONFIG, Strong, NOTHING),
+        scope(C::MKNOD, Strong, NOTHING),
+        scope(C::LEASE, OneDoor, NOTHING),
+        scope(C::AUDIT_WRITE, OneDoor, NOTHING),
         scope(C::AUDIT_CONTROL, OneDoor, "/proc/PID/loginuid"),
         scope(C::SETFCAP, Weak, "which file and which attribute lie behind a pointer"),
         scope(C::MAC_OVERRIDE, Nothing, "Smack asks at every access"),
@@ -109,9 +113,9 @@ pub const SCOPES: [Scope; 41] = {
             Partial,
             "/dev/kmsg and /proc/kmsg, where their modes let the user in, and addresses in /proc/kallsyms",
         ),
-        scope(C::WAKE_ALARM, Strong, "nothing"),
+        scope(C::WAKE_ALARM, Strong, NOTHING),
         scope(C::BLOCK_SUSPEND, Nothing, "EPOLLWAKEUP lies behind a pointer"),
-        scope(C::AUDIT_READ, OneDoor, "nothing"),
+        scope(C::AUDIT_READ, OneDoor, NOTHING),
         scope(C::PERFMON, Strong, "events of user space, where the modes of tracefs let the user in"),
         scope(C::BPF, Partial, "the kernel checks programs, and not what they are for"),
         scope(C::CHECKPOINT_RESTORE, Partial, "/proc/sys/kernel/ns_last_pid and /proc/PID/map_files"),
@@ -121,6 +125,46 @@ pub const SCOPES: [Scope; 41] = {
 /// Returns the scope of a capability.
 pub fn of(capability: Capability) -> &'static Scope {
     &SCOPES[usize::from(capability.number())]
+}
+
+/// Doors of a capability beside which it does not amount to root, if nothing else of it is open. A door that is not
+/// here is taken to amount to what the capability does.
+pub const HARMLESS: &[(Capability, &[&str])] = {
+    use Capability as C;
+    &[
+        (
+            C::SYS_ADMIN,
+            &[
+                "perf_event_open",
+                "bpf:look",
+                "sethostname",
+                "setdomainname",
+                "syslog:read",
+                "syslog:clear",
+                "syslog:console",
+                "syslog",
+                "quotactl",
+                "quotactl_fd",
+                "swapoff",
+                "ioprio_set",
+                "listmount",
+                "statmount",
+                "lookup_dcookie",
+                "fanotify_init",
+                "fanotify_mark",
+            ],
+        ),
+        (C::SYS_MODULE, &["delete_module"]),
+        (C::MKNOD, &["mknod:1:3", "mknod:1:5", "mknod:1:7", "mknod:1:8", "mknod:1:9", "mknod:5:0"]),
+        (C::BPF, &["bpf:look"]),
+        (C::PERFMON, &["perf_event_open"]),
+    ]
+};
+
+/// Returns whether the doors leave less than what the capability amounts to by itself.
+pub fn is_harmless<'d>(capability: Capability, doors: impl IntoIterator<Item = &'d Door>) -> bool {
+    let known = HARMLESS.iter().find(|(one, _)| *one == capability).map_or(&[][..], |(_, doors)| doors);
+    doors.into_iter().filter(|door| door.opens(capability)).all(|door| known.contains(&door.name()))
 }
 
 /// A door that leaves a tool everything, whatever else is closed.
@@ -155,5 +199,16 @@ mod tests {
                 assert!(TABLE.iter().any(|row| row.capability == capability), "{capability}");
             }
         }
+    }
+
+    #[test]
+    fn every_harmless_door_is_one() {
+        for (capability, doors) in HARMLESS {
+            for door in *doors {
+                assert!(Door::parse(door, (*capability).into()).is_ok(), "{capability} {door}");
+            }
+        }
+        let mount = Door::parse("mount", Capability::SYS_ADMIN.into()).unwrap();
+        assert!(!is_harmless(Capability::SYS_ADMIN, [&mount]));
     }
 }

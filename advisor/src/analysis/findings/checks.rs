@@ -11,16 +11,20 @@ use capwrap_core::decision::demand::ABOUT_PATHS;
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::escapes;
 use capwrap_core::policy::demand::{Demand, Need};
-use capwrap_core::policy::{Children, Delivery, Grant, Policy};
+use capwrap_core::policy::{Children, Delivery, Grant, GrantScope, Policy};
+use capwrap_core::scope::table::Row;
+use capwrap_core::scope::{door, strength};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// The codes of all checks of the text, each with what it finds.
-pub const CODES: [(&str, &str); 14 + code_warning::CODES.len()] = [
+pub const CODES: [(&str, &str); 16 + code_warning::CODES.len()] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
     ("no-why", "a grant that does not say what for"),
     ("covered", "a grant that another one makes superfluous"),
+    ("scope-lost", "a scope that another grant of the same capability takes away"),
+    ("shared-door", "a door that a scope closes, and a capability without scope opens"),
     ("prepared-mode", "a directory to prepare that its group could not use as the demand wants"),
     ("no-summary", "a policy that does not say what it is"),
     ("new-privs", "no_new_privs = false: setuid programs work below the tool"),
@@ -74,7 +78,7 @@ fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec
     let mut found = Vec::new();
     // Root has these capabilities anyway.
     if !grant.when.contains(&Condition::Uid0(true)) {
-        found.extend(root(grant.caps, caps.clone()));
+        found.extend(root(unconfined(grant), caps.clone()));
     }
     if grant.why.as_deref().is_none_or(|why| why.trim().is_empty()) {
         found.push(
@@ -83,8 +87,68 @@ fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec
         );
     }
     found.extend(covered(number, grant, policy, caps));
+    found.extend(scope_lost(number, grant, policy, places));
+    found.extend(shared_doors(number, grant, policy, places));
     found.extend(kernel_version(number, grant, places));
     found
+}
+
+/// The capabilities of a grant that amount to what they do by themselves, whatever its scope.
+fn unconfined(grant: &Grant) -> CapabilitySet {
+    let confines = |capability: &Capability| {
+        !grant.scope.through.is_empty()
+            && strength::of(*capability).through.confines()
+            && strength::is_harmless(*capability, &grant.scope.through)
+    };
+    grant.caps.iter().filter(|capability| !confines(capability)).collect()
+}
+
+/// The key of a grant that a finding about its scope points at.
+fn scope_span(number: usize, grant: &Grant, places: &Places) -> std::ops::Range<usize> {
+    let key = match &grant.scope {
+        GrantScope { through, .. } if !through.is_empty() => "through",
+        GrantScope { beneath, .. } if !beneath.is_empty() => "beneath",
+        _ => "ports",
+    };
+    places.grant(number, key)
+}
+
+/// Finds a grant of the same capability without a scope. Where both hold, the scope counts for nothing.
+fn scope_lost(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Option<Found> {
+    if grant.scope.is_empty() {
+        return None;
+    }
+    let without = |other: &&Grant| other.scope.is_empty() && !other.caps.intersection(grant.caps).is_empty();
+    let other = policy.grants.iter().find(without)?;
+    let both = other.caps.intersection(grant.caps);
+    let message = format!(
+        "the grant on line {} gives {both} without a scope: where it holds, this one counts for nothing",
+        other.line
+    );
+    let span = scope_span(number, grant, places);
+    Some(
+        Found::warning("scope-lost", span, message)
+            .help("give that grant a scope too, or a condition that excludes this one"),
+    )
+}
+
+/// Finds calls that the scope of a grant closes and a capability without scope opens: a filter sees the call, and not
+/// the capability that it is made with.
+fn shared_doors(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Option<Found> {
+    if grant.scope.through.is_empty() {
+        return None;
+    }
+    let is_open =
+        |row: &Row| grant.scope.through.iter().any(|door| door.name() == row.call || row.doors.contains(&door.name()));
+    let closed: Vec<&Row> = grant.caps.iter().flat_map(door::rows_of).filter(|row| !is_open(row)).collect();
+    let others = policy.grants.iter().filter(|other| other.scope.is_empty());
+    let others =
+        others.flat_map(|other| other.caps.without(grant.caps).iter().map(|one| (other.line, one)).collect::<Vec<_>>());
+    let shared = others.flat_map(|(line, one)| door::rows_of(one).map(move |row| (line, one, row.call)));
+    let (line, opener, call) = shared.into_iter().find(|(_, _, call)| closed.iter().any(|row| row.call == *call))?;
+    let message = format!("{opener} on line {line} has no scope and opens {call} to {} too", grant.caps);
+    let found = Found::new(Severity::Note, "shared-door", scope_span(number, grant, places), message);
+    Some(found.help(format!("give {opener} a scope too, if it needs no {call}")))
 }
 
 fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
@@ -179,9 +243,13 @@ fn came_with(capability: Capability, version: KernelVersion) -> bool {
 /// too, and no capability less.
 fn covered(number: usize, grant: &Grant, policy: &Policy, span: std::ops::Range<usize>) -> Option<Found> {
     let covers = |(other_number, other): &(usize, &Grant)| {
-        let same = other.caps == grant.caps && other.when == grant.when && other.modes == grant.modes;
+        let same = other.caps == grant.caps
+            && other.when == grant.when
+            && other.modes == grant.modes
+            && other.scope == grant.scope;
         let wider = grant.caps.is_subset(other.caps)
             && other.when.iter().all(|condition| grant.when.contains(condition))
+            && (other.scope.is_empty() || other.scope == grant.scope)
             && (other.modes.is_empty() || other.modes == grant.modes)
             // A named mode ignores conditions on arguments, so with named modes the two grants can differ.
             && (grant.modes.is_empty() || other.modes == grant.modes || other.when.is_empty());
@@ -279,6 +347,24 @@ mod tests {
             found(grant("kill", "mode = \"a\"\nwhen = { arg = \"a\" }") + &grant("kill", "when = { arg = \"a\" }")),
             0
         );
+    }
+
+    #[test]
+    fn a_scope_that_leaves_less_than_root_is_no_root_and_one_that_does_not_is() {
+        let grant = |through: &str| format!("[[grant]]\ncaps = \"sys_admin\"\nwhy = \"w\"\nthrough = {through}\n");
+        assert_eq!(codes(HEAD, &grant("[\"perf_event_open\", \"bpf:look\"]")), []);
+        assert_eq!(codes(HEAD, &grant("[\"perf_event_open\", \"mount\"]"))[0].0, "amounts-to-root");
+    }
+
+    #[test]
+    fn what_takes_a_scope_away_is_pointed_at() {
+        let scoped = "[[grant]]\ncaps = \"sys_admin\"\nwhy = \"w\"\nthrough = \"perf_event_open\"\n";
+        let other =
+            |caps: &str| format!("{scoped}[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\nwhen = {{ uid0 = true }}\n");
+        assert_eq!(codes(HEAD, &other("sys_admin")), [("scope-lost", "\"perf_event_open\"".to_owned())]);
+        assert_eq!(codes(HEAD, &other("bpf")), [("shared-door", "\"perf_event_open\"".to_owned())]);
+        assert_eq!(codes(HEAD, &other("perfmon"))[0].0, "shared-door", "bpf is a door of cap_perfmon");
+        assert_eq!(codes(HEAD, &other("chown")), []);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::store::enabled;
 use crate::verbs::caps::form::{Form, SCHEMA, named};
 use crate::verbs::caps::table::{last_of_kernel, object, style};
 use anyhow::Result;
+use capwrap_core::scope::table::PARAMETERS;
+use capwrap_core::scope::{door, strength};
 use capwrap_core::{Capability, TABLE};
 use serde_json::json;
 
@@ -44,10 +46,32 @@ fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
         said.push(("follows", meaning.escalation.to_owned(), Style::Plain));
     }
     said.push(("since", format!("Linux {since}{here}"), Style::Plain));
+    said.push(("scope", scope(one), Style::Plain));
+    let doors = doors(one);
+    if !doors.is_empty() {
+        said.push(("doors", doors, Style::Plain));
+    }
     said.push(("granted", policies(one), Style::Plain));
     let entries =
         said.iter().map(|(name, said, style)| Entry { mark: (' ', *style), name, said: said.clone(), hint: None });
     page.entries(&entries.collect::<Vec<_>>());
+}
+
+/// What `through` is worth for it.
+fn scope(one: Capability) -> String {
+    let scope = strength::of(one);
+    let mut said = format!("{} by system calls", scope.through.word());
+    if scope.leaves != strength::NOTHING {
+        said += &format!("; it leaves {}", scope.leaves);
+    }
+    said
+}
+
+/// The doors that `through` can name, those with a parameter last.
+fn doors(one: Capability) -> String {
+    let parameters = PARAMETERS.iter().filter(|parameter| parameter.capability == one);
+    let parameters = parameters.map(|parameter| format!("{}:{}", parameter.prefix, parameter.kind.placeholder()));
+    door::names(one).into_iter().map(str::to_owned).chain(parameters).collect::<Vec<_>>().join(", ")
 }
 
 /// The enabled policies that can grant it.

@@ -71,6 +71,8 @@ struct Because {
     capabilities: Vec<&'static str>,
     line: Option<usize>,
     conditions: Vec<Condition>,
+    /// What the capabilities are for, a line each.
+    scope: Vec<String>,
     why: Option<String>,
 }
 
@@ -128,6 +130,7 @@ pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
             .context
             .iter()
             .map(|(label, text)| (label.replace(' ', "_"), text.clone()))
+            .chain(explanation.beside_scopes().map(|said| ("scopes".to_owned(), said)))
             .chain(explanation.what_fails().map(|fails| ("note".to_owned(), fails)))
             .collect(),
         would_run: about.would_run,
@@ -155,6 +158,7 @@ fn because(reason: Reason) -> Because {
         capabilities: names(reason.capabilities),
         line: reason.line,
         conditions: conditions.map(|met| Condition { condition: met.condition, fact: met.fact }).collect(),
+        scope: reason.scope,
         why: reason.why,
     }
 }
