@@ -4,8 +4,8 @@
 //! keeps the tool from the other processes of its user: they have no scope, and could be made to act for it.
 
 use crate::capability::Capability;
-use crate::decision::{Decision, Outcome};
-use crate::policy::{Enforce, GrantScope, Policy, Port, Preset};
+use crate::decision::Decision;
+use crate::policy::{Enforce, Policy, Port, Preset};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -175,32 +175,20 @@ const MOUNTING: [&str; 5] = ["mount", "umount2", "pivot_root", "move_mount", "fs
 
 impl<'p> Asked<'p> {
     /// Returns what a decision asks of a domain, if what it passes has a scope at all.
-    pub fn of(policy: &'p Policy, decision: &Decision<'p>) -> Option<Self> {
-        let holding = || decision.grants.iter().filter(|weighed| weighed.outcome == Outcome::Holds);
-        let passes = |capability| decision.passed.contains(capability);
-        let has_scope = holding().any(|weighed| {
-            !weighed.grant.scope.is_empty() && !weighed.grant.caps.intersection(decision.passed).is_empty()
-        });
-        if !has_scope {
+    pub fn of(policy: &'p Policy, decision: &'p Decision<'_>) -> Option<Self> {
+        if decision.confined.is_empty() {
             return None;
         }
-        // A grant without the scope, and `--add`, let the capability count everywhere.
-        let confined = |capability, has: fn(&GrantScope) -> bool| -> Option<Vec<&'p GrantScope>> {
-            if !passes(capability) || decision.added.contains(capability) {
-                return None;
-            }
-            let grants = holding().filter(|weighed| weighed.grant.caps.contains(capability));
-            grants.map(|weighed| Some(&weighed.grant.scope).filter(|scope| has(scope))).collect()
-        };
+        let confined = |capability| decision.confined.iter().find(move |one| one.capability == capability);
         let beneath = |capability| {
-            let scopes = confined(capability, |scope| !scope.beneath.is_empty())?;
-            Some(scopes.iter().flat_map(|scope| &scope.beneath).map(PathBuf::as_path).collect::<Vec<_>>())
+            let paths = confined(capability)?.beneath.as_ref()?;
+            Some(paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())
         };
+        let passes = |capability| decision.passed.contains(capability);
         let reading = beneath(Capability::DAC_READ_SEARCH);
         let writing = beneath(Capability::DAC_OVERRIDE);
-        let ports = confined(Capability::NET_BIND_SERVICE, |scope| !scope.ports.is_empty());
-        let mounts = passes(Capability::SYS_ADMIN)
-            && holding().flat_map(|weighed| &weighed.grant.scope.through).any(|door| MOUNTING.contains(&door.name()));
+        let mounts = confined(Capability::SYS_ADMIN)
+            .is_some_and(|one| one.through.iter().any(|door| MOUNTING.contains(&door.name())));
         let overrides = passes(Capability::DAC_OVERRIDE) && writing.is_none();
         let conflicts = [
             (passes(Capability::SYS_PTRACE), Gap::Ptrace),
@@ -212,7 +200,7 @@ impl<'p> Asked<'p> {
             reading,
             writing,
             devices: beneath(Capability::MKNOD),
-            ports: ports.map(|scopes| scopes.iter().flat_map(|scope| scope.ports.iter().copied()).collect()),
+            ports: confined(Capability::NET_BIND_SERVICE).and_then(|one| one.ports.clone()),
             conflicts: conflicts.into_iter().filter(|(is_so, _)| *is_so).map(|(_, gap)| gap).collect(),
             readable: &policy.scope.readable,
             writable: &policy.scope.writable,

@@ -1,0 +1,405 @@
+//! `beneath` and `ports`: a capability that opens the way to some paths and ports, tried by a tool that wants more; and
+//! the other processes of its user, which no tool with a scope can reach.
+
+use capwrap_tests::*;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::process::Stdio;
+
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What the attempts share: `attempt` prints the name and `ok` or the error.
+const ATTEMPTS: &str = r#"
+import ctypes, errno, os, signal, socket, stat, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    answer = libc.syscall(number, *[ctypes.c_long(one) if isinstance(one, int) else one for one in arguments])
+    if answer < 0: raise OSError(ctypes.get_errno(), "")
+    return answer
+def attempt(name, act):
+    try: act(); print(name, "ok")
+    except OSError as error: print(name, errno.errorcode[error.errno])
+def read(path): open(path, "rb").read(1)
+def write(path): os.close(os.open(path, os.O_WRONLY))
+def bind(kind, port, protocol=0, family=socket.AF_INET):
+    s = socket.socket(family, kind, protocol)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+"#;
+
+/// A folder of root's outside everything that a scope leaves open by itself, removed when it is dropped.
+struct Place(String);
+
+impl Place {
+    fn new(parent: &str, name: &str) -> Self {
+        let path = format!("{parent}/capwrap-tests-{}-{name}", std::process::id());
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        let path = format!("{}/{name}", self.0);
+        fs::write(&path, "a secret of root's\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    fn folder(&self, name: &str, mode: u32) -> String {
+        let path = format!("{}/{name}", self.0);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// Runs the attempts as the member by this policy.
+#[track_caller]
+fn attempts(policy: &Policy, script: &str) -> BTreeMap<String, String> {
+    let run = capwrap(&[&policy.name, "-I", "-S", "-c", &format!("{ATTEMPTS}{script}")]).run();
+    assert!(run.ok(), "{run:?}");
+    let line = |line: &str| line.split_once(' ').map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
+    run.stdout.lines().filter_map(line).collect()
+}
+
+#[track_caller]
+fn are(found: &BTreeMap<String, String>, wanted: &[(&str, &str)]) {
+    let wanted: BTreeMap<_, _> =
+        wanted.iter().map(|(name, outcome)| ((*name).to_owned(), (*outcome).to_owned())).collect();
+    assert_eq!(*found, wanted);
+}
+
+/// A policy for python whose only grant has this scope; `more` stands at its end.
+fn python(caps: &str, scope: &str, more: &str) -> Policy {
+    Policy::new(&format!(
+        "schema = 1\n[tool]\npath = \"{PYTHON}\"\n[allow]\ngroups = [\"capwrap\"]\n[[grant]]\ncaps = \"{caps}\"\n{scope}\n{more}\n"
+    ))
+}
+
+#[test]
+fn reading_beneath_a_path_opens_nothing_else() {
+    let (logs, outside) = (Place::new("/var/log", "reading"), Place::new("/var/lib", "reading"));
+    let (log, secret) = (logs.file("log"), outside.file("secret"));
+    let shared = logs.folder("shared", 0o1777);
+    symlink(&secret, format!("{}/link", logs.0)).unwrap();
+    let closed = outside.folder("closed", 0o700);
+    let script = format!(
+        r#"
+log, secret, logs, shared, closed = {log:?}, {secret:?}, {logs:?}, {shared:?}, {closed:?}
+attempt("inside", lambda: read(log))
+attempt("listing-inside", lambda: os.listdir(logs))
+attempt("outside", lambda: read(secret))
+attempt("shadow", lambda: read("/etc/shadow"))
+attempt("root-link", lambda: read("/proc/self/root" + secret))
+attempt("dot-dot", lambda: read(logs + "/../../.." + secret))
+attempt("symlink", lambda: read(logs + "/link"))
+def relative():
+    os.chdir(logs); read("../../.." + secret)
+attempt("relative", relative)
+def reopened():
+    place = os.open(secret, os.O_PATH); read(f"/proc/self/fd/{{place}}")
+attempt("reopened", reopened)
+def directory_reopened():
+    place = os.open(closed, os.O_PATH); os.listdir(f"/proc/self/fd/{{place}}")
+attempt("directory-reopened", directory_reopened)
+attempt("listing-outside", lambda: os.listdir(closed))
+attempt("hard-link", lambda: os.link(secret, shared + "/hard"))
+def by_handle():
+    class Handle(ctypes.Structure): _fields_ = [("bytes", ctypes.c_uint), ("kind", ctypes.c_int), ("data", ctypes.c_ubyte * 128)]
+    handle, mount = Handle(128, 0), ctypes.c_int()
+    call(303, -100, secret.encode(), ctypes.byref(handle), ctypes.byref(mount), 0)
+    os.close(call(304, os.open(logs, os.O_RDONLY), ctypes.byref(handle), 0))
+if os.uname().machine == "x86_64": attempt("by-handle", by_handle)
+else: print("by-handle EPERM")
+def mounted():
+    call(libc_unshare, 0x10000000 | 0x20000)
+    if libc.mount(b"/", shared.encode(), None, 4096, None): raise OSError(ctypes.get_errno(), "")
+libc_unshare = 272 if os.uname().machine == "x86_64" else 97
+attempt("bind-mount", mounted)
+"#,
+        logs = logs.0
+    );
+    let everywhere = python("cap_dac_read_search", "", "");
+    let unconfined = attempts(&everywhere, &script);
+    for name in ["outside", "shadow", "root-link", "dot-dot", "symlink", "relative", "reopened", "by-handle"] {
+        assert_eq!(unconfined[name], "ok", "{name}: the attempt must succeed without a scope");
+    }
+    let beneath = python("cap_dac_read_search", &format!("beneath = \"{}\"", logs.0), "");
+    let mut found = attempts(&beneath, &script);
+    // fs.protected_hardlinks answers first where it is set.
+    assert!(["EPERM", "EXDEV", "EACCES"].contains(&found.remove("hard-link").unwrap().as_str()));
+    // A machine may forbid user namespaces.
+    assert_ne!(found.remove("bind-mount").unwrap(), "ok");
+    are(
+        &found,
+        &[
+            ("inside", "ok"),
+            ("listing-inside", "ok"),
+            ("outside", "EACCES"),
+            ("shadow", "EACCES"),
+            ("root-link", "EACCES"),
+            ("dot-dot", "EACCES"),
+            ("symlink", "EACCES"),
+            ("relative", "EACCES"),
+            ("reopened", "EACCES"),
+            ("directory-reopened", "EACCES"),
+            ("listing-outside", "EACCES"),
+            ("by-handle", "EPERM"),
+        ],
+    );
+}
+
+#[test]
+fn the_system_stays_readable_and_what_the_policy_adds() {
+    let (logs, added) = (Place::new("/var/log", "preset"), Place::new("/var/lib", "preset"));
+    let file = added.file("added");
+    let script = format!(
+        "attempt('etc', lambda: read('/etc/passwd'))\nattempt('null', lambda: write('/dev/null'))\n\
+         attempt('proc', lambda: read('/proc/self/status'))\nattempt('added', lambda: read({file:?}))\n\
+         import subprocess\nattempt('program', lambda: subprocess.run(['/bin/true'], check=True))\n"
+    );
+    let beneath = format!("beneath = \"{}\"", logs.0);
+    let all = [("etc", "ok"), ("null", "ok"), ("proc", "ok"), ("program", "ok")];
+    let policy = python("cap_dac_read_search", &beneath, "");
+    are(&attempts(&policy, &script), &[&all[..], &[("added", "EACCES")]].concat());
+    let policy = python("cap_dac_read_search", &beneath, &format!("[scope]\nreadable = \"{}\"", added.0));
+    are(&attempts(&policy, &script), &[&all[..], &[("added", "ok")]].concat());
+}
+
+#[test]
+fn overriding_modes_beneath_a_path_changes_nothing_else() {
+    let (own, outside) = (Place::new("/srv", "writing"), Place::new("/var/lib", "writing"));
+    let (mine, secret) = (own.file("mine"), outside.file("secret"));
+    let script = format!(
+        r#"
+own, outside, mine, secret = {own:?}, {outside:?}, {mine:?}, {secret:?}
+attempt("write", lambda: write(mine))
+attempt("truncate", lambda: os.truncate(mine, 0))
+attempt("make", lambda: os.mkdir(own + "/new"))
+attempt("move", lambda: os.rename(mine, own + "/new/moved"))
+attempt("remove", lambda: os.remove(own + "/new/moved"))
+attempt("write-outside", lambda: write(secret))
+attempt("read-outside", lambda: read(secret))
+attempt("truncate-outside", lambda: os.truncate(secret, 0))
+attempt("make-outside", lambda: os.mkdir(outside + "/new"))
+attempt("remove-outside", lambda: os.remove(secret))
+attempt("move-in", lambda: os.rename(secret, own + "/secret"))
+attempt("passwd", lambda: write("/etc/passwd"))
+attempt("null", lambda: write("/dev/null"))
+attempt("sysctl", lambda: write("/proc/sys/kernel/core_pattern"))
+"#,
+        own = own.0,
+        outside = outside.0
+    );
+    let policy = python("cap_dac_override", &format!("beneath = \"{}\"", own.0), "");
+    let found = attempts(&policy, &script);
+    for name in ["write", "truncate", "make", "move", "remove", "null"] {
+        assert_eq!(found[name], "ok", "{name}");
+    }
+    let refused = |name: &&str| ["EACCES", "EXDEV"].contains(&found[*name].as_str());
+    for name in [
+        "write-outside",
+        "read-outside",
+        "truncate-outside",
+        "make-outside",
+        "remove-outside",
+        "move-in",
+        "passwd",
+        "sysctl",
+    ] {
+        assert!(refused(&name), "{name}: {}", found[name]);
+    }
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "a secret of root's\n");
+    let found = attempts(&python("cap_dac_override", "", ""), &script);
+    assert_eq!((found["truncate-outside"].as_str(), found["passwd"].as_str()), ("ok", "ok"));
+}
+
+#[test]
+fn devices_are_made_beneath_the_path_alone() {
+    let (own, other) = (Place::new("/srv", "devices"), Place::new("/var/lib", "devices"));
+    for place in [&own, &other] {
+        fs::set_permissions(&place.0, fs::Permissions::from_mode(0o1777)).unwrap();
+    }
+    let script = format!(
+        "def make(place): os.mknod(place + '/null', stat.S_IFCHR, os.makedev(1, 3))\n\
+         attempt('inside', lambda: make({own:?}))\nattempt('outside', lambda: make({other:?}))\n\
+         attempt('file', lambda: open({other:?} + '/file', 'x').close())\n",
+        own = own.0,
+        other = other.0
+    );
+    let policy = python("cap_mknod", &format!("beneath = \"{}\"", own.0), "");
+    are(&attempts(&policy, &script), &[("inside", "ok"), ("outside", "EACCES"), ("file", "ok")]);
+}
+
+#[test]
+fn a_tool_with_a_scope_cannot_reach_the_other_processes_of_its_user() {
+    let mut other = user(MEMBER, &["/bin/sleep", "60"]).command().stdout(Stdio::null()).spawn().unwrap();
+    let of_it = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", other.id())).unwrap();
+    while of_it("comm") != "sleep\n" || !of_it("maps").contains("[stack]") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let maps = of_it("maps");
+    let stack = maps.lines().find(|line| line.ends_with("[stack]")).and_then(|line| line.split_once('-')).unwrap().0;
+    let script = format!(
+        r#"
+pid = {}
+numbers = dict(x86_64=(101, 310, 311, 312), aarch64=(117, 270, 271, 272), riscv64=(117, 270, 271, 272))[os.uname().machine]
+class Part(ctypes.Structure): _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+buffer = ctypes.create_string_buffer(8)
+here, there = Part(ctypes.addressof(buffer), 8), Part(0x{stack}, 8)
+def memory(): os.close(os.open(f"/proc/{{pid}}/mem", os.O_RDWR))
+def take(): os.close(call(438, os.pidfd_open(pid), 0, 0))
+attempt("memory", memory)
+attempt("read", lambda: call(numbers[1], pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0))
+attempt("write", lambda: call(numbers[2], pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0))
+attempt("take", take)
+attempt("compare", lambda: call(numbers[3], pid, pid, 1, 0, 0))
+attempt("environment", lambda: read(f"/proc/{{pid}}/environ"))
+def attach(): call(numbers[0], 16, pid, 0, 0); os.waitpid(pid, 0x40000000); call(numbers[0], 17, pid, 0, 0)
+attempt("trace", attach)
+"#,
+        other.id()
+    );
+    let raw = python("cap_net_raw", "through = \"socket:raw-icmp\"", "");
+    let scoped = attempts(&raw, &script);
+    let unscoped = attempts(&python("cap_net_raw", "", ""), &script);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    for name in ["memory", "environment"] {
+        assert_eq!((unscoped[name].as_str(), scoped[name].as_str()), ("ok", "EACCES"), "{name}");
+    }
+    for name in ["read", "write", "take", "compare", "trace"] {
+        assert_eq!((unscoped[name].as_str(), scoped[name].as_str()), ("ok", "EPERM"), "{name}");
+    }
+}
+
+#[test]
+fn a_port_of_the_scope_can_be_bound_and_no_other() {
+    let script = r#"
+attempt("443", lambda: bind(socket.SOCK_STREAM, 443))
+attempt("443-ipv6", lambda: bind(socket.SOCK_STREAM, 443, family=socket.AF_INET6))
+attempt("any", lambda: bind(socket.SOCK_STREAM, 0))
+attempt("22", lambda: bind(socket.SOCK_STREAM, 22))
+attempt("22-ipv6", lambda: bind(socket.SOCK_STREAM, 22, family=socket.AF_INET6))
+attempt("mptcp", lambda: bind(socket.SOCK_STREAM, 22, 262))
+attempt("sctp", lambda: bind(socket.SOCK_STREAM, 22, 132))
+attempt("udp", lambda: bind(socket.SOCK_DGRAM, 53))
+"#;
+    let policy = python("cap_net_bind_service", "ports = \"tcp/443\"", "");
+    let run = |policy: &Policy| {
+        let words = [CAPWRAP, &policy.name, "-I", "-S", "-c", &format!("{ATTEMPTS}{script}")];
+        let run = user(MEMBER, &words)
+            .under(&["unshare", "--net", "--", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh"])
+            .run();
+        assert!(run.ok(), "{run:?}");
+        run.stdout
+    };
+    let found = run(&policy);
+    for line in ["443 ok", "any ok", "22 EACCES", "mptcp EPERM", "sctp EPERM"] {
+        assert!(found.lines().any(|found| found == line), "{line}: {found}");
+    }
+    assert!(!found.contains("22-ipv6 ok"), "{found}");
+    // What the book says: Landlock knows TCP alone.
+    assert!(found.contains("udp ok"), "{found}");
+    assert!(run(&python("cap_net_bind_service", "", "")).contains("\n22 ok\n"));
+}
+
+#[test]
+fn a_kernel_that_only_says_that_it_confined_the_tool_is_not_believed() {
+    let policy = Policy::new(&format!(
+        "schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n[[grant]]\ncaps = \"cap_net_raw\"\nthrough = \"socket:raw-icmp\"\n"
+    ));
+    let injected = |inject: &str| {
+        let call = inject.split_once(':').unwrap().0;
+        let (trace, inject) = (format!("trace={call}"), format!("inject={inject}"));
+        root(&["strace", "-qq", "-u", MEMBER, "-o", "/dev/null", "-e", &trace, "-e", &inject, CAPWRAP, &policy.name])
+            .run()
+    };
+    injected("landlock_restrict_self:retval=0")
+        .refused(&["the kernel did not put the process into the Landlock domain"]);
+    let none = injected("landlock_create_ruleset:error=EOPNOTSUPP");
+    none.refused(&["this kernel has no Landlock", "hint: add landlock to the kernel's parameter lsm="]);
+    assert!(capwrap(&[&policy.name]).run().ok());
+}
+
+#[test]
+fn a_kernel_that_sees_less_is_refused_or_the_policy_takes_what_is_possible() {
+    let place = Place::new("/srv", "gaps");
+    let policy = |scope: &str, more: &str| {
+        Policy::new(&format!(
+            "schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n[[grant]]\n{scope}\n{more}\n"
+        ))
+    };
+    let with_abi = |policy: &Policy, abi: u32| {
+        // The first call asks for the version; those after it are the kernel's own.
+        let inject = format!("inject=landlock_create_ruleset:retval={abi}:when=1");
+        let words =
+            ["strace", "-qq", "-u", MEMBER, "-o", "/dev/null", "-e", "trace=landlock_create_ruleset", "-e", &inject];
+        root(&[&words[..], &[CAPWRAP, &policy.name]].concat()).run()
+    };
+    let writing = format!("caps = \"cap_dac_override\"\nbeneath = \"{}\"", place.0);
+    let ports = "caps = \"cap_net_bind_service\"\nports = \"tcp/443\"";
+    let lenient = "[scope]\nenforce = \"if-possible\"";
+    for (scope, abi, said) in [(writing.as_str(), 2, "truncate(2)"), (ports, 3, "`ports` confines nothing")] {
+        with_abi(&policy(scope, ""), abi).refused(&[
+            "has a scope that cannot be enforced",
+            said,
+            "enforce = \"if-possible\"",
+        ]);
+        let run = with_abi(&policy(scope, lenient), abi);
+        assert!(run.ok(), "{run:?}");
+    }
+}
+
+#[test]
+fn a_path_that_another_user_could_lead_elsewhere_confines_nothing_and_is_refused() {
+    let folder = Place::new("/srv", "led");
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    let home = folder.folder("home", 0o755);
+    let member = nix::unistd::User::from_name(MEMBER).unwrap().unwrap();
+    chown(&home, Some(member.uid.as_raw()), None).unwrap();
+    fs::create_dir(format!("{home}/data")).unwrap();
+    let beneath = |path: &str| python("cap_dac_read_search", &format!("beneath = \"{path}\""), "");
+    let refused = capwrap(&[&beneath(&format!("{home}/data")).name, "-V"]).run();
+    refused.refused(&["cannot confine a capability to", &format!("{home} belongs to uid {}", member.uid)]);
+    // Its owner may change what lies in it, but not lead its own path elsewhere.
+    assert!(capwrap(&[&beneath(&home).name, "-V"]).run().ok());
+    // A path that does not exist opens nothing.
+    assert!(capwrap(&[&beneath(&format!("{}/missing", folder.0)).name, "-V"]).run().ok());
+}
+
+#[test]
+fn what_a_domain_would_end_is_refused() {
+    let tracing = python("cap_net_raw", "through = \"socket:raw-icmp\"", "[[grant]]\ncaps = \"cap_sys_ptrace\"");
+    capwrap(&[&tracing.name, "-V"]).run().refused(&["a scope ends cap_sys_ptrace"]);
+    let mounting = python("cap_sys_admin", "through = \"mount\"", "");
+    capwrap(&[&mounting.name, "-V"]).run().refused(&["a scope ends mounting"]);
+    let overriding = python("cap_dac_read_search", "beneath = \"/var/log\"", "[[grant]]\ncaps = \"cap_dac_override\"");
+    capwrap(&[&overriding.name, "-V"]).run().refused(&["cap_dac_override counts everywhere"]);
+}
+
+#[test]
+fn a_launch_without_scopes_asks_nothing_of_landlock() {
+    let log = format!("/tmp/capwrap-confining-{}", std::process::id());
+    let calls = |policy: &Policy| {
+        assert!(root(&["strace", "-qq", "-u", MEMBER, "-o", &log, CAPWRAP, &policy.name]).run().ok());
+        let text = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        text
+    };
+    let counts = |text: &str| ["landlock_", "fork(", "clone", "get_robust_list"].map(|call| text.matches(call).count());
+    let without = calls(&Policy::witness("cap_dac_read_search", ""));
+    assert_eq!(counts(&without), [0; 4]);
+    let with = Policy::new(&format!(
+        "schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n[[grant]]\ncaps = \"cap_dac_read_search\"\nbeneath = \"/var/log\"\n"
+    ));
+    assert_ne!(counts(&calls(&with))[0], 0);
+}
