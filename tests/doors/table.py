@@ -25,7 +25,7 @@ LEFT, NOTHING = {"file", "implicit"}, "nothing"
 
 ROW = re.compile(r'\b(?:row|named)\(\s*C::(\w+),(?:\s*&\[([^\]]*)\],)?\s*"(\w+)",(.*?)"([^"]*)",?\s*\)', re.S)
 SOURCE = re.compile(r"([\w/.+-]+\.[ch])(?::(\w+))?")
-SCOPE = re.compile(r'\bscope\(\s*C::(\w+),\s*(\w+),\s*"([^"]*)",?\s*\)', re.S)
+SCOPE = re.compile(r'\bscope\(\s*C::(\w+),\s*\w+,\s*(?:"([^"]*)"|NOTHING),?\s*\)', re.S)
 
 
 class Answers(NamedTuple):
@@ -35,7 +35,7 @@ class Answers(NamedTuple):
     # stands for all of a file.
     calls: dict
     sources: dict
-    # For each capability what a scope leaves open, or "nothing".
+    # For each capability what a scope leaves open; empty for strength::NOTHING.
     leaves: dict
     exceptions: list
 
@@ -50,7 +50,7 @@ def read() -> Answers:
         name = f"cap_{capability.lower()}"
         calls.setdefault(name, set()).add(call)
         sources.setdefault(name, set()).update((file, function) for file, function in SOURCE.findall(source))
-    leaves = {f"cap_{capability.lower()}": text for capability, _, text in SCOPE.findall(STRENGTH.read_text())}
+    leaves = {f"cap_{capability.lower()}": text for capability, text in SCOPE.findall(STRENGTH.read_text())}
     if len(leaves) != 41 or not calls:
         sys.exit(f"tests/doors: {DOORS} and {STRENGTH} do not have the form that this script reads")
     return Answers(calls, sources, leaves, columns.read(EXCEPTIONS, ["caller", "capability", "by", "reason"]))
@@ -85,7 +85,7 @@ def faults(answers: Answers, line: dict) -> list:
     if by == {NOTHING} or by & answers.calls.get(capability, set()):
         return []
     if by & LEFT:
-        if answers.leaves[capability] == "nothing":
+        if not answers.leaves[capability]:
             return [f"{caller}: strength.rs says that a scope of {capability} leaves nothing open, and this is left"]
         return []
     return [f"{caller}: no row of {capability} is about {' or '.join(sorted(by))}"]
