@@ -168,6 +168,8 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
     if attainable::in_own_user_namespace() == Some(true) {
         context.push(("namespace", "a user namespace of its own: capabilities count in it alone".to_owned()));
     }
+    let (gaps, is_beyond_kernel) = domain::explained(&file.policy, &decision)?;
+    context.extend(gaps.into_iter().map(|gap| ("scopes", gap)));
     let demands = demands::explained(&decision, &facts, ground.is_ok())?;
     let explanation = Explanation {
         name: &launch.name,
@@ -182,7 +184,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         dropped: launch.request.drop,
         context: &context,
     };
-    let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty();
+    let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty() && !is_beyond_kernel;
     let printed = print(&explanation.render());
     Ok(if would_run { printed } else { refusal::REFUSED })
 }

@@ -12,6 +12,7 @@ pub mod foreign_code;
 pub mod installed_file;
 pub mod journald;
 pub mod kernel;
+pub mod landlock;
 pub mod launcher_kernels;
 pub mod machine;
 pub mod mounts;

@@ -3,9 +3,11 @@
 //! A domain forbids what it *handles* and no rule allows (landlock(7)). Every scope takes one, because a domain also
 //! keeps the tool from the other processes of its user: they have no scope, and could be made to act for it.
 
-use crate::capability::Capability;
 use crate::decision::Decision;
+use crate::decision::facts::KernelVersion;
 use crate::policy::{Enforce, Policy, Port, Preset};
+use crate::scope::confined::Confined;
+use crate::{Capability, CapabilitySet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +87,15 @@ const TRUNCATES: u32 = 3;
 /// The ABI that confines TCP ports (Linux 6.7).
 const PORTS: u32 = 4;
 
+/// The releases that brought the ABIs, from 1 on (landlock(7), "VERSIONS").
+const RELEASES: [(u32, u32); 7] = [(5, 13), (5, 19), (6, 2), (6, 7), (6, 10), (6, 12), (6, 15)];
+
+/// Returns the ABI that a release has where Landlock is on. A distribution may have brought a newer one to it.
+pub fn abi_since(release: KernelVersion) -> u32 {
+    let reached = RELEASES.iter().filter(|brought| **brought <= (release.major, release.minor));
+    u32::try_from(reached.count()).unwrap_or_default()
+}
+
 /// What the scopes of one launch ask of a domain.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asked<'p> {
@@ -127,6 +138,16 @@ impl Gap {
     /// Returns whether another kernel would enforce it. Otherwise the policy contradicts itself.
     pub const fn is_of_the_machine(self) -> bool {
         matches!(self, Self::NoLandlock | Self::Truncate(_) | Self::Ports(_))
+    }
+
+    /// Returns whether a kernel whose Landlock has this ABI leaves the gap.
+    pub const fn is_of_abi(self, abi: u32) -> bool {
+        match self {
+            Self::NoLandlock => abi == 0,
+            Self::Truncate(_) => abi < TRUNCATES,
+            Self::Ports(_) => abi < PORTS,
+            Self::Ptrace | Self::Mounts | Self::ReadsByOverride => false,
+        }
     }
 
     /// Returns what to do about it.
@@ -176,15 +197,20 @@ const MOUNTING: [&str; 5] = ["mount", "umount2", "pivot_root", "move_mount", "fs
 impl<'p> Asked<'p> {
     /// Returns what a decision asks of a domain, if what it passes has a scope at all.
     pub fn of(policy: &'p Policy, decision: &'p Decision<'_>) -> Option<Self> {
-        if decision.confined.is_empty() {
+        Self::of_scopes(policy, decision.passed, &decision.confined)
+    }
+
+    /// Returns what these scopes of a policy ask of a domain, beside the capabilities that are passed.
+    pub fn of_scopes(policy: &'p Policy, passed: CapabilitySet, scopes: &'p [Confined]) -> Option<Self> {
+        if scopes.is_empty() {
             return None;
         }
-        let confined = |capability| decision.confined.iter().find(move |one| one.capability == capability);
+        let confined = |capability| scopes.iter().find(move |one| one.capability == capability);
         let beneath = |capability| {
             let paths = confined(capability)?.beneath.as_ref()?;
             Some(paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())
         };
-        let passes = |capability| decision.passed.contains(capability);
+        let passes = |capability| passed.contains(capability);
         let reading = beneath(Capability::DAC_READ_SEARCH);
         let writing = beneath(Capability::DAC_OVERRIDE);
         let mounts = confined(Capability::SYS_ADMIN)
@@ -221,12 +247,8 @@ impl<'p> Asked<'p> {
             gaps.push(Gap::NoLandlock);
             return Plan { domain: None, gaps, enforce: self.enforce };
         }
-        if self.writing.is_some() && abi < TRUNCATES {
-            gaps.push(Gap::Truncate(abi));
-        }
-        if self.ports.is_some() && abi < PORTS {
-            gaps.push(Gap::Ports(abi));
-        }
+        let asked = [(self.writing.is_some(), Gap::Truncate(abi)), (self.ports.is_some(), Gap::Ports(abi))];
+        gaps.extend(asked.into_iter().filter(|(is_asked, gap)| *is_asked && gap.is_of_abi(abi)).map(|(_, gap)| gap));
         // Where the policy takes what is possible, a tool that a domain would end keeps its other scopes.
         let ends_the_tool = self.conflicts.iter().any(|gap| matches!(gap, Gap::Ptrace | Gap::Mounts));
         let domain = (!ends_the_tool || self.confines()).then(|| self.domain(abi));
@@ -514,6 +536,12 @@ mod tests {
             let with_paths = format!("{LOGS}{lenient}");
             with_plan(&with_paths, 6, |plan| assert_eq!(plan.unwrap().refused_for(), Some(gap)));
         }
+    }
+
+    #[test]
+    fn a_release_tells_the_least_abi() {
+        let abi = |text| abi_since(KernelVersion::parse(text).unwrap());
+        assert_eq!(["5.10.0", "5.13.1", "6.1.0-18-amd64", "6.7", "6.18.44"].map(abi), [0, 1, 2, 4, 7]);
     }
 
     #[test]

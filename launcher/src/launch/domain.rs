@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Joins the domain that the scopes of the decision ask for, and proves that it is in force.
+/// Joins the domain that the scopes of the decision ask for, and proves that the process is in it.
 ///
 /// # Errors
 /// The kernel cannot enforce all of it and the policy requires that, a path of the policy's could be replaced by
@@ -36,6 +36,19 @@ pub fn join(name: &str, policy: &Policy, decision: &Decision<'_>, tool: &Checked
     let needed = decision.passed.intersection(for_paths);
     capabilities::with_effective(needed, || allow(&ruleset, &domain, tool))??;
     enter(ruleset, &domain)
+}
+
+/// Returns what this kernel does not enforce of the scopes, for `--explain`, and whether the launch would be refused for
+/// it.
+///
+/// # Errors
+/// The kernel does not say what it can do.
+pub fn explained(policy: &Policy, decision: &Decision<'_>) -> Result<(Vec<String>, bool), Refusal> {
+    let Some(asked) = Asked::of(policy, decision) else { return Ok((Vec::new(), false)) };
+    let plan = asked.plan(landlock::abi().or_refuse(|| "ask for the version of Landlock")?);
+    let refused = plan.refused_for();
+    let said = |gap: &Gap| if refused == Some(*gap) { format!("refused: {gap}") } else { gap.to_string() };
+    Ok((plan.gaps.iter().map(said).collect(), refused.is_some()))
 }
 
 /// Returns the refusal of a launch whose scopes cannot be enforced.

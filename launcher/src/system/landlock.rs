@@ -33,8 +33,8 @@ struct NetPort {
     port: u64,
 }
 
-/// Returns the version of Landlock's ABI, or 0 if the kernel has no Landlock: it was not built (ENOSYS), or is not in the
-/// list of security modules (EOPNOTSUPP).
+/// Returns the version of Landlock's ABI, or 0 if there is no Landlock here: it was not built (ENOSYS), it is not in the list
+/// of security modules (EOPNOTSUPP), or a container's filter of system calls does not know it (EPERM).
 ///
 /// # Errors
 /// Any other answer of the kernel.
@@ -43,7 +43,7 @@ pub fn abi() -> Result<u32, Error> {
     let answer = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION) };
     match Errno::result(answer) {
         Ok(version) => u32::try_from(version).map_err(|_| Errno::EOVERFLOW),
-        Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(0),
+        Err(Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM) => Ok(0),
         Err(errno) => Err(errno),
     }
 }

@@ -6,10 +6,9 @@ use crate::output::terminal;
 use crate::output::terminal::Style;
 use crate::store::enabled;
 use crate::verbs::caps::form::{Form, SCHEMA, named};
-use crate::verbs::caps::table::{last_of_kernel, object, style};
+use crate::verbs::caps::table::{doors, last_of_kernel, object, style};
 use anyhow::Result;
-use capwrap_core::scope::table::PARAMETERS;
-use capwrap_core::scope::{door, strength};
+use capwrap_core::scope::strength;
 use capwrap_core::{Capability, TABLE};
 use serde_json::json;
 
@@ -47,9 +46,9 @@ fn describe(page: &mut Page, one: Capability, last: Option<u8>) {
     }
     said.push(("since", format!("Linux {since}{here}"), Style::Plain));
     said.push(("scope", scope(one), Style::Plain));
-    let doors = doors(one);
+    let doors: Vec<String> = doors(one).into_iter().map(|door| door.name).collect();
     if !doors.is_empty() {
-        said.push(("doors", doors, Style::Plain));
+        said.push(("doors", doors.join(", "), Style::Plain));
     }
     said.push(("granted", policies(one), Style::Plain));
     let entries =
@@ -65,13 +64,6 @@ fn scope(one: Capability) -> String {
         said += &format!("; it leaves {}", scope.leaves);
     }
     said
-}
-
-/// The doors that `through` can name, those with a parameter last.
-fn doors(one: Capability) -> String {
-    let parameters = PARAMETERS.iter().filter(|parameter| parameter.capability == one);
-    let parameters = parameters.map(|parameter| format!("{}:{}", parameter.prefix, parameter.kind.placeholder()));
-    door::names(one).into_iter().map(str::to_owned).chain(parameters).collect::<Vec<_>>().join(", ")
 }
 
 /// The enabled policies that can grant it.

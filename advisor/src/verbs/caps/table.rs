@@ -7,7 +7,10 @@ use crate::output::terminal;
 use crate::output::terminal::Style;
 use crate::verbs::caps::form::{Form, SCHEMA};
 use anyhow::Result;
+use capwrap_core::scope::table::PARAMETERS;
+use capwrap_core::scope::{door, strength};
 use capwrap_core::{Capability, TABLE};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Prints the table.
@@ -41,7 +44,39 @@ pub fn object(one: Capability, last: Option<u8>) -> Value {
         "opens": meaning.opens,
         "closeness": meaning.closeness,
         "escalation": Some(meaning.escalation).filter(|text| !text.is_empty()),
+        "scope": strength::of(one).through.word(),
+        "scope_leaves": Some(strength::of(one).leaves).filter(|leaves| *leaves != strength::NOTHING),
+        "doors": doors(one),
     })
+}
+
+/// The doors that `through` can name for a capability, those with a parameter last.
+#[derive(Debug, Serialize)]
+pub struct DoorOfCapability {
+    /// The name, with a word such as SIGNAL for its parameter.
+    pub name: String,
+    /// The system calls of which the door opens a use, each once.
+    pub calls: Vec<&'static str>,
+}
+
+/// Returns the doors of a capability.
+pub fn doors(one: Capability) -> Vec<DoorOfCapability> {
+    let calls = |name: &str| {
+        let mut calls: Vec<&str> = Vec::new();
+        for row in door::rows_of(one).filter(|row| row.call == name || row.doors.contains(&name)) {
+            if !calls.contains(&row.call) {
+                calls.push(row.call);
+            }
+        }
+        calls
+    };
+    let named = door::names(one).into_iter().map(|name| DoorOfCapability { name: name.to_owned(), calls: calls(name) });
+    let parameters = PARAMETERS.iter().filter(|parameter| parameter.capability == one);
+    let parameters = parameters.map(|parameter| DoorOfCapability {
+        name: format!("{}:{}", parameter.prefix, parameter.kind.placeholder()),
+        calls: parameter.calls.iter().map(|(call, _)| *call).collect(),
+    });
+    named.chain(parameters).collect()
 }
 
 /// The style in which a closeness is shown.

@@ -39,6 +39,8 @@ pub struct Kernel {
     pub lockdown: Reading,
     /// The modules as securityfs shows them, with commas between.
     pub security_modules: Reading,
+    /// The least ABI of Landlock, or 0.
+    pub landlock: Reading<u32>,
 }
 
 /// A back end that was tried.
@@ -138,6 +140,8 @@ pub struct Policy {
     pub tool: Option<PathBuf>,
     /// All its paths.
     pub paths: Vec<PathBuf>,
+    /// Why this kernel cannot enforce the policy's scopes, with a hint. capwrap then refuses the launch.
+    pub beyond_kernel: Option<(String, &'static str)>,
     /// Whether the policy demands a record of every launch.
     pub audit_required: bool,
     /// Whether this user may run the tool. If not: why not, and the hint.
@@ -217,6 +221,7 @@ pub fn sound() -> Facts {
             takes_of_users: needs,
             tool: Some(path.into()),
             paths: vec![path.into()],
+            beyond_kernel: None,
             audit_required: false,
             allowed: Ok(()),
             demands: Vec::new(),
@@ -233,6 +238,7 @@ pub fn sound() -> Facts {
             shows_addresses: Is(true),
             lockdown: Is("[none] integrity confidentiality".to_owned()),
             security_modules: Is("capability,apparmor".to_owned()),
+            landlock: Is(7),
         },
         back_ends: vec![
             Tried { name: "fexit".to_owned(), outcome: Ok(()) },

@@ -4,6 +4,7 @@ use crate::host::clock;
 use crate::host::demands;
 use crate::host::installed_file::{self, Installed};
 use crate::host::journald::Journald;
+use crate::host::landlock;
 use crate::host::launcher_kernels;
 use crate::host::mounts;
 use crate::host::policy_facts::{self, Untried};
@@ -66,6 +67,7 @@ fn kernel() -> Kernel {
         shows_addresses: shows_addresses(),
         lockdown: text("/sys/kernel/security/lockdown"),
         security_modules: text("/sys/kernel/security/lsm"),
+        landlock: landlock::abi(),
     }
 }
 
@@ -216,6 +218,10 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights, kernels: Kernels)
         takes_of_users: takes(false),
         tool: installed_file::first(&policy.tool.paths).cloned(),
         paths: policy.tool.paths.clone(),
+        beyond_kernel: landlock::abi().is().and_then(|abi| {
+            let gap = landlock::enforced(policy, facts.as_ref().ok()?, *abi)?.refused_for?;
+            Some((gap.to_string(), gap.hint()))
+        }),
         audit_required: policy.allow.audit_required,
         allowed: allowed.map(drop).map_err(|denial| (denial.to_string(), denial.hint(name, &user))),
         demands: demands::of_policy(policy)

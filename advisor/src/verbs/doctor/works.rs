@@ -137,6 +137,9 @@ fn refused(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
     if let Some(why) = &policy.unreadable {
         return Some((why.clone(), None));
     }
+    if let Some((why, hint)) = &policy.beyond_kernel {
+        return Some(obstacle(why.clone(), hint));
+    }
     let unbound = policy.takes.without(facts.rights.bounding);
     if !unbound.is_empty() {
         return Some(outside_bounds(unbound));

@@ -3,6 +3,9 @@
 use crate::host::accounts::{Names, Of};
 use crate::host::demands;
 use crate::host::installed_file::Installed;
+use crate::host::landlock::{self, Enforced};
+use crate::host::policy_facts::{self, Untried};
+use crate::host::reading::Reading;
 use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::bounded_read;
@@ -38,6 +41,7 @@ pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject
             lines.extend(allowed(&policy, names));
             lines.extend(time(&policy, now));
             lines.extend(temporary(&policy, now));
+            lines.extend(scopes(&policy));
             lines.extend(demands::of_policy(&policy).iter().map(|one| one.line("demand").into()));
             let (path, judged) = tool::tool(name, &policy, names, content);
             tool_path = path;
@@ -145,6 +149,37 @@ fn temporary(policy: &Policy, now: i64) -> Vec<Judged> {
         }
     };
     policy.allow.temporary.iter().map(|entry| line(entry).into()).collect()
+}
+
+/// Lines about what this kernel enforces of the policy's scopes.
+fn scopes(policy: &Policy) -> Vec<Judged> {
+    let Ok(facts) = policy_facts::of(policy, None, Untried::SaysYes) else { return Vec::new() };
+    let reading = landlock::abi();
+    let abi = reading.is().copied();
+    let Some(enforced) = landlock::enforced(policy, &facts, abi.unwrap_or(u32::MAX)) else { return Vec::new() };
+    scope_lines(&enforced, &reading)
+}
+
+fn scope_lines(enforced: &Enforced, abi: &Reading<u32>) -> Vec<Judged> {
+    let name = "scopes";
+    let by = "seccomp and Landlock";
+    let mut lines: Vec<Judged> = enforced
+        .gaps
+        .iter()
+        .map(|gap| match enforced.refused_for == Some(*gap) {
+            true => Line::problem(name, "capwrap refuses the launch").means(gap.to_string()).hint(gap.hint()).into(),
+            false => Line::note(name, "in part").means(gap.to_string()).into(),
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push(match abi {
+            Reading::Is(abi) => Line::ok(name, by).means(format!("Landlock has ABI {abi} here, or a newer one")).into(),
+            _ => Line::note(name, by)
+                .means("whether this kernel has Landlock is not shown: securityfs is not mounted")
+                .into(),
+        });
+    }
+    lines
 }
 
 #[cfg(test)]

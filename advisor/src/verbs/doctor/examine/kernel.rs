@@ -6,6 +6,7 @@ use crate::verbs::doctor::facts::Facts;
 use crate::verbs::doctor::finding::unreadable;
 use capwrap_core::TABLE;
 use capwrap_core::decision::facts::KernelVersion;
+use capwrap_core::scope::domain::Gap;
 
 /// Linux 4.3 brought ambient capabilities.
 const OLDEST: KernelVersion = KernelVersion { major: 4, minor: 3, patch: 0 };
@@ -36,7 +37,41 @@ pub fn kernel(facts: &Facts) -> Vec<Line> {
         None => Line::problem("architecture", kernel.architecture)
             .means(format!("capwrap is built for {}", ARCHITECTURES.map(|(name, _)| name).join(", "))),
     };
-    vec![release, architecture, capabilities(facts), btf(facts), functions(facts), lockdown(facts), modules(facts)]
+    vec![
+        release,
+        architecture,
+        capabilities(facts),
+        btf(facts),
+        functions(facts),
+        lockdown(facts),
+        modules(facts),
+        scopes(facts),
+    ]
+}
+
+/// What this kernel enforces of the scopes of policies.
+fn scopes(facts: &Facts) -> Line {
+    let name = "scopes";
+    match &facts.kernel.landlock {
+        Reading::Is(0) => Line::note(name, "by seccomp alone")
+            .means(
+                "there is no Landlock: capwrap refuses the scope of a policy, unless the policy takes what is possible",
+            )
+            .hint("a kernel from 5.13 on, with landlock in its parameter lsm="),
+        Reading::Is(abi) => {
+            let line = Line::ok(name, format!("by seccomp and Landlock (ABI {abi})"));
+            let lacks: Vec<String> = [Gap::Truncate(*abi), Gap::Ports(*abi)]
+                .into_iter()
+                .filter(|gap| gap.is_of_abi(*abi))
+                .map(|gap| gap.to_string())
+                .collect();
+            if lacks.is_empty() { line } else { Line { judgement: Judgement::Note, ..line.means(lacks.join("; ")) } }
+        }
+        Reading::Absent => {
+            Line::absent(name, Judgement::Ok).means("whether there is Landlock is not shown: no securityfs")
+        }
+        Reading::Unreadable(why) => unreadable(name, why),
+    }
 }
 
 fn capabilities(facts: &Facts) -> Line {
