@@ -148,7 +148,10 @@ fn no_failing_call_makes_a_launch_with_scopes_differ() {
         "cap_perfmon",
         "reason = true\n[exec]\nchildren = \"none\"\n\
          [[grant]]\ncaps = [\"cap_net_raw\"]\nthrough = \"socket:raw-icmp\"\n\
-         [[grant]]\ncaps = [\"cap_sys_admin\"]\nthrough = \"perf_event_open\"\n",
+         [[grant]]\ncaps = [\"cap_sys_admin\"]\nthrough = \"perf_event_open\"\n\
+         [[grant]]\ncaps = [\"cap_dac_read_search\"]\nbeneath = \"/var/log\"\n\
+         [[grant]]\ncaps = [\"cap_net_bind_service\"]\nports = \"tcp/443\"\n\
+         [scope]\npreset = \"none\"\nreadable = \"/proc\"\n",
     );
     every_failure_is_a_refusal_or_changes_nothing(MEMBER, &policy);
 }
