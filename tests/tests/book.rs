@@ -74,6 +74,12 @@ fn how_a_group_uses_a_tool_is_true_on_a_clean_machine() {
 }
 
 #[test]
+fn how_a_tool_gets_a_part_of_a_capability_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/scope.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
 fn how_ecapture_runs_without_sudo_is_true_on_a_clean_machine() {
     let page = Page::read("how-to/ecapture.md");
     page.compare(&on(&installed(), &page));
