@@ -217,6 +217,7 @@ fn json_has_the_fields_that_the_book_lists() {
     let policy = Policy::witness(
         "net_raw",
         "reason = true\n\n[[allow.temporary]]\nuser = \"root\"\nuntil = 2099-01-01T00:00:00Z\n\n[[grant]]\ncaps = \"cap_sys_admin\"\nwhen = { probe = \"perf_uprobe_needs_sys_admin\" }\n\n[optional]\ncaps = \"cap_bpf\"\n\n\
+         [[grant]]\ncaps = \"cap_syslog\"\nthrough = \"syslog:read\"\n\n\
          [[demand]]\nreadable = \"/nowhere\"\nwhy = \"a test\"\nhint = \"make it\"\nprepare = { directory = \"/run/t-nowhere\", mode = \"0755\" }\n",
     );
     let (policy, lint) = (policy.name.as_str(), folder.path("t.toml"));

@@ -159,6 +159,31 @@ fn a_door_with_a_parameter_opens_that_value_alone() {
     let _ = sleeper.wait();
 }
 
+/// The user's own shell has no scope. If the tool could write its memory, the shell would act for the tool.
+#[test]
+fn a_tool_with_a_scope_does_not_reach_the_users_other_processes() {
+    let folder = Folder::new();
+    let mut sleeper = user(MEMBER, &["sleep", "100"]).command().stdin(Stdio::null()).spawn().unwrap();
+    let pid = sleeper.id();
+    // env(1) and setpriv(1) become the sleeper.
+    let is_there = || std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
+    while !is_there() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let with = |keys: &str| {
+        let exec = format!("[exec]\nenv = {{ set = {{ TARGET = \"{pid}\" }} }}\n");
+        let policy = attempts(&folder, &format!("{}{exec}", grant("cap_net_raw", keys)));
+        let run = capwrap(&[&policy.name, "memory-of-others", "descriptor-of-others", "trace-of-others"]).run();
+        run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let free = with("");
+    let scoped = with("through = \"socket:raw-icmp\"");
+    sleeper.kill().unwrap();
+    let _ = sleeper.wait();
+    assert_eq!(free, ["memory-of-others: ok", "descriptor-of-others: ok", "trace-of-others: ok"]);
+    assert_eq!(scoped, ["memory-of-others: EACCES", "descriptor-of-others: EPERM", "trace-of-others: EPERM"]);
+}
+
 #[test]
 fn cap_syslog_that_reads_changes_nothing() {
     compare("cap_syslog", "\"syslog:read\"", &[("read-log", "ok", "ok"), ("clear-log", "ok", "EPERM")]);

@@ -112,6 +112,17 @@ fn attempt(name: &str) -> Answer {
             let process = call!(libc::SYS_pidfd_open, child, 0)?;
             call!(libc::SYS_pidfd_getfd, process, 0, 0)
         }),
+        "memory-of-others" => call!(
+            libc::SYS_openat,
+            libc::AT_FDCWD,
+            CString::new(format!("/proc/{}/mem", target())).map_err(|_| Errno::EINVAL)?.as_ptr(),
+            libc::O_RDWR
+        ),
+        "trace-of-others" => call!(libc::SYS_ptrace, libc::PTRACE_SEIZE, target(), 0_u64, 0_u64),
+        "descriptor-of-others" => {
+            let process = call!(libc::SYS_pidfd_open, target(), 0)?;
+            call!(libc::SYS_pidfd_getfd, process, 0, 0)
+        }
         "packet" => socket(libc::AF_PACKET, libc::SOCK_RAW, 0x300),
         "packet-cloexec" => socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0x300),
         "packet-old" => socket(libc::AF_INET, SOCK_PACKET, 0x300),
@@ -141,8 +152,8 @@ fn attempt(name: &str) -> Answer {
         "make-null" => make_device(1, 3),
         "make-memory" => make_device(1, 1),
         "make-pipe" => make_node(libc::S_IFIFO, 0),
-        "hang-up" => in_a_child_of_root(libc::SIGHUP),
-        "terminate" => in_a_child_of_root(libc::SIGTERM),
+        "hang-up" => call!(libc::SYS_kill, target(), libc::SIGHUP),
+        "terminate" => call!(libc::SYS_kill, target(), libc::SIGTERM),
         "read-log" => call!(libc::SYS_syslog, 10, null(), 0),
         "clear-log" => call!(libc::SYS_syslog, 7, null(), 0),
         _ => panic!("no attempt {name}"),
@@ -183,10 +194,9 @@ fn in_a_child(attempt: impl Fn(i32) -> Answer) -> Answer {
     answer
 }
 
-/// Sends a signal to a process of another user, whose number stands in the environment.
-fn in_a_child_of_root(signal: i32) -> Answer {
-    let target: i32 = std::env::var("TARGET").ok().and_then(|text| text.parse().ok()).expect("TARGET is a process");
-    call!(libc::SYS_kill, target, signal)
+/// The process that some attempts are about. Its number stands in the environment.
+fn target() -> i32 {
+    std::env::var("TARGET").ok().and_then(|text| text.parse().ok()).expect("TARGET is a process")
 }
 
 fn nix_hostname() -> CString {
