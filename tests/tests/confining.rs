@@ -380,6 +380,8 @@ fn a_path_that_another_user_could_lead_elsewhere_confines_nothing_and_is_refused
 fn what_a_domain_would_end_is_refused() {
     let tracing = python("cap_net_raw", "through = \"socket:raw-icmp\"", "[[grant]]\ncaps = \"cap_sys_ptrace\"");
     capwrap(&[&tracing.name, "-V"]).run().refused(&["a scope ends cap_sys_ptrace"]);
+    let enable = root(&[CAPWRAP, "enable", &tracing.name]).run();
+    assert!(!enable.ok() && enable.stderr.contains("a scope ends cap_sys_ptrace"), "{enable:?}");
     let mounting = python("cap_sys_admin", "through = \"mount\"", "");
     capwrap(&[&mounting.name, "-V"]).run().refused(&["a scope ends mounting"]);
     let overriding = python("cap_dac_read_search", "beneath = \"/var/log\"", "[[grant]]\ncaps = \"cap_dac_override\"");

@@ -6,7 +6,7 @@
 use crate::decision::Decision;
 use crate::decision::facts::KernelVersion;
 use crate::policy::{Enforce, Policy, Port, Preset};
-use crate::scope::confined::Confined;
+use crate::scope::confined::{self, Confined};
 use crate::{Capability, CapabilitySet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -115,6 +115,15 @@ pub struct Asked<'p> {
     writable: &'p [PathBuf],
     preset: Preset,
     enforce: Enforce,
+}
+
+/// Returns what is wrong with the scopes of a policy on every kernel: a domain would end its tool, or another grant makes a
+/// scope void. Grants that always hold decide; the launcher judges the others with their conditions.
+pub fn conflict(policy: &Policy) -> Option<Gap> {
+    let always = policy.grants.iter().filter(|grant| grant.modes.is_empty() && grant.when.is_empty());
+    let passed = always.clone().fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps));
+    let scopes = confined::join(always, passed, CapabilitySet::EMPTY);
+    Asked::of_scopes(policy, passed, &scopes)?.plan(u32::MAX).refused_for()
 }
 
 /// A part of the scopes that the domain does not enforce, or that it enforces at a price.
@@ -536,6 +545,19 @@ mod tests {
             let with_paths = format!("{LOGS}{lenient}");
             with_plan(&with_paths, 6, |plan| assert_eq!(plan.unwrap().refused_for(), Some(gap)));
         }
+    }
+
+    #[test]
+    fn what_contradicts_a_scope_in_every_launch_is_a_conflict_of_the_policy() {
+        let of = |grants: &str| {
+            let text = format!("schema = 1\ntool = {{ path = \"/t\" }}\nallow = {{ users = [\"root\"] }}\n{grants}");
+            conflict(&Policy::read(&text).unwrap())
+        };
+        let tracing = "[[grant]]\ncaps = \"sys_ptrace\"\n";
+        assert_eq!(of(&format!("{PING}{tracing}")), Some(Gap::Ptrace));
+        assert_eq!(of(&format!("{PING}{tracing}when = {{ arg = \"-p\" }}\n")), None);
+        assert_eq!(of(PING), None);
+        assert_eq!(of(tracing), None);
     }
 
     #[test]

@@ -129,22 +129,21 @@ fn open_parts(ruleset: &Ruleset, directory: &Path, rights: Rights, depth: usize)
     for entry in entries {
         let Ok(entry) = entry else { return Ok(false) };
         let path = entry.path();
-        let Ok(status) = entry.metadata() else {
+        // The directory itself tells a link from the rest.
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            // A link holds nothing. At the top it is followed, because programs open it there: /etc/resolv.conf.
+            if depth == 0 {
+                follow_link(ruleset, &path, rights)?;
+            }
+            continue;
+        }
+        // What cannot be asked about, and a link whose kind could not be told before, is taken for closed.
+        let Some(status) = entry.metadata().ok().filter(|status| !status.is_symlink()) else {
             is_all = false;
             continue;
         };
-        let is_open = match (status.is_dir(), status.file_type().is_symlink()) {
-            // A link holds nothing. At the top it is followed, because programs open it there: /etc/resolv.conf.
-            (_, true) if depth > 0 => continue,
-            (_, true) => {
-                follow_link(ruleset, &path, rights)?;
-                continue;
-            }
-            (true, _) => {
-                is_open_to_all(status.mode()) && depth < DEPTH && open_parts(ruleset, &path, rights, depth + 1)?
-            }
-            (false, _) => is_open_to_all(status.mode()),
-        };
+        let is_open = is_open_to_all(status.mode())
+            && (!status.is_dir() || depth < DEPTH && open_parts(ruleset, &path, rights, depth + 1)?);
         if is_open {
             open.push(path);
         } else {

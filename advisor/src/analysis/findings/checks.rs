@@ -13,16 +13,17 @@ use capwrap_core::escapes;
 use capwrap_core::policy::demand::{Demand, Need};
 use capwrap_core::policy::{Children, Delivery, Grant, GrantScope, Policy};
 use capwrap_core::scope::table::Row;
-use capwrap_core::scope::{door, strength};
+use capwrap_core::scope::{domain, door, strength};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// The codes of all checks of the text, each with what it finds.
-pub const CODES: [(&str, &str); 16 + code_warning::CODES.len()] = [
+pub const CODES: [(&str, &str); 17 + code_warning::CODES.len()] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
     ("no-why", "a grant that does not say what for"),
     ("covered", "a grant that another one makes superfluous"),
+    ("scope-conflict", "a scope beside what it would end, or what makes it void"),
     ("scope-lost", "a scope that another grant of the same capability takes away"),
     ("shared-door", "a door that a scope closes, and a capability without scope opens"),
     ("prepared-mode", "a directory to prepare that its group could not use as the demand wants"),
@@ -43,6 +44,7 @@ pub const CODES: [(&str, &str); 16 + code_warning::CODES.len()] = [
 pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(policy.grants.iter().enumerate().flat_map(|(number, grant)| grants(number, grant, policy, places)));
+    found.extend(scope_conflict(policy, places));
     if let Some(optional) = &policy.optional {
         found.extend(root(optional.caps, places.span(&[Step::Key("optional"), Step::Key("caps")])));
     }
@@ -111,6 +113,14 @@ fn scope_span(number: usize, grant: &Grant, places: &Places) -> std::ops::Range<
         _ => "ports",
     };
     places.grant(number, key)
+}
+
+/// Finds scopes for which capwrap refuses every launch, whatever the kernel is.
+fn scope_conflict(policy: &Policy, places: &Places) -> Option<Found> {
+    let gap = domain::conflict(policy)?;
+    let (number, grant) = policy.grants.iter().enumerate().find(|(_, grant)| !grant.scope.is_empty())?;
+    let span = scope_span(number, grant, places);
+    Some(Found::new(Severity::Error, "scope-conflict", span, gap.to_string()).help(gap.hint()))
 }
 
 /// Finds a grant of the same capability without a scope. Where both hold, the scope counts for nothing.
@@ -365,6 +375,15 @@ mod tests {
         assert_eq!(codes(HEAD, &other("bpf")), [("shared-door", "\"perf_event_open\"".to_owned())]);
         assert_eq!(codes(HEAD, &other("perfmon"))[0].0, "shared-door", "bpf is a door of cap_perfmon");
         assert_eq!(codes(HEAD, &other("chown")), []);
+    }
+
+    #[test]
+    fn a_scope_beside_what_it_ends_is_an_error() {
+        let scoped = "[[grant]]\ncaps = \"net_raw\"\nwhy = \"w\"\nthrough = \"socket:packet\"\n";
+        let tracing = "[[grant]]\ncaps = \"sys_ptrace\"\nwhy = \"w\"\n";
+        let found = codes(HEAD, &format!("{scoped}{tracing}"));
+        assert!(found.contains(&("scope-conflict", "\"socket:packet\"".to_owned())), "{found:?}");
+        assert!(!codes(HEAD, scoped).iter().any(|(code, _)| *code == "scope-conflict"));
     }
 
     #[test]

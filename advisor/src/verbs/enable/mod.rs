@@ -12,7 +12,9 @@ use crate::host::demands;
 use crate::host::foreign_code;
 use crate::host::installed_file::{self, Installed};
 use crate::host::kernel;
+use crate::host::landlock;
 use crate::host::launcher_kernels;
+use crate::host::policy_facts::{self, Untried};
 use crate::host::tool_faults::{self, ToolRefusal};
 use crate::output::error;
 use crate::output::error::{hinted, reason};
@@ -29,6 +31,7 @@ use capwrap_core::escapes;
 use capwrap_core::paths;
 use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
 use capwrap_core::record::write::Event;
+use capwrap_core::scope::domain;
 use capwrap_core::text::{hex, nearest, printable};
 use clap::Args;
 use nix::fcntl::Flock;
@@ -151,6 +154,9 @@ impl Enable {
             text = policy_edit::apply(&text, &Change { sha256: Some(pinned), ..Change::default() })?;
         }
         let policy = policy_lookup::read(&text, &source)?;
+        if let Some(gap) = domain::conflict(&policy) {
+            return Err(hinted(format!("capwrap would refuse every launch of {name}: {gap}"), gap.hint()));
+        }
         if self.update && !self.yes && text != before {
             update::show(name, &before, &text);
             update.iter().flat_map(|update| &update.notes).for_each(|note| say!("  note     {note}"));
@@ -169,7 +175,8 @@ impl Enable {
         };
         let updated = update.map_or(Vec::new(), |update| update.notes);
         let foreign = foreign_code::notes(&policy, &text, &names);
-        let notes = [updated, news.into_iter().collect(), refusals, given, foreign].concat();
+        let beyond = beyond_kernel(&policy).into_iter().collect();
+        let notes = [updated, news.into_iter().collect(), refusals, beyond, given, foreign].concat();
         let (preparation, said) = match preparation(name, &policy, &names) {
             Ok((planned, said)) => (planned, said),
             Err(error) if self.prepare => return Err(error),
@@ -223,6 +230,13 @@ impl Enable {
             Err(error) => Err(anyhow!("{error:#}")),
         }
     }
+}
+
+/// The note that this kernel does not enforce the policy's scopes, so that capwrap refuses its launches.
+fn beyond_kernel(policy: &Policy) -> Option<String> {
+    let facts = policy_facts::of(policy, None, Untried::SaysYes).ok()?;
+    let gap = landlock::enforced(policy, &facts, *landlock::abi().is()?)?.refused_for?;
+    Some(format!("capwrap refuses launches here: {gap}; hint: {}", gap.hint()))
 }
 
 /// The note that a newer policy is shipped, or that this could not be checked.
