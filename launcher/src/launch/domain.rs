@@ -102,8 +102,8 @@ fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>) -> Result<(), 
     };
     let found = match trusted_path::survey(path) {
         Ok(found) => found,
-        // What does not exist needs no rule: the tool is refused it.
-        Err(Fault::Missing(_)) => return Ok(()),
+        // What does not exist needs no rule: the tool is refused it. Another call must say the same.
+        Err(Fault::Missing(_)) if is_missing(path) => return Ok(()),
         Err(fault) => return Err(refuse(&fault)),
     };
     if let Some(fault) = trusted_path::faults_on_the_way(&found, 0).first() {
@@ -111,6 +111,10 @@ fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>) -> Result<(), 
     }
     let is_directory = found.file.metadata().or_refuse(|| format!("ask about {}", path.display()))?.is_dir();
     add(ruleset, &found.file, if is_directory { rule.rights } else { rule.rights.on_a_file() }, path)
+}
+
+fn is_missing(path: &Path) -> bool {
+    std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// How deep a directory of the preset is looked into. What lies deeper is taken for closed.

@@ -12,7 +12,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 #[derive(Debug)]
 pub struct Witness {
     process: libc::pid_t,
-    /// The process ends when the other end of its pipe is closed.
+    /// The process ends when the other end of its pipe is closed, also when the launcher dies.
     leash: Option<OwnedFd>,
 }
 
@@ -21,8 +21,7 @@ impl Witness {
     pub fn fork() -> Result<Self, Error> {
         let (until_end, leash) = pipe()?;
         let (mut ready, readiness) = pipe()?;
-        // SAFETY: the program has one thread, so that no lock is held in the new process.
-        match Errno::result(unsafe { libc::fork() })? {
+        match new_process()? {
             0 => {
                 drop((leash, ready));
                 wait_for_the_end(until_end, readiness)
@@ -55,7 +54,10 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
+        // One of the two ends it, if the other fails: nothing may wait for it forever.
         self.leash = None;
+        // SAFETY: kill(2) takes numbers, and the process is a child that nobody has waited for.
+        unsafe { libc::kill(self.process, libc::SIGKILL) };
         let mut status = 0;
         loop {
             // SAFETY: the kernel writes the status to `status`.
@@ -65,6 +67,16 @@ impl Drop for Witness {
             }
         }
     }
+}
+
+/// Returns 0 in the new process, and its number in the launcher. The C library's fork() blocks all signals meanwhile, and
+/// does not say if it could not unblock them: the tool would inherit that.
+fn new_process() -> Result<libc::pid_t, Error> {
+    let (only_a_signal, nothing): (libc::c_ulong, libc::c_ulong) = (libc::SIGCHLD as libc::c_ulong, 0);
+    // SAFETY: without a flag the new process has memory of its own, as after fork(2). The program has one thread, so that
+    // no lock is held in it, and it calls nothing that asks the C library for its number.
+    let answer = unsafe { libc::syscall(libc::SYS_clone, only_a_signal, nothing, nothing, nothing, nothing) };
+    libc::pid_t::try_from(Errno::result(answer)?).map_err(|_| Errno::ERANGE)
 }
 
 /// A process that was started with file capabilities cannot be looked into by another of its user (prctl(2)). The new
