@@ -248,9 +248,16 @@ impl Explanation<'_> {
         let confined = passed.intersection(confined::capabilities(&self.decision.confined));
         let names = |doors: &[Door]| doors.iter().map(Door::name).collect::<Vec<_>>().join(", ");
         if !scope.through.is_empty() && !confined.is_empty() {
-            let refused = self.wanted().refused_of(confined).len();
-            let calls = if refused == 1 { "call" } else { "calls" };
-            said.push(format!("through {} (seccomp: {refused} other {calls} refused)", names(&scope.through)));
+            let (whole, part) = self.wanted().refused_of(confined);
+            let counted = |calls: Vec<&str>| match calls.len() {
+                0 => None,
+                1..=3 => Some(calls.join(", ")),
+                many => Some(format!("{many} calls")),
+            };
+            let whole = counted(whole).map(|calls| format!("{calls} refused"));
+            let part = counted(part).map(|calls| format!("other uses of {calls} refused"));
+            let refused: Vec<String> = whole.into_iter().chain(part).collect();
+            said.push(format!("through {} (seccomp: {})", names(&scope.through), refused.join(", ")));
         }
         if !scope.beneath.is_empty() && !confined.is_empty() {
             let paths: Vec<String> = scope.beneath.iter().map(printable::text).collect();
@@ -552,7 +559,7 @@ limits = { memlock = "unlimited" }
         };
         let (scope, page) = explained(&[]);
         assert!(scope[0].starts_with("through perf_event_open, syslog:read (seccomp: "), "{scope:?}");
-        assert!(scope[0].ends_with(" other calls refused)"), "{scope:?}");
+        assert!(scope[0].contains(" calls refused, other uses of "), "{scope:?}");
         assert!(scope[1].starts_with("it leaves files of /proc/sys") && scope[2].starts_with("it leaves /dev/kmsg"));
         assert!(page.contains("  scopes    also refused: io_uring, clone3, "), "{page}");
         let (scope, _) = explained(&["all".into()]);

@@ -6,6 +6,7 @@ use crate::policy::PolicyError;
 use crate::policy::section::{Fault, Section};
 use crate::scope::door::{self, Door};
 use crate::scope::strength::{self, ROOT, Strength};
+use crate::text::printable;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -43,6 +44,19 @@ impl GrantScope {
     /// Returns whether a Landlock domain judges a part of it.
     pub fn has_domain(&self) -> bool {
         !self.beneath.is_empty() || !self.ports.is_empty()
+    }
+}
+
+/// Formats as `through A, B; beneath /x; ports tcp/1`, safe to print; a grant without a scope as nothing.
+impl fmt::Display for GrantScope {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let through: Vec<String> = self.through.iter().map(ToString::to_string).collect();
+        let beneath: Vec<String> = self.beneath.iter().map(printable::text).collect();
+        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+        let parts = [("through", through), ("beneath", beneath), ("ports", ports)];
+        let parts = parts.into_iter().filter(|(_, list)| !list.is_empty());
+        let parts: Vec<String> = parts.map(|(key, list)| format!("{key} {}", list.join(", "))).collect();
+        out.write_str(&parts.join("; "))
     }
 }
 
@@ -216,15 +230,10 @@ mod tests {
              [scope]\nenforce = \"if-possible\"\nreadable = \"/srv\"\nwritable = [\"/run/t\"]\npreset = \"none\"\n",
         )
         .unwrap();
-        let shown = |at: usize| {
-            let scope = &policy.grants[at].scope;
-            let through = scope.through.iter().map(ToString::to_string);
-            let beneath = scope.beneath.iter().map(|path| path.display().to_string());
-            through.chain(beneath).chain(scope.ports.iter().map(ToString::to_string)).collect::<Vec<_>>()
-        };
-        assert_eq!(shown(0), ["perf_event_open", "bpf:look"]);
-        assert_eq!(shown(1), ["/var/log"]);
-        assert_eq!(shown(2), ["tcp/443", "tcp/80"]);
+        let shown = |at: usize| policy.grants[at].scope.to_string();
+        assert_eq!(shown(0), "through perf_event_open, bpf:look");
+        assert_eq!(shown(1), "beneath /var/log");
+        assert_eq!(shown(2), "ports tcp/443, tcp/80");
         assert!(policy.grants[3].scope.is_empty());
         assert_eq!((policy.scope.enforce, policy.scope.preset), (Enforce::IfPossible, Preset::None));
         assert_eq!((policy.scope.readable.len(), policy.scope.writable.len()), (1, 1));

@@ -1,9 +1,10 @@
 //! What the capabilities of one decision are for: the scopes of all grants that hold, together.
 
-use crate::policy::{Grant, Port};
+use crate::policy::{Grant, GrantScope, Port};
 use crate::scope::door::{self, Door, Opening};
 use crate::scope::table::Row;
 use crate::{Capability, CapabilitySet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A capability that counts only for what a scope names.
@@ -34,6 +35,18 @@ impl Confined {
         let judged = door::rows_of(self.capability).filter(|row| self.what_a_domain_judges && row.judged_by_domain);
         let judged = judged.map(|row| Opening { call: row.call, when: row.when.to_vec() });
         judged.chain(self.through.iter().flat_map(|door| door.openings(self.capability)))
+    }
+}
+
+/// Formats as `cap_x through A, B` and the like, safe to print, for the record of a launch.
+impl fmt::Display for Confined {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scope = GrantScope {
+            through: self.through.clone(),
+            beneath: self.beneath.clone().unwrap_or_default(),
+            ports: self.ports.clone().unwrap_or_default(),
+        };
+        write!(out, "{} {scope}", self.capability)
     }
 }
 

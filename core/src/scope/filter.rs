@@ -116,16 +116,21 @@ impl Wanted<'_> {
         rules
     }
 
-    /// Returns the calls, in whole or in part, that the scopes refuse of what these capabilities answer.
-    pub fn refused_of(&self, capabilities: CapabilitySet) -> Vec<&'static str> {
-        let refused = self.rules();
-        let of = |one: &Confined| door::rows_of(one.capability).filter(|row| !one.leaves_open(row)).collect::<Vec<_>>();
-        let confined = self.confined.iter().filter(|one| capabilities.contains(one.capability));
-        let mut calls: Vec<_> = confined.flat_map(of).map(|row| row.call).collect();
-        calls.retain(|call| refused.iter().any(|rule| rule.call == *call));
-        calls.sort_unstable();
-        calls.dedup();
-        calls
+    /// Returns the calls that the scopes refuse of what these capabilities answer: those that are refused altogether,
+    /// and those that are refused in part.
+    pub fn refused_of(&self, capabilities: CapabilitySet) -> (Vec<&'static str>, Vec<&'static str>) {
+        let confined: Vec<&Confined> =
+            self.confined.iter().filter(|one| capabilities.contains(one.capability)).collect();
+        let closes = |call: &str| {
+            let closed =
+                |one: &&Confined| door::rows_of(one.capability).any(|row| row.call == call && !one.leaves_open(row));
+            confined.iter().any(closed)
+        };
+        let rules: Vec<Rule> = self.rules().into_iter().filter(|rule| closes(rule.call)).collect();
+        let is_whole = |rule: &&Rule| rule.refused == Refused::Every && rule.allowed.is_empty();
+        let (whole, part): (Vec<&Rule>, Vec<&Rule>) = rules.iter().partition(is_whole);
+        let calls = |rules: Vec<&Rule>| rules.iter().map(|rule| rule.call).collect();
+        (calls(whole), calls(part))
     }
 
     fn always(&self) -> impl Iterator<Item = &'static str> {

@@ -70,6 +70,34 @@ impl Values {
     }
 }
 
+impl Test {
+    /// Returns whether no argument passes both tests. It may say no where that is so.
+    fn excludes(self, other: Self) -> bool {
+        match (self, other) {
+            (
+                Self::OneOf { argument, mask, values },
+                Self::OneOf { argument: at, mask: other_mask, values: others },
+            ) => {
+                let kept = mask & other_mask;
+                argument == at && values.iter().all(|one| others.iter().all(|other| one & kept != other & kept))
+            }
+            (Self::OneOf { argument, mask: u32::MAX, values }, Self::NoneOf { argument: at, values: others })
+            | (Self::NoneOf { argument: at, values: others }, Self::OneOf { argument, mask: u32::MAX, values }) => {
+                argument == at && values.iter().all(|one| others.iter().any(|other| one == other))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Row {
+    /// Returns whether one use of a call can be of both rows, as far as their tests say.
+    pub fn meets(&self, other: &Self) -> bool {
+        let excludes = |one: &Test| other.when.iter().any(|other| one.excludes(*other));
+        self.call == other.call && !self.when.iter().any(excludes)
+    }
+}
+
 const fn is(argument: u8, values: &'static [u32]) -> Test {
     masked(argument, u32::MAX, values)
 }
@@ -508,12 +536,13 @@ pub const TABLE: &[Row] = {
             "net/ipv6/raw.c:do_rawv6_setsockopt",
         ),
         named(C::NET_RAW, &["socket:xdp"], "socket", &[is(0, &[44])], "net/xdp/xsk.c:xsk_create"),
+        named(C::NET_RAW, &["socket:bluetooth", "socket:other"], "socket", &[is(0, &[31])], "net/bluetooth"),
         named(
             C::NET_RAW,
             &["socket:other"],
             "socket",
-            &[is(0, &[3, 5, 26, 29, 31, 36, 39, 45])],
-            "net/ax25, appletalk, llc, can, bluetooth, ieee802154, nfc and mctp",
+            &[is(0, &[3, 5, 26, 29, 36, 39, 45])],
+            "net/ax25, appletalk, llc, can, ieee802154, nfc and mctp",
         ),
         named(C::NET_RAW, &["sockopt:mark"], "setsockopt", SO_MARK, "net/core/sock.c:sk_setsockopt"),
         named(C::NET_RAW, &["sockopt:priority"], "setsockopt", SO_PRIORITY, "net/core/sock.c:sk_setsockopt"),

@@ -72,6 +72,10 @@ impl Subject<'_> {
         let passed = if event == Event::Bypass { "all".to_owned() } else { decision.passed.to_string() };
         record.fact("capabilities", passed);
         record.fact("delivery", policy.exec.deliver.to_string());
+        if event != Event::Bypass && !decision.confined.is_empty() {
+            let scopes: Vec<String> = decision.confined.iter().map(ToString::to_string).collect();
+            record.fact("scopes", scopes.join("; "));
+        }
         add_circumstances(&mut record);
         if let Some(mode) = &launch.request.mode {
             record.fact("mode", mode);

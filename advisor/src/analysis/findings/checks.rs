@@ -154,8 +154,9 @@ fn shared_doors(number: usize, grant: &Grant, policy: &Policy, places: &Places) 
     let others = policy.grants.iter().filter(|other| other.scope.is_empty());
     let others =
         others.flat_map(|other| other.caps.without(grant.caps).iter().map(|one| (other.line, one)).collect::<Vec<_>>());
-    let shared = others.flat_map(|(line, one)| door::rows_of(one).map(move |row| (line, one, row.call)));
-    let (line, opener, call) = shared.into_iter().find(|(_, _, call)| closed.iter().any(|row| row.call == *call))?;
+    let mut shared = others.flat_map(|(line, one)| door::rows_of(one).map(move |row| (line, one, row)));
+    let (line, opener, row) = shared.find(|(_, _, open)| closed.iter().any(|row| row.meets(open)))?;
+    let call = row.call;
     let message = format!("{opener} on line {line} has no scope and opens {call} to {} too", grant.caps);
     let found = Found::new(Severity::Note, "shared-door", scope_span(number, grant, places), message);
     Some(found.help(format!("give {opener} a scope too, if it needs no {call}")))

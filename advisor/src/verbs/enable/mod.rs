@@ -349,6 +349,9 @@ impl Plan {
         for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
             say!("  {label}  {}", on_this_kernel(set));
         }
+        for grant in policy.grants.iter().filter(|grant| !grant.scope.is_empty()) {
+            say!("  scope    {} {}", grant.caps, grant.scope);
+        }
         let from = match (self.already, changed, &self.made_from) {
             (_, true, Some((path, _))) if self.updates => format!("updated from {}", path.display()),
             (true, true, _) => "changed in place".to_owned(),

@@ -21,7 +21,8 @@ fn grant(grant: &Grant) -> String {
     let conditions: Vec<String> = modes.into_iter().chain(grant.when.iter().map(ToString::to_string)).collect();
     let when = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
     let why = grant.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-    printable::text(format!("grants {}{when}{why}", grant.caps))
+    let scope = if grant.scope.is_empty() { String::new() } else { format!(" {}", grant.scope) };
+    printable::text(format!("grants {}{scope}{when}{why}", grant.caps))
 }
 
 /// What becomes of the programs that the tool starts.
@@ -41,7 +42,7 @@ mod tests {
     #[test]
     fn each_grant_is_shown_with_its_conditions_and_its_reason() {
         let text = "schema = 1\ndocs = \"https://x\"\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n\
-            [[grant]]\ncaps = [\"cap_kill\"]\n\
+            [[grant]]\ncaps = [\"cap_kill\"]\nthrough = \"kill:HUP\"\n\
             [[grant]]\ncaps = [\"cap_bpf\"]\nmode = [\"a\", \"b\"]\nwhen = { uid0 = true, kernel_has = \"cap_bpf\" }\n\
             why = \"load\\u001b programs\"\n[optional]\ncaps = [\"cap_chown\"]\n[exec]\nchildren = \"none\"\n";
         assert_eq!(
@@ -49,7 +50,7 @@ mod tests {
             [
                 "policy: /p.toml",
                 "docs: https://x",
-                "grants cap_kill",
+                "grants cap_kill through kill:HUP",
                 "grants cap_bpf where mode a or b and uid0 true and kernel_has cap_bpf: load\\u{1b} programs",
                 "--add can add: cap_chown",
                 "it can start no other program",
