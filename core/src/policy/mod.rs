@@ -9,6 +9,7 @@ mod error;
 mod instant;
 pub mod limits;
 mod read;
+mod read_scope;
 mod scope;
 mod section;
 

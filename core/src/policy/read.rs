@@ -6,7 +6,7 @@ use crate::decision::probe::Probe;
 use crate::policy::demand::{Demand, Need, Prepare};
 use crate::policy::error::Lines;
 use crate::policy::limits::RESOURCES;
-use crate::policy::section::{Fault, Section, capability, unknown_capability};
+use crate::policy::section::{Fault, Section, absolute_path, capability, choice, unknown_capability};
 use crate::policy::*;
 use toml::de::{DeTable, DeValue};
 
@@ -53,7 +53,7 @@ impl Policy {
             ],
         )?;
         schema(&root)?;
-        let scope = scope::rules(&root)?;
+        let scope = read_scope::rules(&root)?;
         let policy = Self {
             summary: root.string("summary")?.unwrap_or_default().to_owned(),
             docs: root.string("docs")?.map(str::to_owned),
@@ -168,7 +168,7 @@ fn grants(root: &Section, enforce: Enforce) -> Result<Vec<Grant>, PolicyError> {
                 modes: section.list("mode", mode_name)?,
                 caps,
                 when: conditions(section)?,
-                scope: scope::of_grant(section, caps, enforce)?,
+                scope: read_scope::of_grant(section, caps, enforce)?,
                 why: section.string("why")?.map(str::to_owned),
             })
         })
@@ -452,31 +452,8 @@ fn container(root: &Section) -> Result<Option<Container>, PolicyError> {
         .transpose()
 }
 
-/// Reads one of a few words. If the key is missing, the first word applies.
-pub(super) fn choice<T: Copy>(section: &Section, key: &str, words: &[(&str, T)]) -> Result<T, PolicyError> {
-    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let chosen = section.one(key, |text| match words.iter().find(|(word, _)| *word == text) {
-        Some((_, meaning)) => Ok(*meaning),
-        None => Err(Fault::not_one_of(&format!("value of `{key}`"), text, &known)),
-    })?;
-    Ok(chosen.unwrap_or(words[0].1))
-}
-
 fn word(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
-}
-
-pub(super) fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
-    let path = PathBuf::from(text);
-    if !path.is_absolute() {
-        return Err(
-            Fault::new("a relative path would mean another file in every folder").with_hint("write the path from / on")
-        );
-    }
-    if path.components().any(|part| part == std::path::Component::ParentDir) || path.file_name().is_none() {
-        return Err(Fault::new("a path with `..`, or to no file").with_hint("write the path as `realpath` prints it"));
-    }
-    Ok(path)
 }
 
 /// A path that stands in a line of tmpfiles.d(5) for itself, where blanks, quotes, `%` and `\\` mean something else.

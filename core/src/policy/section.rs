@@ -5,6 +5,7 @@ use crate::policy::error::Lines;
 use crate::text::{nearest, printable};
 use crate::{Capability, CapabilitySet, UnknownCapability};
 use std::ops::Range;
+use std::path::{Component, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -190,6 +191,30 @@ impl Fault {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// Reads one of a few words. If the key is missing, the first word applies.
+pub(super) fn choice<T: Copy>(section: &Section, key: &str, words: &[(&str, T)]) -> Result<T, PolicyError> {
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let chosen = section.one(key, |text| match words.iter().find(|(word, _)| *word == text) {
+        Some((_, meaning)) => Ok(*meaning),
+        None => Err(Fault::not_one_of(&format!("value of `{key}`"), text, &known)),
+    })?;
+    Ok(chosen.unwrap_or(words[0].1))
+}
+
+/// Reads a path that stands for one file, whatever the working directory is.
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, Fault> {
+    let path = PathBuf::from(text);
+    if !path.is_absolute() {
+        return Err(
+            Fault::new("a relative path would mean another file in every folder").with_hint("write the path from / on")
+        );
+    }
+    if path.components().any(|part| part == Component::ParentDir) || path.file_name().is_none() {
+        return Err(Fault::new("a path with `..`, or to no file").with_hint("write the path as `realpath` prints it"));
+    }
+    Ok(path)
 }
 
 /// Reads the name of a capability.
