@@ -278,6 +278,22 @@ fn escapes_are_whole(value: &str) -> bool {
 }
 
 #[test]
+fn the_record_of_a_launch_names_its_scopes() {
+    let policy = Policy::witness(
+        "cap_net_raw",
+        "[[grant]]\ncaps = [\"cap_sys_admin\"]\nthrough = [\"perf_event_open\", \"bpf:look\"]\n",
+    );
+    with_logs(
+        || listen(SYSLOG),
+        |syslog| {
+            capwrap(&[&policy.name]).run().witness();
+            let line = String::from_utf8(received(&syslog)).unwrap();
+            assert!(line.contains(" scopes=\"cap_sys_admin through perf_event_open, bpf:look\" "), "{line}");
+        },
+    );
+}
+
+#[test]
 fn words_of_any_length_push_nothing_out_of_a_record_in_syslog() {
     let policy = Policy::witness("cap_net_raw", "");
     with_logs(

@@ -133,7 +133,7 @@ fn open_parts(ruleset: &Ruleset, directory: &Path, rights: Rights, depth: usize)
     for entry in entries {
         let Ok(entry) = entry else { return Ok(false) };
         let path = entry.path();
-        // The directory itself tells a link from the rest.
+        // The directory itself says which entry is a link.
         if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
             // A link holds nothing. At the top it is followed, because programs open it there: /etc/resolv.conf.
             if depth == 0 {
@@ -141,7 +141,7 @@ fn open_parts(ruleset: &Ruleset, directory: &Path, rights: Rights, depth: usize)
             }
             continue;
         }
-        // What cannot be asked about, and a link whose kind could not be told before, is taken for closed.
+        // What cannot be asked about, and a link that the directory did not show as one, is taken for closed.
         let Some(status) = entry.metadata().ok().filter(|status| !status.is_symlink()) else {
             is_all = false;
             continue;

@@ -1,6 +1,6 @@
-//! Filters of system calls (seccomp(2)): how one is installed, and how one is proven to be in force.
+//! Filters of system calls (seccomp(2)): how one is installed, and how one is proven to act.
 //!
-//! `capwrap_core::scope::filter` compiles the program. A filter that forbids the tool to start other programs is in force
+//! `capwrap_core::scope::filter` compiles the program. A filter that forbids the tool to start other programs acts
 //! before the launcher's own exec, so it must allow exactly this one. It recognises it by a random number in the sixth
 //! argument, which execveat(2) does not have. The kernel ignores that register, but the filter sees it, and afterwards
 //! nothing in the tool's memory or registers holds the number. An attacker who controls the tool cannot repeat the call.
@@ -33,7 +33,7 @@ pub fn forbids_exec_without(secret: u64) -> bool {
     Errno::result(answer) == Err(Errno::EPERM)
 }
 
-/// Whether the filter of a scope is in force, by two calls that every scope refuses. Without the filter, entering a ring
+/// Whether the filter of a scope acts, by two calls that every scope refuses. Without the filter, entering a ring
 /// that does not exist fails with EBADF or ENOSYS, and a clone3 of no structure with EINVAL or ENOSYS.
 pub fn confines_calls() -> bool {
     let (no_ring, nothing, no_mask) = (-1, 0_usize, std::ptr::null::<u8>());

@@ -335,10 +335,10 @@ mod raw {
             asm!("syscall", inlateout("rax") number => answer, in("rdi") 17, in("rsi") 3, in("rdx") 0,
                  out("rcx") _, out("r11") _, options(nostack));
         }
-        told(answer)
+        outcome_of(answer)
     }
 
-    fn told(answer: i64) -> Answer {
+    fn outcome_of(answer: i64) -> Answer {
         if answer < 0 { Err(Errno::from_raw(-answer as i32)) } else { Ok(answer) }
     }
 
@@ -359,7 +359,7 @@ mod raw {
                  inlateout("rax") 359_u64 => answer, in("rcx") 3, in("rdx") 0,
                  out("r8") _, out("r9") _, out("r10") _, out("r11") _);
         }
-        told(i64::from(answer as i32))
+        outcome_of(i64::from(answer as i32))
     }
 }
 
