@@ -1,6 +1,7 @@
 //! `capwrap enable` and `capwrap disable`, and for a time `capwrap grant` and `capwrap revoke`.
 
 mod allowing;
+mod ended;
 pub mod temporary;
 mod update;
 
@@ -101,7 +102,7 @@ impl Enable {
         let _alone = match &self.name {
             Some(name) => self.enable(name)?,
             None => {
-                temporary::report_ended()?;
+                ended::report()?;
                 enabled::lock()?
             }
         };

@@ -4,6 +4,7 @@
 //! done afterwards takes the entry out of the policy, and the capabilities from the launcher's file that no policy
 //! needs then: by a timer under systemd, and else when somebody runs `capwrap revoke --ended`.
 
+use super::ended::with_temporary;
 use super::{Enable, allowing, not_enabled, root_alone, take_everything_back};
 use crate::analysis::policy_merge;
 use crate::host::change_record::{self, PolicyChange};
@@ -166,30 +167,6 @@ fn take_out_all_that_ended() -> Result<()> {
     }
     stop_idle_timer()?;
     if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
-}
-
-/// Prints a note for each temporary grant that has ended and is still in a policy.
-pub fn report_ended() -> Result<()> {
-    let now = clock::now();
-    for (name, _, policy) in with_temporary()? {
-        for entry in policy.allow.temporary.iter().filter(|entry| entry.left(now).is_none()) {
-            say!("note: {name}: {}; hint: capwrap revoke --ended", printable::text(entry.in_words(None)));
-        }
-    }
-    Ok(())
-}
-
-/// The enabled policies with temporary grants: the name, the text and the policy of each. One that the launcher would
-/// refuse is left out, which `capwrap verify` reports.
-fn with_temporary() -> Result<Vec<(String, String, Policy)>> {
-    let mut found = Vec::new();
-    for name in enabled::names()? {
-        let Ok(text) = trusted_file::text(&enabled::path(&name)) else { continue };
-        let policy = Policy::read(&text);
-        found
-            .extend(policy.ok().filter(|policy| !policy.allow.temporary.is_empty()).map(|policy| (name, text, policy)));
-    }
-    Ok(found)
 }
 
 /// Takes the entries of these users out of an enabled policy. If nobody else may run the tool then, the policy is no
