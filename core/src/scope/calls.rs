@@ -229,6 +229,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn seccomps_number_of_an_architecture_is_that_of_its_programs_with_the_bits_for_64_bit_and_little_endian() {
+        // __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE (linux/audit.h)
+        let bits = 0xc000_0000;
+        let programs = [libc::EM_X86_64, libc::EM_AARCH64, libc::EM_RISCV];
+        let numbers = programs.map(|program| bits | u32::from(program));
+        assert_eq!(Architecture::ALL.map(Architecture::audit_number), numbers);
+    }
+
+    #[test]
     fn the_calls_are_sorted_and_no_two_have_the_same_number() {
         assert!(CALLS.is_sorted_by(|a, b| a.name < b.name));
         for architecture in Architecture::ALL {
