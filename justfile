@@ -30,6 +30,10 @@ test *arguments:
 kernels *arguments:
     tests/kernels/run {{ arguments }}
 
+# Build for riscv64, and run what an emulated process can show of it, as root.
+riscv64:
+    tests/riscv64
+
 # Compare what learning reports with what commands need, as root.
 exactness *arguments:
     tests/exactness/report {{ arguments }}

@@ -138,7 +138,7 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
 }
 
 /// The pages whose commands are run, here and in `fleet.rs`.
-const RUN: [&str; 11] = [
+const RUN: [&str; 12] = [
     "tutorial.md",
     "tutorial-container.md",
     "tutorial-service.md",
@@ -148,6 +148,7 @@ const RUN: [&str; 11] = [
     "how-to/fleet.md",
     "how-to/group.md",
     "how-to/learn.md",
+    "how-to/scope.md",
     "how-to/service.md",
     "how-to/write-a-policy.md",
 ];

@@ -114,8 +114,8 @@ fn cap_net_raw_for_icmp_gets_replies_and_no_packet_of_others() {
 }
 
 /// The kernel truncates the number (arch/x86/entry/common.c), or takes it for none: in neither case is the call made.
-#[test]
 #[cfg(target_arch = "x86_64")]
+#[test]
 fn no_number_of_another_kind_is_past_the_filter() {
     let folder = Folder::new();
     let policy = attempts(&folder, &grant("cap_net_raw", "through = \"socket:raw-icmp\""));

@@ -174,8 +174,9 @@ fn scope_lines(enforced: &Enforced, abi: &Reading<u32>) -> Vec<Judged> {
     if lines.is_empty() {
         lines.push(match abi {
             Reading::Is(abi) => Line::ok(name, by).means(format!("Landlock has ABI {abi} here, or a newer one")).into(),
-            _ => Line::note(name, by)
-                .means("whether this kernel has Landlock is not shown: securityfs is not mounted")
+            // A launch asks the kernel itself, and refuses or says so.
+            _ => Line::ok(name, by)
+                .means("without securityfs only a launch shows whether this kernel has Landlock")
                 .into(),
         });
     }
