@@ -405,3 +405,55 @@ fn a_launch_without_scopes_asks_nothing_of_landlock() {
     ));
     assert_ne!(counts(&calls(&with))[0], 0);
 }
+
+/// A namespace of the caller's, in which a closed folder is mounted onto an allowed one, and a process outside that has
+/// its working directory or its standard input there.
+#[test]
+fn a_working_directory_or_a_stream_on_a_mount_of_another_namespace_is_refused() {
+    let (logs, outside) = (Place::new("/var/log", "mounted"), Place::new("/var/lib", "mounted"));
+    outside.file("secret");
+    fs::set_permissions(&logs.0, PermissionsExt::from_mode(0o755)).unwrap();
+    fs::set_permissions(&outside.0, PermissionsExt::from_mode(0o755)).unwrap();
+    let below = logs.folder("below", 0o755);
+    let policy = python("cap_dac_read_search", &format!("beneath = {:?}", logs.0), "");
+    let launch = |words: &str| format!("{CAPWRAP} {} -I -S -c 'print(open({words}).read(6))'", policy.name);
+    let caller = |launch: &str| {
+        let script = format!(
+            "unshare --user --map-root-user --mount sh -c 'mount --bind {0} {below} && cd {below} && echo && sleep 60' > ready & \
+             sleeper=$!; for i in $(seq 100); do [ -s ready ] && break; sleep 0.1; done; \
+             inside=/proc/$(pgrep -P $sleeper sh || echo $sleeper)/cwd; {launch}; code=$?; pkill -P $sleeper; kill $sleeper; exit $code",
+            outside.0
+        );
+        let folder = InHome::new(MEMBER);
+        user(MEMBER, &["sh", "-c", &script]).dir(&folder.0).run()
+    };
+    let run = caller(&format!("cd $inside && {}", launch("\"secret\"")));
+    let words = ["the working directory", "a mount of another namespace"];
+    assert!(run.code == 125 && words.iter().all(|word| run.stderr.contains(word)), "{run:?}");
+    let run = caller(&format!("cd / && {} < $inside", launch("\"/dev/stdin/secret\"")));
+    let words = ["standard input", "a mount of another namespace"];
+    assert!(run.code == 125 && words.iter().all(|word| run.stderr.contains(word)), "{run:?}");
+    // What lies on mounts of its own is passed, and pipes are.
+    let run =
+        user(MEMBER, &["sh", "-c", &format!("cd /tmp && echo | {} < /etc/passwd | cat", launch("\"/dev/stdin\""))])
+            .run();
+    assert_eq!(run.stdout, "root:x\n", "{run:?}");
+}
+
+/// A folder of the caller's below /etc is not opened: the caller could put a link there while capwrap looks into it.
+#[test]
+fn the_preset_opens_nothing_that_is_not_roots_alone() {
+    let logs = Place::new("/var/log", "alone");
+    let folder = format!("/etc/capwrap-tests-{}-alone", std::process::id());
+    fs::create_dir(&folder).unwrap();
+    fs::write(format!("{folder}/open"), "open").unwrap();
+    let member = nix::unistd::User::from_name(MEMBER).unwrap().unwrap();
+    let script = format!("attempt('roots', lambda: read({folder:?} + '/open'))");
+    let policy = python("cap_dac_read_search", &format!("beneath = {:?}", logs.0), "");
+    let roots = attempts(&policy, &script);
+    chown(&folder, Some(member.uid.as_raw()), None).unwrap();
+    let others = attempts(&policy, &script);
+    fs::remove_dir_all(&folder).unwrap();
+    are(&roots, &[("roots", "ok")]);
+    are(&others, &[("roots", "EACCES")]);
+}

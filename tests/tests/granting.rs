@@ -120,6 +120,27 @@ fn a_grant_comes_on_top_of_an_enabled_policy_and_its_end_leaves_that_as_it_was()
 }
 
 #[test]
+fn a_revocation_ends_each_entry_of_the_user_and_says_who_may_still() {
+    on_an_own_installation(|| {
+        let id = root(&["id", "-u", STRANGER]).run().stdout.trim().to_owned();
+        done(&grant(STRANGER, "1h", &[]));
+        done(&grant(&format!("#{id}"), "1h", &[]));
+        let entry = "\n[[allow.temporary]]\nuser = \"capwrap-gone\"\nuntil = 2099-01-01T00:00:00Z\n";
+        put(Path::new(LOCAL), policy() + entry);
+        assert_eq!(policy().matches("[[allow.temporary]]").count(), 3, "{}", policy());
+        // A user who is gone has a name in the policy alone.
+        done(&revoke(&[NAME, "--user", "capwrap-gone"]));
+        done(&revoke(&[NAME, "--user", STRANGER]));
+        user(STRANGER, &LAUNCH).run().refused(&["no policy"]);
+        done(&root(&[CAPWRAP, "enable", NAME, "--group", "capwrap"]).run());
+        done(&grant(MEMBER, "1h", &[]));
+        let run = revoke(&[NAME, "--user", MEMBER]);
+        assert!(done(&run).contains(&format!("{MEMBER} may still run tcpdump, as group capwrap")), "{run:?}");
+        assert!(user(MEMBER, &LAUNCH).run().ok());
+    });
+}
+
+#[test]
 fn what_cannot_be_granted_or_revoked_is_refused_and_changes_nothing() {
     on_an_own_installation(|| {
         revoke(&[NAME, "--user", MEMBER]).refused(&["no policy for \"tcpdump\" is enabled"]);

@@ -1,6 +1,7 @@
 //! Edits the text of a shipped policy for this machine, and keeps the comments.
 
 use anyhow::{Context, Result, anyhow};
+use capwrap_core::policy::Identity;
 use capwrap_core::text::printable;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, RawString, Table, Value, value};
 
@@ -113,7 +114,8 @@ fn grant(document: &mut DocumentMut, entry: &Temporary, keeps_allowed: bool) -> 
     let entries = allow.entry("temporary").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
     *entries = Item::ArrayOfTables(std::mem::take(entries).into_array_of_tables().unwrap_or_default());
     let entries = entries.as_array_of_tables_mut().context("made a list of tables above")?;
-    entries.retain(|other| user_of(other) != Some(&entry.user.text));
+    let user = Identity::parse(&entry.user.text);
+    entries.retain(|other| user_of(other).and_then(Identity::parse) != user);
     entries.push(written);
     Ok(())
 }

@@ -494,6 +494,13 @@ fn digest(text: &str) -> Result<[u8; 32], Fault> {
         .ok_or_else(|| Fault::new("no SHA-256: 64 hexadecimal digits").with_hint("write what `sha256sum` prints"))
 }
 
+impl Identity {
+    /// Reads a name, or a number as in `#1001`; `None` if a policy could not have it.
+    pub fn parse(text: &str) -> Option<Self> {
+        identity(text).ok()
+    }
+}
+
 fn identity(text: &str) -> Result<Identity, Fault> {
     let bad = || Fault::new("no name of a user or group").with_hint("write a name, or a number as in \"#1001\"");
     match text.strip_prefix('#') {

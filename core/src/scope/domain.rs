@@ -37,8 +37,9 @@ impl Rights {
     /// Making devices.
     pub const DEVICES: Self = Self::MAKE_CHAR.union(Self::MAKE_BLOCK);
     /// Changing what lies beneath a directory: writing, removing (4, 5), and making directories, files, sockets, pipes
-    /// and links (7 to 10, 12).
+    /// and links (7 to 10, 12). A whiteout is a character device that takes no cap_mknod (vfs_mknod, fs/namei.c).
     pub const WRITING: Self = Self(1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 12)
+        .union(Self::MAKE_CHAR)
         .union(Self::REFER)
         .union(Self::TRUNCATE);
     /// The rights that a rule on something else than a directory may have (`ACCESS_FILE`, security/landlock/fs.c):
@@ -370,6 +371,11 @@ pub struct Domain<'p> {
 }
 
 impl Domain<'_> {
+    /// Returns whether it forbids more of files than moving them.
+    pub const fn is_about_paths(&self) -> bool {
+        self.handled.bits() & !Rights::REFER.bits() != 0
+    }
+
     /// Returns a TCP port that the domain refuses, and that asks for no capability by itself.
     pub fn refused_port(&self) -> Option<u16> {
         let allowed = self.ports.as_ref()?;

@@ -160,6 +160,8 @@ const SOL_RAW: u32 = 255;
 const SOL_NETLINK: u32 = 270;
 const SOL_ALG: u32 = 279;
 
+/// bpf(2) commands that take a path: OBJ_PIN and OBJ_GET.
+const BPF_PINNED: &[u32] = &[6, 7];
 /// bpf(2) commands that read what is loaded: PROG_GET_NEXT_ID, MAP_LOOKUP_ELEM and their like (linux/bpf.h).
 const BPF_LOOK: &[u32] = &[1, 4, 7, 11, 12, 13, 14, 15, 16, 19, 20, 23, 24, 30, 31];
 /// Commands that make maps and change their content.
@@ -269,6 +271,9 @@ pub const TABLE: &[Row] = {
         row(C::DAC_READ_SEARCH, "open_by_handle_at", ANY, "fs/fhandle.c:may_decode_fh"),
         row(C::DAC_READ_SEARCH, "ioctl", &[is(1, &[0xd000_9412, 0x9412])], "fs/btrfs/ioctl.c:btrfs_ioctl_ino_lookup"),
         row(C::DAC_READ_SEARCH, "linkat", &[bit(4, 0x1000)], "fs/namei.c:path_init"),
+        // Landlock has no say in what is pinned in a BPF file system.
+        row(C::DAC_OVERRIDE, "bpf", &[is(0, BPF_PINNED)], "kernel/bpf/inode.c:bpf_obj_do_get"),
+        row(C::DAC_READ_SEARCH, "bpf", &[is(0, BPF_PINNED)], "kernel/bpf/inode.c:bpf_obj_do_get"),
         row(C::CHOWN, "chown", ANY, "fs/attr.c:chown_ok"),
         row(C::CHOWN, "lchown", ANY, "fs/attr.c:chown_ok"),
         row(C::CHOWN, "fchown", ANY, "fs/attr.c:chown_ok"),

@@ -1,5 +1,6 @@
 //! Between the demands and step 11: the Landlock domain that a scope takes. A launch without scopes makes no call here.
 
+use super::inherited;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::landlock::{self, Ruleset};
@@ -13,6 +14,7 @@ use capwrap_core::trusted_path::{self, Fault};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
+use std::fs::Metadata;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -29,6 +31,9 @@ pub fn join(name: &str, policy: &Policy, decision: &Decision<'_>, tool: &Checked
         return Err(refused(name, gap));
     }
     let Some(domain) = plan.domain else { return Ok(()) };
+    if domain.is_about_paths() {
+        inherited::refuse_other_mounts(name)?;
+    }
     let ruleset =
         Ruleset::that_handles(domain.handled, domain.ports.is_some()).or_refuse(|| "make a Landlock ruleset")?;
     // A folder of root's on the way to a path of the policy's may be closed to the caller, and not to the tool.
@@ -85,13 +90,26 @@ fn add(ruleset: &Ruleset, place: &impl AsFd, rights: Rights, path: &Path) -> Res
 
 /// Allows a path of root's by what it leads to; nothing happens if there is no such file.
 fn allow_path(ruleset: &Ruleset, path: &Path, rights: Rights) -> Result<(), Refusal> {
+    allow_if(ruleset, path, rights, |_| true)
+}
+
+/// Does the same if the file that was opened is as wanted.
+fn allow_if(
+    ruleset: &Ruleset,
+    path: &Path,
+    rights: Rights,
+    is_wanted: impl Fn(&Metadata) -> bool,
+) -> Result<(), Refusal> {
     let opened = match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(opened) => std::fs::File::from(opened),
         Err(Errno::ENOENT) => return Ok(()),
         Err(errno) => return Err(errno).or_refuse(|| format!("open {}", path.display())),
     };
-    let is_directory = opened.metadata().or_refuse(|| format!("ask about {}", path.display()))?.is_dir();
-    add(ruleset, &opened, if is_directory { rights } else { rights.on_a_file() }, path)
+    let status = opened.metadata().or_refuse(|| format!("ask about {}", path.display()))?;
+    if !is_wanted(&status) {
+        return Ok(());
+    }
+    add(ruleset, &opened, if status.is_dir() { rights } else { rights.on_a_file() }, path)
 }
 
 /// Allows a path of the policy's. Only root may be able to make it lead elsewhere.
@@ -146,7 +164,9 @@ fn open_parts(ruleset: &Ruleset, directory: &Path, rights: Rights, depth: usize)
             is_all = false;
             continue;
         };
+        // Others could put a link in the place of what is not root's, or of what lies in it.
         let is_open = is_open_to_all(status.mode())
+            && is_roots_alone(&status)
             && (!status.is_dir() || depth < DEPTH && open_parts(ruleset, &path, rights, depth + 1)?);
         if is_open {
             open.push(path);
@@ -164,12 +184,17 @@ fn open_parts(ruleset: &Ruleset, directory: &Path, rights: Rights, depth: usize)
     Ok(false)
 }
 
+fn is_roots_alone(status: &Metadata) -> bool {
+    status.uid() == 0 && status.mode() & 0o022 == 0
+}
+
 /// Allows the regular file that a link of root's leads to, if everybody may read it.
 fn follow_link(ruleset: &Ruleset, link: &Path, rights: Rights) -> Result<(), Refusal> {
-    match std::fs::metadata(link) {
-        Ok(status) if status.is_file() && is_open_to_all(status.mode()) => allow_path(ruleset, link, rights),
-        _ => Ok(()),
+    // What cannot be opened, as in a loop of links, is closed.
+    if !std::fs::metadata(link).is_ok_and(|status| status.is_file()) {
+        return Ok(());
     }
+    allow_if(ruleset, link, rights, |status| status.is_file() && is_open_to_all(status.mode()))
 }
 
 /// Joins the domain between two looks into a process outside it. The first must succeed and the second must not; the

@@ -8,6 +8,7 @@ pub mod domain;
 pub mod execute;
 pub mod filter;
 pub mod hardening;
+pub mod inherited;
 pub mod machine;
 pub mod other_user;
 pub mod policy_file;

@@ -363,17 +363,19 @@ mod tests {
     #[test]
     fn a_scope_that_leaves_less_than_root_is_no_root_and_one_that_does_not_is() {
         let grant = |through: &str| format!("[[grant]]\ncaps = \"sys_admin\"\nwhy = \"w\"\nthrough = {through}\n");
-        assert_eq!(codes(HEAD, &grant("[\"perf_event_open\", \"bpf:look\"]")), []);
-        assert_eq!(codes(HEAD, &grant("[\"perf_event_open\", \"mount\"]"))[0].0, "amounts-to-root");
+        assert_eq!(codes(HEAD, &grant("[\"sethostname\", \"quotactl\"]")), []);
+        for door in ["mount", "perf_event_open", "fanotify_init"] {
+            assert_eq!(codes(HEAD, &grant(&format!("[\"sethostname\", {door:?}]")))[0].0, "amounts-to-root", "{door}");
+        }
     }
 
     #[test]
     fn what_takes_a_scope_away_is_pointed_at() {
-        let scoped = "[[grant]]\ncaps = \"sys_admin\"\nwhy = \"w\"\nthrough = \"perf_event_open\"\n";
+        let scoped = "[[grant]]\ncaps = \"sys_admin\"\nwhy = \"w\"\nthrough = \"sethostname\"\n";
         let other =
             |caps: &str| format!("{scoped}[[grant]]\ncaps = \"{caps}\"\nwhy = \"w\"\nwhen = {{ uid0 = true }}\n");
-        assert_eq!(codes(HEAD, &other("sys_admin")), [("scope-lost", "\"perf_event_open\"".to_owned())]);
-        assert_eq!(codes(HEAD, &other("bpf")), [("shared-door", "\"perf_event_open\"".to_owned())]);
+        assert_eq!(codes(HEAD, &other("sys_admin")), [("scope-lost", "\"sethostname\"".to_owned())]);
+        assert_eq!(codes(HEAD, &other("bpf")), [("shared-door", "\"sethostname\"".to_owned())]);
         assert_eq!(codes(HEAD, &other("perfmon"))[0].0, "shared-door", "bpf is a door of cap_perfmon");
         assert_eq!(codes(HEAD, &other("chown")), []);
     }

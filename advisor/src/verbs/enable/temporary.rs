@@ -7,6 +7,7 @@
 use super::ended::with_temporary;
 use super::{Enable, allowing, not_enabled, root_alone, take_everything_back};
 use crate::analysis::policy_merge;
+use crate::host::accounts::{Names, Of};
 use crate::host::change_record::{self, PolicyChange};
 use crate::host::{caller, clock};
 use crate::output::error;
@@ -15,11 +16,13 @@ use crate::store::policy_edit::{self, Temporary};
 use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::decision::accounts;
+use capwrap_core::decision::authorise::{AllowedBy, Caller, LocalAccounts, authorise};
 use capwrap_core::paths;
-use capwrap_core::policy::{Identity, Policy};
+use capwrap_core::policy::{Allow, Identity, Policy};
 use capwrap_core::record::write::Event;
 use capwrap_core::text::{duration, printable};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -119,7 +122,7 @@ impl Revoke {
     }
 }
 
-/// Ends the temporary grant of one user.
+/// Ends the temporary grants of one user.
 fn revoke(name: &str, user: &str) -> Result<()> {
     let _alone = enabled::lock()?;
     let path = enabled::path(policy_lookup::checked(name)?);
@@ -128,10 +131,20 @@ fn revoke(name: &str, user: &str) -> Result<()> {
     }
     let text = trusted_file::text(&path)?;
     let policy = policy_lookup::read(&text, &path)?;
-    let user = allowing::user(user)?.text;
-    let is_user = |identity: &Identity| identity.to_string() == user;
+    let names = Names::read();
+    let granted = |identity: &Identity| policy.allow.temporary.iter().any(|entry| entry.user == *identity);
+    let typed = Identity::parse(user).filter(granted);
+    // An entry can be for a user who is gone. Who is still there has a number, which entries can name in several ways.
+    let identity = match typed {
+        Some(identity) => identity,
+        None => {
+            Identity::parse(&allowing::user(user)?.text).with_context(|| format!("{user:?} is no name of a user"))?
+        }
+    };
+    let number = names.local(Of::User, &identity);
+    let is_user = |other: &Identity| *other == identity || number.is_some() && names.local(Of::User, other) == number;
+    let shown = printable::text(identity.to_string());
     if !policy.allow.temporary.iter().any(|entry| is_user(&entry.user)) {
-        let shown = printable::text(&user);
         return Err(if policy.allow.users.iter().any(is_user) {
             hinted(
                 format!("{name} allows {shown} for good, and not for a time"),
@@ -145,7 +158,21 @@ fn revoke(name: &str, user: &str) -> Result<()> {
         });
     }
     take_out(name, &text, &policy, is_user)?;
+    if let Some(ground) = number.and_then(|number| for_good(&policy.allow, number)) {
+        say!("  note     {shown} may still run {name}, as {ground}");
+    }
     stop_idle_timer()
+}
+
+/// Why a user of the local files may run the tool without a temporary grant.
+fn for_good(allow: &Allow, uid: u32) -> Option<AllowedBy> {
+    let text = |path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
+    let local = LocalAccounts { passwd: text("/etc/passwd")?, group: text("/etc/group")? };
+    let account = accounts::account(&local.passwd, uid)?;
+    let groups = accounts::groups_of(&local.group, account.name);
+    let user = Caller { uid, gid: account.gid, groups };
+    let ground = authorise(allow, &user, &local, clock::now(), Some("any")).ok()?;
+    (!matches!(ground, AllowedBy::Temporary { .. })).then_some(ground)
 }
 
 /// Takes everything that has ended out of the enabled policies. A policy that cannot be changed does not keep the others
@@ -175,9 +202,11 @@ fn take_out(name: &str, text: &str, policy: &Policy, ends: impl Fn(&Identity) ->
     let (ending, staying): (Vec<_>, Vec<_>) = policy.allow.temporary.iter().partition(|entry| ends(&entry.user));
     let path = enabled::path(name);
     let is_closed = staying.is_empty() && !policy.allow.names_somebody_for_good();
-    let left = policy_edit::without_temporary(text, |user| ending.iter().any(|entry| entry.user.to_string() == user))?;
-    for entry in &ending {
-        say!("{name}: user {} may not run it any more", printable::text(entry.user.to_string()));
+    let left = policy_edit::without_temporary(text, |user| {
+        Identity::parse(user).is_some_and(|user| ending.iter().any(|entry| entry.user == user))
+    })?;
+    for user in ending.iter().map(|entry| entry.user.to_string()).collect::<BTreeSet<_>>() {
+        say!("{name}: what was granted to user {} has ended", printable::text(user));
     }
     if is_closed {
         close(name, text, &left)?;

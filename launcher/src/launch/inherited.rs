@@ -1,0 +1,61 @@
+//! The working directory and the standard streams of a tool whose capabilities count beneath paths.
+//!
+//! Landlock judges a file by the mounts of whoever opened it. The caller can make namespaces, mount a closed folder onto an
+//! allowed one there, and hand capwrap a working directory or a stream in it: the tool would open everything below, or
+//! open the stream anew by /dev/stdin. So these must lie on mounts that this process sees.
+
+use crate::refusal::{OrRefuse, Refusal};
+use crate::system::files;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
+
+/// Refuses a launch whose working directory, or one of whose standard streams, is a file of a mount that this process does
+/// not see.
+///
+/// # Errors
+/// That is so, or the kernel does not say it.
+pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
+    let path = "/proc/self/mountinfo";
+    let mounts = files::read_if_there(Path::new(path)).or_refuse(|| format!("read {path}"))?;
+    // The first field is the number of the mount (proc_pid_mountinfo(5)).
+    let mounts: BTreeSet<u64> =
+        mounts.iter().flat_map(|text| text.lines()).filter_map(|line| line.split(' ').next()?.parse().ok()).collect();
+    let folder = open("/proc/self/cwd", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    let folder = folder.or_refuse(|| "open the working directory")?;
+    let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let inherited = [
+        ("the working directory", folder.as_fd()),
+        ("standard input", input.as_fd()),
+        ("standard output", output.as_fd()),
+        ("standard error", errors.as_fd()),
+    ];
+    for (what, descriptor) in inherited {
+        if !is_harmless(descriptor, &mounts).or_refuse(|| format!("find the mount of {what}"))? {
+            return Err(Refusal::new(format!(
+                "{what} of {name} lies on a mount of another namespace, or names a file alone"
+            ))
+            .with_hint("start it from a folder that you see here, and give it files that you opened here"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the tool can open nothing by this descriptor that it could not open by a path: a file on a mount of this
+/// process, a pipe, a socket, or a device that was opened.
+fn is_harmless(descriptor: BorrowedFd<'_>, mounts: &BTreeSet<u64>) -> nix::Result<bool> {
+    let number = descriptor.as_raw_fd();
+    let text = files::beginning(Path::new(&format!("/proc/self/fdinfo/{number}")))?;
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let mount = field("mnt_id:").and_then(|mount| mount.parse().ok());
+    if mount.is_some_and(|mount| mounts.contains(&mount)) {
+        return Ok(true);
+    }
+    // open(2) shows its flags in octal. With O_PATH nothing was opened, and nobody was asked whether the caller may.
+    let flags = field("flags:").and_then(|flags| i32::from_str_radix(flags, 8).ok());
+    let is_open = flags.is_some_and(|flags| flags & OFlag::O_PATH.bits() == 0);
+    let kind = SFlag::from_bits_truncate(fstat(descriptor)?.st_mode & SFlag::S_IFMT.bits());
+    Ok(is_open && [SFlag::S_IFIFO, SFlag::S_IFSOCK, SFlag::S_IFCHR].contains(&kind))
+}
