@@ -87,6 +87,10 @@ probe *arguments:
 bench-launch *arguments:
     bench/launch {{ arguments }}
 
+# Measure what a scope costs each system call, as root.
+bench-scope *arguments:
+    bench/scope {{ arguments }}
+
 # Measure what learning costs, beside bpftrace and strace, as root.
 bench-learn *arguments:
     bench/learn {{ arguments }}

@@ -36,7 +36,7 @@ fn every_test_that_a_document_names_exists() {
         // A name in backticks that consists of at least four words is the name of a test.
         for name in text.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3) {
             assert!(
-                code.contains(&format!("#[test]\nfn {name}()")) || code.contains(&format!("#[test]\n    fn {name}()")),
+                code.contains(&format!("#[test]\nfn {name}(")) || code.contains(&format!("#[test]\n    fn {name}(")),
                 "{document} names {name}"
             );
             named += 1;
