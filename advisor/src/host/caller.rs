@@ -2,7 +2,7 @@
 
 use crate::host::clock;
 use anyhow::{Context, Result};
-use capwrap_core::decision::accounts;
+use capwrap_core::decision::accounts::{self, Account};
 use capwrap_core::decision::authorise::{AllowedBy, Caller, Denial, LocalAccounts, authorise};
 use capwrap_core::policy::Allow;
 use nix::unistd::{getgid, getgroups, getuid};
@@ -18,11 +18,6 @@ pub struct Asking {
 impl Asking {
     /// Asks the kernel and the local files.
     pub fn now() -> Result<Self> {
-        let local = |path: &str| {
-            std::fs::read(path)
-                .map(|text| String::from_utf8_lossy(&text).into_owned())
-                .with_context(|| format!("cannot read {path}"))
-        };
         Ok(Self {
             caller: Caller {
                 uid: getuid().as_raw(),
@@ -33,7 +28,7 @@ impl Asking {
                     .map(|g| g.as_raw())
                     .collect(),
             },
-            local: LocalAccounts { passwd: local("/etc/passwd")?, group: local("/etc/group")? },
+            local: local_accounts()?,
             now: clock::now(),
         })
     }
@@ -51,6 +46,24 @@ impl Asking {
     pub fn authorised(&self, allow: &Allow, reason: Option<&str>) -> Result<AllowedBy, Denial> {
         authorise(allow, &self.caller, &self.local, self.now, reason)
     }
+}
+
+/// Reads the local files of users and groups.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn local_accounts() -> Result<LocalAccounts> {
+    let local = |path: &str| {
+        std::fs::read(path)
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .with_context(|| format!("cannot read {path}"))
+    };
+    Ok(LocalAccounts { passwd: local("/etc/passwd")?, group: local("/etc/group")? })
+}
+
+/// Returns a user of the local files as the launcher would see them after a login.
+pub fn after_login(account: &Account<'_>, local: &LocalAccounts) -> Caller {
+    Caller { uid: account.uid, gid: account.gid, groups: accounts::groups_of(&local.group, account.name) }
 }
 
 /// Returns who logged in, according to the audit subsystem. If no login set it, the number is -1

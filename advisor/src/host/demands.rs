@@ -1,7 +1,7 @@
 //! What a policy demands besides capabilities, and whether it holds on this machine: for the caller, or for users whom
 //! only root can ask as.
 
-use crate::host::caller::Asking;
+use crate::host::caller::{self, Asking};
 use crate::host::clock;
 use crate::host::kernel;
 use crate::host::policy_facts::{self, Untried};
@@ -9,7 +9,7 @@ use crate::output::finding::{Judgement, Line};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::accounts;
-use capwrap_core::decision::authorise::{Caller, LocalAccounts};
+use capwrap_core::decision::authorise::Caller;
 use capwrap_core::decision::demand::{Access as How, State, asked_with, judge};
 use capwrap_core::decision::facts::{Facts, KernelVersion};
 use capwrap_core::decision::{demands_for_any_arguments, for_any_arguments};
@@ -126,8 +126,7 @@ fn caller() -> Result<Vec<(String, Caller)>> {
 
 /// The users of the local files whom a policy allows, by their names, but not more than [`MOST`].
 fn allowed(policy: &Policy) -> Result<Vec<(String, Caller)>> {
-    let text = |path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let local = LocalAccounts { passwd: text("/etc/passwd")?, group: text("/etc/group")? };
+    let local = caller::local_accounts()?;
     let now = clock::now();
     let temporary = policy.allow.temporary.iter().filter(|entry| entry.left(now).is_some()).map(|entry| &entry.user);
     let users = policy.allow.users.iter().chain(temporary);
@@ -137,8 +136,7 @@ fn allowed(policy: &Policy) -> Result<Vec<(String, Caller)>> {
     let mut users: Vec<(String, Caller)> = Vec::new();
     for account in named.chain(members) {
         if users.len() < MOST && users.iter().all(|(known, _)| known != account.name) {
-            let groups = accounts::groups_of(&local.group, account.name);
-            users.push((account.name.to_owned(), Caller { uid: account.uid, gid: account.gid, groups }));
+            users.push((account.name.to_owned(), caller::after_login(&account, &local)));
         }
     }
     Ok(users)

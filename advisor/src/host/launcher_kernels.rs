@@ -3,13 +3,12 @@
 //! A file for the running kernel alone is evaluated again after a boot, by `capwrap-enable.service` or by hand. If the
 //! file may be taken to another machine, or if nothing evaluates it again, it serves any kernel.
 
-use crate::host::kernel;
+use crate::host::{kernel, process};
 use crate::store::any_kernel;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::launcher_needs::Kernels;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 /// The kernels that the file serves, and why it does not serve the running one alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +81,7 @@ pub fn look() -> LauncherKernels {
         own_mounts: std::fs::read_to_string("/proc/self/mountinfo").ok(),
         first_mounts: std::fs::read_to_string("/proc/1/mountinfo").ok(),
         process_namespace: std::fs::metadata("/proc/self/ns/pid").ok().map(|namespace| namespace.ino()),
-        // sd_booted(3) makes the same check.
-        runs_systemd: Path::new("/run/systemd/system").is_dir(),
+        runs_systemd: process::runs_systemd(),
     })
 }
 

@@ -113,6 +113,11 @@ impl UserNamespace {
     }
 }
 
+/// Returns whether systemd is process 1, by the check of sd_booted(3).
+pub fn runs_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

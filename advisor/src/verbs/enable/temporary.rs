@@ -9,14 +9,16 @@ use super::{Enable, allowing, not_enabled, root_alone, take_everything_back};
 use crate::analysis::policy_merge;
 use crate::host::accounts::{Names, Of};
 use crate::host::change_record::{self, PolicyChange};
+use crate::host::process::runs_systemd;
 use crate::host::{caller, clock};
-use crate::output::error;
+use crate::observe::subject::manager;
+use crate::observe::subject::unit::SYSTEMCTL;
 use crate::output::error::hinted;
 use crate::store::policy_edit::{self, Temporary};
 use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::decision::accounts;
-use capwrap_core::decision::authorise::{AllowedBy, Caller, LocalAccounts, authorise};
+use capwrap_core::decision::authorise::{AllowedBy, authorise};
 use capwrap_core::paths;
 use capwrap_core::policy::{Allow, Identity, Policy};
 use capwrap_core::record::write::Event;
@@ -24,12 +26,9 @@ use capwrap_core::text::{duration, printable};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 /// The unit that takes out what has ended.
 const TIMER: &str = "capwrap-revoke.timer";
-/// systemd has this directory while it runs (sd_booted(3)).
-const SYSTEMD: &str = "/run/systemd/system";
 
 #[derive(Args)]
 pub struct Grant {
@@ -86,9 +85,8 @@ impl Grant {
 
 /// Who makes the grant: the user who logged in, or else the one who runs this.
 fn by() -> String {
-    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let uid = caller::logged_in().unwrap_or_else(|| nix::unistd::getuid().as_raw());
-    accounts::name(&String::from_utf8_lossy(&passwd), uid)
+    accounts::name(&caller::local_accounts().unwrap_or_default().passwd, uid)
 }
 
 /// Starts the timer, now and after each boot.
@@ -96,20 +94,15 @@ fn by() -> String {
 /// # Errors
 /// No systemd runs here, or it does not know the timer.
 fn start_timer() -> Result<()> {
+    if !runs_systemd() {
+        return Err(anyhow!("no systemd runs here"));
+    }
     systemctl(&["enable", "--now", TIMER])
 }
 
 fn systemctl(words: &[&str]) -> Result<()> {
-    if !Path::new(SYSTEMD).exists() {
-        return Err(anyhow!("no systemd runs here"));
-    }
-    let output = Command::new("systemctl").arg("--quiet").args(words).output();
-    let output = output.map_err(|error| anyhow!("cannot start systemctl: {}", error::reason(&error)))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(anyhow!("systemctl {}: {}", words.join(" "), printable::text(said.lines().next().unwrap_or("failed"))))
+    manager::ask(SYSTEMCTL, words)?.context("there is no systemctl")?;
+    Ok(())
 }
 
 impl Revoke {
@@ -166,11 +159,8 @@ fn revoke(name: &str, user: &str) -> Result<()> {
 
 /// Why a user of the local files may run the tool without a temporary grant.
 fn for_good(allow: &Allow, uid: u32) -> Option<AllowedBy> {
-    let text = |path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
-    let local = LocalAccounts { passwd: text("/etc/passwd")?, group: text("/etc/group")? };
-    let account = accounts::account(&local.passwd, uid)?;
-    let groups = accounts::groups_of(&local.group, account.name);
-    let user = Caller { uid, gid: account.gid, groups };
+    let local = caller::local_accounts().ok()?;
+    let user = caller::after_login(&accounts::account(&local.passwd, uid)?, &local);
     let ground = authorise(allow, &user, &local, clock::now(), Some("any")).ok()?;
     (!matches!(ground, AllowedBy::Temporary { .. })).then_some(ground)
 }
@@ -251,7 +241,7 @@ fn close(name: &str, text: &str, left: &str) -> Result<()> {
 
 /// Stops the timer when no policy has a temporary grant any more.
 fn stop_idle_timer() -> Result<()> {
-    if !Path::new(SYSTEMD).exists() || !with_temporary()?.is_empty() {
+    if !runs_systemd() || !with_temporary()?.is_empty() {
         return Ok(());
     }
     systemctl(&["disable", "--now", TIMER])
