@@ -1,6 +1,7 @@
 //! The table of mounts (proc_pid_mountinfo(5)): which file system a path lies on, and whether capwrap asks anything of
 //! it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,11 @@ pub fn kind_of(table: &[u8], path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(here.kind).into_owned())
 }
 
+/// Returns the numbers of the mounts in the table, which `mnt_id` of proc_pid_fdinfo(5) has too.
+pub fn numbers(table: &[u8]) -> BTreeSet<u64> {
+    table.split(|byte| *byte == b'\n').filter_map(Mount::read).map(|mount| mount.id).collect()
+}
+
 struct Mount<'t> {
     id: u64,
     parent: u64,
@@ -142,6 +148,12 @@ mod tests {
         41 22 0:41 / /srv rw - autofs systemd-1 rw\n\
         50 22 0:50 / /mnt rw - ext4 /dev/vdc rw\n\
         51 50 0:51 / /mnt rw - tmpfs tmpfs rw\n";
+
+    #[test]
+    fn the_numbers_are_those_of_all_mounts_and_of_nothing_else() {
+        let found = numbers(format!("{TABLE}no mount\n").as_bytes());
+        assert_eq!(found, BTreeSet::from([22, 23, 24, 25, 30, 31, 40, 41, 50, 51]));
+    }
 
     #[test]
     fn a_path_lies_on_the_last_mount_of_the_way_to_it() {

@@ -6,6 +6,7 @@
 
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::files;
+use capwrap_core::mount_table;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use std::collections::BTreeSet;
@@ -18,11 +19,8 @@ use std::path::Path;
 /// # Errors
 /// That is so, or the kernel does not say it.
 pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
-    let path = "/proc/self/mountinfo";
-    let mounts = files::read_if_there(Path::new(path)).or_refuse(|| format!("read {path}"))?;
-    // The first field is the number of the mount (proc_pid_mountinfo(5)).
-    let mounts: BTreeSet<u64> =
-        mounts.iter().flat_map(|text| text.lines()).filter_map(|line| line.split(' ').next()?.parse().ok()).collect();
+    let table = std::fs::read(mount_table::FILE).or_refuse(|| format!("read {}", mount_table::FILE))?;
+    let mounts = mount_table::numbers(&table);
     let folder = open("/proc/self/cwd", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
     let folder = folder.or_refuse(|| "open the working directory")?;
     let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
