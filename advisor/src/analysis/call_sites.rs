@@ -94,12 +94,16 @@ pub const ARGUMENTS: &[(Sysno, usize, u32)] = &[
     (Sysno::setsockopt, 2, 0xff),
     // The operation.
     (Sysno::prctl, 0, 0xff),
+    // The length of the message. Few messages are checked when they are sent, nearly all of netlink.
+    (Sysno::sendto, 2, 0xffff),
 ];
 
 /// include/uapi/linux/stat.h
 const SET_GROUP_ID: u32 = 0o2000;
 /// include/uapi/asm-generic/socket.h: SO_DEBUG, SO_SNDBUFFORCE and SO_RCVBUFFORCE.
 const DEBUG_OR_BUFFERS: &[u32] = &[1, 32, 33];
+/// include/uapi/linux/netlink.h and rtnetlink.h: a struct nlmsghdr and a struct ifinfomsg.
+const EMPTY_LINK_REQUEST: &[u32] = &[32];
 /// include/uapi/linux/prctl.h: PR_CAPBSET_DROP and PR_SET_SECUREBITS.
 const LOCK_DOWN: &[u32] = &[24, 28];
 
@@ -371,6 +375,20 @@ pub const SITES: &[Site] = &[
         why: "asked whoever opens or reads a setting",
         ..ROW
     },
+    // iproute2, ip/iplink.c, iplink_have_newlink: `ip link show` too sends an empty RTM_NEWLINK, to learn whether the kernel
+    // knows it. Refused is an answer like any other. Whatever changes something goes by sendmsg (lib/libnetlink.c), or is
+    // longer (`ip addr flush`).
+    Site {
+        functions: &[
+            &["rtnetlink_rcv_msg", "rtnl_link_get_net_capable", "rtnl_newlink"],
+            &["__sys_sendto", "sys_sendto"],
+        ],
+        capabilities: &[Capability::NET_ADMIN],
+        argument: Argument::Is(EMPTY_LINK_REQUEST),
+        programs: Programs::Only(&["ip"]),
+        why: "ip only asks whether the kernel knows a request",
+        ..ROW
+    },
     // fs/proc/base.c, proc_pid_attr_open: the file opens whatever the check of the process says (ps, pstree).
     Site { functions: &[&["proc_pid_attr_open"]], why: "opening /proc/PID/attr throws the answer away", ..ROW },
     // mm/mincore.c, can_do_mincore: who neither owns the file nor may write it sees all pages as in memory.
@@ -513,11 +531,11 @@ pub const SITES: &[Site] = &[
         why: "giving up the bounding set: the program runs without it",
         ..ROW
     },
-    // atop, earlyoom and cpulimit would like a better priority and run without it.
+    // atop, earlyoom and cpulimit would like a better priority and run without it. clockdiff ends.
     Site {
         functions: &[&["set_one_prio", "can_nice"]],
         capabilities: &[Capability::SYS_NICE],
-        programs: Programs::Except(&["chrt", "nice", "renice", "schedtool", "start-stop-daemon"]),
+        programs: Programs::Except(&["chrt", "clockdiff", "nice", "renice", "schedtool", "start-stop-daemon"]),
         why: "a better priority: most programs run without it",
         ..ROW
     },
@@ -583,6 +601,72 @@ pub const SITES: &[Site] = &[
         capabilities: &[Capability::SYSLOG],
         programs: Programs::Only(&["perf"]),
         why: "the names of kernel functions; perf records without",
+        ..ROW
+    },
+    // fs/proc/fd.c, proc_fd_permission: a process that may not be dumped does not own its /proc/self/fd, and the kernel asks
+    // before it sees that the process reads its own. Many programs close all descriptors there (gpg, sudo, daemons).
+    // Who reads others' descriptors exists for that.
+    Site {
+        functions: &[&["proc_fd_permission"]],
+        capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
+        programs: Programs::Except(&[
+            "cat", "criu", "find", "fuser", "ls", "lsfd", "lsof", "nethogs", "netstat", "readlink", "realpath", "ss",
+            "stat",
+        ]),
+        why: "asked before it is seen that the folder is its own",
+        ..ROW
+    },
+    // fs/namei.c, safe_hardlink_source: the kernel asks before it compares the owner. git links its own files, which are
+    // read-only.
+    Site {
+        functions: &[&["may_linkat", "safe_hardlink_source"]],
+        capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
+        programs: Programs::Only(&["git"]),
+        why: "asked before the owner of what is linked is compared",
+        ..ROW
+    },
+    // gdb opens /proc/PID/mem for writing, and what else describes a process. What it may not open it does without, or by
+    // ptrace (gdb/nat/linux-procfs.c, linux-nat.c).
+    Site {
+        asking_function: &["generic_permission", "inode_permission", "may_open"],
+        capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
+        programs: Programs::Only(&["gdb"]),
+        why: "others' /proc/PID, without which gdb uses ptrace",
+        ..ROW
+    },
+    // util-linux, libmount/src/tab_update.c: the folder of notes about mounts, which need not be there.
+    Site {
+        functions: &[&["vfs_mkdir"]],
+        capabilities: &[Capability::DAC_OVERRIDE],
+        programs: Programs::Only(&["mount", "umount"]),
+        why: "a folder of notes in /run, which mount does without",
+        ..ROW
+    },
+    // iptables, iptables/xtables-save.c and nft-shared.c: the commands of nftables look into /proc/net/ip_tables_names for
+    // rules of the older kind, about which they warn.
+    Site {
+        asking_function: &["generic_permission", "inode_permission", "may_open"],
+        capabilities: &[Capability::DAC_READ_SEARCH],
+        programs: Programs::Only(&["xtables-nft-multi"]),
+        why: "whether there are rules of the older kind",
+        ..ROW
+    },
+    // vim gives what it writes the mode and the owner of the file, as far as it may.
+    Site {
+        asking_function: &["setattr_prepare", "inode_change_ok"],
+        capabilities: &[Capability::FOWNER],
+        programs: Programs::Only(&["vim", "vim.basic", "vim.gtk3", "vim.nox", "vim.tiny"]),
+        why: "the mode of a copy: vim leaves it as it is",
+        ..ROW
+    },
+    // OpenSSH, sshd.c: before it binds, sshd gives up its groups, and says nothing if it may not. For a login it changes
+    // ids.
+    Site {
+        functions: &[&["sys_setgroups", "sys_setgroups16"]],
+        capabilities: &[Capability::SETGID],
+        programs: Programs::Only(&["sshd"]),
+        given: Given::UsersUnchanged,
+        why: "giving up the groups before sshd listens",
         ..ROW
     },
     // fs/exec.c: the kernel executes a file that cannot be read all the same.
@@ -963,15 +1047,18 @@ impl Argument {
 
 impl Programs {
     fn hold(self, executable: &str) -> bool {
-        let name = executable.rsplit('/').next().unwrap_or(executable);
-        let bare = escapes::without_version(name);
-        let is_one = |names: &[&str]| names.contains(&name) || names.contains(&bare);
         match self {
             Self::Any => true,
-            Self::Only(names) => is_one(names),
-            Self::Except(names) => !is_one(names) && !is_one(INTERPRETERS),
+            Self::Only(names) => is_program(executable, names),
+            Self::Except(names) => !is_program(executable, names) && !is_program(executable, INTERPRETERS),
         }
     }
+}
+
+/// Whether the executable is one of these programs, by its file's name. A name stands for all versions.
+pub fn is_program(executable: &str, names: &[&str]) -> bool {
+    let name = executable.rsplit('/').next().unwrap_or(executable);
+    names.contains(&name) || names.contains(&escapes::without_version(name))
 }
 
 #[cfg(test)]

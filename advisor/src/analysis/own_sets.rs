@@ -1,9 +1,100 @@
 //! What programs look for in their own capability sets. The kernel makes no check there, so only what they did with the
-//! sets shows it.
+//! sets shows it, and for a few programs what their source says.
 
+use crate::analysis::call_sites::is_program;
+use crate::analysis::classify::{Class, Classified};
+use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
 use crate::analysis::profile::{OwnSets, UseOfSets};
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
+
+/// A program whose source says what it makes of one capability in its own sets.
+struct Known {
+    /// The names of the program's file.
+    programs: &'static [&'static str],
+    /// The capability.
+    capability: Capability,
+    /// What the program does, as a phrase for people.
+    why: &'static str,
+}
+
+/// Programs that give up all that they hold, unless they hold this capability too.
+const KEEP_ONLY_WITH: &[Known] = &[
+    // iproute2, lib/utils.c, drop_cap: for users other than root, unless cap_net_admin is inheritable. What the program
+    // starts (ip netns exec, ip vrf exec) loses everything too.
+    Known { programs: &["ip"], capability: Capability::NET_ADMIN, why: "without it, ip gives up all that it holds" },
+];
+
+/// Capabilities with which a program refuses to run for users other than root.
+pub struct Refused {
+    /// The names of the program's file.
+    programs: &'static [&'static str],
+    /// The capabilities.
+    pub capabilities: CapabilitySet,
+    /// The program's reason, as a phrase for people.
+    pub why: &'static str,
+}
+
+const REFUSE_WITH: &[Refused] = &[
+    // util-linux, sys-utils/mount.c and umount.c, suid_drop: they end if setuid(0) succeeds.
+    Refused {
+        programs: &["mount", "umount"],
+        capabilities: CapabilitySet::from_mask(1 << Capability::SETUID.number()),
+        why: "it could become root with cap_setuid",
+    },
+    // bubblewrap, bubblewrap.c, acquire_privs: it ends if it is not setuid and has any. It makes a user namespace instead.
+    Refused {
+        programs: &["bwrap"],
+        capabilities: CapabilitySet::from_mask(u64::MAX),
+        why: "it takes its capabilities from a user namespace",
+    },
+];
+
+/// Returns with what this program refuses to run for users other than root.
+pub fn refused_by(executable: &str) -> Option<&'static Refused> {
+    REFUSE_WITH.iter().find(|refused| is_program(executable, refused.programs))
+}
+
+/// Returns with what these programs together refuse to run for users other than root.
+pub fn refused_by_any<'e>(executables: impl IntoIterator<Item = &'e String>) -> CapabilitySet {
+    let refused = executables.into_iter().filter_map(|executable| refused_by(executable));
+    refused.fold(CapabilitySet::EMPTY, |set, refused| set.union(refused.capabilities))
+}
+
+fn kept_with(executable: &str) -> Option<&'static Known> {
+    KEEP_ONLY_WITH.iter().find(|known| is_program(executable, known.programs))
+}
+
+/// Adds what a program needs in its sets in order to keep the rest. A program that uses nothing of what it holds does
+/// not need it.
+pub fn keep(classed: &mut Vec<Classified>, uses: &[OwnSets]) {
+    let readers = uses.iter().filter(|one| one.what == UseOfSets::Read);
+    let readers: BTreeSet<&str> = readers.map(|one| one.executable.as_str()).collect();
+    for executable in readers {
+        let Some(known) = kept_with(executable) else { continue };
+        let mut of_it = classed.iter().filter(|one| one.class.counts() && one.observation.executable == executable);
+        let Some(first) = of_it.next() else { continue };
+        if first.observation.capability == known.capability
+            || of_it.any(|one| one.observation.capability == known.capability)
+        {
+            continue;
+        }
+        let observation = Observation {
+            capability: known.capability,
+            verdict: Verdict::Granted,
+            options: None,
+            target: Target::Own,
+            credentials: Credentials::Own,
+            system_call: Some("capget".to_owned()),
+            argument: None,
+            call_site: Vec::new(),
+            times: 1,
+            ..first.observation.clone()
+        };
+        let why = known.why.to_owned();
+        classed.push(Classified { observation, class: Class::Needed, why, instead: None, processes: 1 });
+    }
+}
 
 /// The capability with the number 0.
 const FIRST: Capability = Capability::CHOWN;
@@ -40,7 +131,10 @@ pub fn looks(uses: &[OwnSets], held: CapabilitySet) -> Looks {
         let set = with(UseOfSets::Set).filter(|set| !names_most(*set, held));
         looks.named = set.fold(looks.named, CapabilitySet::union);
         if any(UseOfSets::Read) {
-            looks.readers.insert(executable.to_owned());
+            match kept_with(executable) {
+                Some(known) => looks.named = looks.named.union(known.capability.into()),
+                None => _ = looks.readers.insert(executable.to_owned()),
+            }
         }
     }
     looks
@@ -53,6 +147,9 @@ fn names_most(named: CapabilitySet, held: CapabilitySet) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::classify::class;
+    use crate::analysis::classify::tests::{granted, with_everything};
+    use crate::analysis::needs;
 
     fn set(list: &str) -> CapabilitySet {
         CapabilitySet::parse(list).unwrap()
@@ -80,8 +177,9 @@ mod tests {
 
     #[test]
     fn who_reads_its_sets_as_a_whole_is_named_without_what_it_looks_for() {
-        let ip = [("ip", UseOfSets::Read, ""), ("node", UseOfSets::Read, "")];
-        assert_eq!(looked(&ip), (CapabilitySet::EMPTY, vec!["ip".to_owned(), "node".to_owned()]));
+        let both = [("own", UseOfSets::Read, ""), ("node", UseOfSets::Read, "")];
+        assert_eq!(looked(&both), (CapabilitySet::EMPTY, vec!["node".to_owned(), "own".to_owned()]));
+        assert_eq!(looked(&[("ip", UseOfSets::Read, "")]), (set("net_admin"), Vec::new()));
     }
 
     #[test]
@@ -99,5 +197,37 @@ mod tests {
         // What one program's library asks says nothing about another program.
         let both = [libcap[2], ("own", UseOfSets::Asked, "bpf")];
         assert_eq!(looked(&both).0, set("bpf"));
+    }
+
+    #[test]
+    fn ip_needs_cap_net_admin_in_order_to_keep_what_it_needs() {
+        let own = |what| [OwnSets { executable: "/usr/bin/ip".to_owned(), what, named: CapabilitySet::EMPTY }];
+        let with = |seen: Observation, uses: &[OwnSets]| {
+            let mut classed = class(&[seen], &with_everything());
+            keep(&mut classed, uses);
+            needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
+        };
+        let by = |program: &str, seen: Observation| Observation { executable: format!("/usr/bin/{program}"), ..seen };
+        let mount = granted("sys_admin", "mount", &["may_mount"]);
+        let read = own(UseOfSets::Read);
+        assert_eq!(with(by("ip", mount.clone()), &read), set("sys_admin,net_admin"));
+        assert_eq!(with(by("mount", mount.clone()), &read), set("sys_admin"), "another program's need");
+        assert_eq!(with(by("ip", mount), &own(UseOfSets::Asked)), set("sys_admin"), "as root it does not read them");
+        let nothing = granted("sys_admin", "mmap", &["cap_vm_enough_memory"]);
+        assert_eq!(with(by("ip", nothing), &read), CapabilitySet::EMPTY, "ip link show needs nothing");
+    }
+
+    #[test]
+    fn mount_refuses_to_run_if_it_could_become_root_and_bwrap_with_anything() {
+        let all: CapabilitySet = Capability::all().collect();
+        let left = |executable: &str| refused_by(executable).map(|refused| all.without(refused.capabilities));
+        for (executable, expected) in [
+            ("/usr/bin/mount", Some(all.without(set("setuid")))),
+            ("/bin/umount", Some(all.without(set("setuid")))),
+            ("/usr/bin/bwrap", Some(CapabilitySet::EMPTY)),
+            ("/usr/sbin/mount.nfs", None),
+        ] {
+            assert_eq!(left(executable), expected, "{executable}");
+        }
     }
 }

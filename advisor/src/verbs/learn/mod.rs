@@ -167,7 +167,7 @@ impl Learn {
         let earlier = if tool.other.is_none() { profiles::read(&profiles::of(&tool.name))? } else { None };
         let user = if matches!(standing, Access::Root(_)) { Some(self.meant_for()?) } else { None };
         let granted = Granted::by(&tool, &self.command[1..], user.as_ref().is_some_and(|user| user.uid == 0))?;
-        let plan = RunPlan::of(standing, &tool, &self.command, &granted);
+        let plan = RunPlan::of(standing, &tool, &self.command, &granted, user.as_ref());
         let subject = Subject {
             file: plan.file.as_deref(),
             command: &plan.command,
@@ -281,6 +281,7 @@ impl Learn {
         setuid_programs::set_apart(&mut classed, tool, user);
         classify::follow_owners(&mut classed);
         classify::choose(&mut classed, granted.set);
+        own_sets::keep(&mut classed, &seen.own_sets);
         let run = Run {
             id: String::new(),
             subject: None,

@@ -1,6 +1,7 @@
 //! The impure part of --minimize and --confirm: it runs the command, judges the runs, and shows the progress.
 
 use crate::analysis::minimize::{self, Proof, Start, Trial, named};
+use crate::analysis::own_sets;
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::session::{RunData, Subject, observe};
@@ -59,10 +60,17 @@ impl Proving<'_> {
     /// Runs the command with everything, and then with fewer capabilities. `meaning` finds out what a run showed.
     /// Returns the full run and the proof.
     pub fn prove(&self, meaning: impl Fn(&RunData) -> Result<Meaning>) -> Result<(RunData, Proof)> {
-        let full = self.run(self.subject.hold, self.subject.limits)?;
+        let mut everything = self.subject.hold;
+        let mut full = self.run(everything, self.subject.limits)?;
+        // A program below the command may refuse to run with a capability, as mount in a script does.
+        let refused = own_sets::refused_by_any(&full.seen.executables).intersection(everything);
+        if !refused.is_empty() && self.subject.user.is_some_and(|user| user.uid != 0) {
+            everything = everything.without(refused);
+            full = self.run(everything, self.subject.limits)?;
+        }
         let seemed = meaning(&full.seen)?;
         let start = Start {
-            everything: self.subject.hold,
+            everything,
             needed: seemed.needed,
             possible: if self.aim == Aim::Minimize { seemed.asked } else { seemed.possible },
             granted: self.granted,

@@ -5,6 +5,7 @@ use crate::analysis::minimize::named;
 use crate::analysis::needs::{Inconclusive, Needs};
 use crate::analysis::observation::Verdict;
 use crate::analysis::observation::count;
+use crate::analysis::own_sets;
 use crate::analysis::profile::{Check, Exit, Proven};
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
@@ -62,7 +63,16 @@ pub fn report(report: &Report, look: Look) -> String {
     if let Some(exit) = report.failed {
         line("failed", &format!("{exit}: what it did not come to is not learned"));
         let refused = |check: &Check| check.class.counts() && check.verdict == Verdict::Denied;
-        if !report.checks.iter().any(refused) {
+        // The check shows that the program held the capability.
+        let by_itself = report.checks.iter().find_map(|check| {
+            let refused = own_sets::refused_by(&check.executable)?;
+            let held = check.verdict == Verdict::Granted && refused.capabilities.contains(check.capability);
+            held.then_some((&check.executable, refused.why))
+        });
+        if let Some((program, why)) = by_itself {
+            line("", &format!("{program} refuses to run with what it was passed: {why}"));
+            line("", "--minimize and --confirm run it without that");
+        } else if !report.checks.iter().any(refused) {
             line("", "no capability that it asked for was refused: it may want uid 0, or something that is not here");
         }
     }
@@ -370,6 +380,10 @@ removable  cap_net_admin: granted, and not needed in 3 runs
         let classed = class(&[denied("chown", "fchown", &["chown_ok"])], &with_nothing());
         let refused = shown(&checks(&classed));
         assert!(refused.contains("\nfailed ") && !refused.contains("it may want uid 0"), "{refused}");
+        let mount =
+            Observation { executable: "/usr/bin/mount".into(), ..granted("setuid", "setuid", &["__sys_setuid"]) };
+        let by_itself = shown(&checks(&class(&[mount], &with_everything())));
+        assert!(by_itself.contains("/usr/bin/mount refuses to run with what it was passed"), "{by_itself}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The plan for a run: what is executed, with which capabilities, and which program passes them.
 
+use crate::analysis::own_sets;
 use crate::observe::access::Access;
+use crate::observe::command::User;
+use crate::output::error;
 use crate::store::file_caps;
 use crate::verbs::learn::granted::Granted;
 use crate::verbs::learn::tool::{Found, Tool};
@@ -24,12 +27,23 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    /// Plans the run. Root passes everything to the command. For other users the launcher passes what the policy
-    /// grants, if a policy is enabled.
-    pub fn of(access: Access, tool: &Tool, command: &[OsString], granted: &Granted) -> Self {
+    /// Plans the run. Root passes everything to the command, except that with which the tool refuses to run for `user`.
+    /// For other users the launcher passes what the policy grants, if a policy is enabled.
+    pub fn of(access: Access, tool: &Tool, command: &[OsString], granted: &Granted, user: Option<&User>) -> Self {
         let (file, words) = (Some(tool.found.clone()), words(tool, command));
         if let Access::Root(all) = access {
-            return Self { file, command: words, execs: 1, passes: all, held: all };
+            let refused = own_sets::refused_by(&tool.path.to_string_lossy());
+            let refused = refused.filter(|_| user.is_some_and(|user| user.uid != 0));
+            let passes = refused.map_or(all, |refused| all.without(refused.capabilities));
+            if let Some(refused) = refused {
+                let without =
+                    if passes.is_empty() { "any capability".to_owned() } else { all.without(passes).to_string() };
+                error::note(&format!(
+                    "{} runs without {without}: else it refuses to run, because {}",
+                    tool.name, refused.why
+                ));
+            }
+            return Self { file, command: words, execs: 1, passes, held: passes };
         }
         if tool.policy.as_ref().is_some_and(Found::is_enabled) {
             let launcher = [file_caps::installed().into_os_string(), "--".into(), tool.name.clone().into()];
