@@ -497,6 +497,15 @@ pub const SITES: &[Site] = &[
         why: "signal 0 only asks whether a process exists",
         ..ROW
     },
+    // kernel/signal.c, __kill_pgrp_info: one process of the group that may be signalled is enough. Programs end their whole
+    // group, of which a part has another user by then (socat, dhcpcd).
+    Site {
+        functions: &[&["__kill_pgrp_info", "kill_pgrp_info"]],
+        capabilities: &[Capability::KILL],
+        programs: Programs::Except(&["kill", "killall", "pkill", "start-stop-daemon"]),
+        why: "a signal to a group: one process that takes it is enough",
+        ..ROW
+    },
     // socket(7): who may not exceed the limit sets as large a buffer as everybody may (systemd, udev, libnl). SO_DEBUG
     // makes the kernel keep a trace, which nobody reads (inetd -d).
     Site {
