@@ -6,9 +6,11 @@ use capwrap_core::policy::{GrantScope, Policy};
 use capwrap_core::scope::calls::{Architecture, CALLS, Call, YOUNGEST};
 use capwrap_core::scope::confined::Confined;
 use capwrap_core::scope::door::{self, Door};
-use capwrap_core::scope::filter::{Instruction, OTHER_PROCESSES, Wanted};
+use capwrap_core::scope::filter::{Instruction, OTHER_PROCESSES, Refusal, Wanted};
+use capwrap_core::scope::profile::Answer;
 use capwrap_core::scope::strength::{ROOT, of};
 use capwrap_core::scope::table::{PARAMETERS, TABLE, Test};
+use capwrap_core::scope::uses::Uses;
 use capwrap_core::{Capability, CapabilitySet};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -538,4 +540,54 @@ fn what_leaves_everything_open_is_refused_in_a_policy_that_promises_a_scope() {
             );
         }
     }
+}
+
+/// What libseccomp answers to a profile: a comparison is of all 64 bits of an argument, under the mask.
+fn profile_answer(answer: Option<&Answer>, arguments: &[u64; 6]) -> u32 {
+    let is_in = |uses: &Uses| uses.0.iter().zip(arguments).all(|(bits, argument)| argument & bits.mask == bits.value);
+    match answer {
+        Some(Answer::Allowed) => ALLOW,
+        Some(Answer::AllowedFor(uses)) if uses.iter().any(is_in) => ALLOW,
+        Some(Answer::Refused(Refusal::NotThere)) => ENOSYS,
+        _ => EPERM,
+    }
+}
+
+#[test]
+fn a_profile_answers_what_the_filter_answers_or_refuses_what_engines_refuse() {
+    for example in EXAMPLES {
+        let scoped = scoped(example);
+        let (profile, mut sets) = (scoped.wanted(None).profile(), 0);
+        let in_a_container = scoped.wanted(None).profile_of_a_container();
+        for call in CALLS {
+            let answer = profile.get(call.name);
+            sets += if let Some(Answer::AllowedFor(uses)) = answer { uses.len() } else { 0 };
+            let is_of_the_scope =
+                TABLE.iter().any(|row| row.call == call.name && scoped.passed.contains(row.capability));
+            for arguments in arguments_of(call.name) {
+                let expected = meant(&scoped, call.name, &arguments);
+                let got = profile_answer(answer, &arguments);
+                assert_eq!(got, expected, "{example:?}: {} {arguments:x?}", call.name);
+                // Engines refuse by themselves what is for capabilities that are not passed.
+                if is_of_the_scope || expected != ALLOW {
+                    let got = profile_answer(in_a_container.get(call.name), &arguments);
+                    assert_eq!(got, expected, "{example:?}: {} {arguments:x?}", call.name);
+                }
+            }
+        }
+        assert!(sets < 600, "{example:?}: {sets} sets of uses");
+    }
+}
+
+#[test]
+fn a_profile_lets_through_no_more_than_engines_do() {
+    let scoped = scoped(&["net_raw=socket:raw-icmp"]);
+    let profile = scoped.wanted(None).profile_of_a_container();
+    for call in ["mount", "unshare", "keyctl", "userfaultfd", "bpf", "setns"] {
+        assert_eq!(profile[call], Answer::Refused(Refusal::NotPermitted), "{call}");
+    }
+    assert_eq!(profile_answer(profile.get("clone"), &[0x1000_0011, 0, 0, 0, 0, 0]), EPERM);
+    assert_eq!(profile_answer(profile.get("clone"), &[0x11, 0, 0, 0, 0, 0]), ALLOW);
+    assert_eq!(profile["read"], Answer::Allowed);
+    assert!(!profile.contains_key("uselib"));
 }

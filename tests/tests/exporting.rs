@@ -243,14 +243,18 @@ fn the_ocis_schema_takes_the_configuration_of_every_shipped_policy() {
 
 /// A directory of files in which the witness can run by itself.
 fn files_of_the_witness(folder: &Folder) -> PathBuf {
+    files_of(WITNESS, folder)
+}
+
+fn files_of(program: &str, folder: &Folder) -> PathBuf {
     let files = folder.0.join("rootfs");
     for part in ["proc", "dev", "sys", "tmp", "etc", TOOLS.trim_start_matches('/')] {
         fs::create_dir_all(files.join(part)).unwrap();
     }
     // A program that is linked dynamically needs its libraries there.
-    let libraries = root(&["ldd", WITNESS]).run().stdout;
+    let libraries = root(&["ldd", program]).run().stdout;
     let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
-    for path in libraries.chain([WITNESS]) {
+    for path in libraries.chain([program]) {
         let path = path.trim_end_matches(':');
         let copy = files.join(&path[1..]);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
@@ -284,6 +288,163 @@ fn podman_hands_over_the_grant_and_no_more() {
     // `-it` asks for a terminal, which ends lines with a carriage return.
     assert!(run.ok(), "{run:?}");
     had_the_grant(&Witness::read(&run.stdout.replace('\r', "")));
+}
+
+/// What attempts of a tool say within a scope.
+type Expected = &'static [(&'static str, &'static str)];
+
+/// A policy that scopes, and what its tool may do. Both as `tests/tests/scoping.rs` has them for a launch by capwrap.
+const ICMP: &str = "[[grant]]\ncaps = \"cap_net_raw\"\nthrough = \"socket:raw-icmp\"\n";
+const BY_ICMP: Expected = &[
+    ("fork", "ok"),
+    ("thread", "ok"),
+    ("icmp", "ok"),
+    ("icmp6", "ok"),
+    ("udp", "ok"),
+    ("reuse", "ok"),
+    ("packet", "EPERM"),
+    ("packet-cloexec", "EPERM"),
+    ("packet-old", "EPERM"),
+    ("packet-high-argument", "EPERM"),
+    ("packet-by-ring", "EPERM"),
+    ("tcp", "EPERM"),
+    ("tcp6", "EPERM"),
+    ("any", "EPERM"),
+    ("own-header", "EPERM"),
+    ("own-header6-raw", "EPERM"),
+    ("clone3-uts", "ENOSYS"),
+    ("clone-uts", "EPERM"),
+    ("unshare", "EPERM"),
+    ("ring", "EPERM"),
+    ("ring-of-others", "EPERM"),
+    ("take-descriptor", "EPERM"),
+    ("new-call", "ENOSYS"),
+];
+const COUNTERS: &str = "[[grant]]\ncaps = \"cap_sys_admin\"\nthrough = \"perf_event_open\"\n";
+const BY_COUNTERS: Expected = &[
+    ("fork", "ok"),
+    ("thread", "ok"),
+    ("exec", "ok"),
+    ("size-of-pipe", "ok"),
+    ("perf", "ok"),
+    ("perf-enable", "ok"),
+    ("bpf-map", "EPERM"),
+    ("mount", "EPERM"),
+    ("fsopen", "EPERM"),
+    ("unshare", "EPERM"),
+    ("clone-uts", "EPERM"),
+    ("clone3-uts", "ENOSYS"),
+    ("setns", "EPERM"),
+    ("hostname", "EPERM"),
+    ("swapoff", "EPERM"),
+    ("fanotify", "EPERM"),
+    ("ring", "EPERM"),
+    ("trace", "EPERM"),
+    ("take-descriptor", "EPERM"),
+];
+
+fn attempts(folder: &Folder, grants: &str) -> Policy {
+    let tool = folder.copy(env!("CARGO_BIN_EXE_attempts"), "attempts");
+    Policy::new(&format!(
+        "schema = 1\n\n[tool]\npath = \"{tool}\"\n\n[allow]\ngroups = [\"capwrap\"]\n\n{grants}\n\
+                          [exec]\nlimits = {{ nofile = 512, nproc = 300 }}\n"
+    ))
+}
+
+#[track_caller]
+fn said_as_expected(said: &str, expected: &[(&str, &str)]) {
+    let expected: Vec<String> = expected.iter().map(|(name, answer)| format!("{name}: {answer}")).collect();
+    assert_eq!(said.replace('\r', "").lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn podman_with_the_seccomp_profile_refuses_what_a_scope_refuses() {
+    for (grants, expected) in [(ICMP, BY_ICMP), (COUNTERS, BY_COUNTERS)] {
+        let folder = Folder::new();
+        let policy = attempts(&folder, grants);
+        let files = files_of(&folder.path("attempts"), &folder);
+        fs::create_dir_all(files.join("bin")).unwrap();
+        let podman = Podman::new();
+        podman.import(files.to_str().unwrap(), "localhost/attempts");
+        let profile = folder.path("it's.json");
+        let script = exported(&[CAPWRAP, "export", &policy.name, "--to", "podman", "--seccomp", &profile]);
+        assert!(script.contains("\n# - The profile /"), "{script}");
+        write(&folder.path("exported"), &script);
+        taken(&["shellcheck", &folder.path("exported")]);
+        // The image has no other program to execute.
+        let expected: Vec<(&str, &str)> = expected.iter().copied().filter(|(name, _)| *name != "exec").collect();
+        let names = expected.iter().map(|(name, _)| *name);
+        let script = folder.path("exported");
+        let words: Vec<&str> = ["sh", &script].into_iter().chain(names).collect();
+        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
+        let run = root(&words).env("PATH", path).env("IMAGE", "localhost/attempts").run();
+        assert!(run.ok(), "{run:?}");
+        said_as_expected(&run.stdout, &expected);
+    }
+}
+
+#[test]
+fn runc_refuses_what_a_scope_refuses() {
+    let folder = Folder::new();
+    let policy = attempts(&folder, ICMP);
+    files_of(&folder.path("attempts"), &folder);
+    let mut config: Value = serde_json::from_str(&export(&policy.name, "oci")).unwrap();
+    let args = config["process"]["args"].as_array_mut().unwrap();
+    args.extend(BY_ICMP.iter().map(|(name, _)| Value::from(*name)));
+    write(&folder.path("config.json"), &config.to_string());
+    let name = format!("capwrap-scope-{}", std::process::id());
+    let run = root(&["runc", "run", &name]).dir(&folder.0).run();
+    root(&["runc", "delete", "--force", &name]).run();
+    assert!(run.ok(), "{run:?}");
+    said_as_expected(&run.stdout, BY_ICMP);
+}
+
+#[test]
+fn a_service_of_systemd_is_refused_what_a_scope_refuses() {
+    let ports = "[[grant]]\ncaps = \"cap_net_bind_service\"\nports = \"tcp/443\"\n";
+    // systemd compares no arguments: what a scope refuses in part alone is not in these.
+    let in_part =
+        ["tcp", "tcp6", "any", "packet-old", "own-header", "own-header6-raw", "new-call", "unshare", "clone-uts"];
+    let by_icmp = BY_ICMP.iter().filter(|(name, _)| !in_part.contains(name));
+    let by_icmp = by_icmp.map(|(name, answer)| {
+        // RestrictAddressFamilies= has its own error.
+        let of_family = ["packet", "packet-cloexec", "packet-high-argument"].contains(name);
+        (*name, if of_family { "EAFNOSUPPORT" } else { *answer })
+    });
+    let by_counters = BY_COUNTERS.iter().copied().filter(|(name, _)| *name != "bpf-map" || !in_part.contains(name));
+    // Debian 12 builds systemd without the programs that refuse ports, and the export says so.
+    let has_programs = root(&["systemctl", "--version"]).run().stdout.contains("+BPF_FRAMEWORK");
+    let refused = if has_programs { "EPERM" } else { "ok" };
+    let by_ports = [("bind-443", "ok"), ("bind-any", "ok"), ("bind-444", refused), ("bind-8443", refused)];
+    for (grants, expected) in
+        [(ICMP, by_icmp.collect::<Vec<_>>()), (COUNTERS, by_counters.collect()), (ports, by_ports.to_vec())]
+    {
+        let folder = Folder::new();
+        let policy = attempts(&folder, grants);
+        fs::create_dir(folder.path("attempts.service.d")).unwrap();
+        write(&folder.path("start.target"), "[Unit]\nDefaultDependencies=no\nWants=attempts.service\n");
+        let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
+        write(
+            &folder.path("attempts.service"),
+            &format!(
+                "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\nFailureAction=exit-force\n[Service]\n\
+                 Type=oneshot\nUser={MEMBER}\nExecStart={} {}\nStandardOutput=file:{}\n",
+                folder.path("attempts"),
+                names.join(" "),
+                folder.path("said")
+            ),
+        );
+        write(&folder.path("attempts.service.d/capwrap.conf"), &export(&policy.name, "systemd"));
+        let verified = root(&["systemd-analyze", "verify", &folder.path("attempts.service")]).run();
+        // An old libseccomp does not know the names of young calls, and the export says so.
+        let unknown =
+            |line: &&str| line.contains("capwrap.conf") && !line.contains("Failed to parse system call, ignoring");
+        assert!(verified.ok() && verified.stderr.lines().all(|line| !unknown(&line)), "{verified:?}");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("exporting/with-systemd");
+        let run = root(&["timeout", "60", script.to_str().unwrap(), folder.0.to_str().unwrap()]).run();
+        let said = fs::read_to_string(folder.path("said")).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+        said_as_expected(&said, &expected);
+    }
 }
 
 #[test]

@@ -7,9 +7,12 @@ use crate::store::policy_lookup::Source;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::Facts;
-use capwrap_core::decision::{RequestError, for_any_arguments};
+use capwrap_core::decision::{RequestError, for_any_arguments, grants_for_any_arguments};
 use capwrap_core::policy::limits::{Limit, Resource};
 use capwrap_core::policy::{Container, Policy};
+use capwrap_core::scope::confined::{self, Confined};
+use capwrap_core::scope::filter::Wanted;
+use capwrap_core::scope::profile::Profile;
 use capwrap_core::text::printable;
 use std::path::Path;
 
@@ -33,6 +36,10 @@ pub struct Launch<'p> {
     pub link: Option<String>,
     /// The mounts of the host's files in the container.
     pub mounts: Vec<Mount>,
+    /// What the capabilities are for, where the policy says it.
+    pub scopes: Vec<Confined>,
+    /// The seccomp profile of the scopes, by the name with which the export refers to it.
+    pub seccomp: Option<String>,
 }
 
 impl<'p> Launch<'p> {
@@ -61,7 +68,31 @@ impl<'p> Launch<'p> {
             tool: policy.tool.paths.first().map_or_else(String::new, |path| in_text(path)),
             link: None,
             mounts: container(policy).map_or(Ok(Vec::new()), |container| Mount::read_all(&container.mounts))?,
+            scopes: scopes(policy, facts, mode, caps),
+            seccomp: None,
         })
+    }
+
+    /// Returns the same request, with a seccomp profile that the export refers to by this name.
+    pub fn with_seccomp(mut self, name: String) -> Self {
+        self.seccomp = Some(name);
+        self
+    }
+
+    /// Returns what the scopes ask of a filter, if there are any.
+    fn wanted(&self) -> Option<Wanted<'_>> {
+        let wanted = Wanted { passed: self.caps, confined: &self.scopes, only_exec: None };
+        (!wanted.is_nothing()).then_some(wanted)
+    }
+
+    /// Returns the profile of the scopes, if there are any.
+    pub fn profile(&self) -> Option<Profile> {
+        Some(self.wanted()?.profile())
+    }
+
+    /// Returns the same for a container, for which the engine's own profile is no longer there.
+    pub fn profile_of_a_container(&self) -> Option<Profile> {
+        Some(self.wanted()?.profile_of_a_container())
     }
 
     /// Returns the same request for a tool that is installed at this path.
@@ -124,6 +155,12 @@ impl<'p> Launch<'p> {
             label => label.to_owned(),
         }
     }
+}
+
+/// Returns the scopes of what a policy grants to calls with any arguments.
+pub fn scopes(policy: &Policy, facts: &Facts, mode: Option<&str>, caps: CapabilitySet) -> Vec<Confined> {
+    let grants: Vec<_> = grants_for_any_arguments(policy, facts, mode).collect();
+    confined::join(grants.iter().copied(), caps, CapabilitySet::EMPTY)
 }
 
 fn container(policy: &Policy) -> Option<&Container> {

@@ -25,6 +25,7 @@ pub mod quote;
 pub mod read;
 pub mod remarks;
 mod round_trip;
+pub mod seccomp;
 pub mod setcap;
 mod shell_words;
 pub mod systemd;

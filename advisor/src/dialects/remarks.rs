@@ -4,14 +4,16 @@
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
 use crate::dialects::export_request::Launch;
-use crate::dialects::quote;
 use crate::dialects::target::Target;
+use crate::dialects::{quote, seccomp, systemd};
 use crate::output::demanded;
 use capwrap_core::decision::condition::Condition;
 use capwrap_core::decision::facts::Answer;
 use capwrap_core::decision::grants_for_any_arguments;
 use capwrap_core::decision::questions::Questions;
 use capwrap_core::policy::{Bounding, Children, Delivery, Grant, Identity};
+use capwrap_core::scope::calls::YOUNGEST_SINCE;
+use capwrap_core::scope::confined::Confined;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 
@@ -86,7 +88,7 @@ fn grants<'p>(launch: &Launch<'p>) -> impl Iterator<Item = &'p Grant> {
 
 fn unsaid(launch: &Launch<'_>, target: Target) -> Vec<String> {
     let (policy, words) = (launch.policy, target.words());
-    let mut unsaid = Vec::new();
+    let mut unsaid = of_scopes(launch, target);
     let mut say = |holds: bool, text: String| {
         if holds {
             unsaid.push(text);
@@ -156,6 +158,59 @@ fn unsaid(launch: &Launch<'_>, target: Target) -> Vec<String> {
     let kept = env.keep.iter().filter(|_| !words.keeps_env);
     let variables: Vec<String> = set.chain(kept).map(printable::text).collect();
     say(!variables.is_empty(), format!("Variables that the policy sets or keeps: {}.", variables.join(", ")));
+    unsaid
+}
+
+/// Reports what becomes of the policy's scopes.
+fn of_scopes(launch: &Launch<'_>, target: Target) -> Vec<String> {
+    let Some(profile) = launch.profile() else { return Vec::new() };
+    let all = |of: &dyn Fn(&Confined) -> bool| {
+        let scopes: Vec<String> = launch.scopes.iter().filter(|one| of(one)).map(Confined::to_string).collect();
+        scopes.join("; ")
+    };
+    let refuses = target == Target::Systemd || target == Target::Oci || launch.seccomp.is_some();
+    let mut unsaid = Vec::new();
+    if !refuses {
+        let hint =
+            if target.takes_a_profile() { " --seccomp FILE writes a profile that refuses the rest." } else { "" };
+        unsaid
+            .push(format!("What the capabilities are for: {}. Here they count for everything.{hint}", all(&|_| true)));
+        return unsaid;
+    }
+    let is_by_paths = |one: &Confined| one.beneath.is_some();
+    if launch.scopes.iter().any(is_by_paths) {
+        unsaid.push(format!(
+            "Paths, which capwrap confines by Landlock: {}. Here they count everywhere.",
+            all(&is_by_paths)
+        ));
+    }
+    let is_by_ports = |one: &Confined| one.ports.is_some();
+    if launch.scopes.iter().any(is_by_ports) {
+        unsaid.push(match target {
+            Target::Systemd => "SocketBindDeny= is a BPF program in the unit's control group: where systemd is older than \
+                                249 or built without it (`systemctl --version` says -BPF_FRAMEWORK), every port may be bound."
+                .to_owned(),
+            _ => format!(
+                "Ports, which capwrap confines by Landlock: {}. Here every port may be bound.",
+                all(&is_by_ports)
+            ),
+        });
+    }
+    unsaid.push(
+        "A scope keeps the tool from the other processes of its user by Landlock; here the refused system calls do it \
+         alone, and /proc/PID/mem is as the kernel has it."
+            .to_owned(),
+    );
+    if target == Target::Systemd {
+        let (said, calls) = (systemd::scope::in_other_words(&profile), seccomp::write::in_part(&profile));
+        unsaid.push(format!(
+            "SystemCallFilter= compares no arguments: of these calls, a launch by capwrap refuses a part{said}: {calls}."
+        ));
+        unsaid.push(format!(
+            "A list of refused calls lets through what is younger than it, and systemd ignores names that its libseccomp \
+             does not know; a launch by capwrap answers ENOSYS to calls of kernels after {YOUNGEST_SINCE}."
+        ));
+    }
     unsaid
 }
 
@@ -273,6 +328,15 @@ fn in_a_container(launch: &Launch<'_>, target: Target) -> Vec<String> {
     let mut mind = Vec::new();
     if launch.image().is_none() && target != Target::Oci {
         mind.push(format!("The policy names no image: put in one that has {}.", printable::text(&launch.tool)));
+    }
+    if let (Some(name), false) = (&launch.seccomp, target == Target::Oci) {
+        let place =
+            if target == Target::Kubernetes { " Put it below /var/lib/kubelet/seccomp on each node." } else { "" };
+        mind.push(format!(
+            "The profile {} takes the place of the engine's own. It refuses what the scopes refuse, and what Docker \
+             refuses by itself.{place}",
+            printable::text(name)
+        ));
     }
     match target {
         Target::Oci => mind.push(

@@ -107,6 +107,11 @@ impl Target {
         }
     }
 
+    /// Whether the launcher takes a seccomp profile from a file of its own.
+    pub const fn takes_a_profile(self) -> bool {
+        matches!(self, Self::Docker | Self::Podman | Self::Compose | Self::Kubernetes)
+    }
+
     /// Whether the launcher starts the tool in a container.
     pub const fn is_container(self) -> bool {
         matches!(self, Self::Docker | Self::Podman | Self::Compose | Self::Kubernetes | Self::Oci)

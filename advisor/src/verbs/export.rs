@@ -28,6 +28,9 @@ pub struct Export {
     mode: Option<String>,
     #[command(flatten)]
     target_machine: TargetMachine,
+    /// Write the scopes as a seccomp profile into this file, and refer to it (docker, podman, compose, kubernetes)
+    #[arg(long, value_name = "FILE")]
+    seccomp: Option<PathBuf>,
     /// Write into this file, not to standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -51,7 +54,35 @@ impl Export {
             Some(path) => launch.with_tool(path),
             None => launch,
         };
+        let launch = self.with_seccomp(launch)?;
         self.write(&dialects::write::text(&launch, self.to)?)
+    }
+
+    /// Writes the seccomp profile, if one is asked for, and returns the launch that refers to it.
+    fn with_seccomp<'p>(&self, launch: Launch<'p>) -> Result<Launch<'p>> {
+        let Some(path) = &self.seccomp else { return Ok(launch) };
+        if !self.to.takes_a_profile() {
+            return Err(hinted(
+                "--seccomp: this launcher takes no seccomp profile from a file",
+                "leave --seccomp out: systemd and oci have the scopes in the export itself",
+            ));
+        }
+        let Some(text) = dialects::seccomp::write::text(&launch)? else {
+            return Err(hinted(
+                format!(
+                    "--seccomp: the policy {} has no scopes, and the engine's own profile is as strict",
+                    launch.name
+                ),
+                "leave --seccomp out",
+            ));
+        };
+        let path = std::path::absolute(path).with_context(|| format!("cannot write {}", path.display()))?;
+        // A node of Kubernetes looks for it in a folder of its own.
+        let name = if self.to == Target::Kubernetes { path.file_name().map(Path::new) } else { Some(path.as_path()) };
+        let name = name.and_then(Path::to_str).map(str::to_owned);
+        let name = name.with_context(|| format!("cannot write {}: its name is no text", path.display()))?;
+        atomic_write::replace(&path, &text)?;
+        Ok(launch.with_seccomp(name))
     }
 
     /// The profile that the operand names, if it names one.
@@ -70,10 +101,10 @@ impl Export {
     /// What the runs of a profile needed together, for this launcher.
     fn of_profile(&self, profile: &Profile) -> Result<String> {
         let shown = printable::text(&self.policy);
-        if self.mode.is_some() || self.target_machine.other()?.is_some() {
+        if self.mode.is_some() || self.seccomp.is_some() || self.target_machine.other()?.is_some() {
             return Err(hinted(
                 format!("{shown} is a profile, and not a policy with modes and conditions"),
-                "leave --mode, --kernel and --facts out",
+                "leave --mode, --seccomp, --kernel and --facts out",
             ));
         }
         let (_, name) = profile.subject().map_err(|error| {

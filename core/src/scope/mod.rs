@@ -9,5 +9,7 @@ pub mod confined;
 pub mod domain;
 pub mod door;
 pub mod filter;
+pub mod profile;
 pub mod strength;
 pub mod table;
+pub mod uses;

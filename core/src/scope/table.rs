@@ -258,7 +258,7 @@ const READS_TERMINAL: &[u32] = &[0x4b33, 0x4b35, 0x4b3b, 0x4b44, 0x4b46, 0x4b60,
 /// and everything in it counts in it alone; but each attack surface that it opens is one that the capability would.
 const NEW_NAMESPACE: u32 = 0x7e02_0080;
 /// Without CLONE_NEWTIME, whose bit is a signal number to clone(2).
-const CLONE_NAMESPACE: u32 = 0x7e02_0000;
+pub const CLONE_NAMESPACE: u32 = 0x7e02_0000;
 const IPTABLES: &[u32] = &[64, 65, 66, 67, 96, 97, 128, 129, 130, 131];
 const MULTICAST_ROUTING: &[u32] = &[200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212];
 const IPVS: &[u32] = &[1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1162, 1163, 1164, 1165];

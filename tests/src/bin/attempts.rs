@@ -42,6 +42,11 @@ macro_rules! call {
     }};
 }
 
+fn listen_on(port: u16) -> Answer {
+    let bound = std::net::TcpListener::bind(("127.0.0.1", port));
+    bound.map(|_| 0).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+}
+
 fn null() -> *const u8 {
     std::ptr::null()
 }
@@ -148,6 +153,10 @@ fn attempt(name: &str) -> Answer {
         "own-header6-raw" => option(socket(libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6)?, 255, 36),
         "mark" => option(socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?, libc::SOL_SOCKET, libc::SO_MARK),
         "reuse" => option(socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?, libc::SOL_SOCKET, libc::SO_REUSEADDR),
+        "bind-443" => listen_on(443),
+        "bind-444" => listen_on(444),
+        "bind-8443" => listen_on(8443),
+        "bind-any" => listen_on(0),
         "udp" => socket(libc::AF_INET, libc::SOCK_DGRAM, 0),
         "make-null" => make_device(1, 3),
         "make-memory" => make_device(1, 1),

@@ -20,8 +20,8 @@ struct Service {
     entrypoint: Option<[String; 1]>,
     cap_drop: [&'static str; 1],
     cap_add: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    security_opt: Option<[&'static str; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    security_opt: Vec<String>,
     ulimits: BTreeMap<&'static str, Ulimit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<String>,
@@ -43,12 +43,14 @@ struct Ulimit {
 pub fn file(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
     let exec = &launch.policy.exec;
     let set = exec.env.set.iter().map(|(name, value)| quote::dollars(&format!("{name}={value}")));
+    let no_new_privs = exec.no_new_privs.then(|| "no-new-privileges:true".to_owned());
+    let seccomp = launch.seccomp.as_ref().map(|name| quote::dollars(&format!("seccomp:{name}")));
     let service = Service {
         image: launch.image().map_or("${IMAGE:?name an image that has the tool}".to_owned(), quote::dollars),
         entrypoint: launch.image().is_none().then(|| [quote::dollars(&launch.tool)]),
         cap_drop: ["ALL"],
         cap_add: launch.bare(),
-        security_opt: exec.no_new_privs.then_some(["no-new-privileges:true"]),
+        security_opt: no_new_privs.into_iter().chain(seccomp).collect(),
         ulimits: ulimits(launch)
             .into_iter()
             .map(|(resource, value)| (resource.name(), Ulimit { soft: value, hard: value }))

@@ -14,6 +14,7 @@ pub fn command(launch: &Launch<'_>, target: Target, remarks: &Remarks) -> String
     if launch.policy.exec.no_new_privs {
         words.push("--security-opt=no-new-privileges".to_owned());
     }
+    words.extend(launch.seccomp.as_deref().map(|name| option("--security-opt", &format!("seccomp={name}"))));
     let limits = ulimits(launch).into_iter();
     words.extend(limits.map(|(resource, value)| format!("--ulimit={}={value}:{value}", resource.name())));
     words.extend(launch.pid().map(|pid| option("--pid", pid)));

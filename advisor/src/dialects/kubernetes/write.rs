@@ -58,6 +58,15 @@ struct SecurityContext {
     #[serde(skip_serializing_if = "Option::is_none")]
     allow_privilege_escalation: Option<bool>,
     capabilities: Capabilities,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seccomp_profile: Option<SeccompProfile>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SeccompProfile {
+    r#type: &'static str,
+    localhost_profile: String,
 }
 
 #[derive(Serialize)]
@@ -116,6 +125,10 @@ pub fn pod(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
             run_as_user: 0,
             allow_privilege_escalation: confined.then_some(false),
             capabilities: Capabilities { drop: ["ALL"], add: launch.bare() },
+            seccomp_profile: launch
+                .seccomp
+                .clone()
+                .map(|localhost_profile| SeccompProfile { r#type: "Localhost", localhost_profile }),
         },
         env: exec
             .env

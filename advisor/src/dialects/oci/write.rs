@@ -3,6 +3,7 @@
 use crate::dialects::export_request::Launch;
 use crate::dialects::mount::Mount;
 use crate::dialects::remarks::Remarks;
+use crate::dialects::seccomp;
 use anyhow::{Context, Result};
 use capwrap_core::policy::Delivery;
 use serde_json::{Value, json};
@@ -53,7 +54,7 @@ pub fn configuration(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
     let set = exec.env.set.iter().map(|(name, value)| format!("{name}={value}"));
     let mounts: Vec<Value> = MOUNTS.iter().map(own_mount).chain(launch.mounts.iter().map(bind_mount)).collect();
     let namespaces: Vec<Value> = namespaces(launch).into_iter().map(|kind| json!({ "type": kind })).collect();
-    let configuration = json!({
+    let mut configuration = json!({
         "ociVersion": "1.0.2",
         "annotations": annotations(remarks),
         "process": {
@@ -82,6 +83,9 @@ pub fn configuration(launch: &Launch<'_>, remarks: &Remarks) -> Result<String> {
             "readonlyPaths": READ_ONLY,
         },
     });
+    if let Some(profile) = launch.profile_of_a_container() {
+        configuration["linux"]["seccomp"] = seccomp::write::value(&profile);
+    }
     let text = crate::output::json::pretty(&configuration).context("cannot write JSON")?;
     Ok(text + "\n")
 }

@@ -2,6 +2,7 @@
 
 use crate::dialects::export_request::Launch;
 use crate::dialects::remarks::Remarks;
+use crate::dialects::systemd::scope;
 use crate::dialects::{comment, quote};
 use capwrap_core::policy::limits::Limit;
 
@@ -18,6 +19,7 @@ pub fn drop_in(launch: &Launch<'_>, remarks: &Remarks) -> String {
         format!("CapabilityBoundingSet={caps}"),
         format!("NoNewPrivileges={}", if launch.policy.exec.no_new_privs { "yes" } else { "no" }),
     ];
+    lines.extend(scope::settings(launch));
     lines.extend(launch.limits().into_iter().map(|(resource, limit)| {
         // Numbers without a unit have the kernel's unit: bytes, seconds, and microseconds for rttime.
         let value = if limit == Limit::UNLIMITED { "infinity".to_owned() } else { limit.to_string() };

@@ -1,0 +1,3 @@
+//! Seccomp profiles of containers (OCI Runtime Specification, "Seccomp"; Docker and Podman take the same).
+
+pub mod write;
