@@ -1,6 +1,7 @@
 //! One side of a comparison: the capabilities that a process started in this way could use, and other properties.
 
 use crate::dialects::mount::BindMount;
+use crate::dialects::seccomp::calls::Calls;
 use capwrap_core::policy::limits::Limit;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -23,6 +24,8 @@ pub struct Side {
     pub notes: Vec<String>,
     /// Whether the side is a policy that has modes.
     pub has_modes: bool,
+    /// What it says of its seccomp profile, until that is read.
+    pub seccomp: Option<String>,
 }
 
 /// The properties of a side besides its grant. A property that the side does not state is `None` or has no entry.
@@ -41,6 +44,10 @@ pub struct Stated {
     pub mounts: Option<BTreeSet<BindMount>>,
     /// Resource limits by their names in lower case. Engines accept names that policies do not have.
     pub limits: BTreeMap<String, Limit>,
+    /// The system calls that are refused.
+    pub calls: Option<Calls>,
+    /// The only ports that may be bound, as `tcp/443`.
+    pub ports: Option<BTreeSet<String>>,
 }
 
 impl Stated {
@@ -65,7 +72,7 @@ impl Stated {
             own.filter(|own| other.is_some_and(|other| (*own == other) == alike)).cloned()
         }
         // The pattern names all fields, so that the compiler reports a new field that is missing here.
-        let Self { ambient, bounding, effective, no_new_privs, pid, net, mounts, limits } = self;
+        let Self { ambient, bounding, effective, no_new_privs, pid, net, mounts, limits, calls, ports } = self;
         let limit =
             |(name, limit): (&String, &Limit)| Some((name.clone(), kept(Some(limit), other.limits.get(name), alike)?));
         Self {
@@ -77,6 +84,8 @@ impl Stated {
             net: kept(net.as_ref(), other.net.as_ref(), alike),
             mounts: kept(mounts.as_ref(), other.mounts.as_ref(), alike),
             limits: limits.iter().filter_map(limit).collect(),
+            calls: kept(calls.as_ref(), other.calls.as_ref(), alike),
+            ports: kept(ports.as_ref(), other.ports.as_ref(), alike),
         }
     }
 }

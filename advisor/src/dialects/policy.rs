@@ -1,12 +1,15 @@
 //! A policy's grant as one side of a comparison.
 
+use crate::dialects::export_request::scopes;
 use crate::dialects::grant::Side;
 use crate::dialects::mount::BindMount;
+use crate::dialects::seccomp::calls::Calls;
 use crate::output::demanded;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::for_any_arguments;
 use capwrap_core::explain::DEMANDED;
 use capwrap_core::policy::{Bounding, Policy};
+use capwrap_core::scope::filter::Wanted;
 
 /// Returns what a policy grants on the machine of these facts, for launchers and comparisons that know no arguments.
 /// The grant is that of one mode, or of all modes together.
@@ -28,6 +31,14 @@ pub fn side(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Side {
     }
     for (resource, limit) in &policy.exec.limits {
         side.stated.limit(resource.name(), *limit);
+    }
+    let scopes = scopes(policy, facts, mode, grant);
+    let wanted = Wanted { passed: grant, confined: &scopes, only_exec: None };
+    side.stated.calls = (!wanted.is_nothing()).then(|| Calls::of(&wanted.profile()));
+    for scope in &scopes {
+        if let Some(ports) = &scope.ports {
+            side.stated.ports = Some(ports.iter().map(ToString::to_string).collect());
+        }
     }
     if let Some(container) = &policy.container {
         side.stated.pid.clone_from(&container.pid);

@@ -5,7 +5,7 @@ use crate::dialects::detect::Form;
 use crate::dialects::engine::rules::Engine;
 use crate::dialects::grant::Side;
 use crate::dialects::listing::{asked, capsh, events, getpcaps, others, pscap};
-use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, setcap, systemd, yaml};
+use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, seccomp, setcap, systemd, yaml};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 use serde_json::Value;
@@ -25,6 +25,16 @@ pub enum Read {
 /// # Errors
 /// The form's parser refuses the text, or a capability is unknown.
 pub fn text(form: Form, text: &str, name: &str) -> Result<Read> {
+    let mut read = without_profiles(form, text, name)?;
+    let files = Files::beside(Path::new(name));
+    match &mut read {
+        Read::One(side) => seccomp::read::add(side, &files),
+        Read::Several(sides) => sides.iter_mut().for_each(|(_, side)| seccomp::read::add(side, &files)),
+    }
+    Ok(read)
+}
+
+fn without_profiles(form: Form, text: &str, name: &str) -> Result<Read> {
     let shown = printable::text(name);
     Ok(match form {
         Form::Unit => {

@@ -153,7 +153,7 @@ fn apart(left: u64, decided: Bits, values: &[u64], to: &mut Vec<Bits>) {
     if left == 0 {
         return;
     }
-    // A bit in which all values agree takes one set, if it is looked at before they part.
+    // A bit in which all values agree takes one set, if it is decided before they part.
     let agreed = values.iter().fold(left, |agreed, value| agreed & !(value ^ first));
     let from = if agreed == 0 { left } else { agreed };
     let bit = 1 << (63 - from.leading_zeros());

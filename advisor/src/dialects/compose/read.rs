@@ -58,13 +58,13 @@ pub fn of_file(file: &Value, files: &Files) -> Result<Vec<(String, Side)>> {
             }
             _ => None,
         };
+        let options = list(&service["security_opt"], &what("security_opt"))?;
         let asked = Asked {
             add: list(&service["cap_add"], &what("cap_add"))?,
             drop: list(&service["cap_drop"], &what("cap_drop"))?,
             privileged: boolean::manifest(&service["privileged"], &what("privileged"))? == Some(true),
-            no_new_privs: list(&service["security_opt"], &what("security_opt"))?
-                .iter()
-                .find_map(|option| rules::no_new_privs(option)),
+            no_new_privs: options.iter().find_map(|option| rules::no_new_privs(option)),
+            seccomp: options.iter().find_map(|option| rules::seccomp(option)),
             user: text(&service["user"]),
             pid: text(&service["pid"]),
             net: text(&service["network_mode"]),

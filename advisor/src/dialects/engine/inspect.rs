@@ -38,6 +38,7 @@ pub fn container(container: &Value) -> Result<(String, Side)> {
         user: text(&container["Config"]["User"]),
         pid: text(&host["PidMode"]),
         net: text(&host["NetworkMode"]),
+        seccomp: strings(&host["SecurityOpt"]).iter().find_map(|option| rules::seccomp(option)),
         limits: limits.collect(),
         mounts: strings(&host["Binds"]).iter().filter_map(|bind| BindMount::of_volume(bind)).collect(),
         notes: Vec::new(),

@@ -301,7 +301,10 @@ fn apply(asked: &mut Asked, option: &str, value: &str) -> Result<()> {
             let no_boolean = || format!("--privileged={} is neither true nor false", printable::text(value));
             asked.privileged = boolean::flag(value).ok_or_else(|| hinted(no_boolean(), "write true or false"))?;
         }
-        "--security-opt" => asked.no_new_privs = rules::no_new_privs(value).or(asked.no_new_privs),
+        "--security-opt" => {
+            asked.no_new_privs = rules::no_new_privs(value).or(asked.no_new_privs);
+            asked.seccomp = rules::seccomp(value).or(asked.seccomp.take());
+        }
         "--user" | "-u" => asked.user = Some(value.to_owned()),
         "--pid" => asked.pid = Some(value.to_owned()),
         "--net" | "--network" => asked.net = Some(value.to_owned()),

@@ -54,6 +54,8 @@ pub struct Asked {
     /// The limits, by the resource's name.
     pub limits: Vec<(String, Limit)>,
     pub mounts: BTreeSet<BindMount>,
+    /// The seccomp profile: `unconfined`, a file, or the profile itself.
+    pub seccomp: Option<String>,
     /// Notes for the reader of a comparison.
     pub notes: Vec<String>,
 }
@@ -73,6 +75,8 @@ impl Asked {
         };
         let mut side = Side::new(kind, grant, decided);
         side.notes.clone_from(&self.notes);
+        // A privileged container has no profile, but for one that it names.
+        side.seccomp = self.seccomp.clone().or_else(|| self.privileged.then(|| "unconfined".to_owned()));
         side.stated.bounding = Some(grant);
         side.stated.no_new_privs = self.no_new_privs;
         let said = |word: &Option<String>| word.clone().filter(|word| !word.is_empty() && word != "default");
@@ -191,6 +195,11 @@ pub fn no_new_privs(option: &str) -> Option<bool> {
         "false" => Some(false),
         _ => None,
     }
+}
+
+/// Reads `seccomp=FILE` or `seccomp:FILE`. It returns `None` for any other option.
+pub fn seccomp(option: &str) -> Option<String> {
+    Some(option.strip_prefix("seccomp")?.strip_prefix([':', '='])?.to_owned())
 }
 
 /// Returns the hard limit of `SOFT:HARD`, `BOTH`, `unlimited` or `-1`, and `None` for any other text.

@@ -84,6 +84,11 @@ fn container_of(pod: &Value, container: &Value, name: &str) -> Result<Side> {
         user: said("runAsUser").as_u64().map(|uid| uid.to_string()),
         pid: host("hostPID")?,
         net: host("hostNetwork")?,
+        seccomp: match said("seccompProfile")["type"].as_str() {
+            Some("Localhost") => text(&said("seccompProfile")["localhostProfile"]),
+            Some("Unconfined") => Some("unconfined".to_owned()),
+            _ => None,
+        },
         limits: Vec::new(),
         mounts: array(&container["volumeMounts"]).iter().filter_map(bind).collect(),
         notes: Vec::new(),

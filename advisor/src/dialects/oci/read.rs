@@ -4,6 +4,7 @@ use crate::dialects::engine::rules::capability;
 use crate::dialects::grant::Side;
 use crate::dialects::json::{array, hard_limit, strings};
 use crate::dialects::mount::BindMount;
+use crate::dialects::seccomp;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use serde_json::Value;
@@ -42,6 +43,12 @@ pub fn container(config: &Value) -> Result<Side> {
     }
     side.stated.bounding = Some(bounding);
     side.stated.no_new_privs = process["noNewPrivileges"].as_bool();
+    if config["linux"]["seccomp"].is_object() {
+        match seccomp::read::calls(&config["linux"]["seccomp"]) {
+            Ok(calls) => side.stated.calls = Some(calls),
+            Err(note) => side.notes.push(note),
+        }
+    }
     for limit in array(&process["rlimits"]) {
         if let (Some(kind), Some(hard)) = (limit["type"].as_str(), hard_limit(&limit["hard"])) {
             side.stated.limit(kind.trim_start_matches("RLIMIT_"), hard);

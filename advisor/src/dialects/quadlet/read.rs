@@ -33,6 +33,7 @@ pub fn side(text: &str, source: &str) -> Result<Side> {
             "DropCapability" => asked.drop.extend(words()),
             "NoNewPrivileges" => asked.no_new_privs = boolean::systemd(value),
             "User" => asked.user = Some(value.clone()),
+            "SeccompProfile" => asked.seccomp = Some(value.clone()),
             "Network" => asked.net = Some(value.clone()),
             "Volume" => asked.mounts.extend(BindMount::of_volume(value)),
             "Ulimit" => {

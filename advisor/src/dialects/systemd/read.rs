@@ -3,6 +3,7 @@
 use crate::dialects::boolean::systemd as boolean;
 use crate::dialects::grant::{Side, all};
 use crate::dialects::systemd::refusal::is_refused;
+use crate::dialects::systemd::scope;
 use crate::dialects::systemd::syntax::Settings;
 use crate::dialects::systemd::unit_name;
 use crate::dialects::systemd::values::{EVERY_BIT, Values, has_noroot, limit};
@@ -139,6 +140,8 @@ pub fn side(settings: &Settings, kind: &'static str) -> Result<Option<Side>> {
             side.stated.limit(resource, limit);
         }
     }
+    side.stated.calls = scope::calls(&mut values);
+    side.stated.ports = scope::ports(&values);
     if is_privileged(&values) {
         side.notes.push(RUNS_WITH_MORE.to_owned());
     }

@@ -1,6 +1,7 @@
 //! Computes what each side has and the other lacks.
 
 use crate::dialects::grant::{Side, Stated};
+use crate::dialects::seccomp::calls::Calls;
 use capwrap_core::CapabilitySet;
 
 /// Two sides and how they differ.
@@ -19,7 +20,9 @@ pub struct Difference {
 
 impl Difference {
     /// Compares two sides.
-    pub fn of(a: Side, b: Side) -> Self {
+    pub fn of(mut a: Side, mut b: Side) -> Self {
+        unsaid(&a, &mut b);
+        unsaid(&b, &mut a);
         Self {
             only_in_a: a.grant.without(b.grant),
             only_in_b: b.grant.without(a.grant),
@@ -33,6 +36,18 @@ impl Difference {
     /// Whether the sides do not differ.
     pub fn is_none(&self) -> bool {
         self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.stated.0.is_empty() && self.stated.1.is_empty()
+    }
+}
+
+/// Notes what one side refuses and the other says nothing of, because it is no difference that is shown.
+fn unsaid(one: &Side, other: &mut Side) {
+    let (of_one, of_other) = (&one.stated, &other.stated);
+    let refuses = |calls: &Calls| !calls.refused.is_empty() || !calls.in_part.is_empty();
+    if of_one.calls.as_ref().is_some_and(refuses) && of_other.calls.is_none() {
+        other.notes.push("it does not say which system calls it refuses, so these are not compared".to_owned());
+    }
+    if of_one.ports.is_some() && of_other.ports.is_none() {
+        other.notes.push("it does not say which ports may be bound, so these are not compared".to_owned());
     }
 }
 
@@ -71,7 +86,7 @@ mod tests {
 
     #[test]
     fn of_everything_that_is_stated_what_differs_is_a_difference() {
-        let states: [fn(&mut Stated, bool); 8] = [
+        let states: [fn(&mut Stated, bool); 10] = [
             |stated, is_a| stated.ambient = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
             |stated, is_a| stated.bounding = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
             |stated, is_a| stated.effective = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
@@ -80,6 +95,10 @@ mod tests {
             |stated, is_a| stated.net = Some(is_a.to_string()),
             |stated, is_a| stated.mounts = Some([BindMount::new("/a", "/b", is_a)].into()),
             |stated, is_a| stated.limit("CORE", Limit(is_a.into())),
+            |stated, is_a| {
+                stated.calls.get_or_insert_default().refuse(if is_a { "mount" } else { "reboot" });
+            },
+            |stated, is_a| stated.ports = Some([if is_a { "tcp/443" } else { "tcp/80" }.to_owned()].into()),
         ];
         for (at, state) in states.iter().enumerate() {
             let [a, b] = [true, false].map(|is_a| side("bpf", |stated| state(stated, is_a)));
@@ -87,6 +106,17 @@ mod tests {
             let difference = Difference::of(a.clone(), b.clone());
             assert_eq!(difference.stated, (a.stated, b.stated), "{at}");
         }
+    }
+
+    #[test]
+    fn what_one_side_refuses_and_the_other_says_nothing_of_is_a_note_of_the_other() {
+        let scoped = side("bpf", |stated| {
+            stated.calls.get_or_insert_default().refuse_in_part("socket");
+            stated.ports = Some([].into());
+        });
+        let difference = Difference::of(side("bpf", |_| {}), scoped);
+        assert!(difference.is_none() && difference.b.notes.is_empty());
+        assert_eq!(difference.a.notes.len(), 2, "{:?}", difference.a.notes);
     }
 
     #[test]

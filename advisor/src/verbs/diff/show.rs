@@ -51,6 +51,11 @@ fn stated(difference: &Difference, width: u16, styled: bool) -> String {
     let sets = sets(a).zip(sets(b)).map(|((name, a), (_, b))| (name, a.without(b), b.without(a)));
     let sets = sets.filter(|(_, a, b)| (*a, *b) != (difference.only_in_a, difference.only_in_b));
     let sets = sets.map(|(name, a, b)| [name.to_owned(), more(a), more(b)]);
+    let lists = lists(a)
+        .into_iter()
+        .zip(lists(b))
+        .map(|((name, a), (_, b))| [name.to_owned(), added(a.difference(&b)), added(b.difference(&a))]);
+    let sets = sets.chain(lists.filter(|[_, a, b]| a != b));
     let others = others(a).into_iter().zip(others(b)).map(|((name, a), (_, b))| [name, a, b]);
     let rows: Vec<[String; 3]> = sets.chain(others).collect();
     if rows.is_empty() {
@@ -67,6 +72,33 @@ fn stated(difference: &Difference, width: u16, styled: bool) -> String {
 fn sets(stated: &Stated) -> impl Iterator<Item = (&'static str, CapabilitySet)> {
     let all = [("ambient", stated.ambient), ("bounding", stated.bounding), ("effective", stated.effective)];
     all.into_iter().filter_map(|(name, set)| Some((name, set?)))
+}
+
+/// How many names of a list are shown at most.
+const SHOWN: usize = 8;
+
+/// What a list has more than another.
+fn added<'a>(more: impl Iterator<Item = &'a String>) -> String {
+    let more: Vec<&str> = more.map(String::as_str).collect();
+    match more.len() {
+        0 => "-".to_owned(),
+        len if len <= SHOWN => format!("+ {}", more.join(", ")),
+        len => format!("+ {} and {} more", more[..SHOWN].join(", "), len - SHOWN),
+    }
+}
+
+/// The lists of names that a side states.
+fn lists(stated: &Stated) -> Vec<(&'static str, BTreeSet<String>)> {
+    let calls = stated.calls.iter();
+    let calls = calls.flat_map(|calls| [("calls refused", &calls.refused), ("calls refused in part", &calls.in_part)]);
+    let ports = stated.ports.iter().map(|ports| ("ports", ports));
+    calls.chain(ports).map(|(name, list)| (name, list.clone())).collect()
+}
+
+/// The list in one text.
+fn joined(list: &BTreeSet<String>) -> String {
+    let all: Vec<&str> = list.iter().map(String::as_str).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(" ") }
 }
 
 /// The other settings that a side states, in words, by name.
@@ -232,6 +264,8 @@ pub fn json(difference: &Difference) -> Result<String> {
     let (a, b) = &difference.stated;
     let sets = sets(a).zip(sets(b));
     let sets = sets.map(|((name, a), (_, b))| Differently { name: name.to_owned(), a: shown(a), b: shown(b) });
+    let lists = lists(a).into_iter().zip(lists(b)).filter(|((_, a), (_, b))| a != b);
+    let lists = lists.map(|((name, a), (_, b))| Differently { name: name.to_owned(), a: joined(&a), b: joined(&b) });
     let others = others(a).into_iter().zip(others(b)).map(|((name, a), (_, b))| Differently { name, a, b });
     let object = Object {
         schema: 1,
@@ -240,7 +274,7 @@ pub fn json(difference: &Difference) -> Result<String> {
         only_in_a: rows(difference.only_in_a),
         only_in_b: rows(difference.only_in_b),
         in_both: rows(difference.in_both).into_iter().map(|row| row.name).collect(),
-        stated: sets.chain(others).collect(),
+        stated: sets.chain(lists).chain(others).collect(),
         different: !difference.is_none(),
     };
     crate::output::json::pretty(&object).context("cannot write JSON")
@@ -254,7 +288,10 @@ fn side_object(side: &Side) -> SideObject<'_> {
         mask: format!("{:016x}", side.grant.mask()),
         capabilities: rows(side.grant).into_iter().map(|row| row.name).collect(),
         decided: &side.decided,
-        stated: sets.chain(others(&side.stated)).collect(),
+        stated: sets
+            .chain(lists(&side.stated).into_iter().map(|(name, list)| (name.to_owned(), joined(&list))))
+            .chain(others(&side.stated))
+            .collect(),
         notes: &side.notes,
     }
 }
@@ -262,6 +299,7 @@ fn side_object(side: &Side) -> SideObject<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::seccomp::calls::Calls;
     use capwrap_core::policy::limits::Limit;
 
     fn difference() -> Difference {
@@ -286,6 +324,24 @@ mod tests {
              capability of its own\n39  cap_bpf        near root  load BPF programs and maps\n\nstated  A     B\npid     host  own\n\n\
              A has 2 capabilities that B lacks, of which cap_sys_admin is root by itself.\nBoth have 1 capability.\n"
         );
+    }
+
+    #[test]
+    fn of_a_list_of_names_what_each_has_more_is_shown_and_a_long_one_is_cut() {
+        let mut difference = difference();
+        let refuses = |calls: &[&str]| {
+            let mut all = Calls::default();
+            calls.iter().for_each(|call| all.refuse(call));
+            Some(all)
+        };
+        difference.stated.0.calls = refuses(&["mount", "bpf", "kcmp"]);
+        let many = ["bpf", "acct", "chroot", "fsopen", "fspick", "keyctl", "ptrace", "reboot", "setns", "swapon"];
+        difference.stated.1.calls = refuses(&many);
+        let page = text(&difference, 120, false, false);
+        let row =
+            "calls refused  + kcmp, mount  + acct, chroot, fsopen, fspick, keyctl, ptrace, reboot, setns and 1 more";
+        assert!(page.contains(row), "{page}");
+        assert!(!page.contains("in part"), "{page}");
     }
 
     #[test]
@@ -314,12 +370,16 @@ mod tests {
         all.mounts = Some([BindMount::new("/a", "/b", true), BindMount::new("/a-c", "/d", false)].into());
         all.limit("MEMLOCK", Limit::UNLIMITED);
         all.limit("core", Limit(0));
+        all.calls.get_or_insert_default().refuse("mount");
+        all.calls.get_or_insert_default().refuse("bpf");
+        all.ports = Some(["tcp/443".to_owned()].into());
         let json = serde_json::to_string(&side_object(&side).stated).unwrap();
         assert_eq!(
             json,
-            "{\"ambient\":\"none\",\"bounding\":\"cap_bpf\",\"effective\":\"cap_kill,cap_bpf\",\
+            "{\"ambient\":\"none\",\"bounding\":\"cap_bpf\",\"calls refused\":\"bpf mount\",\
+             \"calls refused in part\":\"none\",\"effective\":\"cap_kill,cap_bpf\",\
              \"limit core\":\"0\",\"limit memlock\":\"unlimited\",\"mounts\":\"/a-c:/d /a:/b:ro\",\
-             \"net\":\"none\",\"no_new_privs\":\"no\",\"pid\":\"host\"}"
+             \"net\":\"none\",\"no_new_privs\":\"no\",\"pid\":\"host\",\"ports\":\"tcp/443\"}"
         );
         side.stated.mounts = Some(BTreeSet::new());
         assert_eq!(others(&side.stated)["mounts"], "none");
