@@ -252,6 +252,22 @@ pub fn faults_on_the_way(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
     faults
 }
 
+/// Returns what a path of a scope leads to, or `None` if there is no such file: it then needs no rule, because the tool is
+/// refused it.
+///
+/// # Errors
+/// Another user than root could make the path lead elsewhere, or it cannot be opened.
+pub fn place_of_a_scope(path: &Path) -> Result<Option<Surveyed>, Fault> {
+    // Another call must say the same of a file that does not exist.
+    let is_missing = || std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let found = match survey(path) {
+        Ok(found) => found,
+        Err(Fault::Missing(_)) if is_missing() => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    faults_on_the_way(&found, 0).into_iter().next().map_or(Ok(Some(found)), Err)
+}
+
 /// Returns all faults of what was surveyed. For each of them [`open`] would refuse the file if it
 /// may belong to `owner`.
 pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {

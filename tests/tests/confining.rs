@@ -291,6 +291,8 @@ attempt("22", lambda: bind(socket.SOCK_STREAM, 22))
 attempt("22-ipv6", lambda: bind(socket.SOCK_STREAM, 22, family=socket.AF_INET6))
 attempt("mptcp", lambda: bind(socket.SOCK_STREAM, 22, 262))
 attempt("sctp", lambda: bind(socket.SOCK_STREAM, 22, 132))
+attempt("dccp", lambda: bind(6, 22, 33))
+attempt("l2cap", lambda: socket.socket(31, socket.SOCK_SEQPACKET, 0))
 attempt("udp", lambda: bind(socket.SOCK_DGRAM, 53))
 "#;
     let policy = python("cap_net_bind_service", "ports = \"tcp/443\"", "");
@@ -303,7 +305,7 @@ attempt("udp", lambda: bind(socket.SOCK_DGRAM, 53))
         run.stdout
     };
     let found = run(&policy);
-    for line in ["443 ok", "any ok", "22 EACCES", "mptcp EPERM", "sctp EPERM"] {
+    for line in ["443 ok", "any ok", "22 EACCES", "mptcp EPERM", "sctp EPERM", "dccp EPERM", "l2cap EPERM"] {
         assert!(found.lines().any(|found| found == line), "{line}: {found}");
     }
     assert!(!found.contains("22-ipv6 ok"), "{found}");
@@ -370,6 +372,14 @@ fn a_path_that_another_user_could_lead_elsewhere_confines_nothing_and_is_refused
     let beneath = |path: &str| python("cap_dac_read_search", &format!("beneath = \"{path}\""), "");
     let refused = capwrap(&[&beneath(&format!("{home}/data")).name, "-V"]).run();
     refused.refused(&["cannot confine a capability to", &format!("{home} belongs to uid {}", member.uid)]);
+    let verified = |path: &str| root(&[CAPWRAP, "verify", "--json", &beneath(path).name]).run();
+    let found = verified(&format!("{home}/data"));
+    assert!(found.code == 1 && found.stdout.contains("capwrap refuses the launch: "), "{found:?}");
+    let missing = verified(&format!("{}/missing", folder.0));
+    assert!(
+        missing.ok() && missing.stdout.contains("does not exist, and the scope opens nothing there"),
+        "{missing:?}"
+    );
     // Its owner may change what lies in it, but not lead its own path elsewhere.
     assert!(capwrap(&[&beneath(&home).name, "-V"]).run().ok());
     // A path that does not exist opens nothing.

@@ -198,6 +198,8 @@ fn a_demanded_reason_must_be_given() {
     capwrap(&[&policy.name]).run().refused(&["demands a reason", "--reason TEXT"]);
     capwrap(&["--reason", " ", &policy.name]).run().refused(&["demands a reason"]);
     assert!(capwrap(&["--reason", "ticket 7", &policy.name]).run().ok());
+    assert!(capwrap(&["--reason", &"x".repeat(4096), &policy.name]).run().ok());
+    capwrap(&["--reason", &"x".repeat(4097), &policy.name]).run().refused(&["--reason has 4097 bytes", "hint: "]);
 }
 
 #[test]

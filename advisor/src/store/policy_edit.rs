@@ -65,7 +65,7 @@ impl Name {
 
 /// Returns the text with the change made. The caller checks whether the result is a valid policy.
 pub fn apply(text: &str, change: &Change) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("not TOML")?;
+    let mut document = document(text)?;
     if let Some(entry) = &change.temporary {
         grant(&mut document, entry, change.keeps_allowed)?;
     }
@@ -125,7 +125,7 @@ fn grant(document: &mut DocumentMut, entry: &Temporary, keeps_allowed: bool) -> 
 /// # Errors
 /// The text is no TOML.
 pub fn without_temporary(text: &str, ends: impl Fn(&str) -> bool) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("not TOML")?;
+    let mut document = document(text)?;
     if !document.contains_key("allow") {
         return Ok(text.to_owned());
     }
@@ -144,9 +144,18 @@ pub fn without_temporary(text: &str, ends: impl Fn(&str) -> bool) -> Result<Stri
 /// # Errors
 /// The text is no TOML.
 pub fn without_allow(text: &str) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("not TOML")?;
+    let mut document = document(text)?;
     document.remove("allow");
     Ok(document.to_string())
+}
+
+/// Parses a text. The parser's own error has many lines, of which one says what is wrong.
+fn document(text: &str) -> Result<DocumentMut> {
+    text.parse::<DocumentMut>().map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        anyhow!("line {line}: not TOML: {}", printable::line(error.message().trim()))
+    })
 }
 
 fn user_of(entry: &Table) -> Option<&str> {

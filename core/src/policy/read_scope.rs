@@ -29,8 +29,15 @@ pub(super) fn of_grant(
         through: grant.list("through", |name| {
             Door::parse(name, capabilities).map_err(|error| unknown_door(&error, capabilities))
         })?,
-        beneath: grant.list("beneath", absolute_path)?,
-        ports: grant.list("ports", port)?,
+        beneath: grant.list("beneath", |path| match path {
+            "/" => Err(Fault::new("`beneath` the whole tree confines nothing")
+                .with_hint("leave `beneath` out, or name the directories that the tool needs")),
+            path => absolute_path(path),
+        })?,
+        ports: grant.list("ports", port).map_err(|error| match error.hint {
+            None => error.with_hint(AS_A_PORT),
+            Some(_) => error,
+        })?,
     };
     for (key, confined) in [("beneath", GrantScope::confined_by_paths()), ("ports", GrantScope::confined_by_ports())] {
         let others = capabilities.without(confined);
@@ -96,9 +103,11 @@ fn unknown_door(error: &door::UnknownDoor, capabilities: CapabilitySet) -> Fault
     }
 }
 
+const AS_A_PORT: &str = "write it with its protocol, as in \"tcp/443\"";
+
 fn port(text: &str) -> Result<Port, Fault> {
     let Some((protocol, number)) = text.split_once('/') else {
-        return Err(Fault::new("no port").with_hint("write it with its protocol, as in \"tcp/443\""));
+        return Err(Fault::new("no port").with_hint(AS_A_PORT));
     };
     if protocol != "tcp" {
         let message = format!("a port of {protocol}: Landlock confines TCP alone");
@@ -216,7 +225,8 @@ mod tests {
             ("\"net_bind_service\"", "ports = \"443\"", 9, "no port", "tcp/443"),
             ("\"net_bind_service\"", "ports = \"tcp/0\"", 9, "no port", "from 1 to 65535"),
             ("\"net_bind_service\"", "ports = \"tcp/65536\"", 9, "no port", ""),
-            ("\"net_bind_service\"", "ports = 443", 9, "`ports` wants a string", ""),
+            ("\"net_bind_service\"", "ports = 443", 9, "`ports` wants a string", "tcp/443"),
+            ("\"dac_override\"", "beneath = [\"/\"]", 12, "confines nothing", "leave `beneath` out"),
         ] {
             let error = grant(caps, keys).unwrap_err();
             assert_eq!((error.line, error.column), (6, column), "{keys}: {error}");

@@ -149,6 +149,7 @@ const PACKET: u32 = 17;
 const STREAM: u32 = 1;
 const RAW: u32 = 3;
 const SEQPACKET: u32 = 5;
+const DCCP: u32 = 6;
 const SOCK_PACKET: u32 = 10;
 const ICMP: u32 = 1;
 const ICMPV6: u32 = 58;
@@ -339,6 +340,22 @@ pub const TABLE: &[Row] = {
             "socket",
             &[is(0, &[INET, INET6]), masked(1, TYPE, &[SEQPACKET])],
             "net/sctp/socket.c:sctp_do_bind",
+        ),
+        // DCCP (until 6.15).
+        named(
+            C::NET_BIND_SERVICE,
+            &["socket:other-protocols"],
+            "socket",
+            &[is(0, &[INET, INET6]), masked(1, TYPE, &[DCCP])],
+            "net/ipv4/af_inet.c:__inet_bind",
+        ),
+        // L2CAP of AF_BLUETOOTH, whose channels are ports.
+        named(
+            C::NET_BIND_SERVICE,
+            &["socket:other-protocols"],
+            "socket",
+            &[is(0, &[31]), is(2, &[0])],
+            "net/bluetooth/l2cap_sock.c:l2cap_validate_bredr_psm",
         ),
         // AF_VSOCK and AF_SMC.
         named(

@@ -154,7 +154,7 @@ fn command(matches: Option<&ArgMatches>, after_dashes: bool, words: Vec<OsString
 
 fn add_options(launch: &mut Launch, matches: &ArgMatches) -> Result<(), Refusal> {
     launch.request = Request { mode: text(matches, "mode")?, drop: set(matches, "drop")?, add: set(matches, "add")? };
-    launch.reason = text(matches, "reason")?;
+    launch.reason = reason(matches)?;
     launch.explain = matches.get_flag("explain");
     launch.bypass = matches.get_flag("bypass");
     Ok(())
@@ -261,6 +261,18 @@ fn flag_of_variable(name: &str, option: &str) -> Result<bool, Refusal> {
             Err(Refusal::new(format!("{name} is {:?}", printable::text(value)))
                 .with_hint(format!("{name}=1 or {name}=0")))
         }
+    }
+}
+
+/// The most bytes of a reason, which a log stores with every launch.
+const MAX_REASON: usize = 4096;
+
+pub fn reason(matches: &ArgMatches) -> Result<Option<String>, Refusal> {
+    let reason = text(matches, "reason")?;
+    match reason.as_ref().map(String::len).filter(|length| *length > MAX_REASON) {
+        None => Ok(reason),
+        Some(length) => Err(Refusal::new(format!("--reason has {length} bytes, and a record takes {MAX_REASON}"))
+            .with_hint("name a ticket, and write the rest there")),
     }
 }
 

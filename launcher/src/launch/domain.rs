@@ -118,21 +118,9 @@ fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>) -> Result<(), 
         Refusal::new(format!("cannot confine a capability to {}: {}", path.display(), fault.describe(path)))
             .with_hint_if_any(fault.hint())
     };
-    let found = match trusted_path::survey(path) {
-        Ok(found) => found,
-        // What does not exist needs no rule: the tool is refused it. Another call must say the same.
-        Err(Fault::Missing(_)) if is_missing(path) => return Ok(()),
-        Err(fault) => return Err(refuse(&fault)),
-    };
-    if let Some(fault) = trusted_path::faults_on_the_way(&found, 0).first() {
-        return Err(refuse(fault));
-    }
+    let Some(found) = trusted_path::place_of_a_scope(path).map_err(|fault| refuse(&fault))? else { return Ok(()) };
     let is_directory = found.file.metadata().or_refuse(|| format!("ask about {}", path.display()))?.is_dir();
     add(ruleset, &found.file, if is_directory { rule.rights } else { rule.rights.on_a_file() }, path)
-}
-
-fn is_missing(path: &Path) -> bool {
-    std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// How deep a directory of the preset is looked into. What lies deeper is taken for closed.

@@ -51,7 +51,7 @@ impl RunRequest {
                 name,
                 called: Some(called.clone()),
                 arguments: arguments.to_vec(),
-                reason: command_line::text(&matches, "reason")?,
+                reason: command_line::reason(&matches)?,
                 home: home(&matches),
                 any_owner: matches.get_flag("any-owner"),
                 ..Launch::default()

@@ -46,7 +46,9 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     found.extend(policy.grants.iter().enumerate().flat_map(|(number, grant)| grants(number, grant, policy, places)));
     found.extend(scope_conflict(policy, places));
     if let Some(optional) = &policy.optional {
-        found.extend(root(optional.caps, places.span(&[Step::Key("optional"), Step::Key("caps")])));
+        let span = places.span(&[Step::Key("optional"), Step::Key("caps")]);
+        found.extend(root(optional.caps, span.clone()));
+        found.extend(scope_lost_to_callers(optional.caps, policy, span));
     }
     found
         .extend(policy.demands.iter().enumerate().filter_map(|(at, demand)| prepared_mode(at, demand, policy, places)));
@@ -142,6 +144,15 @@ fn scope_lost(number: usize, grant: &Grant, policy: &Policy, places: &Places) ->
     )
 }
 
+/// Finds capabilities that callers may add, and so have without the scope that a grant gives them.
+fn scope_lost_to_callers(optional: CapabilitySet, policy: &Policy, span: std::ops::Range<usize>) -> Option<Found> {
+    let scoped =
+        policy.grants.iter().find(|one| !one.scope.is_empty() && !one.caps.intersection(optional).is_empty())?;
+    let (both, line) = (scoped.caps.intersection(optional), scoped.line);
+    let message = format!("--add gives {both} without the scope on line {line}: any caller can take the scope away");
+    Some(Found::warning("scope-lost", span, message).help(format!("leave {both} out of [optional]")))
+}
+
 /// Finds calls that the scope of a grant closes and a capability without scope opens: a filter sees the call, and not
 /// the capability that it is made with.
 fn shared_doors(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Option<Found> {
@@ -152,12 +163,14 @@ fn shared_doors(number: usize, grant: &Grant, policy: &Policy, places: &Places) 
         |row: &Row| grant.scope.through.iter().any(|door| door.name() == row.call || row.doors.contains(&door.name()));
     let closed: Vec<&Row> = grant.caps.iter().flat_map(door::rows_of).filter(|row| !is_open(row)).collect();
     let others = policy.grants.iter().filter(|other| other.scope.is_empty());
-    let others =
-        others.flat_map(|other| other.caps.without(grant.caps).iter().map(|one| (other.line, one)).collect::<Vec<_>>());
-    let mut shared = others.flat_map(|(line, one)| door::rows_of(one).map(move |row| (line, one, row)));
-    let (line, opener, row) = shared.find(|(_, _, open)| closed.iter().any(|row| row.meets(open)))?;
+    let others = others.map(|other| (format!("on line {}", other.line), other.caps));
+    let others = others.chain([("of [optional], added,".to_owned(), policy.optional())]);
+    let others = others
+        .flat_map(|(place, caps)| caps.without(grant.caps).iter().map(|one| (place.clone(), one)).collect::<Vec<_>>());
+    let mut shared = others.flat_map(|(place, one)| door::rows_of(one).map(move |row| (place.clone(), one, row)));
+    let (place, opener, row) = shared.find(|(_, _, open)| closed.iter().any(|row| row.meets(open)))?;
     let call = row.call;
-    let message = format!("{opener} on line {line} has no scope and opens {call} to {} too", grant.caps);
+    let message = format!("{opener} {place} has no scope and opens {call} to {} too", grant.caps);
     let found = Found::new(Severity::Note, "shared-door", scope_span(number, grant, places), message);
     Some(found.help(format!("give {opener} a scope too, if it needs no {call}")))
 }
@@ -378,6 +391,17 @@ mod tests {
         assert_eq!(codes(HEAD, &other("bpf")), [("shared-door", "\"sethostname\"".to_owned())]);
         assert_eq!(codes(HEAD, &other("perfmon"))[0].0, "shared-door", "bpf is a door of cap_perfmon");
         assert_eq!(codes(HEAD, &other("chown")), []);
+    }
+
+    #[test]
+    fn a_scope_that_callers_can_take_away_by_adding_is_pointed_at() {
+        let scoped = "[[grant]]\ncaps = \"sys_boot\"\nwhy = \"w\"\nthrough = \"reboot:reboot\"\n";
+        let optional = |caps: &str| codes(HEAD, &format!("{scoped}[optional]\ncaps = \"{caps}\"\n"));
+        assert!(optional("sys_boot").contains(&("scope-lost", "\"sys_boot\"".to_owned())));
+        let bpf =
+            "[[grant]]\ncaps = \"perfmon\"\nwhy = \"w\"\nthrough = \"perf_event_open\"\n[optional]\ncaps = \"bpf\"\n";
+        assert!(codes(HEAD, bpf).iter().any(|(code, _)| *code == "shared-door"));
+        assert!(!optional("chown").iter().any(|(code, _)| ["scope-lost", "shared-door"].contains(code)));
     }
 
     #[test]

@@ -148,7 +148,8 @@ impl Enable {
         };
         let allowed_before = Policy::read(&before).ok().map(|policy| policy.allow);
         let allowing = allowing::described(&change, allowed_before.as_ref());
-        let mut text = policy_edit::apply(update.as_ref().map_or(&before, |update| &update.text), &change)?;
+        let mut text = policy_edit::apply(update.as_ref().map_or(&before, |update| &update.text), &change)
+            .with_context(|| printable::text(&source))?;
         if self.pin {
             let pinned = digest(&policy_lookup::read(&text, &source)?)?;
             let pinned = pinned.with_context(|| format!("no tool of {name} to pin"))?;

@@ -17,7 +17,11 @@ use crate::verbs::verify::identity::unknown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool::{self, Content};
 use capwrap_core::policy::{MAX_BYTES, Policy, Temporary};
+use capwrap_core::text::printable;
+use capwrap_core::trusted_path::{self, Fault};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// A policy that ends sooner than this many seconds from now is noted.
 const SOON: i64 = 14 * 24 * 60 * 60;
@@ -157,7 +161,35 @@ fn scopes(policy: &Policy) -> Vec<Judged> {
     let reading = landlock::abi();
     let abi = reading.is().copied();
     let Some(enforced) = landlock::enforced(policy, &facts, abi.unwrap_or(u32::MAX)) else { return Vec::new() };
-    scope_lines(&enforced, &reading)
+    let places = scope_places(policy).into_iter().filter_map(place);
+    scope_lines(&enforced, &reading).into_iter().chain(places).collect()
+}
+
+/// The paths of which a launch makes rules.
+fn scope_places(policy: &Policy) -> BTreeSet<&Path> {
+    let beneath = policy.grants.iter().flat_map(|grant| &grant.scope.beneath);
+    beneath.chain(&policy.scope.readable).chain(&policy.scope.writable).map(PathBuf::as_path).collect()
+}
+
+/// A line about a path for which a launch would be refused, or that does not exist.
+fn place(path: &Path) -> Option<Judged> {
+    let name = "scope path";
+    match trusted_path::place_of_a_scope(path) {
+        Ok(Some(_)) => None,
+        Ok(None) => {
+            Some(Line::note(name, shown(path)).means("does not exist, and the scope opens nothing there").into())
+        }
+        // Whoever is not root cannot see all that the launcher sees.
+        Err(fault @ Fault::Failed(..)) => Some(Judged::unread(name, shown(path), &fault.describe(path))),
+        Err(fault) => {
+            let what = format!("capwrap refuses the launch: {}", printable::text(fault.describe(path)));
+            let line = Line::problem(name, shown(path)).means(what);
+            Some(match fault.hint() {
+                Some(hint) => line.hint(hint).into(),
+                None => line.into(),
+            })
+        }
+    }
 }
 
 fn scope_lines(enforced: &Enforced, abi: &Reading<u32>) -> Vec<Judged> {
