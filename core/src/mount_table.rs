@@ -91,6 +91,12 @@ pub fn numbers(table: &[u8]) -> BTreeSet<u64> {
     table.split(|byte| *byte == b'\n').filter_map(Mount::read).map(|mount| mount.id).collect()
 }
 
+/// Returns where file systems of this type are mounted.
+pub fn points_of(table: &[u8], kind: &str) -> Vec<PathBuf> {
+    let mounts = table.split(|byte| *byte == b'\n').filter_map(Mount::read);
+    mounts.filter(|mount| mount.kind == kind.as_bytes()).map(|mount| mount.point).collect()
+}
+
 struct Mount<'t> {
     id: u64,
     parent: u64,

@@ -361,6 +361,114 @@ fn a_kernel_that_sees_less_is_refused_or_the_policy_takes_what_is_possible() {
     }
 }
 
+/// Runs a script of attempts as the member in a network of its own.
+#[track_caller]
+fn in_own_network(policy: &Policy, script: &str) -> BTreeMap<String, String> {
+    let words = [CAPWRAP, &policy.name, "-I", "-S", "-c", &format!("{ATTEMPTS}{script}")];
+    let run = user(MEMBER, &words).under(&["unshare", "--net", "--"]).run();
+    assert!(run.ok(), "{run:?}");
+    let pair = |line: &str| line.split_once(' ').map(|(name, said)| (name.to_owned(), said.to_owned()));
+    run.stdout.lines().filter_map(pair).collect()
+}
+
+#[test]
+fn cap_net_admin_for_routes_writes_no_setting_of_the_network() {
+    let script = r#"
+def rewrite(path): open(path, "w").write("1")
+def kept():
+    first = os.open("/proc/sys/net/ipv4/ip_forward", os.O_RDONLY)
+    rewrite("/proc/self/fd/%d" % first)
+def from_folder():
+    folder = os.open("/proc/sys/net", os.O_PATH)
+    os.write(os.open("ipv4/ip_forward", os.O_WRONLY, dir_fd=folder), b"1")
+def link_up():
+    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    s.bind((0, 0))
+    import struct
+    body = struct.pack("=BxHiII", 0, 0, 1, 1, 1)
+    s.send(struct.pack("=IHHII", 16 + len(body), 16, 5, 1, 0) + body)
+    code = struct.unpack("=i", s.recv(4096)[16:20])[0]
+    if code: raise OSError(-code, "")
+attempt("forward", lambda: rewrite("/proc/sys/net/ipv4/ip_forward"))
+attempt("by-root-link", lambda: rewrite("/proc/self/root/proc/sys/net/ipv4/ip_forward"))
+attempt("by-descriptor", kept)
+attempt("by-folder", from_folder)
+attempt("route", link_up)
+attempt("read", lambda: read("/proc/sys/net/ipv4/ip_forward"))
+attempt("file", lambda: rewrite("/tmp/capwrap-scope-%d" % os.getpid()))
+os.unlink("/tmp/capwrap-scope-%d" % os.getpid())
+attempt("null", lambda: rewrite("/dev/null"))
+"#;
+    let ways = ["forward", "by-root-link", "by-descriptor", "by-folder"];
+    let others = [("route", "ok"), ("read", "ok"), ("file", "ok"), ("null", "ok")];
+    for (scope, answer) in [("", "ok"), ("through = \"netlink:route\"", "EACCES")] {
+        let found = in_own_network(&python("cap_net_admin", scope, ""), script);
+        are(&found, &[&ways.map(|way| (way, answer))[..], &others].concat());
+    }
+}
+
+#[test]
+fn cap_setgid_for_one_group_gives_no_other_group_to_a_namespace_or_a_message() {
+    // The group of /etc/shadow is the aim.
+    let script = r#"
+import struct
+def helper():
+    reads, writes = os.pipe()
+    done, release = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(release)
+        call(272, 0x10000000)  # unshare(CLONE_NEWUSER) of x86-64
+        os.write(writes, b"x")
+        os.read(done, 1)
+        os._exit(0)
+    os.close(done)
+    os.read(reads, 1)
+    return child, release
+def of_a_child():
+    child, release = helper()
+    try: os.write(os.open("/proc/%d/gid_map" % child, os.O_WRONLY), b"0 42 1")
+    finally:
+        os.close(release)
+        os.waitpid(child, 0)
+def forged():
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    b.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack("iii", os.getpid(), os.getuid(), 42))])
+def become(group):
+    child = os.fork()
+    if child == 0:
+        try: os.setgid(group); os._exit(0)
+        except OSError as error: os._exit(error.errno)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code: raise OSError(code, "")
+attempt("map-of-a-child", of_a_child)
+attempt("forged", forged)
+attempt("group-33", lambda: become(33))
+attempt("group-42", lambda: become(42))
+"#
+    .replace("call(272,", if cfg!(target_arch = "x86_64") { "call(272," } else { "call(97," });
+    let free = attempts(&python("cap_setgid", "", ""), &script);
+    let scoped = attempts(&python("cap_setgid", "through = \"setgid:33\"", ""), &script);
+    are(&free, &["map-of-a-child", "forged", "group-33", "group-42"].map(|way| (way, "ok")));
+    let refused = [("map-of-a-child", "EACCES"), ("forged", "EPERM"), ("group-33", "ok"), ("group-42", "EPERM")];
+    are(&scoped, &refused);
+}
+
+#[test]
+fn a_procfs_elsewhere_refuses_the_launch_of_what_could_write_in_it() {
+    let place = Place::new("/srv", "procfs");
+    let script = format!("mount -t proc none {}; exec \"$@\"", place.0);
+    let launched = |policy: &Policy| {
+        user(MEMBER, &[CAPWRAP, &policy.name, "-V"])
+            .under(&["unshare", "--mount", "--", "sh", "-c", &script, "sh"])
+            .run()
+    };
+    let refused = launched(&python("cap_net_admin", "through = \"netlink:route\"", ""));
+    refused.refused(&[&format!("can be used through {}", place.0), "hint: unmount it"]);
+    assert!(launched(&python("cap_net_raw", "through = \"socket:packet\"", "")).ok());
+}
+
 #[test]
 fn a_path_that_another_user_could_lead_elsewhere_confines_nothing_and_is_refused() {
     let folder = Place::new("/srv", "led");

@@ -149,6 +149,7 @@ fn no_failing_call_makes_a_launch_with_scopes_differ() {
         "reason = true\n[exec]\nchildren = \"none\"\n\
          [[grant]]\ncaps = [\"cap_net_raw\"]\nthrough = \"socket:raw-icmp\"\n\
          [[grant]]\ncaps = [\"cap_sys_admin\"]\nthrough = \"perf_event_open\"\n\
+         [[grant]]\ncaps = [\"cap_net_admin\"]\nthrough = \"netlink:route\"\n\
          [[grant]]\ncaps = [\"cap_dac_read_search\"]\nbeneath = \"/var/log\"\n\
          [[grant]]\ncaps = [\"cap_net_bind_service\"]\nports = \"tcp/443\"\n\
          [scope]\npreset = \"none\"\nreadable = \"/proc\"\n",

@@ -192,13 +192,7 @@ mod tests {
                 "`bpf:program` leaves cap_sys_admin everything",
                 "",
             ),
-            (
-                "\"setgid\"",
-                "through = \"setgid:33\"",
-                11,
-                "confines cap_setgid too little (weak by itself)",
-                "if-possible",
-            ),
+            ("\"setfcap\"", "through = \"setxattr\"", 11, "confines cap_setfcap too little (weak)", "if-possible"),
             ("\"kill\"", "beneath = \"/x\"", 11, "`beneath` beside cap_kill", "give cap_kill a [[grant]] of its own"),
             (
                 "[\"dac_override\", \"net_raw\"]",
@@ -241,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_worth_little_can_be_written_where_the_policy_promises_no_more() {
-        let rest = "[[grant]]\ncaps = \"setgid\"\nthrough = \"setgid:33\"\n[scope]\nenforce = \"if-possible\"\n";
+        let rest = "[[grant]]\ncaps = \"setfcap\"\nthrough = \"setxattr\"\n[scope]\nenforce = \"if-possible\"\n";
         assert!(policy(rest).is_ok());
     }
 

@@ -7,6 +7,7 @@ use crate::decision::Decision;
 use crate::decision::facts::KernelVersion;
 use crate::policy::{Enforce, Policy, Port, Preset};
 use crate::scope::confined::{self, Confined};
+use crate::scope::strength::{self, Strength};
 use crate::{Capability, CapabilitySet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,8 @@ pub struct Asked<'p> {
     pub devices: Option<Vec<&'p Path>>,
     /// The ports that may be bound, if cap_net_bind_service has `ports`.
     pub ports: Option<Vec<Port>>,
+    /// The capabilities with a scope that can be used through files of [`PROC`] past every filter.
+    pub through_proc: CapabilitySet,
     /// Whether cap_dac_read_search counts everywhere.
     reads_everywhere: bool,
     /// What contradicts a domain, or a scope.
@@ -132,6 +135,10 @@ pub fn conflict(policy: &Policy) -> Option<Gap> {
 pub enum Gap {
     /// The kernel has no Landlock.
     NoLandlock,
+    /// The kernel has no Landlock, and these capabilities can be used through files.
+    FilesOfProc(CapabilitySet),
+    /// The policy lets the tool write beneath [`PROC`], through which these capabilities can be used.
+    WritesProc(CapabilitySet),
     /// The kernel's ABI of this number does not see truncate(2).
     Truncate(u32),
     /// The kernel's ABI of this number does not see ports.
@@ -147,23 +154,23 @@ pub enum Gap {
 impl Gap {
     /// Returns whether another kernel would enforce it. Otherwise the policy contradicts itself.
     pub const fn is_of_the_machine(self) -> bool {
-        matches!(self, Self::NoLandlock | Self::Truncate(_) | Self::Ports(_))
+        matches!(self, Self::NoLandlock | Self::FilesOfProc(_) | Self::Truncate(_) | Self::Ports(_))
     }
 
     /// Returns whether a kernel whose Landlock has this ABI leaves the gap.
     pub const fn is_of_abi(self, abi: u32) -> bool {
         match self {
-            Self::NoLandlock => abi == 0,
+            Self::NoLandlock | Self::FilesOfProc(_) => abi == 0,
             Self::Truncate(_) => abi < TRUNCATES,
             Self::Ports(_) => abi < PORTS,
-            Self::Ptrace | Self::Mounts | Self::ReadsByOverride => false,
+            Self::WritesProc(_) | Self::Ptrace | Self::Mounts | Self::ReadsByOverride => false,
         }
     }
 
     /// Returns what to do about it.
     pub const fn hint(self) -> &'static str {
         match self {
-            Self::NoLandlock => {
+            Self::NoLandlock | Self::FilesOfProc(_) => {
                 "add landlock to the kernel's parameter lsm= (Linux 5.13 and later), or write enforce = \"if-possible\" in the policy's [scope]"
             }
             Self::Truncate(_) => {
@@ -172,6 +179,7 @@ impl Gap {
             Self::Ports(_) => {
                 "it takes Linux 6.7; or write enforce = \"if-possible\" in the policy's [scope], if that is enough"
             }
+            Self::WritesProc(_) => "name no path beneath /proc in `writable` and `beneath`",
             Self::Ptrace => "leave the scopes out, or grant no cap_sys_ptrace",
             Self::Mounts => "leave the scopes out, or the doors that mount",
             Self::ReadsByOverride => "give cap_dac_override a `beneath` too",
@@ -185,6 +193,12 @@ impl fmt::Display for Gap {
             Self::NoLandlock => out.write_str(
                 "this kernel has no Landlock, so the tool is not separated from the other processes of its user",
             ),
+            Self::FilesOfProc(capabilities) => {
+                write!(out, "this kernel has no Landlock, so {capabilities} can be used through files beneath /proc")
+            }
+            Self::WritesProc(capabilities) => {
+                write!(out, "the tool may write beneath /proc, where {capabilities} can be used past the scope")
+            }
             Self::Truncate(abi) => {
                 write!(out, "Landlock has ABI {abi} here, so the tool can empty files outside `beneath` by truncate(2)")
             }
@@ -200,6 +214,10 @@ impl fmt::Display for Gap {
         }
     }
 }
+
+/// Where cap_net_admin may write what only root may (net_ctl_permissions, net/sysctl_net.c), and where cap_setuid and cap_setgid
+/// give ids to the user namespace of another process (new_idmap_permitted, kernel/user_namespace.c).
+const PROC: &str = "/proc";
 
 /// Doors whose calls a domain refuses (`hook_sb_mount` and its like, security/landlock/fs.c).
 const MOUNTING: [&str; 5] = ["mount", "umount2", "pivot_root", "move_mount", "fsconfig"];
@@ -226,12 +244,21 @@ impl<'p> Asked<'p> {
         let mounts = confined(Capability::SYS_ADMIN)
             .is_some_and(|one| one.through.iter().any(|door| MOUNTING.contains(&door.name())));
         let overrides = passes(Capability::DAC_OVERRIDE) && writing.is_none();
+        let through_proc: CapabilitySet = scopes
+            .iter()
+            .map(|one| one.capability)
+            .filter(|one| strength::of(*one).through == Strength::NeedsDomain)
+            .collect();
+        let mut written = policy.scope.writable.iter().map(PathBuf::as_path).chain(writing.iter().flatten().copied());
+        let writes_proc = !through_proc.is_empty() && written.any(|path| path.starts_with(PROC));
         let conflicts = [
+            (writes_proc, Gap::WritesProc(through_proc)),
             (passes(Capability::SYS_PTRACE), Gap::Ptrace),
             (mounts, Gap::Mounts),
             (reading.is_some() && overrides, Gap::ReadsByOverride),
         ];
         Some(Self {
+            through_proc,
             reads_everywhere: passes(Capability::DAC_READ_SEARCH) && reading.is_none(),
             reading,
             writing,
@@ -245,9 +272,10 @@ impl<'p> Asked<'p> {
         })
     }
 
-    /// Whether a path or a port confines a capability, and not only the separation from other processes is asked for.
+    /// Whether the domain confines a capability, and not only the separation from other processes is asked for.
     fn confines(&self) -> bool {
-        self.reading.is_some() || self.writing.is_some() || self.devices.is_some() || self.ports.is_some()
+        let by_paths = self.reading.is_some() || self.writing.is_some() || self.devices.is_some();
+        by_paths || self.ports.is_some() || !self.through_proc.is_empty()
     }
 
     /// Plans the domain for a kernel whose Landlock has this ABI; 0 stands for a kernel without Landlock.
@@ -255,6 +283,7 @@ impl<'p> Asked<'p> {
         let mut gaps = self.conflicts.clone();
         if abi == 0 {
             gaps.push(Gap::NoLandlock);
+            gaps.extend((!self.through_proc.is_empty()).then_some(Gap::FilesOfProc(self.through_proc)));
             return Plan { domain: None, gaps, enforce: self.enforce };
         }
         let asked = [(self.writing.is_some(), Gap::Truncate(abi)), (self.ports.is_some(), Gap::Ports(abi))];
@@ -281,6 +310,10 @@ impl<'p> Asked<'p> {
         if self.devices.is_some() {
             handled = handled.union(Rights::DEVICES);
         }
+        let closes_proc = !self.through_proc.is_empty();
+        if closes_proc {
+            handled = handled.union(Rights::WRITE_FILE);
+        }
         let handled = handled.intersection(known);
         if self.writing.is_some() && abi > 1 || self.devices.is_some() && abi == 1 {
             everywhere = Rights::NONE;
@@ -295,6 +328,9 @@ impl<'p> Asked<'p> {
         allow(&mut self.devices.iter().flatten().map(|path| Place::Path(path)), Rights::DEVICES);
         allow(&mut self.readable.iter().map(|path| Place::Path(path)), Rights::READING);
         allow(&mut self.writable.iter().map(|path| Place::Path(path)), both);
+        if closes_proc && self.writing.is_none() {
+            allow(&mut std::iter::once(Place::AllBut(Path::new(PROC))), Rights::WRITE_FILE);
+        }
         // A kernel opens a program to execute it.
         allow(&mut std::iter::once(Place::Tool), Rights::READ_FILE);
         if self.preset == Preset::System {
@@ -315,7 +351,7 @@ impl<'p> Asked<'p> {
             ports.dedup();
             ports
         });
-        Domain { handled, rules, ports }
+        Domain { handled, rules, ports, writes_no: closes_proc.then_some("proc") }
     }
 }
 
@@ -368,6 +404,8 @@ pub struct Domain<'p> {
     pub rules: Vec<Rule<'p>>,
     /// The TCP ports that may be bound, if others may not.
     pub ports: Option<Vec<u16>>,
+    /// The type of file systems in which nothing may be written, wherever they are mounted.
+    pub writes_no: Option<&'static str>,
 }
 
 impl Domain<'_> {
@@ -401,6 +439,8 @@ pub enum Place<'p> {
     Path(&'p Path),
     /// A path of the preset's, which need not exist.
     Preset(&'static Path),
+    /// Everything but what lies beneath this path, which is a directory of the root directory.
+    AllBut(&'static Path),
     /// What everybody may read beneath this path.
     OpenToAll(&'static Path),
     /// The file that is executed.
@@ -504,6 +544,35 @@ mod tests {
             let domain = plan.unwrap().domain.unwrap();
             assert!(domain.rules.iter().all(|rule| rule.place != Place::Root));
         });
+    }
+
+    #[test]
+    fn capabilities_that_files_of_proc_answer_take_a_domain_that_writes_none() {
+        let admin = "[[grant]]\ncaps = \"net_admin\"\nthrough = \"netlink:route\"\n";
+        let everywhere_else = Rule { place: Place::AllBut(Path::new("/proc")), rights: Rights::WRITE_FILE };
+        for abi in [1, 7] {
+            with_plan(admin, abi, |plan| {
+                let domain = plan.unwrap().domain.unwrap();
+                assert!(!domain.handled.intersection(Rights::WRITE_FILE).is_empty());
+                assert!(domain.rules.contains(&everywhere_else) && domain.writes_no == Some("proc"));
+                assert!(domain.is_about_paths());
+            });
+        }
+        let both = format!("{admin}[[grant]]\ncaps = \"dac_override\"\nbeneath = \"/srv\"\n");
+        with_plan(&both, 6, |plan| {
+            let domain = plan.unwrap().domain.unwrap();
+            assert!(!domain.rules.contains(&everywhere_else) && domain.writes_no == Some("proc"));
+        });
+        let writes = format!("{both}[scope]\nwritable = \"/proc/sys/net\"\n");
+        let named = Gap::WritesProc(Capability::NET_ADMIN.into());
+        with_plan(&writes, 6, |plan| assert_eq!(plan.unwrap().refused_for(), Some(named)));
+        let lenient = format!("{admin}[scope]\nenforce = \"if-possible\"\n");
+        with_plan(&lenient, 0, |plan| {
+            let plan = plan.unwrap();
+            assert_eq!(plan.gaps, [Gap::NoLandlock, Gap::FilesOfProc(Capability::NET_ADMIN.into())]);
+            assert_eq!(plan.refused_for(), None);
+        });
+        with_plan(PING, 6, |plan| assert_eq!(plan.unwrap().domain.unwrap().writes_no, None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub enum Strength {
     Strong,
     /// Some of what the capability opens is no system call of its own; `leaves` says what.
     Partial,
-    /// It is strong only in a Landlock domain that lets the tool write nothing beneath /proc.
+    /// It is strong in a Landlock domain that lets the tool write nothing beneath /proc, which every scope of it takes.
     NeedsDomain,
     /// What remains open amounts to the whole capability.
     Weak,
@@ -23,7 +23,7 @@ pub enum Strength {
 impl Strength {
     /// Returns whether `through` beside the capability confines the tool.
     pub const fn confines(self) -> bool {
-        matches!(self, Self::Strong | Self::Partial | Self::OneDoor)
+        matches!(self, Self::Strong | Self::Partial | Self::NeedsDomain | Self::OneDoor)
     }
 
     /// Returns the word that capwrap shows.
@@ -31,7 +31,7 @@ impl Strength {
         match self {
             Self::Strong => "strong",
             Self::Partial => "partial",
-            Self::NeedsDomain => "weak by itself",
+            Self::NeedsDomain => "strong in a domain",
             Self::Weak => "weak",
             Self::OneDoor => "one door",
             Self::Nothing => "none",
@@ -72,21 +72,17 @@ pub const SCOPES: [Scope; 41] = {
         scope(C::FOWNER, Weak, "which file is changed lies behind a pointer"),
         scope(C::FSETID, Nothing, "the kernel asks whenever a file is written"),
         scope(C::KILL, Strong, "which process gets the signal is known at run time alone"),
-        scope(
-            C::SETGID,
-            NeedsDomain,
-            "/proc/PID/gid_map of the user's other processes, and forged credentials on sockets",
-        ),
-        scope(
-            C::SETUID,
-            NeedsDomain,
-            "/proc/PID/uid_map of the user's other processes, and forged credentials on sockets",
-        ),
+        scope(C::SETGID, NeedsDomain, "without Landlock, /proc/PID/gid_map of the user's other processes"),
+        scope(C::SETUID, NeedsDomain, "without Landlock, /proc/PID/uid_map of the user's other processes"),
         scope(C::SETPCAP, Strong, "the files of /proc/sys/kernel/usermodehelper, where their modes let the user in"),
         scope(C::LINUX_IMMUTABLE, OneDoor, "which file and which flag lie behind a pointer"),
         scope(C::NET_BIND_SERVICE, Nothing, "the port lies behind a pointer; `ports` is its scope"),
         scope(C::NET_BROADCAST, OneDoor, NOTHING),
-        scope(C::NET_ADMIN, NeedsDomain, "the files beneath /proc/sys/net, which cap_net_admin alone may write"),
+        scope(
+            C::NET_ADMIN,
+            NeedsDomain,
+            "control messages of sendmsg(2) on sockets that are open, and without Landlock the files beneath /proc/sys/net",
+        ),
         scope(C::NET_RAW, Strong, "control messages of sendmsg(2) on sockets that are open"),
         scope(C::IPC_LOCK, Partial, "perf_event_open(2) past the limit of locked memory"),
         scope(C::IPC_OWNER, Strong, "which object is known at run time alone"),

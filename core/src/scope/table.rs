@@ -310,6 +310,11 @@ pub const TABLE: &[Row] = {
         row(C::KILL, "perf_event_open", ANY, "kernel/events/core.c:perf_check_permission"),
         named(C::KILL, &["perf_event_open"], "ioctl", &[is(1, PERF)], "kernel/events/core.c:perf_ioctl"),
         row(C::KILL, "ioctl", &[is(1, &[0x4b4e])], "drivers/tty/vt/vt_ioctl.c:vt_k_ioctl"),
+        // SCM_CREDENTIALS with the ids of others, which lie behind a pointer.
+        row(C::SETGID, "sendmsg", ANY, "net/core/scm.c:scm_check_creds"),
+        named(C::SETGID, &["sendmsg"], "sendmmsg", ANY, "net/core/scm.c:scm_check_creds"),
+        row(C::SETUID, "sendmsg", ANY, "net/core/scm.c:scm_check_creds"),
+        named(C::SETUID, &["sendmsg"], "sendmmsg", ANY, "net/core/scm.c:scm_check_creds"),
         row(C::SETGID, "setgid", ANY, "kernel/sys.c:__sys_setgid"),
         row(C::SETGID, "setregid", ANY, "kernel/sys.c:__sys_setregid"),
         row(C::SETGID, "setresgid", ANY, "kernel/sys.c:__sys_setresgid"),

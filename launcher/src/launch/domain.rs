@@ -8,6 +8,7 @@ use crate::system::witness::Witness;
 use crate::system::{capabilities, sockets};
 use capwrap_core::capability::Capability;
 use capwrap_core::decision::Decision;
+use capwrap_core::mount_table;
 use capwrap_core::policy::Policy;
 use capwrap_core::scope::domain::{Asked, Domain, Gap, Place, Rights, Rule, is_open_to_all};
 use capwrap_core::trusted_path::{self, Fault};
@@ -17,7 +18,7 @@ use nix::sys::stat::Mode;
 use std::fs::Metadata;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Joins the domain that the scopes of the decision ask for, and proves that the process is in it.
 ///
@@ -37,9 +38,13 @@ pub fn join(name: &str, policy: &Policy, decision: &Decision<'_>, tool: &Checked
     let ruleset =
         Ruleset::that_handles(domain.handled, domain.ports.is_some()).or_refuse(|| "make a Landlock ruleset")?;
     // A folder of root's on the way to a path of the policy's may be closed to the caller, and not to the tool.
+    let closed = match domain.writes_no {
+        Some(kind) => places_of(kind)?,
+        None => Vec::new(),
+    };
     let for_paths = [Capability::DAC_OVERRIDE, Capability::DAC_READ_SEARCH].into_iter().collect();
     let needed = decision.passed.intersection(for_paths);
-    capabilities::with_effective(needed, || allow(&ruleset, &domain, tool))??;
+    capabilities::with_effective(needed, || allow(&ruleset, &domain, tool, &closed))??;
     enter(ruleset, &domain)
 }
 
@@ -61,13 +66,21 @@ pub fn refused(name: &str, gap: Gap) -> Refusal {
     Refusal::new(format!("{name} has a scope that cannot be enforced: {gap}")).with_hint(gap.hint())
 }
 
-fn allow(ruleset: &Ruleset, domain: &Domain<'_>, tool: &CheckedTool) -> Result<(), Refusal> {
+/// Returns where file systems of this type are mounted.
+fn places_of(kind: &str) -> Result<Vec<PathBuf>, Refusal> {
+    let table = std::fs::read(mount_table::FILE).or_refuse(|| format!("read {}", mount_table::FILE))?;
+    Ok(mount_table::points_of(&table, kind))
+}
+
+/// Adds the rules of a domain. Nothing may be written in the places that are closed.
+fn allow(ruleset: &Ruleset, domain: &Domain<'_>, tool: &CheckedTool, closed: &[PathBuf]) -> Result<(), Refusal> {
     for rule in &domain.rules {
         match rule.place {
+            Place::AllBut(path) => allow_all_but(ruleset, path, rule.rights, closed)?,
             Place::Tool => add(ruleset, &tool.opened.file, rule.rights.on_a_file(), &tool.path)?,
             Place::Root => allow_path(ruleset, Path::new("/"), rule.rights)?,
             Place::Preset(path) => allow_path(ruleset, path, rule.rights)?,
-            Place::Path(path) => allow_trusted(ruleset, path, rule)?,
+            Place::Path(path) => allow_trusted(ruleset, path, rule, closed)?,
             Place::OpenToAll(path) => {
                 open_parts(ruleset, path, rule.rights, 0)?;
             }
@@ -112,13 +125,44 @@ fn allow_if(
     add(ruleset, &opened, if status.is_dir() { rights } else { rights.on_a_file() }, path)
 }
 
+/// Allows each entry of the root directory but one. A link leads to another entry, and needs no rule.
+fn allow_all_but(ruleset: &Ruleset, but: &Path, rights: Rights, closed: &[PathBuf]) -> Result<(), Refusal> {
+    let unread = || "list the root directory".to_owned();
+    for entry in std::fs::read_dir("/").or_refuse(unread)? {
+        let entry = entry.or_refuse(unread)?;
+        let path = entry.path();
+        if path == but || entry.file_type().or_refuse(|| format!("ask about {}", path.display()))?.is_symlink() {
+            continue;
+        }
+        refuse_closed(&path, closed)?;
+        allow_path(ruleset, &path, rights)?;
+    }
+    Ok(())
+}
+
+/// Refuses a launch that could write in a closed place because it may write in a directory above or below it.
+fn refuse_closed(path: &Path, closed: &[PathBuf]) -> Result<(), Refusal> {
+    match closed.iter().find(|place| place.starts_with(path) || path.starts_with(place)) {
+        None => Ok(()),
+        Some(place) => Err(Refusal::new(format!(
+            "cannot confine a capability: it can be used through {}, and the tool may write in {}",
+            place.display(),
+            path.display()
+        ))
+        .with_hint("unmount it, or start the tool where procfs is mounted on /proc alone")),
+    }
+}
+
 /// Allows a path of the policy's. Only root may be able to make it lead elsewhere.
-fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>) -> Result<(), Refusal> {
+fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>, closed: &[PathBuf]) -> Result<(), Refusal> {
     let refuse = |fault: &Fault| {
         Refusal::new(format!("cannot confine a capability to {}: {}", path.display(), fault.describe(path)))
             .with_hint_if_any(fault.hint())
     };
     let Some(found) = trusted_path::place_of_a_scope(path).map_err(|fault| refuse(&fault))? else { return Ok(()) };
+    if !rule.rights.intersection(Rights::WRITE_FILE).is_empty() {
+        refuse_closed(&found.path, closed)?;
+    }
     let is_directory = found.file.metadata().or_refuse(|| format!("ask about {}", path.display()))?.is_dir();
     add(ruleset, &found.file, if is_directory { rule.rights } else { rule.rights.on_a_file() }, path)
 }
