@@ -137,6 +137,30 @@ fn an_older_kernel_is_granted_what_it_was_written_for() {
 }
 
 #[test]
+fn a_scope_is_explained_as_the_named_kernel_would_enforce_it() {
+    let scopes = "reason = true\n[[grant]]\ncaps = \"net_admin\"\nthrough = \"netlink:route\"\n\
+                  [[grant]]\ncaps = \"net_bind_service\"\nports = \"tcp/443\"\n[scope]\nenforce = ";
+    let (required, lenient) = (
+        Policy::witness("cap_kill", &format!("{scopes}\"required\"\n")),
+        Policy::witness("cap_kill", &format!("{scopes}\"if-possible\"\n")),
+    );
+    let no_landlock = "this kernel has no Landlock, so `beneath` and `ports` confine nothing";
+    let no_ports = "Landlock has ABI 2 here, so `ports` confines nothing";
+    for (kernel, gap) in [("4.19", no_landlock), ("5.4", no_landlock), ("5.10", no_landlock), ("6.1", no_ports)] {
+        let run = |policy: &Policy| root(&[CAPWRAP, "explain", "--kernel", kernel, "--json", &policy.name]).run();
+        let (refused, takes) = (run(&required), run(&lenient));
+        assert!(refused.code == 125 && refused.stdout.contains(&format!("refused: {gap}")), "{kernel}: {refused:?}");
+        assert!(
+            takes.ok() && takes.stdout.contains(gap) && !takes.stdout.contains(&format!("refused: {gap}")),
+            "{kernel}: {takes:?}"
+        );
+        let leaks = takes.stdout.contains("cap_net_admin can be used through files beneath /proc");
+        assert_eq!(leaks, gap == no_landlock, "{kernel}: {takes:?}");
+    }
+    assert!(root(&[CAPWRAP, "explain", "--kernel", "6.12", &required.name]).run().ok());
+}
+
+#[test]
 fn a_backported_capability_is_known_where_the_file_says_so() {
     let policy = policy();
     let facts = File::new("rhel8.toml", "kernel = \"4.18.0-553.el8\"\nlast_capability = 39\n");

@@ -191,7 +191,8 @@ impl fmt::Display for Gap {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLandlock => out.write_str(
-                "this kernel has no Landlock, so the tool is not separated from the other processes of its user",
+                "this kernel has no Landlock, so `beneath` and `ports` confine nothing, and the tool is not separated from \
+                 the other processes of its user",
             ),
             Self::FilesOfProc(capabilities) => {
                 write!(out, "this kernel has no Landlock, so {capabilities} can be used through files beneath /proc")
@@ -384,6 +385,13 @@ pub struct Plan<'p> {
 }
 
 impl Plan<'_> {
+    /// Returns what is not enforced, in words, and whether capwrap refuses the launch for it.
+    pub fn said(&self) -> (Vec<String>, bool) {
+        let refused = self.refused_for();
+        let said = |gap: &Gap| if refused == Some(*gap) { format!("refused: {gap}") } else { gap.to_string() };
+        (self.gaps.iter().map(said).collect(), refused.is_some())
+    }
+
     /// Returns the gap for which capwrap refuses the launch, if there is one.
     pub fn refused_for(&self) -> Option<Gap> {
         let is_allowed = |gap: &&Gap| match self.enforce {

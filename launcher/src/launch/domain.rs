@@ -55,10 +55,7 @@ pub fn join(name: &str, policy: &Policy, decision: &Decision<'_>, tool: &Checked
 /// The kernel does not say what it can do.
 pub fn explained(policy: &Policy, decision: &Decision<'_>) -> Result<(Vec<String>, bool), Refusal> {
     let Some(asked) = Asked::of(policy, decision) else { return Ok((Vec::new(), false)) };
-    let plan = asked.plan(landlock::abi().or_refuse(|| "ask for the version of Landlock")?);
-    let refused = plan.refused_for();
-    let said = |gap: &Gap| if refused == Some(*gap) { format!("refused: {gap}") } else { gap.to_string() };
-    Ok((plan.gaps.iter().map(said).collect(), refused.is_some()))
+    Ok(asked.plan(landlock::abi().or_refuse(|| "ask for the version of Landlock")?).said())
 }
 
 /// Returns the refusal of a launch whose scopes cannot be enforced.

@@ -3,12 +3,13 @@
 use crate::host::caller::{Asking, allowed, until};
 use crate::host::demands;
 use crate::host::installed_file;
+use crate::host::landlock;
 use crate::host::machine::Machine;
 use crate::host::policy_facts::{self, Untried};
 use crate::output::error::hinted;
 use crate::store::enabled;
 use crate::store::policy_lookup::Source;
-use crate::verbs::explain::asked::Asked;
+use crate::verbs::explain::asked;
 use crate::verbs::explain::json;
 use crate::verbs::explain::json::{About, Shown};
 use crate::verbs::explain::launcher_limits;
@@ -21,6 +22,7 @@ use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::shortfall_cause::Cause;
 use capwrap_core::explain::{Explanation, MISSING_HERE, MISSING_THERE, Shortfall};
 use capwrap_core::policy::demand::{Demand, Need};
+use capwrap_core::scope::domain::{Asked, abi_since};
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use std::path::Path;
@@ -36,7 +38,7 @@ pub struct Decided {
 }
 
 /// Decides for a machine; `None` is this machine.
-pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
+pub fn decide(source: &Source, asked: &asked::Asked, machine: Option<&Machine>, who: &Asking) -> Result<Decided> {
     let mut facts = policy_facts::of(&source.policy, machine, Untried::LeftOut)?;
     let rights = if machine.is_none() { Some(launcher_limits::rights()?) } else { None };
     let is_enabled = source.path == enabled::path(&source.name);
@@ -52,7 +54,10 @@ pub fn decide(source: &Source, asked: &Asked, machine: Option<&Machine>, who: &A
         (None, None) => None,
     };
     let shortfalls = shortfalls(source, &decision, &facts, holds);
-    let (context, refused) = context(source, asked, machine, who, &facts, is_enabled);
+    let (mut context, mut refused) = context(source, asked, machine, who, &facts, is_enabled);
+    let (gaps, is_beyond_kernel) = scopes(source, &decision, machine, &facts);
+    context.extend(gaps.into_iter().map(|said| ("scopes", said)));
+    refused |= is_beyond_kernel;
     let demands = judged(&decision, machine.is_some(), who)?;
     let explanation = Explanation {
         name: &source.name,
@@ -151,7 +156,7 @@ fn cause_there(capability: Capability, source: &Source, facts: &Facts, machine: 
 /// The lines about the circumstances, and whether one of them would keep the tool from running.
 fn context(
     source: &Source,
-    asked: &Asked,
+    asked: &asked::Asked,
     machine: Option<&Machine>,
     who: &Asking,
     facts: &Facts,
@@ -196,6 +201,19 @@ fn context(
         }
     }
     lines.push(("kernel", kernel(facts, machine)));
+    (lines, refused)
+}
+
+/// What the kernel does not enforce of the scopes, and whether the launch would be refused for it. Of another machine the
+/// release alone is known, so Landlock is taken to be on.
+fn scopes(source: &Source, decision: &Decision<'_>, machine: Option<&Machine>, facts: &Facts) -> (Vec<String>, bool) {
+    let by_release = abi_since(facts.kernel);
+    let abi = if machine.is_some() { Some(by_release) } else { landlock::abi().is().copied() };
+    let (Some(asked), Some(abi)) = (Asked::of(&source.policy, decision), abi) else { return (Vec::new(), false) };
+    let (mut lines, refused) = asked.plan(abi).said();
+    if machine.is_some() && abi > 0 {
+        lines.push(format!("taken for granted: Landlock is on, with the ABI {abi} of the release"));
+    }
     (lines, refused)
 }
 

@@ -132,7 +132,11 @@ pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
             .map(|(label, text)| (label.replace(' ', "_"), text.clone()))
             .chain(explanation.beside_scopes().map(|said| ("scopes".to_owned(), said)))
             .chain(explanation.what_fails().map(|fails| ("note".to_owned(), fails)))
-            .collect(),
+            .fold(BTreeMap::new(), |mut all: BTreeMap<String, String>, (label, text)| {
+                // Several lines can have the same label.
+                all.entry(label).and_modify(|said| *said = format!("{said}; {text}")).or_insert(text);
+                all
+            }),
         would_run: about.would_run,
         passed: names(decision.passed),
         granted: list(explanation.granted()),
