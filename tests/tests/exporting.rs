@@ -20,7 +20,8 @@ fn shipped() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<String> = files.map(|path| path.to_str().unwrap().to_owned()).collect();
-    paths.retain(|path| path.ends_with(".toml"));
+    // That one lists tools that have no policy.
+    paths.retain(|path| path.ends_with(".toml") && !path.ends_with("/elsewhere.toml"));
     paths.sort();
     assert!(paths.len() > 10, "{paths:?}");
     paths
