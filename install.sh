@@ -344,7 +344,8 @@ replace_launcher() {
 install_all() {
     place 0755 "$advisor" "$libexec/capwrap-advisor"
     for policy in policies/*.toml; do
-        place 0644 "$policy" "$share/$policy"
+        # That one is no policy: it lists tools that have none.
+        [ "$policy" = policies/elsewhere.toml ] || place 0644 "$policy" "$share/$policy"
     done
     for page in man/*.[0-9]; do
         place_text 0644 "$page" "$man/man${page##*.}/${page##*/}"
