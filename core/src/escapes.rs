@@ -25,17 +25,21 @@ const fn runs(tool: &'static str, how: &'static str) -> Escape {
 }
 
 /// The tools, sorted by name.
-pub const ESCAPES: [Escape; 73] = [
+pub const ESCAPES: [Escape; 80] = [
     runs("awk", "a program of the caller's, with system()"),
     runs("bash", "a shell"),
+    starts("borg", "--rsh, BORG_PASSCOMMAND"),
     starts("bpfman", "bpfman-ns"),
     starts("bpfman-rpc", "bpfman-ns"),
     runs("bpftrace", "a program of the caller's; with --unsafe system()"),
     runs("busybox", "a shell, and most other tools"),
     starts("capsh", "-- starts a shell"),
     starts("chroot", "starts a program"),
+    starts("chrt", "starts a program"),
     runs("dash", "a shell"),
+    starts("debugfs", "starts a pager"),
     starts("dmesg", "-H starts a pager, and that a shell"),
+    starts("dmsetup", "--exec"),
     starts("docker", "starts containers with the host's files"),
     runs("ed", "!COMMAND"),
     runs("emacs", "M-! and Lisp"),
@@ -72,9 +76,12 @@ pub const ESCAPES: [Escape; 73] = [
     runs("perf", "record CMD, scripts, --dlfilter: libraries of the caller's"),
     runs("perl", "Perl of the caller's"),
     runs("php", "PHP of the caller's"),
+    starts("pidstat", "-e starts a program"),
     starts("podman", "starts containers"),
+    starts("prlimit", "starts a program"),
     runs("psql", "\\! COMMAND"),
     runs("python3", "Python of the caller's"),
+    starts("restic", "--password-command, -o sftp.command"),
     starts("rsync", "-e COMMAND"),
     runs("ruby", "Ruby of the caller's"),
     starts("run-parts", "starts programs"),
