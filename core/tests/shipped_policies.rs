@@ -267,6 +267,65 @@ fn perf_takes_sys_admin_only_where_the_kernel_leaves_no_other_way() {
     grants("perf", &new(), "record -a", "perfmon,syslog");
 }
 
+#[test]
+fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
+    let dmsetup = "sys_admin,dac_override";
+    let nvme = "sys_admin,dac_read_search";
+    for (name, arguments, granted) in [
+        ("auditctl", "-l", "audit_control"),
+        ("auditctl", "-s", "audit_control"),
+        ("auditctl", "-lD", ""),
+        ("auditctl", "-l -w /etc/passwd", ""),
+        ("auditctl", "-D", ""),
+        ("dmsetup", "ls", dmsetup),
+        ("dmsetup", "-v table", dmsetup),
+        ("dmsetup", "--unit ls remove_all", ""),
+        ("dmsetup", "create table", ""),
+        ("nvme", "smart-log /dev/nvme0", nvme),
+        ("nvme", "format /dev/nvme0", ""),
+        ("hwclock", "--show", "dac_read_search"),
+        ("hwclock", "-w", "dac_read_search,sys_time"),
+        ("fuser", "-v /mnt", "dac_read_search,sys_ptrace"),
+        ("fuser", "-vk /mnt", "dac_read_search,sys_ptrace,kill"),
+    ] {
+        grants(name, &new(), arguments, granted);
+    }
+}
+
+#[test]
+fn a_tool_that_lists_files_gets_nothing_for_an_option_that_shows_what_a_file_contains() {
+    for (name, arguments, granted) in [
+        ("du", "-sh /root", "dac_read_search"),
+        ("du", "-d 1 -t 1M --exclude a /root", "dac_read_search"),
+        ("du", "--files0-from=/etc/shadow", ""),
+        ("du", "--fi /etc/shadow", ""),
+        ("du", "-sX/etc/shadow /", ""),
+        ("du", "--exclude-f=/etc/shadow /", ""),
+        ("find", "/root -name x", "dac_read_search"),
+        ("find", "-files0-from /etc/shadow", ""),
+    ] {
+        grants(name, &new(), arguments, granted);
+    }
+}
+
+#[test]
+fn a_program_that_is_started_without_need_of_a_capability_gets_none() {
+    for (name, arguments, granted) in [
+        ("taskset", "-p 1 1", "sys_nice"),
+        ("taskset", "-cp 0 1", "sys_nice"),
+        ("taskset", "1 ps -p 1", ""),
+        ("prlimit", "--pid 1 --nofile=10", "sys_resource"),
+        ("prlimit", "--nofile=10 ps -p 1", ""),
+        ("pidstat", "-d 1", "sys_ptrace,dac_read_search"),
+        ("pidstat", "-hd 1", "sys_ptrace,dac_read_search"),
+        ("pidstat", "-v", "dac_read_search"),
+        ("pidstat", "-u 1", ""),
+        ("pidstat", "-e ls -d", ""),
+    ] {
+        grants(name, &new(), arguments, granted);
+    }
+}
+
 /// A grant for kernels without cap_bpf gives the launcher nothing where the kernel has it.
 #[test]
 fn where_the_kernel_has_cap_bpf_the_launcher_carries_no_older_capability_for_it() {
