@@ -18,7 +18,7 @@ use crate::host::launcher_kernels;
 use crate::host::policy_facts::{self, Untried};
 use crate::host::tool_faults::{self, ToolRefusal};
 use crate::output::error;
-use crate::output::error::{hinted, reason};
+use crate::output::error::{HintedError, hinted, reason};
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
@@ -43,8 +43,9 @@ use update::Side;
 
 #[derive(Args, Default)]
 pub struct Enable {
-    /// The policy; without one, the launcher only gets again what the enabled policies need
-    name: Option<String>,
+    /// The policies; without any, the launcher only gets again what the enabled policies need
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
     /// Allow this group: in place of those in a policy that is not enabled yet, and besides them in one that is (several: repeat it)
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
@@ -59,11 +60,11 @@ pub struct Enable {
     pin: bool,
     /// Make the directories that the policy's demands name, now
     /// and at each boot (tmpfiles.d)
-    #[arg(long, requires = "name", verbatim_doc_comment)]
+    #[arg(long, requires = "names", verbatim_doc_comment)]
     prepare: bool,
     /// Take what changed in the shipped policy since; what you
     /// changed stays
-    #[arg(long, requires = "name", verbatim_doc_comment)]
+    #[arg(long, requires = "names", verbatim_doc_comment)]
     update: bool,
     /// With --update: whose to take where both changed the same
     #[arg(long, value_name = "SIDE", requires = "update")]
@@ -99,30 +100,58 @@ impl Enable {
 
     fn carry_out(&self) -> Result<()> {
         let any_kernel = (self.any_kernel || self.this_kernel).then_some(self.any_kernel);
-        let _alone = match &self.name {
-            Some(name) => self.enable(name)?,
-            None => {
-                ended::report()?;
-                enabled::lock()?
-            }
+        let (_alone, outcome) = if self.names.is_empty() {
+            ended::report()?;
+            (enabled::lock()?, Ok(()))
+        } else {
+            self.enable(&self.distinct_names()?)?
         };
+        // Where one of several policies could not be written, the launcher gets what those before it need.
         any_kernel.map_or(Ok(()), any_kernel::want)?;
         match &self.launcher {
             Some(file) => give_to_new_launcher(file),
             None => give_what_is_needed(&file_caps::installed()),
-        }
+        }?;
+        outcome
     }
 
-    /// Enables the policy of this name, or changes it. The lock is taken to write alone, because a policy may name the
-    /// file of a user, and reading that file may take long. If somebody changes the policy meanwhile, the change is
-    /// planned again.
-    fn enable(&self, name: &str) -> Result<Flock<File>> {
+    /// The names, each once.
+    ///
+    /// # Errors
+    /// There are several, and an option is about one tool.
+    fn distinct_names(&self) -> Result<Vec<&str>> {
+        let mut names: Vec<&str> = Vec::new();
+        for name in &self.names {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        if names.len() > 1 && (self.path.is_some() || self.update) {
+            let option = if self.update { "--update" } else { "--path" };
+            return Err(hinted(
+                format!("{option} is about one policy, and {} are named", names.len()),
+                format!("run capwrap enable NAME {option} for each"),
+            ));
+        }
+        Ok(names)
+    }
+
+    /// Enables the policies of these names, or changes them. All are checked before any is written. The lock is taken to
+    /// write alone, because a policy may name the file of a user, and reading that file may take long. If somebody changes
+    /// a policy meanwhile, everything is planned again.
+    ///
+    /// Returns the lock, and the error of the first policy that was checked and could not be written.
+    fn enable(&self, names: &[&str]) -> Result<(Flock<File>, Result<()>)> {
         loop {
-            let plan = self.plan(name)?;
+            let plan = |name: &&str| self.plan(name).map_err(|error| none_enabled(name, names, error));
+            let plans = names.iter().map(plan).collect::<Result<Vec<_>>>()?;
             let alone = enabled::lock()?;
-            if plan.is_current(name)? {
-                plan.carry_out(name)?;
-                return Ok(alone);
+            let mut are_current = true;
+            for (name, plan) in names.iter().zip(&plans) {
+                are_current &= plan.is_current(name)?;
+            }
+            if are_current {
+                return Ok((alone, carry_out(names, &plans)));
             }
         }
     }
@@ -232,6 +261,37 @@ impl Enable {
             Err(error) => Err(anyhow!("{error:#}")),
         }
     }
+}
+
+/// The error that the policy `name` cannot be enabled, so that none of `names` is.
+fn none_enabled(name: &str, names: &[&str], error: anyhow::Error) -> anyhow::Error {
+    if names.len() < 2 {
+        return error;
+    }
+    let hint = error.downcast_ref::<HintedError>().map(|error| error.hint.clone());
+    let what = format!("{name}: {error:#}; none of {} is enabled or changed", names.join(", "));
+    match hint {
+        Some(hint) => hinted(what, hint),
+        None => anyhow!(what),
+    }
+}
+
+/// Carries out the plans in order. Where one fails, those before it stay done, and the error says so.
+fn carry_out(names: &[&str], plans: &[Plan]) -> Result<()> {
+    for (at, (name, plan)) in names.iter().zip(plans).enumerate() {
+        if let Err(error) = plan.carry_out(name) {
+            if names.len() < 2 {
+                return Err(error);
+            }
+            let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let (done, left) = (list(&names[..at]), list(&names[at + 1..]));
+            return Err(hinted(
+                format!("{name}: {error:#}; done before it: {done}; not done after it: {left}"),
+                format!("capwrap enable {}", names[at..].join(" ")),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The note that this kernel does not enforce the policy's scopes, so that capwrap refuses its launches.

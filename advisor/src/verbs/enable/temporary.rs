@@ -65,7 +65,7 @@ impl Grant {
         root_alone("grant")?;
         let temporary =
             Temporary { user: allowing::user(&self.user)?, until: self.until()?, reason: self.reason, by: Some(by()) };
-        Enable { name: Some(self.name), temporary: Some(temporary), ..Enable::default() }.carry_out()?;
+        Enable { names: vec![self.name], temporary: Some(temporary), ..Enable::default() }.carry_out()?;
         if let Err(error) = start_timer() {
             say!(
                 "  note     {error:#}: from its end on nobody may use it, and the launcher keeps its capabilities until"
