@@ -22,6 +22,7 @@ use crate::output::outcome::REFUSED;
 use crate::output::usage;
 use crate::verbs::{
     caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, run, trace, verify,
+    without_policy,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -73,6 +74,8 @@ enum Verb {
     Doctor(doctor::Doctor),
     #[command(hide = true)]
     Become(command::exec_helper::Become),
+    #[command(hide = true)]
+    WithoutPolicy(without_policy::WithoutPolicy),
 }
 
 impl Verb {
@@ -126,6 +129,7 @@ pub fn run() -> ExitCode {
         Verb::Run(run) => return run.run(),
         Verb::Doctor(doctor) => return doctor.run(),
         Verb::Become(command) => return command.run(),
+        Verb::WithoutPolicy(tool) => tool.run(&CommandLine::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

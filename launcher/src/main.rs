@@ -30,11 +30,19 @@ use launch::{
 };
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::io::Write;
 
 /// Returns the exit code of the process, unless the process becomes another program.
 fn start() -> u8 {
-    run().unwrap_or_else(|refusal| refusal.report())
+    run().unwrap_or_else(|refusal| {
+        // The advisor knows more about a tool without a policy. It says so in place of the refusal, with the same exit
+        // code, and has no more rights than the caller.
+        if let Some(name) = refusal.tool_without_policy() {
+            let _ = verb::become_advisor(&[verb::WITHOUT_POLICY, name].map(OsString::from));
+        }
+        refusal.report()
+    })
 }
 
 fn run() -> Result<u8, Refusal> {

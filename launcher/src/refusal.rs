@@ -18,11 +18,13 @@ pub struct Refusal {
     status: u8,
     message: String,
     hint: Option<String>,
+    /// The name of a tool that has no enabled policy.
+    lacks_policy: Option<String>,
 }
 
 impl Refusal {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { status: REFUSED, message: message.into(), hint: None }
+        Self { status: REFUSED, message: message.into(), hint: None, lacks_policy: None }
     }
 
     /// The usual form of a refusal: it says what capwrap tried, and what the system answered.
@@ -46,6 +48,17 @@ impl Refusal {
     pub const fn with_status(mut self, status: u8) -> Self {
         self.status = status;
         self
+    }
+
+    /// Notes that the tool of this name has no enabled policy.
+    pub fn for_lack_of_policy(mut self, name: &str) -> Self {
+        self.lacks_policy = Some(name.to_owned());
+        self
+    }
+
+    /// The name of the tool, if the refusal is for lack of a policy.
+    pub fn tool_without_policy(&self) -> Option<&str> {
+        self.lacks_policy.as_deref()
     }
 
     pub fn message(&self) -> &str {

@@ -225,7 +225,7 @@ fn json_has_the_fields_that_the_book_lists() {
     let me = std::process::id().to_string();
     // These calls together show every field. The first words are the heading.
     let calls: [(&str, &[&[&str]]); 11] = [
-        ("list", &[&["--all"]]),
+        ("list", &[&["--all"], &["--shipped", "smartctl"]]),
         (
             "explain",
             &[&["tcpdump", "-w", "x"], &["ecapture", "tls"], &["--kernel", "6.1", "ecapture", "tls"], &[policy]],

@@ -77,6 +77,41 @@ fn a_shipped_policy_is_available_until_it_is_enabled() {
 }
 
 #[test]
+fn the_shipped_policies_are_searched_whether_they_are_enabled_or_not() {
+    in_own_mounts(|| {
+        own_installation();
+        done(&root(&[CAPWRAP, "enable", "dmesg"]).run());
+        let object = |word: &[&str]| -> Value {
+            let run = capwrap(&[&["list", "--json", "--shipped"], word].concat()).run();
+            serde_json::from_str(done(&run)).unwrap()
+        };
+        let names = |object: &Value| -> Vec<String> {
+            object["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let all = names(&object(&[]));
+        let files = fs::read_dir("/usr/local/share/capwrap/policies").unwrap().count();
+        assert_eq!(all.len(), files);
+        for (word, name) in [("tcpdu", "tcpdump"), ("CAP_SYSLOG", "dmesg"), ("traffic of the machine", "tcpdump")] {
+            let found = names(&object(&[word]));
+            assert!(found.contains(&name.to_owned()) && found.len() < all.len(), "{word}: {found:?}");
+        }
+        let found = object(&["dmesg"]);
+        assert_eq!((&found["tools"][0]["enabled"], &found["other_ways"]), (&true.into(), &serde_json::json!([])));
+        assert_eq!(object(&["tcpdump"])["tools"][0]["enabled"], false);
+        let other = object(&["smartmontools"]);
+        assert_eq!((names(&other), &other["other_ways"][0]["name"]), (Vec::new(), &"smartctl".into()));
+        let page = capwrap(&["list", "--shipped", "dmesg"]).run();
+        let page: Vec<&str> = done(&page).split_whitespace().collect();
+        assert!(page.join(" ").starts_with("policy enabled grants here what for dmesg yes "), "{page:?}");
+        let page = capwrap(&["list", "--shipped", "smartctl"]).run();
+        assert!(done(&page).starts_with("better run another way\n  smartctl  "), "{page:?}");
+        let page = capwrap(&["list", "--shipped", "no-such-word"]).run();
+        assert!(done(&page).contains("No shipped policy has the word"), "{page:?}");
+        capwrap(&["list", "--all", "--shipped"]).run().refused(&["cannot be used with"]);
+    });
+}
+
+#[test]
 fn the_long_list_says_what_grants_and_demands_are_for() {
     let policy = Policy::witness(
         "",

@@ -20,6 +20,45 @@ fn a_tool_without_a_policy_is_refused_with_the_command_that_finds_one_out() {
 #[test]
 fn a_shipped_policy_that_is_not_enabled_is_named_with_the_command_that_enables_it() {
     capwrap(&["tracee"]).run().refused(&["no policy for \"tracee\" is enabled", "capwrap enable tracee"]);
+    // What it would grant is what the list says.
+    let list = capwrap(&["list", "--shipped", "dmesg", "--json"]).run();
+    let list: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
+    let grants = list["tools"][0]["grants"].as_array().unwrap();
+    assert_eq!(grants, &["cap_syslog"]);
+    for words in [&["dmesg"][..], &["dmesg", "--follow"], &["--explain", "dmesg"], &["--", "dmesg"]] {
+        capwrap(words).run().refused(&["one is shipped, and grants cap_syslog\nhint: an administrator can run"]);
+    }
+}
+
+#[test]
+fn a_tool_that_is_better_run_another_way_is_refused_with_that_way() {
+    capwrap(&["smartctl", "-a"])
+        .run()
+        .refused(&["no policy for \"smartctl\" is enabled, and none is shipped. ", "hint: "]);
+    // The policy is called by another name than the program that it runs.
+    capwrap(&["capwrap-advisor"]).run().refused(&["did you mean `capwrap capwrap-learn`, which runs capwrap-advisor?"]);
+}
+
+#[test]
+fn without_the_advisor_a_tool_without_a_policy_is_refused_all_the_same() {
+    in_own_mounts(|| {
+        cover("/usr/local/libexec/capwrap");
+        capwrap(&["dmesg"]).run().refused(&["no policy for \"dmesg\" is enabled\nhint: look for a shipped one"]);
+    });
+}
+
+#[test]
+fn what_says_more_about_a_tool_without_a_policy_has_no_capability() {
+    in_own_mounts(|| {
+        let folder = "/usr/local/libexec/capwrap";
+        let shows = fs::read(WITNESS).unwrap();
+        cover(folder);
+        fs::write(format!("{folder}/capwrap-advisor"), shows).unwrap();
+        chmod(&format!("{folder}/capwrap-advisor"), 0o755);
+        let witness = capwrap(&["no-such-tool", "argument"]).run().witness();
+        assert_eq!(witness.sets(), [0, 0, 0, 0]);
+        assert_eq!((witness.get("argv1"), witness.get("argv2")), ("without-policy", "no-such-tool"));
+    });
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod home_code;
 pub mod minimize;
 pub mod needs;
 pub mod observation;
+pub mod other_way;
 pub mod own_sets;
 pub mod policy_merge;
 pub mod policy_places;

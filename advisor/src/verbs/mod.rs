@@ -15,3 +15,4 @@ pub mod merge;
 pub mod run;
 pub mod trace;
 pub mod verify;
+pub mod without_policy;

@@ -80,11 +80,11 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (glibc)");
 
 const AFTER_HELP: &str = "\
 Verbs:
-  enable [NAME]     enable a shipped policy (root)
+  enable [NAME…]    enable shipped policies (root)
   disable NAME      disable it (root)
   grant NAME        let a user run it for a time (root)
   revoke NAME       end that at once (root)
-  list              list the tools that you may run
+  list              list the tools that you may run, or what is shipped
   explain TOOL      what a launch would grant and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy
   trace [CMD]       show capability checks as they happen

@@ -1,12 +1,11 @@
 //! Step 3 reads the policy, which it finds by the tool's name alone.
 
-use crate::launch::command_line::VERBS;
 use crate::launch::write_in_progress::{self, Stamp, Watch};
 use crate::refusal::{OrRefuse, Refusal};
 use capwrap_core::digest;
 use capwrap_core::paths;
 use capwrap_core::policy::{self, MAX_BYTES, Policy};
-use capwrap_core::text::{hex, nearest, printable};
+use capwrap_core::text::{hex, printable};
 use capwrap_core::trusted_path;
 use capwrap_core::trusted_path::Fault;
 use nix::sys::stat::fstat;
@@ -92,33 +91,13 @@ fn unusable(name: &str, path: &Path, fault: &Fault) -> Refusal {
         .with_hint_if_any(fault.hint())
 }
 
-/// For a shipped policy, the hint is the command that enables it. The file only has to exist,
-/// because a shipped policy grants nothing. For a misspelt name it is the nearest one.
+/// The advisor says more, because it may read what else there is: a policy that is shipped, or a name that is similar.
 fn missing(name: &str) -> Refusal {
-    let refusal = Refusal::new(format!("no policy for {name:?} is enabled"));
-    if shipped(name).exists() {
-        return refusal.with_hint(format!("an administrator can run `capwrap enable {name}`"));
-    }
-    let mut known: Vec<String> = VERBS.map(str::to_owned).to_vec();
-    known.extend([Path::new(paths::POLICIES), &templates()].into_iter().flat_map(names_in));
-    let learn = format!("find out what it needs with `capwrap --learn {name}`");
-    match nearest::name(name, known.iter().map(String::as_str)) {
-        Some(near) => refusal.with_hint(format!("did you mean `capwrap {near}`? If not, {learn}")),
-        None => refusal.with_hint(learn),
-    }
-}
-
-/// Returns the names of the policies in a directory. What cannot be read has none: they are for a hint alone.
-fn names_in(directory: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
-    names.filter(|name| policy::is_name(name)).collect()
+    Refusal::new(format!("no policy for {name:?} is enabled"))
+        .with_hint(format!("look for a shipped one: capwrap list --shipped {name}"))
+        .for_lack_of_policy(name)
 }
 
 fn shipped(name: &str) -> PathBuf {
-    templates().join(format!("{name}.toml"))
-}
-
-fn templates() -> PathBuf {
-    Path::new(paths::PREFIX).join(paths::TEMPLATES)
+    Path::new(paths::PREFIX).join(paths::TEMPLATES).join(format!("{name}.toml"))
 }

@@ -9,6 +9,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+/// The advisor's verb for a tool that has no enabled policy. It is no word that a caller can type, but the name of a tool
+/// like any other.
+pub const WITHOUT_POLICY: &str = "without-policy";
+
 /// Gives up every capability and becomes the advisor. Root keeps its capabilities, because root
 /// asked for the verb.
 pub fn become_advisor(words: &[OsString]) -> Result<Infallible, Refusal> {

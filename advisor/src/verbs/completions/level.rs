@@ -126,7 +126,8 @@ fn choice(words: &str) -> impl Fn(&Arg) -> Choice {
 }
 
 /// The kinds by level and value name. The first row that fits counts; an empty level fits every level.
-const NAMED: [(&str, &str, Kind); 23] = [
+const NAMED: [(&str, &str, Kind); 24] = [
+    ("list", "WORD", Kind::Templates),
     ("enable", "NAME", Kind::Templates),
     ("learn", "--user", Kind::Users),
     ("trace", "--user", Kind::Users),

@@ -387,6 +387,8 @@ mod tests {
     fn every_setting_that_a_shipped_policy_asks_for_is_reported() {
         let policies = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies")).unwrap();
         let paths = policies.map(|entry| entry.unwrap().path());
+        // That one lists tools that have no policy.
+        let paths = paths.filter(|path| !path.ends_with("elsewhere.toml"));
         for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
             let policy = Policy::read(&std::fs::read_to_string(path).unwrap()).unwrap();
             for name in Questions::of(&policy).sysctls {

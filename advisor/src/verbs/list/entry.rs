@@ -1,9 +1,22 @@
-//! A tool of the list.
+//! A tool of the list, and which tools there are in it.
 
 use crate::output::demanded::Demanded;
 use capwrap_core::CapabilitySet;
 use serde::Serialize;
 use std::path::PathBuf;
+
+/// Which tools the list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The tools that the caller may run.
+    Own,
+    /// The tools of all enabled policies.
+    Enabled,
+    /// The tools of the shipped policies that are not enabled.
+    Available,
+    /// The tools of the shipped policies.
+    Shipped,
+}
 
 /// A user who may run the tool for a time.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +40,8 @@ pub struct Entry {
     pub name: String,
     /// The file of its policy.
     pub policy: PathBuf,
+    /// Whether a policy of this name is enabled.
+    pub enabled: bool,
     /// The summary of the policy in one printable line.
     pub summary: String,
     /// The first of its paths that exists.
@@ -49,10 +64,22 @@ pub struct Entry {
     pub grants: CapabilitySet,
     /// The same as `grants`, if every fact that only a launch can try says yes.
     pub possible: CapabilitySet,
+    /// The capabilities that the policy mentions, also those that it does not grant here.
+    pub mentioned: CapabilitySet,
     /// The capabilities that the caller may add.
     pub optional: CapabilitySet,
     /// What the tool needs besides capabilities in some launch, and whether it holds for the caller.
     pub demands: Vec<(String, Demanded)>,
     /// What `--long` shows besides: where the policy is, what each grant is for, and what becomes of other programs.
     pub details: Vec<String>,
+}
+
+impl Entry {
+    /// Whether the policy is about this word, whose letters are small.
+    pub fn has(&self, word: &str) -> bool {
+        let paths = self.paths.iter().map(|path| path.to_string_lossy().into_owned());
+        let capabilities = self.mentioned.iter().map(|capability| capability.name().to_owned());
+        let texts = [self.name.clone(), self.summary.clone()].into_iter().chain(paths).chain(capabilities);
+        texts.map(|text| text.to_lowercase()).any(|text| text.contains(word))
+    }
 }

@@ -10,6 +10,7 @@ mod details;
 mod entry;
 mod show;
 
+use crate::analysis::other_way::{self, OtherWay};
 use crate::host::caller;
 use crate::host::caller::Asking;
 use crate::host::clock;
@@ -29,7 +30,7 @@ use capwrap_core::policy::demand::Demand;
 use capwrap_core::policy::{Policy, Temporary};
 use capwrap_core::text::printable;
 use clap::Args;
-use entry::{Entry, Granted};
+use entry::{Entry, Granted, Which};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -40,6 +41,11 @@ pub struct List {
     /// List the shipped policies that are not enabled
     #[arg(long)]
     available: bool,
+    /// List the shipped policies, enabled or not, or those that
+    /// have this word in the name, the summary, the tool's path
+    /// or a capability; and tools that are better run another way
+    #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["all", "available"], verbatim_doc_comment)]
+    shipped: Option<String>,
     /// Show the details too: what each grant is for, and what the tool's demands are for
     #[arg(long, conflicts_with_all = ["names", "json"])]
     long: bool,
@@ -54,33 +60,33 @@ pub struct List {
     color: terminal::Color,
 }
 
-/// Which tools the list shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The tools that the caller may run.
-    Own,
-    /// The tools of all enabled policies.
-    Enabled,
-    /// The tools of the shipped policies that are not enabled.
-    Available,
-}
-
 impl List {
     pub fn run(&self) -> Result<()> {
-        let which = match (self.all, self.available) {
-            (false, false) => Which::Own,
-            (true, _) => Which::Enabled,
-            (false, true) => Which::Available,
+        let which = match (self.all, self.available, &self.shipped) {
+            (_, _, Some(_)) => Which::Shipped,
+            (true, ..) => Which::Enabled,
+            (false, true, None) => Which::Available,
+            (false, false, None) => Which::Own,
         };
         let who = Asking::now()?;
-        let entries = entries(which, &who)?;
+        let (mut entries, mut others) = (entries(which, &who)?, Vec::new());
+        if let Some(word) = self.shipped.as_deref().map(str::to_lowercase) {
+            entries.retain(|entry| entry.has(&word));
+            others = other_way::all()?.into_iter().filter(|other: &OtherWay| other.has(&word)).collect();
+        }
         if self.names {
             entries.iter().for_each(|entry| say!("{}", entry.name));
         } else if self.json {
-            say!("{}", show::json(&entries, &who)?);
+            say!("{}", show::json(&entries, &others, &who)?);
         } else {
             let (width, styled) = (usize::from(terminal::width()), self.color.styled());
-            say!("{}", show::text(&entries, show::Look { which, long: self.long, width, styled }, &who.name()));
+            let look = show::Look { which, long: self.long, width, styled };
+            let word = self.shipped.as_deref().unwrap_or_default();
+            if which == Which::Shipped {
+                say!("{}", show::shipped(&entries, &others, look, word));
+            } else {
+                say!("{}", show::text(&entries, look, &who.name()));
+            }
         }
         Ok(())
     }
@@ -101,17 +107,18 @@ fn entries(which: Which, who: &Asking) -> Result<Vec<Entry>> {
 
 fn candidates(which: Which) -> Result<Vec<(String, PathBuf)>> {
     let enabled = enabled::names().with_context(|| format!("cannot list {}", paths::POLICIES))?;
-    if which != Which::Available {
+    if matches!(which, Which::Own | Which::Enabled) {
         return Ok(enabled.into_iter().map(|name| (name.clone(), enabled::path(&name))).collect());
     }
     let templates = policy_lookup::templates();
-    let shipped = enabled::names_in(&templates)?.into_iter().filter(|name| !enabled.contains(name));
+    let shipped =
+        enabled::names_in(&templates)?.into_iter().filter(|name| which == Which::Shipped || !enabled.contains(name));
     Ok(shipped.map(|name| (name.clone(), templates.join(format!("{name}.toml")))).collect())
 }
 
 fn read(which: Which, path: &Path) -> Result<Policy> {
     match which {
-        Which::Available => policy_lookup::read(&policy_lookup::text(path)?, path),
+        Which::Available | Which::Shipped => policy_lookup::read(&policy_lookup::text(path)?, path),
         Which::Own | Which::Enabled => enabled::read(path),
     }
 }
@@ -132,6 +139,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
     Ok(Entry {
         name: name.to_owned(),
         policy: path.to_owned(),
+        enabled: enabled::path(name).exists(),
         summary: printable::text(&policy.summary),
         installed: installed.cloned(),
         paths: policy.tool.paths.clone(),
@@ -143,6 +151,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         always: at_once.unwrap_or_default(),
         grants: for_any_arguments(policy, &known, None),
         possible: most_granted,
+        mentioned: policy.grantable().union(policy.grantable_to_root()).union(policy.optional()),
         optional: policy.optional(),
         demands: demanded.into_iter().zip(states).map(said).collect(),
         details,

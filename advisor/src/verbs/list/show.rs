@@ -1,12 +1,13 @@
 //! Shows the list as text for people and as JSON for programs.
 
+use crate::analysis::other_way::OtherWay;
 use crate::host::caller::Asking;
 use crate::output::demanded::Demanded;
 use crate::output::page;
 use crate::output::page::Page;
+use crate::output::table::Table;
 use crate::output::terminal::Style;
-use crate::verbs::list::Which;
-use crate::verbs::list::entry::{Entry, Granted};
+use crate::verbs::list::entry::{Entry, Granted, Which};
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -54,6 +55,56 @@ pub fn text(entries: &[Entry], look: Look, caller: &str) -> String {
     page.text.trim_end().to_owned()
 }
 
+/// The text for `--shipped`: a table of the policies or, with the details, a page; and the tools that are better run
+/// another way. `word` is what was asked for.
+pub fn shipped(entries: &[Entry], others: &[OtherWay], look: Look, word: &str) -> String {
+    if entries.is_empty() && others.is_empty() {
+        let mut page = Page::new(look.width, look.styled);
+        page.closing(&nothing_shipped(word), Style::Plain);
+        return page.text.trim().to_owned();
+    }
+    let mut shown = match entries {
+        [] => String::new(),
+        entries if look.long => text(entries, look, "") + "\n",
+        entries => table(entries, look),
+    };
+    if !others.is_empty() {
+        let mut page = Page::new(look.width, look.styled);
+        page.heading("better run another way");
+        let lines = others.iter().flat_map(|other| {
+            [(other.name.as_str(), printable::text(&other.why)), ("", printable::text(&other.instead))]
+        });
+        let lines: Vec<page::Entry> =
+            lines.map(|(name, said)| page::Entry { mark: (' ', Style::Plain), name, said, hint: None }).collect();
+        page.entries(&lines);
+        shown += if shown.is_empty() { "" } else { "\n" };
+        shown += &page.text;
+    }
+    shown.trim_end().to_owned()
+}
+
+fn table(entries: &[Entry], look: Look) -> String {
+    let width = u16::try_from(look.width).unwrap_or(u16::MAX);
+    let mut table = Table::new(&["policy", "enabled", "grants here", "what for"], width, look.styled);
+    for entry in entries {
+        table.row([
+            (entry.name.clone(), Style::Plain),
+            (if entry.enabled { "yes" } else { "no" }.to_owned(), Style::Plain),
+            (grants(entry), Style::Plain),
+            (entry.summary.clone(), Style::Plain),
+        ]);
+    }
+    table.render(&[0, 1], &[])
+}
+
+fn nothing_shipped(word: &str) -> String {
+    let word = printable::text(word);
+    format!(
+        "No shipped policy has the word {word:?} in its name, its summary, its tool's path or its capabilities. \
+         To find out what a tool needs: capwrap --learn COMMAND"
+    )
+}
+
 fn nothing(which: Which, caller: &str) -> String {
     match which {
         Which::Own => format!(
@@ -63,13 +114,14 @@ fn nothing(which: Which, caller: &str) -> String {
         Which::Enabled => {
             "No policy is enabled. `capwrap list --available` shows the policies that you can enable.".to_owned()
         }
+        Which::Shipped => nothing_shipped(""),
         Which::Available => "Every shipped policy is enabled.".to_owned(),
     }
 }
 
 fn mark(entry: &Entry, which: Which) -> (char, Style) {
     match (&entry.allowed_by, &entry.installed) {
-        (_, None) if which != Which::Available => ('!', Style::Yellow),
+        (_, None) if matches!(which, Which::Own | Which::Enabled) => ('!', Style::Yellow),
         _ => (' ', Style::Plain),
     }
 }
@@ -94,7 +146,8 @@ fn about(entry: &Entry, Look { which, long, .. }: Look) -> Vec<String> {
             let expired = matches!(&entry.allowed_by, Err(why) if why.contains("expired"));
             format!("allows {}{}{}", entry.allows, terms(entry), if expired { ": expired" } else { "" })
         }
-        Which::Available => format!("sudo capwrap enable {}", entry.name),
+        Which::Shipped if entry.enabled => "enabled".to_owned(),
+        Which::Available | Which::Shipped => format!("sudo capwrap enable {}", entry.name),
     });
     lines
 }
@@ -122,6 +175,8 @@ struct Object<'e> {
     schema: u32,
     caller: Caller,
     tools: Vec<Tool<'e>>,
+    /// The tools that have no policy, because they are better run another way.
+    other_ways: &'e [OtherWay],
 }
 
 #[derive(Serialize)]
@@ -133,6 +188,7 @@ struct Caller {
 #[derive(Serialize)]
 struct Tool<'e> {
     name: &'e str,
+    enabled: bool,
     summary: &'e str,
     policy: String,
     /// The installed path; null where the tool is not installed.
@@ -159,10 +215,11 @@ struct Tool<'e> {
 }
 
 /// The list as one JSON object, without a newline after it.
-pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
+pub fn json(entries: &[Entry], other_ways: &[OtherWay], who: &Asking) -> Result<String> {
     let names = |set: CapabilitySet| set.iter().map(Capability::name).collect();
     let tools = entries.iter().map(|entry| Tool {
         name: &entry.name,
+        enabled: entry.enabled,
         summary: &entry.summary,
         policy: printable::text(&entry.policy),
         path: entry.installed.as_ref().map(printable::text),
@@ -180,7 +237,7 @@ pub fn json(entries: &[Entry], who: &Asking) -> Result<String> {
         demands: entry.demands.iter().map(|(_, demanded)| demanded).collect(),
     });
     let caller = Caller { uid: who.caller.uid, name: who.name() };
-    Ok(crate::output::json::pretty(&Object { schema: SCHEMA, caller, tools: tools.collect() })?)
+    Ok(crate::output::json::pretty(&Object { schema: SCHEMA, caller, tools: tools.collect(), other_ways })?)
 }
 
 #[cfg(test)]
@@ -192,6 +249,7 @@ mod tests {
         Entry {
             name: name.to_owned(),
             policy: format!("/etc/capwrap/policies/{name}.toml").into(),
+            enabled: false,
             summary: "packets of the network".to_owned(),
             installed: Some("/usr/bin/tcpdump".into()),
             paths: vec!["/usr/bin/tcpdump".into(), "/usr/sbin/tcpdump".into()],
@@ -203,6 +261,7 @@ mod tests {
             grants: set("net_raw,chown"),
             possible: set("net_raw,chown"),
             always: set("net_raw"),
+            mentioned: set("net_raw,chown,net_admin"),
             optional: set("net_admin"),
             demands: Vec::new(),
             details: vec!["it can start no other program".to_owned()],
@@ -234,6 +293,43 @@ mod tests {
            cap_net_raw; by its arguments cap_chown; with --add cap_net_admin
            as group capwrap, until 2030-01-01T00:00:00Z"
         );
+    }
+
+    #[test]
+    fn the_shipped_policies_are_a_table_and_other_ways_come_below() {
+        let other = OtherWay {
+            name: "smartctl".to_owned(),
+            packages: vec!["smartmontools".to_owned()],
+            why: "It writes to disks.".to_owned(),
+            instead: "Use a timer.".to_owned(),
+        };
+        let enabled = Entry { enabled: true, ..entry("dump") };
+        assert_eq!(
+            shipped(&[entry("tcpdump"), enabled], &[other], look(Which::Shipped, 120), "")
+                .lines()
+                .map(str::trim_end)
+                .collect::<Vec<_>>(),
+            [
+                "policy   enabled  grants here                                                        what for",
+                "tcpdump  no       cap_net_raw; by its arguments cap_chown; with --add cap_net_admin  packets of the network",
+                "dump     yes      cap_net_raw; by its arguments cap_chown; with --add cap_net_admin  packets of the network",
+                "",
+                "better run another way",
+                "  smartctl  It writes to disks.",
+                "            Use a timer.",
+            ]
+        );
+        assert!(shipped(&[], &[], look(Which::Shipped, 80), "zzz").contains("\"zzz\""));
+    }
+
+    #[test]
+    fn a_policy_is_found_by_its_name_its_summary_its_path_and_its_capabilities() {
+        let entry = entry("tcpdump");
+        for (word, is_found) in
+            [("tcpd", true), ("packets", true), ("/usr/sbin", true), ("net_admin", true), ("bpf", false)]
+        {
+            assert_eq!(entry.has(word), is_found, "{word}");
+        }
     }
 
     #[test]
