@@ -40,6 +40,8 @@ struct CommandLine {
 enum Verb {
     /// Enable a policy, and give the launcher the capabilities that all enabled policies need
     Enable(enable::Enable),
+    /// Enable a policy in place of the capabilities of a tool's file
+    Adopt(enable::adopt::Adopt),
     /// Disable a policy, and take its capabilities from the launcher
     Disable(enable::Disable),
     /// Let a user run a policy's tool for a time
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
     }
     let outcome = match verb {
         Verb::Enable(enable) => enable.run(),
+        Verb::Adopt(adopt) => adopt.run(),
         Verb::Disable(disable) => disable.run(),
         Verb::Grant(grant) => grant.run(),
         Verb::Revoke(revoke) => revoke.run(),

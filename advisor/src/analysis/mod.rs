@@ -1,5 +1,7 @@
 //! Derives needs from observations, and changes of the policy from needs. It is pure: no input, no output, no clocks.
 
+pub mod access_list;
+pub mod adoption;
 pub mod allowed_warnings;
 pub mod call_sites;
 pub mod capability_risk;

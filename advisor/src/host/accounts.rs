@@ -57,6 +57,13 @@ impl Names {
         }
     }
 
+    /// Returns a group as a policy names it: by the name that the local file has, or else by number.
+    pub fn group_in_policy(&self, gid: u32) -> String {
+        let names = self.group.lines().filter_map(|line| line.split(':').next());
+        let name = names.into_iter().find(|name| accounts::group_id(&self.group, name) == Some(gid));
+        name.map_or_else(|| format!("#{gid}"), str::to_owned)
+    }
+
     /// Returns what this machine knows about this identity.
     pub fn known(&self, of: Of, identity: &Identity) -> Known {
         let name = match identity {

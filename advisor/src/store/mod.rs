@@ -1,6 +1,7 @@
 //! The files that capwrap keeps on disk: enabled policies, profiles, file capabilities. This module opens only files
 //! that can be trusted, and replaces each file in one step.
 
+pub mod adopted;
 pub mod any_kernel;
 pub mod atomic_write;
 pub mod bounded_read;

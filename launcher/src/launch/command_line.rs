@@ -48,7 +48,8 @@ pub struct Launch {
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 18] = [
+pub const VERBS: [&str; 19] = [
+    "adopt",
     "caps",
     "completions",
     "diff",
@@ -81,6 +82,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (glibc)");
 const AFTER_HELP: &str = "\
 Verbs:
   enable [NAME…]    enable shipped policies (root)
+  adopt PATH        enable a policy in place of a file's capabilities (root)
   disable NAME      disable it (root)
   grant NAME        let a user run it for a time (root)
   revoke NAME       end that at once (root)

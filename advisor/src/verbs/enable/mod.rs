@@ -1,7 +1,10 @@
-//! `capwrap enable` and `capwrap disable`, and for a time `capwrap grant` and `capwrap revoke`.
+//! `capwrap enable`, `capwrap adopt` and `capwrap disable`, and for a time `capwrap grant` and `capwrap revoke`.
 
+pub mod adopt;
 mod allowing;
+mod carried;
 mod ended;
+mod given_back;
 pub mod temporary;
 mod update;
 
@@ -24,7 +27,7 @@ use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
 use crate::store::policy_edit::{Change, Temporary};
 use crate::store::shipped::{self, Relation, Shipped};
-use crate::store::{any_kernel, atomic_write, bounded_read, enabled, policy_lookup, prepared, trusted_file};
+use crate::store::{adopted, any_kernel, atomic_write, bounded_read, enabled, policy_lookup, prepared, trusted_file};
 use anyhow::{Context, Result, anyhow};
 use capwrap_core::CapabilitySet;
 use capwrap_core::digest;
@@ -34,6 +37,7 @@ use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Poli
 use capwrap_core::record::write::Event;
 use capwrap_core::scope::domain;
 use capwrap_core::text::{hex, nearest, printable};
+use carried::{change, describe};
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::geteuid;
@@ -510,8 +514,13 @@ impl Disable {
         root_alone("disable")?;
         let _alone = enabled::lock()?;
         let path = enabled::path(policy_lookup::checked(&self.name)?);
+        // The tool gets back what was taken from its file before it loses what the policy gives.
+        let given_back = given_back::give_back(&self.name);
         if !path.exists() {
-            return Err(not_enabled("disable", &self.name)?);
+            // An adoption was interrupted, or somebody removed its policy by hand.
+            let Some(record) = given_back else { return Err(not_enabled("disable", &self.name)?) };
+            say!("{}: {} has its own capabilities", self.name, printable::text(&record.path));
+            return adopted::remove(&self.name);
         }
         // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
         let policy = enabled::read(&path).ok();
@@ -521,7 +530,13 @@ impl Disable {
         let kept = policy_lookup::disabled(&self.name);
         std::fs::rename(&path, &kept)
             .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
-        say!("{}: disabled; kept as {}", self.name, kept.display());
+        let is_as_made = text.as_ref().zip(given_back.as_ref());
+        if is_as_made.is_some_and(|(text, record)| given_back::is_as_made(record, text)) {
+            std::fs::remove_file(&kept).with_context(|| format!("cannot remove {}", kept.display()))?;
+            say!("{}: disabled, as it was before it was adopted", self.name);
+        } else {
+            say!("{}: disabled; kept as {}", self.name, kept.display());
+        }
         change_record::policy(&PolicyChange {
             event: Event::Disable,
             name: &self.name,
@@ -531,7 +546,8 @@ impl Disable {
             shipped: None,
             reason: None,
         });
-        take_everything_back(&self.name, policy.as_ref())
+        take_everything_back(&self.name, policy.as_ref())?;
+        given_back.map_or(Ok(()), |_| adopted::remove(&self.name))
     }
 }
 
@@ -668,22 +684,6 @@ fn give_to_new_launcher(path: &Path) -> Result<()> {
     }
     fitted.note.iter().for_each(|note| say!("  note     {note}"));
     Ok(())
-}
-
-/// Describes the change from the file capabilities before to those now.
-fn change(before: Option<&FileCapabilities>, now: &FileCapabilities) -> String {
-    let (was, is) = (describe(before), describe(Some(now)));
-    let has = is.as_deref().unwrap_or("no capabilities");
-    if was == is {
-        format!("still has {has}")
-    } else {
-        format!("now has {has} (before: {})", was.as_deref().unwrap_or("none"))
-    }
-}
-
-/// The file capabilities in setcap's notation; `None` if there are none.
-fn describe(capabilities: Option<&FileCapabilities>) -> Option<String> {
-    capabilities.filter(|file| !file.permitted.union(file.inheritable).is_empty()).map(FileCapabilities::to_string)
 }
 
 fn one_line(items: &[String]) -> String {

@@ -1,0 +1,307 @@
+//! `capwrap adopt PATH`: enables a policy in place of a tool's file capabilities, and `disable` gives those back.
+//!
+//! The order is such that the tool works after each step, and that a record says what the file had before it loses it:
+//! the record, the policy, the launcher, and the file last. `disable` goes back the same way: the file first, and the
+//! record last.
+
+use super::given_back::set;
+use super::{allowing, give_what_is_needed, on_this_kernel, root_alone};
+use crate::analysis::access_list::{self, Executors};
+use crate::analysis::adoption::{self, Allowed, Candidate};
+use crate::analysis::propose;
+use crate::host::accounts::Names;
+use crate::host::caller;
+use crate::host::change_record::{self, PolicyChange};
+use crate::host::installed_file::{Installed, Unread};
+use crate::host::tool_faults;
+use crate::output::error::{hinted, reason};
+use crate::store::adopted::{self, Adopted};
+use crate::store::file_caps::{self, inheritable};
+use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
+use anyhow::{Context, Result, anyhow, bail};
+use capwrap_core::CapabilitySet;
+use capwrap_core::digest;
+use capwrap_core::policy::{FileCapabilities, Policy};
+use capwrap_core::record::write::Event;
+use capwrap_core::text::{hex, printable};
+use clap::Args;
+use nix::unistd::User;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use xattr::FileExt;
+
+#[derive(Args)]
+pub struct Adopt {
+    /// The tool's file, which has capabilities
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The name of the policy, where it is not that of the file
+    #[arg(long, value_name = "POLICY")]
+    name: Option<String>,
+    /// Allow this group, and not those who may execute the file
+    /// now (several: repeat it)
+    #[arg(long = "group", value_name = "GROUP", verbatim_doc_comment)]
+    groups: Vec<String>,
+    /// Allow this user, in the same way (several: repeat it)
+    #[arg(long = "user", value_name = "USER")]
+    users: Vec<String>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is to be done, without any write so far.
+struct Plan {
+    name: String,
+    adopted: Adopted,
+    has: FileCapabilities,
+    text: String,
+    policy: Policy,
+    /// The tool's file, opened for reading along a path that only root can change.
+    file: File,
+    notes: Vec<String>,
+    /// Whether an adoption that was interrupted had enabled the policy.
+    resumes: bool,
+}
+
+impl Adopt {
+    pub fn run(&self) -> Result<()> {
+        root_alone("adopt")?;
+        let plan = self.plan()?;
+        plan.show(self.dry_run);
+        if self.dry_run {
+            return Ok(());
+        }
+        let _alone = enabled::lock()?;
+        plan.carry_out()
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        let path = std::path::absolute(&self.path)?;
+        let shown = printable::text(&path);
+        let found = Installed::look(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!("cannot check {shown}: no such file"),
+            _ => anyhow!("cannot check {shown}: {}", reason(&error)),
+        })?;
+        if !found.is_regular {
+            bail!("{shown} is no regular file");
+        }
+        let attribute = match &found.carries {
+            Ok(attribute) => attribute.as_ref(),
+            Err(Unread::Malformed(why) | Unread::Failed(why)) => {
+                bail!("cannot read the file capabilities of {shown}: {why}")
+            }
+        };
+        // For a file that others could have put there, the reason is what matters.
+        let file = if found.weaknesses(0).is_empty() { None } else { Some(trusted_file::open(&path)?) };
+        let is_script = found.is_script().map_err(|error| anyhow!("cannot read {shown}: {}", reason(&error)))?;
+        let candidate = Candidate { path: &path, uid: found.uid, mode: found.mode, attribute, is_script };
+        let granted = adoption::granted(&candidate)?;
+        let attribute = attribute.context("what grants something has an attribute")?;
+        let name = self.policy_name(&path)?;
+        let in_policy = propose::path_of_policy(&path)?;
+        let file = file.map_or_else(|| trusted_file::open(&path), Ok)?;
+        let about = file.metadata()?;
+        if (about.dev(), about.ino()) != found.identity {
+            bail!("{shown} was replaced meanwhile");
+        }
+        let names = Names::read();
+        let executors = executors(&file, &found)?;
+        let allowed = self.allowed(&path, &executors, found.gid, &names)?;
+        let text = adoption::text(&name, in_policy, attribute, granted, &allowed);
+        let policy = Policy::read(&text).context("the policy as it would be is none")?;
+        if let Some(refusal) = tool_faults::all(&policy, &names).first() {
+            return Err(anyhow!("cannot adopt {shown}: {}", refusal.note()));
+        }
+        let sha256 = digest::of_file(&file).map_err(|error| anyhow!("cannot read {shown}: {}", reason(&error)))?;
+        let adopted = Adopted {
+            path: path.clone(),
+            capabilities: attribute.capabilities,
+            sha256: hex::encode(&sha256),
+            policy_sha256: hex::encode(&digest::of_bytes(&text)),
+        };
+        let resumes = resumes(&name, &adopted)?;
+        let notes = notes(&name, &found, &executors, granted, &policy);
+        Ok(Plan { name, adopted, has: attribute.capabilities, text, policy, file, notes, resumes })
+    }
+
+    fn policy_name(&self, path: &Path) -> Result<String> {
+        match &self.name {
+            Some(name) => Ok(policy_lookup::checked(name)?.to_owned()),
+            None => {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                if policy_lookup::checked(&name).is_err() {
+                    let what = format!("{:?} is no name of a policy", printable::text(&name));
+                    return Err(hinted(what, "choose one: --name NAME"));
+                }
+                Ok(name)
+            }
+        }
+    }
+
+    /// Those whom the policy is to allow: who is named, or else who may execute the file.
+    fn allowed(&self, path: &Path, executors: &Executors, gid: u32, names: &Names) -> Result<Allowed> {
+        let named = Allowed {
+            users: self.users.iter().map(|user| Ok(allowing::user(user)?.text)).collect::<Result<_>>()?,
+            groups: self.groups.iter().map(|group| Ok(allowing::group(group)?.text)).collect::<Result<_>>()?,
+        };
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let user = |uid: &u32| {
+            let known = User::from_uid((*uid).into()).ok().flatten();
+            names.in_policy(known.as_ref().map(|user| user.name.as_str()), *uid)
+        };
+        let own = executors.group.then_some(gid);
+        let allowed = Allowed {
+            users: executors.users.iter().map(user).collect(),
+            groups: own.iter().chain(&executors.groups).map(|gid| names.group_in_policy(*gid)).collect(),
+        };
+        if executors.others || allowed.is_empty() {
+            return Err(adoption::nobody_named(path, executors));
+        }
+        Ok(allowed)
+    }
+}
+
+/// Who may execute the file, by its access control list or else by its mode.
+///
+/// # Errors
+/// The list cannot be read, or is of a kind that is not known.
+fn executors(file: &File, found: &Installed) -> Result<Executors> {
+    let shown = printable::text(&found.path);
+    let list = match file.get_xattr(access_list::ATTRIBUTE) {
+        Ok(list) => list,
+        // The file system has no such lists.
+        Err(error) if error.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => None,
+        Err(error) => bail!("cannot read the access control list of {shown}: {}", reason(&error)),
+    };
+    match list {
+        Some(list) => Executors::of_list(&list)
+            .with_context(|| format!("{shown} has an access control list of a kind that capwrap does not know")),
+        None => {
+            let executors = Executors::of_mode(found.mode);
+            // The launcher reads what it executes, as the caller.
+            let unread = executors.others && found.mode & 0o004 == 0 || executors.group && found.mode & 0o040 == 0;
+            if unread {
+                let hint = found.in_command().map_or_else(String::new, |path| format!("chmod g+r {path}, or o+r"));
+                let what =
+                    format!("{shown} may be executed and not read (mode {:04o}), and capwrap reads it", found.mode);
+                return Err(hinted(what, hint));
+            }
+            Ok(executors)
+        }
+    }
+}
+
+/// Whether the same adoption was begun before, and the policy is enabled.
+///
+/// # Errors
+/// There is a policy of this name that comes from something else.
+fn resumes(name: &str, adopted: &Adopted) -> Result<bool> {
+    let before = adopted::read(name)?;
+    if enabled::path(name).exists() {
+        if before.is_some_and(|before| before.path == adopted.path && before.capabilities == adopted.capabilities) {
+            return Ok(true);
+        }
+        return Err(hinted(
+            format!("a policy {name} is enabled already"),
+            "choose another name with --name NAME, or disable it first",
+        ));
+    }
+    if policy_lookup::disabled(name).exists() {
+        return Err(hinted(
+            format!("a policy {name} is kept in {}", policy_lookup::disabled(name).display()),
+            format!("enable that one, or choose another name with --name NAME: capwrap enable {name}"),
+        ));
+    }
+    Ok(false)
+}
+
+fn notes(name: &str, found: &Installed, executors: &Executors, granted: CapabilitySet, policy: &Policy) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.carries.as_ref().is_ok_and(|has| has.as_ref().is_some_and(|has| !has.capabilities.inheritable.is_empty()))
+    {
+        notes.push(
+            "the inheritable ones of the file go too; whoever held them in their own inheritable set had them"
+                .to_owned(),
+        );
+    }
+    if executors.others {
+        let allowed = caller::allowed(&policy.allow);
+        notes.push(format!("everybody may execute the file now, and everybody but {allowed} loses its capabilities"));
+    }
+    if found.links > 1 {
+        notes.push(format!("the file has {} names, and loses its capabilities under all of them", found.links));
+    }
+    notes.push("the tool can start no other program; the policy says how to change that".to_owned());
+    notes.push(format!(
+        "plain {} works without them from now on: call it as capwrap {name}",
+        printable::text(&found.path)
+    ));
+    notes.push("an update of its package may set them again, which `capwrap verify` reports".to_owned());
+    let shipped = policy_lookup::templates().join(format!("{name}.toml"));
+    if let Ok(shipped) = policy_lookup::text(&shipped).and_then(|text| policy_lookup::read(&text, &shipped)) {
+        let grants = shipped.grantable();
+        if !granted.without(grants).is_empty() || grants != granted {
+            notes.push(format!(
+                "a policy of this name is shipped, with {grants} by its arguments: capwrap enable {name}"
+            ));
+        } else {
+            notes.push(format!("a policy of this name is shipped: capwrap enable {name}"));
+        }
+    }
+    notes
+}
+
+impl Plan {
+    fn show(&self, is_dry: bool) {
+        let shown = printable::text(&self.adopted.path);
+        say!("{}: in place of the file capabilities of {shown}", self.name);
+        say!("  allowed  {}", printable::text(caller::allowed(&self.policy.allow)));
+        say!("  grants   {}", on_this_kernel(self.policy.grantable()));
+        say!(
+            "  policy   {}{}",
+            enabled::path(&self.name).display(),
+            if self.resumes { " (enabled already)" } else { "" }
+        );
+        say!("  file     {shown} loses {}", self.has);
+        for note in &self.notes {
+            say!("  note     {note}");
+        }
+        if is_dry {
+            say!("  text     the policy would be:");
+            self.text.lines().for_each(|line| say!("           {line}"));
+        } else {
+            say!("  undo     capwrap disable {}", self.name);
+        }
+    }
+
+    fn carry_out(&self) -> Result<()> {
+        // What was planned holds for what is there now.
+        if resumes(&self.name, &self.adopted)? != self.resumes {
+            bail!("the policy {} was enabled or disabled meanwhile", self.name);
+        }
+        if file_caps::read(&self.file)? != Some(self.has) {
+            bail!("the file capabilities of {} were changed meanwhile", printable::text(&self.adopted.path));
+        }
+        if !self.resumes {
+            adopted::write(&self.name, &self.adopted)?;
+            let path = enabled::path(&self.name);
+            atomic_write::replace_for_all(&path, &self.text)?;
+            change_record::policy(&PolicyChange {
+                event: Event::Enable,
+                name: &self.name,
+                path: &path,
+                before: None,
+                after: Some(&self.text),
+                shipped: None,
+                reason: None,
+            });
+        }
+        give_what_is_needed(&file_caps::installed())?;
+        set(&self.file, &self.adopted.path, inheritable(CapabilitySet::EMPTY))
+    }
+}
