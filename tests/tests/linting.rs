@@ -22,6 +22,22 @@ fn shipped() -> Vec<PathBuf> {
     paths.filter(|path| !path.ends_with("elsewhere.toml")).collect()
 }
 
+#[test]
+fn every_shipped_policy_is_proven_by_rows_and_one_without_them_is_reported() {
+    let rows = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
+    let paths: Vec<String> = shipped().iter().map(|path| path.to_str().unwrap().to_owned()).collect();
+    let call = root(&[CAPWRAP, "lint", "--text-only", "--rows", rows]);
+    let run = paths.iter().fold(call, Call::arg).run();
+    assert!(run.ok() && run.stdout.contains(" 0 errors, 0 warnings, "), "{run:?}");
+    let folder = Folder::new();
+    let path = folder.path("no-such-tool.toml");
+    fs::copy(&paths[0], &path).unwrap();
+    let run = root(&[CAPWRAP, "lint", "--text-only", "--rows", rows, &path]).run();
+    assert!(run.code == 1 && run.stdout.contains("no-such-tool has no file of rows"), "{run:?}");
+    let run = root(&[CAPWRAP, "lint", "--text-only", "--rows", "/nowhere", &path]).run();
+    assert!(run.code != 0 && run.stderr.contains("no table of results in /nowhere"), "{run:?}");
+}
+
 const HEAD: &str = "schema = 1\nsummary = \"s\"\n";
 
 #[test]

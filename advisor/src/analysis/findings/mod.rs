@@ -42,3 +42,4 @@ mod tests {
         assert_eq!(warnings("# lint: allow amounts-to-root: it is root's", &[]), none);
     }
 }
+pub mod proof;

@@ -10,19 +10,19 @@ mod show;
 mod system;
 
 use crate::analysis::findings::found::{Found, Linted, Severity};
-use crate::analysis::findings::{allowed, checks};
+use crate::analysis::findings::{allowed, checks, proof};
 use crate::analysis::policy_places::Places;
 use crate::output::error;
 use crate::output::error::{hinted, reason};
 use crate::output::outcome::Outcome;
 use crate::output::terminal;
 use crate::store::{bounded_read, enabled, policy_lookup};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use capwrap_core::text::printable;
 use clap::Args;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -38,6 +38,10 @@ pub struct Lint {
     /// Check the text alone, for a file from another machine
     #[arg(long)]
     text_only: bool,
+    /// Also report each policy that no row of this folder proves:
+    /// tests/policies of the sources, for shipped policies
+    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    rows: Option<PathBuf>,
     /// Print the JSON schema of policy files, for editors
     #[arg(long, exclusive = true)]
     schema: bool,
@@ -100,6 +104,9 @@ impl Lint {
         };
         let mut found = if self.text_only { Vec::new() } else { system::file(&path) };
         found.extend(self.text(&text));
+        if let Some(folder) = &self.rows {
+            found.extend(unproven(folder, &path, &text)?);
+        }
         Ok(Linted { name, text: Ok(text), found })
     }
 
@@ -117,4 +124,18 @@ impl Lint {
         found.sort_by_key(|one| one.span.start);
         found
     }
+}
+
+/// What is missing of the rows that prove the policy in this file. A text that is no policy is an error already.
+fn unproven(folder: &Path, path: &Path, text: &str) -> Result<Vec<Found>> {
+    /// The size of the largest table of results and of the largest file of rows, in bytes.
+    const MOST: usize = 16 * 1024 * 1024;
+    let Ok(policy) = Policy::read(text) else { return Ok(Vec::new()) };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let read = |file: &Path| bounded_read::text_of(file, MOST);
+    let rows = folder.join(format!("{name}.toml"));
+    let rows = if rows.exists() { Some(read(&rows)?) } else { None };
+    let results =
+        read(&folder.join("results")).with_context(|| format!("no table of results in {}", folder.display()))?;
+    proof::missing(&name, &policy, rows.as_deref(), &results)
 }
