@@ -42,6 +42,14 @@ exactness *arguments:
 policies *arguments:
     tests/policies/run {{ arguments }}
 
+# Make a draft of a policy and its row from a command of the tool, as root (TOOL 'COMMAND').
+new-policy *arguments:
+    tests/policies/new {{ arguments }}
+
+# Try the shipped policies with what the distribution has now, and print what changed, as root (--tool NAME).
+compare-policies *arguments:
+    tests/policies/run --compare {{ arguments }}
+
 # Compare how capwrap and systemd read the units of Debian's packages, as root.
 units *arguments:
     tests/units/run {{ arguments }}

@@ -82,6 +82,15 @@ def write(lines: dict):
     columns.write(TABLE, COLUMNS, [lines[one] for one in sorted(lines)], head)
 
 
+def changes(before: dict | None, now: dict) -> list:
+    """Returns what a new version changed: (column, before, now) for each column that differs, and `new` for a row that the
+    table does not have."""
+    if before is None or before["result"] == NOT_MEASURED:
+        return [("row", "not measured", "new")]
+    columns = ["tool", "kernel", "result", "granted", "superfluous"]
+    return [(column, before[column], now[column]) for column in columns if before[column] != now[column]]
+
+
 def line_of(result: dict, suite: str, wanted: dict) -> tuple:
     """Makes a line of what tests/guests/run printed for a row, and returns it with the row. `wanted` is what `expected`
     returned when the guest was started, because somebody may edit a policy meanwhile."""
