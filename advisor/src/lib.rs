@@ -21,7 +21,7 @@ use crate::output::error::report;
 use crate::output::outcome::REFUSED;
 use crate::output::usage;
 use crate::verbs::{
-    caps, completions, diff, doctor, enable, explain, export, learn, lint, list, merge, run, trace, verify,
+    caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, run, trace, verify,
     without_policy,
 };
 use clap::error::ErrorKind;
@@ -68,6 +68,8 @@ enum Verb {
     Diff(diff::Diff),
     /// Write a policy's grant for another launcher
     Export(export::Export),
+    /// Show who ran which tool, when and why
+    History(history::History),
     /// Find errors and dangers in policy files
     Lint(lint::Lint),
     /// Print a completion script for a shell
@@ -130,6 +132,7 @@ pub fn run() -> ExitCode {
         Verb::Learn(learn) => return learn.run(),
         Verb::Trace(trace) => return trace.run(),
         Verb::Run(run) => return run.run(),
+        Verb::History(history) => return history.run(),
         Verb::Doctor(doctor) => return doctor.run(),
         Verb::Become(command) => return command.run(),
         Verb::WithoutPolicy(tool) => tool.run(&CommandLine::command()),

@@ -19,6 +19,7 @@ pub mod mounts;
 pub mod policy_facts;
 pub mod process;
 pub mod reading;
+pub mod records;
 pub mod sysctl;
 pub mod systemd_numbers;
 pub mod target_machine;

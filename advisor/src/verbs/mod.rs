@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod enable;
 pub mod explain;
 pub mod export;
+pub mod history;
 pub mod learn;
 pub mod lint;
 pub mod list;

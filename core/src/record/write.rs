@@ -45,7 +45,8 @@ pub enum Event {
 }
 
 impl Event {
-    const fn word(self) -> &'static str {
+    /// Returns the word that names the event in every log.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Launch => "launched",
             Self::Run => "run",

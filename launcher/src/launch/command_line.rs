@@ -48,7 +48,7 @@ pub struct Launch {
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 19] = [
+pub const VERBS: [&str; 20] = [
     "adopt",
     "caps",
     "completions",
@@ -60,6 +60,7 @@ pub const VERBS: [&str; 19] = [
     "export",
     "grant",
     "help",
+    "history",
     "learn",
     "lint",
     "list",

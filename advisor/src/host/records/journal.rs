@@ -1,0 +1,129 @@
+//! The records that the journal kept, as journalctl shows them to this caller.
+
+use super::kept::{Filter, Kept, Source};
+use crate::output::error::reason;
+use anyhow::{Result, anyhow};
+use capwrap_core::record::write::{CHANGE_ID, LAUNCH_ID, REFUSAL_ID};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// The program, which is never looked for in the caller's PATH: root calls this.
+const JOURNALCTL: &str = "/usr/bin/journalctl";
+
+/// The identifier of every record of capwrap's.
+const IDENTIFIER: &str = "SYSLOG_IDENTIFIER=capwrap";
+
+/// The records of the journal that a filter takes.
+pub struct Journal {
+    child: Option<(Child, BufReader<ChildStdout>)>,
+    filter: Filter,
+}
+
+impl Journal {
+    pub fn none() -> Self {
+        Self { child: None, filter: Filter::default() }
+    }
+
+    /// Starts journalctl. The result is empty if there is none, as on a machine without systemd.
+    ///
+    /// # Errors
+    /// journalctl cannot be started.
+    pub fn open(filter: &Filter) -> Result<Self> {
+        let mut command = Command::new(JOURNALCTL);
+        command.env_clear().env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["--output=json", "--no-pager", "--quiet", IDENTIFIER]);
+        command.args([LAUNCH_ID, REFUSAL_ID, CHANGE_ID].map(|id| format!("MESSAGE_ID={id}")));
+        for (option, time) in [("--since", filter.since), ("--until", filter.until)] {
+            command.args(time.map(|time| format!("{option}=@{}", time / 1_000_000)));
+        }
+        for (field, value) in [("CAPWRAP_NAME", &filter.name), ("CAPWRAP_USER", &filter.user)] {
+            command.args(value.as_ref().map(|value| format!("{field}={value}")));
+        }
+        command.args(filter.events.iter().map(|event| format!("CAPWRAP_EVENT={event}")));
+        match command.spawn() {
+            Ok(mut child) => {
+                let output = child.stdout.take().map(BufReader::new);
+                Ok(Self { child: output.map(|output| (child, output)), filter: filter.clone() })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::none()),
+            Err(error) => Err(anyhow!("cannot run {JOURNALCTL}: {}", reason(&error))),
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Kept>> {
+        let Some((child, output)) = &mut self.child else { return Ok(None) };
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = output.read_until(b'\n', &mut line).map_err(|error| anyhow!(reason(&error)))?;
+            if length == 0 {
+                // Without a journal it fails, and there are no records.
+                let _ = child.wait();
+                return Ok(None);
+            }
+            match of_entry(&line) {
+                Some(record) if self.filter.takes(&record) => return Ok(Some(record)),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if let Some((child, _)) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Iterator for Journal {
+    type Item = Result<Kept>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
+
+/// Reads an entry in journalctl's JSON. It is none of capwrap's if the user whom it names is not the one who, by the
+/// kernel's word, sent it: everybody can send to the journal.
+fn of_entry(text: &[u8]) -> Option<Kept> {
+    let entry: BTreeMap<String, Value> = serde_json::from_slice(text).ok()?;
+    let get = |name: &str| entry.get(name).and_then(Value::as_str);
+    let uid: u32 = get("_UID")?.parse().ok()?;
+    (get("CAPWRAP_UID")?.parse() == Ok(uid)).then_some(())?;
+    let time = get("_SOURCE_REALTIME_TIMESTAMP").or_else(|| get("__REALTIME_TIMESTAMP"))?.parse().ok()?;
+    let event = get("CAPWRAP_EVENT")?.to_owned();
+    let pid = get("_PID")?.parse().ok()?;
+    let fields = entry.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("CAPWRAP_").filter(|name| !["EVENT", "UID"].contains(name))?;
+        Some((name.to_lowercase(), value.as_str()?.to_owned()))
+    });
+    let fields = fields.collect();
+    Some(Kept { source: Source::Journal, time, uid, pid, event, fields })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_unless_its_sender_is_another_than_the_one_it_names() {
+        let entry = |uid: &str| {
+            format!(
+                "{{\"_UID\":\"1000\",\"_PID\":\"7\",\"__REALTIME_TIMESTAMP\":\"5\",\"CAPWRAP_EVENT\":\"launched\",\
+                 \"CAPWRAP_UID\":\"{uid}\",\"CAPWRAP_NAME\":\"tcpdump\",\"CAPWRAP_REASON\":null,\"MESSAGE\":[1,2]}}\n"
+            )
+        };
+        let read = of_entry(entry("1000").as_bytes()).unwrap();
+        assert_eq!((read.source, read.time, read.uid, read.pid), (Source::Journal, 5, 1000, 7));
+        assert_eq!((read.event.as_str(), read.get("name"), read.fields.len()), ("launched", "tcpdump", 1));
+        assert_eq!(of_entry(entry("0").as_bytes()), None);
+        for odd in ["", "{}", "[]", "{\"_UID\":1000}"] {
+            assert_eq!(of_entry(odd.as_bytes()), None);
+        }
+    }
+}
