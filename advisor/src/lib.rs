@@ -44,6 +44,8 @@ enum Verb {
     Adopt(enable::adopt::Adopt),
     /// Disable a policy, and take its capabilities from the launcher
     Disable(enable::Disable),
+    /// Edit a policy in an editor, and enable it checked
+    Edit(enable::edit::Edit),
     /// Let a user run a policy's tool for a time
     Grant(enable::temporary::Grant),
     /// End what a user was granted for a time
@@ -118,6 +120,7 @@ pub fn run() -> ExitCode {
         Verb::Enable(enable) => enable.run(),
         Verb::Adopt(adopt) => adopt.run(),
         Verb::Disable(disable) => disable.run(),
+        Verb::Edit(edit) => edit.run(),
         Verb::Grant(grant) => grant.run(),
         Verb::Revoke(revoke) => revoke.run(),
         Verb::Merge(merge) => merge.run(),

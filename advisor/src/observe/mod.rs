@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod command;
+pub mod other_verb;
 pub mod probe;
 pub mod session;
 pub mod subject;

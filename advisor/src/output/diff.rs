@@ -2,7 +2,7 @@
 
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
-use similar::TextDiff;
+use similar::{ChangeTag, TextDiff};
 
 /// The change of a file as a unified diff; empty if there is none.
 pub fn unified(file: &str, before: &str, after: &str, styled: bool) -> String {
@@ -24,9 +24,32 @@ pub fn unified(file: &str, before: &str, after: &str, styled: bool) -> String {
     unified.lines().map(line).collect()
 }
 
+/// Two lists of lines as one: what both have stands behind blanks, and what only one has behind `-` or `+`.
+pub fn whole(before: &[String], after: &[String], styled: bool) -> String {
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.iter().map(String::as_str).collect(), after.iter().map(String::as_str).collect());
+    let changes = TextDiff::from_slices(&before, &after);
+    let line = |change: similar::Change<&str>| {
+        let (mark, style) = match change.tag() {
+            ChangeTag::Equal => (' ', Style::Plain),
+            ChangeTag::Delete => ('-', Style::Red),
+            ChangeTag::Insert => ('+', Style::Green),
+        };
+        style.paint(&format!("{mark} {}", printable::line(change.value())), styled) + "\n"
+    };
+    changes.iter_all_changes().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changes_in_a_list_stands_among_what_stays() {
+        let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(whole(&lines("a b c"), &lines("a d c"), false), "  a\n- b\n+ d\n  c\n");
+        assert_eq!(whole(&lines("a"), &lines("a"), true), "  a\n");
+    }
 
     #[test]
     fn a_change_is_a_unified_diff() {

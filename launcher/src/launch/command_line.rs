@@ -48,13 +48,14 @@ pub struct Launch {
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 20] = [
+pub const VERBS: [&str; 21] = [
     "adopt",
     "caps",
     "completions",
     "diff",
     "disable",
     "doctor",
+    "edit",
     "enable",
     "explain",
     "export",

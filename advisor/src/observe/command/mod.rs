@@ -2,6 +2,7 @@
 //! last process that it left behind has ended.
 
 pub mod check;
+pub mod editor;
 pub mod exec_helper;
 pub mod locate;
 mod private_home;

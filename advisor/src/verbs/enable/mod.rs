@@ -1,8 +1,11 @@
-//! `capwrap enable`, `capwrap adopt` and `capwrap disable`, and for a time `capwrap grant` and `capwrap revoke`.
+//! `capwrap enable`, `capwrap adopt`, `capwrap edit` and `capwrap disable`, and for a time `capwrap grant` and
+//! `capwrap revoke`.
 
 pub mod adopt;
 mod allowing;
 mod carried;
+pub mod edit;
+mod edited;
 mod ended;
 mod given_back;
 pub mod temporary;
@@ -88,6 +91,9 @@ pub struct Enable {
     /// The user whom `capwrap grant` allows.
     #[arg(skip)]
     temporary: Option<Temporary>,
+    /// What `capwrap edit` writes in the place of the policy.
+    #[arg(skip)]
+    edited: Option<edited::Edited>,
 }
 
 #[derive(Args)]
@@ -166,6 +172,7 @@ impl Enable {
         // If other users could have written the file, capwrap cannot trust its content, least of all who may run the
         // tool.
         let before = trusted_file::text(&source)?;
+        self.edited.as_ref().map_or(Ok(()), |edited| edited.check(name, &source, &before))?;
         let already = source == enabled::path(name);
         let shipped = shipped::of(name);
         let template = shipped::template(name)?;
@@ -181,8 +188,11 @@ impl Enable {
         };
         let allowed_before = Policy::read(&before).ok().map(|policy| policy.allow);
         let allowing = allowing::described(&change, allowed_before.as_ref());
-        let mut text = policy_edit::apply(update.as_ref().map_or(&before, |update| &update.text), &change)
-            .with_context(|| printable::text(&source))?;
+        let mut text = match &self.edited {
+            Some(edited) => edited.text.clone(),
+            None => policy_edit::apply(update.as_ref().map_or(&before, |update| &update.text), &change)
+                .with_context(|| printable::text(&source))?,
+        };
         if self.pin {
             let pinned = digest(&policy_lookup::read(&text, &source)?)?;
             let pinned = pinned.with_context(|| format!("no tool of {name} to pin"))?;
@@ -398,25 +408,11 @@ impl Plan {
         let (policy, source) = (&self.policy, &self.source);
         let changed = self.text != self.before;
         say!("{name}: {}", printable::text(&policy.summary));
-        match first_tool(policy) {
-            Some(tool) => {
-                let pinned = if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" };
-                say!("  tool     {}{pinned}", printable::text(&tool));
+        for line in what_it_grants(policy) {
+            say!("  {line}");
+            if line.starts_with("allowed ") {
+                self.allowing.iter().for_each(|line| say!("           {line}"));
             }
-            None => say!(
-                "  tool     not installed: {}",
-                policy.tool.paths.iter().map(printable::text).collect::<Vec<_>>().join(", ")
-            ),
-        }
-        say!("  allowed  {}", printable::text(caller::allowed(&policy.allow)));
-        self.allowing.iter().for_each(|line| say!("           {line}"));
-        let parts =
-            [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
-        for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
-            say!("  {label}  {}", on_this_kernel(set));
-        }
-        for grant in policy.grants.iter().filter(|grant| !grant.scope.is_empty()) {
-            say!("  scope    {} {}", grant.caps, grant.scope);
         }
         let from = match (self.already, changed, &self.made_from) {
             (_, true, Some((path, _))) if self.updates => format!("updated from {}", path.display()),
@@ -452,6 +448,30 @@ impl Plan {
             say!("  note     {note}");
         }
     }
+}
+
+/// What a policy grants, and to whom, a line each.
+fn what_it_grants(policy: &Policy) -> Vec<String> {
+    let mut lines = vec![match first_tool(policy) {
+        Some(tool) => {
+            let pinned = if policy.tool.sha256.is_some() { ", pinned by digest" } else { "" };
+            format!("tool     {}{pinned}", printable::text(&tool))
+        }
+        None => format!(
+            "tool     not installed: {}",
+            policy.tool.paths.iter().map(printable::text).collect::<Vec<_>>().join(", ")
+        ),
+    }];
+    lines.push(format!("allowed  {}", printable::text(caller::allowed(&policy.allow))));
+    let parts =
+        [("grants ", policy.grantable()), ("to root", policy.grantable_to_root()), ("may add", policy.optional())];
+    for (label, set) in parts.into_iter().filter(|(label, set)| *label == "grants " || !set.is_empty()) {
+        lines.push(format!("{label}  {}", on_this_kernel(set)));
+    }
+    for grant in policy.grants.iter().filter(|grant| !grant.scope.is_empty()) {
+        lines.push(format!("scope    {} {}", grant.caps, grant.scope));
+    }
+    lines
 }
 
 /// Names the capabilities. Those that this kernel does not have are named apart, because no launch passes them.
