@@ -21,8 +21,8 @@ use crate::output::error::report;
 use crate::output::outcome::REFUSED;
 use crate::output::usage;
 use crate::verbs::{
-    caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, run, trace, verify,
-    without_policy,
+    caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, ps, run, trace,
+    verify, without_policy,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -64,6 +64,8 @@ enum Verb {
     Explain(explain::Explain),
     /// List the tools that the caller may run
     List(list::List),
+    /// List the launched tools that run now
+    Ps(ps::Ps),
     /// Show what each capability opens, and who holds which
     Caps(caps::Caps),
     /// Show what one grant has and another lacks
@@ -125,6 +127,7 @@ pub fn run() -> ExitCode {
         Verb::Revoke(revoke) => revoke.run(),
         Verb::Merge(merge) => merge.run(),
         Verb::List(list) => list.run(),
+        Verb::Ps(ps) => ps.run(),
         Verb::Caps(caps) => return caps.run(),
         Verb::Export(export) => export.run(),
         Verb::Completions(completions) => completions.run(CommandLine::command()),

@@ -74,7 +74,7 @@ fn what_is_edited_is_shown_and_enabled_when_it_is_confirmed() {
 fn a_mistake_changes_nothing_and_can_be_edited_again() {
     on_an_own_installation(|folder| {
         let before = policy();
-        // The first time the editor breaks the text, the second time it mends what it finds.
+        // The first time the editor breaks the text, the second time it corrects what it finds.
         let script =
             "if grep -q cap_net_rwa \"$1\"; then sed -i s/cap_net_rwa/cap_net_raw/ \"$1\"; echo '# again' >> \"$1\"
             else sed -i s/cap_net_raw/cap_net_rwa/ \"$1\"; fi";

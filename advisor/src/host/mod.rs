@@ -13,6 +13,7 @@ pub mod installed_file;
 pub mod journald;
 pub mod kernel;
 pub mod landlock;
+pub mod launched;
 pub mod launcher_kernels;
 pub mod machine;
 pub mod mounts;

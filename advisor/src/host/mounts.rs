@@ -15,6 +15,16 @@ pub struct Mount {
     pub options: Vec<String>,
 }
 
+impl Mount {
+    /// Returns the option by which this proc file system hides other users' processes from those without
+    /// cap_sys_ptrace, if it has one (proc(5), hidepid).
+    pub fn hides_processes(&self) -> Option<&str> {
+        let hides =
+            |option: &&String| option.starts_with("hidepid=") && !["hidepid=0", "hidepid=off"].contains(&&***option);
+        self.options.iter().find(hides).map(String::as_str)
+    }
+}
+
 /// Where programs look for the kernel's own file systems. systemd and file-hierarchy(7) mount them there.
 const PLACES: [(&str, &[&str]); 5] = [
     ("proc", &["/proc"]),

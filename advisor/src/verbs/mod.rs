@@ -13,6 +13,7 @@ pub mod learn;
 pub mod lint;
 pub mod list;
 pub mod merge;
+pub mod ps;
 pub mod run;
 pub mod trace;
 pub mod verify;

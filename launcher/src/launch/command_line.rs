@@ -48,7 +48,7 @@ pub struct Launch {
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 21] = [
+pub const VERBS: [&str; 22] = [
     "adopt",
     "caps",
     "completions",
@@ -66,6 +66,7 @@ pub const VERBS: [&str; 21] = [
     "lint",
     "list",
     "merge",
+    "ps",
     "revoke",
     "run",
     "trace",

@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod editor;
+pub mod ending;
 pub mod exec_helper;
 pub mod locate;
 mod private_home;

@@ -78,7 +78,7 @@ impl Edit {
                 return Ok(());
             }
             let edited = Edited { source: source.clone(), before: before.clone(), text: text.clone() };
-            let enable = Enable { name: Some(name.to_owned()), edited: Some(edited), ..Enable::default() };
+            let enable = Enable { names: vec![name.to_owned()], edited: Some(edited), ..Enable::default() };
             let checked = check(name, &enable, &before, is_enabled, &text)?;
             match ask(checked)? {
                 Answer::EditAgain => line = Policy::read(&text).err().map(|error| error.line),

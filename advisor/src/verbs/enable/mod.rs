@@ -8,6 +8,7 @@ pub mod edit;
 mod edited;
 mod ended;
 mod given_back;
+mod going_on;
 pub mod temporary;
 mod update;
 

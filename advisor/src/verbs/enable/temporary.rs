@@ -5,6 +5,7 @@
 //! needs then: by a timer under systemd, and else when somebody runs `capwrap revoke --ended`.
 
 use super::ended::with_temporary;
+use super::going_on;
 use super::{Enable, allowing, not_enabled, root_alone, take_everything_back};
 use crate::analysis::policy_merge;
 use crate::host::accounts::{Names, Of};
@@ -58,6 +59,9 @@ pub struct Revoke {
     /// capabilities from the launcher
     #[arg(long, conflicts_with_all = ["name", "user"], verbatim_doc_comment)]
     ended: bool,
+    /// End the processes too that run by it
+    #[arg(long, requires = "name")]
+    kill: bool,
 }
 
 impl Grant {
@@ -109,24 +113,28 @@ impl Revoke {
     pub fn run(self) -> Result<()> {
         root_alone("revoke")?;
         match (&self.name, &self.user) {
-            (Some(name), Some(user)) => revoke(name, user),
+            (Some(name), Some(user)) => revoke(name, user, self.kill),
             _ => take_out_all_that_ended(),
         }
     }
 }
 
-/// Ends the temporary grants of one user.
-fn revoke(name: &str, user: &str) -> Result<()> {
-    let _alone = enabled::lock()?;
+/// Ends the temporary grants of one user, and the processes that run by them if that is asked.
+fn revoke(name: &str, user: &str, kill: bool) -> Result<()> {
+    let alone = enabled::lock()?;
     let path = enabled::path(policy_lookup::checked(name)?);
-    if !path.exists() {
+    let granted = path.exists().then(|| -> Result<_> {
+        let text = trusted_file::text(&path)?;
+        let policy = policy_lookup::read(&text, &path)?;
+        Ok((text, policy))
+    });
+    let granted = granted.transpose()?;
+    if granted.is_none() && !kill {
         return Err(not_enabled("revoke", name)?);
     }
-    let text = trusted_file::text(&path)?;
-    let policy = policy_lookup::read(&text, &path)?;
     let names = Names::read();
-    let granted = |identity: &Identity| policy.allow.temporary.iter().any(|entry| entry.user == *identity);
-    let typed = Identity::parse(user).filter(granted);
+    let entries = granted.as_ref().map_or(&[][..], |(_, policy)| &policy.allow.temporary);
+    let typed = Identity::parse(user).filter(|identity| entries.iter().any(|entry| entry.user == *identity));
     // An entry can be for a user who is gone. Who is still there has a number, which entries can name in several ways.
     let identity = match typed {
         Some(identity) => identity,
@@ -137,24 +145,49 @@ fn revoke(name: &str, user: &str) -> Result<()> {
     let number = names.local(Of::User, &identity);
     let is_user = |other: &Identity| *other == identity || number.is_some() && names.local(Of::User, other) == number;
     let shown = printable::text(identity.to_string());
-    if !policy.allow.temporary.iter().any(|entry| is_user(&entry.user)) {
-        return Err(if policy.allow.users.iter().any(is_user) {
-            hinted(
-                format!("{name} allows {shown} for good, and not for a time"),
-                format!("take {shown} out of `users` in {}", path.display()),
-            )
-        } else {
-            hinted(
-                format!("nothing was granted to {shown} in the policy of {name}"),
-                format!("it allows {}", printable::text(caller::allowed(&policy.allow))),
-            )
-        });
+    let has_entry = entries.iter().any(|entry| is_user(&entry.user));
+    if let Some((text, policy)) = granted.as_ref().filter(|_| has_entry) {
+        take_out(name, text, policy, is_user)?;
+        if let Some(ground) = number.and_then(|number| for_good(&policy.allow, number)) {
+            say!("  note     {shown} may still run {name}, as {ground}");
+        }
+    } else if let Some((_, policy)) = &granted {
+        let is_for_good = policy.allow.users.iter().any(is_user) || {
+            number.is_some_and(|number| for_good(&policy.allow, number).is_some())
+        };
+        // What was granted can have ended already, while what was started by it goes on.
+        if is_for_good || !kill {
+            return Err(nothing_granted(name, &shown, &path, policy, is_user));
+        }
     }
-    take_out(name, &text, &policy, is_user)?;
-    if let Some(ground) = number.and_then(|number| for_good(&policy.allow, number)) {
-        say!("  note     {shown} may still run {name}, as {ground}");
+    stop_idle_timer()?;
+    // What is ended takes its time, and nobody may be kept from changing a policy meanwhile.
+    drop(alone);
+    match number {
+        Some(number) if kill => going_on::end(name, number, &shown),
+        Some(number) => going_on::report(&[(name.to_owned(), number, shown)]),
+        None => Ok(()),
     }
-    stop_idle_timer()
+}
+
+/// The error that no temporary grant of a user is in a policy.
+fn nothing_granted(
+    name: &str,
+    shown: &str,
+    path: &Path,
+    policy: &Policy,
+    is_user: impl Fn(&Identity) -> bool,
+) -> anyhow::Error {
+    if policy.allow.users.iter().any(is_user) {
+        return hinted(
+            format!("{name} allows {shown} for good, and not for a time"),
+            format!("take {shown} out of `users` in {}", path.display()),
+        );
+    }
+    hinted(
+        format!("nothing was granted to {shown} in the policy of {name}"),
+        format!("it allows {}", printable::text(caller::allowed(&policy.allow))),
+    )
 }
 
 /// Why a user of the local files may run the tool without a temporary grant.
@@ -168,9 +201,9 @@ fn for_good(allow: &Allow, uid: u32) -> Option<AllowedBy> {
 /// Takes everything that has ended out of the enabled policies. A policy that cannot be changed does not keep the others
 /// from it.
 fn take_out_all_that_ended() -> Result<()> {
-    let _alone = enabled::lock()?;
-    let now = clock::now();
-    let mut failed = Vec::new();
+    let alone = enabled::lock()?;
+    let (now, names) = (clock::now(), Names::read());
+    let (mut failed, mut ended_for) = (Vec::new(), Vec::new());
     for (name, text, policy) in with_temporary()? {
         let ended: Vec<&Identity> =
             policy.allow.temporary.iter().filter(|entry| entry.left(now).is_none()).map(|entry| &entry.user).collect();
@@ -180,9 +213,15 @@ fn take_out_all_that_ended() -> Result<()> {
         if ended.iter().any(|user| !holds(user)) {
             let taken_out = take_out(&name, &text, &policy, |user| ended.contains(&user) && !holds(user));
             failed.extend(taken_out.err().map(|error| format!("{name}: {error:#}")));
+            let numbers = ended.iter().filter(|user| !holds(user)).filter_map(|user| {
+                Some((name.clone(), names.local(Of::User, user)?, printable::text(user.to_string())))
+            });
+            ended_for.extend(numbers);
         }
     }
     stop_idle_timer()?;
+    drop(alone);
+    going_on::report(&ended_for)?;
     if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
 }
 

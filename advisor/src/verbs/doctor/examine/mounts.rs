@@ -59,12 +59,10 @@ pub fn mounts(facts: &Facts) -> Vec<Line> {
 
 fn proc(mount: &Mount) -> Line {
     let place = mount.place.display().to_string();
-    let hides =
-        |option: &&String| option.starts_with("hidepid=") && !["hidepid=0", "hidepid=off"].contains(&option.as_str());
     if mount.options.iter().any(|option| option == "subset=pid") {
         return Line::note("proc", place).means("subset=pid: settings and kernel symbols are not there");
     }
-    match mount.options.iter().find(hides) {
+    match mount.hides_processes() {
         Some(option) => Line::note("proc", place)
             .means(format!("{option}: other users' processes are hidden from those without cap_sys_ptrace")),
         None => Line::ok("proc", place),
