@@ -7,7 +7,7 @@
 #   ./install.sh --uninstall        remove what was installed; enabled policies stay
 #
 # It reads PREFIX (default /usr/local), DESTDIR (for packagers: no group, no capabilities), CARGO_TARGET_DIR,
-# CAPWRAP_BIN (a directory with the two programs, which are then installed and not built), and CAPWRAP_LIBC (musl or glibc:
+# CAPWRAP_BIN (a directory with the three programs, which are then installed and not built), and CAPWRAP_LIBC (musl or glibc:
 # the launcher's C library, which is musl where launcher/build can have it).
 set -eu
 cd "$(dirname "$0")"
@@ -16,10 +16,11 @@ umask 022
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
-# Cargo.toml has a profile for each of the two programs.
+# Cargo.toml has two profiles: the launcher's, and that of the other programs.
 target=${CARGO_TARGET_DIR:-target}
 launcher=${CAPWRAP_BIN:-$target/release}/capwrap
 advisor=${CAPWRAP_BIN:-$target/advisor}/capwrap-advisor
+recorder=${CAPWRAP_BIN:-$target/advisor}/capwrap-recorder
 oldest_rust=1.87
 # What a build takes in seconds of a processor: the launcher with a standard library that is there, what it takes more to
 # build that from source, and the verbs; and how long one processor alone is busy at the end.
@@ -36,6 +37,7 @@ units=$DESTDIR$PREFIX/lib/systemd/system
 completions="bash:bash-completion/completions/capwrap zsh:zsh/site-functions/_capwrap fish:fish/vendor_completions.d/capwrap.fish"
 policies=/etc/capwrap/policies
 boot_unit=capwrap-enable.service
+recorder_units="capwrap-recorder.socket capwrap-history.socket capwrap-recorder.service capwrap-history.service"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$1" >&2; [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
@@ -266,7 +268,7 @@ build() {
         *) libc=glibc ;;
     esac
     minutes=$((((launcher_seconds + advisor_seconds - build_serial) / processors + build_serial + 59) / 60))
-    if [ -e "$launcher" ] && [ -e "$advisor" ]; then
+    if [ -e "$launcher" ] && [ -e "$advisor" ] && [ -e "$recorder" ]; then
         say "building capwrap: at most about $minutes minutes on this machine, and less where little has changed"
     else
         say "building capwrap: about $minutes minutes with $processors processors, and what downloading the crates takes"
@@ -343,6 +345,7 @@ replace_launcher() {
 
 install_all() {
     place 0755 "$advisor" "$libexec/capwrap-advisor"
+    place 0755 "$recorder" "$libexec/capwrap-recorder"
     for policy in policies/*.toml; do
         # That one is no policy: it lists tools that have none.
         [ "$policy" = policies/elsewhere.toml ] || place 0644 "$policy" "$share/$policy"
@@ -371,6 +374,15 @@ install_all() {
         groupadd --system capwrap
         : > "$share/group-made-here"
     fi
+    # `capwrap enable` makes the launcher set-group-ID for this group, by which the recorder knows it.
+    if ! getent group capwrap-record >/dev/null; then
+        groupadd --system capwrap-record
+        : > "$share/record-group-made-here"
+    fi
+    if ! getent passwd capwrap-recorder >/dev/null; then
+        useradd --system --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin capwrap-recorder
+        : > "$share/recorder-made-here"
+    fi
     mkdir -p /etc/capwrap "$policies"
     replace_launcher
     # Without it, a launch after a boot into another kernel could lack a capability. It is no service that stays.
@@ -392,7 +404,10 @@ uninstall() {
     for page in man/*.[0-9]; do
         rm -f "$man/man${page##*.}/${page##*/}"
     done
-    ! command -v systemctl >/dev/null || systemctl --quiet disable "$boot_unit" 2>/dev/null || true
+    if command -v systemctl >/dev/null; then
+        systemctl --quiet disable "$boot_unit" 2>/dev/null || true
+        systemctl --quiet disable --now $recorder_units 2>/dev/null || true
+    fi
     for unit in packaging/systemd/*; do
         rm -f "$units/${unit##*/}"
     done
@@ -406,6 +421,13 @@ uninstall() {
             groupdel capwrap
         fi
     fi
+    # Nobody else is to get the number of the user to whom the records belong.
+    if [ -d /var/log/capwrap ]; then
+        say "kept: /var/log/capwrap with the records in it, and the user capwrap-recorder"
+    elif [ -e "$share/recorder-made-here" ]; then
+        userdel capwrap-recorder
+    fi
+    [ ! -e "$share/record-group-made-here" ] || groupdel capwrap-record
     rm -rf "$share"
     if [ -d /etc/capwrap ]; then
         rm -f /etc/capwrap/lock

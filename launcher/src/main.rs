@@ -24,6 +24,7 @@ use launch::command_line::{self, Command, Launch};
 use launch::policy_file::{self, PolicyFile};
 use launch::raise::Planned;
 use launch::record::Subject;
+use launch::record_group::RecordGroup;
 use launch::run_request::RunRequest;
 use launch::{
     attainable, demands, domain, execute, filter, hardening, machine, other_user, raise, record, sanitise, tool, verb,
@@ -39,31 +40,34 @@ fn start() -> u8 {
         // The advisor knows more about a tool without a policy. It says so in place of the refusal, with the same exit
         // code, and has no more rights than the caller.
         if let Some(name) = refusal.tool_without_policy() {
-            let _ = verb::become_advisor(&[verb::WITHOUT_POLICY, name].map(OsString::from));
+            let words = [verb::WITHOUT_POLICY, name].map(OsString::from);
+            let _ = RecordGroup::given_up().and_then(|group| verb::become_advisor(&words, group));
         }
         refusal.report()
     })
 }
 
 fn run() -> Result<u8, Refusal> {
+    let group = RecordGroup::set_aside()?;
     hardening::secure()?;
     match command_line::read()? {
         Command::Print(text) => Ok(print(&text)),
-        Command::Verb(words) => match verb::become_advisor(&words)? {},
+        Command::Verb(words) => match verb::become_advisor(&words, group)? {},
         Command::Tool(launch) => {
-            let who = caller::identify()?;
+            let who = caller::identify(&group)?;
             if launch.explain {
+                group.drop_for_good()?;
                 return explain(&launch, &who);
             }
-            match become_tool(&launch, &who) {
+            match become_tool(&launch, &who, group) {
                 Err(refusal) => Err(recorded(&who, &launch, refusal)),
                 Ok(never) => match never {},
             }
         }
         Command::Run(words) => {
-            let root = caller::identify()?;
+            let root = caller::identify(&group)?;
             let request = RunRequest::read(&words)?;
-            match start_command(&request, &root) {
+            match start_command(&request, &root, group) {
                 Err(refusal) => Err(recorded(&root, &request.launch, refusal)),
                 Ok(never) => match never {},
             }
@@ -77,29 +81,29 @@ fn recorded(who: &Identified, launch: &Launch, refusal: Refusal) -> Refusal {
 }
 
 /// The trusted path, from the policy on. capwrap(1) numbers the steps as the modules do.
-fn become_tool(launch: &Launch, who: &Identified) -> Result<Infallible, Refusal> {
+fn become_tool(launch: &Launch, who: &Identified, group: RecordGroup) -> Result<Infallible, Refusal> {
     let file = policy_file::read(&launch.name)?;
     let ground = caller::authorised(who, &file, launch)?;
     if launch.bypass {
-        return bypass(launch, who, &file, &ground);
+        return bypass(launch, who, &file, &ground, group);
     }
-    finish(launch, &ground, who, who, &file.policy, Some(&file))
+    finish(launch, &ground, who, who, &file.policy, Some(&file), group)
 }
 
 /// Root's own command, by the same steps: the policy is made from what root asks for, and the command can run as
 /// another user.
-fn start_command(request: &RunRequest, root: &Identified) -> Result<Infallible, Refusal> {
+fn start_command(request: &RunRequest, root: &Identified, group: RecordGroup) -> Result<Infallible, Refusal> {
     if !root.is_root() {
         return Err(
             Refusal::new("run is for root alone").with_hint("have an administrator enable a policy for the tool")
         );
     }
     let user = request.user.as_ref().map(|user| Identified { caller: user.clone(), local: root.local.clone() });
-    finish(&request.launch, &AllowedBy::Root, root, user.as_ref().unwrap_or(root), &request.policy()?, None)
+    finish(&request.launch, &AllowedBy::Root, root, user.as_ref().unwrap_or(root), &request.policy()?, None, group)
 }
 
 /// The rest of the trusted path: `who` launches the tool, and it runs as `user`, who is the same except for
-/// `capwrap run`. `file` is where the policy was read from, if it was.
+/// `capwrap run`. `file` is where the policy was read from, if it was. The record takes `group`, which ends there.
 fn finish(
     launch: &Launch,
     ground: &AllowedBy,
@@ -107,6 +111,7 @@ fn finish(
     user: &Identified,
     policy: &Policy,
     file: Option<&PolicyFile>,
+    group: RecordGroup,
 ) -> Result<Infallible, Refusal> {
     let facts = machine::facts(policy, user, Some(ground))?;
     let decision = decision(launch, policy, &facts)?;
@@ -114,7 +119,7 @@ fn finish(
     let planned = Planned::of(policy, &decision, &facts)?;
     let tool = tool::check(launch, policy, who, &planned)?;
     let event = if file.is_some() { Event::Launch } else { Event::Run };
-    record::launch(event, &Subject { who, user, launch, policy, file, decision: &decision, tool: &tool })?;
+    record::launch(event, &Subject { who, user, launch, policy, file, decision: &decision, tool: &tool }, group)?;
     other_user::become_user(who, user)?;
     let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
     sanitise::rights(policy, &decision, &facts)?;
@@ -132,7 +137,13 @@ fn decision<'p>(launch: &Launch, policy: &'p Policy, facts: &Facts) -> Result<De
 
 /// Root can use this where capwrap cannot drop capabilities: it runs the checked tool with
 /// everything that root has.
-fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile, ground: &AllowedBy) -> Result<Infallible, Refusal> {
+fn bypass(
+    launch: &Launch,
+    who: &Identified,
+    file: &PolicyFile,
+    ground: &AllowedBy,
+    group: RecordGroup,
+) -> Result<Infallible, Refusal> {
     if !who.is_root() {
         return Err(Refusal::new("--bypass is for root alone").with_hint("leave it (or CAPWRAP_BYPASS) out"));
     }
@@ -141,7 +152,7 @@ fn bypass(launch: &Launch, who: &Identified, file: &PolicyFile, ground: &Allowed
     let tool = tool::check(launch, &file.policy, who, &Planned::of(&file.policy, &decision, &facts)?)?;
     let subject =
         Subject { who, user: who, launch, policy: &file.policy, file: Some(file), decision: &decision, tool: &tool };
-    record::launch(Event::Bypass, &subject)?;
+    record::launch(Event::Bypass, &subject, group)?;
     let warning = format!("WARNING: --bypass: {} runs with everything root has, not with its policy", launch.name);
     print_error(&warning, None);
     let prepared = sanitise::surroundings(launch, &file.policy, who, &facts, &tool)?;

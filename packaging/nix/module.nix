@@ -70,6 +70,8 @@ in
         cp -R --no-preserve=mode ${cfg.package}/prefix/share ${prefix}/share
         install -m 0755 ${cfg.package}/prefix/libexec/capwrap/capwrap-advisor ${prefix}/libexec/capwrap/capwrap-advisor.new
         mv -f ${prefix}/libexec/capwrap/capwrap-advisor.new ${prefix}/libexec/capwrap/capwrap-advisor
+        install -m 0755 ${cfg.package}/prefix/libexec/capwrap/capwrap-recorder ${prefix}/libexec/capwrap/capwrap-recorder.new
+        mv -f ${prefix}/libexec/capwrap/capwrap-recorder.new ${prefix}/libexec/capwrap/capwrap-recorder
         install -m 0755 ${cfg.package}/prefix/bin/capwrap ${prefix}/bin/capwrap.new
         [ ! -e ${prefix}/bin/capwrap ] || chown root:root ${prefix}/bin/capwrap
         mv -f ${prefix}/bin/capwrap.new ${prefix}/bin/capwrap

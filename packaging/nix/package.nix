@@ -40,7 +40,7 @@ stdenv.mkDerivation {
     launcher/build
     advisor/build
     mkdir programs
-    cp target/release/capwrap target/advisor/capwrap-advisor programs/
+    cp target/release/capwrap target/advisor/capwrap-advisor target/advisor/capwrap-recorder programs/
     runHook postBuild
   '';
 

@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod machine;
 pub mod packages;
 pub mod podman;
+pub mod recorder;
 pub mod systemd;
 pub mod versions;
 

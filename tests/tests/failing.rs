@@ -1,6 +1,7 @@
 //! For every system call that the launcher makes between start and exec, a run in which it fails. In no run may the
 //! tool start in another way than was decided, and every refusal must be reported.
 
+use capwrap_tests::recorder::{Running, SOCKET, on_an_empty_disk};
 use capwrap_tests::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -179,6 +180,43 @@ fn no_failing_call_makes_a_run_as_another_user_differ() {
     let ids = format!("{},{},{}", user.uid, user.gid, group.gid);
     let words = ["--run", "--file", WITNESS, "--caps", "cap_net_raw", "--ids", &ids, "--", "witness"];
     every_failure_of("root", &words);
+}
+
+#[test]
+fn no_failing_call_makes_a_launch_with_a_demanded_record_differ() {
+    let policy = Policy::witness("cap_net_raw", "reason = true\naudit = \"required\"");
+    on_an_empty_disk("64m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        every_failure_is_a_refusal_or_changes_nothing(MEMBER, &policy);
+    });
+}
+
+#[test]
+fn a_kernel_that_only_says_that_it_changed_the_group_is_not_believed() {
+    let policy = Policy::witness("cap_net_raw", "audit = \"required\"");
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let log = format!("/tmp/capwrap-groups-{}", std::process::id());
+        assert!(traced(MEMBER, &["-o", &log, "-e", "trace=setresgid,connect,execveat"], &[&policy.name]).ok());
+        let text = std::fs::read_to_string(&log).unwrap();
+        let _ = std::fs::remove_file(&log);
+        // Set aside, taken, connected, dropped; and nothing but the journal and the tool behind that.
+        let calls: Vec<&str> = text.lines().filter_map(|line| line.split_once('(')).map(|(call, _)| call).collect();
+        assert_eq!(calls[..4], ["setresgid", "setresgid", "connect", "setresgid"], "{text}");
+        assert!(calls[4..].iter().all(|call| *call != "setresgid"), "{text}");
+        for at in 1..=3 {
+            let inject = format!("inject=setresgid:retval=0:when={at}");
+            let run = traced(MEMBER, &["-o", "/dev/null", "-e", "trace=setresgid", "-e", &inject], &[&policy.name]);
+            assert!(
+                run.code == 125 && run.stdout.is_empty() && run.stderr.contains("group of the recorder"),
+                "{at} {run:?}"
+            );
+        }
+        // The verbs do not get the group either.
+        let words = ["-o", "/dev/null", "-e", "trace=setresgid", "-e", "inject=setresgid:retval=0:when=2"];
+        let run = traced(MEMBER, &words, &["list"]);
+        assert!(run.code == 125 && run.stdout.is_empty() && run.stderr.contains("drop the group"), "{run:?}");
+    });
 }
 
 #[test]

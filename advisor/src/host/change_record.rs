@@ -7,11 +7,12 @@ use crate::output::error;
 use capwrap_core::decision::accounts;
 use capwrap_core::digest;
 use capwrap_core::policy::Policy;
-use capwrap_core::record::send::Log;
+use capwrap_core::record::send::{Log, NotStored, Recorder};
 use capwrap_core::record::terminal;
 use capwrap_core::record::write::{Event, Record};
 use capwrap_core::text::hex;
 use nix::unistd::getuid;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::path::Path;
 
 /// What became of a policy.
@@ -68,14 +69,32 @@ pub fn file(event: Event, path: &Path, facts: &[(&'static str, &str)]) {
     send(record);
 }
 
-/// Sends the record, and reports a log that does not accept it.
+/// Sends the record to the recorder and to the log, and reports one that does not accept it.
 fn send(mut record: Record) {
     if let Some(user) = std::env::var_os("SUDO_USER") {
         record.words("sudo_user", [user]);
     }
-    if let Err(errno) = Log::open().and_then(|log| log.map_or(Ok(()), |log| log.take(&record))) {
+    let is_stored = match store(&record) {
+        Ok(()) => true,
+        Err(NotStored::NoRecorder) => false,
+        Err(why) => {
+            error::print_error(&format!("the record of this change is not on the disk: {why}"), None);
+            false
+        }
+    };
+    let log = Log::open().and_then(|log| if is_stored { log.map(Log::without_patience).transpose() } else { Ok(log) });
+    let taken = log.and_then(|log| log.map_or(Ok(()), |log| log.take(&record)));
+    if let (Err(errno), false) = (taken, is_stored) {
         error::print_error(&format!("the log does not take the record of this change: {}", errno.desc()), None);
     }
+}
+
+/// Sends the record to the recorder, which knows root by the kernel's word, and waits until it is on the disk.
+fn store(record: &Record) -> Result<(), NotStored> {
+    let (family, kind, flags) = (AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+    let socket = rustix::net::socket_with(family, kind, flags, None);
+    let socket = socket.map_err(|errno| NotStored::Refused(errno.to_string()))?;
+    Recorder::connect(socket, true)?.store(record)
 }
 
 /// Adds who makes the change: the user, the user who logged in, and the terminal. (Root can make all of this up.)

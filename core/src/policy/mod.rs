@@ -105,7 +105,7 @@ pub struct Allow {
     pub until: Option<i64>,
     /// Whether the caller must give `--reason`.
     pub reason: bool,
-    /// Whether capwrap refuses a launch if no log accepts its record.
+    /// Whether capwrap refuses a launch unless its record is on the disk.
     pub audit_required: bool,
 }
 

@@ -2,11 +2,13 @@
 
 use super::command_line::Launch;
 use super::policy_file::PolicyFile;
+use super::record_group::RecordGroup;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::files;
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{AllowedBy, Caller, LocalAccounts, authorise};
-use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
+use capwrap_core::record::send::RECORD_GROUP;
+use nix::unistd::{Gid, getegid, geteuid, getgid, getgroups, getuid};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,28 +30,37 @@ impl Identified {
     }
 }
 
-/// Asks the kernel who the caller is.
+/// Asks the kernel who the caller is. The groups are the real one and the supplementary ones.
 ///
 /// # Errors
-/// The caller's real and effective ids differ. A set-user-ID program that did not settle on one
-/// identity must not decide who runs a tool.
-pub fn identify() -> Result<Identified, Refusal> {
+/// The caller's real and effective ids differ, and not only by the group of the recorder, which the launcher's own file
+/// gives. A set-user-ID program that did not settle on one identity must not decide who runs a tool.
+pub fn identify(record_group: &RecordGroup) -> Result<Identified, Refusal> {
     let (user, group) = (getuid(), getgid());
+    let ambiguous = |acting_as: Gid| {
+        Refusal::new(format!(
+            "called with uid {user} acting as {}, gid {group} acting as {acting_as}: whose rights are meant?",
+            geteuid()
+        ))
+    };
     if user != geteuid() || group != getegid() {
-        return Err(Refusal::new(format!(
-            "called with uid {user} acting as {}, gid {group} acting as {}: whose rights are meant?",
-            geteuid(),
-            getegid()
-        )));
+        return Err(ambiguous(record_group.aside().unwrap_or_else(getegid)));
     }
     let groups = getgroups().or_refuse(|| "read the groups of the caller")?;
+    let local = LocalAccounts { passwd: local_file("/etc/passwd")?, group: local_file("/etc/group")? };
+    match record_group.aside() {
+        Some(aside) if accounts::group_id(&local.group, RECORD_GROUP) != Some(aside.as_raw()) => {
+            return Err(ambiguous(aside));
+        }
+        _ => {}
+    }
     Ok(Identified {
         caller: Caller {
             uid: user.as_raw(),
             gid: group.as_raw(),
             groups: groups.iter().map(|group| group.as_raw()).collect(),
         },
-        local: LocalAccounts { passwd: local_file("/etc/passwd")?, group: local_file("/etc/group")? },
+        local,
     })
 }
 

@@ -15,6 +15,7 @@ pub mod policy_file;
 pub mod prepared;
 pub mod raise;
 pub mod record;
+pub mod record_group;
 pub mod run_request;
 pub mod sanitise;
 pub mod tool;

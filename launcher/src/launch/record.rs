@@ -1,15 +1,17 @@
-//! Step 9 sends the record. It goes to the journal's own socket if there is one, and else to the
-//! socket of syslog.
+//! Step 9 sends the record: to the recorder, and to the journal's own socket if there is one, or else to the socket of
+//! syslog.
 
 use super::caller::Identified;
 use super::command_line::Launch;
 use super::policy_file::PolicyFile;
+use super::record_group::RecordGroup;
 use super::tool::CheckedTool;
-use crate::refusal::Refusal;
-use crate::system::files;
+use crate::refusal::{OrRefuse, Refusal};
+use crate::system::{files, sockets};
 use capwrap_core::decision::Decision;
+use capwrap_core::paths;
 use capwrap_core::policy::Policy;
-use capwrap_core::record::send::{JOURNAL, Log, SYSLOG};
+use capwrap_core::record::send::{Log, NotStored, RECORD_GROUP, Recorder, START_RECORDER};
 use capwrap_core::record::terminal;
 use capwrap_core::record::write::{Event, Record};
 use nix::errno::Errno;
@@ -30,20 +32,44 @@ pub struct Subject<'a> {
     pub tool: &'a CheckedTool,
 }
 
-/// Sends a record of a launch that is about to happen to the log. Whether the log stores it is not known then.
+/// Sends a record of a launch that is about to happen to the recorder and to the log. If the policy says
+/// `audit = "required"`, the record is on the disk then. Else nobody knows whether it is stored.
 ///
 /// # Errors
-/// A log is listening but does not accept the record; the caller may have caused that. If no log is
-/// listening, the launch goes on unless the policy says `audit = "required"`.
-pub fn launch(event: Event, subject: &Subject<'_>) -> Result<(), Refusal> {
+/// The recorder does not say in time that a required record is on the disk; or, where none is required, a log is
+/// listening but does not accept the record, which the caller may have caused. If no log is listening, such a launch
+/// goes on.
+pub fn launch(event: Event, subject: &Subject<'_>, group: RecordGroup) -> Result<(), Refusal> {
+    let (record, is_required) = (subject.record(event), subject.policy.allow.audit_required);
+    let socket = sockets::of_packets().or_refuse(|| "make a socket")?;
+    let recorder = group.last_use(|| Recorder::connect(socket, is_required))?;
+    if is_required {
+        recorder.and_then(|recorder| recorder.store(&record)).map_err(|why| not_stored(&subject.launch.name, &why))?;
+        // The journal's copy is for those who look there, and nothing is owed to them.
+        let log = Log::open().and_then(|log| log.map(Log::without_patience).transpose());
+        let _ = log.map(|log| log.map(|log| log.take(&record)));
+        return Ok(());
+    }
+    let _ = recorder.and_then(|recorder| recorder.send(&record));
     let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
     match Log::open().map_err(untaken)? {
-        Some(log) => log.take(&subject.record(event)).map_err(untaken),
-        None if subject.policy.allow.audit_required => {
-            Err(Refusal::new(format!("{}'s policy demands a record, and no log listens", subject.launch.name))
-                .with_hint(format!("start journald or syslog: nothing listens on {JOURNAL} or {SYSLOG}")))
-        }
+        Some(log) => log.take(&record).map_err(untaken),
         None => Ok(()),
+    }
+}
+
+fn not_stored(name: &str, why: &NotStored) -> Refusal {
+    let refusal = Refusal::new(format!("{name}'s policy demands a record on the disk: {why}"));
+    match why {
+        NotStored::NoRecorder => refusal.with_hint(START_RECORDER),
+        NotStored::NotAllowed => {
+            let launcher = Path::new(paths::PREFIX).join(paths::LAUNCHER);
+            let launcher = launcher.display();
+            refusal.with_hint(format!(
+                "make the launcher set-group-ID: chgrp {RECORD_GROUP} {launcher} && chmod 2755 {launcher} && capwrap enable"
+            ))
+        }
+        NotStored::Late | NotStored::Refused(_) => refusal.with_hint("read why: journalctl -u capwrap-recorder"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A verb is the advisor's work. The advisor has no more rights than the caller.
 
 use super::caller;
+use super::record_group::RecordGroup;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::system::{capabilities, exec};
 use capwrap_core::{paths, trusted_path};
@@ -13,17 +14,18 @@ use std::path::Path;
 /// like any other.
 pub const WITHOUT_POLICY: &str = "without-policy";
 
-/// Gives up every capability and becomes the advisor. Root keeps its capabilities, because root
+/// Gives up every capability and the group of the recorder, and becomes the advisor. Root keeps its capabilities, because root
 /// asked for the verb.
-pub fn become_advisor(words: &[OsString]) -> Result<Infallible, Refusal> {
+pub fn become_advisor(words: &[OsString], record_group: RecordGroup) -> Result<Infallible, Refusal> {
     let path = Path::new(paths::PREFIX).join(paths::ADVISOR);
     let advisor = trusted_path::open(&path, 0).map_err(|fault| {
         Refusal::new(format!("cannot start {}: {}", path.display(), fault.describe(&path)))
             .with_hint("install capwrap whole: install.sh puts the advisor there")
     })?;
-    if !caller::identify()?.is_root() {
+    if !caller::identify(&record_group)?.is_root() {
         capabilities::give_up_all()?;
     }
+    record_group.drop_for_good()?;
     let argv = std::iter::once(OsStr::new("capwrap")).chain(words.iter().map(OsString::as_os_str));
     let argv = exec::c_strings(argv).or_refuse(|| "pass the arguments on")?;
     // A process that has given up its rights may keep its caller's environment, because it can do

@@ -10,6 +10,7 @@ pub mod descriptors;
 mod entry;
 pub mod exec;
 pub mod files;
+pub mod groups;
 pub mod keyring;
 pub mod landlock;
 pub mod limits;

@@ -1,4 +1,4 @@
-//! socket(2) and bind(2), for one question.
+//! socket(2), and bind(2) for one question.
 
 use nix::Error;
 use nix::errno::Errno;
@@ -26,4 +26,12 @@ pub fn bind_tcp(port: u16) -> Result<(), Error> {
         libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length)
     };
     Errno::result(answer).map(drop)
+}
+
+/// Returns a new socket for whole packets over a connection.
+pub fn of_packets() -> Result<OwnedFd, Error> {
+    // SAFETY: socket(2) takes numbers.
+    let socket = Errno::result(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: the kernel returned a new descriptor, which nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket) })
 }

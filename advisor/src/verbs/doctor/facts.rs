@@ -94,6 +94,10 @@ pub struct Launcher {
     pub log: Reading<Log>,
     /// What journald is configured to drop.
     pub journald: Reading<Journald>,
+    /// The number of the group by which the recorder knows the launcher.
+    pub record_group: Option<u32>,
+    /// Whether the recorder's socket is there.
+    pub recorder: Reading<()>,
 }
 
 /// A log that listens.
@@ -283,8 +287,8 @@ pub fn sound() -> Facts {
             file: Is(LauncherFile {
                 in_command: Some("/usr/local/bin/capwrap".to_owned()),
                 uid: 0,
-                gid: 0,
-                mode: 0o100_755,
+                gid: 77,
+                mode: 0o102_755,
                 permitted: Ok(learner.union(CapabilitySet::parse("net_raw").unwrap())),
                 marked_otherwise: false,
                 root_id: None,
@@ -297,6 +301,8 @@ pub fn sound() -> Facts {
             accounts: Is(()),
             log: Is(Log::Journal),
             journald: Is(Journald::default()),
+            record_group: Some(77),
+            recorder: Is(()),
         },
     }
 }

@@ -18,17 +18,20 @@ use crate::verbs::doctor::facts::{Enabled, Facts, Kernel, Launcher, LauncherFile
 use crate::verbs::doctor::sysctls;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
+use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{Caller, LocalAccounts, authorise};
 use capwrap_core::decision::facts::{Facts as LaunchFacts, KernelVersion};
 use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
 use capwrap_core::decision::{Request, decide};
 use capwrap_core::paths;
 use capwrap_core::policy;
+use capwrap_core::record::send::{RECORD_GROUP, RECORDER};
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::os::linux::fs::MetadataExt;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
@@ -157,6 +160,8 @@ fn launcher(rights: &Rights) -> Launcher {
         accounts: reading(std::fs::read("/etc/passwd")).map(drop),
         log: log(),
         journald: Journald::here(),
+        record_group: record_group(),
+        recorder: recorder(),
     }
 }
 
@@ -229,6 +234,21 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights, kernels: Kernels)
             .filter(|one| !one.is_met())
             .map(|one| one.line(format!("demand of {name}")))
             .collect(),
+    }
+}
+
+/// The group by which the recorder knows the launcher.
+fn record_group() -> Option<u32> {
+    let group = std::fs::read("/etc/group").unwrap_or_default();
+    accounts::group_id(&String::from_utf8_lossy(&group), RECORD_GROUP)
+}
+
+/// Whether the recorder's socket is there. Nobody but the launcher may connect to it.
+fn recorder() -> Reading<()> {
+    match std::fs::symlink_metadata(RECORDER) {
+        Ok(about) if about.file_type().is_socket() => Reading::Is(()),
+        Ok(_) => Reading::Unreadable(format!("{RECORDER} is no socket")),
+        Err(error) => reading(Err(error)),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::host::reading::Reading;
 use crate::observe::access::LEARNER;
 use crate::verbs::doctor::facts::{Facts, Policy};
 use crate::verbs::doctor::finding::{State, Work};
+use capwrap_core::record::send::START_RECORDER;
 use capwrap_core::{Capability, CapabilitySet};
 
 /// The features, in the order in which they are shown.
@@ -131,8 +132,8 @@ fn no_gain(facts: &Facts) -> Option<Obstacle> {
 
 /// Why capwrap would refuse a launch by this policy here.
 fn refused(facts: &Facts, policy: &Policy) -> Option<Obstacle> {
-    if policy.audit_required && facts.launcher.log == Reading::Absent {
-        return Some(obstacle("it demands a record, and no log listens", "start journald or syslog"));
+    if policy.audit_required && facts.launcher.recorder == Reading::Absent {
+        return Some(obstacle("it demands a record on the disk, and no recorder listens", START_RECORDER));
     }
     if let Some(why) = &policy.unreadable {
         return Some((why.clone(), None));
@@ -448,12 +449,12 @@ mod tests {
             ),
             (
                 |facts| {
-                    facts.launcher.log = Reading::Absent;
+                    facts.launcher.recorder = Reading::Absent;
                     policy(facts, 1).audit_required = true;
                 },
                 "launching",
                 State::No,
-                "demands a record",
+                "demands a record on the disk",
             ),
             (
                 |facts| {

@@ -25,7 +25,7 @@ use crate::host::launcher_kernels;
 use crate::host::policy_facts::{self, Untried};
 use crate::host::tool_faults::{self, ToolRefusal};
 use crate::output::error;
-use crate::output::error::{HintedError, hinted, reason};
+use crate::output::error::{HintedError, hinted, print_error, reason};
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
@@ -37,7 +37,8 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::digest;
 use capwrap_core::escapes;
 use capwrap_core::paths;
-use capwrap_core::policy::{Children, Delivery, FileCapabilities, MAX_BYTES, Policy};
+use capwrap_core::policy::{Children, Delivery, FileCapabilities, Identity, MAX_BYTES, Policy};
+use capwrap_core::record::send::RECORD_GROUP;
 use capwrap_core::record::write::Event;
 use capwrap_core::scope::domain;
 use capwrap_core::text::{hex, nearest, printable};
@@ -45,7 +46,8 @@ use carried::{change, describe};
 use clap::Args;
 use nix::fcntl::Flock;
 use nix::unistd::geteuid;
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use update::Side;
 
@@ -669,10 +671,30 @@ struct Fitted {
     note: Option<String>,
 }
 
+/// Makes the launcher's file set-group-ID for the group by which the recorder knows it, if this machine has that group.
+/// This takes the file's capabilities, which are written afterwards (chown(2)).
+fn make_known_to_recorder(file: &File) -> std::io::Result<()> {
+    const MODE: u32 = 0o2755;
+    let names = Names::read();
+    let Some(group) = Identity::parse(RECORD_GROUP).and_then(|name| names.local(Of::Group, &name)) else {
+        return Ok(());
+    };
+    let about = file.metadata()?;
+    if about.gid() == group && about.mode() & 0o7777 == MODE {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, None, Some(group))?;
+    file.set_permissions(Permissions::from_mode(MODE))
+}
+
 /// Gives the launcher's file what the enabled policies need, and records it.
 fn fit(path: &Path) -> Result<Fitted> {
     let file = trusted_file::open(path)?;
     let before = file_caps::read(&file)?;
+    if let Err(error) = make_known_to_recorder(&file) {
+        let what = format!("cannot make {} set-group-ID {RECORD_GROUP}, as the recorder wants it", path.display());
+        print_error(&format!("{what}: {}", reason(&error)), None);
+    }
     let (policies, fit) = (enabled::all()?, launcher_kernels::look());
     let needed = enabled::needed(&policies, fit.kernels);
     let now = permitted(needed);

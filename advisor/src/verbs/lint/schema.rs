@@ -77,7 +77,7 @@ struct Allow {
     until: Option<Instant>,
     /// Whether --reason is demanded.
     reason: Option<bool>,
-    /// Whether a launch is refused if no log accepts its record.
+    /// Whether a launch is refused unless its record is on the disk.
     audit: Option<Audit>,
 }
 

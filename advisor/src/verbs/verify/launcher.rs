@@ -1,5 +1,6 @@
 //! Lines about capwrap's own files.
 
+use crate::host::accounts::{Names, Of};
 use crate::host::installed_file::Installed;
 use crate::host::launcher_kernels;
 use crate::host::launcher_kernels::AnyBecause;
@@ -12,6 +13,8 @@ use crate::verbs::verify::file::shown;
 use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use capwrap_core::CapabilitySet;
 use capwrap_core::paths;
+use capwrap_core::policy::Identity;
+use capwrap_core::record::send::RECORD_GROUP;
 use capwrap_core::text::shell;
 use std::path::Path;
 
@@ -20,7 +23,7 @@ pub fn subject(path: &Path, needed: CapabilitySet, any_kernel: Option<AnyBecause
     let mut lines = Vec::new();
     match Installed::look(path) {
         Ok(found) => {
-            lines.push(owner(&found, "launcher"));
+            lines.push(owner(&found, "launcher", record_group()));
             lines.extend(file::place(&found, 0, file::ROOTS_PLACE));
             lines.push(carries(&found, needed, any_kernel));
             if found.links > 1 {
@@ -40,7 +43,7 @@ pub fn subject(path: &Path, needed: CapabilitySet, any_kernel: Option<AnyBecause
     let advisor = Path::new(paths::PREFIX).join(paths::ADVISOR);
     match Installed::look(&advisor) {
         Ok(found) => {
-            lines.push(owner(&found, "advisor"));
+            lines.push(owner(&found, "advisor", None));
             lines.extend(file::place(&found, 0, file::ROOTS_PLACE));
         }
         Err(error) => lines.push(Judged::unread("advisor", shown(&advisor), &reason(&error))),
@@ -67,8 +70,14 @@ fn carries(found: &Installed, needed: CapabilitySet, any_kernel: Option<AnyBecau
     judged
 }
 
-/// The file must belong to root. Everybody may start it, nobody else may change it, and it is not setuid or setgid.
-fn owner(found: &Installed, name: &str) -> Judged {
+/// The group by which the recorder knows the launcher, if this machine has it.
+fn record_group() -> Option<u32> {
+    Names::read().local(Of::Group, &Identity::parse(RECORD_GROUP)?)
+}
+
+/// The file must belong to root. Everybody may start it, nobody else may change it, and it is not setuid. It may be
+/// set-group-ID for the group by which the recorder knows the launcher, and for no other.
+fn owner(found: &Installed, name: &str, record_group: Option<u32>) -> Judged {
     let path = shown(&found.real);
     let is = format!("belongs to {}:{}, mode {:04o}", found.uid, found.gid, found.mode);
     if found.uid != 0 || found.mode & 0o022 != 0 {
@@ -77,15 +86,18 @@ fn owner(found: &Installed, name: &str) -> Judged {
             .hint("install capwrap again")
             .into();
     }
-    if found.gid != 0 {
+    let is_known_to_recorder = record_group == Some(found.gid);
+    if found.gid != 0 && !is_known_to_recorder {
         let line = Line::problem(name, &path).means(format!("{is}: it is to be root's"));
         let command = found.in_command().map(|path| format!("chown root:root {path}; capwrap enable"));
         return Judged::fixed_by(line.optional_hint(command), found, Fix::Group(0));
     }
-    if found.mode != 0o755 {
-        let line = Line::problem(name, &path).means(format!("{is}: it is to be 0755"));
-        let command = found.in_command().map(|path| format!("chmod 0755 {path}"));
-        return Judged::fixed_by(line.optional_hint(command), found, Fix::Mode(0o755));
+    let mode = if is_known_to_recorder { 0o2755 } else { 0o755 };
+    if found.mode != mode {
+        let line = Line::problem(name, &path).means(format!("{is}: it is to be {mode:04o}"));
+        let command = found.in_command().map(|path| format!("chmod {mode:04o} {path}"));
+        return Judged::fixed_by(line.optional_hint(command), found, Fix::Mode(mode));
     }
-    Line::ok(name, path).means("root's, mode 0755").into()
+    let group = if is_known_to_recorder { format!(", group {RECORD_GROUP}") } else { String::new() };
+    Line::ok(name, path).means(format!("root's{group}, mode {mode:04o}")).into()
 }

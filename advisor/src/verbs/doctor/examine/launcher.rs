@@ -5,6 +5,7 @@ use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::{Enabled, Facts, LauncherFile, Log, Policy};
 use crate::verbs::doctor::finding::unreadable;
+use capwrap_core::record::send::{RECORD_GROUP, RECORDER, START_RECORDER};
 use capwrap_core::record::write::Event;
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
             let means = "belongs to a user who is not root in this user namespace, as what it reads does";
             return vec![Line::note("file", path).means(means)];
         }
-        Reading::Is(file) => vec![owner(&path, file), carried(facts, file)],
+        Reading::Is(file) => vec![owner(&path, file, launcher.record_group), carried(facts, file)],
         Reading::Absent => vec![Line::problem("file", path).means("is not there").hint("sudo ./install.sh")],
         Reading::Unreadable(why) => vec![unreadable("file", why)],
     };
@@ -29,14 +30,17 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
             .hint("an image needs /etc/passwd with a line for root"),
         Reading::Unreadable(why) => unreadable("accounts", why),
     });
+    lines.extend(recorder(facts));
     lines.push(log(facts));
     lines.extend(storage(facts));
     lines
 }
 
-fn owner(path: &str, file: &LauncherFile) -> Line {
+fn owner(path: &str, file: &LauncherFile, record_group: Option<u32>) -> Line {
     let mode = file.mode & 0o7777;
-    if file.uid != 0 || mode & 0o022 != 0 || mode & 0o6000 != 0 {
+    let is_known_to_recorder = is_known_to_recorder(file, record_group);
+    let set_ids = if is_known_to_recorder { 0o4000 } else { 0o6000 };
+    if file.uid != 0 || mode & 0o022 != 0 || mode & set_ids != 0 {
         let line = Line::problem("file", path).means(format!(
             "belongs to {}:{} with mode {mode:04o}: others can change it, or it is setuid",
             file.uid, file.gid
@@ -53,7 +57,45 @@ fn owner(path: &str, file: &LauncherFile) -> Line {
             None => line,
         };
     }
-    Line::ok("file", path).means(format!("root's, mode {mode:04o}"))
+    let group = if is_known_to_recorder { format!(", group {RECORD_GROUP}") } else { String::new() };
+    Line::ok("file", path).means(format!("root's{group}, mode {mode:04o}"))
+}
+
+/// Whether the launcher's file gives it the group by which the recorder knows it.
+fn is_known_to_recorder(file: &LauncherFile, record_group: Option<u32>) -> bool {
+    file.mode & 0o2010 == 0o2010 && record_group == Some(file.gid)
+}
+
+/// What keeps the records that policies demand. Where none does and no recorder runs, there is nothing to say.
+fn recorder(facts: &Facts) -> Option<Line> {
+    let name = "recorder";
+    let launcher = &facts.launcher;
+    let demanding = demanding(facts).join(", ");
+    let known = launcher.file.is().is_none_or(|file| is_known_to_recorder(file, launcher.record_group));
+    match &launcher.recorder {
+        Reading::Absent if demanding.is_empty() => None,
+        Reading::Absent => Some(
+            Line::absent(name, Judgement::Problem)
+                .means(format!("no recorder listens, and {demanding} cannot be launched without a record on the disk"))
+                .hint(START_RECORDER),
+        ),
+        Reading::Unreadable(why) => Some(unreadable(name, why)),
+        Reading::Is(()) if known => Some(
+            Line::ok(name, RECORDER).means("where a policy demands a record, it is on the disk before its tool starts"),
+        ),
+        Reading::Is(()) => {
+            let what = "the launcher is not set-group-ID capwrap-record, and may not connect";
+            let line = if demanding.is_empty() {
+                Line::note(name, RECORDER).means(what)
+            } else {
+                Line::problem(name, RECORDER).means(format!("{what}: {demanding} cannot be launched"))
+            };
+            let path = launcher.file.is().and_then(|file| file.in_command.as_ref());
+            Some(line.optional_hint(
+                path.map(|path| format!("chgrp {RECORD_GROUP} {path} && chmod 2755 {path} && capwrap enable")),
+            ))
+        }
+    }
 }
 
 fn carried(facts: &Facts, file: &LauncherFile) -> Line {
@@ -129,17 +171,13 @@ fn demanding(facts: &Facts) -> Vec<&str> {
 
 fn log(facts: &Facts) -> Line {
     let name = "log";
-    let demanding = demanding(facts);
     match &facts.launcher.log {
         Reading::Is(Log::Journal) => Line::ok(name, "the journal").means("a record of every launch is sent to it"),
         Reading::Is(Log::Syslog) => Line::ok(name, "syslog").means(
             "a record of every launch is sent to it; what it drops by its own rules and limits is not known here",
         ),
-        Reading::Absent if demanding.is_empty() => Line::absent(name, Judgement::Note)
-            .means("no log listens: no record of a launch is kept")
-            .hint("start journald or syslog"),
-        Reading::Absent => Line::absent(name, Judgement::Problem)
-            .means(format!("no log listens, and {} cannot be launched without a record", demanding.join(", ")))
+        Reading::Absent => Line::absent(name, Judgement::Note)
+            .means("no log listens: no record of a launch is sent to one")
             .hint("start journald or syslog"),
         Reading::Unreadable(why) => {
             Line::problem(name, why).means("the log is there and takes no record: no launch goes on")
@@ -147,8 +185,7 @@ fn log(facts: &Facts) -> Line {
     }
 }
 
-/// What the journal does with a record that was sent to it. What is dropped there matters more if a policy demands the
-/// record.
+/// What the journal does with a record that was sent to it. A record that a policy demands is the recorder's.
 fn storage(facts: &Facts) -> Vec<Line> {
     if facts.launcher.log != Reading::Is(Log::Journal) {
         return Vec::new();
@@ -159,20 +196,11 @@ fn storage(facts: &Facts) -> Vec<Line> {
         Reading::Absent => return Vec::new(),
         Reading::Unreadable(why) => return vec![unreadable(name, why)],
     };
-    let demanding = demanding(facts);
-    let judged = |drops: bool, value: String| match (drops, demanding.is_empty()) {
-        (true, false) => Line::problem(name, value),
-        (true, true) | (false, false) => Line::note(name, value),
-        (false, true) => Line::ok(name, value),
-    };
-    let demands = match demanding.as_slice() {
-        [] => String::new(),
-        names => format!(", and {} demands records", names.join(", ")),
-    };
+    let judged = |drops: bool, value: String| if drops { Line::note(name, value) } else { Line::ok(name, value) };
     let mut lines = Vec::new();
     if settings.stores_nothing.value {
         let value = format!("Storage=none ({})", set_by(&settings.stores_nothing.set_by));
-        lines.push(judged(true, value).means(format!("the journal drops every record{demands}")).hint(format!(
+        lines.push(judged(true, value).means("the journal drops every record").hint(format!(
             "write [Journal] and Storage=auto into {DROP_IN}, then systemctl restart systemd-journald; \
              the journal then stores the messages of everything else, too"
         )));
@@ -181,7 +209,7 @@ fn storage(facts: &Facts) -> Vec<Line> {
     if level < REFUSAL_LEVEL.max(LAUNCH_LEVEL) {
         let value = format!("MaxLevelStore={level} ({})", set_by(&settings.max_level.set_by));
         let what = if level < REFUSAL_LEVEL { "every record" } else { "the records of launches" };
-        lines.push(judged(true, value).means(format!("the journal drops {what}{demands}")).hint(format!(
+        lines.push(judged(true, value).means(format!("the journal drops {what}")).hint(format!(
             "write [Journal] and MaxLevelStore=notice (or more) into {DROP_IN}, then systemctl restart systemd-journald; \
              the journal then stores messages up to that level of everything else, too"
         )));
@@ -190,15 +218,9 @@ fn storage(facts: &Facts) -> Vec<Line> {
         let by = [&settings.burst.set_by, &settings.interval.set_by].into_iter().flatten().next().cloned();
         let (burst, interval) = (settings.burst.value, humantime::format_duration(settings.interval.value));
         let value = format!("at most {burst} messages in {interval} ({})", set_by(&by));
-        let means = format!(
-            "a caller who sends more from one unit (times 1 to 6, by the free space on the disk) has later records \
-             dropped until that time is over{demands}"
-        );
-        let line = judged(false, value).means(means);
-        lines.push(if demanding.is_empty() { line } else { line.hint(format!(
-            "write [Journal] and RateLimitBurst=0 into {DROP_IN}, then systemctl restart systemd-journald; nothing is then \
-             limited, and any program can fill the journal. A unit's own LogRateLimitBurst= counts more, and is not read here"
-        ))});
+        let means = "a caller who sends more from one unit (times 1 to 6, by the free space on the disk) has later \
+             records dropped until that time is over";
+        lines.push(judged(false, value).means(means));
     }
     lines
 }

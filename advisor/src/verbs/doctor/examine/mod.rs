@@ -409,14 +409,27 @@ mod tests {
             (|facts| facts.launcher.log = Reading::Absent, "launcher", "log", Judgement::Note, "no record of a launch"),
             (
                 |facts| {
-                    facts.launcher.log = Reading::Absent;
-                    enabled(facts, 1).read.as_mut().unwrap().audit_required = true;
+                    facts.launcher.recorder = Reading::Absent;
+                    demand(facts);
                 },
                 "launcher",
-                "log",
+                "recorder",
                 Judgement::Problem,
                 "tcpdump cannot be launched",
             ),
+            (|_| (), "launcher", "recorder", Judgement::Ok, "is on the disk before"),
+            (
+                |facts| {
+                    as_installed(facts, 0, 0o755);
+                    demand(facts);
+                },
+                "launcher",
+                "recorder",
+                Judgement::Problem,
+                "chgrp capwrap-record /usr/local/bin/capwrap",
+            ),
+            (|facts| as_installed(facts, 77, 0o2755), "launcher", "file", Judgement::Ok, "capwrap-record"),
+            (|facts| as_installed(facts, 78, 0o2755), "launcher", "file", Judgement::Problem, "setuid"),
             (
                 |facts| facts.launcher.log = Reading::Unreadable("/dev/log: permission denied".to_owned()),
                 "launcher",
@@ -426,7 +439,6 @@ mod tests {
             ),
             (|facts| facts.launcher.log = Reading::Is(Log::Syslog), "launcher", "log", Judgement::Ok, "not known here"),
             (|_| (), "launcher", "journald", Judgement::Ok, "10000 messages in 30s (the default)"),
-            (|facts| demand(facts), "launcher", "journald", Judgement::Note, "RateLimitBurst=0 into /etc/systemd"),
             (
                 |facts| facts.launcher.journald = Reading::Unreadable("x: permission denied".to_owned()),
                 "launcher",
@@ -440,16 +452,6 @@ mod tests {
                 "journald",
                 Judgement::Note,
                 "Storage=none (/etc/x.conf)\") the journal drops every record",
-            ),
-            (
-                |facts| {
-                    demand(facts);
-                    journald(facts).stores_nothing = planted(true);
-                },
-                "launcher",
-                "journald",
-                Judgement::Problem,
-                "every record, and tcpdump demands records",
             ),
             (
                 |facts| journald(facts).max_level = planted(4),
@@ -477,6 +479,12 @@ mod tests {
 
     fn planted<T>(value: T) -> Setting<T> {
         Setting { value, set_by: Some("/etc/x.conf".into()) }
+    }
+
+    fn as_installed(facts: &mut Facts, gid: u32, mode: u32) {
+        if let Reading::Is(file) = &mut facts.launcher.file {
+            (file.gid, file.mode) = (gid, 0o100_000 | mode);
+        }
     }
 
     fn demand(facts: &mut Facts) {

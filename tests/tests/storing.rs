@@ -1,0 +1,369 @@
+//! The recorder: no launch without its record where a policy demands one, no record lost or forged, nobody held up.
+
+use capwrap_core::record::write::{Event, Record};
+use capwrap_tests::recorder::*;
+use capwrap_tests::*;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn demanding() -> Policy {
+    Policy::witness("cap_net_raw", &format!("users = [\"{STRANGER}\"]\naudit = \"required\""))
+}
+
+/// The lines of all files.
+fn lines() -> Vec<serde_json::Value> {
+    let mut files: Vec<_> = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
+    texts.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The number of launches of a policy by a user that are on the disk.
+fn launches(policy: &Policy, who: &str) -> usize {
+    let is_one =
+        |line: &&serde_json::Value| line["event"] == "launched" && line["name"] == *policy.name && line["user"] == who;
+    lines().iter().filter(is_one).count()
+}
+
+fn chain_is_whole() {
+    let run = root(&[CAPWRAP, "history", "--verify"]).run();
+    assert!(run.ok() && run.stdout.contains("each follows the one before it"), "{run:?}");
+}
+
+fn timed(call: Call) -> (Run, Duration) {
+    let start = Instant::now();
+    let run = call.run();
+    (run, start.elapsed())
+}
+
+#[test]
+fn a_demanded_record_is_on_the_disk_and_each_user_can_ask_for_their_own() {
+    let policy = demanding();
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let _history = Running::start(&["--answer"], HISTORY);
+        let witness = capwrap(&["--reason", "ticket 7\n\"}", &policy.name, "-x"]).run().witness();
+        let line = lines().into_iter().find(|line| line["event"] == "launched").unwrap();
+        assert_eq!((line["uid"].to_string(), &line["user"]), (id("passwd", MEMBER), &MEMBER.into()));
+        assert!(line["pid"].as_u64().unwrap() > 1, "{line}");
+        assert_eq!((&line["capabilities"], &line["reason"]), (&"cap_net_raw".into(), &"ticket 7\\u{a}\"}".into()));
+        assert!(line["folder"].is_string() && line["terminal"].is_string(), "{line}");
+        // The tool has nothing of the recorder's group.
+        let gid = id("group", MEMBER);
+        assert_eq!(witness.get("Gid"), format!("{gid} {gid} {gid} {gid}"));
+        assert!(!format!("{:?}", witness.get("Groups")).contains(&id("group", "capwrap-record")));
+
+        user(STRANGER, &[CAPWRAP, &policy.name]).run().witness();
+        let said = |who: &str, words: &[&str]| user(who, &[&[CAPWRAP, "history"], words].concat()).run().stdout;
+        let all = said("root", &[]);
+        assert!(all.contains(MEMBER) && all.contains(STRANGER) && all.contains("reason: ticket 7"), "{all}");
+        let own = said(MEMBER, &[]);
+        assert!(own.contains(MEMBER) && !own.contains(STRANGER), "{own}");
+        assert!(!said(STRANGER, &["--user", MEMBER]).contains("launched"));
+        assert_eq!(said("root", &["--json", "--user", STRANGER, &policy.name]).lines().count(), 1);
+        assert_eq!(said("root", &["--json", "--since", "1h", "other-tool"]), "");
+        assert_eq!(said("root", &["--json", "--until", "1h"]), "");
+        user(MEMBER, &[CAPWRAP, "history", "--verify"]).run().refused(&["you may not read /var/log/capwrap"]);
+        chain_is_whole();
+    });
+}
+
+#[test]
+fn the_group_of_the_recorder_allows_nobody_anything_else() {
+    let policy = Policy::new(&format!(
+        "schema = 1\ntool = {{ path = \"{WITNESS}\" }}\nallow = {{ groups = [\"capwrap-record\"] }}\n\
+         grant = [{{ caps = [\"cap_net_raw\"] }}]\n"
+    ));
+    capwrap(&[&policy.name]).run().refused(&["not among them"]);
+}
+
+#[test]
+fn without_a_recorder_or_with_one_that_is_killed_or_hangs_no_demanded_launch_goes_on() {
+    let (policy, other) = (demanding(), Policy::witness("cap_net_raw", ""));
+    on_an_empty_disk("8m", || {
+        capwrap(&[&policy.name]).run().refused(&["no recorder listens on /run/capwrap/record.sock"]);
+        let recorder = Running::start(&[], SOCKET);
+        recorder.signal("STOP");
+        let (run, took) = timed(capwrap(&[&policy.name]));
+        run.refused(&["the recorder has not stored it within 2 seconds"]);
+        assert!((Duration::from_millis(1900)..Duration::from_millis(2900)).contains(&took), "{took:?}");
+        // Who demands nothing waits for nothing, however many there are.
+        let start = Instant::now();
+        for _ in 0..50 {
+            capwrap(&[&other.name]).run().witness();
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        recorder.signal("CONT");
+        wait_for(|| capwrap(&[&policy.name]).run().ok());
+        drop(recorder);
+        capwrap(&[&policy.name]).run().refused(&["no recorder listens"]);
+        capwrap(&[&other.name]).run().witness();
+        chain_is_whole();
+    });
+}
+
+#[test]
+fn a_full_or_read_only_file_system_refuses_and_claims_nothing() {
+    let policy = demanding();
+    on_an_empty_disk("64k", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let (mut done, long) = (0, "x".repeat(3000));
+        let refused = loop {
+            let run = capwrap(&["--reason", &long, &policy.name]).run();
+            if !run.ok() {
+                break run;
+            }
+            done += 1;
+        };
+        assert!(done > 5, "{refused:?}");
+        refused.refused(&["demands a record on the disk", "No space left on device"]);
+        assert_eq!(launches(&policy, MEMBER), done);
+        chain_is_whole();
+        let remount = |options: &str| assert!(root(&["mount", "-o", &format!("remount,{options}"), FOLDER]).run().ok());
+        remount("size=1m");
+        capwrap(&[&policy.name]).run().witness();
+        assert_eq!(launches(&policy, MEMBER), done + 1);
+        drop(_recorder);
+        remount("ro");
+        // A recorder that cannot write does not start.
+        let mut child = Command::new(RECORDER).args(["--listen", SOCKET]).stderr(Stdio::piped()).spawn().unwrap();
+        assert!(!child.wait().unwrap().success());
+        capwrap(&[&policy.name]).run().refused(&["no recorder listens"]);
+        chain_is_whole();
+    });
+}
+
+#[test]
+fn who_fills_the_disk_does_not_take_the_last_space_from_others() {
+    let policy = demanding();
+    on_an_empty_disk("2m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let long = "x".repeat(3900);
+        let words = [long.as_str()];
+        let mut most = 0;
+        loop {
+            let run = capwrap(&[&["--reason", &long, &policy.name], &words[..]].concat()).run();
+            if !run.ok() {
+                run.refused(&["the disk is almost full, and this user has written much today"]);
+                break;
+            }
+            most += 1;
+            assert!(most < 1000);
+        }
+        user(STRANGER, &[CAPWRAP, &policy.name]).run().witness();
+        assert_eq!((launches(&policy, MEMBER), launches(&policy, STRANGER)), (most, 1));
+        chain_is_whole();
+    });
+}
+
+#[test]
+fn sixty_four_callers_at_once_all_have_their_records() {
+    let policy = demanding();
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let children: Vec<Child> = (0..64)
+            .map(|_| {
+                let mut command = capwrap(&[&policy.name]).command();
+                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+            })
+            .collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        assert_eq!(launches(&policy, MEMBER), 64);
+        chain_is_whole();
+    });
+}
+
+/// Starts launches of one user again and again for some time, several at once, some of which stop before they have sent
+/// anything. Returns how many tools ran.
+fn flood(policy: &Policy, time: Duration) -> usize {
+    let script = format!(
+        "end=$(($(date +%s) + {})); n=0; while [ $(date +%s) -lt $end ]; do for i in 1 2 3 4 5 6 7 8 9 10; do \
+         {CAPWRAP} {} >/dev/null 2>&1 && n=$((n + 1)); done; {CAPWRAP} {} >/dev/null 2>&1 & kill -STOP $! 2>/dev/null; \
+         done; echo $n; kill -KILL $(jobs -p) 2>/dev/null; exit 0",
+        time.as_secs(),
+        policy.name,
+        policy.name
+    );
+    let loops: Vec<Child> = (0..8)
+        .map(|_| {
+            let mut command = user(MEMBER, &["bash", "-c", &script]).command();
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    let said = loops.into_iter().map(|child| child.wait_with_output().unwrap().stdout);
+    said.map(|said| String::from_utf8(said).unwrap().trim().parse::<usize>().unwrap()).sum()
+}
+
+#[test]
+fn who_floods_the_recorder_holds_up_and_loses_nobody() {
+    let policy = demanding();
+    on_an_empty_disk("64m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        std::thread::scope(|scope| {
+            let flooding = scope.spawn(|| {
+                // The mounts of this thread are the test's.
+                flood(&policy, Duration::from_secs(5))
+            });
+            let mut slowest = Duration::ZERO;
+            let (mut done, start) = (0, Instant::now());
+            while start.elapsed() < Duration::from_secs(4) {
+                let (run, took) = timed(user(STRANGER, &[CAPWRAP, &policy.name]));
+                assert!(run.ok(), "{run:?}");
+                slowest = slowest.max(took);
+                done += 1;
+            }
+            let flooded = flooding.join().unwrap();
+            assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+            assert_eq!(launches(&policy, STRANGER), done);
+            // A launcher that was stopped behind its record has one, too.
+            assert!(flooded > 50 && launches(&policy, MEMBER) >= flooded, "{flooded}");
+            println!("{done} launches beside {flooded}, the slowest in {slowest:?}");
+        });
+        chain_is_whole();
+    });
+}
+
+/// Sends bytes as a user, which an expression of Python yields, and returns the answer.
+fn sent(who: &str, bytes: &str) -> Run {
+    let script = format!(
+        "import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\ns.settimeout(5)\n\
+         s.connect('{SOCKET}')\ns.send({bytes})\nprint(s.recv(999).decode())"
+    );
+    user(who, &["python3", "-c", &script]).run()
+}
+
+#[test]
+fn nobody_but_the_launcher_and_root_sends_records() {
+    let mut record = Record::new(Event::Launch);
+    record.fact("name", "forged");
+    record.fact("uid", "0");
+    let in_python = |record: &Record| {
+        let digits: String = record.to_journal().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("bytes.fromhex('{digits}')")
+    };
+    let packet = in_python(&record);
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let run = sent(MEMBER, &packet);
+        assert!(run.stderr.contains("Permission denied"), "{run:?}");
+        // Even where somebody opens the socket.
+        assert!(root(&["chmod", "666", SOCKET]).run().ok());
+        let run = sent(MEMBER, &packet);
+        // The connection may be closed before the record is sent.
+        let is_refused = run.stdout.trim() == "only the launcher may send records"
+            || ["Broken pipe", "reset by peer"].iter().any(|why| run.stderr.contains(why));
+        assert!(is_refused, "{run:?}");
+        assert!(sent("root", &packet).stdout.starts_with("stored"));
+        for (bytes, why) in [("b'A'", "ends in the middle"), ("b'A' * 70000", "too large")] {
+            let run = sent("root", bytes);
+            assert!(run.stdout.contains(why), "{run:?}");
+        }
+        let mut of_another = Record::new(Event::Launch);
+        of_another.fact("uid", "1000");
+        let of_another = in_python(&of_another);
+        assert!(sent("root", &of_another).stdout.contains("names another user"));
+        assert_eq!(lines().iter().filter(|line| line["name"] == "forged").count(), 1);
+    });
+}
+
+#[test]
+fn a_launcher_without_the_group_is_refused_where_a_record_is_demanded_and_nowhere_else() {
+    let (policy, other) = (demanding(), Policy::witness("cap_net_raw", ""));
+    let folder = Folder::new();
+    let launcher = folder.launcher("cap_net_raw=p");
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        user(MEMBER, &[&launcher, &policy.name]).run().refused(&[
+            "lacks the group capwrap-record",
+            "chmod 2755",
+            "capwrap enable",
+        ]);
+        user(MEMBER, &[&launcher, &other.name]).run().witness();
+        // A set-group-ID launcher of another group is not believed.
+        assert!(root(&["chgrp", "adm", &launcher]).run().ok());
+        assert!(root(&["chmod", "2755", &launcher]).run().ok());
+        user(MEMBER, &[&launcher, &other.name]).run().refused(&["whose rights are meant"]);
+        user(MEMBER, &[&launcher, "list"]).run().refused(&["whose rights are meant"]);
+    });
+}
+
+#[test]
+fn a_line_that_was_changed_removed_or_moved_is_found_and_a_torn_one_is_closed_off() {
+    let policy = demanding();
+    on_an_empty_disk("8m", || {
+        let recorder = Running::start(&[], SOCKET);
+        for _ in 0..4 {
+            capwrap(&[&policy.name]).run().witness();
+        }
+        let file = fs::read_dir(FOLDER).unwrap().next().unwrap().unwrap().path();
+        let file = file.to_str().unwrap();
+        let text = fs::read_to_string(file).unwrap();
+        let whole: Vec<&str> = text.lines().collect();
+        let newest = root(&[CAPWRAP, "history", "--verify"]).run().stdout.lines().last().unwrap().to_owned();
+        let verify = |lines: &[&str]| {
+            fs::write(file, lines.join("\n") + "\n").unwrap();
+            root(&[CAPWRAP, "history", "--verify", "--against", &newest]).run()
+        };
+        assert_eq!(verify(&whole).code, 0);
+        let changed = whole[2].replace("cap_net_raw", "cap_net_adm");
+        for (lines, at) in [
+            ([whole[0], whole[1], &changed, whole[3], whole[4]].to_vec(), 4),
+            ([whole[0], whole[1], whole[3], whole[4]].to_vec(), 3),
+            ([whole[0], whole[2], whole[1], whole[3], whole[4]].to_vec(), 2),
+        ] {
+            let run = verify(&lines);
+            assert!(run.code == 1 && run.stdout.contains(&format!("{file}:{at}: ")), "{run:?}");
+        }
+        // What was cut off at the end only a hash that was kept elsewhere shows.
+        let run = verify(&whole[..3]);
+        assert!(run.code == 1 && run.stdout.contains("no line has this hash"), "{run:?}");
+        fs::write(file, &text).unwrap();
+        recorder.signal("KILL");
+        drop(recorder);
+        fs::write(file, format!("{text}{{\"time\":\"2026")).unwrap();
+        assert_eq!(root(&[CAPWRAP, "history", "--verify"]).run().code, 1);
+        let _recorder = Running::start(&[], SOCKET);
+        capwrap(&[&policy.name]).run().witness();
+        chain_is_whole();
+        assert!(fs::read_to_string(file).unwrap().contains("\"event\":\"recorder-torn\""));
+        assert!(Path::new(file).exists());
+    });
+}
+
+#[test]
+fn what_root_changes_is_on_the_disk_too() {
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        own_installation();
+        let policy = Policy::witness("cap_net_raw", "");
+        assert!(root(&[CAPWRAP, "enable", &policy.name, "--user", MEMBER]).run().ok());
+        let about = root(&["stat", "--format=%a %G", CAPWRAP]).run().stdout;
+        assert_eq!(about.trim(), "2755 capwrap-record", "enable makes the launcher known to the recorder");
+        assert!(root(&[CAPWRAP, "grant", &policy.name, "--user", STRANGER, "--for", "1h"]).run().ok());
+        assert!(root(&[CAPWRAP, "revoke", &policy.name, "--user", STRANGER]).run().ok());
+        assert!(root(&[CAPWRAP, "disable", &policy.name]).run().ok());
+        let events: Vec<String> = lines().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
+        for event in ["enabled", "launcher", "granted", "revoked", "disabled"] {
+            assert!(events.iter().any(|other| other == event), "{event}: {events:?}");
+        }
+    });
+}
+
+/// By hand: cargo test -p capwrap-tests --test storing -- --ignored
+#[test]
+#[ignore = "it takes minutes"]
+fn of_many_launches_none_lacks_its_record() {
+    let policy = demanding();
+    let seconds = std::env::var("CAPWRAP_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
+    on_an_empty_disk("2g", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let done = flood(&policy, Duration::from_secs(seconds));
+        assert!(launches(&policy, MEMBER) >= done);
+        println!("{done} launches");
+        chain_is_whole();
+    });
+}
