@@ -310,3 +310,63 @@ fn a_number_that_no_account_has_is_a_user_to_learn_for() {
     assert_eq!(profile["runs"][0]["user"], serde_json::json!({ "name": null, "uid": 12345 }));
     assert_eq!(profile["runs"][0]["execs"], 0);
 }
+
+/// Learns from a Python program with `options`, enables what is written, and launches the program by it. Returns the
+/// policy.
+#[track_caller]
+fn learns_scope(name: &PolicyName, options: &[&str], program: &str) -> String {
+    let run = learn(name, options, &["/usr/bin/python3", "-c", program]);
+    assert!(run.ok(), "{run:?}");
+    let text = fs::read_to_string(name.written()).unwrap();
+    let run = root(&[CAPWRAP, "enable", &name.0]).run();
+    assert!(run.ok() && !run.stdout.contains("will refuse"), "{run:?}\n{text}");
+    let run = capwrap(&[&name.0, "-c", program]).run();
+    assert!(run.ok() && run.stdout.contains("done"), "{run:?}\n{text}");
+    text
+}
+
+/// What the same tool attempts by the policy must fail with EPERM.
+#[track_caller]
+fn is_closed(name: &PolicyName, attempt: &str) {
+    let program = format!(
+        "import ctypes, socket\nlibc = ctypes.CDLL(None, use_errno=True)\ntry:\n  ok = ({attempt}) != -1\n  \
+         error = ctypes.get_errno()\nexcept OSError as e:\n  ok, error = False, e.errno\nprint('ok' if ok else error)"
+    );
+    let run = capwrap(&[&name.0, "-c", &program]).run();
+    assert!(run.ok() && run.stdout.trim() == "1", "{attempt}: {run:?}");
+}
+
+#[test]
+fn a_learned_scope_launches_its_tool_and_closes_what_no_run_used() {
+    let name = PolicyName::new("learned-doors");
+    let raw = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); print('done')";
+    let text = learns_scope(&name, &["--scope", "calls"], raw);
+    says(&text, &["through = [\"socket:raw-icmp\"]", "enforce = \"required\""]);
+    for attempt in
+        ["socket.socket(socket.AF_PACKET, socket.SOCK_RAW)", "socket.socket(socket.AF_INET, socket.SOCK_RAW, 6)"]
+    {
+        is_closed(&name, attempt);
+    }
+    let name = PolicyName::new("learned-host");
+    let program = "import socket; socket.sethostname(socket.gethostname()); print('done')";
+    let text = learns_scope(&name, &["--scope", "calls"], program);
+    says(&text, &["through = [\"sethostname\"]"]);
+    for attempt in ["libc.unshare(0x20000)", "libc.mount(b'none', b'/mnt', b'tmpfs', 0, None)", "libc.swapoff(b'/')"] {
+        is_closed(&name, attempt);
+    }
+}
+
+#[test]
+fn scopes_are_left_out_with_the_reason_and_without_the_option_only_named() {
+    let name = PolicyName::new("learned-no-scope");
+    let (_room, secret) = room();
+    let run = learn(&name, &["--scope", "calls"], &["/usr/bin/cat", &secret]);
+    assert!(run.ok() && run.stdout.contains("no scope   cap_dac_read_search: "), "{run:?}");
+    let text = fs::read_to_string(name.written()).unwrap();
+    assert!(!text.contains("through") && !text.contains("[scope]"), "{text}");
+    let name = PolicyName::new("learned-named");
+    let raw = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)";
+    let run = learn(&name, &[], &["/usr/bin/python3", "-c", raw]);
+    assert!(run.stdout.contains("possible: cap_net_raw through socket:raw-icmp; --scope calls writes it"), "{run:?}");
+    assert!(!fs::read_to_string(name.written()).unwrap().contains("through"));
+}

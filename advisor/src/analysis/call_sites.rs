@@ -96,6 +96,26 @@ pub const ARGUMENTS: &[(Sysno, usize, u32)] = &[
     (Sysno::prctl, 0, 0xff),
     // The length of the message. Few messages are checked when they are sent, nearly all of netlink.
     (Sysno::sendto, 2, 0xffff),
+    // What distinguishes the doors of a scope (capwrap_core::scope::table): the signal,
+    (Sysno::rt_sigqueueinfo, 1, 0x7f),
+    (Sysno::rt_tgsigqueueinfo, 2, 0x7f),
+    (Sysno::pidfd_send_signal, 1, 0x7f),
+    // the command or the request,
+    (Sysno::bpf, 0, u32::MAX),
+    (Sysno::fcntl, 1, u32::MAX),
+    (Sysno::ioctl, 1, u32::MAX),
+    (Sysno::keyctl, 0, u32::MAX),
+    (Sysno::reboot, 2, u32::MAX),
+    (Sysno::syslog, 0, u32::MAX),
+    // the protocol, where the family shows in the call site,
+    (Sysno::socket, 2, u32::MAX),
+    // the new namespaces,
+    (Sysno::clone, 0, 0x7e02_0000),
+    (Sysno::unshare, 0, 0x7e02_0080),
+    // and the clock.
+    (Sysno::clock_nanosleep, 0, u32::MAX),
+    (Sysno::timer_create, 0, u32::MAX),
+    (Sysno::timerfd_create, 0, u32::MAX),
 ];
 
 /// include/uapi/linux/stat.h
@@ -1001,7 +1021,7 @@ pub fn beyond_machinery(call_site: &[String]) -> &[String] {
 }
 
 /// Returns a function's name without the suffix that compilers append for a copy, as in `ksys_read.constprop.0`.
-fn plain(function: &str) -> &str {
+pub fn plain(function: &str) -> &str {
     function.split('.').next().unwrap_or(function)
 }
 

@@ -23,4 +23,5 @@ pub mod preparation;
 pub mod profile;
 pub mod propose;
 pub mod recorded;
+pub mod scopes;
 pub mod set_up;

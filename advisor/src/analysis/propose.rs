@@ -7,9 +7,12 @@
 use crate::analysis::capability_risk;
 use crate::analysis::circumstances::{Circumstances, holds_elsewhere};
 use crate::analysis::needs::{Evidence, Need, Needs};
+use crate::analysis::scopes::Scopes;
 use crate::output::error::hinted;
 use anyhow::{Context, Result};
-use capwrap_core::policy::Policy;
+use capwrap_core::policy::{GrantScope, Policy};
+use capwrap_core::scope::door::Door;
+use capwrap_core::scope::{confined, domain};
 use capwrap_core::text::hidden::is_hidden;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -34,6 +37,8 @@ pub struct Proposal<'p> {
     pub starts_others: bool,
     /// The user to allow a new policy to, as a policy names users; `None` stands for the group `capwrap`.
     pub user: Option<&'p str>,
+    /// What the needed capabilities are for.
+    pub scopes: &'p Scopes,
 }
 
 /// A policy, and what it grants for the observed run.
@@ -65,6 +70,10 @@ pub struct Tool<'p> {
 /// The comment behind `children = "none"` in a learned policy. As the learner wrote it, the learner can correct it.
 const NONE_SEEN: &str = "no run started another program";
 
+/// What a learned policy says of its scopes.
+const SCOPE: &str = "\n# Beside what a scope names, the tool fails where the kernel would ask for the capability, and also in some calls\n\
+     # that need none. Learn again if it is used for something else.\n[scope]\nenforce = \"required\"\n";
+
 /// What comes out of a proposal.
 #[derive(Clone, Debug)]
 pub struct Proposed {
@@ -73,6 +82,8 @@ pub struct Proposed {
     /// The capabilities that the tool was proven to work without, and that stay, because their grants also hold on other
     /// kernels or in other modes.
     pub left: CapabilitySet,
+    /// Why the policy gets none of the scopes that were to be proposed, where that is so.
+    pub no_scopes: Option<String>,
 }
 
 /// Returns the policy that the results ask for.
@@ -80,15 +91,36 @@ pub struct Proposed {
 /// # Errors
 /// The existing text is no valid policy, or the proposal would not be one.
 pub fn propose(proposal: &Proposal) -> Result<Proposed> {
-    let proposed = match &proposal.policy {
-        Some(policy) => changed(policy, proposal)?,
+    if proposal.scopes.proposed.is_empty() {
+        let proposed = proposed(proposal)?;
+        Policy::read(&proposed.text).context("the policy as it would be is none")?;
+        return Ok(proposed);
+    }
+    let scoped = proposed(proposal)?;
+    // The rest of the policy may contradict a scope. Then the parser and the plan of the domain say so.
+    let contradiction = match Policy::read(&scoped.text) {
+        Ok(policy) => domain::conflict(&policy).map(|gap| gap.to_string()),
+        Err(error) => Some(error.message),
+    };
+    match contradiction {
+        None => Ok(scoped),
+        Some(why) => {
+            let without = propose(&Proposal { scopes: &NO_SCOPES, ..*proposal })?;
+            Ok(Proposed { no_scopes: Some(why), ..without })
+        }
+    }
+}
+
+static NO_SCOPES: Scopes = Scopes { proposed: Vec::new(), left_out: Vec::new() };
+
+fn proposed(proposal: &Proposal) -> Result<Proposed> {
+    match &proposal.policy {
+        Some(policy) => changed(policy, proposal),
         None => {
             path_of_policy(Path::new(proposal.tool.path))?;
-            Proposed { text: whole(proposal), left: CapabilitySet::EMPTY }
+            Ok(Proposed { text: whole(proposal), left: CapabilitySet::EMPTY, no_scopes: None })
         }
-    };
-    Policy::read(&proposed.text).context("the policy as it would be is none")?;
-    Ok(proposed)
+    }
 }
 
 /// Returns the path as a policy names it.
@@ -119,13 +151,39 @@ fn changed(policy: &Enabled, proposal: &Proposal) -> Result<Proposed> {
     let of_grant = |place: &usize| read.grants.get(*place).map_or(CapabilitySet::EMPTY, |grant| grant.caps);
     let left = elsewhere.iter().map(of_grant).fold(CapabilitySet::EMPTY, CapabilitySet::union).intersection(proven);
     let needs: Vec<&Need> = proposal.needs.needed.iter().filter(|need| missing.contains(need.capability)).collect();
-    if !needs.is_empty() {
-        add(&mut document, missing, policy.circumstances, &why(&needs));
+    let (scoped, plain): (Vec<&Need>, Vec<&Need>) =
+        needs.into_iter().partition(|need| proposal.scopes.of(need.capability).is_some());
+    if !plain.is_empty() {
+        let caps: CapabilitySet = plain.iter().map(|need| need.capability).collect();
+        add(&mut document, caps, policy.circumstances, &why(&plain), &GrantScope::default());
+    }
+    for need in scoped {
+        let scope = proposal.scopes.of(need.capability).cloned().unwrap_or_default();
+        add(&mut document, need.capability.into(), policy.circumstances, &why(&[need]), &scope);
+    }
+    for (need, scope) in beyond(&read, policy, proposal) {
+        add(&mut document, need.capability.into(), policy.circumstances, &why(&[need]), &scope);
     }
     if proposal.starts_others {
         correct_children(&mut document);
     }
-    Ok(Proposed { text: document.to_string(), left })
+    Ok(Proposed { text: document.to_string(), left, no_scopes: None })
+}
+
+/// Returns what lies outside the scopes that the policy has for this run, and was needed: the doors that one more grant
+/// opens.
+fn beyond<'p>(read: &Policy, policy: &Enabled, proposal: &Proposal<'p>) -> Vec<(&'p Need, GrantScope)> {
+    let holding = policy.holding.iter().filter_map(|place| read.grants.get(*place));
+    let confined = confined::join(holding, policy.granted, CapabilitySet::EMPTY);
+    let of_need = |need: &'p Need| {
+        let existing = confined.iter().find(|one| one.capability == need.capability)?;
+        let open: Vec<_> = existing.openings().collect();
+        let learned = proposal.scopes.of(need.capability)?;
+        let is_closed = |door: &&Door| door.openings(need.capability).iter().any(|one| !open.contains(one));
+        let through: Vec<Door> = learned.through.iter().filter(is_closed).cloned().collect();
+        (!through.is_empty()).then(|| (need, GrantScope { through, ..GrantScope::default() }))
+    };
+    proposal.needs.needed.iter().filter_map(of_need).collect()
 }
 
 /// Allows what the tool starts where an earlier run is the only reason why the policy forbids it.
@@ -214,12 +272,21 @@ fn take_out(items: &mut Array, unwanted: impl Fn(&Value) -> bool) {
 }
 
 /// Adds one grant after the others, in the form that they have. It holds in the circumstances of the run.
-fn add(document: &mut DocumentMut, missing: CapabilitySet, circumstances: &Circumstances, why: &str) {
+fn add(
+    document: &mut DocumentMut,
+    missing: CapabilitySet,
+    circumstances: &Circumstances,
+    why: &str,
+    scope: &GrantScope,
+) {
     let caps: Array = missing.iter().map(Capability::name).collect();
     let keys = circumstances.keys().into_iter().chain([("caps", Value::from(caps)), ("why", Value::from(why))]);
+    let keys = keys.chain(scope_keys(scope));
     let mut keys: Vec<(&str, Value)> = keys.collect();
     // This is the order in the shipped policies.
-    keys.sort_by_key(|(key, _)| ["mode", "caps", "when", "unless", "why"].iter().position(|one| one == key));
+    keys.sort_by_key(|(key, _)| {
+        ["mode", "caps", "through", "beneath", "ports", "when", "unless", "why"].iter().position(|one| one == key)
+    });
     if let Some(Item::Value(Value::Array(tables))) = document.get_mut("grant") {
         tables.push(InlineTable::from_iter(keys));
         return;
@@ -237,6 +304,15 @@ fn add(document: &mut DocumentMut, missing: CapabilitySet, circumstances: &Circu
     if let Item::ArrayOfTables(tables) = grants {
         tables.push(grant);
     }
+}
+
+/// Returns the keys of a grant that give it the scope.
+fn scope_keys(scope: &GrantScope) -> Vec<(&'static str, Value)> {
+    let through: Array = scope.through.iter().map(Door::name).collect();
+    let beneath: Array = scope.beneath.iter().filter_map(|path| path.to_str()).collect();
+    let ports: Array = scope.ports.iter().map(ToString::to_string).collect();
+    let keys = [("through", through), ("beneath", beneath), ("ports", ports)];
+    keys.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, Value::from(list))).collect()
 }
 
 fn whole(proposal: &Proposal) -> String {
@@ -264,7 +340,20 @@ fn whole(proposal: &Proposal) -> String {
         let Need { capability, .. } = need;
         // Whoever reads the policy before enabling it should see what the capability permits.
         text += &format!("\n# {capability} opens: {}\n", capability_risk::of(*capability).opens);
-        text += &format!("[[grant]]\ncaps = [\"{capability}\"]\nwhy  = {}\n", quoted(&why(&[need])));
+        let scope = proposal.scopes.of(*capability).map(scope_keys).unwrap_or_default();
+        let caps: Array = std::iter::once(capability.name()).collect();
+        let keys: Vec<(&str, Value)> = std::iter::once(("caps", Value::from(caps)))
+            .chain(scope)
+            .chain([("why", Value::from(why(&[need])))])
+            .collect();
+        let widest = keys.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
+        text += "[[grant]]\n";
+        for (key, value) in keys {
+            text += &format!("{key:<widest$} = {value}\n");
+        }
+    }
+    if !proposal.scopes.proposed.is_empty() {
+        text += SCOPE;
     }
     if proposal.starts_others {
         text += "\n# It starts other programs, or itself again, and they have its capabilities too:\n\
@@ -391,6 +480,7 @@ caps = ["cap_kill"]
             proven: set(proven),
             starts_others: false,
             user: None,
+            scopes: &NO_SCOPES,
         })
     }
 
@@ -507,6 +597,7 @@ caps = ["cap_kill"]
             proven: CapabilitySet::EMPTY,
             starts_others,
             user: None,
+            scopes: &NO_SCOPES,
         };
         let expected = format!(
             r#"# Learned from a run of tool. It covers only what tool did in that run.
@@ -546,6 +637,7 @@ children = "none"                 # no run started another program
             proven: CapabilitySet::EMPTY,
             starts_others: false,
             user: None,
+            scopes: &NO_SCOPES,
         };
         let before = propose(&new).unwrap().text;
         let refined = |text: &str| {
@@ -570,6 +662,7 @@ children = "none"                 # no run started another program
             proven: CapabilitySet::EMPTY,
             starts_others: false,
             user: Some("#12345"),
+            scopes: &NO_SCOPES,
         })
         .unwrap()
         .text;
@@ -577,6 +670,83 @@ children = "none"                 # no run started another program
         assert!(policy.tool.script && policy.tool.sha256.is_none(), "{text}");
         assert_eq!(policy.allow.users, [capwrap_core::policy::Identity::Id(12345)]);
         assert!(policy.allow.groups.is_empty(), "{text}");
+    }
+
+    fn raw_icmp() -> Scopes {
+        let through = vec![Door::parse("socket:raw-icmp", Capability::NET_RAW.into()).unwrap()];
+        let scope = GrantScope { through, ..GrantScope::default() };
+        Scopes { proposed: vec![(Capability::NET_RAW, scope)], left_out: Vec::new() }
+    }
+
+    #[test]
+    fn a_scope_is_written_beside_its_capability_alone() {
+        let (learned, scopes) = (needs(&["net_raw", "chown"]), raw_icmp());
+        let new = Proposal {
+            policy: None,
+            tool: TOOL,
+            needs: &learned,
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+            user: None,
+            scopes: &scopes,
+        };
+        let Proposed { text, no_scopes, .. } = propose(&new).unwrap();
+        assert_eq!(no_scopes, None);
+        let grant = "[[grant]]\ncaps    = [\"cap_net_raw\"]\nthrough = [\"socket:raw-icmp\"]\nwhy     = \"learned: ";
+        assert!(text.contains(grant) && text.contains("\n[scope]\nenforce = \"required\"\n"), "{text}");
+        let scoped = |text: &str| Policy::read(text).unwrap().grants.iter().filter(|one| !one.scope.is_empty()).count();
+        assert_eq!(scoped(&text), 1, "{text}");
+        // An existing policy gets a grant for each scope, and one for the rest.
+        let none = TEXT.replace("[\"cap_net_raw\", \"cap_chown\"]  # both", "[\"cap_sys_time\"]");
+        let circumstances = &Circumstances::default();
+        let policy = Enabled { text: &none, granted: set("sys_time"), holding: &[0], circumstances };
+        let text = propose(&Proposal { policy: Some(policy), ..new }).unwrap().text;
+        assert_eq!((Policy::read(&text).unwrap().grants.len(), scoped(&text)), (4, 1), "{text}");
+    }
+
+    #[test]
+    fn a_door_that_the_policy_closes_and_a_run_used_is_opened_by_one_grant_more() {
+        let (learned, mut scopes) = (needs(&["net_raw"]), raw_icmp());
+        let packet = Door::parse("socket:packet", Capability::NET_RAW.into()).unwrap();
+        scopes.proposed[0].1.through.push(packet);
+        let text =
+            TEXT.replace("caps = [\"cap_net_raw\", \"cap_chown\"]", "caps = \"cap_net_raw\"\nthrough = \"socket:raw\"");
+        let circumstances = &Circumstances::default();
+        let policy = |text| Enabled { text, granted: set("net_raw"), holding: &[0, 2], circumstances };
+        let proposal = |text| Proposal {
+            policy: Some(policy(text)),
+            tool: TOOL,
+            needs: &learned,
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+            user: None,
+            scopes: &scopes,
+        };
+        let first = propose(&proposal(&text)).unwrap().text;
+        assert!(first.contains("through = [\"socket:packet\"]") && !first.contains("raw-icmp"), "{first}");
+        assert_eq!(propose(&proposal(&first)).unwrap().text, first);
+    }
+
+    #[test]
+    fn a_policy_that_contradicts_scopes_gets_none_and_says_why() {
+        let (learned, scopes) = (needs(&["net_raw"]), raw_icmp());
+        let text = TEXT.replace("caps = [\"cap_net_raw\", \"cap_chown\"]", "caps = \"cap_sys_ptrace\"");
+        let circumstances = &Circumstances::default();
+        let policy = Enabled { text: &text, granted: set("sys_ptrace"), holding: &[0], circumstances };
+        let proposal = Proposal {
+            policy: Some(policy),
+            tool: TOOL,
+            needs: &learned,
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+            user: None,
+            scopes: &scopes,
+        };
+        let Proposed { text: after, no_scopes, .. } = propose(&proposal).unwrap();
+        assert!(no_scopes.unwrap().contains("cap_sys_ptrace") && !after.contains("through"), "{after}");
+        let loose = format!("{}\n[exec]\nno_new_privs = false\n", text.replace("cap_sys_ptrace", "cap_chown"));
+        let policy = Enabled { text: &loose, granted: set("chown"), holding: &[0], circumstances };
+        assert!(propose(&Proposal { policy: Some(policy), ..proposal }).unwrap().no_scopes.is_some());
     }
 
     #[test]
@@ -615,6 +785,7 @@ children = "none"                 # no run started another program
             proven: CapabilitySet::EMPTY,
             starts_others: false,
             user: None,
+            scopes: &NO_SCOPES,
         };
         let error = propose(&relative).unwrap_err();
         assert!(format!("{error:#}").contains("as it would be is none: 7:"), "{error:#}");

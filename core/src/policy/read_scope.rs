@@ -5,7 +5,7 @@ use crate::capability::Capability;
 use crate::policy::section::{Fault, Section, absolute_path, choice};
 use crate::policy::{Enforce, GrantScope, PolicyError, Port, Preset, ScopeRules};
 use crate::scope::door::{self, Door};
-use crate::scope::strength::{self, ROOT, Strength};
+use crate::scope::strength::{self, Strength};
 
 /// Reads `[scope]`.
 pub(super) fn rules(root: &Section) -> Result<ScopeRules, PolicyError> {
@@ -68,17 +68,12 @@ fn through(scope: &GrantScope, capabilities: CapabilitySet, enforce: Enforce) ->
         if enforce == Enforce::Required && !weak.through.confines() {
             return Err(worthless(capability, weak.through, weak.leaves));
         }
-        for root in ROOT.iter().filter(|root| root.capability == capability && enforce == Enforce::Required) {
-            let everything = Door::parse(root.door, capability.into()).map(|door| door.openings(capability));
-            let everything = everything.unwrap_or_default();
-            let open = scope
-                .through
-                .iter()
-                .find(|door| door.openings(capability).iter().any(|opening| everything.contains(opening)));
-            if let Some(door) = open {
-                return Err(Fault::new(format!("`{door}` leaves {capability} everything: {}", root.why))
-                    .with_hint("leave that door out, or the whole `through`"));
-            }
+        let everything = |door: &Door| Some((strength::leaves_everything(capability, door)?, door.clone()));
+        if enforce == Enforce::Required
+            && let Some((root, door)) = scope.through.iter().find_map(everything)
+        {
+            return Err(Fault::new(format!("`{door}` leaves {capability} everything: {}", root.why))
+                .with_hint("leave that door out, or the whole `through`"));
         }
     }
     Ok(())

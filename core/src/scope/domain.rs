@@ -221,7 +221,7 @@ impl fmt::Display for Gap {
 const PROC: &str = "/proc";
 
 /// Doors whose calls a domain refuses (`hook_sb_mount` and its like, security/landlock/fs.c).
-const MOUNTING: [&str; 5] = ["mount", "umount2", "pivot_root", "move_mount", "fsconfig"];
+pub const MOUNTING: [&str; 5] = ["mount", "umount2", "pivot_root", "move_mount", "fsconfig"];
 
 impl<'p> Asked<'p> {
     /// Returns what a decision asks of a domain, if what it passes has a scope at all.

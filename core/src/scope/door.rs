@@ -81,6 +81,27 @@ pub fn rows_of(capability: Capability) -> impl Iterator<Item = &'static Row> {
     TABLE.iter().filter(move |row| row.capability == capability)
 }
 
+/// Returns the door that opens the row and as little besides as can be.
+pub fn narrowest(row: &Row) -> Door {
+    let names = row.doors.iter().chain([&row.call]).map(|name| Door((*name).to_owned()));
+    let widths = names.map(|door| (door.openings(row.capability).len(), door));
+    // Of doors that are as wide, the first is kept.
+    let narrow = widths.reduce(|best, other| if other.0 < best.0 { other } else { best });
+    narrow.map_or_else(|| Door(row.call.to_owned()), |(_, door)| door)
+}
+
+/// Returns the door of a signal to a call, if the capability has one for it: `kill:HUP`.
+pub fn of_signal(capability: Capability, call: &str, argument: u8, number: u32) -> Option<Door> {
+    let has = |parameter: &&Parameter| {
+        parameter.capability == capability
+            && parameter.kind == ParameterKind::Signal
+            && parameter.calls.iter().any(|(own, arguments)| *own == call && *arguments == [argument])
+    };
+    let prefix = PARAMETERS.iter().find(has)?.prefix;
+    let name = SIGNALS.get(number as usize).map_or_else(|| number.to_string(), |name| (*name).to_owned());
+    Door::parse(&format!("{prefix}:{name}"), capability.into()).ok()
+}
+
 /// Returns the names of the capability's doors, each once, in the order of the table. A door with a parameter is not
 /// among them.
 pub fn names(capability: Capability) -> Vec<&'static str> {

@@ -190,6 +190,15 @@ pub const ROOT: &[Root] = &[Root {
     why: "a program can write the memory of every process (bpf_probe_write_user, kernel/trace/bpf_trace.c)",
 }];
 
+/// Returns why a door leaves everything of a capability, if it does.
+pub fn leaves_everything(capability: Capability, door: &Door) -> Option<&'static Root> {
+    let openings = door.openings(capability);
+    ROOT.iter().filter(|root| root.capability == capability).find(|root| {
+        let everything = Door::parse(root.door, capability.into()).map(|door| door.openings(capability));
+        everything.is_ok_and(|everything| openings.iter().any(|opening| everything.contains(opening)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

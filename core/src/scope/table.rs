@@ -70,7 +70,50 @@ impl Values {
     }
 }
 
+/// What is known of one argument of a system call: some of its low 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The argument's place, from 0.
+    pub argument: u8,
+    /// The bits that are known.
+    pub bits: u32,
+    /// Their value; the other bits are 0.
+    pub value: u32,
+}
+
 impl Test {
+    /// Returns whether the test can hold where this much is known.
+    fn can_hold(self, known: Known) -> bool {
+        match self {
+            Self::OneOf { argument, mask, values } if argument == known.argument => {
+                values.iter().any(|value| value & mask & known.bits == known.value & mask)
+            }
+            Self::NoneOf { argument, values } if argument == known.argument => {
+                known.bits != u32::MAX || values.iter().all(|value| value != known.value)
+            }
+            Self::AnyBit { argument, bits } if argument == known.argument => {
+                known.value & bits != 0 || bits & !known.bits != 0
+            }
+            _ => true,
+        }
+    }
+
+    /// Returns whether what is known suffices to say that the test holds.
+    fn must_hold(self, known: Known) -> bool {
+        match self {
+            Self::OneOf { argument, mask, values } => {
+                argument == known.argument
+                    && mask & !known.bits == 0
+                    && values.iter().any(|value| value == known.value & mask)
+            }
+            Self::NoneOf { argument, values } => {
+                argument == known.argument && known.bits == u32::MAX && values.iter().all(|value| value != known.value)
+            }
+            Self::AnyBit { argument, bits } => argument == known.argument && known.value & bits != 0,
+            Self::NotNull { .. } => false,
+        }
+    }
+
     /// Returns whether no argument passes both tests. It may say no where that is so.
     fn excludes(self, other: Self) -> bool {
         match (self, other) {
@@ -95,6 +138,22 @@ impl Row {
     pub fn meets(&self, other: &Self) -> bool {
         let excludes = |one: &Test| other.when.iter().any(|other| one.excludes(*other));
         self.call == other.call && !self.when.iter().any(excludes)
+    }
+
+    /// Returns whether a use of the call can be of this row, as far as one argument says.
+    pub fn can_be(&self, known: Option<Known>) -> bool {
+        known.is_none_or(|known| self.when.iter().all(|test| test.can_hold(known)))
+    }
+
+    /// Returns whether a use of the call is of this row for certain, by one argument or by none.
+    pub fn must_be(&self, known: Option<Known>) -> bool {
+        self.when.is_empty() || known.is_some_and(|known| self.when.iter().all(|test| test.must_hold(known)))
+    }
+
+    /// Returns the kernel's functions that ask, as far as the source names them.
+    pub fn functions(&self) -> impl Iterator<Item = &'static str> {
+        let function = |place: &'static str| place.split_once(':').and_then(|(_, named)| named.split(' ').next());
+        self.source.split(", ").filter_map(function)
     }
 }
 
@@ -835,7 +894,13 @@ pub const TABLE: &[Row] = {
         row(C::SETFCAP, "fremovexattr", ANY, "security/commoncap.c:cap_inode_removexattr"),
         row(C::SETFCAP, "removexattrat", ANY, "security/commoncap.c:cap_inode_removexattr (6.13)"),
         row(C::MAC_ADMIN, "lsm_set_self_attr", ANY, "security/lsm_syscalls.c:lsm_set_self_attr"),
-        named(C::SYSLOG, &["syslog:read"], "syslog", SYSLOG_READ, "kernel/printk/printk.c:check_syslog_permissions"),
+        named(
+            C::SYSLOG,
+            &["syslog:read"],
+            "syslog",
+            SYSLOG_READ,
+            "kernel/printk/printk.c:check_syslog_permissions, kernel/printk/printk.c:devkmsg_open",
+        ),
         named(C::SYSLOG, &["syslog:clear"], "syslog", SYSLOG_CLEAR, "kernel/printk/printk.c:check_syslog_permissions"),
         named(
             C::SYSLOG,

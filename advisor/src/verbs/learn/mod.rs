@@ -28,6 +28,7 @@ use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
 use crate::analysis::profile::{Profile, Proven, Run};
 use crate::analysis::propose::Proposed;
+use crate::analysis::scopes::{self, Scopes};
 use crate::analysis::{classify, code_warning, findings, needs, own_sets, profile, propose};
 use crate::host::accounts::Names;
 use crate::host::change_record::PolicyChange;
@@ -112,6 +113,11 @@ pub struct Learn {
     #[arg(long, value_name = "N", requires = "proof", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
+    /// Grant a capability only for what CMD used it for: `calls`, by
+    /// its system calls; or `off`, for everything
+    #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, verbatim_doc_comment)]
+    #[arg(default_value = "off", conflicts_with = "subject")]
+    scope: Scoping,
     /// Print only the profile; what CMD prints goes to standard
     /// error
     #[arg(long, verbatim_doc_comment)]
@@ -135,6 +141,15 @@ pub struct Learn {
         value_name = "CMD"
     )]
     command: Vec<OsString>,
+}
+
+/// Which scopes are proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Scoping {
+    /// None.
+    Off,
+    /// The doors of system calls.
+    Calls,
 }
 
 impl Learn {
@@ -190,9 +205,10 @@ impl Learn {
         setuid_programs::note(&classed, &tool, user.as_ref());
 
         let learned = Learned::of(run, &classed, &granted, standing.attainable()?, earlier);
+        let scopes = learned.scopes();
         self.export(&learned.this)?;
-        self.report(&learned);
-        self.change(&tool, &granted, user.as_ref(), learned)?;
+        self.report(&learned, &scopes);
+        self.change(&tool, &granted, user.as_ref(), learned, &scopes)?;
         Ok(ending)
     }
 
@@ -351,7 +367,7 @@ impl Learn {
     }
 
     /// Prints the result for people: the table of checks, and what is needed.
-    fn report(&self, learned: &Learned) {
+    fn report(&self, learned: &Learned, scopes: &Scopes) {
         if !self.json {
             let look = report::Look { width: terminal::width(), styled: self.color.styled(), verbose: self.verbose };
             let report = report::Report {
@@ -362,6 +378,8 @@ impl Learn {
                 confirmed: learned.run().confirmed.is_some(),
                 failed: learned.run().exit.filter(|_| learned.run().failed),
                 can_confirm: true,
+                scopes: (self.scope != Scoping::Off).then_some(scopes),
+                possible_scopes: Some(scopes),
             };
             say!("{}", report::report(&report, look).trim_end());
         }
@@ -375,12 +393,14 @@ impl Learn {
         user: Option<&User>,
         learned: &Learned,
         needs: &Needs,
+        scopes: &Scopes,
     ) -> Result<Proposed> {
         let run = learned.run();
         let named =
             user.filter(|_| self.user.is_some()).map(|user| Names::read().in_policy(user.name.as_deref(), user.uid));
         // The command works with the capabilities that are kept, so every other granted one can be removed.
         let proven = |proof: &Proven| granted.set.without(proof.kept);
+        let none = Scopes::default();
         propose::propose(&propose::Proposal {
             policy: tool.policy.as_ref().map(|found| propose::Enabled {
                 text: &found.text,
@@ -398,11 +418,19 @@ impl Learn {
             proven: run.minimized.as_ref().map_or(CapabilitySet::EMPTY, proven),
             starts_others: learned.all.runs().iter().any(Run::starts_others),
             user: named.as_deref(),
+            scopes: if self.scope == Scoping::Off { &none } else { scopes },
         })
     }
 
     /// Proposes the change of the policy, shows it, and writes it if the caller asked for that.
-    fn change(&self, tool: &Tool, granted: &Granted, user: Option<&User>, learned: Learned) -> Result<()> {
+    fn change(
+        &self,
+        tool: &Tool,
+        granted: &Granted,
+        user: Option<&User>,
+        learned: Learned,
+        scopes: &Scopes,
+    ) -> Result<()> {
         let needs = match &learned.needs {
             Ok(needs) => needs,
             Err(_) if !self.write => return Ok(()),
@@ -413,7 +441,10 @@ impl Learn {
             return Ok(());
         }
         let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
-        let Proposed { text: after, left } = self.propose(tool, granted, user, &learned, needs)?;
+        let Proposed { text: after, left, no_scopes } = self.propose(tool, granted, user, &learned, needs, scopes)?;
+        if let Some(why) = no_scopes {
+            error::note(&format!("the policy gets no scope: {why}"));
+        }
         let file = place(tool);
         if !self.json {
             self.show_change(&file, tool, before, &after);
@@ -528,6 +559,12 @@ impl Learned {
 
     fn run(&self) -> &Run {
         &self.this.runs()[0]
+    }
+
+    /// What the needed capabilities are for, as all runs together show it.
+    fn scopes(&self) -> Scopes {
+        let needed = self.needs.as_ref().map_or(CapabilitySet::EMPTY, Needs::set);
+        scopes::propose(needed, self.all.runs().iter().flat_map(|run| &run.checks))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::analysis::observation::Verdict;
 use crate::analysis::observation::count;
 use crate::analysis::own_sets;
 use crate::analysis::profile::{Check, Exit, Proven};
+use crate::analysis::scopes::Scopes;
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -41,6 +42,10 @@ pub struct Report<'r> {
     pub failed: Option<Exit>,
     /// Whether `--confirm` could run it once more.
     pub can_confirm: bool,
+    /// What the needed capabilities are for, if the policy gets that.
+    pub scopes: Option<&'r Scopes>,
+    /// The same, if it is only known.
+    pub possible_scopes: Option<&'r Scopes>,
 }
 
 /// Below this width a program is named by its file name alone, and the reason for a check stands in a line of its own.
@@ -98,6 +103,9 @@ pub fn report(report: &Report, look: Look) -> String {
                 let confirm = if report.can_confirm { "; --confirm finds out in a second run" } else { "" };
                 line("possible", &format!("{}: the answer seldom matters{confirm}", needs.possible));
             }
+            for (label, words) in of_scopes(report) {
+                line(label, &words);
+            }
             let (set, read) = (&needs.set_own, &needs.read_own);
             let used = [("set and read", set & read), ("set", set - read), ("read", read - set)];
             let used: Vec<String> = used.iter().filter_map(|(verb, who)| by(verb, who)).collect();
@@ -120,6 +128,26 @@ pub fn report(report: &Report, look: Look) -> String {
         Err(refusal) => line("needed", &format!("not known: {refusal}")),
     }
     text
+}
+
+/// What is said of scopes: what the policy gets, and what it could get.
+fn of_scopes(report: &Report) -> Vec<(&'static str, String)> {
+    let named = |scopes: &Scopes| -> Vec<String> {
+        scopes.proposed.iter().map(|(capability, scope)| format!("{capability} {scope}")).collect()
+    };
+    let Some(scopes) = report.scopes else {
+        let possible = report.possible_scopes.map(named).unwrap_or_default();
+        let hint = format!("possible: {}; --scope calls writes it", possible.join("; "));
+        return if possible.is_empty() { Vec::new() } else { vec![("scope", hint)] };
+    };
+    let mut lines: Vec<(&'static str, String)> = Vec::new();
+    for words in named(scopes) {
+        lines.push((if lines.is_empty() { "scope" } else { "" }, words));
+    }
+    for (at, (capability, why)) in scopes.left_out.iter().enumerate() {
+        lines.push((if at == 0 { "no scope" } else { "" }, format!("{capability}: {why}")));
+    }
+    lines
 }
 
 /// Who did something, if anybody did.
@@ -288,6 +316,8 @@ mod tests {
                 confirmed: false,
                 failed: None,
                 can_confirm: true,
+                scopes: None,
+                possible_scopes: None,
             },
             look,
         )
@@ -370,6 +400,8 @@ removable  cap_net_admin: granted, and not needed in 3 runs
                     confirmed: false,
                     failed,
                     can_confirm: true,
+                    scopes: None,
+                    possible_scopes: None,
                 },
                 NARROW,
             )
@@ -431,6 +463,8 @@ removable  cap_net_admin: granted, and not needed in 3 runs
                 confirmed: false,
                 failed: None,
                 can_confirm: true,
+                scopes: None,
+                possible_scopes: None,
             },
             NARROW,
         );
@@ -466,6 +500,8 @@ removable  cap_net_admin: granted, and not needed in 3 runs
                 confirmed: false,
                 failed: None,
                 can_confirm: true,
+                scopes: None,
+                possible_scopes: None,
             },
             NARROW,
         );

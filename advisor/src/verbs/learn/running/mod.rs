@@ -195,6 +195,8 @@ impl Learning<'_> {
             confirmed: false,
             failed: None,
             can_confirm: false,
+            scopes: None,
+            possible_scopes: None,
         };
         report::report(&report, look) + &outcome::lines(learned, look)
     }

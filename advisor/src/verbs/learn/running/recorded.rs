@@ -84,6 +84,8 @@ pub fn learn(settings: &Settings<'_>, path: &Path) -> Result<()> {
         confirmed: false,
         failed: None,
         can_confirm: false,
+        scopes: None,
+        possible_scopes: None,
     };
     say!("{}", report::report(&report, look).trim_end());
     if !has_stacks {
