@@ -370,3 +370,31 @@ fn scopes_are_left_out_with_the_reason_and_without_the_option_only_named() {
     assert!(run.stdout.contains("possible: cap_net_raw through socket:raw-icmp; --scope calls writes it"), "{run:?}");
     assert!(!fs::read_to_string(name.written()).unwrap().contains("through"));
 }
+
+#[test]
+fn a_proof_under_scopes_keeps_those_under_which_the_command_works() {
+    let name = PolicyName::new("learned-proof");
+    // ptrace(PTRACE_TRACEME) needs no capability, and every scope refuses it.
+    let traced = "import ctypes, socket; socket.sethostname(socket.gethostname()); \
+                  print('done', ctypes.CDLL(None).ptrace(0, 0, 0, 0))";
+    let proof = &["--scope", "calls", "--minimize"];
+    let text = learns_scope(&name, proof, traced);
+    assert!(text.contains("cap_sys_admin") && !text.contains("through"), "{text}");
+    // A later run without a proof does not propose what a proof refuted.
+    let run = learn(&name, &["--scope", "calls"], &["/usr/bin/python3", "-c", traced]);
+    assert!(run.stdout.contains("no scope   cap_sys_admin: a run under its scope did not work"), "{run:?}");
+
+    let name = PolicyName::new("learned-part");
+    // Nobody needs a capability to remove a message queue of their own.
+    let removes = "import ctypes, socket; libc = ctypes.CDLL(None)\nsocket.sethostname(socket.gethostname())\n\
+                   socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)\n\
+                   print('done', libc.msgctl(libc.msgget(0, 0o1600), 0, 0))";
+    let text = learns_scope(&name, proof, removes);
+    assert_eq!(text.matches("through").count(), 1, "{text}");
+    says(&text, &["through = [\"socket:raw-icmp\"]", "caps = [\"cap_sys_admin\"]"]);
+    let profile = fs::read_to_string(name.evidence()).unwrap();
+    let profile: Value = serde_json::from_str(&profile).unwrap();
+    let scopes = &profile["runs"][0]["scopes"];
+    assert_eq!(scopes["works"], serde_json::json!([{ "capability": "cap_net_raw", "through": ["socket:raw-icmp"] }]));
+    assert_eq!((&scopes["fails"], &scopes["runs"]), (&serde_json::json!(["cap_sys_admin"]), &4.into()));
+}

@@ -87,6 +87,9 @@ pub struct Run {
     /// The result of another run with no more than what seemed to be needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Proven>,
+    /// The result of another run under the scopes that seemed to fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<ProvenScopes>,
     /// What the processes did with their own capability sets; empty in profiles of versions that did not watch this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own_sets: Vec<OwnSets>,
@@ -219,6 +222,30 @@ pub struct Proven {
     /// The command that undid what a run left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<String>,
+}
+
+/// What runs under scopes proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenScopes {
+    /// The scopes under which the command works, all of them together.
+    pub works: Vec<ProvenScope>,
+    /// The capabilities with whose scopes it does not work.
+    #[serde(with = "names")]
+    pub fails: CapabilitySet,
+    /// The number of runs that the proof took.
+    pub runs: u64,
+}
+
+/// A scope under which a command works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenScope {
+    /// The capability.
+    #[serde(with = "name")]
+    pub capability: Capability,
+    /// The doors that stay open.
+    pub through: Vec<String>,
 }
 
 impl Proven {
@@ -617,6 +644,7 @@ pub mod tests {
             lost: BTreeMap::new(),
             minimized: None,
             confirmed: None,
+            scopes: None,
             own_sets: Vec::new(),
             checks: checks(&class(observations, facts)),
         }

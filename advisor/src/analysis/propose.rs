@@ -315,6 +315,15 @@ fn scope_keys(scope: &GrantScope) -> Vec<(&'static str, Value)> {
     keys.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, Value::from(list))).collect()
 }
 
+/// Returns the scopes as the `[[grant]]` tables of a policy.
+pub fn tables(scopes: &Scopes) -> String {
+    let table = |(capability, scope): &(Capability, GrantScope)| {
+        let keys = scope_keys(scope).into_iter().map(|(key, value)| format!("{key} = {value}\n"));
+        format!("[[grant]]\ncaps = [\"{capability}\"]\n{}", keys.collect::<String>())
+    };
+    scopes.proposed.iter().map(table).collect()
+}
+
 fn whole(proposal: &Proposal) -> String {
     let Tool { name, path, sha256, is_script } = proposal.tool;
     let mut text = format!(

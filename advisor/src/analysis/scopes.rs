@@ -32,15 +32,20 @@ impl Scopes {
         self.proposed.iter().find(|(one, _)| *one == capability).map(|(_, scope)| scope)
     }
 
-    /// Leaves out all scopes for one reason.
+    /// Leaves out the scopes of these capabilities, for one reason.
     #[must_use]
-    pub fn without_any(mut self, why: &str) -> Self {
-        let proposed = std::mem::take(&mut self.proposed);
-        self.left_out.extend(proposed.into_iter().map(|(capability, _)| (capability, why.to_owned())));
+    pub fn without(mut self, capabilities: CapabilitySet, why: &str) -> Self {
+        let (out, kept) = self.proposed.into_iter().partition(|(capability, _)| capabilities.contains(*capability));
+        self.proposed = kept;
+        let out: Vec<(Capability, GrantScope)> = out;
+        self.left_out.extend(out.into_iter().map(|(capability, _)| (capability, why.to_owned())));
         self.left_out.sort_by_key(|(capability, _)| *capability);
         self
     }
 }
+
+/// Why a scope is left out under which a run failed.
+pub const FAILED: &str = "a run under its scope did not work: the scope refuses a call that makes no check";
 
 /// Proposes the scopes of these capabilities from the checks of all runs.
 pub fn propose<'c>(needed: CapabilitySet, checks: impl Iterator<Item = &'c Check>) -> Scopes {
@@ -65,7 +70,7 @@ pub fn propose<'c>(needed: CapabilitySet, checks: impl Iterator<Item = &'c Check
         checks.iter().any(mounts).then_some(Gap::Mounts)
     };
     match ended {
-        Some(gap) => scopes.without_any(&gap.to_string()),
+        Some(gap) => scopes.without(needed, &gap.to_string()),
         None => scopes,
     }
 }

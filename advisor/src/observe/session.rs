@@ -25,6 +25,8 @@ pub struct Subject<'s> {
     pub policy: Option<&'s str>,
     /// The capabilities that are passed to the command.
     pub hold: CapabilitySet,
+    /// What some of them are for, as the `[[grant]]` tables of a policy say it. Only root can ask for it.
+    pub scopes: Option<&'s str>,
     /// The number of execs until the tool runs. The launcher's exec comes before the tool's own.
     pub execs: u32,
     /// The back end to use; `None` means the first that works.
@@ -62,6 +64,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         policy: subject.policy,
         any_owner: true,
         reason: Some("capwrap --learn"),
+        scopes: subject.scopes,
     });
     let plan = Plan {
         file: subject.file,

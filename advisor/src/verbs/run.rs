@@ -79,6 +79,7 @@ impl Run {
             policy: self.policy.as_deref(),
             any_owner: self.any_owner,
             reason: self.reason.as_deref(),
+            scopes: None,
         }
     }
 }

@@ -53,6 +53,30 @@ impl Policy {
             container: None,
         }
     }
+
+    /// Confines capabilities of the command by `[[grant]]` tables and `[scope]`, as a policy has them. The others keep no
+    /// scope.
+    ///
+    /// # Errors
+    /// The text is no part of a policy, or grants what the command does not get.
+    pub fn with_scopes(mut self, text: &str) -> Result<Self, String> {
+        let whole = format!("schema = 1\ntool = {{ path = \"/tool\" }}\nallow = {{ users = [\"root\"] }}\n{text}");
+        let read = Self::read(&whole).map_err(|error| error.to_string())?;
+        let union = |grants: &[Grant]| grants.iter().fold(CapabilitySet::EMPTY, |all, grant| all.union(grant.caps));
+        let (granted, scoped) = (union(&self.grants), union(&read.grants));
+        if !scoped.is_subset(granted) {
+            return Err(format!("they are about {}, which is not passed", scoped.without(granted)));
+        }
+        for grant in &mut self.grants {
+            grant.caps = grant.caps.without(scoped);
+        }
+        self.grants.retain(|grant| !grant.caps.is_empty());
+        self.grants.extend(read.grants);
+        self.scope = read.scope;
+        // The parser refuses scopes beside no_new_privs = false.
+        self.exec.no_new_privs = true;
+        Ok(self)
+    }
 }
 
 #[cfg(test)]
@@ -73,5 +97,23 @@ mod tests {
         assert_eq!(set, ["HOME=/nonexistent", "PYTHONDONTWRITEBYTECODE=1"]);
         assert_eq!((command.tool.owner, command.tool.script), (Identity::Id(0), true));
         assert_eq!(command.allow.users, [Identity::Id(0)]);
+    }
+
+    #[test]
+    fn the_scopes_of_a_command_confine_the_capabilities_that_they_name_and_no_other() {
+        let caps = CapabilitySet::parse("net_raw,kill").unwrap();
+        let command = || Policy::of_command("/usr/bin/id".into(), caps, None);
+        let scopes = "[[grant]]\ncaps = [\"cap_kill\"]\nthrough = [\"kill:HUP\"]\n";
+        let policy = command().with_scopes(scopes).unwrap();
+        let shown: Vec<_> = policy.grants.iter().map(|grant| format!("{} {}", grant.caps, grant.scope)).collect();
+        assert_eq!(shown, ["cap_net_raw ", "cap_kill through kill:HUP"]);
+        let error = command().with_scopes("[[grant]]\ncaps = \"chown\"\n").unwrap_err();
+        assert!(error.contains("cap_chown, which is not passed"), "{error}");
+        assert!(command().with_scopes("[[grant]]\ncaps = \"kill\"\nthrough = \"mount\"\n").is_err());
+        let loose = Policy::read(
+            "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n[exec]\nno_new_privs = false\n",
+        );
+        let loose = Policy::of_command("/usr/bin/id".into(), caps, Some(loose.unwrap()));
+        assert!(loose.with_scopes(scopes).unwrap().exec.no_new_privs);
     }
 }

@@ -27,6 +27,8 @@ pub struct RunRequest {
     pub user: Option<Caller>,
     /// The policy whose surroundings it gets.
     pub policy: Option<String>,
+    /// What some of the capabilities are for, as the `[[grant]]` tables of a policy say it.
+    pub scopes: Option<String>,
 }
 
 impl RunRequest {
@@ -60,16 +62,21 @@ impl RunRequest {
             user: user(&matches)?,
             file,
             policy,
+            scopes: command_line::text(&matches, "scopes")?,
         })
     }
 
     /// The policy that holds for it, with the surroundings of the one that it names.
     ///
     /// # Errors
-    /// That one is missing, not to be trusted, or faulty.
+    /// That one is missing, not to be trusted, or faulty; or the scopes are.
     pub fn policy(&self) -> Result<Policy, Refusal> {
         let like = self.policy.as_deref().map(policy_file::read_for_surroundings).transpose()?;
-        Ok(Policy::of_command(self.file.clone(), self.caps, like.map(|file| file.policy)))
+        let policy = Policy::of_command(self.file.clone(), self.caps, like.map(|file| file.policy));
+        match &self.scopes {
+            None => Ok(policy),
+            Some(text) => policy.with_scopes(text).map_err(|error| Refusal::new(format!("--scopes: {error}"))),
+        }
     }
 }
 
@@ -83,6 +90,7 @@ fn definition() -> clap::Command {
         .arg(option("ids"))
         .arg(option("policy"))
         .arg(option("reason"))
+        .arg(option("scopes"))
         .arg(Arg::new("any-owner").long("any-owner").action(ArgAction::SetTrue))
         .arg(Arg::new("command").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString)))
 }

@@ -147,6 +147,8 @@ pub struct Launch<'l> {
     pub any_owner: bool,
     /// Why, for the record.
     pub reason: Option<&'l str>,
+    /// What some of the capabilities are for, as the `[[grant]]` tables of a policy say it.
+    pub scopes: Option<&'l str>,
 }
 
 impl Launch<'_> {
@@ -163,7 +165,7 @@ impl Launch<'_> {
         if !self.passes.is_empty() {
             option("--caps", OsStr::new(&self.passes.to_string()));
         }
-        for (name, value) in [("--policy", self.policy), ("--reason", self.reason)] {
+        for (name, value) in [("--policy", self.policy), ("--reason", self.reason), ("--scopes", self.scopes)] {
             if let Some(value) = value {
                 option(name, OsStr::new(value));
             }

@@ -189,6 +189,7 @@ impl Learn {
             user: user.as_ref(),
             policy: tool.policy.as_ref().map(|_| tool.name.as_str()),
             hold: plan.passes,
+            scopes: None,
             execs: plan.execs,
             back_end: self.back_end,
             limits: Limits { after: self.limit },
@@ -196,7 +197,7 @@ impl Learn {
 
         let aim = [(self.minimize, Aim::Minimize), (self.confirm, Aim::Confirm)].into_iter().find(|(asked, _)| *asked);
         let (classed, run, ending) = if let Some((_, aim)) = aim {
-            self.prove(aim, &subject, &tool, &granted, plan.held)?
+            self.prove(aim, &subject, &tool, &granted, plan.held, earlier.as_ref())?
         } else {
             let seen = observe(&subject, if self.json { Output::StandardError } else { Output::Own })?;
             let (classed, run) = self.judge(&seen, &tool, &granted, user.as_ref(), plan.held)?;
@@ -317,6 +318,7 @@ impl Learn {
             lost: seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect(),
             minimized: None,
             confirmed: None,
+            scopes: None,
             own_sets: seen.own_sets.clone(),
             checks: profile::checks(&classed),
         };
@@ -331,6 +333,7 @@ impl Learn {
         tool: &Tool,
         granted: &Granted,
         held: CapabilitySet,
+        earlier: Option<&Profile>,
     ) -> Result<(Vec<Classified>, Run, Ending)> {
         let (check, reset) = (self.check.as_deref(), self.reset.as_deref());
         let proving = Proving { aim, subject, check, reset, repeat: self.repeat, granted: granted.set };
@@ -343,6 +346,13 @@ impl Learn {
             Ok(Meaning { needed: needed(&classed), asked, possible })
         })?;
         let (classed, run) = judge(&seen)?;
+        let scopes = if self.scope == Scoping::Off {
+            None
+        } else {
+            // What earlier runs used stays open, as in the policy that is proposed.
+            let scopes = scopes_of(proof.kept, earlier.into_iter().flat_map(Profile::runs).chain([&run]));
+            Some(proving.prove_scopes(&seen, &proof, scopes)?.1)
+        };
         // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
         // unless the user's own check says that the command worked without it.
         let absent = needed(&classed).without(subject.hold);
@@ -351,8 +361,8 @@ impl Learn {
             proven.kept = proven.kept.union(absent);
         }
         let run = match aim {
-            Aim::Minimize => Run { minimized: Some(proven), ..run },
-            Aim::Confirm => Run { confirmed: Some(proven), ..run },
+            Aim::Minimize => Run { minimized: Some(proven), scopes, ..run },
+            Aim::Confirm => Run { confirmed: Some(proven), scopes, ..run },
         };
         Ok((classed, run, seen.ending))
     }
@@ -380,6 +390,7 @@ impl Learn {
                 can_confirm: true,
                 scopes: (self.scope != Scoping::Off).then_some(scopes),
                 possible_scopes: Some(scopes),
+                scope_runs: learned.run().scopes.as_ref().map(|proof| proof.runs),
             };
             say!("{}", report::report(&report, look).trim_end());
         }
@@ -564,8 +575,15 @@ impl Learned {
     /// What the needed capabilities are for, as all runs together show it.
     fn scopes(&self) -> Scopes {
         let needed = self.needs.as_ref().map_or(CapabilitySet::EMPTY, Needs::set);
-        scopes::propose(needed, self.all.runs().iter().flat_map(|run| &run.checks))
+        scopes_of(needed, self.all.runs().iter())
     }
+}
+
+/// What these capabilities are for, as the runs together show it, without the scopes under which a run did not work.
+fn scopes_of<'r>(needed: CapabilitySet, runs: impl Iterator<Item = &'r Run> + Clone) -> Scopes {
+    let fails = runs.clone().filter_map(|run| run.scopes.as_ref()).map(|proof| proof.fails);
+    let fails = fails.fold(CapabilitySet::EMPTY, CapabilitySet::union);
+    scopes::propose(needed, runs.flat_map(|run| &run.checks)).without(fails, scopes::FAILED)
 }
 
 fn needed(classed: &[Classified]) -> CapabilitySet {

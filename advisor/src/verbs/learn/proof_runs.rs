@@ -2,12 +2,16 @@
 
 use crate::analysis::minimize::{self, Proof, Start, Trial, named};
 use crate::analysis::own_sets;
+use crate::analysis::profile::{ProvenScope, ProvenScopes};
+use crate::analysis::propose;
+use crate::analysis::scopes::{FAILED, Scopes};
 use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::session::{RunData, Subject, observe};
 use crate::output::error::hinted;
 use anyhow::{Context, Error, Result, bail};
-use capwrap_core::CapabilitySet;
+use capwrap_core::policy::GrantScope;
+use capwrap_core::{Capability, CapabilitySet};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -39,6 +43,7 @@ pub struct Meaning {
 }
 
 /// The input of a proof.
+#[derive(Clone, Copy)]
 pub struct Proving<'p> {
     pub aim: Aim,
     pub subject: &'p Subject<'p>,
@@ -104,6 +109,61 @@ impl Proving<'_> {
             Some(proof) => Ok((full.seen, proof)),
             None => Err(self.why_not(&full, &seemed, limits).unwrap_or_else(|error| error)),
         }
+    }
+
+    /// Runs the command under scopes of what it needs. Where it does not work, the scopes that it fails under are left
+    /// out: each is tried alone, and then the rest together. `full` is the first run, and `proof` what followed.
+    pub fn prove_scopes(&self, full: &RunData, proof: &Proof, scopes: Scopes) -> Result<(Scopes, ProvenScopes)> {
+        let hold = proof.kept;
+        let limit = self.subject.limits.after.unwrap_or_else(|| AT_LEAST.max(full.took * PATIENCE));
+        let limits = Limits { after: Some(limit) };
+        let mut runs = 0;
+        let progress = progress();
+        // Where everything is too much, the run with less is what the command does when it works.
+        let like = if proof.fails_with_everything && self.check.is_none() {
+            runs += 1;
+            let seen = self.run(hold, limits)?.seen;
+            (seen.ending, seen.stdout)
+        } else {
+            (full.ending, full.stdout.clone())
+        };
+        let mut works = |tried: &Scopes| {
+            progress.set_message("under the scopes");
+            runs += 1;
+            let tables = propose::tables(tried);
+            let subject = Subject { scopes: Some(&tables), ..*self.subject };
+            let under = Proving { subject: &subject, ..*self };
+            let Judged { seen, passed } = under.run(hold, limits)?;
+            progress.inc(1);
+            anyhow::Ok(passed.unwrap_or_else(|| (seen.ending, &seen.stdout) == (like.0, &like.1)))
+        };
+        let mut scopes = scopes;
+        let mut fails = CapabilitySet::EMPTY;
+        if !scopes.proposed.is_empty() && !works(&scopes)? {
+            if let [_, _, ..] = &*scopes.proposed {
+                for (capability, scope) in &scopes.proposed {
+                    let alone = Scopes { proposed: vec![(*capability, scope.clone())], left_out: Vec::new() };
+                    if !works(&alone)? {
+                        fails = fails.union((*capability).into());
+                    }
+                }
+            }
+            let all: CapabilitySet = scopes.proposed.iter().map(|(capability, _)| *capability).collect();
+            let rest = scopes.clone().without(fails, FAILED);
+            // Where each works alone, and none is left to blame, or the rest still fails, none is proven.
+            let is_proven = !fails.is_empty() && !rest.proposed.is_empty() && works(&rest)?;
+            if !is_proven {
+                fails = all;
+            }
+            scopes = scopes.without(fails, FAILED);
+        }
+        progress.finish_and_clear();
+        let proven = |(capability, scope): &(Capability, GrantScope)| ProvenScope {
+            capability: *capability,
+            through: scope.through.iter().map(ToString::to_string).collect(),
+        };
+        let works = scopes.proposed.iter().map(proven).collect();
+        Ok((scopes, ProvenScopes { works, fails, runs }))
     }
 
     fn run(&self, hold: CapabilitySet, limits: Limits) -> Result<Judged> {

@@ -44,6 +44,8 @@ pub struct Report<'r> {
     pub can_confirm: bool,
     /// What the needed capabilities are for, if the policy gets that.
     pub scopes: Option<&'r Scopes>,
+    /// In how many runs they were proven, if they were.
+    pub scope_runs: Option<u64>,
     /// The same, if it is only known.
     pub possible_scopes: Option<&'r Scopes>,
 }
@@ -143,6 +145,9 @@ fn of_scopes(report: &Report) -> Vec<(&'static str, String)> {
     let mut lines: Vec<(&'static str, String)> = Vec::new();
     for words in named(scopes) {
         lines.push((if lines.is_empty() { "scope" } else { "" }, words));
+    }
+    if let (Some(runs), false) = (report.scope_runs, scopes.proposed.is_empty()) {
+        lines.push(("", format!("it works so, in {runs} more {}", if runs == 1 { "run" } else { "runs" })));
     }
     for (at, (capability, why)) in scopes.left_out.iter().enumerate() {
         lines.push((if at == 0 { "no scope" } else { "" }, format!("{capability}: {why}")));
@@ -318,6 +323,7 @@ mod tests {
                 can_confirm: true,
                 scopes: None,
                 possible_scopes: None,
+                scope_runs: None,
             },
             look,
         )
@@ -402,6 +408,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
                     can_confirm: true,
                     scopes: None,
                     possible_scopes: None,
+                    scope_runs: None,
                 },
                 NARROW,
             )
@@ -465,6 +472,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
                 can_confirm: true,
                 scopes: None,
                 possible_scopes: None,
+                scope_runs: None,
             },
             NARROW,
         );
@@ -502,6 +510,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
                 can_confirm: true,
                 scopes: None,
                 possible_scopes: None,
+                scope_runs: None,
             },
             NARROW,
         );

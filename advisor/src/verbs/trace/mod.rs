@@ -150,6 +150,7 @@ impl Trace {
                 policy: None,
                 any_owner: true,
                 reason: Some("capwrap trace"),
+                scopes: None,
             });
             let file = user.as_ref().map(|_| locate(&self.command[0], std::env::var_os("PATH"))).transpose()?;
             let plan = Plan {

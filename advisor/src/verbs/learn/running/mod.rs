@@ -197,6 +197,7 @@ impl Learning<'_> {
             can_confirm: false,
             scopes: None,
             possible_scopes: None,
+            scope_runs: None,
         };
         report::report(&report, look) + &outcome::lines(learned, look)
     }

@@ -64,6 +64,7 @@ pub fn learn(settings: &Settings<'_>, path: &Path) -> Result<()> {
         lost: BTreeMap::new(),
         minimized: None,
         confirmed: None,
+        scopes: None,
         own_sets: Vec::new(),
         checks: profile::checks(&checks),
     };
@@ -86,6 +87,7 @@ pub fn learn(settings: &Settings<'_>, path: &Path) -> Result<()> {
         can_confirm: false,
         scopes: None,
         possible_scopes: None,
+        scope_runs: None,
     };
     say!("{}", report::report(&report, look).trim_end());
     if !has_stacks {

@@ -207,6 +207,7 @@ fn learned(
         lost,
         minimized: None,
         confirmed: None,
+        scopes: None,
         own_sets: Vec::new(),
         checks: profile::checks(&classed),
     };
