@@ -40,7 +40,7 @@ struct CommandLine {
 enum Verb {
     /// Enable a policy, and give the launcher the capabilities that all enabled policies need
     Enable(enable::Enable),
-    /// Enable a policy in place of the capabilities of a tool's file
+    /// Enable a policy in place of the capabilities of a tool's file, or find policies for rules of sudo
     Adopt(enable::adopt::Adopt),
     /// Disable a policy, and take its capabilities from the launcher
     Disable(enable::Disable),

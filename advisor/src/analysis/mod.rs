@@ -25,3 +25,4 @@ pub mod propose;
 pub mod recorded;
 pub mod scopes;
 pub mod set_up;
+pub mod sudo_rules;

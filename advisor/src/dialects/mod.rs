@@ -28,6 +28,7 @@ mod round_trip;
 pub mod seccomp;
 pub mod setcap;
 mod shell_words;
+pub mod sudoers;
 pub mod systemd;
 pub mod target;
 pub mod traced;

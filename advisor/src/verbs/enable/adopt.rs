@@ -1,11 +1,11 @@
-//! `capwrap adopt PATH`: enables a policy in place of a tool's file capabilities, and `disable` gives those back.
+//! `capwrap adopt`: enables a policy in place of a tool's file capabilities, and `disable` gives those back.
 //!
 //! The order is such that the tool works after each step, and that a record says what the file had before it loses it:
 //! the record, the policy, the launcher, and the file last. `disable` goes back the same way: the file first, and the
 //! record last.
 
 use super::given_back::set;
-use super::{allowing, give_what_is_needed, on_this_kernel, root_alone};
+use super::{allowing, give_what_is_needed, on_this_kernel, root_alone, sudo};
 use crate::analysis::access_list::{self, Executors};
 use crate::analysis::adoption::{self, Allowed, Candidate};
 use crate::analysis::propose;
@@ -35,8 +35,8 @@ use xattr::FileExt;
 #[derive(Args)]
 pub struct Adopt {
     /// The tool's file, which has capabilities
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[arg(value_name = "PATH", required_unless_present = "sudoers")]
+    path: Option<PathBuf>,
     /// The name of the policy, where it is not that of the file
     #[arg(long, value_name = "POLICY")]
     name: Option<String>,
@@ -50,6 +50,15 @@ pub struct Adopt {
     /// Show what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Say what stands for each rule of sudo, as cvtsudoers -f json
+    /// prints them: a shipped policy, one to learn, or sudo;
+    /// - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "name", "groups", "users", "dry_run"], verbatim_doc_comment)]
+    sudoers: Option<PathBuf>,
+    /// With --sudoers: write the shipped policies for those whom
+    /// the rules name into this folder
+    #[arg(long, value_name = "DIR", requires = "sudoers", verbatim_doc_comment)]
+    write: Option<PathBuf>,
 }
 
 /// What is to be done, without any write so far.
@@ -68,8 +77,11 @@ struct Plan {
 
 impl Adopt {
     pub fn run(&self) -> Result<()> {
+        if let Some(rules) = &self.sudoers {
+            return sudo::adopt(rules, self.write.as_deref());
+        }
         root_alone("adopt")?;
-        let plan = self.plan()?;
+        let plan = self.plan(self.path.as_deref().context("no PATH")?)?;
         plan.show(self.dry_run);
         if self.dry_run {
             return Ok(());
@@ -78,8 +90,8 @@ impl Adopt {
         plan.carry_out()
     }
 
-    fn plan(&self) -> Result<Plan> {
-        let path = std::path::absolute(&self.path)?;
+    fn plan(&self, path: &Path) -> Result<Plan> {
+        let path = std::path::absolute(path)?;
         let shown = printable::text(&path);
         let found = Installed::look(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => anyhow!("cannot check {shown}: no such file"),

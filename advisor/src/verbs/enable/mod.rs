@@ -9,6 +9,7 @@ mod edited;
 mod ended;
 mod given_back;
 mod going_on;
+mod sudo;
 pub mod temporary;
 mod update;
 
