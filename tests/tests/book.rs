@@ -188,6 +188,19 @@ fn the_book_is_built_and_every_link_in_it_leads_somewhere() {
         .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
         .collect();
     assert!(read.len() > 25, "{} pages", read.len());
+    // Each shipped policy has a page, which the index by tool and by capability names.
+    let index = &read[&book.join("reference/tools.html")];
+    for policy in fs::read_dir(format!("{PROJECT}/policies")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = policy.file_stem().unwrap().to_str().unwrap();
+        if policy.extension().is_some_and(|ending| ending == "toml") && name != "elsewhere" {
+            let page = &read[&book.join(format!("reference/tools/{name}.html"))];
+            for part in ["What it grants", "How it was proven", &format!("sudo capwrap enable {name}")] {
+                assert!(page.contains(part), "{name}: {part}");
+            }
+            assert!(index.matches(&format!("href=\"tools/{name}.html\"")).count() > 1, "{name}");
+        }
+    }
+    assert!(read[&book.join("reference/other-ways.html")].contains("smartctl"));
     let mut followed = 0;
     for (page, text) in &read {
         // These pages contain the contents of other pages, with links relative to the top.
