@@ -283,6 +283,8 @@ fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
         ("dmsetup", "create table", ""),
         ("nvme", "smart-log /dev/nvme0", nvme),
         ("nvme", "format /dev/nvme0", ""),
+        ("cryptsetup", "luksDump /dev/sda1", "dac_read_search"),
+        ("cryptsetup", "open /dev/sda1 name", ""),
         ("hwclock", "--show", "dac_read_search"),
         ("hwclock", "-w", "dac_read_search,sys_time"),
         ("fuser", "-v /mnt", "dac_read_search,sys_ptrace"),
