@@ -175,6 +175,28 @@ fn the_system_stays_readable_and_what_the_policy_adds() {
 }
 
 #[test]
+fn of_a_large_folder_of_etc_the_open_files_stay_readable_and_the_closed_one_is_not() {
+    let place = Place::new("/etc", "large");
+    fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
+    // More names than one call of getdents64(2) returns.
+    let script = format!(
+        "attempt('open', lambda: [read('{0}/a file with a long name {{}}'.format(one)) for one in range(500)])\n\
+         attempt('deep', lambda: read('{0}/deep/b/c'))\nattempt('closed', lambda: read('{0}/closed'))\n",
+        place.0
+    );
+    for number in 0..500 {
+        fs::write(format!("{}/a file with a long name {number}", place.0), "x").unwrap();
+    }
+    fs::create_dir_all(format!("{}/deep/b", place.0)).unwrap();
+    fs::write(format!("{}/deep/b/c", place.0), "x").unwrap();
+    place.file("closed");
+    let policy = |scope: &str| python("cap_dac_read_search", scope, "");
+    are(&attempts(&policy(""), &script), &[("open", "ok"), ("deep", "ok"), ("closed", "ok")]);
+    let scoped = attempts(&policy("beneath = \"/var/log\""), &script);
+    are(&scoped, &[("open", "ok"), ("deep", "ok"), ("closed", "EACCES")]);
+}
+
+#[test]
 fn overriding_modes_beneath_a_path_changes_nothing_else() {
     let (own, outside) = (Place::new("/srv", "writing"), Place::new("/var/lib", "writing"));
     let (mine, secret) = (own.file("mine"), outside.file("secret"));
@@ -456,17 +478,30 @@ attempt("group-42", lambda: become(42))
 }
 
 #[test]
-fn a_procfs_elsewhere_refuses_the_launch_of_what_could_write_in_it() {
+fn a_procfs_elsewhere_is_as_closed_as_proc() {
     let place = Place::new("/srv", "procfs");
-    let script = format!("mount -t proc none {}; exec \"$@\"", place.0);
-    let launched = |policy: &Policy| {
-        user(MEMBER, &[CAPWRAP, &policy.name, "-V"])
-            .under(&["unshare", "--mount", "--", "sh", "-c", &script, "sh"])
+    fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
+    let (procfs, beside) = (place.folder("proc", 0o755), place.folder("open", 0o777));
+    let script = format!(
+        "{ATTEMPTS}\ndef rewrite(path): open(path, 'w').write('1')\n\
+         attempt('forward', lambda: rewrite('{procfs}/sys/net/ipv4/ip_forward'))\n\
+         attempt('beside', lambda: rewrite('{beside}/file'))\nattempt('other', lambda: rewrite('/dev/null'))\n"
+    );
+    let mounted = format!("mount -t proc none {procfs}; exec \"$@\"");
+    let launched = |scope: &str, more: &str| {
+        let policy = python("cap_net_admin", scope, more);
+        user(MEMBER, &[CAPWRAP, &policy.name, "-I", "-S", "-c", &script])
+            .under(&["unshare", "--mount", "--net", "--", "sh", "-c", &mounted, "sh"])
             .run()
     };
-    let refused = launched(&python("cap_net_admin", "through = \"netlink:route\"", ""));
-    refused.refused(&[&format!("can be used through {}", place.0), "hint: unmount it"]);
-    assert!(launched(&python("cap_net_raw", "through = \"socket:packet\"", "")).ok());
+    assert_eq!(launched("", "").stdout, "forward ok\nbeside ok\nother ok\n");
+    let scope = "through = \"netlink:route\"";
+    assert_eq!(launched(scope, "").stdout, "forward EACCES\nbeside ok\nother ok\n");
+    let writes = format!(
+        "[[grant]]\ncaps = [\"cap_dac_override\"]\nbeneath = \"{beside}\"\n[scope]\nwritable = \"{}\"\n",
+        place.0
+    );
+    launched(scope, &writes).refused(&[&format!("can be used through {procfs}"), "hint: name a narrower path"]);
 }
 
 #[test]

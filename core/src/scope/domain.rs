@@ -447,7 +447,7 @@ pub enum Place<'p> {
     Path(&'p Path),
     /// A path of the preset's, which need not exist.
     Preset(&'static Path),
-    /// Everything but what lies beneath this path, which is a directory of the root directory.
+    /// Everything but this directory, and but the file systems that are closed ([`Domain::writes_no`]).
     AllBut(&'static Path),
     /// What everybody may read beneath this path.
     OpenToAll(&'static Path),

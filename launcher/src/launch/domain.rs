@@ -3,6 +3,7 @@
 use super::inherited;
 use super::tool::CheckedTool;
 use crate::refusal::{OrRefuse, Refusal};
+use crate::system::directory::{Directory, Entry};
 use crate::system::landlock::{self, Ruleset};
 use crate::system::witness::Witness;
 use crate::system::{capabilities, sockets};
@@ -14,9 +15,11 @@ use capwrap_core::scope::domain::{Asked, Domain, Gap, Place, Rights, Rule, is_op
 use capwrap_core::trusted_path::{self, Fault};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode};
+use std::ffi::CStr;
 use std::fs::Metadata;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -73,13 +76,17 @@ fn places_of(kind: &str) -> Result<Vec<PathBuf>, Refusal> {
 fn allow(ruleset: &Ruleset, domain: &Domain<'_>, tool: &CheckedTool, closed: &[PathBuf]) -> Result<(), Refusal> {
     for rule in &domain.rules {
         match rule.place {
-            Place::AllBut(path) => allow_all_but(ruleset, path, rule.rights, closed)?,
+            Place::AllBut(path) => {
+                let (root, closed) = (Path::new("/"), [closed, &[path.to_owned()]].concat());
+                let directory = Directory::open(root).or_refuse(|| "open the root directory")?;
+                allow_all_but(ruleset, root, &directory, rule.rights, &closed)?;
+            }
             Place::Tool => add(ruleset, &tool.opened.file, rule.rights.on_a_file(), &tool.path)?,
             Place::Root => allow_path(ruleset, Path::new("/"), rule.rights)?,
             Place::Preset(path) => allow_path(ruleset, path, rule.rights)?,
             Place::Path(path) => allow_trusted(ruleset, path, rule, closed)?,
             Place::OpenToAll(path) => {
-                open_parts(ruleset, path, rule.rights, 0)?;
+                allow_open_parts(ruleset, path, rule.rights)?;
             }
         }
     }
@@ -122,17 +129,29 @@ fn allow_if(
     add(ruleset, &opened, if status.is_dir() { rights } else { rights.on_a_file() }, path)
 }
 
-/// Allows each entry of the root directory but one. A link leads to another entry, and needs no rule.
-fn allow_all_but(ruleset: &Ruleset, but: &Path, rights: Rights, closed: &[PathBuf]) -> Result<(), Refusal> {
-    let unread = || "list the root directory".to_owned();
-    for entry in std::fs::read_dir("/").or_refuse(unread)? {
-        let entry = entry.or_refuse(unread)?;
-        let path = entry.path();
-        if path == but || entry.file_type().or_refuse(|| format!("ask about {}", path.display()))?.is_symlink() {
+/// Allows everything beneath a directory but the closed places. On the way to one of these, each entry has a rule of its
+/// own. A link leads to another place, which has its own rule. What cannot be asked about stays closed.
+fn allow_all_but(
+    ruleset: &Ruleset,
+    path: &Path,
+    directory: &Directory,
+    rights: Rights,
+    closed: &[PathBuf],
+) -> Result<(), Refusal> {
+    for Entry { name, .. } in directory.entries().unwrap_or_default().iter().filter(|entry| !entry.is_link) {
+        let path = path.join(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        if closed.contains(&path) {
             continue;
         }
-        refuse_closed(&path, closed)?;
-        allow_path(ruleset, &path, rights)?;
+        if closed.iter().any(|place| place.starts_with(&path)) {
+            if let Ok(directory) = directory.open_at(name) {
+                allow_all_but(ruleset, &path, &directory, rights, closed)?;
+            }
+            continue;
+        }
+        let (Ok(status), Ok(place)) = (directory.status(name), directory.place(name)) else { continue };
+        let is_directory = status.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        add(ruleset, &place, if is_directory { rights } else { rights.on_a_file() }, &path)?;
     }
     Ok(())
 }
@@ -146,7 +165,7 @@ fn refuse_closed(path: &Path, closed: &[PathBuf]) -> Result<(), Refusal> {
             place.display(),
             path.display()
         ))
-        .with_hint("unmount it, or start the tool where procfs is mounted on /proc alone")),
+        .with_hint("name a narrower path in `writable` or `beneath`, or unmount it")),
     }
 }
 
@@ -167,54 +186,99 @@ fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>, closed: &[Path
 /// How deep a directory of the preset is looked into. What lies deeper is taken for closed.
 const DEPTH: usize = 12;
 
-/// Allows what everybody may read beneath a directory: the directory itself if that is all of it, and otherwise its open
-/// parts. Returns whether all of it is open.
-fn open_parts(ruleset: &Ruleset, directory: &Path, rights: Rights, depth: usize) -> Result<bool, Refusal> {
-    let mut open = Vec::new();
-    let mut is_all = true;
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        // It vanished, or a security module closes it.
-        Err(_) => return Ok(false),
-    };
-    for entry in entries {
-        let Ok(entry) = entry else { return Ok(false) };
-        let path = entry.path();
-        // The directory itself says which entry is a link.
-        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-            // A link holds nothing. At the top it is followed, because programs open it there: /etc/resolv.conf.
-            if depth == 0 {
-                follow_link(ruleset, &path, rights)?;
-            }
+/// Allows the parts of a directory that everybody may read.
+fn allow_open_parts(ruleset: &Ruleset, path: &Path, rights: Rights) -> Result<(), Refusal> {
+    // Nothing of it is open if it is not there, or if a security module closes it.
+    let Ok(directory) = Directory::open(path) else { return Ok(()) };
+    let Ok(entries) = directory.entries() else { return Ok(()) };
+    for Entry { name, is_link } in entries {
+        let path = path.join(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        if is_link {
+            // A link holds nothing, but programs open what it leads to: /etc/resolv.conf.
+            follow_link(ruleset, &path, rights)?;
             continue;
         }
-        // What cannot be asked about, and a link that the directory did not show as one, is taken for closed.
-        let Some(status) = entry.metadata().ok().filter(|status| !status.is_symlink()) else {
-            is_all = false;
-            continue;
-        };
-        // Others could put a link in the place of what is not root's, or of what lies in it.
-        let is_open = is_open_to_all(status.mode())
-            && is_roots_alone(&status)
-            && (!status.is_dir() || depth < DEPTH && open_parts(ruleset, &path, rights, depth + 1)?);
-        if is_open {
-            open.push(path);
-        } else {
-            is_all = false;
+        match open_entry(ruleset, &directory, &name, &path, rights, 0)? {
+            Open::Directory(place) => add(ruleset, &place, rights, &path)?,
+            Open::File => add_entry(ruleset, &directory, &name, rights.on_a_file(), &path)?,
+            Open::No => {}
         }
     }
-    // The parent's rule covers a directory of which all is open.
-    if is_all && depth > 0 {
-        return Ok(true);
-    }
-    for path in open {
-        allow_path(ruleset, &path, rights)?;
-    }
-    Ok(false)
+    Ok(())
 }
 
-fn is_roots_alone(status: &Metadata) -> bool {
-    status.uid() == 0 && status.mode() & 0o022 == 0
+/// What everybody may read.
+enum Open {
+    /// A directory, with all that lies in it.
+    Directory(Directory),
+    /// A file of another kind.
+    File,
+    /// Not all of it, or nothing.
+    No,
+}
+
+/// Returns whether everybody may read an entry of a directory, with all that lies beneath it. If that is not so, it allows
+/// the open parts of it.
+fn open_entry(
+    ruleset: &Ruleset,
+    parent: &Directory,
+    name: &CStr,
+    path: &Path,
+    rights: Rights,
+    depth: usize,
+) -> Result<Open, Refusal> {
+    // What cannot be asked about, and a link that the directory did not show as one, is taken for closed. Others could put a
+    // link in the place of what is not root's, or of what lies in it.
+    let Ok(status) = parent.status(name) else { return Ok(Open::No) };
+    let kind = status.st_mode & libc::S_IFMT;
+    if !is_open_to_all(status.st_mode) || !is_roots_alone(&status) || kind == libc::S_IFLNK {
+        return Ok(Open::No);
+    }
+    if kind != libc::S_IFDIR {
+        return Ok(Open::File);
+    }
+    let opened = if depth < DEPTH { parent.open_at(name).ok() } else { None };
+    let Some((directory, entries)) = opened.and_then(|one| one.entries().ok().map(|entries| (one, entries))) else {
+        return Ok(Open::No);
+    };
+    let mut open = Vec::new();
+    let mut is_all = true;
+    // A link holds nothing, and what it leads to has its own place.
+    for Entry { name, .. } in entries.into_iter().filter(|entry| !entry.is_link) {
+        let path = path.join(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        match open_entry(ruleset, &directory, &name, &path, rights, depth + 1)? {
+            Open::Directory(_) => open.push((name, path, rights)),
+            Open::File => open.push((name, path, rights.on_a_file())),
+            Open::No => is_all = false,
+        }
+    }
+    // The rule of a directory covers all that lies in it.
+    if is_all {
+        return Ok(Open::Directory(directory));
+    }
+    for (name, path, rights) in open {
+        add_entry(ruleset, &directory, &name, rights, &path)?;
+    }
+    Ok(Open::No)
+}
+
+/// Allows an entry of a directory, unless it vanished.
+fn add_entry(
+    ruleset: &Ruleset,
+    directory: &Directory,
+    name: &CStr,
+    rights: Rights,
+    path: &Path,
+) -> Result<(), Refusal> {
+    match directory.place(name) {
+        Ok(place) => add(ruleset, &place, rights, path),
+        Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno).or_refuse(|| format!("open {}", path.display())),
+    }
+}
+
+const fn is_roots_alone(status: &FileStat) -> bool {
+    status.st_uid == 0 && status.st_mode & 0o022 == 0
 }
 
 /// Allows the regular file that a link of root's leads to, if everybody may read it.

@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod attribute;
 pub mod capabilities;
 pub mod descriptors;
+pub mod directory;
 mod entry;
 pub mod exec;
 pub mod files;
