@@ -1,4 +1,4 @@
-//! `capwrap ps`: the tools that run now, with what they were handed over.
+//! `capwrap ps`: the tools that run now, with what capwrap passed to them.
 //!
 //! ```text
 //! launched, caller ── entry ── show
