@@ -36,11 +36,11 @@ impl Architecture {
     }
 }
 
-/// The number of the youngest system call that the table of doors was compared with: file_setattr, of Linux 6.17. All
+/// The number of the youngest system call that the table of doors was compared with: rseq_slice_yield. All
 /// architectures count alike from 403 on (scripts/syscall.tbl). A scope answers a younger call with ENOSYS.
-pub const YOUNGEST: u32 = 469;
-/// The release that brought it.
-pub const YOUNGEST_SINCE: &str = "6.17";
+pub const YOUNGEST: u32 = 471;
+/// The release with which the table was compared.
+pub const YOUNGEST_SINCE: &str = "7.2";
 
 /// One system call and its numbers.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ const fn same(name: &'static str, number: u16) -> Call {
 /// Arm and RISC-V, which share one list.
 ///
 /// The sources are `arch/x86/entry/syscalls/syscall_64.tbl` and `scripts/syscall.tbl` (before 6.11
-/// `include/uapi/asm-generic/unistd.h`) of Linux 6.17.
+/// `include/uapi/asm-generic/unistd.h`) of Linux 7.2.
 pub const CALLS: &[Call] = &[
     call("acct", Some(163), Some(89)),
     call("add_key", Some(248), Some(217)),
@@ -133,6 +133,7 @@ pub const CALLS: &[Call] = &[
     call("lchown", Some(94), None),
     call("linkat", Some(265), Some(37)),
     same("listmount", 458),
+    same("listns", 470),
     call("lookup_dcookie", Some(212), Some(18)),
     call("lremovexattr", Some(198), Some(15)),
     call("lsetxattr", Some(189), Some(6)),
@@ -248,7 +249,7 @@ pub const UNTOUCHED: &[&str] = &[
     "personality", "pidfd_open", "pipe", "pipe2", "pkey_alloc", "pkey_free", "pkey_mprotect", "poll", "ppoll",
     "pread64", "preadv", "preadv2", "pselect6", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readlink",
     "readlinkat", "readv", "recvfrom", "recvmmsg", "recvmsg", "remap_file_pages", "rename", "renameat", "renameat2",
-    "request_key", "restart_syscall", "riscv_flush_icache", "riscv_hwprobe", "rmdir", "rseq", "rt_sigaction",
+    "request_key", "restart_syscall", "riscv_flush_icache", "riscv_hwprobe", "rmdir", "rseq", "rseq_slice_yield", "rt_sigaction",
     "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "sched_get_priority_max",
     "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam", "sched_getscheduler",
     "sched_rr_get_interval", "sched_yield", "seccomp", "select", "sendfile", "sendto",
@@ -256,7 +257,7 @@ pub const UNTOUCHED: &[&str] = &[
     "shmdt", "shutdown", "sigaltstack", "signalfd", "signalfd4", "socketpair", "splice", "stat", "statfs", "statx",
     "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "sysinfo", "tee", "time", "timer_delete",
     "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_gettime", "timerfd_settime", "times", "truncate",
-    "umask", "uname", "unlink", "unlinkat", "uretprobe", "vfork", "vmsplice", "wait4", "waitid", "write", "writev",
+    "umask", "uname", "unlink", "unlinkat", "uprobe", "uretprobe", "vfork", "vmsplice", "wait4", "waitid", "write", "writev",
 ];
 
 #[cfg(test)]

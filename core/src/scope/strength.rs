@@ -157,6 +157,7 @@ pub const HARMLESS: &[(Capability, &[&str])] = {
                 "swapoff",
                 "ioprio_set",
                 "listmount",
+                "listns",
                 "statmount",
                 "lookup_dcookie",
             ],

@@ -731,6 +731,7 @@ pub const TABLE: &[Row] = {
         row(C::SYS_ADMIN, "mount_setattr", ANY, "fs/namespace.c:mount_setattr"),
         row(C::SYS_ADMIN, "statmount", ANY, "fs/namespace.c:do_statmount"),
         row(C::SYS_ADMIN, "listmount", ANY, "fs/namespace.c:do_listmount"),
+        row(C::SYS_ADMIN, "listns", ANY, "kernel/nscommon.c:may_see_all_namespaces (6.19)"),
         row(C::SYS_ADMIN, "setns", ANY, "kernel/nsproxy.c:setns, kernel/pid_namespace.c:pidns_install"),
         row(C::SYS_ADMIN, "unshare", &[bit(0, NEW_NAMESPACE)], "kernel/nsproxy.c:unshare_nsproxy_namespaces"),
         row(C::SYS_ADMIN, "clone", &[bit(0, CLONE_NAMESPACE)], "kernel/nsproxy.c:copy_namespaces"),
