@@ -115,7 +115,7 @@ impl Store {
         let mut day = self.open_day(newest)?;
         let mut torn = None;
         for name in days.iter().rev() {
-            let mut file = if name == newest { day.file.try_clone()? } else { self.open_day(name)?.file };
+            let mut file = File::open(self.folder.join(format!("{name}.jsonl")))?;
             let Some(last) = last_line(&mut file)? else { continue };
             let (text, is_ended) = match last.strip_suffix(b"\n") {
                 Some(text) => (text, true),

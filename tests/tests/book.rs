@@ -4,6 +4,7 @@ use capwrap_tests::book::{Page, Step};
 use capwrap_tests::machine::{Machine, inside};
 use capwrap_tests::packages::{PROJECT, Packages};
 use capwrap_tests::podman::Podman;
+use capwrap_tests::recorder::{Running, SOCKET, on_an_empty_disk};
 use capwrap_tests::systemd::Systemd;
 use capwrap_tests::*;
 use serde_json::Value;
@@ -263,48 +264,56 @@ fn json_has_the_fields_that_the_book_lists() {
         ("trace", &[&["--verbose", "--stack", "--user-stack", "--user", STRANGER, "cat", "/etc/shadow"]]),
     ];
     fs::write(folder.path("unit.service"), "[Service]\nAmbientCapabilities=CAP_BPF\nNoNewPrivileges=no\n").unwrap();
-    let page = fs::read_to_string(format!("{PROJECT}/docs/src/reference/json.md")).unwrap();
     for (verb, all) in calls {
-        let heading = format!("## capwrap {verb} --json\n");
-        let section =
-            page.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1.split("\n## ").next().unwrap();
-        let mut listed: BTreeSet<&str> =
-            section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-        if verb != "trace" {
-            listed.insert("schema");
+        has_the_listed_fields(verb, all);
+    }
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        capwrap(&["--reason", "test", policy]).run().witness();
+        has_the_listed_fields("history", &[&[]]);
+    });
+}
+
+/// Whether the JSON of these calls of a verb has the fields that its section lists, and no others.
+fn has_the_listed_fields(verb: &str, all: &[&[&str]]) {
+    let page = fs::read_to_string(format!("{PROJECT}/docs/src/reference/json.md")).unwrap();
+    let has_schema = !["trace", "history"].contains(&verb);
+    let heading = format!("## capwrap {verb} --json\n");
+    let section = page.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1.split("\n## ").next().unwrap();
+    let mut listed: BTreeSet<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    if has_schema {
+        listed.insert("schema");
+    }
+    let mut met = BTreeSet::new();
+    for arguments in all {
+        let verb: Vec<&str> = verb.split(' ').collect();
+        let run = root(&[&[CAPWRAP], &verb[..], &["--json"], arguments].concat()).run();
+        let mut values = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>().peekable();
+        assert!(values.peek().is_some(), "{verb:?} {arguments:?}: {run:?}");
+        // The command that learn observes writes to standard output too.
+        for value in values {
+            leaves(&value.unwrap_or_else(|error| panic!("{error}: {run:?}")), String::new(), &mut met);
         }
-        let mut met = BTreeSet::new();
-        for arguments in all {
-            let verb: Vec<&str> = verb.split(' ').collect();
-            let run = root(&[&[CAPWRAP], &verb[..], &["--json"], arguments].concat()).run();
-            let mut values = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>().peekable();
-            assert!(values.peek().is_some(), "{verb:?} {arguments:?}: {run:?}");
-            // The command that learn observes writes to standard output too.
-            for value in values {
-                leaves(&value.unwrap_or_else(|error| panic!("{error}: {run:?}")), String::new(), &mut met);
-            }
+    }
+    let covers = |listed: &str, met: &str| match (listed.strip_suffix(".**"), listed.strip_suffix(".*")) {
+        (Some(above), _) => met.strip_prefix(above).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]")),
+        (_, Some(above)) => {
+            met.strip_prefix(above).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.'))
         }
-        let covers = |listed: &str, met: &str| match (listed.strip_suffix(".**"), listed.strip_suffix(".*")) {
-            (Some(above), _) => {
-                met.strip_prefix(above).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
-            }
-            (_, Some(above)) => {
-                met.strip_prefix(above).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.'))
-            }
-            _ => {
-                listed == met
-                    || met.strip_prefix(listed).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
-            }
-        };
-        for field in &met {
-            assert!(
-                listed.iter().any(|listed| covers(listed, field) || listed.starts_with(field.as_str())),
-                "{verb} has {field}, which the book does not list"
-            );
+        _ => {
+            listed == met
+                || met.strip_prefix(listed).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
         }
-        for field in listed.iter().filter(|field| **field != "schema" || verb != "trace") {
-            assert!(met.iter().any(|met| covers(field, met)), "{verb} has no {field}, which the book lists:\n{met:#?}");
-        }
+    };
+    for field in &met {
+        assert!(
+            listed.iter().any(|listed| covers(listed, field) || listed.starts_with(field.as_str())),
+            "{verb} has {field}, which the book does not list"
+        );
+    }
+    for field in listed.iter().filter(|field| **field != "schema" || has_schema) {
+        assert!(met.iter().any(|met| covers(field, met)), "{verb} has no {field}, which the book lists:\n{met:#?}");
     }
 }
 

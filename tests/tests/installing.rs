@@ -358,10 +358,10 @@ fn installs() -> String {
         format!("printf '#!/bin/sh\\n%s\\n' \"{text}\" > $bin/{name}; chmod 755 $bin/{name}\n")
     };
     let program = "#!/bin/sh\\n";
-    // This cargo writes both programs where the real one would.
+    // This cargo writes the programs where the real one would.
     let cargo = format!(
         "mkdir -p $CARGO_TARGET_DIR/release $CARGO_TARGET_DIR/advisor
-for built in release/capwrap advisor/capwrap-advisor; do
+for built in release/capwrap advisor/capwrap-advisor advisor/capwrap-recorder; do
     printf '{program}' > $CARGO_TARGET_DIR/$built; chmod 755 $CARGO_TARGET_DIR/$built
 done"
     )

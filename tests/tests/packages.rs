@@ -119,7 +119,7 @@ fn both_packages_list_the_crates_that_are_linked_and_no_others() {
         all.push(name(&said["metadata"]["component"]));
         all.into_iter().collect::<std::collections::BTreeSet<_>>()
     };
-    for program in ["capwrap", "capwrap-advisor"] {
+    for program in ["capwrap", "capwrap-advisor", "capwrap-recorder"] {
         let tree =
             root(&["cargo", "tree", "--locked", "-p", program, "-e", "normal,no-proc-macro", "--prefix", "none"])
                 .dir(PROJECT)

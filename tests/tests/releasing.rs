@@ -12,7 +12,8 @@ fn unpacked() -> Folder {
     let folder = Folder::new();
     let programs = folder.path("programs");
     fs::create_dir(&programs).unwrap();
-    for program in [CAPWRAP, "/usr/local/libexec/capwrap/capwrap-advisor"] {
+    let own = ["advisor", "recorder"].map(|name| format!("/usr/local/libexec/capwrap/capwrap-{name}"));
+    for program in [CAPWRAP, &own[0], &own[1]] {
         fs::copy(program, format!("{programs}/{}", program.rsplit('/').next().unwrap())).unwrap();
     }
     done(&root(&[&format!("{PROJECT}/packaging/tarball/pack"), &programs, &folder.path("capwrap")]).run());

@@ -353,6 +353,28 @@ fn what_root_changes_is_on_the_disk_too() {
     });
 }
 
+#[test]
+fn the_last_use_of_a_policy_is_shown_and_one_that_nobody_uses_is_named() {
+    let policy = demanding();
+    on_an_empty_disk("8m", || {
+        // The records reach back, and the policy is old.
+        let old = format!("{FOLDER}/2020-01-01.jsonl");
+        let owner = ["install", "-o", "capwrap-recorder", "-g", "adm", "-m", "640", "/dev/null", &old];
+        assert!(root(&owner).run().ok());
+        assert!(root(&["touch", "--date=100 days ago", policy.path.to_str().unwrap()]).run().ok());
+        let _recorder = Running::start(&[], SOCKET);
+        let said = |words: &[&str]| root(&[&[CAPWRAP], words].concat()).run().stdout;
+        assert!(said(&["lint", &policy.name]).contains("nobody has used this policy for 90 days"));
+        capwrap(&[&policy.name]).run().witness();
+        assert!(!said(&["lint", &policy.name]).contains("nobody has used"));
+        let used = format!("by {MEMBER}");
+        let long = said(&["list", "--all", "--long"]);
+        assert!(long.contains("last used 20") && long.contains(&used), "{long}");
+        let verified = said(&["verify", "--json", &policy.name]);
+        assert!(verified.contains("last use") && verified.contains(&used), "{verified}");
+    });
+}
+
 /// By hand: cargo test -p capwrap-tests --test storing -- --ignored
 #[test]
 #[ignore = "it takes minutes"]

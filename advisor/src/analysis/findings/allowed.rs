@@ -8,8 +8,8 @@ use capwrap_core::policy::Policy;
 use capwrap_core::text::nearest;
 
 /// The codes that can be found on one machine and not on another.
-const OF_THE_MACHINE: [&str; 6] =
-    ["writable-place", "refused-tool", "unknown-name", "until-passed", HOME_CODE, LIBRARY_PATH];
+const OF_THE_MACHINE: [&str; 7] =
+    ["writable-place", "refused-tool", "unknown-name", "until-passed", "unused", HOME_CODE, LIBRARY_PATH];
 
 /// Turns allowed warnings into notes, and reports comments that allow nothing.
 pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {

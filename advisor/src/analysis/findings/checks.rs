@@ -17,7 +17,7 @@ use capwrap_core::scope::{domain, door, strength};
 use capwrap_core::{Capability, CapabilitySet, TABLE};
 
 /// The codes of all checks of the text, each with what it finds.
-pub const CODES: [(&str, &str); 17 + code_warning::CODES.len()] = [
+pub const CODES: [(&str, &str); 18 + code_warning::CODES.len()] = [
     ("amounts-to-root", "a capability that is root by itself"),
     ("starts-programs", "a tool that can start other programs, which would hold the capabilities"),
     ("kernel-version", "a kernel's release compared where `kernel_has` is meant"),
@@ -34,6 +34,7 @@ pub const CODES: [(&str, &str); 17 + code_warning::CODES.len()] = [
     ("writable-place", "a tool in a directory that others can write"),
     ("refused-tool", "a tool that capwrap refuses to launch as it is installed here"),
     ("given-by-file", "a tool whose file gives its capabilities to others than those whom the policy allows"),
+    ("unused", "an enabled policy that nobody has used for 90 days"),
     ("unknown-name", "users and groups that nobody knows"),
     code_warning::CODES[0],
     code_warning::CODES[1],

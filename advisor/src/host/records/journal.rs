@@ -31,16 +31,8 @@ impl Journal {
     /// # Errors
     /// journalctl cannot be started.
     pub fn open(filter: &Filter) -> Result<Self> {
-        let mut command = Command::new(JOURNALCTL);
-        command.env_clear().env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.args(["--output=json", "--no-pager", "--quiet", IDENTIFIER]);
+        let mut command = command(filter);
         command.args([LAUNCH_ID, REFUSAL_ID, CHANGE_ID].map(|id| format!("MESSAGE_ID={id}")));
-        for (option, time) in [("--since", filter.since), ("--until", filter.until)] {
-            command.args(time.map(|time| format!("{option}=@{}", time / 1_000_000)));
-        }
-        for (field, value) in [("CAPWRAP_NAME", &filter.name), ("CAPWRAP_USER", &filter.user)] {
-            command.args(value.as_ref().map(|value| format!("{field}={value}")));
-        }
         command.args(filter.events.iter().map(|event| format!("CAPWRAP_EVENT={event}")));
         match command.spawn() {
             Ok(mut child) => {
@@ -86,6 +78,27 @@ impl Iterator for Journal {
     fn next(&mut self) -> Option<Self::Item> {
         self.step().transpose()
     }
+}
+
+fn command(filter: &Filter) -> Command {
+    let mut command = Command::new(JOURNALCTL);
+    command.env_clear().env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args(["--output=json", "--no-pager", "--quiet", IDENTIFIER]);
+    for (option, time) in [("--since", filter.since), ("--until", filter.until)] {
+        command.args(time.map(|time| format!("{option}=@{}", time / 1_000_000)));
+    }
+    for (field, value) in [("CAPWRAP_NAME", &filter.name), ("CAPWRAP_USER", &filter.user)] {
+        command.args(value.as_ref().map(|value| format!("{field}={value}")));
+    }
+    command
+}
+
+/// Returns the newest record with one of these events that a filter takes. Without a journal there is none.
+pub fn newest<const N: usize>(filter: &Filter, events: [&str; N]) -> Option<Kept> {
+    let mut command = command(filter);
+    command.args(["--reverse", "--lines=1"]).args(events.map(|event| format!("CAPWRAP_EVENT={event}")));
+    let output = command.output().ok()?;
+    of_entry(&output.stdout).filter(|record| filter.takes(record))
 }
 
 /// Reads an entry in journalctl's JSON. It is none of capwrap's if the user whom it names is not the one who, by the

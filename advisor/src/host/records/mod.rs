@@ -7,6 +7,7 @@
 pub mod files;
 pub mod journal;
 pub mod kept;
+pub mod last_use;
 
 use anyhow::Result;
 use kept::{Filter, Kept, Source};

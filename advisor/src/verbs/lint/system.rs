@@ -6,11 +6,13 @@ use crate::host::accounts::{Known, Names, Of};
 use crate::host::clock;
 use crate::host::foreign_code;
 use crate::host::installed_file::Installed;
+use crate::host::records::last_use::{self, LastUses};
 use crate::host::tool_faults::{self, About, ToolRefusal};
 use crate::host::writable_path;
 use capwrap_core::paths;
 use capwrap_core::policy::{Identity, Policy};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// The findings for which the launcher would refuse the file itself, if it is the file of an enabled policy.
 pub fn file(path: &Path) -> Vec<Found> {
@@ -32,7 +34,23 @@ pub fn file(path: &Path) -> Vec<Found> {
     if about.mode & 0o022 != 0 {
         found.push(error(format!("others can write the file (mode {:04o})", about.mode), "chmod go-w"));
     }
+    found.extend(unused(path));
     found
+}
+
+/// An enabled policy that is older than 90 days and that nobody has used since. Nothing is said where the recorder's files
+/// do not reach back so far.
+fn unused(path: &Path) -> Option<Found> {
+    let name = path.file_stem()?.to_str()?.to_owned();
+    let long_ago = last_use::long_ago(clock::now());
+    let changed = path.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    if changed.as_micros() >= u128::from(long_ago) {
+        return None;
+    }
+    let uses = LastUses::since(long_ago, std::slice::from_ref(&name));
+    let is_unused = uses.reaches(long_ago) && uses.of(&name).is_none();
+    let message = "nobody has used this policy for 90 days, by the records that are kept";
+    is_unused.then(|| Found::new(Severity::Note, "unused", 0..0, message).help(format!("capwrap disable {name}")))
 }
 
 /// The findings on this machine.

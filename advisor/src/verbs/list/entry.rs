@@ -33,6 +33,15 @@ pub struct Granted {
     pub by: Option<String>,
 }
 
+/// When a tool was last launched.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastUse {
+    /// The instant.
+    pub time: String,
+    /// Who launched it.
+    pub user: String,
+}
+
 /// The facts that the list shows about a tool.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -70,6 +79,8 @@ pub struct Entry {
     pub optional: CapabilitySet,
     /// What the tool needs besides capabilities in some launch, and whether it holds for the caller.
     pub demands: Vec<(String, Demanded)>,
+    /// The time and the user of the last use that the caller's records show; asked with `--long` and `--json` alone.
+    pub last_use: Option<LastUse>,
     /// What `--long` shows besides: where the policy is, what each grant is for, and what becomes of other programs.
     pub details: Vec<String>,
 }

@@ -17,6 +17,7 @@ use crate::host::clock;
 use crate::host::demands;
 use crate::host::installed_file;
 use crate::host::policy_facts::{self, Untried};
+use crate::host::records::last_use::{self, LastUses};
 use crate::output::demanded::Demanded;
 use crate::output::error::print_error;
 use crate::output::terminal;
@@ -30,7 +31,7 @@ use capwrap_core::policy::demand::Demand;
 use capwrap_core::policy::{Policy, Temporary};
 use capwrap_core::text::printable;
 use clap::Args;
-use entry::{Entry, Granted, Which};
+use entry::{Entry, Granted, LastUse, Which};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -73,6 +74,9 @@ impl List {
         if let Some(word) = self.shipped.as_deref().map(str::to_lowercase) {
             entries.retain(|entry| entry.has(&word));
             others = other_way::all()?.into_iter().filter(|other: &OtherWay| other.has(&word)).collect();
+        }
+        if (self.long || self.json) && matches!(which, Which::Own | Which::Enabled) {
+            add_last_uses(&mut entries);
         }
         if self.names {
             entries.iter().for_each(|entry| say!("{}", entry.name));
@@ -154,8 +158,18 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         mentioned: policy.grantable().union(policy.grantable_to_root()).union(policy.optional()),
         optional: policy.optional(),
         demands: demanded.into_iter().zip(states).map(said).collect(),
+        last_use: None,
         details,
     })
+}
+
+fn add_last_uses(entries: &mut [Entry]) {
+    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let uses = LastUses::since(last_use::long_ago(clock::now()), &names);
+    for entry in entries {
+        let used = uses.of(&entry.name);
+        entry.last_use = used.map(|record| LastUse { time: record.when(), user: record.get("user").to_owned() });
+    }
 }
 
 fn granted(entry: &Temporary) -> Granted {

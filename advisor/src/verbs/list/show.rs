@@ -7,7 +7,7 @@ use crate::output::page;
 use crate::output::page::Page;
 use crate::output::table::Table;
 use crate::output::terminal::Style;
-use crate::verbs::list::entry::{Entry, Granted, Which};
+use crate::verbs::list::entry::{Entry, Granted, LastUse, Which};
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -139,6 +139,13 @@ fn about(entry: &Entry, Look { which, long, .. }: Look) -> Vec<String> {
         lines.extend(long.then(|| demanded.details()));
     }
     lines.extend(entry.details.iter().filter(|_| long).cloned());
+    lines.extend(
+        entry
+            .last_use
+            .iter()
+            .filter(|_| long)
+            .map(|LastUse { time, user }| printable::line(&format!("last used {time} by {user}"))),
+    );
     lines.retain(|line| !line.is_empty());
     lines.push(match which {
         Which::Own => format!("as {}{}", entry.allowed_by.as_deref().unwrap_or_default(), terms(entry)),
@@ -212,6 +219,8 @@ struct Tool<'e> {
     optional: Vec<&'static str>,
     /// What the tool needs besides capabilities, and whether it holds for the caller.
     demands: Vec<&'e Demanded>,
+    /// The last use that the caller's records show; null where they show none.
+    last_use: Option<&'e LastUse>,
 }
 
 /// The list as one JSON object, without a newline after it.
@@ -235,6 +244,7 @@ pub fn json(entries: &[Entry], other_ways: &[OtherWay], who: &Asking) -> Result<
         possible: names(entry.possible.without(entry.grants)),
         optional: names(entry.optional),
         demands: entry.demands.iter().map(|(_, demanded)| demanded).collect(),
+        last_use: entry.last_use.as_ref(),
     });
     let caller = Caller { uid: who.caller.uid, name: who.name() };
     Ok(crate::output::json::pretty(&Object { schema: SCHEMA, caller, tools: tools.collect(), other_ways })?)
@@ -264,6 +274,7 @@ mod tests {
             mentioned: set("net_raw,chown,net_admin"),
             optional: set("net_admin"),
             demands: Vec::new(),
+            last_use: Some(LastUse { time: "2026-11-27T07:10:00.000000Z".to_owned(), user: "bob".to_owned() }),
             details: vec!["it can start no other program".to_owned()],
         }
     }
@@ -275,8 +286,9 @@ mod tests {
     #[test]
     fn the_details_are_shown_to_who_asks_for_them() {
         let shown = |long| text(&[entry("tcpdump")], Look { long, ..look(Which::Own, 80) }, "alice");
-        assert!(shown(true).contains("           it can start no other program\n           as group capwrap"));
-        assert!(!shown(false).contains("it can start"));
+        assert!(shown(true).contains("           it can start no other program\n           last used"));
+        assert!(!shown(false).contains("it can start") && !shown(false).contains("last used"));
+        assert!(shown(true).contains("last used 2026-11-27T07:10:00.000000Z by bob\n"));
     }
 
     #[test]

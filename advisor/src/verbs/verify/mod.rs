@@ -21,6 +21,7 @@ use crate::host::accounts::Names;
 use crate::host::clock::now;
 use crate::host::installed_file::Installed;
 use crate::host::launcher_kernels;
+use crate::host::records::last_use::{self, LastUses};
 use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::outcome::Outcome;
@@ -147,7 +148,8 @@ impl Verify {
     fn named(&self, content: Content) -> Result<Vec<Subject>> {
         let (names, now) = (Names::read(), now());
         let enabled = enabled::names()?;
-        let judge = |name: &String| policy::subject(name, &names, now, content);
+        let uses = LastUses::since(last_use::long_ago(now), &enabled);
+        let judge = |name: &String| policy::subject(name, &names, now, content, &uses);
         if self.words.is_empty() {
             let policies = enabled.iter().map(judge);
             return Ok(policies.chain([launcher_itself()]).collect());

@@ -6,6 +6,8 @@ use crate::host::installed_file::Installed;
 use crate::host::landlock::{self, Enforced};
 use crate::host::policy_facts::{self, Untried};
 use crate::host::reading::Reading;
+use crate::host::records::kept::Kept;
+use crate::host::records::last_use::LastUses;
 use crate::output::error::reason;
 use crate::output::finding::Line;
 use crate::store::bounded_read;
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 const SOON: i64 = 14 * 24 * 60 * 60;
 
 /// The subject for the enabled policy of this name.
-pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject {
+pub fn subject(name: &str, names: &Names, now: i64, content: Content, uses: &LastUses) -> Subject {
     let path = enabled::path(name);
     let found = match Installed::look(&path) {
         Ok(found) => found,
@@ -37,6 +39,7 @@ pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject
         }
     };
     let mut lines = policy_file(&found);
+    lines.extend(uses.of(name).map(last_use));
     let mut tool_path = None;
     match read(&found) {
         Err(judged) => lines.push(*judged),
@@ -53,6 +56,10 @@ pub fn subject(name: &str, names: &Names, now: i64, content: Content) -> Subject
         }
     }
     Subject { kind: Kind::Policy, name: name.to_owned(), path: tool_path, lines }
+}
+
+fn last_use(record: &Kept) -> Judged {
+    Line::ok("last use", record.when()).means(format!("by {}", record.get("user"))).into()
 }
 
 /// The file must belong to root, and nobody else may write it. The launcher runs as its caller, so the caller must be
