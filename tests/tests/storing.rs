@@ -2,11 +2,14 @@
 
 use capwrap_core::record::write::{Event, Record};
 use capwrap_tests::recorder::*;
+use capwrap_tests::systemd::Systemd;
 use capwrap_tests::*;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+const UNITS: &str = "/usr/local/lib/systemd/system";
 
 fn demanding() -> Policy {
     Policy::witness("cap_net_raw", &format!("users = [\"{STRANGER}\"]\naudit = \"required\""))
@@ -372,6 +375,50 @@ fn the_last_use_of_a_policy_is_shown_and_one_that_nobody_uses_is_named() {
         assert!(long.contains("last used 20") && long.contains(&used), "{long}");
         let verified = said(&["verify", "--json", &policy.name]);
         assert!(verified.contains("last use") && verified.contains(&used), "{verified}");
+    });
+}
+
+#[test]
+fn the_units_keep_records_under_a_real_systemd() {
+    let policy = demanding();
+    on_an_empty_disk("8m", || {
+        let names = ["recorder.socket", "history.socket", "recorder.service", "history.service"];
+        let names = names.map(|name| format!("capwrap-{name}"));
+        let texts = names.each_ref().map(|name| fs::read_to_string(format!("{UNITS}/{name}")).unwrap());
+        let units: Vec<(&str, &str)> = names.iter().zip(&texts).map(|(name, text)| (&**name, &**text)).collect();
+        let systemd = Systemd::start(&units);
+        let member = |words: &[&str]| {
+            let become_member = ["setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--init-groups", "--", CAPWRAP];
+            systemd.run(&[&become_member[..], words].concat())
+        };
+        let control = |words: &[&str]| {
+            let run = systemd.run(&[&["systemctl"], words].concat());
+            assert!(run.ok(), "{run:?}");
+            run.stdout
+        };
+        member(&[&policy.name]).refused(&["no recorder listens"]);
+        control(&["start", &names[0], &names[1]]);
+        let run = member(&[&policy.name]);
+        assert!(run.ok(), "{run:?} {}", control(&["show", "-p", "Result,ExecMainStatus,StatusErrno", &names[2]]));
+        assert_eq!(launches(&policy, MEMBER), 1);
+        let own = member(&["history"]);
+        assert!(own.stdout.contains(&policy.name), "{own:?}");
+        // It has no capabilities, and the folder is as the manual says.
+        let pid = control(&["show", "-p", "MainPID", "--value", &names[2]]);
+        let status = systemd.run(&["cat", &format!("/proc/{}/status", pid.trim())]).stdout;
+        let user = id("passwd", "capwrap-recorder");
+        assert!(status.contains(&format!("Uid:\t{user}\t{user}\t{user}\t{user}")), "{status}");
+        for set in ["CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            assert!(status.contains(&format!("{set}:\t0000000000000000")), "{status}");
+        }
+        let about = root(&["stat", "--format=%a %U %G", FOLDER]).run().stdout;
+        assert_eq!(about.trim(), "2750 capwrap-recorder adm");
+        // systemd starts it again.
+        assert!(systemd.run(&["kill", "-KILL", pid.trim()]).ok());
+        wait_for(|| member(&[&policy.name]).ok());
+        control(&["stop", &names[0], &names[2]]);
+        member(&[&policy.name]).refused(&["no recorder listens"]);
+        chain_is_whole();
     });
 }
 
