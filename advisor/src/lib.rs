@@ -21,8 +21,8 @@ use crate::output::error::report;
 use crate::output::outcome::REFUSED;
 use crate::output::usage;
 use crate::verbs::{
-    caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, ps, run, trace,
-    verify, without_policy,
+    caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, ps,
+    report as report_verb, run, trace, verify, without_policy,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -66,6 +66,8 @@ enum Verb {
     List(list::List),
     /// List the launched tools that run now
     Ps(ps::Ps),
+    /// Write a report for an auditor
+    Report(report_verb::Options),
     /// Show what each capability opens, and who holds which
     Caps(caps::Caps),
     /// Show what one grant has and another lacks
@@ -128,6 +130,7 @@ pub fn run() -> ExitCode {
         Verb::Merge(merge) => merge.run(),
         Verb::List(list) => list.run(),
         Verb::Ps(ps) => ps.run(),
+        Verb::Report(options) => options.run(),
         Verb::Caps(caps) => return caps.run(),
         Verb::Export(export) => export.run(),
         Verb::Completions(completions) => completions.run(CommandLine::command()),

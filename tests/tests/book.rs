@@ -237,14 +237,18 @@ fn json_has_the_fields_that_the_book_lists() {
     );
     let (policy, lint) = (policy.name.as_str(), folder.path("t.toml"));
     let me = std::process::id().to_string();
+    let sleep = Policy::tool(&folder.copy("/bin/sleep", "sleep"), "cap_net_raw", "");
+    let mut sleeping = capwrap(&[&sleep.name, "600"]).command().spawn().unwrap();
     // These calls together show every field. The first words are the heading.
-    let calls: [(&str, &[&[&str]]); 11] = [
+    let calls: [(&str, &[&[&str]]); 13] = [
         ("list", &[&["--all"], &["--shipped", "smartctl"]]),
         (
             "explain",
             &[&["tcpdump", "-w", "x"], &["ecapture", "tls"], &["--kernel", "6.1", "ecapture", "tls"], &[policy]],
         ),
         ("verify", &[&["--all"], &["--scan", "/usr/bin"]]),
+        ("ps", &[&[]]),
+        ("report", &[&[]]),
         ("caps", &[&[]]),
         ("caps decode", &[&["3"]]),
         ("caps show", &[&[&me], &["--threads", &me], &["--all"]]),
@@ -315,6 +319,8 @@ fn has_the_listed_fields(verb: &str, all: &[&[&str]]) {
     for field in listed.iter().filter(|field| **field != "schema" || has_schema) {
         assert!(met.iter().any(|met| covers(field, met)), "{verb} has no {field}, which the book lists:\n{met:#?}");
     }
+    let _ = sleeping.kill();
+    let _ = sleeping.wait();
 }
 
 /// The paths of all values that contain no others: `a.b[].c`. An empty list is `a[]`, an empty object `a`.

@@ -1,4 +1,4 @@
-//! `capwrap ps` finds what runs with what it was handed, and `capwrap revoke --kill` ends that and nothing else.
+//! `capwrap ps` finds what runs with what it is given, and `capwrap revoke --kill` ends that and nothing else.
 
 use capwrap_tests::*;
 use serde_json::Value;

@@ -15,6 +15,7 @@ pub mod demanded;
 pub mod diff;
 pub mod error;
 pub mod finding;
+pub mod html;
 pub mod json;
 #[cfg(test)]
 pub mod man_pages;

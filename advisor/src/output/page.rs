@@ -106,7 +106,7 @@ impl Page {
 pub fn counted(number: usize, what: &str) -> String {
     let ending = match what {
         _ if number == 1 => "",
-        what if what.ends_with('s') => "es",
+        what if what.ends_with('s') || what.ends_with("ch") => "es",
         _ => "s",
     };
     format!("{number} {what}{ending}")

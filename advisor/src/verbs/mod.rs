@@ -14,6 +14,7 @@ pub mod lint;
 pub mod list;
 pub mod merge;
 pub mod ps;
+pub mod report;
 pub mod run;
 pub mod trace;
 pub mod verify;

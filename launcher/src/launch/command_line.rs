@@ -48,7 +48,7 @@ pub struct Launch {
 }
 
 /// The words that are verbs. `capwrap -- NAME` runs a tool with the name of a verb.
-pub const VERBS: [&str; 22] = [
+pub const VERBS: [&str; 23] = [
     "adopt",
     "caps",
     "completions",
@@ -67,6 +67,7 @@ pub const VERBS: [&str; 22] = [
     "list",
     "merge",
     "ps",
+    "report",
     "revoke",
     "run",
     "trace",

@@ -20,7 +20,7 @@ pub struct Entry {
     pub executable: Option<String>,
     /// What it holds now.
     pub capabilities: Vec<&'static str>,
-    /// What it was handed, by the record; null without one.
+    /// What capwrap passed, by the record; null without one.
     pub passed: Option<String>,
     /// What the capabilities were for, by the record or else by the policy of now.
     pub scopes: Vec<String>,

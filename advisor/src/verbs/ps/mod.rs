@@ -1,4 +1,4 @@
-//! `capwrap ps`: the tools that run now, with what capwrap passed to them.
+//! `capwrap ps`: the tools that run now, with the capabilities that they hold.
 //!
 //! ```text
 //! launched, caller ── entry ── show
