@@ -591,3 +591,28 @@ fn a_profile_lets_through_no_more_than_engines_do() {
     assert_eq!(profile["read"], Answer::Allowed);
     assert!(!profile.contains_key("uselib"));
 }
+
+#[test]
+fn what_is_watched_is_reported_and_nothing_is_refused() {
+    use capwrap_core::scope::watch::{Seen, always_refused, is_watched};
+    for architecture in Architecture::ALL {
+        let program = capwrap_core::scope::watch::program(architecture);
+        let mut reported = 0;
+        for number in (0..600).chain([0x4000_0029, 0x8000_0000]) {
+            for arguments in [[0; 6], [2, 3, 1, 0, 0, 0], [16, 3, 4, 0, 0, 0], [7, 36, 0x1234, 0x2_0000, 0x1000, 4]] {
+                let asked = Asked { number, architecture: architecture.audit_number(), arguments };
+                let (answer, _) = run(&program, &asked);
+                let seen = Seen::of(architecture, number, &arguments);
+                let expected = seen.is_some_and(|seen| {
+                    always_refused().any(|call| call == seen.call)
+                        || capwrap_core::scope::table::TABLE.iter().any(|row| is_watched(row) && seen.is_of(row))
+                });
+                assert_eq!(answer, if expected { 0x7fc0_0000 } else { 0x7fff_0000 }, "{number} {arguments:?}");
+                reported += usize::from(expected);
+            }
+        }
+        assert!(reported > 100, "{reported}");
+        let other = Asked { number: 165, architecture: 0x4000_0003, arguments: [0; 6] };
+        assert_eq!(run(&program, &other).0, 0x7fff_0000);
+    }
+}

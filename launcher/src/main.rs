@@ -28,11 +28,13 @@ use launch::record_group::RecordGroup;
 use launch::run_request::RunRequest;
 use launch::{
     attainable, demands, domain, execute, filter, hardening, machine, other_user, raise, record, sanitise, tool, verb,
+    watch,
 };
 use refusal::{Refusal, print_error};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::Write;
+use system::watcher::Watcher;
 
 /// Returns the exit code of the process, unless the process becomes another program.
 fn start() -> u8 {
@@ -87,7 +89,7 @@ fn become_tool(launch: &Launch, who: &Identified, group: RecordGroup) -> Result<
     if launch.bypass {
         return bypass(launch, who, &file, &ground, group);
     }
-    finish(launch, &ground, who, who, &file.policy, Some(&file), group)
+    finish(launch, &ground, who, who, &file.policy, Some(&file), group, None)
 }
 
 /// Root's own command, by the same steps: the policy is made from what root asks for, and the command can run as
@@ -99,7 +101,10 @@ fn start_command(request: &RunRequest, root: &Identified, group: RecordGroup) ->
         );
     }
     let user = request.user.as_ref().map(|user| Identified { caller: user.clone(), local: root.local.clone() });
-    finish(&request.launch, &AllowedBy::Root, root, user.as_ref().unwrap_or(root), &request.policy()?, None, group)
+    let policy = request.policy()?;
+    let watcher = request.watch.as_deref().map(watch::start).transpose()?.flatten();
+    let user = user.as_ref().unwrap_or(root);
+    finish(&request.launch, &AllowedBy::Root, root, user, &policy, None, group, watcher)
 }
 
 /// The rest of the trusted path: `who` launches the tool, and it runs as `user`, who is the same except for
@@ -112,6 +117,7 @@ fn finish(
     policy: &Policy,
     file: Option<&PolicyFile>,
     group: RecordGroup,
+    watcher: Option<Watcher>,
 ) -> Result<Infallible, Refusal> {
     let facts = machine::facts(policy, user, Some(ground))?;
     let decision = decision(launch, policy, &facts)?;
@@ -127,6 +133,7 @@ fn finish(
     domain::join(&launch.name, policy, &decision, &tool)?;
     raise::exactly(&planned)?;
     filter::install(&launch.name, policy, &decision, &prepared)?;
+    watch::begin(watcher, facts.kernel, policy.exec.no_new_privs)?;
     execute::become_tool(launch, policy, &tool, &prepared, facts.kernel)
 }
 

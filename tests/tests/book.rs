@@ -276,6 +276,8 @@ fn json_has_the_fields_that_the_book_lists() {
         capwrap(&["--reason", "test", policy]).run().witness();
         has_the_listed_fields("history", &[&[]]);
     });
+    let _ = sleeping.kill();
+    let _ = sleeping.wait();
 }
 
 /// Whether the JSON of these calls of a verb has the fields that its section lists, and no others.
@@ -319,8 +321,6 @@ fn has_the_listed_fields(verb: &str, all: &[&[&str]]) {
     for field in listed.iter().filter(|field| **field != "schema" || has_schema) {
         assert!(met.iter().any(|met| covers(field, met)), "{verb} has no {field}, which the book lists:\n{met:#?}");
     }
-    let _ = sleeping.kill();
-    let _ = sleeping.wait();
 }
 
 /// The paths of all values that contain no others: `a.b[].c`. An empty list is `a[]`, an empty object `a`.

@@ -15,6 +15,8 @@ use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
 use anyhow::{Context, Result, bail, ensure};
 use capwrap_core::digest;
+use capwrap_core::scope::table::Row;
+use capwrap_core::scope::watch::Seen;
 use capwrap_core::text::{hex, printable};
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -93,8 +95,48 @@ pub struct Run {
     /// What the processes did with their own capability sets; empty in profiles of versions that did not watch this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own_sets: Vec<OwnSets>,
+    /// The system calls that a scope could refuse, whether they needed a capability or not; `None` if they were not
+    /// watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Vec<Watched>>,
     /// The checks of all processes together.
     pub checks: Vec<Check>,
+}
+
+/// A system call that a scope could refuse.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watched {
+    /// Its name.
+    pub system_call: String,
+    /// The low words of the arguments that distinguish doors; 0 for the others.
+    pub arguments: [u32; 6],
+    /// What bind(2) bound, if it was a port of an internet protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Port>,
+}
+
+/// A port of an internet protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// The protocol's number, as in /etc/protocols.
+    pub protocol: u32,
+    /// The port.
+    pub port: u16,
+}
+
+impl Watched {
+    /// Returns what is kept of a call.
+    pub fn of(seen: &Seen) -> Self {
+        let bound = seen.bound.map(|bound| Port { protocol: bound.protocol, port: bound.port });
+        Self { system_call: seen.call.to_owned(), arguments: seen.arguments, bound }
+    }
+
+    /// Returns whether it is a use of the row.
+    pub fn is_of(&self, row: &Row) -> bool {
+        row.call == self.system_call && row.when.iter().all(|test| test.holds(&self.arguments))
+    }
 }
 
 /// A use that a program made of its own capability sets. The kernel makes no check for it.
@@ -245,7 +287,11 @@ pub struct ProvenScope {
     #[serde(with = "name")]
     pub capability: Capability,
     /// The doors that stay open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
+    /// The ports that may be bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
 }
 
 impl Proven {
@@ -448,6 +494,9 @@ impl Run {
     /// Returns the run with its checks sorted and with the id of its content.
     fn sealed(mut self) -> Self {
         self.checks.sort();
+        if let Some(watched) = &mut self.watched {
+            watched.sort();
+        }
         self.own_sets.sort_by_cached_key(|one| (one.executable.clone(), one.what, one.named.mask()));
         self.id = self.digest();
         self
@@ -645,6 +694,7 @@ pub mod tests {
             minimized: None,
             confirmed: None,
             scopes: None,
+            watched: None,
             own_sets: Vec::new(),
             checks: checks(&class(observations, facts)),
         }

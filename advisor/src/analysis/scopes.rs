@@ -4,16 +4,17 @@
 //! ([`ARGUMENTS`](crate::analysis::call_sites::ARGUMENTS)). These select rows of the table of doors. Where they select
 //! several, all of them stay open.
 //!
-//! A scope also refuses calls that need no capability, and for those there is no check. Only a run under the scope shows
-//! them, as `--minimize` makes one.
+//! A scope also refuses calls that need no capability, and for those there is no check. Where the launcher watched the
+//! calls ([`capwrap_core::scope::watch`]), they show with all arguments; elsewhere only a run under the scope shows them.
 
 use crate::analysis::call_sites::{ARGUMENTS, plain};
-use crate::analysis::profile::Check;
-use capwrap_core::policy::GrantScope;
+use crate::analysis::profile::{Check, Watched};
+use capwrap_core::policy::{GrantScope, Port};
 use capwrap_core::scope::domain::{Gap, MOUNTING};
 use capwrap_core::scope::door::{self, Door};
 use capwrap_core::scope::strength::{self, Strength};
 use capwrap_core::scope::table::{Known, Row};
+use capwrap_core::scope::watch::always_refused;
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
 
@@ -47,36 +48,84 @@ impl Scopes {
 /// Why a scope is left out under which a run failed.
 pub const FAILED: &str = "a run under its scope did not work: the scope refuses a call that makes no check";
 
-/// Proposes the scopes of these capabilities from the checks of all runs.
-pub fn propose<'c>(needed: CapabilitySet, checks: impl Iterator<Item = &'c Check>) -> Scopes {
-    let checks: Vec<&Check> = checks.collect();
+/// What one run shows of its use of capabilities.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'e> {
+    /// The checks.
+    pub checks: &'e [Check],
+    /// The calls that a scope could refuse, if they were watched.
+    pub watched: Option<&'e [Watched]>,
+}
+
+/// Proposes the scopes of these capabilities from all runs. With `domains`, those that a Landlock domain enforces are
+/// among them.
+pub fn propose<'e>(needed: CapabilitySet, runs: impl Iterator<Item = Evidence<'e>>, domains: bool) -> Scopes {
+    let runs: Vec<Evidence> = runs.collect();
     let mut scopes = Scopes::default();
     for capability in needed.iter() {
-        match doors(capability, needed, &checks) {
-            Ok(through) => {
-                let scope = GrantScope { through: through.into_iter().collect(), ..GrantScope::default() };
-                scopes.proposed.push((capability, scope));
-            }
+        let scope = if capability == Capability::NET_BIND_SERVICE && domains {
+            ports(&runs).map(|ports| GrantScope { ports, ..GrantScope::default() })
+        } else {
+            doors(capability, needed, &runs)
+                .map(|doors| GrantScope { through: doors.into_iter().collect(), ..GrantScope::default() })
+        };
+        match scope {
+            Ok(scope) => scopes.proposed.push((capability, scope)),
             Err(why) => scopes.left_out.push((capability, why)),
         }
     }
-    let mounts = |check: &&Check| {
-        let call = check.system_call.as_deref();
-        check.capability == Capability::SYS_ADMIN && call.is_some_and(|call| MOUNTING.contains(&call))
-    };
-    let ended = if needed.contains(Capability::SYS_PTRACE) {
-        Some(Gap::Ptrace)
-    } else {
-        checks.iter().any(mounts).then_some(Gap::Mounts)
-    };
-    match ended {
-        Some(gap) => scopes.without(needed, &gap.to_string()),
+    match ended(needed, &runs) {
+        Some(why) => scopes.without(needed, &why),
         None => scopes,
     }
 }
 
+/// Returns what every scope would end of what the runs did.
+fn ended(needed: CapabilitySet, runs: &[Evidence]) -> Option<String> {
+    if needed.contains(Capability::SYS_PTRACE) {
+        return Some(Gap::Ptrace.to_string());
+    }
+    let mounts = |check: &Check| {
+        let call = check.system_call.as_deref();
+        check.capability == Capability::SYS_ADMIN && call.is_some_and(|call| MOUNTING.contains(&call))
+    };
+    if runs.iter().any(|run| run.checks.iter().any(mounts)) {
+        return Some(Gap::Mounts.to_string());
+    }
+    let mut watched = runs.iter().filter_map(|run| run.watched).flatten();
+    let refused = |one: &&Watched| always_refused().any(|call| call == one.system_call);
+    watched.find(refused).map(|one| format!("it calls {}, which every scope refuses", one.system_call))
+}
+
+/// Returns the ports that the runs bound. The kernel chooses no port that takes a capability.
+fn ports(runs: &[Evidence]) -> Result<Vec<Port>, String> {
+    const TCP: u32 = 6;
+    const FIRST_FREE: u16 = 1024;
+    if runs.iter().any(|run| run.watched.is_none()) {
+        return Err("which port was bound lies behind a pointer, and it was not watched".to_owned());
+    }
+    let bound: BTreeSet<(u32, u16)> = runs
+        .iter()
+        .filter_map(|run| run.watched)
+        .flatten()
+        .filter_map(|one| one.bound.map(|bound| (bound.protocol, bound.port)))
+        .collect();
+    if let Some((protocol, port)) =
+        bound.iter().find(|(protocol, port)| *protocol != TCP && (1..FIRST_FREE).contains(port))
+    {
+        return Err(format!("it binds port {port} of protocol {protocol}, and Landlock confines TCP alone"));
+    }
+    let ports: Vec<Port> =
+        bound.iter().filter(|(protocol, port)| *protocol == TCP && *port != 0).map(|(_, port)| Port(*port)).collect();
+    if ports.iter().any(|port| port.0 < FIRST_FREE) {
+        Ok(ports)
+    } else {
+        Err("no run bound a port that needs it".to_owned())
+    }
+}
+
 /// Returns the doors of one capability, or why it gets none.
-fn doors(capability: Capability, needed: CapabilitySet, checks: &[&Check]) -> Result<BTreeSet<Door>, String> {
+fn doors(capability: Capability, needed: CapabilitySet, runs: &[Evidence]) -> Result<BTreeSet<Door>, String> {
     let worth = strength::of(capability);
     match worth.through {
         Strength::Strong | Strength::Partial => {}
@@ -86,16 +135,54 @@ fn doors(capability: Capability, needed: CapabilitySet, checks: &[&Check]) -> Re
             return Err(format!("a scope of it is {}: it leaves {}", worth.through.word(), worth.leaves));
         }
     }
-    let serves = |check: &&&Check| {
+    let serves = |check: &&Check| {
         check.class.counts()
             && match check.instead {
                 Some(instead) if !needed.contains(check.capability) => instead == capability,
                 _ => check.capability == capability,
             }
     };
-    let (counting, others): (Vec<&Check>, Vec<&Check>) = checks.iter().partition(|check| serves(check));
     let mut doors = BTreeSet::new();
-    for check in &counting {
+    for run in runs {
+        match run.watched {
+            Some(watched) => doors.extend(watched.iter().flat_map(|one| of_watched(capability, one))),
+            None => doors.extend(of_checks(capability, run.checks, serves)),
+        }
+    }
+    let counting: Vec<&Check> = runs.iter().flat_map(|run| run.checks).filter(serves).collect();
+    // What was watched and needed no capability is no reason for a scope.
+    let is_for_doors = runs.iter().any(|run| !of_checks(capability, run.checks, serves).is_empty());
+    if !is_for_doors {
+        let elsewhere = counting.iter().filter_map(|check| door_of_function(capability, check));
+        let elsewhere: Vec<Door> = elsewhere.map(door::narrowest).collect();
+        if elsewhere.is_empty() {
+            return Err(match counting.first() {
+                Some(check) => format!("asked for in {}, which no scope refuses", shown(check)),
+                None => "no check shows what it is for".to_owned(),
+            });
+        }
+        doors.extend(elsewhere);
+    }
+    match doors.iter().find_map(|door| Some((door, strength::leaves_everything(capability, door)?))) {
+        Some((door, root)) => Err(format!("it uses `{door}`, which leaves everything: {}", root.why)),
+        None => Ok(doors),
+    }
+}
+
+/// Returns the doors through which a call came that was watched, with all arguments that the table compares.
+fn of_watched(capability: Capability, one: &Watched) -> impl Iterator<Item = Door> {
+    door::rows_of(capability).filter(move |row| one.is_of(row)).map(move |row| {
+        let signal = || (0..6).find_map(|at| door::of_signal(capability, row.call, at, one.arguments[usize::from(at)]));
+        let device = || door::of_device(capability, row.call, &one.arguments);
+        signal().or_else(device).unwrap_or_else(|| door::narrowest(row))
+    })
+}
+
+/// Returns the doors through which the checks of a run came.
+fn of_checks(capability: Capability, checks: &[Check], serves: impl Fn(&&Check) -> bool) -> BTreeSet<Door> {
+    let (counting, others): (Vec<&Check>, Vec<&Check>) = checks.iter().partition(serves);
+    let mut doors = BTreeSet::new();
+    for check in counting {
         doors.extend(possible(capability, check).into_iter().map(|row| through(row, check)));
     }
     // A check without effect on the result may be made in a call that works without the capability, and the filter
@@ -103,20 +190,7 @@ fn doors(capability: Capability, needed: CapabilitySet, checks: &[&Check]) -> Re
     for check in others.into_iter().filter(|check| check.capability == capability) {
         doors.extend(certain(capability, check).map(|row| through(row, check)));
     }
-    if doors.is_empty() {
-        let elsewhere = counting.iter().filter_map(|check| door_of_function(capability, check));
-        doors.extend(elsewhere.map(door::narrowest));
-    }
-    if doors.is_empty() {
-        return Err(match counting.first() {
-            Some(check) => format!("asked for in {}, which no scope refuses", shown(check)),
-            None => "no check shows what it is for".to_owned(),
-        });
-    }
-    match doors.iter().find_map(|door| Some((door, strength::leaves_everything(capability, door)?))) {
-        Some((door, root)) => Err(format!("it uses `{door}`, which leaves everything: {}", root.why)),
-        None => Ok(doors),
-    }
+    doors
 }
 
 fn shown(check: &Check) -> String {
@@ -179,10 +253,20 @@ mod tests {
     use crate::analysis::classify::tests::{denied, granted, with_everything};
     use crate::analysis::observation::Observation;
     use crate::analysis::profile;
+    use capwrap_core::scope::watch::Seen;
 
     fn of(needed: &str, seen: &[Observation]) -> Scopes {
+        watched(needed, seen, None)
+    }
+
+    fn watched(needed: &str, seen: &[Observation], watched: Option<&[Watched]>) -> Scopes {
         let checks = profile::checks(&class(seen, &with_everything()));
-        propose(CapabilitySet::parse(needed).unwrap(), checks.iter())
+        let evidence = Evidence { checks: &checks, watched };
+        propose(CapabilitySet::parse(needed).unwrap(), std::iter::once(evidence), true)
+    }
+
+    fn call(line: &str) -> Watched {
+        Watched::of(&Seen::read(line).unwrap())
     }
 
     #[track_caller]
@@ -278,5 +362,39 @@ mod tests {
         let trace = granted("sys_ptrace", "ptrace", &["ptrace_may_access"]);
         let scopes = of("net_raw,sys_ptrace", &[raw, trace]);
         assert!(scopes.proposed.is_empty(), "{scopes:?}");
+    }
+
+    #[test]
+    fn calls_that_were_watched_open_what_they_use_whether_it_needed_a_capability_or_not() {
+        let host = granted("sys_admin", "sethostname", &["__do_sys_sethostname"]);
+        let own_queue = [call("sethostname 0 0 0 0 0 0"), call("msgctl 0 0 0 0 0 0"), call("socket 2 3 1 0 0 0")];
+        let scopes = watched("sys_admin", std::slice::from_ref(&host), Some(&own_queue));
+        assert_eq!(scopes.proposed[0].1.to_string(), "through msgctl, sethostname");
+        let raw = granted("net_raw", "socket", &["inet_create"]);
+        let scopes = watched("net_raw", std::slice::from_ref(&raw), Some(&own_queue));
+        assert_eq!(scopes.proposed[0].1.to_string(), "through socket:raw-icmp");
+        let device = granted("mknod", "mknodat", &["vfs_mknod"]);
+        let scopes = watched("mknod", &[device], Some(&[call("mknodat 0 0 8576 259 0 0")]));
+        assert_eq!(scopes.proposed[0].1.to_string(), "through mknod:1:3");
+        let ring = [call("sethostname 0 0 0 0 0 0"), call("io_uring_setup 0 0 0 0 0 0")];
+        let scopes = watched("sys_admin", &[host], Some(&ring));
+        assert!(scopes.proposed.is_empty() && scopes.left_out[0].1.contains("io_uring_setup"), "{scopes:?}");
+        // What needed no capability is no reason for a scope.
+        let file = granted("sys_admin", "openat", &["proc_sys_open"]);
+        let scopes = watched("sys_admin", &[file], Some(&own_queue));
+        assert!(scopes.left_out[0].1.contains("asked for in openat"), "{scopes:?}");
+    }
+
+    #[test]
+    fn the_ports_are_those_of_tcp_that_were_bound() {
+        let bind = granted("net_bind_service", "bind", &["__inet_bind"]);
+        let of = |calls: &[Watched]| watched("net_bind_service", std::slice::from_ref(&bind), Some(calls));
+        let scopes =
+            of(&[call("bind 0 0 0 0 0 0 6 443"), call("bind 0 0 0 0 0 0 6 8080"), call("bind 0 0 0 0 0 0 17 0")]);
+        assert_eq!(scopes.proposed[0].1.to_string(), "ports tcp/443, tcp/8080");
+        let datagrams = of(&[call("bind 0 0 0 0 0 0 6 443"), call("bind 0 0 0 0 0 0 17 53")]);
+        assert!(datagrams.left_out[0].1.contains("Landlock confines TCP alone"), "{datagrams:?}");
+        assert!(of(&[]).left_out[0].1.contains("no run bound"));
+        left_out("net_bind_service", &[bind], "was not watched");
     }
 }

@@ -5,8 +5,9 @@ use crate::observe::command;
 use crate::observe::command::{Ending, Finished, Launch, Limits, Output, Plan, User};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Counted, Losses, Stats};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
+use capwrap_core::scope::watch::{BEGUN, MORE, Seen};
 use capwrap_ebpf::Settings;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -27,6 +28,8 @@ pub struct Subject<'s> {
     pub hold: CapabilitySet,
     /// What some of them are for, as the `[[grant]]` tables of a policy say it. Only root can ask for it.
     pub scopes: Option<&'s str>,
+    /// Whether the calls are noted that a scope could refuse. Only root can ask for it.
+    pub watch: bool,
     /// The number of execs until the tool runs. The launcher's exec comes before the tool's own.
     pub execs: u32,
     /// The back end to use; `None` means the first that works.
@@ -52,12 +55,16 @@ pub struct RunData {
     /// The start time in RFC 3339, UTC.
     pub started: String,
     pub took: Duration,
+    /// The calls that a scope could refuse; `None` if they were not noted.
+    pub watched: Option<Vec<Seen>>,
 }
 
 /// Runs the command once, until it and all processes that it leaves behind have ended.
 pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     // Counting needs no ring, so the ring has the smallest possible size.
     let mut probe = probe::open(&Settings { own_sets: 1, ..Settings::default() }, 4096, subject.back_end)?;
+    let report =
+        subject.watch.then(tempfile::NamedTempFile::new).transpose().context("cannot make a file to note calls in")?;
     let launch = subject.user.map(|user| Launch {
         user,
         passes: subject.hold,
@@ -65,6 +72,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         any_owner: true,
         reason: Some("capwrap --learn"),
         scopes: subject.scopes,
+        watch: report.as_ref().map(tempfile::NamedTempFile::path),
     });
     let plan = Plan {
         file: subject.file,
@@ -91,5 +99,16 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         stdout,
         started,
         took: began.elapsed(),
+        watched: report.map(watched).transpose()?.flatten(),
     })
+}
+
+/// Reads what the launcher's watcher noted; `None` if it could not watch, or noted more than it keeps.
+fn watched(report: tempfile::NamedTempFile) -> Result<Option<Vec<Seen>>> {
+    let text = std::fs::read_to_string(report.path()).context("cannot read which calls were noted")?;
+    let mut lines = text.lines();
+    if lines.next() != Some(BEGUN) || lines.clone().any(|line| line == MORE) {
+        return Ok(None);
+    }
+    lines.map(|line| Seen::read(line).with_context(|| format!("{line:?} is no note of a call")).map(Some)).collect()
 }

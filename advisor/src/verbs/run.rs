@@ -80,6 +80,7 @@ impl Run {
             any_owner: self.any_owner,
             reason: self.reason.as_deref(),
             scopes: None,
+            watch: None,
         }
     }
 }

@@ -102,6 +102,19 @@ pub fn of_signal(capability: Capability, call: &str, argument: u8, number: u32) 
     Door::parse(&format!("{prefix}:{name}"), capability.into()).ok()
 }
 
+/// Returns the door of a device to mknod(2), by the mode and the device's number as the call takes them: `mknod:1:3`.
+pub fn of_device(capability: Capability, call: &str, arguments: &[u32; 6]) -> Option<Door> {
+    let of_call = |parameter: &Parameter| {
+        let is_device = parameter.capability == capability && parameter.kind == ParameterKind::Device;
+        parameter.calls.iter().find(|(own, _)| is_device && *own == call).map(|(_, places)| (parameter.prefix, *places))
+    };
+    let (prefix, places) = PARAMETERS.iter().find_map(of_call)?;
+    let [mode, number] = [*places.first()?, *places.get(1)?].map(|at| arguments[usize::from(at)]);
+    let (major, minor) = (number >> 8 & 0xfff, number & 0xff | number >> 12 & 0xf_ff00);
+    let block = if mode & 0xf000 == 0x6000 { "b:" } else { "" };
+    Door::parse(&format!("{prefix}:{block}{major}:{minor}"), capability.into()).ok()
+}
+
 /// Returns the names of the capability's doors, each once, in the order of the table. A door with a parameter is not
 /// among them.
 pub fn names(capability: Capability) -> Vec<&'static str> {
@@ -266,6 +279,26 @@ mod tests {
         assert_eq!(far[1].when[0], exactly(2, 0xf000, 0x6000));
         // What makedev(259, 1000) gives.
         assert_eq!(far[1].when[1], exactly(3, u32::MAX, 0x0031_03e8));
+    }
+
+    #[test]
+    fn a_use_of_a_call_has_the_door_that_opens_it_and_no_other() {
+        let device = |arguments| of_device(Capability::MKNOD, "mknodat", &arguments).unwrap();
+        for (arguments, name) in
+            [([0, 0, 0x2180, 0x103, 0, 0], "mknod:1:3"), ([0, 0, 0x6180, 0x0031_03e8, 0, 0], "mknod:b:259:1000")]
+        {
+            let door = device(arguments);
+            assert_eq!(door.name(), name);
+            let holds = |one: &Opening| one.call == "mknodat" && one.when.iter().all(|test| test.holds(&arguments));
+            assert!(door.openings(Capability::MKNOD).iter().any(holds), "{name}");
+        }
+        assert_eq!(of_signal(Capability::KILL, "kill", 1, 15).unwrap().name(), "kill:TERM");
+        assert_eq!(of_signal(Capability::KILL, "kill", 1, 34).unwrap().name(), "kill:34");
+        assert!(of_signal(Capability::KILL, "perf_event_open", 1, 15).is_none());
+        for row in TABLE {
+            let opened = narrowest(row).openings(row.capability);
+            assert!(opened.contains(&Opening { call: row.call, when: row.when.to_vec() }), "{row:?}");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub enum Refused {
 
 /// What a scope refuses whatever it names, because it would do past the filter what the filter refuses: io_uring does
 /// the work of other calls unseen (io_uring/opdef.c), also on a ring that another process passed.
-const PAST_THE_FILTER: [&str; 3] = ["io_uring_setup", "io_uring_enter", "io_uring_register"];
+pub const PAST_THE_FILTER: [&str; 3] = ["io_uring_setup", "io_uring_enter", "io_uring_register"];
 
 /// What would make another process of the same user do the work, one without the filter, or take its descriptors. A tool
 /// with cap_sys_ptrace cannot be kept from it.
@@ -153,6 +153,22 @@ impl Wanted<'_> {
     }
 }
 
+/// Compiles a program that refuses nothing and reports these uses of system calls. Each use is a call with all of its
+/// tests.
+pub fn reporting(
+    architecture: Architecture,
+    reported: impl Iterator<Item = (&'static str, &'static [Test])>,
+) -> Vec<Instruction> {
+    let mut uses: BTreeMap<&'static str, Vec<Vec<Test>>> = BTreeMap::new();
+    reported.for_each(|(call, when)| add(&mut uses, call, when.to_vec()));
+    let rule = |(call, uses): (&'static str, Vec<Vec<Test>>)| {
+        let refused = if uses.iter().any(Vec::is_empty) { Refused::Every } else { Refused::When(uses) };
+        Rule { call, refusal: Refusal::NotPermitted, refused, allowed: Vec::new() }
+    };
+    let rules: Vec<Rule> = uses.into_iter().map(rule).collect();
+    Assembler { reports: true, ..Assembler::default() }.program(architecture, &rules)
+}
+
 fn add(to: &mut BTreeMap<&'static str, Vec<Vec<Test>>>, call: &'static str, when: Vec<Test>) {
     let uses = to.entry(call).or_default();
     if !uses.contains(&when) {
@@ -185,6 +201,7 @@ const KILL: u32 = 0x8000_0000; // SECCOMP_RET_KILL_PROCESS
 const ALLOW: u32 = 0x7fff_0000; // SECCOMP_RET_ALLOW
 const EPERM: u32 = 0x0005_0001; // SECCOMP_RET_ERRNO | EPERM
 const ENOSYS: u32 = 0x0005_0026; // SECCOMP_RET_ERRNO | ENOSYS
+const REPORT: u32 = 0x7fc0_0000; // SECCOMP_RET_USER_NOTIF
 
 /// The bit that marks a call of the x32 ABI, which shares x86-64's architecture number.
 const X32: u32 = 0x4000_0000;
@@ -234,6 +251,8 @@ struct Assembler {
     backwards: Vec<Instruction>,
     /// Where each answer was placed last.
     answers: BTreeMap<u32, usize>,
+    /// Whether the program reports what the rules are about, and refuses nothing.
+    reports: bool,
 }
 
 impl Assembler {
@@ -241,14 +260,15 @@ impl Assembler {
         let number = |rule: &Rule| Call::named(rule.call)?.number(architecture);
         let mut rules: Vec<(u32, &Rule)> = rules.iter().filter_map(|rule| Some((number(rule)?, rule))).collect();
         rules.sort_by_key(|(number, _)| *number);
+        let (kill, absent) = if self.reports { (ALLOW, ALLOW) } else { (KILL, ENOSYS) };
         let mut next = self.tree(&rules);
-        next = self.compare(AT_LEAST, YOUNGEST + 1, Target::Answer(ENOSYS), next);
+        next = self.compare(AT_LEAST, YOUNGEST + 1, Target::Answer(absent), next);
         if architecture == Architecture::X86_64 {
-            next = self.compare(AT_LEAST, X32, Target::Answer(KILL), next);
-            next = self.compare(AT_LEAST, NEGATIVE, Target::Answer(ENOSYS), next);
+            next = self.compare(AT_LEAST, X32, Target::Answer(kill), next);
+            next = self.compare(AT_LEAST, NEGATIVE, Target::Answer(absent), next);
         }
         next = self.load(NUMBER, next);
-        next = self.compare(EQUAL, architecture.audit_number(), next, Target::Answer(KILL));
+        next = self.compare(EQUAL, architecture.audit_number(), next, Target::Answer(kill));
         self.load(ARCH, next);
         self.backwards.reverse();
         self.backwards
@@ -270,6 +290,7 @@ impl Assembler {
 
     fn rule(&mut self, rule: &Rule) -> Target {
         let refuse = Target::Answer(match rule.refusal {
+            _ if self.reports => REPORT,
             Refusal::NotPermitted => EPERM,
             Refusal::NotThere => ENOSYS,
         });

@@ -13,3 +13,4 @@ pub mod profile;
 pub mod strength;
 pub mod table;
 pub mod uses;
+pub mod watch;

@@ -114,6 +114,27 @@ impl Test {
         }
     }
 
+    /// Returns the place of the argument that is compared, from 0.
+    pub const fn argument(self) -> u8 {
+        match self {
+            Self::OneOf { argument, .. }
+            | Self::NoneOf { argument, .. }
+            | Self::AnyBit { argument, .. }
+            | Self::NotNull { argument } => argument,
+        }
+    }
+
+    /// Returns whether the test holds for these arguments. A pointer that is compared with null is 0 or 1 here.
+    pub fn holds(self, arguments: &[u32; 6]) -> bool {
+        let given = arguments[usize::from(self.argument())];
+        match self {
+            Self::OneOf { mask, values, .. } => values.iter().any(|value| value == given & mask),
+            Self::NoneOf { values, .. } => values.iter().all(|value| value != given),
+            Self::AnyBit { bits, .. } => given & bits != 0,
+            Self::NotNull { .. } => given != 0,
+        }
+    }
+
     /// Returns whether no argument passes both tests. It may say no where that is so.
     fn excludes(self, other: Self) -> bool {
         match (self, other) {

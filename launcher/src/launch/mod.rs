@@ -20,4 +20,5 @@ pub mod run_request;
 pub mod sanitise;
 pub mod tool;
 pub mod verb;
+pub mod watch;
 pub mod write_in_progress;

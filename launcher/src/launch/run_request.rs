@@ -29,6 +29,8 @@ pub struct RunRequest {
     pub policy: Option<String>,
     /// What some of the capabilities are for, as the `[[grant]]` tables of a policy say it.
     pub scopes: Option<String>,
+    /// Where the calls are noted that a scope could refuse.
+    pub watch: Option<PathBuf>,
 }
 
 impl RunRequest {
@@ -63,6 +65,7 @@ impl RunRequest {
             file,
             policy,
             scopes: command_line::text(&matches, "scopes")?,
+            watch: matches.get_one::<OsString>("watch").map(PathBuf::from),
         })
     }
 
@@ -91,6 +94,7 @@ fn definition() -> clap::Command {
         .arg(option("policy"))
         .arg(option("reason"))
         .arg(option("scopes"))
+        .arg(option("watch"))
         .arg(Arg::new("any-owner").long("any-owner").action(ArgAction::SetTrue))
         .arg(Arg::new("command").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString)))
 }

@@ -27,4 +27,5 @@ pub mod session;
 pub mod signals;
 pub mod sockets;
 pub mod timers;
+pub mod watcher;
 pub mod witness;

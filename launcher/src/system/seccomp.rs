@@ -9,17 +9,28 @@ use capwrap_core::scope::filter::Instruction;
 use libc::sock_filter;
 use nix::Error;
 use nix::errno::Errno;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// Installs a filter for good. It takes no_new_privs.
 pub fn install(program: &[Instruction]) -> Result<(), Error> {
+    install_with(program, 0).map(drop)
+}
+
+/// Installs a filter for good, and returns what receives the calls that it reports. It takes no_new_privs.
+pub fn install_with_listener(program: &[Instruction]) -> Result<OwnedFd, Error> {
+    let listener = install_with(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    let listener = i32::try_from(listener).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel returned a new descriptor, which nothing else owns and which closes at exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener) })
+}
+
+fn install_with(program: &[Instruction], flags: libc::c_ulong) -> Result<libc::c_long, Error> {
     let program: Vec<sock_filter> = program.iter().map(instruction).collect();
     let length = u16::try_from(program.len()).map_err(|_| Errno::E2BIG)?;
     let header = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-    let no_flags: libc::c_ulong = 0;
     // SAFETY: the kernel copies `len` instructions from `filter`; both outlive the call.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, no_flags, &raw const header) };
-    Errno::result(answer).map(drop)
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const header) };
+    Errno::result(answer)
 }
 
 /// Whether the filter refuses an execveat with another number than `secret`. The kernel's answer to the installation is

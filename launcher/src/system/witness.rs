@@ -94,7 +94,7 @@ fn wait_for_the_end(until_end: std::fs::File, readiness: OwnedFd) -> ! {
 }
 
 /// Returns the end to read from and the end to write to. Both close at exec.
-fn pipe() -> Result<(std::fs::File, OwnedFd), Error> {
+pub(super) fn pipe() -> Result<(std::fs::File, OwnedFd), Error> {
     let mut ends = [-1; 2];
     // SAFETY: pipe2(2) writes two descriptors to the array.
     Errno::result(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;

@@ -149,6 +149,8 @@ pub struct Launch<'l> {
     pub reason: Option<&'l str>,
     /// What some of the capabilities are for, as the `[[grant]]` tables of a policy say it.
     pub scopes: Option<&'l str>,
+    /// The file to which the launcher's watcher writes the calls that a scope could refuse.
+    pub watch: Option<&'l Path>,
 }
 
 impl Launch<'_> {
@@ -164,6 +166,9 @@ impl Launch<'_> {
         }
         if !self.passes.is_empty() {
             option("--caps", OsStr::new(&self.passes.to_string()));
+        }
+        if let Some(report) = self.watch {
+            option("--watch", report.as_os_str());
         }
         for (name, value) in [("--policy", self.policy), ("--reason", self.reason), ("--scopes", self.scopes)] {
             if let Some(value) = value {

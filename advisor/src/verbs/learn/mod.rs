@@ -26,7 +26,7 @@ pub mod tool;
 
 use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
-use crate::analysis::profile::{Profile, Proven, Run};
+use crate::analysis::profile::{Profile, Proven, Run, Watched};
 use crate::analysis::propose::Proposed;
 use crate::analysis::scopes::{self, Scopes};
 use crate::analysis::{classify, code_warning, findings, needs, own_sets, profile, propose};
@@ -114,7 +114,8 @@ pub struct Learn {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
     /// Grant a capability only for what CMD used it for: `calls`, by
-    /// its system calls; or `off`, for everything
+    /// its system calls; `all`, by its ports too; or `off`, for
+    /// everything
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, verbatim_doc_comment)]
     #[arg(default_value = "off", conflicts_with = "subject")]
     scope: Scoping,
@@ -150,6 +151,8 @@ enum Scoping {
     Off,
     /// The doors of system calls.
     Calls,
+    /// These, and the ports, which a Landlock domain confines.
+    All,
 }
 
 impl Learn {
@@ -190,6 +193,7 @@ impl Learn {
             policy: tool.policy.as_ref().map(|_| tool.name.as_str()),
             hold: plan.passes,
             scopes: None,
+            watch: self.scope != Scoping::Off && user.is_some(),
             execs: plan.execs,
             back_end: self.back_end,
             limits: Limits { after: self.limit },
@@ -206,7 +210,8 @@ impl Learn {
         setuid_programs::note(&classed, &tool, user.as_ref());
 
         let learned = Learned::of(run, &classed, &granted, standing.attainable()?, earlier);
-        let scopes = learned.scopes();
+        let needed = learned.needs.as_ref().map_or(CapabilitySet::EMPTY, Needs::set);
+        let scopes = self.scopes_of(needed, learned.all.runs().iter());
         self.export(&learned.this)?;
         self.report(&learned, &scopes);
         self.change(&tool, &granted, user.as_ref(), learned, &scopes)?;
@@ -320,6 +325,7 @@ impl Learn {
             confirmed: None,
             scopes: None,
             own_sets: seen.own_sets.clone(),
+            watched: seen.watched.as_ref().map(|calls| calls.iter().map(Watched::of).collect()),
             checks: profile::checks(&classed),
         };
         Ok((classed, run))
@@ -350,7 +356,7 @@ impl Learn {
             None
         } else {
             // What earlier runs used stays open, as in the policy that is proposed.
-            let scopes = scopes_of(proof.kept, earlier.into_iter().flat_map(Profile::runs).chain([&run]));
+            let scopes = self.scopes_of(proof.kept, earlier.into_iter().flat_map(Profile::runs).chain([&run]));
             Some(proving.prove_scopes(&seen, &proof, scopes)?.1)
         };
         // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
@@ -365,6 +371,14 @@ impl Learn {
             Aim::Confirm => Run { confirmed: Some(proven), scopes, ..run },
         };
         Ok((classed, run, seen.ending))
+    }
+
+    /// What these capabilities are for, as the runs together show it, without the scopes under which a run did not work.
+    fn scopes_of<'r>(&self, needed: CapabilitySet, runs: impl Iterator<Item = &'r Run> + Clone) -> Scopes {
+        let fails = runs.clone().filter_map(|run| run.scopes.as_ref()).map(|proof| proof.fails);
+        let fails = fails.fold(CapabilitySet::EMPTY, CapabilitySet::union);
+        let evidence = runs.map(|run| scopes::Evidence { checks: &run.checks, watched: run.watched.as_deref() });
+        scopes::propose(needed, evidence, self.scope == Scoping::All).without(fails, scopes::FAILED)
     }
 
     /// Writes the profile of this run to `--output` and, for `--json`, to standard output.
@@ -571,19 +585,6 @@ impl Learned {
     fn run(&self) -> &Run {
         &self.this.runs()[0]
     }
-
-    /// What the needed capabilities are for, as all runs together show it.
-    fn scopes(&self) -> Scopes {
-        let needed = self.needs.as_ref().map_or(CapabilitySet::EMPTY, Needs::set);
-        scopes_of(needed, self.all.runs().iter())
-    }
-}
-
-/// What these capabilities are for, as the runs together show it, without the scopes under which a run did not work.
-fn scopes_of<'r>(needed: CapabilitySet, runs: impl Iterator<Item = &'r Run> + Clone) -> Scopes {
-    let fails = runs.clone().filter_map(|run| run.scopes.as_ref()).map(|proof| proof.fails);
-    let fails = fails.fold(CapabilitySet::EMPTY, CapabilitySet::union);
-    scopes::propose(needed, runs.flat_map(|run| &run.checks)).without(fails, scopes::FAILED)
 }
 
 fn needed(classed: &[Classified]) -> CapabilitySet {

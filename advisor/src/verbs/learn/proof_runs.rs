@@ -66,12 +66,14 @@ impl Proving<'_> {
     /// Returns the full run and the proof.
     pub fn prove(&self, meaning: impl Fn(&RunData) -> Result<Meaning>) -> Result<(RunData, Proof)> {
         let mut everything = self.subject.hold;
-        let mut full = self.run(everything, self.subject.limits)?;
+        // The first run is the one that is watched.
+        let first = |hold| self.run_as(self.subject.user, hold, self.subject.limits, self.subject.watch);
+        let mut full = first(everything)?;
         // A program below the command may refuse to run with a capability, as mount in a script does.
         let refused = own_sets::refused_by_any(&full.seen.executables).intersection(everything);
         if !refused.is_empty() && self.subject.user.is_some_and(|user| user.uid != 0) {
             everything = everything.without(refused);
-            full = self.run(everything, self.subject.limits)?;
+            full = first(everything)?;
         }
         let seemed = meaning(&full.seen)?;
         let start = Start {
@@ -161,18 +163,19 @@ impl Proving<'_> {
         let proven = |(capability, scope): &(Capability, GrantScope)| ProvenScope {
             capability: *capability,
             through: scope.through.iter().map(ToString::to_string).collect(),
+            ports: scope.ports.iter().map(ToString::to_string).collect(),
         };
         let works = scopes.proposed.iter().map(proven).collect();
         Ok((scopes, ProvenScopes { works, fails, runs }))
     }
 
     fn run(&self, hold: CapabilitySet, limits: Limits) -> Result<Judged> {
-        self.run_as(self.subject.user, hold, limits)
+        self.run_as(self.subject.user, hold, limits, false)
     }
 
     /// One run, its check, and then the reset.
-    fn run_as(&self, user: Option<&User>, hold: CapabilitySet, limits: Limits) -> Result<Judged> {
-        let seen = observe(&Subject { user, hold, limits, ..*self.subject }, Output::Kept)?;
+    fn run_as(&self, user: Option<&User>, hold: CapabilitySet, limits: Limits, watch: bool) -> Result<Judged> {
+        let seen = observe(&Subject { user, hold, limits, watch, ..*self.subject }, Output::Kept)?;
         let passed = self.check.map(|check| passes(check, &seen)).transpose()?;
         if let Some(by) = self.reset {
             reset(by)?;
@@ -220,7 +223,7 @@ impl Proving<'_> {
         }
         let root = command::meant_for(Some("0"))?;
         if self.subject.user.is_some_and(|user| user.uid != 0)
-            && self.run_as(Some(&root), self.subject.hold, limits)?.passed == Some(true)
+            && self.run_as(Some(&root), self.subject.hold, limits, false)?.passed == Some(true)
         {
             return Ok(hinted(
                 "nothing is proven: the command wants uid 0, and as a user it fails with every capability",

@@ -151,6 +151,7 @@ impl Trace {
                 any_owner: true,
                 reason: Some("capwrap trace"),
                 scopes: None,
+                watch: None,
             });
             let file = user.as_ref().map(|_| locate(&self.command[0], std::env::var_os("PATH"))).transpose()?;
             let plan = Plan {

@@ -65,6 +65,7 @@ pub fn learn(settings: &Settings<'_>, path: &Path) -> Result<()> {
         minimized: None,
         confirmed: None,
         scopes: None,
+        watched: None,
         own_sets: Vec::new(),
         checks: profile::checks(&checks),
     };

@@ -208,6 +208,7 @@ fn learned(
         minimized: None,
         confirmed: None,
         scopes: None,
+        watched: None,
         own_sets: Vec::new(),
         checks: profile::checks(&classed),
     };

@@ -1,0 +1,139 @@
+//! Watching a command for the calls that a scope could refuse: what is watched, and the lines of the report.
+//!
+//! A scope also refuses calls that need no capability, and for those the kernel makes no check. So the learner lets the
+//! launcher install a filter that refuses nothing and reports these calls (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)).
+
+use crate::decision::facts::KernelVersion;
+use crate::scope::calls::{Architecture, CALLS, Call};
+use crate::scope::domain::MOUNTING;
+use crate::scope::filter::{self, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
+use crate::scope::strength::{self, Strength};
+use crate::scope::table::{PARAMETERS, Row, TABLE, Test};
+
+/// The first kernel that tells a listener when no process has its filter any more (commit 99cdb8b9a573).
+pub const SINCE: KernelVersion = KernelVersion { major: 5, minor: 9, patch: 0 };
+
+/// The line by which a report begins, once the watch has begun.
+pub const BEGUN: &str = "watching";
+
+/// The most different lines of a report. The last one says that there were more.
+pub const MOST: usize = 20_000;
+/// The line of a report that is not whole.
+pub const MORE: &str = "more";
+
+/// A call that was reported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// The system call.
+    pub call: &'static str,
+    /// The low words of the arguments that the table of doors compares, and 0 for the others. For a pointer that is
+    /// compared with null it is 0 or 1.
+    pub arguments: [u32; 6],
+    /// What bind(2) bound.
+    pub bound: Option<Bound>,
+}
+
+/// A port of an internet protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bound {
+    /// The protocol's number, as IPPROTO_TCP.
+    pub protocol: u32,
+    /// The port.
+    pub port: u16,
+}
+
+/// Returns whether calls of this row are reported.
+pub fn is_watched(row: &Row) -> bool {
+    matches!(strength::of(row.capability).through, Strength::Strong | Strength::Partial) || row.call == "bind"
+}
+
+/// The calls that end a scope, whatever their arguments are: every scope refuses them.
+pub fn always_refused() -> impl Iterator<Item = &'static str> {
+    PAST_THE_FILTER.into_iter().chain(OTHER_PROCESSES).chain(MOUNTING)
+}
+
+/// Compiles the program that refuses nothing and reports each call that a scope could refuse.
+pub fn program(architecture: Architecture) -> Vec<Instruction> {
+    let rows = TABLE.iter().filter(|row| is_watched(row)).map(|row| (row.call, row.when));
+    filter::reporting(architecture, rows.chain(always_refused().map(|call| (call, &[][..]))))
+}
+
+impl Seen {
+    /// Makes what is reported of a call by its number; `None` for a call that no row is about.
+    pub fn of(architecture: Architecture, number: u32, arguments: &[u64; 6]) -> Option<Self> {
+        let call = CALLS.iter().find(|call| call.number(architecture) == Some(number))?.name;
+        let mut kept = [0; 6];
+        for row in TABLE.iter().filter(|row| row.call == call) {
+            for test in row.when {
+                let at = usize::from(test.argument());
+                kept[at] = match test {
+                    Test::NotNull { .. } => u32::from(arguments[at] != 0),
+                    _ => arguments[at] as u32,
+                };
+            }
+        }
+        let named = PARAMETERS.iter().flat_map(|parameter| parameter.calls).filter(|(own, _)| *own == call);
+        for at in named.flat_map(|(_, arguments)| *arguments) {
+            kept[usize::from(*at)] = arguments[usize::from(*at)] as u32;
+        }
+        Some(Self { call, arguments: kept, bound: None })
+    }
+
+    /// Writes it as a line of a report, without a line feed.
+    pub fn line(&self) -> String {
+        let arguments: Vec<String> = self.arguments.iter().map(u32::to_string).collect();
+        let bound = self.bound.map(|bound| format!(" {} {}", bound.protocol, bound.port)).unwrap_or_default();
+        format!("{} {}{bound}", self.call, arguments.join(" "))
+    }
+
+    /// Reads a line of a report.
+    pub fn read(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let call = Call::named(words.next()?)?.name;
+        let numbers: Vec<u32> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        let (arguments, bound) = numbers.split_at_checked(6)?;
+        let bound = match bound {
+            [] => None,
+            [protocol, port] => Some(Bound { protocol: *protocol, port: u16::try_from(*port).ok()? }),
+            _ => return None,
+        };
+        Some(Self { call, arguments: arguments.try_into().ok()?, bound })
+    }
+
+    /// Returns whether it is a use of the row.
+    pub fn is_of(&self, row: &Row) -> bool {
+        row.call == self.call && row.when.iter().all(|test| test.holds(&self.arguments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_keeps_the_arguments_that_the_table_compares_and_no_pointer() {
+        let here = Architecture::X86_64;
+        let pointer = 0x7fff_1234_5678;
+        let of = |number, arguments| Seen::of(here, number, &arguments).unwrap();
+        let socket = of(41, [2, 3, 1, pointer, pointer, 0]);
+        assert_eq!(socket.line(), "socket 2 3 1 0 0 0");
+        let limit = of(302, [0, 7, pointer, pointer, 0, 0]);
+        assert_eq!(limit.line(), "prlimit64 0 0 1 0 0 0");
+        assert_eq!(of(62, [77, 1, 0, 0, 0, 0]).line(), "kill 0 1 0 0 0 0");
+        assert!(Seen::of(here, 0, &[0; 6]).is_none(), "read(2)");
+        let bound = Seen { bound: Some(Bound { protocol: 6, port: 443 }), ..of(49, [3, pointer, 16, 0, 0, 0]) };
+        for seen in [socket, limit, bound] {
+            assert_eq!(Seen::read(&seen.line()), Some(seen));
+        }
+        for bad in
+            ["", "socket", "socket 1 2 3 4 5", "read 0 0 0 0 0 0", "bind 0 0 0 0 0 0 6", "bind 0 0 0 0 0 0 6 65536"]
+        {
+            assert_eq!(Seen::read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_call_that_is_watched_can_be_named() {
+        assert!(always_refused().chain(TABLE.iter().map(|row| row.call)).all(|call| Call::named(call).is_some()));
+    }
+}
