@@ -5,7 +5,7 @@ use crate::analysis::classify::{IdsChanged, RunFacts, class};
 use crate::analysis::profile::Profile;
 use crate::dialects::compose::files::Files;
 use crate::dialects::detect::Form;
-use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, read, systemd, yaml};
+use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, read, sudoers, systemd, yaml};
 use crate::observe::probe::reading;
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::facts::KernelVersion;
@@ -37,6 +37,7 @@ pub fn commands(text: &str) {
         let _ = asked.side(engine, "command");
     }
     let _ = nixos::read::read(text);
+    let _ = sudoers::read(text);
     let _ = read::text(Form::Other, text, "text");
 }
 

@@ -8,9 +8,18 @@ use crate::analysis::sudo_rules::{Command, Member, Rule, Who};
 use crate::dialects::json::{array, text};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::cell::Cell;
 
 /// How deep aliases may lie in each other. Sudo refuses an alias that contains itself.
 const DEPTH: usize = 64;
+/// How often aliases are expanded. A few that name each other several times would otherwise take for ever.
+const MOST: u32 = 1_000_000;
+
+/// All that was read, and how many aliases were expanded so far.
+struct Whole<'v> {
+    value: &'v Value,
+    expanded: Cell<u32>,
+}
 
 /// Reads the rules.
 ///
@@ -21,8 +30,9 @@ pub fn read(text: &str) -> Result<Vec<Rule>> {
     if !whole.is_object() || whole.get("User_Specs").is_none() && whole.get("Defaults").is_none() {
         bail!("not what cvtsudoers -f json prints: there are no User_Specs");
     }
+    let whole = Whole { value: &whole, expanded: Cell::new(0) };
     let mut rules = Vec::new();
-    for specification in array(&whole["User_Specs"]) {
+    for specification in array(&whole.value["User_Specs"]) {
         let users = members(&whole, &specification["User_List"])?;
         let hosts = members(&whole, &specification["Host_List"])?;
         for one in array(&specification["Cmnd_Specs"]) {
@@ -32,7 +42,7 @@ pub fn read(text: &str) -> Result<Vec<Rule>> {
     Ok(rules)
 }
 
-fn rule(whole: &Value, users: Vec<Member>, hosts: Vec<Member>, one: &Value) -> Result<Rule> {
+fn rule(whole: &Whole, users: Vec<Member>, hosts: Vec<Member>, one: &Value) -> Result<Rule> {
     let mut rule = Rule {
         users,
         hosts,
@@ -60,13 +70,17 @@ fn is_negated(element: &Value) -> bool {
 }
 
 /// The elements of the alias that this element names by one of these keys.
-fn alias<'w>(whole: &'w Value, element: &Value, keys: &[(&str, &str)], depth: usize) -> Result<Option<&'w [Value]>> {
+fn alias<'w>(whole: &Whole<'w>, element: &Value, keys: &[(&str, &str)], depth: usize) -> Result<Option<&'w [Value]>> {
     for (key, aliases) in keys {
         let Some(name) = element.get(*key).and_then(Value::as_str) else { continue };
         if depth == 0 {
             bail!("the alias {name} contains itself");
         }
-        return whole[aliases]
+        whole.expanded.set(whole.expanded.get() + 1);
+        if whole.expanded.get() > MOST {
+            bail!("the aliases are named more than {MOST} times");
+        }
+        return whole.value[aliases]
             .get(name)
             .map(array)
             .map(Some)
@@ -75,7 +89,7 @@ fn alias<'w>(whole: &'w Value, element: &Value, keys: &[(&str, &str)], depth: us
     Ok(None)
 }
 
-fn commands(whole: &Value, element: &Value, negated: bool, depth: usize, found: &mut Vec<Command>) -> Result<()> {
+fn commands(whole: &Whole, element: &Value, negated: bool, depth: usize, found: &mut Vec<Command>) -> Result<()> {
     let negated = negated != is_negated(element);
     if let Some(inner) = alias(whole, element, &[("cmndalias", "Command_Aliases")], depth)? {
         return inner.iter().try_for_each(|one| commands(whole, one, negated, depth - 1, found));
@@ -96,7 +110,7 @@ fn commands(whole: &Value, element: &Value, negated: bool, depth: usize, found: 
     Ok(())
 }
 
-fn members(whole: &Value, list: &Value) -> Result<Vec<Member>> {
+fn members(whole: &Whole, list: &Value) -> Result<Vec<Member>> {
     let mut found = Vec::new();
     for element in array(list) {
         member(whole, element, false, DEPTH, &mut found)?;
@@ -104,7 +118,7 @@ fn members(whole: &Value, list: &Value) -> Result<Vec<Member>> {
     Ok(found)
 }
 
-fn member(whole: &Value, element: &Value, negated: bool, depth: usize, found: &mut Vec<Member>) -> Result<()> {
+fn member(whole: &Whole, element: &Value, negated: bool, depth: usize, found: &mut Vec<Member>) -> Result<()> {
     let negated = negated != is_negated(element);
     let aliases = [("useralias", "User_Aliases"), ("runasalias", "Runas_Aliases"), ("hostalias", "Host_Aliases")];
     if let Some(inner) = alias(whole, element, &aliases, depth)? {
@@ -169,7 +183,14 @@ mod tests {
     #[test]
     fn what_cvtsudoers_does_not_print_is_refused() {
         let own = r#"{ "User_Aliases": { "A": [ { "useralias": "A" } ] }, "User_Specs": [ { "User_List": [ { "useralias": "A" } ] } ] }"#;
+        let doubled: Vec<String> =
+            (0..30).map(|at| format!(r#""A{at}": [{{"useralias":"A{0}"}},{{"useralias":"A{0}"}}]"#, at + 1)).collect();
+        let doubled = format!(
+            r#"{{ "User_Aliases": {{ {}, "A30": [] }}, "User_Specs": [ {{ "User_List": [ {{ "useralias": "A0" }} ] }} ] }}"#,
+            doubled.join(", ")
+        );
         for (text, because) in [
+            (doubled.as_str(), "more than 1000000 times"),
             ("root ALL=(ALL) ALL", "no JSON"),
             ("[]", "no User_Specs"),
             (r#"{ "User_Specs": [ { "User_List": [ { "useralias": "NO" } ] } ] }"#, "NO is not defined"),
