@@ -75,6 +75,12 @@ fn how_a_group_uses_a_tool_is_true_on_a_clean_machine() {
 }
 
 #[test]
+fn how_to_come_from_elsewhere_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/coming-from.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
 fn how_a_tool_gets_a_part_of_a_capability_is_true_on_a_clean_machine() {
     let page = Page::read("how-to/scope.md");
     page.compare(&on(&installed(), &page));
@@ -139,11 +145,12 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
 }
 
 /// The pages whose commands are run, here and in `fleet.rs`.
-const RUN: [&str; 12] = [
+const RUN: [&str; 13] = [
     "tutorial.md",
     "tutorial-container.md",
     "tutorial-service.md",
     "how-to/administer.md",
+    "how-to/coming-from.md",
     "how-to/container.md",
     "how-to/ecapture.md",
     "how-to/fleet.md",
