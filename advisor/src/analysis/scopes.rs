@@ -348,7 +348,6 @@ mod tests {
     #[test]
     fn what_would_confine_nothing_or_end_the_tool_is_left_out_with_the_reason() {
         left_out("chown", &[granted("chown", "fchownat", &["chown_ok"])], "weak");
-        left_out("net_admin", &[granted("net_admin", "setsockopt", &["sk_setsockopt"])], "weak by itself");
         left_out("dac_override", &[granted("dac_override", "openat", &[])], "no system call of its own");
         left_out("lease", &[granted("lease", "fcntl", &["generic_setlease"])], "nothing to choose");
         let load = with(5, granted("sys_admin", "bpf", &["bpf_prog_load"]));

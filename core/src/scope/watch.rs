@@ -10,7 +10,7 @@ use crate::scope::filter::{self, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
 use crate::scope::strength::{self, Strength};
 use crate::scope::table::{PARAMETERS, Row, TABLE, Test};
 
-/// The first kernel that tells a listener when no process has its filter any more (commit 99cdb8b9a573).
+/// The first kernel whose listeners learn when no process has its filter any more (commit 99cdb8b9a573).
 pub const SINCE: KernelVersion = KernelVersion { major: 5, minor: 9, patch: 0 };
 
 /// The line by which a report begins, once the watch has begun.
