@@ -29,8 +29,9 @@ pub fn become_advisor(words: &[OsString], record_group: RecordGroup) -> Result<I
     let argv = std::iter::once(OsStr::new("capwrap")).chain(words.iter().map(OsString::as_os_str));
     let argv = exec::c_strings(argv).or_refuse(|| "pass the arguments on")?;
     // A process that has given up its rights may keep its caller's environment, because it can do
-    // nothing that the caller cannot do.
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    // nothing that the caller cannot do. A refusal is the same whatever the environment is.
+    let is_refusal = words.first().is_some_and(|verb| verb == WITHOUT_POLICY);
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().filter(|_| !is_refusal).collect();
     let environment = exec::variables(&environment).or_refuse(|| "pass the environment on")?;
     let target = exec::Target::Descriptor(advisor.file.as_fd());
     exec::become_target(&target, &argv, &environment, 0).or_refuse(|| format!("execute {}", path.display()))
