@@ -89,7 +89,7 @@ fn become_tool(launch: &Launch, who: &Identified, group: RecordGroup) -> Result<
     if launch.bypass {
         return bypass(launch, who, &file, &ground, group);
     }
-    finish(launch, &ground, who, who, &file.policy, Some(&file), group, None)
+    finish(launch, &ground, who, who, &file.policy, Origin::File(&file), group)
 }
 
 /// Root's own command, by the same steps: the policy is made from what root asks for, and the command can run as
@@ -104,27 +104,37 @@ fn start_command(request: &RunRequest, root: &Identified, group: RecordGroup) ->
     let policy = request.policy()?;
     let watcher = request.watch.as_deref().map(watch::start).transpose()?.flatten();
     let user = user.as_ref().unwrap_or(root);
-    finish(&request.launch, &AllowedBy::Root, root, user, &policy, None, group, watcher)
+    finish(&request.launch, &AllowedBy::Root, root, user, &policy, Origin::Root(watcher), group)
+}
+
+/// Where the policy of a launch is from.
+enum Origin<'f> {
+    /// It was read from this file.
+    File(&'f PolicyFile),
+    /// It was made from what root asked for, who may also want the command's calls watched.
+    Root(Option<Watcher>),
 }
 
 /// The rest of the trusted path: `who` launches the tool, and it runs as `user`, who is the same except for
-/// `capwrap run`. `file` is where the policy was read from, if it was. The record takes `group`, which ends there.
+/// `capwrap run`. The record takes `group`, which ends there.
 fn finish(
     launch: &Launch,
     ground: &AllowedBy,
     who: &Identified,
     user: &Identified,
     policy: &Policy,
-    file: Option<&PolicyFile>,
+    origin: Origin<'_>,
     group: RecordGroup,
-    watcher: Option<Watcher>,
 ) -> Result<Infallible, Refusal> {
     let facts = machine::facts(policy, user, Some(ground))?;
     let decision = decision(launch, policy, &facts)?;
     attainable::refuse(&launch.name, &attainable::shortfalls(&launch.name, policy, &decision, &facts)?)?;
     let planned = Planned::of(policy, &decision, &facts)?;
     let tool = tool::check(launch, policy, who, &planned)?;
-    let event = if file.is_some() { Event::Launch } else { Event::Run };
+    let (event, file, watcher) = match origin {
+        Origin::File(file) => (Event::Launch, Some(file), None),
+        Origin::Root(watcher) => (Event::Run, None, watcher),
+    };
     record::launch(event, &Subject { who, user, launch, policy, file, decision: &decision, tool: &tool }, group)?;
     other_user::become_user(who, user)?;
     let prepared = sanitise::surroundings(launch, policy, user, &facts, &tool)?;
