@@ -49,6 +49,12 @@ fn the_tutorial_is_true_on_a_clean_machine() {
 }
 
 #[test]
+fn how_a_tool_is_granted_for_an_afternoon_is_true_on_a_clean_machine() {
+    let page = Page::read("how-to/afternoon.md");
+    page.compare(&on(&installed(), &page));
+}
+
+#[test]
 fn the_tutorial_about_a_service_is_true_under_a_real_systemd() {
     let page = Page::read("tutorial-service.md");
     let systemd = Systemd::start(&[]);
@@ -145,11 +151,12 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
 }
 
 /// The pages whose commands are run, here and in `fleet.rs`.
-const RUN: [&str; 13] = [
+const RUN: [&str; 14] = [
     "tutorial.md",
     "tutorial-container.md",
     "tutorial-service.md",
     "how-to/administer.md",
+    "how-to/afternoon.md",
     "how-to/coming-from.md",
     "how-to/container.md",
     "how-to/ecapture.md",

@@ -52,7 +52,7 @@ fn if_one_of_several_cannot_be_enabled_none_is() {
         put(Path::new(&format!("{SHIPPED}/strace.toml")), "schema = 1\nnonsense\n");
         for (words, because) in [
             (&["tcpdump", "no-such-policy", "dmesg"][..], "no policy for \"no-such-policy\""),
-            (&["tcpdump", "strace"], "strace: not TOML"),
+            (&["tcpdump", "strace"], "strace.toml: line 2: not TOML"),
             (&["tcpdump", "dmesg", "--user", "no-such-user"], "no user \"no-such-user\""),
             (&["tcpdump", "dmesg", "--path", "/usr/bin/tcpdump"], "--path is about one policy"),
             (&["tcpdump", "dmesg", "--update"], "--update is about one policy"),

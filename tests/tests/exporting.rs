@@ -111,7 +111,10 @@ fn systemd_verifies_the_drop_in_of_every_shipped_policy() {
         write(&folder.path("t.service"), &format!("[Service]\nExecStart=/bin/true\nUser={MEMBER}\n"));
         write(&folder.path("t.service.d/capwrap.conf"), &export(&policy, "systemd"));
         let run = root(&["systemd-analyze", "verify", &folder.path("t.service")]).run();
-        assert!(run.ok() && !run.stderr.contains(folder.0.to_str().unwrap()), "{policy}: {run:?}");
+        // What this machine's libseccomp has no name for, systemd says and ignores; a remark of the drop-in says so too.
+        let said = run.stderr.lines().filter(|line| line.contains(folder.0.to_str().unwrap()));
+        let amiss: Vec<&str> = said.filter(|line| !line.contains("Failed to parse system call, ignoring: ")).collect();
+        assert!(run.ok() && amiss.is_empty(), "{policy}: {run:?}");
         let unit_path = format!("{}:", folder.0.to_str().unwrap());
         let security = root(&["systemd-analyze", "security", "--offline=yes", "--no-pager", "t.service"]);
         let said = security.env("SYSTEMD_UNIT_PATH", unit_path).run().stdout;

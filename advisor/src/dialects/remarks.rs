@@ -203,9 +203,11 @@ fn of_scopes(launch: &Launch<'_>, target: Target) -> Vec<String> {
     );
     if target == Target::Systemd {
         let (said, calls) = (systemd::scope::in_other_words(&profile), seccomp::write::in_part(&profile));
-        unsaid.push(format!(
-            "SystemCallFilter= compares no arguments: of these calls, a launch by capwrap refuses a part{said}: {calls}."
-        ));
+        if !calls.is_empty() {
+            unsaid.push(format!(
+                "SystemCallFilter= compares no arguments: of these calls, a launch by capwrap refuses a part{said}: {calls}."
+            ));
+        }
         unsaid.push(format!(
             "A list of refused calls lets through what is younger than it, and systemd ignores names that its libseccomp \
              does not know; a launch by capwrap answers ENOSYS to calls of kernels after {YOUNGEST_SINCE}."

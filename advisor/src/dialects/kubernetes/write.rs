@@ -78,6 +78,8 @@ struct Capabilities {
 #[derive(Serialize)]
 struct Variable {
     name: String,
+    // Kubernetes keeps no empty value: a variable without one is empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
     value: String,
 }
 

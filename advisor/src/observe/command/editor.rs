@@ -83,15 +83,14 @@ impl Editor {
         let cannot = |error: std::io::Error| anyhow::anyhow!("cannot run {}: {}", self.file.display(), reason(&error));
         let real = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
         let takes_line = real.file_name().and_then(OsStr::to_str).is_some_and(|name| TAKES_LINE.contains(&name));
-        let mut command = Command::new(&self.file);
-        command.args(&self.arguments);
-        command.args(line.filter(|_| takes_line).map(|line| format!("+{line}")));
-        let mut child = command.arg(path).spawn().map_err(cannot)?;
         // What is typed on the terminal to interrupt is for the editor, as system(3) has it. The editor must not inherit
-        // that the signals are blocked, so it is started before.
+        // that the signals are blocked, so a process of our own unblocks them and becomes the editor.
         let typed: SigSet = [Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
         typed.thread_block().context("cannot block signals")?;
-        let status = child.wait().map_err(cannot);
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["become", "--at-once", "--"]).arg(&self.file).args(&self.arguments);
+        command.args(line.filter(|_| takes_line).map(|line| format!("+{line}")));
+        let status = command.arg(path).status().map_err(cannot);
         let pending = SignalFd::with_flags(&typed, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
         let pending = pending.context("cannot take signals")?;
         while let Ok(Some(_)) = pending.read_signal() {}
