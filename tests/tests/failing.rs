@@ -113,13 +113,20 @@ fn every_failure_of(who: &str, arguments: &[&str]) {
                     if is_refused {
                         refused.fetch_add(1, Ordering::Relaxed);
                     } else if !is_same && !is_library {
-                        wrong.lock().unwrap().push(format!("{call} number {at} failing with {error}: {run:?}"));
+                        let said = format!("{call} number {at} failing with {error}: {run:?}");
+                        wrong.lock().unwrap().push((call, *at, said));
                     }
                 }
             });
         }
     });
-    let (wrong, refused) = (wrong.into_inner().unwrap(), refused.into_inner());
+    // A scope's preset reads directories in which other tests make and remove files. What is beyond the calls that the
+    // launcher makes by now was the tool's own.
+    let now = calls(who, arguments);
+    let is_launchers = |(call, at, _): &(&String, usize, String)| now.get(*call).is_some_and(|count| at <= count);
+    let wrong: Vec<String> =
+        wrong.into_inner().unwrap().into_iter().filter(is_launchers).map(|(_, _, said)| said).collect();
+    let refused = refused.into_inner();
     println!("{}: {} failing calls, {refused} refusals", arguments.join(" "), cases.len());
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(

@@ -639,8 +639,8 @@ pub const SITES: &[Site] = &[
         functions: &[&["proc_fd_permission"]],
         capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
         programs: Programs::Except(&[
-            "cat", "criu", "find", "fuser", "ls", "lsfd", "lsof", "nethogs", "netstat", "readlink", "realpath", "ss",
-            "stat",
+            "bpftool", "cat", "criu", "find", "fuser", "ls", "lsfd", "lsof", "nethogs", "netstat", "readlink",
+            "realpath", "ss", "stat",
         ]),
         why: "asked before it is seen that the folder is its own",
         ..ROW
