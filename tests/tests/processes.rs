@@ -190,7 +190,12 @@ fn what_ignores_sigterm_and_forks_meanwhile_is_ended_too() {
         let _tool = launch(STRANGER, &chain);
         until("the chain", || processes(STRANGER).len() > 2);
         let run = revoke(STRANGER, &["--kill"]);
-        assert!(done(&run).contains("(by SIGKILL: "), "{run:?}");
+        assert!(run.stdout.contains("(by SIGKILL: "), "{run:?}");
+        // On a busy machine one may escape. Then capwrap says so, and another call ends it.
+        if !run.ok() {
+            assert!(run.stderr.contains("still run"), "{run:?}");
+            until("the end of the chain", || revoke(STRANGER, &["--kill"]).ok());
+        }
         std::thread::sleep(Duration::from_millis(500));
         assert!(!of_user(STRANGER).contains(shell), "{}", of_user(STRANGER));
         let left = processes(STRANGER);
