@@ -165,6 +165,12 @@ mod tests {
     fn who_heeds_sigterm_is_not_killed_and_who_does_not_is() {
         let children = RefCell::new(vec![start("exec sleep 60"), start("trap '' TERM; while :; do sleep 0.1; done")]);
         let pids: Vec<i32> = children.borrow().iter().map(|child| child.id() as i32).collect();
+        let ignores_sigterm = || {
+            procfs::process::Process::new(pids[1]).unwrap().status().unwrap().sigign & 1 << (Signal::TERM.as_raw() - 1)
+        };
+        while ignores_sigterm() == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let ended = end(|| Ok(still(&children))).unwrap();
         assert_eq!((ended.ended.len(), ended.left.len()), (2, 0), "{ended:?}");
         assert_eq!(ended.killed, [pids[1]]);
