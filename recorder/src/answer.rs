@@ -1,6 +1,6 @@
 //! Shows each user their own records: those whose uid is the one that the kernel names for the asking process.
 
-use crate::system;
+use crate::{store, system};
 use capwrap_core::record::line::{self, END_OF_ANSWER};
 use std::collections::HashSet;
 use std::fs::File;
@@ -59,16 +59,8 @@ fn answer(stream: &UnixStream, uid: u32, folder: &Path) -> io::Result<()> {
     let first = question.trim_end();
     let first = if first == "all" { "" } else { first };
     let mut out = BufWriter::with_capacity(64 * 1024, stream);
-    let mut days = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.strip_suffix(".jsonl").is_some_and(|day| day >= first) {
-            days.push(name);
-        }
-    }
-    days.sort();
-    for name in days {
-        let mut lines = BufReader::with_capacity(256 * 1024, File::open(folder.join(name))?);
+    for day in store::days(folder)?.iter().filter(|day| day.as_str() >= first) {
+        let mut lines = BufReader::with_capacity(256 * 1024, File::open(store::file_of(folder, day))?);
         let mut text = Vec::new();
         while lines.read_until(b'\n', &mut text)? > 0 {
             if text.ends_with(b"\n") && line::head(&text).is_some_and(|head| head.uid == uid) {

@@ -6,7 +6,7 @@
 
 use capwrap_core::digest;
 use capwrap_core::record::chain::FIRST;
-use capwrap_core::record::line::{self, Line, RECORDER_STARTED, TORN};
+use capwrap_core::record::line::{self, ENDING, Line, RECORDER_STARTED, TORN};
 use capwrap_core::text::hex;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use std::fmt;
@@ -105,17 +105,13 @@ impl Store {
 
     /// Finds the newest line. Returns the number of bytes of a last line that is not whole, which is ended then.
     fn find_newest(&mut self) -> io::Result<Option<u64>> {
-        let mut days: Vec<String> = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            days.extend(name.strip_suffix(".jsonl").filter(|day| day.len() == 10).map(str::to_owned));
-        }
-        days.sort();
+        let mut days = days(&self.folder)?;
+        days.retain(|day| day.len() == 10);
         let Some(newest) = days.last() else { return Ok(None) };
         let mut day = self.open_day(newest)?;
         let mut torn = None;
         for name in days.iter().rev() {
-            let mut file = File::open(self.folder.join(format!("{name}.jsonl")))?;
+            let mut file = File::open(file_of(&self.folder, name))?;
             let Some(last) = last_line(&mut file)? else { continue };
             let (text, is_ended) = match last.strip_suffix(b"\n") {
                 Some(text) => (text, true),
@@ -137,7 +133,7 @@ impl Store {
     }
 
     fn open_day(&self, day: &str) -> io::Result<Day> {
-        let path = self.folder.join(format!("{day}.jsonl"));
+        let path = file_of(&self.folder, day);
         let mut how = File::options();
         how.read(true)
             .append(true)
@@ -227,6 +223,25 @@ fn last_line(file: &mut File) -> io::Result<Option<Vec<u8>>> {
     }
     let begin = end[..end.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     Ok(Some(end.split_off(begin)))
+}
+
+/// Returns the names of the files in a folder without their ending, in the order of time.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn days(folder: &Path) -> io::Result<Vec<String>> {
+    let mut days = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        days.extend(name.strip_suffix(ENDING).and_then(|name| name.strip_suffix('.')).map(str::to_owned));
+    }
+    days.sort();
+    Ok(days)
+}
+
+/// Returns the file of a day.
+pub fn file_of(folder: &Path, day: &str) -> PathBuf {
+    folder.join(format!("{day}.{ENDING}"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use std::io::Write;
 /// The directory of the recorder's files.
 pub const FOLDER: &str = "/var/log/capwrap";
 
+/// The ending of the recorder's files. Their names are days, as in `2026-11-27.jsonl`.
+pub const ENDING: &str = "jsonl";
+
 /// The socket on which the recorder's other half answers what the records of the asking user are.
 pub const HISTORY: &str = "/run/capwrap/history.sock";
 

@@ -4,7 +4,7 @@ use super::kept::{Filter, Kept, of_line};
 use crate::output::error::reason;
 use crate::store::bounded_read;
 use anyhow::{Context, Result, anyhow, bail};
-use capwrap_core::record::line::{self, END_OF_ANSWER, FOLDER, HISTORY};
+use capwrap_core::record::line::{self, END_OF_ANSWER, ENDING, FOLDER, HISTORY};
 use capwrap_core::text::printable;
 use memchr::memmem::Finder;
 use std::collections::VecDeque;
@@ -12,9 +12,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// The ending of the recorder's files. Their names are days, as in `2026-11-27.jsonl`.
-pub const ENDING: &str = "jsonl";
 
 /// The bytes that are read at a time.
 const BLOCK: usize = 256 * 1024;

@@ -117,7 +117,7 @@ mod tests {
                     .append(&mut text);
                 text.push(b'\n');
             }
-            std::fs::write(folder.path().join(line::day(day * DAY)).with_extension(files::ENDING), text).unwrap();
+            std::fs::write(folder.path().join(line::day(day * DAY)).with_extension(line::ENDING), text).unwrap();
         };
         put(3, &[(1, "launched", "a"), (2, "launched", "ab"), (3, "launched", "c")]);
         put(4, &[(1, "launched", "a"), (2, "bypassed", "a"), (3, "refused", "ab")]);

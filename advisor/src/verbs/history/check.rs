@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use capwrap_core::digest;
     use capwrap_core::record::chain::FIRST;
+    use capwrap_core::record::line::ENDING;
     use capwrap_core::record::line::Line;
 
     #[test]
@@ -114,7 +115,7 @@ mod tests {
                 hashes.push(previous);
                 text.extend([line, b"\n".to_vec()].concat());
             }
-            std::fs::write(folder.path().join(day).with_extension(files::ENDING), text).unwrap();
+            std::fs::write(folder.path().join(day).with_extension(ENDING), text).unwrap();
         }
         let all = files::all_in(folder.path()).unwrap();
         let checked = chain(&all, &[hashes[1], hashes[5], FIRST]).unwrap();
