@@ -1,6 +1,6 @@
 //! JSON as capwrap writes it: every hidden character is escaped, so that a terminal that shows it obeys none.
 
-use capwrap_core::text::hidden::is_hidden;
+use capwrap_core::text::hidden::{is_hidden, json_escape};
 use serde::Serialize;
 
 /// Writes a value on several lines, without a newline at the end.
@@ -19,13 +19,12 @@ pub fn line(value: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json::to_string(value).map(|json| escaped(&json))
 }
 
-/// RFC 8259 (section 7) lets every character of a string be written as `\uXXXX`, with two of them (a surrogate pair)
-/// for one beyond U+FFFF. Outside of strings, no hidden character but a newline stands in JSON.
+/// Outside of strings, no hidden character but a newline stands in JSON.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && is_hidden(c) {
-            escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            escaped += &json_escape(c);
         } else {
             escaped.push(c);
         }

@@ -9,7 +9,7 @@
 //! before, without its newline.
 
 use crate::text::hex;
-use crate::text::hidden::is_hidden;
+use crate::text::hidden::{is_hidden, json_escape};
 use std::io::Write;
 
 /// The directory of the recorder's files.
@@ -77,11 +77,8 @@ pub fn append_string(text: &str, out: &mut Vec<u8>) {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend_from_slice(&[b'\\', c as u8]),
-            c if is_hidden(c) || u32::from(c) < 0x20 => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
+            // All that JSON forbids in a string, the characters below U+0020, are hidden ones.
+            c if is_hidden(c) => out.extend_from_slice(json_escape(c).as_bytes()),
             c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }

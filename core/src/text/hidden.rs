@@ -7,6 +7,12 @@ pub fn is_hidden(c: char) -> bool {
     HIDDEN.get(at).is_some_and(|(first, _)| *first <= c)
 }
 
+/// Returns a character as JSON may write each one in a string: as `\uXXXX`, and with two of them (a surrogate pair) beyond
+/// U+FFFF (RFC 8259, section 7).
+pub fn json_escape(c: char) -> String {
+    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
 /// The first and the last character of each range of the characters with one of these properties: general category Cc
 /// (controls, and so ANSI and C1 escapes), Cf (formats), Zl or Zp (separators of lines and paragraphs),
 /// Default_Ignorable_Code_Point (no glyph: zero-width characters, variation selectors, tags) or Bidi_Control.
