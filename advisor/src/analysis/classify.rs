@@ -113,10 +113,16 @@ pub fn class_many(processes: impl Iterator<Item = (Vec<Observation>, u64)>, run:
     together.into_iter().map(counted).collect()
 }
 
+/// Judges what shows only over all processes of a run. `granted` is what the policy grants.
+pub fn over_all(checks: &mut [Classified], granted: CapabilitySet) {
+    follow_owners(checks);
+    choose(checks, granted);
+}
+
 /// Takes alternatives into account, over all processes of a run: where either of two capabilities serves, and the
 /// broader one is needed anyway or granted already, that one counts. `granted` is what the policy grants. That the run
 /// asked for cap_sys_admin elsewhere is not enough: many programs only try what takes it.
-pub fn choose(checks: &mut [Classified], granted: CapabilitySet) {
+fn choose(checks: &mut [Classified], granted: CapabilitySet) {
     let counting = checks.iter().filter(|check| check.class.counts() && check.instead.is_none());
     let outright: CapabilitySet = counting.map(|check| check.observation.capability).collect();
     for check in checks.iter_mut().filter(|check| check.class.counts() && check.instead.is_none()) {
@@ -137,7 +143,7 @@ pub fn choose(checks: &mut [Classified], granted: CapabilitySet) {
 /// Changes the class of what only follows from a change of owner that the program does without. It changed a copy's owner
 /// because it could, and so the copy's mode, times and list of access were those of another's file. Without the
 /// capability for the first, the copy stays its own (sed -i, gzip, vim).
-pub fn follow_owners(checks: &mut [Classified]) {
+fn follow_owners(checks: &mut [Classified]) {
     // Whether each program that changes owners does without it.
     let mut goes_on: BTreeMap<String, bool> = BTreeMap::new();
     let is_change = |one: &&Classified| one.observation.capability == Capability::CHOWN && one.class != Class::Foreign;

@@ -72,11 +72,10 @@ pub fn keep(classed: &mut Vec<Classified>, uses: &[OwnSets]) {
     let readers: BTreeSet<&str> = readers.map(|one| one.executable.as_str()).collect();
     for executable in readers {
         let Some(known) = kept_with(executable) else { continue };
-        let mut of_it = classed.iter().filter(|one| one.class.counts() && one.observation.executable == executable);
-        let Some(first) = of_it.next() else { continue };
-        if first.observation.capability == known.capability
-            || of_it.any(|one| one.observation.capability == known.capability)
-        {
+        let of_it = classed.iter().filter(|one| one.class.counts() && one.observation.executable == executable);
+        let of_it: Vec<&Observation> = of_it.map(|one| &one.observation).collect();
+        let Some(first) = of_it.first() else { continue };
+        if of_it.iter().any(|one| one.capability == known.capability) {
             continue;
         }
         let observation = Observation {
@@ -89,7 +88,7 @@ pub fn keep(classed: &mut Vec<Classified>, uses: &[OwnSets]) {
             argument: None,
             call_site: Vec::new(),
             times: 1,
-            ..first.observation.clone()
+            ..(*first).clone()
         };
         let why = known.why.to_owned();
         classed.push(Classified { observation, class: Class::Needed, why, instead: None, processes: 1 });

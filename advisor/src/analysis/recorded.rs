@@ -38,8 +38,7 @@ pub fn classified(records: Vec<Record>, kernel: KernelVersion) -> (Vec<Classifie
     }
     let mut all = classify::class_all(of_processes.into_values(), &facts);
     all.extend(in_vain);
-    classify::follow_owners(&mut all);
-    classify::choose(&mut all, held);
+    classify::over_all(&mut all, held);
     (all, facts)
 }
 

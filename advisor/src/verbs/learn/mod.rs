@@ -301,8 +301,7 @@ impl Learn {
         };
         let mut classed = classify::class_all(seen.counted.processes(), &facts);
         setuid_programs::set_apart(&mut classed, tool, user);
-        classify::follow_owners(&mut classed);
-        classify::choose(&mut classed, granted.set);
+        classify::over_all(&mut classed, granted.set);
         own_sets::keep(&mut classed, &seen.own_sets);
         let run = Run {
             id: String::new(),

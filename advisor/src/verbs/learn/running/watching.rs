@@ -169,8 +169,7 @@ fn learned(
 ) -> Result<Learned> {
     let processes = seen.processes.iter().cloned();
     let mut classed = classify::class_many(processes, facts);
-    classify::follow_owners(&mut classed);
-    classify::choose(&mut classed, facts.held);
+    classify::over_all(&mut classed, facts.held);
     let lost = seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect();
     let needs = match needs::decide(&classed, facts.held, seen.seen, &lost) {
         Err(Inconclusive::NothingSeen) => Err(Inconclusive::Idle),
