@@ -1,5 +1,6 @@
 //! Converts TOML's date-times to seconds since 1970.
 
+use crate::calendar::days_since_1970;
 use toml::value::{Datetime, Offset};
 
 /// Returns the seconds since 1970-01-01T00:00:00Z. The result is `None` if the date, the time or
@@ -13,17 +14,6 @@ pub(super) fn unix_seconds(value: &Datetime) -> Option<i64> {
     let days = days_since_1970(i64::from(date.year), i64::from(date.month), i64::from(date.day));
     let seconds = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second.unwrap_or(0));
     Some(days * 86_400 + seconds - minutes_ahead * 60)
-}
-
-/// Returns days of the proleptic Gregorian calendar. It counts in years that begin in March, so
-/// that the leap day is the last day of its year.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    // From March on the months have 31, 30, 31, 30 and 31 days, and the pattern repeats.
-    let days_before_month = (153 * month + 2) / 5;
-    // 719 468 days lie between 0000-03-01 and 1970-01-01.
-    365 * year + leap_days + days_before_month + day - 1 - 719_468
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! `uid` and `pid` are the kernel's word about who connected (SO_PEERCRED, unix(7)). `prev` is the SHA-256 of the line
 //! before, without its newline.
 
+use crate::calendar::date;
 use crate::text::hex;
 use crate::text::hidden::{is_hidden, json_escape};
 use std::io::Write;
@@ -140,31 +141,6 @@ pub fn time(microseconds: u64) -> String {
 pub fn day(microseconds: u64) -> String {
     let (year, month, day) = date(microseconds / 86_400_000_000);
     format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// The date of the Gregorian calendar, so many days after the first of January 1970.
-fn date(days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // Every 400 years have the same number of days.
-    let (mut year, mut left) = (1970 + days / 146_097 * 400, days % 146_097);
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if left < length {
-            break;
-        }
-        left -= length;
-        year += 1;
-    }
-    let february = if is_leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    (year, month, left + 1)
 }
 
 #[cfg(test)]
