@@ -458,6 +458,19 @@ caps = ["cap_kill"]
 
     const TOOL: Tool<'static> = Tool { name: "tool", path: "/usr/bin/tool", sha256: None, is_script: false };
 
+    /// What a run with these needs proposes for a tool that has no policy.
+    fn of_a_new_policy(needs: &Needs) -> Proposal<'_> {
+        Proposal {
+            policy: None,
+            tool: TOOL,
+            needs,
+            proven: CapabilitySet::EMPTY,
+            starts_others: false,
+            user: None,
+            scopes: &NO_SCOPES,
+        }
+    }
+
     fn set(list: &str) -> CapabilitySet {
         CapabilitySet::parse(list).unwrap()
     }
@@ -482,15 +495,7 @@ caps = ["cap_kill"]
             places.filter(|(_, grant)| grant.outcome == Outcome::Holds).map(|(place, _)| place).collect();
         let circumstances = Circumstances::of(&policy, &facts, &[])?;
         let enabled = Enabled { text, granted: decision.passed, holding: &holding, circumstances: &circumstances };
-        propose(&Proposal {
-            policy: Some(enabled),
-            tool: TOOL,
-            needs,
-            proven: set(proven),
-            starts_others: false,
-            user: None,
-            scopes: &NO_SCOPES,
-        })
+        propose(&Proposal { policy: Some(enabled), proven: set(proven), ..of_a_new_policy(needs) })
     }
 
     #[test]
@@ -600,13 +605,9 @@ caps = ["cap_kill"]
     fn without_a_policy_there_is_a_whole_new_one() {
         let (learned, digest) = (needs(&["net_raw"]), "ab".repeat(32));
         let proposal = |starts_others| Proposal {
-            policy: None,
             tool: Tool { sha256: Some(&digest), ..TOOL },
-            needs: &learned,
-            proven: CapabilitySet::EMPTY,
             starts_others,
-            user: None,
-            scopes: &NO_SCOPES,
+            ..of_a_new_policy(&learned)
         };
         let expected = format!(
             r#"# Learned from a run of tool. It covers only what tool did in that run.
@@ -639,15 +640,7 @@ children = "none"                 # no run started another program
     #[test]
     fn what_an_earlier_run_did_not_start_is_allowed_once_a_run_starts_it_and_what_somebody_forbade_is_not() {
         let learned = needs(&["net_raw"]);
-        let new = Proposal {
-            policy: None,
-            tool: TOOL,
-            needs: &learned,
-            proven: CapabilitySet::EMPTY,
-            starts_others: false,
-            user: None,
-            scopes: &NO_SCOPES,
-        };
+        let new = of_a_new_policy(&learned);
         let before = propose(&new).unwrap().text;
         let refined = |text: &str| {
             let circumstances = &Circumstances::default();
@@ -665,13 +658,9 @@ children = "none"                 # no run started another program
     fn a_script_is_said_to_be_one_and_is_not_pinned_and_a_named_user_is_the_only_one_allowed() {
         let (learned, digest) = (needs(&["net_raw"]), "ab".repeat(32));
         let text = propose(&Proposal {
-            policy: None,
             tool: Tool { sha256: Some(&digest), is_script: true, ..TOOL },
-            needs: &learned,
-            proven: CapabilitySet::EMPTY,
-            starts_others: false,
             user: Some("#12345"),
-            scopes: &NO_SCOPES,
+            ..of_a_new_policy(&learned)
         })
         .unwrap()
         .text;
@@ -690,15 +679,7 @@ children = "none"                 # no run started another program
     #[test]
     fn a_scope_is_written_beside_its_capability_alone() {
         let (learned, scopes) = (needs(&["net_raw", "chown"]), raw_icmp());
-        let new = Proposal {
-            policy: None,
-            tool: TOOL,
-            needs: &learned,
-            proven: CapabilitySet::EMPTY,
-            starts_others: false,
-            user: None,
-            scopes: &scopes,
-        };
+        let new = Proposal { scopes: &scopes, ..of_a_new_policy(&learned) };
         let Proposed { text, no_scopes, .. } = propose(&new).unwrap();
         assert_eq!(no_scopes, None);
         let grant = "[[grant]]\ncaps    = [\"cap_net_raw\"]\nthrough = [\"socket:raw-icmp\"]\nwhy     = \"learned: ";
@@ -722,15 +703,7 @@ children = "none"                 # no run started another program
             TEXT.replace("caps = [\"cap_net_raw\", \"cap_chown\"]", "caps = \"cap_net_raw\"\nthrough = \"socket:raw\"");
         let circumstances = &Circumstances::default();
         let policy = |text| Enabled { text, granted: set("net_raw"), holding: &[0, 2], circumstances };
-        let proposal = |text| Proposal {
-            policy: Some(policy(text)),
-            tool: TOOL,
-            needs: &learned,
-            proven: CapabilitySet::EMPTY,
-            starts_others: false,
-            user: None,
-            scopes: &scopes,
-        };
+        let proposal = |text| Proposal { policy: Some(policy(text)), scopes: &scopes, ..of_a_new_policy(&learned) };
         let first = propose(&proposal(&text)).unwrap().text;
         assert!(first.contains("through = [\"socket:packet\"]") && !first.contains("raw-icmp"), "{first}");
         assert_eq!(propose(&proposal(&first)).unwrap().text, first);
@@ -742,15 +715,7 @@ children = "none"                 # no run started another program
         let text = TEXT.replace("caps = [\"cap_net_raw\", \"cap_chown\"]", "caps = \"cap_sys_ptrace\"");
         let circumstances = &Circumstances::default();
         let policy = Enabled { text: &text, granted: set("sys_ptrace"), holding: &[0], circumstances };
-        let proposal = Proposal {
-            policy: Some(policy),
-            tool: TOOL,
-            needs: &learned,
-            proven: CapabilitySet::EMPTY,
-            starts_others: false,
-            user: None,
-            scopes: &scopes,
-        };
+        let proposal = Proposal { policy: Some(policy), scopes: &scopes, ..of_a_new_policy(&learned) };
         let Proposed { text: after, no_scopes, .. } = propose(&proposal).unwrap();
         assert!(no_scopes.unwrap().contains("cap_sys_ptrace") && !after.contains("through"), "{after}");
         let loose = format!("{}\n[exec]\nno_new_privs = false\n", text.replace("cap_sys_ptrace", "cap_chown"));
@@ -787,15 +752,8 @@ children = "none"                 # no run started another program
     fn what_is_no_policy_is_refused_before_and_after() {
         let error = refine("schema = 1\n", &needs(&["chown"]), "").unwrap_err();
         assert!(format!("{error:#}").contains("[tool]"), "{error:#}");
-        let relative = Proposal {
-            policy: None,
-            tool: Tool { path: "bin/tool", ..TOOL },
-            needs: &needs(&["chown"]),
-            proven: CapabilitySet::EMPTY,
-            starts_others: false,
-            user: None,
-            scopes: &NO_SCOPES,
-        };
+        let learned = needs(&["chown"]);
+        let relative = Proposal { tool: Tool { path: "bin/tool", ..TOOL }, ..of_a_new_policy(&learned) };
         let error = propose(&relative).unwrap_err();
         assert!(format!("{error:#}").contains("as it would be is none: 7:"), "{error:#}");
     }
