@@ -71,6 +71,51 @@ fn what_is_edited_is_shown_and_enabled_when_it_is_confirmed() {
 }
 
 #[test]
+fn a_file_takes_the_place_of_the_policy_and_what_was_granted_for_a_time_stays() {
+    on_an_own_installation(|folder| {
+        let file = folder.path("new.toml");
+        let from = |name: &str| root(&[CAPWRAP, "edit", name, "--from", &file]).run();
+        let before = policy();
+        put(Path::new(&file), &before);
+        assert_eq!(done(&from(NAME)), "tcpdump: unchanged\n");
+        done(&root(&[CAPWRAP, "grant", NAME, "--user", STRANGER, "--for", "1h", "--reason", "ticket 7"]).run());
+        let granted = policy();
+        assert_eq!(done(&from(NAME)), "tcpdump: unchanged\n");
+        assert_eq!(policy(), granted);
+
+        let new = before.replace(MEMBER, "root");
+        put(Path::new(&file), &new);
+        let run = from(NAME);
+        assert!(done(&run).contains("+users = [\"root\"]"), "{run:?}");
+        assert_eq!(policy(), granted.replace(MEMBER, "root"));
+        assert!(user(STRANGER, &[CAPWRAP, NAME, "--version"]).run().ok());
+        user(MEMBER, &[CAPWRAP, NAME, "--version"]).run().refused(&["you are not among them"]);
+
+        // What lint speaks against, or what another user could have written, changes nothing.
+        let now = policy();
+        for text in [new.replace("cap_net_raw", "cap_net_rwa"), new.replace("cap_net_raw", "cap_sys_admin")] {
+            put(Path::new(&file), &text);
+            let run = from(NAME);
+            assert!(run.code == 125 && run.stderr.contains("the policy tcpdump is as it was"), "{run:?}");
+            assert!(run.stderr.contains("# lint: allow CODE: why"), "{run:?}");
+        }
+        put(Path::new(&file), &new);
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        let run = from(NAME);
+        assert!(run.code == 125 && run.stderr.contains("new.toml"), "{run:?}");
+        assert_eq!(policy(), now);
+        assert_eq!(user(MEMBER, &[CAPWRAP, "edit", NAME, "--from", &file]).run().code, 125);
+
+        // It can be the first policy of its name.
+        let own = Path::new("/etc/capwrap/policies/t-own.toml");
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        done(&from("t-own"));
+        assert_eq!(fs::read_to_string(own).unwrap(), new);
+        assert_eq!(done(&from("t-own")), "t-own: unchanged\n");
+    });
+}
+
+#[test]
 fn a_mistake_changes_nothing_and_can_be_edited_again() {
     on_an_own_installation(|folder| {
         let before = policy();

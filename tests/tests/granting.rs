@@ -60,6 +60,26 @@ fn a_grant_enables_a_policy_for_one_user_alone_and_ends_by_the_clock() {
 }
 
 #[test]
+fn a_grant_can_end_at_an_instant_and_the_same_again_changes_nothing() {
+    on_an_own_installation(|| {
+        let until = |end: &str| {
+            root(&[CAPWRAP, "grant", NAME, "--user", STRANGER, "--until", end, "--reason", "ticket 7"]).run()
+        };
+        done(&until("2099-01-31T12:00+01:00"));
+        let once = policy();
+        assert!(once.contains("until = 2099-01-31T11:00:00Z"), "{once}");
+        assert!(user(STRANGER, &LAUNCH).run().ok());
+        done(&until("2099-01-31T11:00:00.5Z"));
+        assert_eq!(policy(), once);
+        until("2001-01-31").refused(&["2001-01-3", "has passed"]);
+        assert!(until("2h").stderr.contains("is no date"));
+        let both = root(&[CAPWRAP, "grant", NAME, "--user", STRANGER, "--for", "2h", "--until", "2099-01-31"]).run();
+        assert!(both.stderr.contains("cannot be used with"), "{both:?}");
+        assert_eq!(policy(), once);
+    });
+}
+
+#[test]
 fn what_has_ended_goes_with_its_capabilities_and_the_policy_that_was_enabled_for_it() {
     on_an_own_installation(|| {
         done(&grant(STRANGER, "1h", &[]));

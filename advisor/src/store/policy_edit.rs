@@ -139,6 +139,34 @@ pub fn without_temporary(text: &str, ends: impl Fn(&str) -> bool) -> Result<Stri
     Ok(document.to_string())
 }
 
+/// Returns the text with the temporary grants of another text, but those to users to whom it has one itself.
+///
+/// # Errors
+/// One of the texts is no TOML.
+pub fn with_temporary_of(other: &str, text: &str) -> Result<String> {
+    let others = document(other)?.get("allow").and_then(|allow| allow.get("temporary")).cloned();
+    let others = others.and_then(|item| item.into_array_of_tables().ok()).unwrap_or_default();
+    if others.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let mut document = document(text)?;
+    let entries = allow_as_table(&mut document).entry("temporary");
+    let entries = entries.or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    *entries = Item::ArrayOfTables(std::mem::take(entries).into_array_of_tables().unwrap_or_default());
+    let entries = entries.as_array_of_tables_mut().context("made a list of tables above")?;
+    let own: Vec<_> = entries.iter().map(|entry| user_of(entry).and_then(Identity::parse)).collect();
+    for old in others.iter().filter(|old| !own.contains(&user_of(old).and_then(Identity::parse))) {
+        // The parser gave the old table its place in the other text.
+        let mut entry = Table::new();
+        *entry.decor_mut() = old.decor().clone();
+        for (name, item) in old {
+            old.key(name).into_iter().for_each(|key| drop(entry.insert_formatted(key, item.clone())));
+        }
+        entries.push(entry);
+    }
+    Ok(document.to_string())
+}
+
 /// Returns the text without its `[allow]`, for a comparison of all the rest.
 ///
 /// # Errors
@@ -295,6 +323,25 @@ mod tests {
         let granted = apply(&text, &Change { keeps_allowed: true, ..until("alice") }).unwrap();
         assert_eq!(granted, format!("{TEXT}{ENTRY}{more}"));
         assert_eq!(without_temporary(&granted, |_| true).unwrap(), text);
+    }
+
+    #[test]
+    fn temporary_grants_stay_when_the_rest_of_a_policy_is_replaced() {
+        let keeps = |user| Change { keeps_allowed: true, ..until(user) };
+        let more = "\n[[grant]]\ncaps = [\"cap_net_raw\"] # the socket\n";
+        let granted = apply(&format!("{TEXT}{more}"), &keeps("alice")).unwrap();
+        let granted = apply(&granted, &keeps("bob")).unwrap();
+        assert_eq!(with_temporary_of(&granted, &format!("{TEXT}{more}")).unwrap(), granted);
+        assert_eq!(with_temporary_of(TEXT, &granted).unwrap(), granted);
+        assert_eq!(with_temporary_of(&granted, &granted).unwrap(), granted);
+        let new = TEXT.replace("capwrap", "net");
+        let replaced = with_temporary_of(&granted, &new).unwrap();
+        assert_eq!(without_temporary(&replaced, |_| true).unwrap(), new);
+        assert_eq!(replaced.matches(ENTRY).count(), 1, "{replaced}");
+        let inline = "schema = 1\nallow = { users = [\"root\"] }\ntool = { path = \"/t\" }\n";
+        let once = with_temporary_of(&granted, inline).unwrap();
+        assert_eq!(capwrap_core::policy::Policy::read(&once).unwrap().allow.temporary.len(), 2, "{once}");
+        assert_eq!(with_temporary_of(&once, inline).unwrap(), once);
     }
 
     #[test]

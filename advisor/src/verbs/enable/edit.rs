@@ -7,16 +7,21 @@ use crate::observe::command::editor::{self, Editor};
 use crate::observe::other_verb;
 use crate::output::error::{self, hinted};
 use crate::output::{diff, terminal};
-use crate::store::{enabled, policy_lookup, trusted_file};
+use crate::store::{enabled, policy_edit, policy_lookup, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::policy::{MAX_BYTES, Policy};
 use clap::Args;
 use std::io::{IsTerminal, Write, stdin, stdout};
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct Edit {
     /// The policy
     name: String,
+    /// Take the policy from this file, in place of an editor; what
+    /// was granted for a time stays
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    from: Option<PathBuf>,
 }
 
 /// What to do with a text that was edited.
@@ -55,10 +60,13 @@ impl Checked {
 impl Edit {
     pub fn run(self) -> Result<()> {
         root_alone("edit")?;
+        if let Some(file) = &self.from {
+            return from_file(policy_lookup::checked(&self.name)?, file);
+        }
         if !stdin().is_terminal() || !stdout().is_terminal() {
             return Err(hinted(
                 "edit needs a terminal, for the editor and for its questions",
-                "without one, write a file, check it with capwrap lint FILE, and enable it as a policy that is disabled",
+                format!("without one, write a file, and run capwrap edit {} --from FILE", self.name),
             ));
         }
         let name = policy_lookup::checked(&self.name)?;
@@ -91,6 +99,33 @@ impl Edit {
             }
         }
     }
+}
+
+/// Enables what a file says, if nothing speaks against it.
+fn from_file(name: &str, file: &Path) -> Result<()> {
+    let written = trusted_file::text(file)?;
+    let (source, before) = match policy_lookup::find(name) {
+        Ok(source) => (source.clone(), trusted_file::text(&source)?),
+        // It is the first policy of this name.
+        Err(_) => (file.to_owned(), written.clone()),
+    };
+    let is_enabled = source == enabled::path(name);
+    let text = if is_enabled { policy_edit::with_temporary_of(&before, &written)? } else { written };
+    if is_enabled && text == before {
+        say!("{name}: unchanged");
+        return Ok(());
+    }
+    if other_verb::with_input(&["lint", "--text-only", "-"], &text)? != 0 {
+        return Err(hinted(
+            format!("{}: {}", file.display(), unchanged(name)),
+            "correct what is reported above; a warning that is wrong here can be allowed in the file: # lint: allow CODE: why",
+        ));
+    }
+    if is_enabled {
+        update::show(name, &before, &text);
+    }
+    let edited = Edited { source, before, text };
+    Enable { names: vec![name.to_owned()], edited: Some(edited), ..Enable::default() }.carry_out()
 }
 
 fn unchanged(name: &str) -> String {

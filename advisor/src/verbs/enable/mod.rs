@@ -172,7 +172,10 @@ impl Enable {
 
     /// Plans the change without any write.
     fn plan(&self, name: &str) -> Result<Plan> {
-        let source = policy_lookup::find(name)?;
+        let source = match (policy_lookup::find(name), &self.edited) {
+            (Err(_), Some(edited)) => edited.source.clone(),
+            (found, _) => found?,
+        };
         // If other users could have written the file, capwrap cannot trust its content, least of all who may run the
         // tool.
         let before = trusted_file::text(&source)?;
@@ -368,7 +371,10 @@ struct Plan {
 impl Plan {
     /// Returns whether the policy is what it was when the change was planned.
     fn is_current(&self, name: &str) -> Result<bool> {
-        let source = policy_lookup::find(name)?;
+        let found = policy_lookup::find(name);
+        // The first policy of a name can come from any file.
+        let is_first = !policy_lookup::places(name).contains(&self.source);
+        let source = if found.is_err() && is_first { self.source.clone() } else { found? };
         let is_same = source == self.source && trusted_file::text(&source)? == self.before;
         Ok(is_same && shipped::of(name).ok().flatten() == self.shipped)
     }

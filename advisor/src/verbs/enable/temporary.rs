@@ -17,7 +17,7 @@ use crate::observe::subject::unit::SYSTEMCTL;
 use crate::output::error::hinted;
 use crate::store::policy_edit::{self, Temporary};
 use crate::store::{atomic_write, enabled, policy_lookup, trusted_file};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{AllowedBy, authorise};
 use capwrap_core::paths;
@@ -25,6 +25,7 @@ use capwrap_core::policy::{Allow, Identity, Policy};
 use capwrap_core::record::write::Event;
 use capwrap_core::text::{duration, printable};
 use clap::Args;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -39,8 +40,11 @@ pub struct Grant {
     #[arg(long, value_name = "USER")]
     user: String,
     /// For how long, as in 30m, 2h, 1d or 1h30m
-    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
-    length: u64,
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, required_unless_present = "until")]
+    length: Option<u64>,
+    /// Until when, as in 2026-11-27T18:00 or 2026-11-27T18:00Z
+    #[arg(long, value_name = "DATE", value_parser = instant, conflicts_with = "length")]
+    until: Option<Timestamp>,
     /// The reason, for the policy and for the record; every user
     /// can read it
     #[arg(long, value_name = "TEXT", verbatim_doc_comment)]
@@ -81,10 +85,21 @@ impl Grant {
 
     /// The end, in the notation of RFC 3339.
     fn until(&self) -> Result<String> {
-        let until = i64::try_from(self.length).ok().and_then(|length| clock::now().checked_add(length));
-        let until = until.and_then(|until| jiff::Timestamp::from_second(until).ok());
-        Ok(until.with_context(|| format!("{} end beyond the calendar", duration::words(self.length)))?.to_string())
+        let (now, length) = (clock::now(), self.length.unwrap_or(0));
+        if let Some(until) = self.until {
+            ensure!(until.as_second() > now, "{until} has passed");
+            return Ok(until.to_string());
+        }
+        let until = i64::try_from(length).ok().and_then(|length| now.checked_add(length));
+        let until = until.and_then(|until| Timestamp::from_second(until).ok());
+        Ok(until.with_context(|| format!("{} end beyond the calendar", duration::words(length)))?.to_string())
     }
+}
+
+/// Reads the end of a grant, to the second.
+fn instant(text: &str) -> Result<Timestamp> {
+    let instant = clock::instant(text).and_then(|instant| Timestamp::from_second(instant.as_second()).ok());
+    instant.with_context(|| format!("{text:?} is no date: write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00Z"))
 }
 
 /// Who makes the grant: the user who logged in, or else the one who runs this.

@@ -1,9 +1,8 @@
 //! The times that a person writes: a length before now, or a date.
 
-use anyhow::{Context, Result, anyhow};
+use crate::host::clock;
+use anyhow::{Context, Result};
 use capwrap_core::text::duration;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 /// A time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +33,7 @@ pub fn parse(text: &str) -> Result<Time> {
         return Ok(Time::Ago(seconds));
     }
     let wrong = || format!("{text:?} is no time: write 2d, 90m, 2026-11-27, 2026-11-27T08:00 or 2026-11-27T08:00Z");
-    let instant: jiff::Timestamp = match text.parse() {
-        Ok(instant) => instant,
-        Err(_) => {
-            let date: DateTime = text.parse().map_err(|_| anyhow!(wrong()))?;
-            date.to_zoned(TimeZone::system()).with_context(wrong)?.timestamp()
-        }
-    };
+    let instant = clock::instant(text).with_context(wrong)?;
     let time = u64::try_from(instant.as_microsecond()).with_context(wrong)?;
     Ok(Time::At(time))
 }
