@@ -1,15 +1,19 @@
 """Guests that are a whole Debian, under qemu's software emulation: their disks, and booting them."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SILENT_SECONDS = 900
+# Suites whose C library is older than that of a system that builds capwrap. A release's programs run there.
+OLDER = {"bullseye"}
 # Where the guest's own scripts are in a guest.
 OWN = "usr/lib/capwrap-guest"
 
@@ -27,11 +31,22 @@ def image(suite: str, packages) -> tuple:
     return disk, kernel
 
 
-def installed(folder: Path) -> Path:
-    """Returns a tree for the second disk, with capwrap and the scripts of the guest."""
+def programs(suite: str) -> dict:
+    """Returns the variable of install.sh for programs that run in a suite, if those that it builds would not."""
+    if suite not in OLDER or "CAPWRAP_BIN" in os.environ:
+        return {}
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    built = ["packaging/release", version, "--arch", platform.machine(), "--programs"]
+    done = subprocess.run(built, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return {"CAPWRAP_BIN": done.stdout.splitlines()[-1]}
+
+
+def installed(suite: str, folder: Path) -> Path:
+    """Returns a tree for the second disk of a guest of this suite, with capwrap and the scripts of the guest."""
     tree = folder / "tree"
     (tree / OWN).mkdir(parents=True)
-    subprocess.run(["./install.sh"], env=os.environ | {"DESTDIR": str(tree)}, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    given = os.environ | programs(suite) | {"DESTDIR": str(tree)}
+    subprocess.run(["./install.sh"], env=given, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     for script in (HERE / "guest").iterdir():
         if script.is_file():
             shutil.copy(script, tree / OWN)

@@ -7,7 +7,7 @@ from pathlib import Path
 # Emulation makes a tool slow. The time is for a tool that prints nothing.
 SECONDS = 60
 # The keys of a file and of a row, each with its type, and those that every row has.
-FILE = {"packages": list, "tools": list, "skip": str, "suites": list, "settings": list, "row": list}
+FILE = {"packages": list, "renamed": dict, "tools": list, "skip": (str, dict), "settings": list, "row": list}
 ROW = {
     "name": str,
     "command": str,
@@ -25,7 +25,7 @@ ROW = {
     "cleanup": str,
     "seconds": int,
     "settings": dict,
-    "suites": list,
+    "skip": dict,
     "superfluous": dict,
 }
 NEEDED = {"name", "command"}
@@ -47,7 +47,8 @@ def check(path, what, table, keys):
 
 def read(path: Path) -> dict:
     """Returns the file's name, packages, settings and rows. Lists stand where the file may have a single value. `packages`
-    are all that the rows need, and `shared` those of them that the file names for every row."""
+    are all that the rows need, and `shared` those of them that the file names for every row. `skip` has the suites that show
+    no row, each with the reason, or is a reason for all suites."""
     with open(path, "rb") as file:
         table = tomllib.load(file)
     check(path, "the file", table, FILE)
@@ -68,9 +69,9 @@ def read(path: Path) -> dict:
         "name": Path(path).stem,
         "shared": table.get("packages", []),
         "packages": table.get("packages", []) + [name for row in rows for name in row.get("packages", [])],
+        "renamed": table.get("renamed", {}),
         "tools": table.get("tools", []),
-        "skip": table.get("skip"),
-        "suites": table.get("suites"),
+        "skip": table.get("skip", {}),
         "settings": table.get("settings", [{}]),
         "rows": rows,
     }
@@ -78,6 +79,16 @@ def read(path: Path) -> dict:
 
 def here(file: dict, suite: str) -> list:
     """Returns the rows of the file that a suite can show."""
-    if file["skip"] or suite not in (file["suites"] or [suite]):
-        return []
-    return [row for row in file["rows"] if suite in row.get("suites", [suite])]
+    return [row for row in file["rows"] if not reason(file, row, suite)]
+
+
+def reason(file: dict, row: dict, suite: str) -> str | None:
+    """Returns why a suite cannot show a row of the file, or nothing if it can."""
+    skip = file["skip"]
+    return skip if isinstance(skip, str) else skip.get(suite) or row.get("skip", {}).get(suite)
+
+
+def named(file: dict, packages: list, suite: str) -> list:
+    """Returns the names that a suite has for packages of the file."""
+    names = file["renamed"].get(suite, {})
+    return [names.get(package, package) for package in packages]

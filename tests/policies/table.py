@@ -1,10 +1,11 @@
 """The table of results: which lines it must have, whether they are fresh, and whether they are right.
 
-A line says what one row showed in one suite with one group of settings. Its digest is that of what was measured: the
+A line says what one row showed in one suite with one group of settings, and on which day (in UTC). Its digest is that of what was measured: the
 row with its packages, the policy's grants and the suite. Words for people (`why`, `summary`, comments) are not part of
 it.
 """
 
+import datetime
 import hashlib
 import json
 import sys
@@ -18,8 +19,8 @@ import columns  # noqa: E402
 import rows  # noqa: E402
 
 TABLE = HERE / "results"
-SUITES = ["bookworm", "trixie"]
-COLUMNS = ["policy", "row", "suite", "settings", "tool", "kernel", "result", "granted", "superfluous", "digest"]
+SUITES = ["bookworm", "trixie", "bullseye"]
+COLUMNS = ["policy", "row", "suite", "settings", "tool", "kernel", "result", "granted", "superfluous", "date", "digest"]
 # What lies in a policy and has no effect on what a launch grants to the tool.
 WORDS = {"summary", "docs", "allow", "optional", "container", "file", "demand", "why"}
 SHOWN = "shown"
@@ -42,8 +43,10 @@ def effective(value):
 
 def digest(file: dict, row: dict, suite: str, settings: dict) -> str:
     policy = tomllib.loads((ROOT / "policies" / f"{file['name']}.toml").read_text())
-    measured = {key: value for key, value in row.items() if key not in ("name", "superfluous")}
-    text = json.dumps([effective(policy), file["shared"], measured, suite, settings], sort_keys=True)
+    measured = {key: value for key, value in row.items() if key not in ("name", "superfluous", "skip")}
+    if "packages" in row:
+        measured["packages"] = rows.named(file, row["packages"], suite)
+    text = json.dumps([effective(policy), rows.named(file, file["shared"], suite), measured, suite, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -65,7 +68,7 @@ def expected() -> dict:
 
 def pending(names: tuple, digest: str) -> dict:
     """Returns the line of a row that is still to be measured."""
-    return dict(zip(COLUMNS, [*names, "-", "-", NOT_MEASURED, "-", "-", digest]))
+    return dict(zip(COLUMNS, [*names, "-", "-", NOT_MEASURED, "-", "-", "-", digest]))
 
 
 def key(line: dict) -> tuple:
@@ -102,6 +105,7 @@ def line_of(result: dict, suite: str, wanted: dict) -> tuple:
         "result": SHOWN if result["shown"] else "not shown",
         "granted": " ".join(result["granted"]) or "-",
         "superfluous": " ".join(result["superfluous"]) or "-",
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "digest": digest,
     }, row
 
