@@ -40,6 +40,7 @@ pub mod mount_table;
 pub mod paths;
 pub mod policy;
 pub mod record;
+pub mod schema;
 pub mod scope;
 pub mod sysctl;
 pub mod text;

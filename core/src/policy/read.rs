@@ -8,6 +8,7 @@ use crate::policy::error::Lines;
 use crate::policy::limits::RESOURCES;
 use crate::policy::section::{Fault, Section, absolute_path, capability, choice, unknown_capability};
 use crate::policy::*;
+use crate::schema::{self, Wrong};
 use toml::de::{DeTable, DeValue};
 
 /// What `end` calls the first argument that is neither an option nor the value of one.
@@ -29,6 +30,8 @@ impl Policy {
         let document = DeTable::parse(text).map_err(|error| {
             PolicyError::new(text, error.span().unwrap_or(0..0), format!("not TOML: {}", one_line(error.message())))
         })?;
+        // A later schema can have other keys, and the error would otherwise be about those.
+        read_schema(text, document.get_ref())?;
         let lines = Lines::of(text);
         let root = Section::new(
             text,
@@ -52,7 +55,6 @@ impl Policy {
                 "container",
             ],
         )?;
-        schema(&root)?;
         let scope = read_scope::rules(&root)?;
         let policy = Self {
             summary: root.string("summary")?.unwrap_or_default().to_owned(),
@@ -73,15 +75,22 @@ impl Policy {
     }
 }
 
-fn schema(root: &Section) -> Result<(), PolicyError> {
+fn read_schema(text: &str, root: &DeTable<'_>) -> Result<(), PolicyError> {
     let Some(value) = root.get("schema") else {
-        return Err(root.whole("no `schema`: which format is this?").with_hint("write `schema = 1` on its first line"));
+        let error = PolicyError::new(text, 0..0, "no `schema`: which format is this?");
+        return Err(error.with_hint("write `schema = 1` on its first line"));
     };
-    match value.get_ref() {
-        DeValue::Integer(number) if number.as_str() == "1" => Ok(()),
-        DeValue::Integer(_) => Err(root.error(value.span(), "a schema that this capwrap does not know; it knows 1")),
-        _ => Err(root.wrong_type(value, "schema", "a number")),
-    }
+    let wrong = match value.get_ref() {
+        DeValue::Integer(number) => match schema::check(number.as_str()) {
+            Ok(()) => return Ok(()),
+            Err(wrong) => wrong,
+        },
+        _ => Wrong::NoNumber,
+    };
+    Err(PolicyError::new(text, value.span(), wrong.to_string()).with_hint(match wrong {
+        Wrong::Newer => "install the capwrap that the policy was written for, or write the policy for `schema = 1`",
+        _ => "write `schema = 1`",
+    }))
 }
 
 fn tool(root: &Section) -> Result<Tool, PolicyError> {
