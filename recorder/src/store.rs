@@ -123,7 +123,9 @@ impl Store {
                 day.file.sync_data()?;
                 day.length += 1;
             }
-            if !is_ended || line::previous(text).is_none() {
+            // A line of a later recorder is whole too. Its hash is the same in every format.
+            let is_whole = line::previous(text).is_some() || line::other_schema(text).is_some();
+            if !is_ended || !is_whole {
                 torn = Some(text.len() as u64);
             }
             break;
@@ -311,6 +313,19 @@ mod tests {
         file.set_len(file.metadata().unwrap().len() - 1).unwrap();
         drop(Store::open(folder.path(), DAY).unwrap());
         assert_eq!(events(folder.path()), [RECORDER_STARTED, "launched", TORN, RECORDER_STARTED]);
+    }
+
+    #[test]
+    fn lines_are_appended_to_those_of_a_later_recorder() {
+        let folder = tempfile::tempdir().unwrap();
+        let newer = b"{\"schema\":2,\"when\":1}";
+        std::fs::write(folder.path().join("1970-01-02.jsonl"), [&newer[..], b"\n"].concat()).unwrap();
+        let store = Store::open(folder.path(), DAY).unwrap();
+        drop(store);
+        let text = std::fs::read_to_string(folder.path().join("1970-01-02.jsonl")).unwrap();
+        let second = text.lines().nth(1).unwrap();
+        assert_eq!(line::head(second.as_bytes()).unwrap().event, RECORDER_STARTED);
+        assert_eq!(line::previous(second.as_bytes()), Some(digest::of_bytes(newer)));
     }
 
     #[test]

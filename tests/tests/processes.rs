@@ -211,7 +211,7 @@ fn a_pid_that_is_used_again_is_another_process() {
         fs::create_dir("/var/log/capwrap").unwrap();
         let script = format!(
             "set -e
-            record() {{ echo '{{\"time\":\"'$(date -u +%FT%T.%6NZ)'\",\"uid\":'$(id -u {STRANGER})',\"pid\":'$1',\
+            record() {{ echo '{{\"schema\":1,\"time\":\"'$(date -u +%FT%T.%6NZ)'\",\"uid\":'$(id -u {STRANGER})',\"pid\":'$1',\
                 \"event\":\"launched\",\"name\":\"{NAME}\",\"reason\":\"ticket 7\",\"prev\":\"{zero}\"}}' \
                 >> /var/log/capwrap/$(date -u +%F).jsonl; }}
             setpriv --reuid {STRANGER} --regid {STRANGER} --init-groups sleep 100 & first=$!

@@ -22,7 +22,7 @@ fn on_an_own_installation<T: Send>(test: impl FnOnce(&Folder) -> T + Send) -> T 
 /// A line of the recorder's.
 fn record(minute: usize, event: &str, name: &str, more: &str) -> String {
     format!(
-        "{{\"time\":\"2026-11-{:02}T{:02}:{:02}:00.000000Z\",\"uid\":1000,\"pid\":{},\"event\":\"{event}\",\
+        "{{\"schema\":1,\"time\":\"2026-11-{:02}T{:02}:{:02}:00.000000Z\",\"uid\":1000,\"pid\":{},\"event\":\"{event}\",\
          \"name\":\"{name}\",\"user\":\"alice\"{more},\"prev\":\"{}\"}}\n",
         1 + minute / 1440 % 28,
         minute / 60 % 24,

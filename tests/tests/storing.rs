@@ -327,7 +327,7 @@ fn a_line_that_was_changed_removed_or_moved_is_found_and_a_torn_one_is_closed_of
         fs::write(file, &text).unwrap();
         recorder.signal("KILL");
         drop(recorder);
-        fs::write(file, format!("{text}{{\"time\":\"2026")).unwrap();
+        fs::write(file, format!("{text}{{\"schema\":1,\"time\":\"2026")).unwrap();
         assert_eq!(root(&[CAPWRAP, "history", "--verify"]).run().code, 1);
         let _recorder = Running::start(&[], SOCKET);
         capwrap(&[&policy.name]).run().witness();

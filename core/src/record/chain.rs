@@ -3,6 +3,7 @@
 
 use super::line::{self, TORN};
 use crate::digest;
+use crate::schema::Wrong;
 use std::fmt;
 
 /// The hash that stands in for the line before the very first.
@@ -15,11 +16,14 @@ pub enum Break {
     NotNext,
     /// It is not a whole line, and the recorder did not say so.
     NotWhole,
+    /// It is in another format, so that nobody knows what it follows.
+    OtherSchema(Wrong),
 }
 
 impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::OtherSchema(wrong) => return wrong.fmt(f),
             Self::NotNext => {
                 "its hash is not that of the line before: a line here was changed, removed, added or moved"
             }
@@ -49,6 +53,9 @@ impl Chain {
     pub fn follow(&mut self, line: &[u8]) -> Result<(), Break> {
         let before = self.newest.replace(digest::of_bytes(line));
         let was_torn = std::mem::take(&mut self.is_torn);
+        if let Some(wrong) = line::other_schema(line) {
+            return Err(Break::OtherSchema(wrong));
+        }
         let Some(previous) = line::previous(line) else {
             self.is_torn = true;
             return if was_torn { Err(Break::NotWhole) } else { Ok(()) };
@@ -104,7 +111,7 @@ mod tests {
         assert_eq!(breaks(&whole[2..]), []);
         assert_eq!(breaks(&whole[..4]), []);
         let mut changed = whole.clone();
-        changed[2][10] ^= 1;
+        changed[2][30] ^= 1;
         assert_eq!(breaks(&changed), [(3, Break::NotNext)]);
         let mut removed = whole.clone();
         removed.remove(3);
@@ -115,6 +122,17 @@ mod tests {
         let mut added = whole.clone();
         added.insert(3, whole[2].clone());
         assert_eq!(breaks(&added), [(3, Break::NotNext)]);
+    }
+
+    #[test]
+    fn a_line_of_another_schema_is_named_and_the_chain_goes_on_behind_it() {
+        let whole = lines(&["launched"; 3]);
+        let newer =
+            String::from_utf8(whole[1].clone()).unwrap().replacen("\"schema\":1,", "\"schema\":2,", 1).into_bytes();
+        let previous = digest::of_bytes(&newer);
+        let mut next = Vec::new();
+        Line { time: 3, uid: 1, pid: 2, event: "launched", fields: &[], previous }.append(&mut next);
+        assert_eq!(breaks(&[whole[0].clone(), newer, next]), [(1, Break::OtherSchema(Wrong::Newer))]);
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! The line in which the recorder stores a record: one JSON object of strings and two numbers, whose first keys are
+//! The line in which the recorder stores a record: one JSON object of strings and three numbers, whose first keys are
 //! always the same. A reader can so decide by the beginning of a line whether it wants the rest.
 //!
 //! ```json
-//! {"time":"2026-11-27T07:10:00.123456Z","uid":1000,"pid":4711,"event":"launched","name":"tcpdump", … ,"prev":"…"}
+//! {"schema":1,"time":"2026-11-27T07:10:00.123456Z","uid":1000,"pid":4711,"event":"launched","name":"tcpdump", … ,"prev":"…"}
 //! ```
 //!
+//! `schema` is the version of the format. A line of another one is not read.
 //! `uid` and `pid` are the kernel's word about who connected (SO_PEERCRED, unix(7)). `prev` is the SHA-256 of the line
 //! before, without its newline.
 
 use crate::calendar::date;
+use crate::schema::{FIRST, Wrong, check};
 use crate::text::hex;
 use crate::text::hidden::{is_hidden, json_escape};
 use std::io::Write;
@@ -32,7 +34,7 @@ pub const RECORDER_STARTED: &str = "recorder-started";
 pub const TORN: &str = "recorder-torn";
 
 /// Keys that no field of a record can have.
-pub const OWN_KEYS: [&str; 5] = ["time", "uid", "pid", "event", "prev"];
+pub const OWN_KEYS: [&str; 6] = ["schema", "time", "uid", "pid", "event", "prev"];
 
 const PREVIOUS: &[u8] = b",\"prev\":\"";
 const END: &[u8] = b"\"}";
@@ -58,7 +60,13 @@ impl Line<'_> {
     /// Appends the line, without a newline.
     pub fn append(&self, out: &mut Vec<u8>) {
         // Writing to a Vec cannot fail.
-        let _ = write!(out, "{{\"time\":\"{}\",\"uid\":{},\"pid\":{},\"event\":", time(self.time), self.uid, self.pid);
+        let _ = write!(
+            out,
+            "{{\"schema\":{FIRST},\"time\":\"{}\",\"uid\":{},\"pid\":{},\"event\":",
+            time(self.time),
+            self.uid,
+            self.pid
+        );
         append_string(self.event, out);
         for (name, value) in self.fields {
             out.push(b',');
@@ -99,11 +107,22 @@ pub struct Head<'l> {
     pub event: &'l str,
 }
 
+/// The beginning of every line.
+const BEGIN: &[u8] = b"{\"schema\":1,\"time\":\"";
+
+/// Returns how the schema of a line is not the one that [`head`] reads; `None` if it is, or if this is no line of any
+/// recorder's.
+pub fn other_schema(line: &[u8]) -> Option<Wrong> {
+    let rest = line.strip_prefix(b"{\"schema\":")?;
+    let end = rest.iter().take(40).position(|byte| *byte == b',')?;
+    check(std::str::from_utf8(&rest[..end]).ok()?).err()
+}
+
 /// Reads the beginning of a line, and nothing behind it; `None` if it is not one of the recorder's.
 pub fn head(line: &[u8]) -> Option<Head<'_>> {
     // No line needs more for these four: a time, two numbers of ten digits, and a word.
     let begin = &line[..line.len().min(160)];
-    let rest = begin.strip_prefix(b"{\"time\":\"")?;
+    let rest = begin.strip_prefix(BEGIN)?;
     let (time, rest) = rest.split_at_checked(TIME_LENGTH)?;
     let (uid, rest) = number(rest.strip_prefix(b"\",\"uid\":")?)?;
     let (pid, rest) = number(rest.strip_prefix(b",\"pid\":")?)?;
@@ -170,7 +189,7 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "{{\"time\":\"2026-11-27T07:10:00.123456Z\",\"uid\":1000,\"pid\":4711,\"event\":\"launched\",\
+                "{{\"schema\":1,\"time\":\"2026-11-27T07:10:00.123456Z\",\"uid\":1000,\"pid\":4711,\"event\":\"launched\",\
                  \"name\":\"tcpdump\",\"reason\":\"x\\\",\\\"event\\\":\\\"refused\\\"}}\\u000a{{\\\"time\\\":\\\"\\u001b\
                  \\u202e\\udb40\\udc41\\\\\",\"prev\":\"{}\"}}",
                 "ab".repeat(32)
@@ -182,6 +201,13 @@ mod tests {
         assert_eq!(previous(&line), Some([0xab; 32]));
         for length in 0..line.len() {
             assert_eq!(previous(&line[..length]), None, "{length}");
+        }
+        assert_eq!(other_schema(&line), None);
+        for (other, expected) in
+            [("0", Wrong::TooLow), ("-1", Wrong::TooLow), ("2", Wrong::Newer), ("\"1\"", Wrong::NoNumber)]
+        {
+            let other = text.replacen(":1,", &format!(":{other},"), 1);
+            assert_eq!((head(other.as_bytes()), other_schema(other.as_bytes())), (None, Some(expected)), "{other}");
         }
         for odd in [&b""[..], b"{}", b"{\"time\":\"", &[0; 300]] {
             assert_eq!((head(odd), previous(odd)), (None, None));

@@ -1,7 +1,7 @@
 //! The recorder's lines: from its files, or as its answer.
 
 use super::kept::{Filter, Kept, of_line};
-use crate::output::error::reason;
+use crate::output::error::{hinted, reason};
 use crate::store::bounded_read;
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap_core::record::line::{self, END_OF_ANSWER, ENDING, FOLDER, HISTORY};
@@ -166,6 +166,9 @@ impl Files {
                     self.open = None;
                     return Ok(None);
                 }
+                if let Some(wrong) = line::other_schema(text) {
+                    return Err(hinted(format!("cannot read {name}: {wrong}"), wrong.hint()));
+                }
                 if is_whole && self.wanted.may_be(text) {
                     // A line that is not whole says nothing; `history --verify` reports it.
                     match of_line(text) {
@@ -228,6 +231,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::error::HintedError;
     use capwrap_core::record::chain::FIRST;
     use capwrap_core::record::line::Line;
     use std::fs;
@@ -267,6 +271,18 @@ mod tests {
         assert_eq!(times(Filter { since: Some(DAY + 2), ..Filter::default() }), [DAY + 2, 2 * DAY]);
         assert_eq!(times(Filter { since: Some(2 * DAY), ..Filter::default() }), [2 * DAY]);
         assert_eq!(times(Filter { until: Some(2 * DAY), ..Filter::default() }), [DAY + 1, DAY + 2]);
+    }
+
+    #[test]
+    fn a_line_of_another_schema_is_an_error_and_never_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("1970-01-02.jsonl");
+        for (schema, expected) in [("2", "later capwrap"), ("0", "no such schema"), ("\"1\"", "not a whole number")] {
+            let line = String::from_utf8(line_of(DAY, "launched", "a", "u")).unwrap();
+            fs::write(&file, line.replacen(":1,", &format!(":{schema},"), 1)).unwrap();
+            let error = Files::of(vec![file.clone()], &Filter::default()).next().unwrap().unwrap_err();
+            assert!(error.to_string().contains(expected) && error.is::<HintedError>(), "{error}");
+        }
     }
 
     #[test]
