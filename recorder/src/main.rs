@@ -19,6 +19,7 @@ mod system;
 use capwrap_core::record::line::FOLDER;
 use capwrap_core::record::send::RECORD_GROUP;
 use options::Options;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -26,10 +27,16 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("capwrap-recorder: {message}");
+            note(&format!("capwrap-recorder: {message}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says something in the log of this program. Where nobody can read it, as on a full disk or behind a closed pipe, the
+/// recorder goes on: no record depends on it.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Ends only with an error, unless help was asked for.

@@ -4,6 +4,7 @@
 //! the meantime is the next batch, so that 64 callers at once wait for two flushes and not for 64.
 
 use crate::fairness::{self, OF_ALL, PER_BATCH, PER_USER, Written};
+use crate::note;
 use crate::store::{Entry, Failure, Store};
 use crate::system::{self, Peer};
 use capwrap_core::record::received::{MAX_BYTES, Received};
@@ -128,7 +129,7 @@ impl Server<'_> {
                 let count = self.strangers.entry(peer.uid).or_default();
                 *count += 1;
                 if *count == 1 {
-                    eprintln!("uid {} connected with gid {}, which is not the launcher's", peer.uid, peer.gid);
+                    note(&format!("uid {} connected with gid {}, which is not the launcher's", peer.uid, peer.gid));
                 }
                 refuse(&stream, "only the launcher may send records");
                 continue;
@@ -237,10 +238,10 @@ impl Server<'_> {
         }
         if self.store.lines() > lines {
             let (hash, path) = self.store.newest();
-            eprintln!("newest hash {hash} in {}", path.display());
+            note(&format!("newest hash {hash} in {}", path.display()));
         }
         for (uid, count) in self.strangers.drain() {
-            eprintln!("uid {uid} connected {count} times without being the launcher");
+            note(&format!("uid {uid} connected {count} times without being the launcher"));
         }
         self.noted = (Instant::now(), self.store.lines());
     }

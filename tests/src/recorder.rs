@@ -16,9 +16,12 @@ pub struct Running(Child);
 
 impl Running {
     pub fn start(options: &[&str], socket: &str) -> Self {
-        let mut command = Command::new(RECORDER);
-        let child = command.args(options).args(["--listen", socket]).stderr(Stdio::null()).spawn().unwrap();
-        let running = Self(child);
+        Self::of(Command::new(RECORDER).args(options).args(["--listen", socket]).stderr(Stdio::null()), socket)
+    }
+
+    /// Starts a recorder by a command that becomes it.
+    pub fn of(command: &mut Command, socket: &str) -> Self {
+        let running = Self(command.spawn().unwrap());
         // Both sockets are reachable when their modes are set.
         let is_ready = || {
             let listens = fs::read_to_string("/proc/net/unix").unwrap().contains(socket);

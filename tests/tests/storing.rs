@@ -128,13 +128,87 @@ fn a_full_or_read_only_file_system_refuses_and_claims_nothing() {
         remount("size=1m");
         capwrap(&[&policy.name]).run().witness();
         assert_eq!(launches(&policy, MEMBER), done + 1);
-        drop(_recorder);
-        remount("ro");
-        // A recorder that cannot write does not start.
-        let mut child = Command::new(RECORDER).args(["--listen", SOCKET]).stderr(Stdio::piped()).spawn().unwrap();
-        assert!(!child.wait().unwrap().success());
-        capwrap(&[&policy.name]).run().refused(&["no recorder listens"]);
         chain_is_whole();
+    });
+}
+
+/// Fills what is left of the disk, for as long as the file is there.
+fn fill() -> String {
+    let filler = format!("{FOLDER}/filler");
+    assert!(!root(&["dd", "if=/dev/zero", &format!("of={filler}"), "bs=4k"]).run().ok());
+    filler
+}
+
+#[test]
+fn a_recorder_that_starts_on_a_full_or_read_only_disk_says_so_and_stores_again_when_it_can() {
+    let policy = demanding();
+    on_an_empty_disk("1m", || {
+        let filler = fill();
+        let recorder = Running::start(&[], SOCKET);
+        for _ in 0..2 {
+            capwrap(&[&policy.name]).run().refused(&["No space left on device"]);
+        }
+        fs::remove_file(&filler).unwrap();
+        capwrap(&[&policy.name]).run().witness();
+        drop(recorder);
+        let remount = |how: &str| assert!(root(&["mount", "-o", &format!("remount,{how}"), FOLDER]).run().ok());
+        remount("ro");
+        let _recorder = Running::start(&[], SOCKET);
+        capwrap(&[&policy.name]).run().refused(&["Read-only file system"]);
+        remount("rw");
+        capwrap(&[&policy.name]).run().witness();
+        let events: Vec<String> = lines().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(events, ["recorder-started", "launched", "recorder-started", "launched"]);
+        chain_is_whole();
+    });
+}
+
+#[test]
+fn a_file_of_records_that_somebody_removes_or_cuts_takes_no_later_record_with_it() {
+    let policy = demanding();
+    on_an_empty_disk("1m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let launch = |reason: &str| {
+            capwrap(&["--reason", reason, &policy.name]).run().witness();
+        };
+        let file = || fs::read_dir(FOLDER).unwrap().next().unwrap().unwrap().path();
+        launch("first");
+        let (removed, kept) = (file(), Folder::new());
+        fs::copy(&removed, kept.path("kept")).unwrap();
+        fs::remove_file(&removed).unwrap();
+        launch("behind the removal");
+        assert_eq!(lines().last().unwrap()["reason"], "behind the removal");
+        fs::copy(kept.path("kept"), &removed).unwrap();
+        launch("behind the copy");
+        assert_eq!(lines().last().unwrap()["reason"], "behind the copy");
+        let length = removed.metadata().unwrap().len();
+        fs::File::options().write(true).open(&removed).unwrap().set_len(length - 9).unwrap();
+        launch("behind the cut");
+        let text = fs::read_to_string(file()).unwrap();
+        assert!(text.lines().last().unwrap().contains("\"behind the cut\""), "{text}");
+        // What is gone is found.
+        let run = root(&[CAPWRAP, "history", "--verify"]).run();
+        assert!(run.code == 1 && run.stdout.contains("a line here was changed, removed, added or moved"), "{run:?}");
+    });
+}
+
+#[test]
+fn a_recorder_whose_own_messages_nobody_takes_goes_on() {
+    let policy = demanding();
+    on_an_empty_disk("1m", || {
+        for target in ["/dev/full", "&-"] {
+            let script = format!("exec {RECORDER} --listen {SOCKET} 2>{target}");
+            let recorder = Running::of(Command::new("bash").args(["-c", &script]), SOCKET);
+            capwrap(&[&policy.name]).run().witness();
+            // The recorder says something about the first stranger.
+            let stranger = ["setpriv", "--reuid", MEMBER, "--clear-groups", "--groups", "capwrap-record", "--"];
+            let connect = "import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); \
+                           s.connect('/run/capwrap/record.sock'); s.recv(99)";
+            root(&[&stranger[..], &["python3", "-c", connect]].concat()).run();
+            capwrap(&[&policy.name]).run().witness();
+            drop(recorder);
+        }
+        assert_eq!(launches(&policy, MEMBER), 4);
     });
 }
 
