@@ -4,9 +4,12 @@ use capwrap_core::record::write::{Event, Record};
 use capwrap_tests::recorder::*;
 use capwrap_tests::systemd::Systemd;
 use capwrap_tests::*;
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const UNITS: &str = "/usr/local/lib/systemd/system";
@@ -21,6 +24,14 @@ fn lines() -> Vec<serde_json::Value> {
     files.sort();
     let texts = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
     texts.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Shows each line of all files, without reading them all at once.
+fn each_line(mut see: impl FnMut(&[u8])) {
+    for entry in fs::read_dir(FOLDER).unwrap() {
+        let lines = BufReader::new(fs::File::open(entry.unwrap().path()).unwrap()).split(b'\n');
+        lines.for_each(|line| see(&line.unwrap()));
+    }
 }
 
 /// The number of launches of a policy by a user that are on the disk.
@@ -496,17 +507,70 @@ fn the_units_keep_records_under_a_real_systemd() {
     });
 }
 
-/// By hand: cargo test -p capwrap-tests --test storing -- --ignored
+/// By hand, on release builds: CAPWRAP_LAUNCHES=200000 cargo test -p capwrap-tests --test storing -- --ignored --nocapture
 #[test]
-#[ignore = "it takes minutes"]
-fn of_many_launches_none_lacks_its_record() {
-    let policy = demanding();
-    let seconds = std::env::var("CAPWRAP_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
+#[ignore = "it takes many minutes"]
+fn of_many_launches_each_that_ran_has_one_record_whatever_becomes_of_the_recorder_meanwhile() {
+    let count = std::env::var("CAPWRAP_LAUNCHES").unwrap_or_else(|_| "200000".to_owned());
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let name = "t-many";
+    let text = versions::text(name, MEMBER, 1).replace("\"] }\n", "\"], audit = \"required\" }\n");
+    let policy = Policy::named(name, &text);
+    let folder = Folder::new();
+    let callers = folder.copy(env!("CARGO_BIN_EXE_callers"), "callers");
     on_an_empty_disk("2g", || {
-        let _recorder = Running::start(&[], SOCKET);
-        let done = flood(&policy, Duration::from_secs(seconds));
-        assert!(launches(&policy, MEMBER) >= done);
-        println!("{done} launches");
+        let over = AtomicBool::new(false);
+        let (said, kills) = std::thread::scope(|scope| {
+            let killing = scope.spawn(|| {
+                let mut kills = 0;
+                loop {
+                    let _recorder = Running::start(&[], SOCKET);
+                    // It is killed after 5, 10, 15 … seconds, while 64 callers wait.
+                    let end = Instant::now() + Duration::from_secs(5 * (1 + kills));
+                    while Instant::now() < end {
+                        if over.load(Ordering::Relaxed) {
+                            return kills;
+                        }
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                    kills += 1;
+                }
+            });
+            wait_for(|| Path::new(SOCKET).exists());
+            let said = user(MEMBER, &[&callers, &count, "64", name]).run();
+            over.store(true, Ordering::Relaxed);
+            (said, killing.join().unwrap())
+        });
+        assert!(said.ok(), "{}", said.stdout.lines().filter(|line| line.starts_with("FAULT")).collect::<String>());
+        for line in said.stdout.lines() {
+            println!("{}", line.chars().take(200).collect::<String>());
+        }
+        let not_run = said.stdout.lines().find_map(|line| line.strip_prefix("not run: ")).unwrap();
+        let not_run: BTreeSet<usize> = not_run.split_whitespace().map(number).collect();
+        let mut records = vec![0; number(&count)];
+        let (uid, mut torn) = (id("passwd", MEMBER), 0);
+        each_line(|line| match serde_json::from_slice::<serde_json::Value>(line) {
+            Ok(line) if line["event"] == "launched" => {
+                assert_eq!((&line["name"], &line["user"]), (&name.into(), &MEMBER.into()));
+                assert_eq!(line["uid"].to_string(), uid);
+                let arguments = line["arguments"].as_str().unwrap();
+                records[number(arguments.rsplit(' ').next().unwrap())] += 1;
+            }
+            Ok(_) => {}
+            // The recorder was killed while it wrote: nobody had an answer.
+            Err(_) => torn += 1,
+        });
+        for (launch, records) in records.iter().enumerate() {
+            assert!(*records == 1 || *records == 0 && not_run.contains(&launch), "launch {launch}: {records} records");
+        }
+        let both = not_run.iter().filter(|launch| records[**launch] == 1).count();
+        let ran = records.len() - not_run.len();
+        println!(
+            "{ran} ran and {} were refused, of which {both} have a record; {kills} kills, {torn} torn",
+            not_run.len()
+        );
+        assert!(ran > 0 && torn <= kills as usize);
         chain_is_whole();
     });
+    drop(policy);
 }

@@ -1,6 +1,7 @@
 //! Many callers at once. `callers COUNT PARALLEL POLICY…` launches the tools of the policies in turn, COUNT times in
 //! all. For each policy it prints how often the tool ran, `NAME ran TIMES`, and how often it was refused, `NAME refused
-//! TIMES: WORDS`. It exits with 1 if a launch was neither: if a tool got parts of two versions of its policy, or if a
+//! TIMES: WORDS`; then `not run:` with the numbers of all launches that were refused. The number of a launch is the last
+//! argument of its tool. It exits with 1 if a launch was neither: if a tool got parts of two versions of its policy, or if a
 //! launcher died or took longer than a minute.
 
 use capwrap_tests::{CAPWRAP, Run};
@@ -21,6 +22,8 @@ struct Outcome {
     ran: BTreeMap<String, usize>,
     /// The number of refusals by policy and words.
     refused: BTreeMap<(String, String), usize>,
+    /// The numbers of the launches that were refused.
+    not_run: Vec<usize>,
     faults: Vec<String>,
     longest: Duration,
 }
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
                     if number >= count {
                         break;
                     }
-                    launch(&policies[number % policies.len()], &outcome);
+                    launch(number, &policies[number % policies.len()], &outcome);
                 }
             });
         }
@@ -52,6 +55,8 @@ fn main() -> ExitCode {
     for ((policy, words), times) in &outcome.refused {
         println!("{policy} refused {times}: {words}");
     }
+    let not_run: Vec<String> = outcome.not_run.iter().map(usize::to_string).collect();
+    println!("not run: {}", not_run.join(" "));
     println!("{:.0} s, the longest launch {:.3} s", start.elapsed().as_secs_f64(), outcome.longest.as_secs_f64());
     for fault in outcome.faults.iter().take(20) {
         println!("FAULT {fault}");
@@ -71,10 +76,10 @@ fn end_if_one_hangs() {
     }
 }
 
-fn launch(policy: &str, outcome: &Mutex<Outcome>) {
+fn launch(number: usize, policy: &str, outcome: &Mutex<Outcome>) {
     let start = Instant::now();
     let mut command = Command::new(CAPWRAP);
-    command.args([policy, "version", policy]).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args([policy, "version", policy, &number.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
     let run = Run::of(&command.output().unwrap());
     let took = start.elapsed();
     ENDED.fetch_add(1, Ordering::Relaxed);
@@ -87,6 +92,7 @@ fn launch(policy: &str, outcome: &Mutex<Outcome>) {
     } else if run.code == 125 && run.stderr.starts_with("capwrap: ") && run.stderr.lines().count() <= 2 {
         let words = run.stderr.lines().next().unwrap_or_default().to_owned();
         *outcome.refused.entry((policy.to_owned(), words)).or_default() += 1;
+        outcome.not_run.push(number);
     } else {
         outcome.faults.push(format!("{policy}: {run:?}"));
     }
