@@ -374,7 +374,7 @@ fn scopes_are_left_out_with_the_reason_and_without_the_option_only_named() {
 #[test]
 fn a_proof_under_scopes_keeps_those_under_which_the_command_works() {
     let name = PolicyName::new("learned-proof");
-    // clone3(2) is not watched, because programs do without it; this one prints what it says.
+    // A clone3(2) of no structure is not noted, because programs do without it; this one prints what it says.
     let process = "import ctypes, socket; socket.sethostname(socket.gethostname()); libc = ctypes.CDLL(None, use_errno=True)\n\
                    libc.syscall(435, None, 0); print('done', ctypes.get_errno())";
     let proof = &["--scope", "calls", "--minimize"];
@@ -425,6 +425,55 @@ fn calls_that_need_no_capability_stay_open_where_they_were_watched() {
                   print('done', ctypes.CDLL(None).ptrace(0, 0, 0, 0))";
     let run = learn(&name, &["--scope", "calls"], &["/usr/bin/python3", "-c", traced]);
     assert!(run.stdout.contains("no scope   cap_sys_admin: it calls ptrace, which every scope refuses"), "{run:?}");
+}
+
+#[test]
+fn a_namespace_by_clone3_stays_open_for_the_clone_that_follows_it() {
+    let name = PolicyName::new("learned-clone3");
+    // The structure begins with the flags, here CLONE_NEWUTS, and its fifth word is SIGCHLD.
+    let program = "import ctypes, os, socket; libc = ctypes.CDLL(None, use_errno=True)\n\
+                   socket.sethostname(socket.gethostname())\n\
+                   words = (ctypes.c_uint64 * 8)(0x4000000, 0, 0, 0, 17, 0, 0, 0)\n\
+                   child = libc.syscall(435, words, 64)\n\
+                   if child < 0 and ctypes.get_errno() == 38: child = libc.syscall(CLONE, 0x4000011, 0, 0, 0, 0)\n\
+                   if child == 0: os._exit(0)\n\
+                   os.waitpid(child, 0); print('done')";
+    let program = program.replace("CLONE", if cfg!(target_arch = "x86_64") { "56" } else { "220" });
+    let text = learns_scope(&name, &["--scope", "calls"], &program);
+    says(&text, &["through = [\"clone\", \"sethostname\"]"]);
+    is_closed(&name, "libc.unshare(0x20000)");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_of_32_bit_code_are_no_surprise_under_a_scope() {
+    // mov eax, 20 (getpid); int 0x80; ret
+    let foreign = "import ctypes, mmap, socket; socket.sethostname(socket.gethostname())\n\
+                   code = mmap.mmap(-1, 4096, prot=7); code.write(bytes.fromhex('b814000000cd80c3'))\n\
+                   at = ctypes.addressof(ctypes.c_char.from_buffer(code))\n\
+                   print('done', ctypes.CFUNCTYPE(ctypes.c_int)(at)() > 0)";
+    let name = PolicyName::new("learned-foreign");
+    let run = learn(&name, &["--scope", "calls"], &["/usr/bin/python3", "-c", foreign]);
+    assert!(run.stdout.starts_with("done True\n"), "{run:?}");
+    let said = "no scope   cap_sys_admin: it makes calls by the numbers of another architecture";
+    assert!(run.stdout.contains(said), "{run:?}");
+}
+
+#[test]
+fn a_watcher_that_is_killed_is_told_and_its_part_of_the_calls_is_not_taken_for_all() {
+    let name = PolicyName::new("learned-killed");
+    let kills = "import ctypes, os, socket; socket.sethostname(socket.gethostname()); libc = ctypes.CDLL(None)\n\
+                 for process in filter(str.isdigit, os.listdir('/proc')):\n\
+                 \x20   try: files = [os.readlink(f'/proc/{process}/fd/{file}') for file in os.listdir(f'/proc/{process}/fd')]\n\
+                 \x20   except OSError: continue\n\
+                 \x20   mine = int(open(f'/proc/{process}/stat').read().split()[3]) == os.getppid()\n\
+                 \x20   if mine and 'anon_inode:seccomp notify' in files: os.kill(int(process), 9)\n\
+                 print('done', libc.msgctl(-1, 0, 0))";
+    let run = learn(&name, &["--scope", "calls"], &["/usr/bin/python3", "-c", kills]);
+    assert!(run.ok(), "{run:?}");
+    assert!(run.stderr.contains("what watched its system calls ended before the command did"), "{run:?}");
+    let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
+    assert_eq!(profile["runs"][0]["watched"], Value::Null);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use capwrap_core::scope::domain::{Gap, MOUNTING};
 use capwrap_core::scope::door::{self, Door};
 use capwrap_core::scope::strength::{self, Strength};
 use capwrap_core::scope::table::{Known, Row};
-use capwrap_core::scope::watch::always_refused;
+use capwrap_core::scope::watch::{FOREIGN, always_refused};
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
 
@@ -93,6 +93,11 @@ fn ended(needed: CapabilitySet, runs: &[Evidence]) -> Option<String> {
         return Some(Gap::Mounts.to_string());
     }
     let mut watched = runs.iter().filter_map(|run| run.watched).flatten();
+    if watched.clone().any(|one| one.system_call == FOREIGN) {
+        return Some(
+            "it makes calls by the numbers of another architecture, and every scope ends it for that".to_owned(),
+        );
+    }
     let refused = |one: &&Watched| always_refused().any(|call| call == one.system_call);
     watched.find(refused).map(|one| format!("it calls {}, which every scope refuses", one.system_call))
 }
@@ -376,8 +381,11 @@ mod tests {
         let scopes = watched("mknod", &[device], Some(&[call("mknodat 0 0 8576 259 0 0")]));
         assert_eq!(scopes.proposed[0].1.to_string(), "through mknod:1:3");
         let ring = [call("sethostname 0 0 0 0 0 0"), call("io_uring_setup 0 0 0 0 0 0")];
-        let scopes = watched("sys_admin", &[host], Some(&ring));
+        let scopes = watched("sys_admin", std::slice::from_ref(&host), Some(&ring));
         assert!(scopes.proposed.is_empty() && scopes.left_out[0].1.contains("io_uring_setup"), "{scopes:?}");
+        let mixed = [call("sethostname 0 0 0 0 0 0"), call("another-architecture 0 0 0 0 0 0")];
+        let scopes = watched("sys_admin", std::slice::from_ref(&host), Some(&mixed));
+        assert!(scopes.proposed.is_empty() && scopes.left_out[0].1.contains("ends it"), "{scopes:?}");
         // What needed no capability is no reason for a scope.
         let file = granted("sys_admin", "openat", &["proc_sys_open"]);
         let scopes = watched("sys_admin", &[file], Some(&own_queue));

@@ -5,9 +5,10 @@ use crate::observe::command;
 use crate::observe::command::{Ending, Finished, Launch, Limits, Output, Plan, User};
 use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Counted, Losses, Stats};
+use crate::output::error;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
-use capwrap_core::scope::watch::{BEGUN, MORE, Seen};
+use capwrap_core::scope::watch::{BEGUN, ENDED, MORE, Seen};
 use capwrap_ebpf::Settings;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -99,16 +100,23 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         stdout,
         started,
         took: began.elapsed(),
-        watched: report.map(watched).transpose()?.flatten(),
+        watched: report.map(|report| watched(report, was_asked)).transpose()?.flatten(),
     })
 }
 
-/// Reads what the launcher's watcher noted; `None` if it could not watch, or noted more than it keeps.
-fn watched(report: tempfile::NamedTempFile) -> Result<Option<Vec<Seen>>> {
+/// Reads what the launcher's watcher noted; `None` if it could not watch, noted more than it keeps, or ended before the
+/// command. Where this process asked the command to end, the last request may have ended the watcher first.
+fn watched(report: tempfile::NamedTempFile, was_asked: bool) -> Result<Option<Vec<Seen>>> {
     let text = std::fs::read_to_string(report.path()).context("cannot read which calls were noted")?;
-    let mut lines = text.lines();
-    if lines.next() != Some(BEGUN) || lines.clone().any(|line| line == MORE) {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let has_ended = lines.pop_if(|line| *line == ENDED).is_some();
+    if lines.first() != Some(&BEGUN) || lines.contains(&MORE) {
         return Ok(None);
     }
-    lines.map(|line| Seen::read(line).with_context(|| format!("{line:?} is no note of a call")).map(Some)).collect()
+    if !has_ended && !was_asked {
+        error::note("what watched its system calls ended before the command did: from then on these calls failed");
+        return Ok(None);
+    }
+    let calls = lines.into_iter().skip(1);
+    calls.map(|line| Seen::read(line).with_context(|| format!("{line:?} is no note of a call")).map(Some)).collect()
 }

@@ -76,7 +76,7 @@ pub const PAST_THE_FILTER: [&str; 3] = ["io_uring_setup", "io_uring_enter", "io_
 pub const OTHER_PROCESSES: [&str; 5] = ["ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"];
 
 /// The flags of clone3(2) lie behind a pointer.
-const BEHIND_A_POINTER: &str = "clone3";
+const BEHIND_A_POINTER: &str = super::watch::CLONE3;
 
 impl Wanted<'_> {
     /// Returns whether the launch needs a filter at all.
@@ -153,8 +153,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Compiles a program that refuses nothing and reports these uses of system calls. Each use is a call with all of its
-/// tests.
+/// Compiles a program that refuses nothing and reports these uses of system calls, and each call by the numbers of another
+/// architecture. Each use is a call with all of its tests.
 pub fn reporting(
     architecture: Architecture,
     reported: impl Iterator<Item = (&'static str, &'static [Test])>,
@@ -208,6 +208,12 @@ const X32: u32 = 0x4000_0000;
 /// From here on, no number is one of a call on any architecture: the kernel answers ENOSYS.
 const NEGATIVE: u32 = 0x8000_0000;
 
+/// Returns whether a call is made by the numbers of another architecture, or of the x32 ABI: it ends the process.
+pub fn is_foreign(architecture: Architecture, audit_number: u32, number: u32) -> bool {
+    let is_x32 = architecture == Architecture::X86_64 && (X32..NEGATIVE).contains(&number);
+    audit_number != architecture.audit_number() || is_x32
+}
+
 const fn instruction(code: u16, yes: u8, no: u8, operand: u32) -> Instruction {
     Instruction { code, yes, no, operand }
 }
@@ -260,7 +266,7 @@ impl Assembler {
         let number = |rule: &Rule| Call::named(rule.call)?.number(architecture);
         let mut rules: Vec<(u32, &Rule)> = rules.iter().filter_map(|rule| Some((number(rule)?, rule))).collect();
         rules.sort_by_key(|(number, _)| *number);
-        let (kill, absent) = if self.reports { (ALLOW, ALLOW) } else { (KILL, ENOSYS) };
+        let (kill, absent) = if self.reports { (REPORT, ALLOW) } else { (KILL, ENOSYS) };
         let mut next = self.tree(&rules);
         next = self.compare(AT_LEAST, YOUNGEST + 1, Target::Answer(absent), next);
         if architecture == Architecture::X86_64 {

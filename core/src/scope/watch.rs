@@ -16,15 +16,26 @@ pub const SINCE: KernelVersion = KernelVersion { major: 5, minor: 9, patch: 0 };
 /// The line by which a report begins, once the watch has begun.
 pub const BEGUN: &str = "watching";
 
+/// The line by which a report ends, once none of the command's processes is left. Without it the watch ended before the
+/// command did, and its calls failed from then on.
+pub const ENDED: &str = "ended";
+
 /// The most different lines of a report. The last one says that there were more.
 pub const MOST: usize = 20_000;
 /// The line of a report that is not whole.
 pub const MORE: &str = "more";
 
+/// The call whose flags lie behind a pointer. A scope answers that there is none, and programs then call clone(2).
+pub const CLONE3: &str = "clone3";
+
+/// What a call is named that is made by the numbers of another architecture, as 32-bit code does. It ends the process
+/// under every scope.
+pub const FOREIGN: &str = "another-architecture";
+
 /// A call that was reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
-    /// The system call.
+    /// The system call, or [`FOREIGN`].
     pub call: &'static str,
     /// The low words of the arguments that the table of doors compares, and 0 for the others. For a pointer that is
     /// compared with null it is 0 or 1.
@@ -55,12 +66,17 @@ pub fn always_refused() -> impl Iterator<Item = &'static str> {
 /// Compiles the program that refuses nothing and reports each call that a scope could refuse.
 pub fn program(architecture: Architecture) -> Vec<Instruction> {
     let rows = TABLE.iter().filter(|row| is_watched(row)).map(|row| (row.call, row.when));
-    filter::reporting(architecture, rows.chain(always_refused().map(|call| (call, &[][..]))))
+    let whole = always_refused().chain([CLONE3]).map(|call| (call, &[][..]));
+    filter::reporting(architecture, rows.chain(whole))
 }
 
 impl Seen {
-    /// Makes what is reported of a call by its number; `None` for a call that no row is about.
-    pub fn of(architecture: Architecture, number: u32, arguments: &[u64; 6]) -> Option<Self> {
+    /// Makes what is reported of a call by its number and by the number of its architecture (`AUDIT_ARCH_…`); `None` for
+    /// a call that no row is about.
+    pub fn of(architecture: Architecture, audit_number: u32, number: u32, arguments: &[u64; 6]) -> Option<Self> {
+        if filter::is_foreign(architecture, audit_number, number) {
+            return Some(Self { call: FOREIGN, arguments: [0; 6], bound: None });
+        }
         let call = CALLS.iter().find(|call| call.number(architecture) == Some(number))?.name;
         let mut kept = [0; 6];
         for row in TABLE.iter().filter(|row| row.call == call) {
@@ -79,6 +95,12 @@ impl Seen {
         Some(Self { call, arguments: kept, bound: None })
     }
 
+    /// The call of clone(2) that a program makes where there is no [`CLONE3`], if a row is about it.
+    pub fn in_place_of_clone3(flags: u64) -> Option<Self> {
+        let clone = Self { call: "clone", arguments: [flags as u32, 0, 0, 0, 0, 0], bound: None };
+        TABLE.iter().any(|row| clone.is_of(row)).then_some(clone)
+    }
+
     /// Writes it as a line of a report, without a line feed.
     pub fn line(&self) -> String {
         let arguments: Vec<String> = self.arguments.iter().map(u32::to_string).collect();
@@ -89,7 +111,10 @@ impl Seen {
     /// Reads a line of a report.
     pub fn read(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
-        let call = Call::named(words.next()?)?.name;
+        let call = match words.next()? {
+            FOREIGN => FOREIGN,
+            call => Call::named(call)?.name,
+        };
         let numbers: Vec<u32> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
         let (arguments, bound) = numbers.split_at_checked(6)?;
         let bound = match bound {
@@ -114,13 +139,13 @@ mod tests {
     fn a_report_keeps_the_arguments_that_the_table_compares_and_no_pointer() {
         let here = Architecture::X86_64;
         let pointer = 0x7fff_1234_5678;
-        let of = |number, arguments| Seen::of(here, number, &arguments).unwrap();
+        let of = |number, arguments| Seen::of(here, here.audit_number(), number, &arguments).unwrap();
         let socket = of(41, [2, 3, 1, pointer, pointer, 0]);
         assert_eq!(socket.line(), "socket 2 3 1 0 0 0");
         let limit = of(302, [0, 7, pointer, pointer, 0, 0]);
         assert_eq!(limit.line(), "prlimit64 0 0 1 0 0 0");
         assert_eq!(of(62, [77, 1, 0, 0, 0, 0]).line(), "kill 0 1 0 0 0 0");
-        assert!(Seen::of(here, 0, &[0; 6]).is_none(), "read(2)");
+        assert!(Seen::of(here, here.audit_number(), 0, &[0; 6]).is_none(), "read(2)");
         let bound = Seen { bound: Some(Bound { protocol: 6, port: 443 }), ..of(49, [3, pointer, 16, 0, 0, 0]) };
         for seen in [socket, limit, bound] {
             assert_eq!(Seen::read(&seen.line()), Some(seen));
@@ -130,6 +155,25 @@ mod tests {
         {
             assert_eq!(Seen::read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_call_by_the_numbers_of_another_architecture_is_no_call_of_this_one() {
+        const I386: u32 = 0x4000_0003;
+        let here = Architecture::X86_64;
+        let of = |audit_number, number| Seen::of(here, audit_number, number, &[0; 6]).map(|seen| seen.line());
+        let foreign = format!("{FOREIGN} 0 0 0 0 0 0");
+        assert_eq!(of(I386, 41).as_ref(), Some(&foreign));
+        assert_eq!(of(here.audit_number(), 0x4000_0000 | 41).as_ref(), Some(&foreign));
+        assert_eq!(of(here.audit_number(), u32::MAX), None, "what a tracer writes to leave a call out");
+        assert_eq!(Seen::read(&foreign).unwrap().call, FOREIGN);
+    }
+
+    #[test]
+    fn clone3_is_reported_as_the_clone_that_follows_it() {
+        let (new_uts, thread) = (0x0400_0000, 0x003d_0f00);
+        assert_eq!(Seen::in_place_of_clone3(new_uts).unwrap().line(), "clone 67108864 0 0 0 0 0");
+        assert_eq!(Seen::in_place_of_clone3(thread), None);
     }
 
     #[test]

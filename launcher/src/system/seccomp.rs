@@ -17,8 +17,15 @@ pub fn install(program: &[Instruction]) -> Result<(), Error> {
 }
 
 /// Installs a filter for good, and returns what receives the calls that it reports. It takes no_new_privs.
+///
+/// Without SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19, commit c2aa2dfef243), each signal ends the wait for an answer,
+/// and calls fail with EINTR that never do otherwise.
 pub fn install_with_listener(program: &[Instruction]) -> Result<OwnedFd, Error> {
-    let listener = install_with(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    let (listener, patient) = (libc::SECCOMP_FILTER_FLAG_NEW_LISTENER, libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    let listener = match install_with(program, listener | patient) {
+        Err(Errno::EINVAL) => install_with(program, listener)?,
+        installed => installed?,
+    };
     let listener = i32::try_from(listener).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel returned a new descriptor, which nothing else owns and which closes at exec.
     Ok(unsafe { OwnedFd::from_raw_fd(listener) })

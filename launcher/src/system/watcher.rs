@@ -8,7 +8,7 @@ use super::capabilities;
 use capwrap_core::Capability;
 use capwrap_core::scope::calls::Architecture;
 use capwrap_core::scope::filter::Instruction;
-use capwrap_core::scope::watch::{BEGUN, Bound, MORE, MOST, Seen};
+use capwrap_core::scope::watch::{BEGUN, Bound, CLONE3, ENDED, MORE, MOST, Seen};
 use nix::Error;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
@@ -20,6 +20,10 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 /// `SECCOMP_IOCTL_NOTIF_RECV` and `SECCOMP_IOCTL_NOTIF_SEND` (include/uapi/linux/seccomp.h).
 const RECEIVE: u32 = 0xc050_2100;
 const SEND: u32 = 0xc018_2101;
+/// `SECCOMP_IOCTL_NOTIF_SET_FLAGS` and `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` of the same file: the kernel lets the one that
+/// was stopped go on where the other one rests, which saves it most of the wait (Linux 6.6, commit 48a1084a8b74).
+const SET_FLAGS: u32 = 0x4008_2104;
+const SYNC_WAKE_UP: libc::c_ulong = 1;
 
 /// Room for what a later kernel may add to the structure.
 #[repr(C)]
@@ -39,10 +43,10 @@ impl Watcher {
     /// Starts the process. It writes a line to `report` for each different call.
     ///
     /// # Errors
-    /// A call fails; then there is no watcher.
+    /// A call fails, or the watcher may not take descriptors of this process; then there is no watcher.
     pub fn start(report: File) -> Result<Self, Error> {
         let (request, listener) = super::witness::pipe()?;
-        let (answer, ready) = super::witness::pipe()?;
+        let (mut answer, ready) = super::witness::pipe()?;
         let launcher = nix::unistd::getpid().as_raw();
         match new_sibling()? {
             0 => {
@@ -51,7 +55,14 @@ impl Watcher {
                 // SAFETY: _exit(2) runs nothing of the launcher's.
                 unsafe { libc::_exit(0) }
             }
-            _ => Ok(Self { listener, answer }),
+            _ => {
+                drop((request, ready));
+                // Before there is a filter, nothing is lost if it cannot watch.
+                match answer.read(&mut [0]) {
+                    Ok(1) => Ok(Self { listener, answer }),
+                    _ => Err(Errno::EPERM),
+                }
+            }
         }
     }
 
@@ -84,18 +95,29 @@ fn serve(launcher: libc::pid_t, mut request: File, mut ready: File, mut report: 
     let _ = SigSet::all().thread_block();
     // SAFETY: setsid(2) takes nothing.
     let _ = unsafe { libc::setsid() };
-    let mut number = [0; size_of::<i32>()];
-    // If the launcher refuses the launch, the pipe ends.
-    if request.read_exact(&mut number).is_err() {
-        return;
-    }
     let serve = || {
+        // Yama keeps root too from it where kernel.yama.ptrace_scope is 3.
+        if take(launcher, libc::STDIN_FILENO).is_err() || ready.write_all(&[1]).is_err() {
+            return;
+        }
+        let mut number = [0; size_of::<i32>()];
+        // If the launcher refuses the launch, the pipe ends.
+        if request.read_exact(&mut number).is_err() {
+            return;
+        }
         let Ok(listener) = take(launcher, i32::from_ne_bytes(number)) else { return };
         if writeln!(report, "{BEGUN}").is_err() || ready.write_all(&[1]).is_err() {
             return;
         }
+        // An older kernel does not know it, and does without.
+        // SAFETY: ioctl(2) takes a number here.
+        let _ = unsafe { libc::ioctl(listener.as_raw_fd(), SET_FLAGS as _, SYNC_WAKE_UP) };
         let mut known = BTreeSet::new();
-        while let Ok(Some(call)) = receive(&listener) {
+        while let Ok(call) = receive(&listener) {
+            let Some(call) = call else {
+                let _ = writeln!(report, "{ENDED}");
+                return;
+            };
             if let Some(seen) = seen(&call) {
                 note(&mut report, &mut known, seen.line());
             }
@@ -114,26 +136,39 @@ fn note(report: &mut File, known: &mut BTreeSet<String>, line: String) {
 }
 
 fn seen(call: &libc::seccomp_notif) -> Option<Seen> {
-    let here = Architecture::HERE.filter(|here| here.audit_number() == call.data.arch)?;
-    let number = u32::try_from(call.data.nr).ok()?;
-    let seen = Seen::of(here, number, &call.data.args)?;
-    let bound = if seen.call == "bind" { bound(call) } else { None };
-    Some(Seen { bound, ..seen })
+    let seen = Seen::of(Architecture::HERE?, call.data.arch, call.data.nr as u32, &call.data.args)?;
+    match seen.call {
+        "bind" => Some(Seen { bound: bound(call), ..seen }),
+        CLONE3 => {
+            // The flags come first in the structure (clone3(2)).
+            let mut flags = [0; size_of::<u64>()];
+            read(call, 0, &mut flags)?;
+            Seen::in_place_of_clone3(u64::from_ne_bytes(flags))
+        }
+        _ => Some(seen),
+    }
 }
 
-/// Returns which port of which protocol bind(2) is about. Another thread may change the address afterwards, so that
-/// nothing may be refused for it.
-fn bound(call: &libc::seccomp_notif) -> Option<Bound> {
+/// Reads what an argument of the call points to. Another thread may change it afterwards, so that nothing may be refused
+/// for it.
+fn read(call: &libc::seccomp_notif, argument: usize, to: &mut [u8]) -> Option<()> {
     let process = libc::pid_t::try_from(call.pid).ok()?;
+    let room = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
+    let from = libc::iovec { iov_base: call.data.args[argument] as *mut libc::c_void, iov_len: to.len() };
+    // SAFETY: the kernel writes at most `iov_len` bytes to `to`, and reads them from the other process.
+    let count = unsafe { libc::process_vm_readv(process, &raw const room, 1, &raw const from, 1, 0) };
+    (usize::try_from(count) == Ok(to.len())).then_some(())
+}
+
+/// Returns which port of which protocol bind(2) is about.
+fn bound(call: &libc::seccomp_notif) -> Option<Bound> {
     let mut address = [0_u8; 4];
-    let to = libc::iovec { iov_base: address.as_mut_ptr().cast(), iov_len: address.len() };
-    let from = libc::iovec { iov_base: call.data.args[1] as *mut libc::c_void, iov_len: address.len() };
-    // SAFETY: the kernel writes at most `iov_len` bytes to `address`, and reads them from the other process.
-    let read = unsafe { libc::process_vm_readv(process, &raw const to, 1, &raw const from, 1, 0) };
+    read(call, 1, &mut address)?;
     let family = i32::from(u16::from_ne_bytes([address[0], address[1]]));
-    if read != 4 || ![libc::AF_INET, libc::AF_INET6].contains(&family) {
+    if ![libc::AF_INET, libc::AF_INET6].contains(&family) {
         return None;
     }
+    let process = libc::pid_t::try_from(call.pid).ok()?;
     let socket = take(process, call.data.args[0] as i32).ok()?;
     let mut protocol: u32 = 0;
     let mut length = size_of::<u32>() as libc::socklen_t;

@@ -404,7 +404,12 @@ impl Stopped {
             }
             if noted.is_some_and(|at| Instant::now() >= at) {
                 noted = None;
-                let left = descendants().len();
+                // The launcher's watcher lives as long as they do, and is none of them.
+                let launcher = file_caps::installed();
+                let is_watcher = |process: &Pid| {
+                    std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|file| file == launcher)
+                };
+                let left = descendants().iter().filter(|process| !is_watcher(process)).count();
                 error::note(&format!("{left} of its processes still run; Ctrl-C ends them and shows the result"));
             }
             if self.has_written_too_much() {
