@@ -1,7 +1,9 @@
 //! `capwrap doctor`: reports what works here, for each kind of caller.
 
+use capwrap_tests::recorder::{FOLDER, HISTORY, Running, SOCKET, on_an_empty_disk};
 use capwrap_tests::*;
 use serde_json::Value;
+use std::fs;
 
 fn doctor(call: Call) -> (i32, Value) {
     let run = call.arg("--json").run();
@@ -61,6 +63,46 @@ fn without_sys_it_still_speaks() {
         let run = root(&["capwrap", "doctor"]).run();
         assert_eq!(run.code, 1, "{run:?}");
         assert!(run.stdout.contains("works here"), "{run:?}");
+    });
+}
+
+#[test]
+fn who_could_forge_or_change_records_is_reported_and_a_recorder_that_is_gone() {
+    let policy = Policy::witness("cap_net_raw", "audit = \"required\"");
+    let folder = Folder::new();
+    on_an_empty_disk("1m", || {
+        let facts = |name: &str| {
+            let (_, object) = doctor(root(&["capwrap", "doctor"]));
+            let facts = object["facts"].as_array().unwrap().clone();
+            facts.into_iter().find(|fact| fact["name"] == name).unwrap_or_default()
+        };
+        let is_problem = |name: &str, words: &str| {
+            let fact = facts(name);
+            assert!(fact["judgement"] == "problem" && fact.to_string().contains(words), "{name}: {fact}");
+        };
+        let recorder = (Running::start(&[], SOCKET), Running::start(&["--answer"], HISTORY));
+        assert_eq!(facts("recorder")["judgement"], "ok");
+        for name in ["recorder's group", "history", "records"] {
+            assert!(facts(name).is_null(), "{}", facts(name));
+        }
+        // A recorder that was killed leaves its socket.
+        drop(recorder);
+        assert!(fs::exists(SOCKET).unwrap());
+        is_problem("recorder", &policy.name);
+        let _recorder = Running::start(&[], SOCKET);
+        assert_eq!(facts("history")["judgement"], "note");
+
+        assert!(root(&["chmod", "2770", FOLDER]).run().ok());
+        is_problem("records", "chmod 2750 /var/log/capwrap");
+        assert!(root(&["chown", "root", FOLDER]).run().ok());
+        is_problem("records", "does not belong to capwrap-recorder");
+
+        let groups = fs::read_to_string("/etc/group").unwrap();
+        let line = groups.lines().find(|line| line.starts_with("capwrap-record:")).unwrap();
+        let joined = groups.replace(&format!("{line}\n"), &format!("{line}{MEMBER}\n"));
+        fs::write(folder.path("group"), joined).unwrap();
+        assert!(root(&["mount", "--bind", &folder.path("group"), "/etc/group"]).run().ok());
+        is_problem("recorder's group", &format!("gpasswd --delete {MEMBER} capwrap-record"));
     });
 }
 

@@ -234,3 +234,45 @@ fn a_pid_that_is_used_again_is_another_process() {
         assert!(parts[2].contains("no process of user") && parts[2].ends_with("it lives\n"), "{run:?}");
     });
 }
+
+#[test]
+fn verify_notes_what_goes_on_when_its_user_may_not_run_it_any_more() {
+    on_an_own_installation(|_| {
+        let folder = Folder::new();
+        let metrics = folder.path("capwrap.prom");
+        let goes_on = |words: &[&str]| {
+            let run = root(&[&[CAPWRAP, "verify", "--json", "--prometheus", &metrics], words].concat()).run();
+            let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+            let subjects = object["subjects"].as_array().unwrap().clone();
+            subjects.into_iter().filter(|one| one["kind"] == "process" && one["name"] == NAME).collect::<Vec<_>>()
+        };
+        let _sleep = launch(MEMBER, "sleep 600; true");
+        let of_member = || {
+            let all = processes(MEMBER).into_iter();
+            all.filter(|one| one["name"] == NAME).map(|one| one["pid"].to_string()).collect::<Vec<_>>()
+        };
+        until("it runs", || of_member().len() == 2);
+        assert!(goes_on(&["--all"]).is_empty());
+        // The grant of one user has ended, and the policy allows another.
+        done(&root(&[CAPWRAP, "revoke", NAME, "--user", MEMBER]).run());
+        for words in [&["--all"][..], &[], &[NAME]] {
+            let found = goes_on(words);
+            assert!(found.len() == 1 && found[0]["notes"] == 1, "{found:?}");
+            let line = &found[0]["lines"][0];
+            let hint = format!("capwrap revoke {NAME} --user {MEMBER} --kill");
+            assert_eq!((&line["judgement"], &line["hint"]), (&"note".into(), &hint.into()), "{line}");
+            for pid in of_member() {
+                assert!(line["value"].as_str().unwrap().contains(&pid), "{line}");
+            }
+        }
+        let series = format!("capwrap_verify_notes{{kind=\"process\",name=\"{NAME}\"}} 1");
+        assert!(fs::read_to_string(&metrics).unwrap().lines().any(|line| line == series));
+        assert!(goes_on(&["/usr/bin/env"]).is_empty());
+        // Nobody may any more, so the policy is not enabled any more.
+        done(&root(&[CAPWRAP, "revoke", NAME, "--user", STRANGER]).run());
+        let shown = root(&[CAPWRAP, "verify", "--all"]).run();
+        assert!(shown.stdout.contains("goes on  user ") && shown.stdout.contains("not enabled any more"), "{shown:?}");
+        done(&root(&[CAPWRAP, "revoke", NAME, "--user", MEMBER, "--kill"]).run());
+        assert!(goes_on(&["--all"]).is_empty());
+    });
+}

@@ -21,6 +21,7 @@ pub mod policy_facts;
 pub mod process;
 pub mod reading;
 pub mod records;
+pub mod still_allowed;
 pub mod sysctl;
 pub mod systemd_numbers;
 pub mod target_machine;

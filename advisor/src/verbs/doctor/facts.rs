@@ -96,8 +96,27 @@ pub struct Launcher {
     pub journald: Reading<Journald>,
     /// The number of the group by which the recorder knows the launcher.
     pub record_group: Option<u32>,
-    /// Whether the recorder's socket is there.
+    /// Whether a socket of the recorder's is there.
     pub recorder: Reading<()>,
+    /// Whether a socket is there on which the recorder answers users.
+    pub history: Reading<()>,
+    /// The users in the group by which the recorder knows the launcher.
+    pub record_members: Vec<String>,
+    /// The directory of the recorder's files.
+    pub records: Reading<Records>,
+}
+
+/// The directory of the recorder's files, and whose it should be.
+#[derive(Clone, Debug)]
+pub struct Records {
+    pub uid: u32,
+    pub gid: u32,
+    /// Its type and its permissions (st_mode of inode(7)).
+    pub mode: u32,
+    /// The recorder's user.
+    pub recorder: Option<u32>,
+    /// The group whose members read all records.
+    pub readers: Option<u32>,
 }
 
 /// A log that listens.
@@ -303,6 +322,9 @@ pub fn sound() -> Facts {
             journald: Is(Journald::default()),
             record_group: Some(77),
             recorder: Is(()),
+            history: Is(()),
+            record_members: Vec::new(),
+            records: Is(Records { uid: 66, gid: 4, mode: 0o042_750, recorder: Some(66), readers: Some(4) }),
         },
     }
 }

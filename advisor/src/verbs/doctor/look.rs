@@ -14,7 +14,9 @@ use crate::host::sysctl;
 use crate::observe::probe;
 use crate::output::error::reason;
 use crate::store::{enabled, file_caps};
-use crate::verbs::doctor::facts::{Enabled, Facts, Kernel, Launcher, LauncherFile, Log, Mounts, Policy, Rights, Tried};
+use crate::verbs::doctor::facts::{
+    Enabled, Facts, Kernel, Launcher, LauncherFile, Log, Mounts, Policy, Records, Rights, Tried,
+};
 use crate::verbs::doctor::sysctls;
 use capwrap_core::CapabilitySet;
 use capwrap_core::capability::xattr::{ATTRIBUTE, Attribute};
@@ -25,7 +27,9 @@ use capwrap_core::decision::launcher_needs::{Kernels, needed_by_launcher};
 use capwrap_core::decision::{Request, decide};
 use capwrap_core::paths;
 use capwrap_core::policy;
+use capwrap_core::record::line::{FOLDER, HISTORY};
 use capwrap_core::record::send::{RECORD_GROUP, RECORDER};
+use capwrap_core::text::printable;
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::fs::File;
@@ -160,8 +164,11 @@ fn launcher(rights: &Rights) -> Launcher {
         accounts: reading(std::fs::read("/etc/passwd")).map(drop),
         log: log(),
         journald: Journald::here(),
-        record_group: record_group(),
-        recorder: recorder(),
+        record_group: accounts::group_id(&local("/etc/group"), RECORD_GROUP),
+        recorder: listens(RECORDER),
+        history: listens(HISTORY),
+        record_members: record_members(),
+        records: records(),
     }
 }
 
@@ -237,18 +244,41 @@ fn weigh(name: &str, policy: &policy::Policy, rights: &Rights, kernels: Kernels)
     }
 }
 
-/// The group by which the recorder knows the launcher.
-fn record_group() -> Option<u32> {
-    let group = std::fs::read("/etc/group").unwrap_or_default();
-    accounts::group_id(&String::from_utf8_lossy(&group), RECORD_GROUP)
+/// A file of accounts, or nothing where it cannot be read.
+fn local(path: &str) -> String {
+    std::fs::read(path).map_or_else(|_| String::new(), |text| String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Whether the recorder's socket is there. Nobody but the launcher may connect to it.
-fn recorder() -> Reading<()> {
-    match std::fs::symlink_metadata(RECORDER) {
-        Ok(about) if about.file_type().is_socket() => Reading::Is(()),
-        Ok(_) => Reading::Unreadable(format!("{RECORDER} is no socket")),
-        Err(error) => reading(Err(error)),
+/// The users in the group by which the recorder knows the launcher. Nobody is to be in it.
+fn record_members() -> Vec<String> {
+    let (passwd, group) = (local("/etc/passwd"), local("/etc/group"));
+    let members = accounts::group_id(&group, RECORD_GROUP).map(|gid| accounts::members(&passwd, &group, gid));
+    members.unwrap_or_default().iter().map(|account| printable::text(account.name)).collect()
+}
+
+fn records() -> Reading<Records> {
+    reading(std::fs::symlink_metadata(FOLDER)).map(|about| Records {
+        uid: about.st_uid(),
+        gid: about.st_gid(),
+        mode: about.st_mode(),
+        recorder: accounts::user_id(&local("/etc/passwd"), "capwrap-recorder"),
+        readers: accounts::group_id(&local("/etc/group"), "adm"),
+    })
+}
+
+/// Whether a socket of the recorder's is there. None is of the kind that is tried, so the kernel refuses the connection
+/// and says whether a process has the socket (unix_find_other of net/unix/af_unix.c): the recorder notices nothing. A
+/// caller who may not connect learns only that the file is there.
+fn listens(path: &str) -> Reading<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(about) if about.file_type().is_socket() => {}
+        Ok(_) => return Reading::Unreadable(format!("{path} is no socket")),
+        Err(error) => return reading(Err(error)),
+    }
+    let tried = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
+    match tried.err().map(|error| error.kind()) {
+        Some(ErrorKind::ConnectionRefused) => Reading::Absent,
+        _ => Reading::Is(()),
     }
 }
 

@@ -9,16 +9,12 @@ mod entry;
 mod show;
 
 use crate::host::launched::{Known, Launched};
-use crate::host::{caller, clock};
+use crate::host::still_allowed::Now;
 use crate::output::terminal;
-use crate::store::{enabled, policy_lookup};
 use anyhow::Result;
 use capwrap_core::decision::accounts;
-use capwrap_core::decision::authorise::{LocalAccounts, authorise};
-use capwrap_core::policy::Policy;
 use clap::Args;
 use entry::Entry;
-use std::collections::BTreeMap;
 
 #[derive(Args)]
 pub struct Ps {
@@ -34,10 +30,8 @@ impl Ps {
     pub fn run(&self) -> Result<()> {
         let known = Known::read()?;
         let running = known.running()?;
-        let (local, now) = (caller::local_accounts()?, clock::now());
-        let policies = policies();
-        let entries: Vec<Entry> =
-            running.processes.iter().map(|one| entry(one, policies.get(&one.policy), &local, now)).collect();
+        let now = Now::read()?;
+        let entries: Vec<Entry> = running.processes.iter().map(|one| entry(one, &now)).collect();
         let notes: Vec<String> = known.notes.iter().cloned().chain(others(&running.others)).collect();
         if self.json {
             say!("{}", show::json(&entries, &running.others, &notes)?);
@@ -49,44 +43,27 @@ impl Ps {
     }
 }
 
-/// The policies that were enabled or can be, by their names, and whether each is enabled now.
-fn policies() -> BTreeMap<String, (bool, Policy)> {
-    let mut all = BTreeMap::new();
-    for name in enabled::names_in(&policy_lookup::templates()).unwrap_or_default() {
-        let Ok(source) = policy_lookup::load(&name) else { continue };
-        all.insert(name.clone(), (source.path == enabled::path(&name), source.policy));
-    }
-    for name in enabled::names().unwrap_or_default() {
-        let Ok(policy) = enabled::read(&enabled::path(&name)) else { continue };
-        all.insert(name, (true, policy));
-    }
-    all
-}
-
-fn entry(one: &Launched, policy: Option<&(bool, Policy)>, local: &LocalAccounts, now: i64) -> Entry {
+fn entry(one: &Launched, now: &Now) -> Entry {
     let field = |name: &str| {
         let value = one.record.as_ref()?.fields.get(name)?;
         Some(value.clone()).filter(|value| !value.is_empty())
     };
-    let scopes = match (&one.record, policy) {
+    let scopes = match (&one.record, now.policy(&one.policy)) {
         (Some(_), _) => field("scopes").map_or(Vec::new(), |all| all.split("; ").map(str::to_owned).collect()),
-        (None, Some((_, policy))) => {
+        (None, Some(policy)) => {
             let scoped = policy.grants.iter().filter(|grant| !grant.scope.is_empty());
             scoped.map(|grant| format!("{} {}", grant.caps, grant.scope)).collect()
         }
         (None, None) => Vec::new(),
     };
-    let seconds = u64::try_from(now.saturating_sub(one.started)).unwrap_or(0);
-    let allow = policy.filter(|(is_enabled, _)| *is_enabled).map(|(_, policy)| &policy.allow);
-    let account = accounts::account(&local.passwd, one.uid).map(|account| caller::after_login(&account, local));
-    let allowed_by = allow.zip(account).and_then(|(allow, user)| authorise(allow, &user, local, now, Some("any")).ok());
+    let seconds = u64::try_from(now.seconds.saturating_sub(one.started)).unwrap_or(0);
     Entry {
         pid: one.pid,
         parent: one.parent,
         started: jiff::Timestamp::from_second(one.started)
             .map_or_else(|_| one.started.to_string(), |at| at.to_string()),
         seconds,
-        user: accounts::name(&local.passwd, one.uid),
+        user: accounts::name(&now.local.passwd, one.uid),
         uid: one.uid,
         name: one.policy.clone(),
         executable: one.executable.as_ref().map(capwrap_core::text::printable::text),
@@ -94,7 +71,7 @@ fn entry(one: &Launched, policy: Option<&(bool, Policy)>, local: &LocalAccounts,
         passed: field("capabilities"),
         scopes,
         found_by: one.found_by,
-        allowed_by: allowed_by.map(|by| by.to_string()),
+        allowed_by: now.allowed_by(one).map(|by| by.to_string()),
         reason: field("reason"),
     }
 }

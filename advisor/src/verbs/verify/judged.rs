@@ -27,6 +27,8 @@ pub enum Kind {
     Launcher,
     /// A file that no enabled policy names.
     File,
+    /// Processes that capwrap launched and that go on although their users may not run the tool any more.
+    Process,
 }
 
 /// A line, and the fix for what it reports, if there is one.

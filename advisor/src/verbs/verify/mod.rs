@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! subjects: enabled policies, the launcher, other files
-//!     └─ look (installed) ── judge (policy, tool, launcher, file) ── show, prometheus
-//!                                             └─ fix, and again
+//!     └─ look (installed, launched) ── judge (policy, tool, launcher, file, running) ── show, prometheus
+//!                                                         └─ fix, and again
 //! ```
 
 mod file;
@@ -13,6 +13,7 @@ mod judged;
 mod launcher;
 mod policy;
 mod prometheus;
+mod running;
 mod scan;
 mod show;
 mod tool;
@@ -106,7 +107,7 @@ impl Verify {
             found = scan::again(found, &Accounted::read());
         }
         let named = self.named_if_asked(Content::Judged)?;
-        let subjects: Vec<Subject> = named.into_iter().chain(found).collect();
+        let subjects: Vec<Subject> = named.into_iter().chain(self.running()).chain(found).collect();
         outcome = subjects.iter().map(Subject::outcome).fold(outcome, Outcome::and);
         if self.json {
             say!("{}", show::json(&subjects, outcome, files)?);
@@ -133,6 +134,16 @@ impl Verify {
     fn named_if_asked(&self, content: Content) -> Result<Vec<Subject>> {
         let is_asked = self.scans.is_empty() || self.all || !self.words.is_empty();
         if is_asked { self.named(content) } else { Ok(Vec::new()) }
+    }
+
+    /// What goes on although its user may not run it any more: by any policy, or by those that are named.
+    fn running(&self) -> Vec<Subject> {
+        match &self.words[..] {
+            [] if !self.scans.is_empty() && !self.all => Vec::new(),
+            [] => running::subjects(|_| true),
+            words if words.iter().all(|word| word.contains('/')) => Vec::new(),
+            words => running::subjects(|policy| words.iter().any(|word| word == policy)),
+        }
     }
 
     /// The result of scanning the trees, if any was given. A tree may be a whole machine, so each is walked only once.

@@ -21,6 +21,7 @@ pub fn text(subjects: &[Subject], outcome: Outcome, now: i64) -> String {
                 Kind::Policy => "policy",
                 Kind::Launcher => "launcher",
                 Kind::File => "file",
+                Kind::Process => "process",
             };
             // Writing to a String cannot fail.
             let _ = writeln!(

@@ -1,11 +1,12 @@
 //! The launcher, its policies, the accounts file that it reads, and the log.
 
+use super::recorder::{self, is_known_to_recorder};
 use crate::host::launcher_kernels;
 use crate::host::reading::Reading;
 use crate::output::finding::{Judgement, Line};
 use crate::verbs::doctor::facts::{Enabled, Facts, LauncherFile, Log, Policy};
 use crate::verbs::doctor::finding::unreadable;
-use capwrap_core::record::send::{RECORD_GROUP, RECORDER, START_RECORDER};
+use capwrap_core::record::send::RECORD_GROUP;
 use capwrap_core::record::write::Event;
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ pub fn launcher(facts: &Facts) -> Vec<Line> {
             .hint("an image needs /etc/passwd with a line for root"),
         Reading::Unreadable(why) => unreadable("accounts", why),
     });
-    lines.extend(recorder(facts));
+    lines.extend(recorder::recorder(facts));
     lines.push(log(facts));
     lines.extend(storage(facts));
     lines
@@ -59,43 +60,6 @@ fn owner(path: &str, file: &LauncherFile, record_group: Option<u32>) -> Line {
     }
     let group = if is_known_to_recorder { format!(", group {RECORD_GROUP}") } else { String::new() };
     Line::ok("file", path).means(format!("root's{group}, mode {mode:04o}"))
-}
-
-/// Whether the launcher's file gives it the group by which the recorder knows it.
-fn is_known_to_recorder(file: &LauncherFile, record_group: Option<u32>) -> bool {
-    file.mode & 0o2010 == 0o2010 && record_group == Some(file.gid)
-}
-
-/// What keeps the records that policies demand. Where none does and no recorder runs, there is nothing to say.
-fn recorder(facts: &Facts) -> Option<Line> {
-    let name = "recorder";
-    let launcher = &facts.launcher;
-    let demanding = demanding(facts).join(", ");
-    let known = launcher.file.is().is_none_or(|file| is_known_to_recorder(file, launcher.record_group));
-    match &launcher.recorder {
-        Reading::Absent if demanding.is_empty() => None,
-        Reading::Absent => Some(
-            Line::absent(name, Judgement::Problem)
-                .means(format!("no recorder listens, and {demanding} cannot be launched without a record on the disk"))
-                .hint(START_RECORDER),
-        ),
-        Reading::Unreadable(why) => Some(unreadable(name, why)),
-        Reading::Is(()) if known => Some(
-            Line::ok(name, RECORDER).means("where a policy demands a record, it is on the disk before its tool starts"),
-        ),
-        Reading::Is(()) => {
-            let what = "the launcher is not set-group-ID capwrap-record, and may not connect";
-            let line = if demanding.is_empty() {
-                Line::note(name, RECORDER).means(what)
-            } else {
-                Line::problem(name, RECORDER).means(format!("{what}: {demanding} cannot be launched"))
-            };
-            let path = launcher.file.is().and_then(|file| file.in_command.as_ref());
-            Some(line.optional_hint(
-                path.map(|path| format!("chgrp {RECORD_GROUP} {path} && chmod 2755 {path} && capwrap enable")),
-            ))
-        }
-    }
 }
 
 fn carried(facts: &Facts, file: &LauncherFile) -> Line {
@@ -162,11 +126,6 @@ fn faulty(policy: &Enabled) -> Option<Line> {
         }
         Ok(_) => None,
     }
-}
-
-/// The policies that demand a record of every launch.
-fn demanding(facts: &Facts) -> Vec<&str> {
-    facts.policies().filter(|(_, policy)| policy.audit_required).map(|(name, _)| name).collect()
 }
 
 fn log(facts: &Facts) -> Line {

@@ -4,6 +4,7 @@ mod back_ends;
 mod kernel;
 mod launcher;
 mod mounts;
+mod recorder;
 mod rights;
 
 use crate::output::finding::Section;
@@ -30,7 +31,7 @@ mod tests {
     use crate::host::reading::Reading;
     use crate::output::finding::Judgement;
     use crate::output::finding::Line;
-    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Log, Tried, sound};
+    use crate::verbs::doctor::facts::{Enabled, LauncherFile, Log, Records, Tried, sound};
     use capwrap_core::CapabilitySet;
     use capwrap_core::decision::facts::KernelVersion;
 
@@ -428,6 +429,50 @@ mod tests {
                 Judgement::Problem,
                 "chgrp capwrap-record /usr/local/bin/capwrap",
             ),
+            (
+                |facts| {
+                    as_installed(facts, 0, 0o755);
+                    demand(facts);
+                    facts.launcher.recorder = Reading::Absent;
+                },
+                "launcher",
+                "recorder's group",
+                Judgement::Problem,
+                "chgrp capwrap-record /usr/local/bin/capwrap",
+            ),
+            (
+                |facts| facts.launcher.record_members = vec!["alice".to_owned(), "bob".to_owned()],
+                "launcher",
+                "recorder's group",
+                Judgement::Problem,
+                "gpasswd --delete alice capwrap-record; gpasswd --delete bob capwrap-record",
+            ),
+            (
+                |facts| facts.launcher.history = Reading::Absent,
+                "launcher",
+                "history",
+                Judgement::Note,
+                "systemctl enable --now capwrap-history.socket",
+            ),
+            (|facts| records(facts).uid = 1000, "launcher", "records", Judgement::Problem, "cannot write"),
+            (|facts| records(facts).mode = 0o042_770, "launcher", "records", Judgement::Problem, "change records"),
+            (|facts| records(facts).mode = 0o042_755, "launcher", "records", Judgement::Problem, "everybody can read"),
+            (|facts| records(facts).mode = 0o120_777, "launcher", "records", Judgement::Problem, "no directory"),
+            (
+                |facts| records(facts).gid = 0,
+                "launcher",
+                "records",
+                Judgement::Note,
+                "chown capwrap-recorder:adm /var/log/capwrap && chmod 2750 /var/log/capwrap",
+            ),
+            (|facts| records(facts).mode = 0o040_750, "launcher", "records", Judgement::Note, "new files"),
+            (
+                |facts| facts.launcher.records = Reading::Unreadable("x".to_owned()),
+                "launcher",
+                "records",
+                Judgement::Note,
+                "x",
+            ),
             (|facts| as_installed(facts, 77, 0o2755), "launcher", "file", Judgement::Ok, "capwrap-record"),
             (|facts| as_installed(facts, 78, 0o2755), "launcher", "file", Judgement::Problem, "setuid"),
             (
@@ -485,6 +530,25 @@ mod tests {
         if let Reading::Is(file) = &mut facts.launcher.file {
             (file.gid, file.mode) = (gid, 0o100_000 | mode);
         }
+    }
+
+    fn records(facts: &mut Facts) -> &mut Records {
+        match &mut facts.launcher.records {
+            Reading::Is(records) => records,
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_about_a_recorder_that_nobody_wants() {
+        let mut facts = sound();
+        facts.launcher.recorder = Reading::Absent;
+        facts.launcher.history = Reading::Absent;
+        facts.launcher.records = Reading::Absent;
+        as_installed(&mut facts, 0, 0o755);
+        let lines = examine(&facts).into_iter().flat_map(|section| section.lines);
+        let said = lines.filter(|line| ["recorder", "recorder's group", "history", "records"].contains(&&*line.name));
+        assert_eq!(said.count(), 0);
     }
 
     fn demand(facts: &mut Facts) {

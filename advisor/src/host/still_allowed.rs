@@ -1,0 +1,57 @@
+//! Whether the user of a launched process may run its tool now: a grant can have ended since the launch, or the policy.
+
+use crate::host::launched::Launched;
+use crate::host::{caller, clock};
+use crate::store::{enabled, policy_lookup};
+use anyhow::Result;
+use capwrap_core::decision::accounts;
+use capwrap_core::decision::authorise::{AllowedBy, LocalAccounts, authorise};
+use capwrap_core::policy::Policy;
+use std::collections::BTreeMap;
+
+/// The policies and the users of now.
+pub struct Now {
+    /// The policies that are enabled or can be, by their names, and whether each is enabled.
+    policies: BTreeMap<String, (bool, Policy)>,
+    pub local: LocalAccounts,
+    /// Seconds since 1970.
+    pub seconds: i64,
+}
+
+impl Now {
+    /// Reads the policies and the users. A policy that cannot be used permits nobody.
+    ///
+    /// # Errors
+    /// The files of users and groups cannot be read.
+    pub fn read() -> Result<Self> {
+        let mut policies = BTreeMap::new();
+        for name in enabled::names_in(&policy_lookup::templates()).unwrap_or_default() {
+            let Ok(source) = policy_lookup::load(&name) else { continue };
+            policies.insert(name.clone(), (source.path == enabled::path(&name), source.policy));
+        }
+        for name in enabled::names().unwrap_or_default() {
+            let Ok(policy) = enabled::read(&enabled::path(&name)) else { continue };
+            policies.insert(name, (true, policy));
+        }
+        Ok(Self { policies, local: caller::local_accounts()?, seconds: clock::now() })
+    }
+
+    /// The policy of this name, if one is enabled or can be.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.get(name).map(|(_, policy)| policy)
+    }
+
+    /// Whether a policy of this name is enabled.
+    pub fn is_enabled(&self, name: &str) -> bool {
+        self.policies.get(name).is_some_and(|(is_enabled, _)| *is_enabled)
+    }
+
+    /// Why the user of the process may run the tool now; `None` if they may not. That a reason may be demanded of a launch
+    /// does not count.
+    pub fn allowed_by(&self, process: &Launched) -> Option<AllowedBy> {
+        let policy = self.policy(&process.policy).filter(|_| self.is_enabled(&process.policy))?;
+        let account = accounts::account(&self.local.passwd, process.uid)?;
+        let user = caller::after_login(&account, &self.local);
+        authorise(&policy.allow, &user, &self.local, self.seconds, Some("any")).ok()
+    }
+}
