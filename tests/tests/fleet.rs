@@ -99,11 +99,17 @@ fn changed(run: &Run) -> [u32; 3] {
 
 const SITE: &str = "
 capwrap_policies:
-  - { name: tcpdump, groups: [network-team] }
+  - { name: tcpdump, groups: [network-team], audit: required }
   - { name: sleep, src: sleep.toml.j2 }
 capwrap_policies_absent: [ping]
 capwrap_textfile_directory: /var/lib/prometheus/node-exporter
 ";
+
+/// What an administrator's supervisor runs where no systemd does.
+const RECORDER: &str = "for half in '' '--answer'; do socket=record; [ -z \"$half\" ] || socket=history; \
+    setsid $(ls -d /usr/libexec /usr/local/libexec | while read -r at; do ls $at/capwrap/capwrap-recorder; done 2> /dev/null) \
+    $half --listen /run/capwrap/$socket.sock > /var/log/recorder$half 2>&1 < /dev/null & done; \
+    for i in $(seq 100); do [ -S /run/capwrap/record.sock ] && break; sleep 0.1; done; ls /run/capwrap/record.sock";
 
 #[test]
 fn units_are_learned_by_the_role_and_joined_with_what_was_learned_before() {
@@ -174,6 +180,16 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
 
     // capwrap is installed, a policy is enabled, and a new user uses it.
     assert!(fleet.done(&[]).iter().all(|count| *count > 4));
+    // tcpdump's record must be on the disk. systemd listens for the recorder; without it, the play says what to run.
+    done(&two.run(
+        &fleet.key,
+        "systemctl is-enabled capwrap-recorder.socket && systemctl is-active capwrap-recorder.socket",
+    ));
+    let said = one.run(&fleet.key, "runuser -u alice -- capwrap tcpdump --version");
+    assert!(said.code == 125 && said.stderr.contains("no recorder listens"), "{said:?}");
+    for host in [one, three] {
+        done(&host.run(&fleet.key, RECORDER));
+    }
     for host in &fleet.hosts {
         let said = host.run(&fleet.key, CAPTURE);
         assert!(done(&said).contains("1 packet captured"), "{said:?}");
@@ -198,7 +214,10 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     let shown = fleet.ansible(&["--check", "--diff"]);
     assert!(shown.ok() && shown.stdout.contains("+users = [\"nobody\"]"), "{}", shown.stdout);
     assert!(done(&one.run(&fleet.key, "cat /etc/capwrap/policies/tcpdump.toml")).contains("\"network-team\""));
-    assert_eq!(fleet.done(&[]), [1, 1, 1]);
+    done(&one.run(&fleet.key, "capwrap grant tcpdump --user games --for 1h --reason 'made by hand'"));
+    assert_eq!(fleet.done(&[]), [2, 2, 2]);
+    grants_stay_and_end(&fleet);
+    fleet.play(&SITE.replace("groups: [network-team]", "users: [nobody]"));
     assert_eq!(one.run(&fleet.key, "runuser -u alice -- capwrap tcpdump --version").code, 125);
     done(&one.run(&fleet.key, "runuser -u nobody -- capwrap tcpdump --version"));
 
@@ -254,12 +273,82 @@ fn a_fleet_is_installed_changed_verified_corrected_and_learned_from() {
     assert_eq!(fleet.done(&collect), [0, 0, 0]);
 
     node_exporter_reads_what_verify_found(&fleet);
+    records_are_verified_and_reports_brought(&fleet);
 
     // The fleet also works as the book describes.
     let page = Page::read("how-to/fleet.md");
     let run = fleet.here(root(&["bash", "-c", &page.script(&fleet.folder.path(""))])).run();
     assert!(run.ok(), "{run:?}");
     page.compare(&run.stdout);
+}
+
+/// Grants with the role, and with a grant by hand on the first host, which no play takes away.
+fn grants_stay_and_end(fleet: &Fleet) {
+    let [one, two, three] = &fleet.hosts;
+    let who = SITE.replace("groups: [network-team]", "users: [nobody]");
+    let play = |until: &str| {
+        fleet.play(&format!(
+            "{who}capwrap_grants:\n  - {{ name: tcpdump, user: daemon, until: \"{until}\", reason: ticket 4711 }}\n"
+        ));
+    };
+    let runs = |host: &Host, user: &str| {
+        host.run(&fleet.key, &format!("runuser -u {user} -- capwrap tcpdump --version")).code == 0
+    };
+    play("2001-01-01T00:00:00Z");
+    assert_eq!(fleet.done(&[]), [0, 0, 0]);
+    play("2099-01-31T12:00:00+01:00");
+    assert_eq!(fleet.done(&["--check"]), [1, 1, 1]);
+    assert!(!runs(one, "daemon"));
+    assert_eq!(fleet.done(&[]), [1, 1, 1]);
+    assert!([one, two, three].into_iter().all(|host| runs(host, "daemon")) && runs(one, "games"));
+    let granted = "grep -A 3 -F '[[allow.temporary]]' /etc/capwrap/policies/tcpdump.toml";
+    let granted = two.run(&fleet.key, granted).stdout;
+    assert!(granted.contains("until = 2099-01-31T11:00:00Z\nreason = \"ticket 4711\""), "{granted}");
+    assert_eq!(fleet.done(&[]), [0, 0, 0]);
+    // The end is named in another time zone, and is the same.
+    play("2099-01-31T11:00:00Z");
+    assert_eq!(fleet.done(&[]), [0, 0, 0]);
+    play("2099-01-31");
+    let refused = fleet.ansible(&[]);
+    assert!(!refused.ok() && refused.stdout.contains("until must be a text such as"), "{}", refused.stdout);
+
+    fleet.play(&format!("{who}capwrap_grants_absent:\n  - {{ name: tcpdump, user: daemon, kill: true }}\n"));
+    assert_eq!(fleet.done(&[]), [1, 1, 1]);
+    assert!(!runs(two, "daemon") && runs(one, "games"));
+    assert_eq!(fleet.done(&[]), [0, 0, 0]);
+    // Where no timer does, the play takes out what has ended.
+    let end = "sed -i 's/^until = .*/until = 2001-01-01T00:00:00Z/' /etc/capwrap/policies/tcpdump.toml";
+    done(&one.run(&fleet.key, end));
+    assert_eq!(fleet.done(&[]), [1, 0, 0]);
+    done(&one.run(&fleet.key, "! grep temporary /etc/capwrap/policies/tcpdump.toml"));
+}
+
+/// The hash that the controller keeps finds what root of a host took away.
+fn records_are_verified_and_reports_brought(fleet: &Fleet) {
+    let [_, two, _] = &fleet.hosts;
+    fleet.play(&format!("{SITE}capwrap_heads_in: heads\ncapwrap_reports_to: reports\n"));
+    let words = ["--tags", "capwrap_history,capwrap_report"];
+    assert_eq!(fleet.done(&words), [0, 0, 0]);
+    assert_eq!(fleet.done(&words), [0, 0, 0]);
+    for name in ["one", "two", "three"] {
+        let head = fs::read_to_string(fleet.folder.path(&format!("heads/{name}.head"))).unwrap();
+        assert!(head.len() == 65 && head.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}: {head}");
+        let report = |end: &str| fs::read_to_string(fleet.folder.path(&format!("reports/{name}.{end}"))).unwrap();
+        let data: Value = serde_json::from_str(&report("json")).unwrap();
+        let policies = data["policies"].as_array().unwrap();
+        assert!(policies.iter().any(|policy| policy["name"] == "tcpdump"), "{name}: {data}");
+        assert!(report("html").starts_with("<!DOCTYPE html>") && report("html").contains("tcpdump"));
+    }
+    // The newest records are cut off, which nothing on the host shows.
+    let cut = "cd /var/log/capwrap; for file in *; do cp -p $file /tmp/$file; head -n 1 /tmp/$file > $file; done";
+    done(&two.run(&fleet.key, cut));
+    done(&two.run(&fleet.key, "capwrap history --verify"));
+    let found = fleet.ansible(&["--tags", "capwrap_history"]);
+    let fatal: Vec<&str> = found.stdout.lines().filter(|line| line.starts_with("fatal:")).collect();
+    assert!(!found.ok() && fatal.len() == 1 && fatal[0].contains("[two]"), "{}", found.stdout);
+    assert!(found.stdout.contains("no line has this hash"), "{}", found.stdout);
+    done(&two.run(&fleet.key, "cd /var/log/capwrap; for file in *; do cat /tmp/$file > $file; done"));
+    assert_eq!(fleet.done(&words), [0, 0, 0]);
 }
 
 /// A process that is killed when the test ends, however it ends.
