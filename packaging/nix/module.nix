@@ -2,6 +2,7 @@
 #
 #   programs.capwrap.enable = true;
 #   programs.capwrap.policies.mytool = ./mytool.toml;
+#   programs.capwrap.recorder.enable = true;    # for policies that say audit = "required"
 #
 # A policy names its tool by a path that only root can write, such as /run/current-system/sw/bin/tcpdump.
 {
@@ -29,10 +30,42 @@ in
       example = lib.literalExpression "{ mytool = ./mytool.toml; }";
       description = "The enabled policies, by name. Each is a file in the format of capwrap.toml(5).";
     };
+    recorder.enable = lib.mkEnableOption "the recorder of capwrap, for policies that say audit = \"required\"";
   };
 
   config = lib.mkIf cfg.enable {
     users.groups.capwrap = { };
+
+    # The recorder knows the launcher by this group: `capwrap enable` makes the launcher set-group-ID for it. Nobody is to be in it.
+    users.groups.capwrap-record = { };
+    users.groups.capwrap-recorder = { };
+    users.users.capwrap-recorder = {
+      isSystemUser = true;
+      group = "capwrap-recorder";
+      description = "The recorder of capwrap";
+    };
+
+    # The package has the units; what is wanted of them is decided here.
+    systemd.packages = [ cfg.package ];
+    systemd.sockets = lib.mkIf cfg.recorder.enable {
+      capwrap-recorder.wantedBy = [ "sockets.target" ];
+      capwrap-history.wantedBy = [ "sockets.target" ];
+    };
+    # The programs are copied to their prefix by this service.
+    systemd.services.capwrap-recorder.after = [ "capwrap-enable.service" ];
+    systemd.services.capwrap-history.after = [ "capwrap-enable.service" ];
+
+    # `capwrap grant` cannot enable a timer where the units are the configuration's, so this one always runs. The launcher
+    # compares the clock at each launch: what has ended is refused before this takes it out.
+    systemd.timers.capwrap-ended = {
+      description = "End what capwrap granted for a time";
+      wantedBy = [ "timers.target" ];
+      timerConfig = {
+        OnCalendar = "minutely";
+        AccuracySec = "10s";
+        Unit = "capwrap-revoke.service";
+      };
+    };
 
     environment.systemPackages = [
       cfg.package

@@ -7,6 +7,7 @@
   cargo,
   rustc,
   glibc,
+  coreutils,
 }:
 let
   root = ../..;
@@ -50,6 +51,11 @@ stdenv.mkDerivation {
     mkdir -p $out/share
     mv $out/var/lib/capwrap/share/{man,bash-completion,zsh,fish} $out/share/
     mv $out/var/lib/capwrap $out/prefix
+    mkdir -p $out/lib/systemd
+    mv $out/prefix/lib/systemd/system $out/lib/systemd/system
+    # The module has a service of its own for this, which also installs the launcher.
+    rm $out/lib/systemd/system/capwrap-enable.service
+    substituteInPlace $out/lib/systemd/system/capwrap-recorder.service --replace-fail /usr/bin/install ${coreutils}/bin/install
     rmdir $out/var/lib $out/var
     runHook postInstall
   '';

@@ -21,6 +21,31 @@ fn the_units_are_ones_that_systemd_takes_and_that_may_do_little() {
     }
 }
 
+/// What can be had of their tools here: nix reads a file, and a shell reads the scripts of Alpine.
+#[test]
+fn the_recipes_of_other_distributions_can_be_read_and_their_recorder_is_the_installed_one() {
+    for file in ["flake.nix", "module.nix", "package.nix"] {
+        let run = root(&["nix-instantiate", "--parse", &format!("{PACKAGING}/nix/{file}")]).run();
+        assert!(run.ok(), "{run:?}");
+    }
+    let recipe = fs::read_to_string(format!("{PACKAGING}/alpine/APKBUILD")).unwrap();
+    for entry in fs::read_dir(format!("{PACKAGING}/alpine")).unwrap() {
+        let path = entry.unwrap().path();
+        let (text, name) = (fs::read_to_string(&path).unwrap(), path.file_name().unwrap().to_str().unwrap());
+        assert!(root(&["sh", "-n", path.to_str().unwrap()]).run().ok(), "{name}");
+        if name.ends_with(".initd") {
+            assert!(recipe.contains(&format!("\"$srcdir\"/{name} ")), "{name} is not in the package");
+        }
+        // Each half makes its own socket, as the other packages' units have it.
+        if let Some(words) = text.split("command_args=\"").nth(1).and_then(|rest| rest.split('"').next()) {
+            let socket = words.rsplit(' ').next().unwrap();
+            let unit = if words.contains("--answer") { "capwrap-history" } else { "capwrap-recorder" };
+            let unit = fs::read_to_string(format!("{PACKAGING}/systemd/{unit}.socket")).unwrap();
+            assert!(unit.contains(&format!("={socket}\n")), "{name}: {socket}");
+        }
+    }
+}
+
 #[test]
 fn a_real_systemd_starts_the_service_and_it_fails_where_something_is_not_as_it_should_be() {
     let policy = Policy::witness("net_raw", "");
