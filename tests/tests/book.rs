@@ -135,7 +135,17 @@ fn how_a_tool_runs_in_a_container_is_true_with_podman() {
 fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
     let machine = installed();
     done(&machine.run("capwrap enable tcpdump --user alice"));
-    let page = Page::read("how-to/service.md");
+    by_a_service(&machine, "how-to/service.md");
+}
+
+#[test]
+fn how_records_are_kept_is_true_under_a_real_systemd() {
+    by_a_service(&installed(), "how-to/records.md");
+}
+
+/// Compares a page with what its commands print when a service of the machine's systemd runs them.
+fn by_a_service(machine: &Machine, page: &str) {
+    let page = Page::read(page);
     fs::write(machine.root() + "/page", page.script("/root")).unwrap();
     let started = machine.systemd(&[
         ("start.target", "[Unit]\nDefaultDependencies=no\nWants=page.service\n"),
@@ -151,7 +161,7 @@ fn how_a_tool_runs_as_a_service_is_true_under_a_real_systemd() {
 }
 
 /// The pages whose commands are run, here and in `fleet.rs`.
-const RUN: [&str; 14] = [
+const RUN: [&str; 15] = [
     "tutorial.md",
     "tutorial-container.md",
     "tutorial-service.md",
@@ -163,6 +173,7 @@ const RUN: [&str; 14] = [
     "how-to/fleet.md",
     "how-to/group.md",
     "how-to/learn.md",
+    "how-to/records.md",
     "how-to/scope.md",
     "how-to/service.md",
     "how-to/write-a-policy.md",
