@@ -67,6 +67,16 @@ fn verbs_options_policies_and_capabilities_are_offered() {
             ("capwrap learn --user capwrap-m", MEMBER),
             ("capwrap completions z", "zsh"),
             ("capwrap caps encode cap_sysl", "cap_syslog"),
+            ("capwrap grant tcpd", "tcpdump"),
+            ("capwrap grant tcpdump --unt", "--until"),
+            ("capwrap revoke tcpdump --user capwrap-m", MEMBER),
+            ("capwrap revoke tcpdump --ki", "--kill"),
+            ("capwrap edit tcpdump --fr", "--from"),
+            ("capwrap history tcpd", "tcpdump"),
+            ("capwrap history --ver", "--verify"),
+            ("capwrap report --ht", "--html"),
+            ("capwrap ps --js", "--json"),
+            ("capwrap adopt --sudo", "--sudoers"),
         ] {
             let offered = offered(shell, words);
             assert!(offered.iter().any(|one| one.trim() == wanted), "{shell}: {words}: {offered:?}");

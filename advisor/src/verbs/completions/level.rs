@@ -126,9 +126,14 @@ fn choice(words: &str) -> impl Fn(&Arg) -> Choice {
 }
 
 /// The kinds by level and value name. The first row that fits counts; an empty level fits every level.
-const NAMED: [(&str, &str, Kind); 24] = [
+const NAMED: [(&str, &str, Kind); 27] = [
     ("list", "WORD", Kind::Templates),
     ("enable", "NAME", Kind::Templates),
+    // These enable a policy that is not enabled.
+    ("grant", "NAME", Kind::Templates),
+    ("edit", "NAME", Kind::Templates),
+    // History names a policy also when it is not enabled any more.
+    ("history", "TOOL", Kind::Templates),
     ("learn", "--user", Kind::Users),
     ("trace", "--user", Kind::Users),
     ("", "--mode", Kind::Free),
@@ -207,6 +212,23 @@ mod tests {
         assert_eq!(value("enable", "--group"), Some(Kind::Groups));
         assert_eq!(value("learn", "--user"), Some(Kind::Users));
         assert_eq!(value("learn", "--policy"), Some(Kind::Policies));
+        for verb in ["grant", "revoke", "history"] {
+            assert_eq!(value(verb, "--user"), Some(Kind::Users), "{verb}");
+        }
+        for (verb, option) in [("edit", "--from"), ("report", "--html"), ("report", "--since"), ("adopt", "--sudoers")]
+        {
+            assert_eq!(value(verb, option), Some(Kind::Files), "{verb}");
+        }
+        for (verb, option) in
+            [("grant", "--until"), ("grant", "--for"), ("history", "--since"), ("history", "--against")]
+        {
+            assert_eq!(value(verb, option), Some(Kind::Free), "{verb}");
+        }
+        for verb in ["grant", "edit", "history"] {
+            assert_eq!(level(verb).operand(0), Some(&Kind::Templates), "{verb}");
+        }
+        assert_eq!(level("revoke").operand(0), Some(&Kind::Policies));
+        assert_eq!(value("revoke", "--kill"), None);
         assert_eq!(value("doctor", "--json"), None);
         assert_eq!(
             value("trace", "--color"),
