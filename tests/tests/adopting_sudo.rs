@@ -38,10 +38,10 @@ fn each_command_of_each_rule_gets_an_answer() {
         "sudo pins the file: so does --pin",
         "/usr/bin/smartctl -a /dev/*: another way: ",
         "sudoedit /etc/motd: sudo: it edits a file as root",
-        "capwrap enable tcpdump --group '#33'\n",
+        "capwrap-member, group capwrap, group #33 may run as root:\n  /usr/sbin/tcpdump: the shipped policy tcpdump\n",
         "/sbin/: sudo: it is every program of a folder",
         "/usr/bin/kill: sudo: it runs as ALL, not root",
-        "15 commands: 4 by shipped policies, 3 to learn, 8 by sudo or another way\n",
+        "19 commands: 8 by shipped policies, 3 to learn, 8 by sudo or another way\n",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -56,11 +56,17 @@ fn the_policies_that_can_be_made_are_written_and_can_be_enabled() {
     in_own_mounts(|| {
         own_installation();
         fs::create_dir("/etc/capwrap/disabled").unwrap();
-        done(&adopt(&["--write", "/etc/capwrap/disabled"]));
+        let run = adopt(&["--write", "/etc/capwrap/disabled"]);
+        for (count, why) in
+            [(1, "any host"), (1, "any arguments"), (1, "other programs, which NOEXEC"), (1, "no notafter")]
+        {
+            let note = format!("not written: the policy would allow more than the rule: {why}");
+            assert_eq!(done(&run).matches(&note).count(), count, "{why}: {run:?}");
+        }
         let mut names: Vec<_> =
             fs::read_dir("/etc/capwrap/disabled").unwrap().map(|file| file.unwrap().file_name()).collect();
         names.sort();
-        // The rule for strace excludes somebody, which no policy can.
+        // The rule for strace excludes somebody, and that for fping a use, which no policy can.
         assert_eq!(names, ["dmesg.toml", "tcpdump.toml"]);
         let text = fs::read_to_string("/etc/capwrap/disabled/dmesg.toml").unwrap();
         assert!(text.contains("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), "{text}");

@@ -90,6 +90,8 @@ pub struct Judged {
     pub answer: Answer,
     /// What a policy says differently.
     pub remarks: Vec<String>,
+    /// In what a policy would allow more than the rule does, or something else, in short phrases. Passwords do not count.
+    pub wider: Vec<String>,
 }
 
 /// A shipped policy: its name and the paths of its tool.
@@ -98,13 +100,19 @@ pub type Shipped = (String, Vec<PathBuf>);
 /// What the table of escapes says of a shell.
 const SHELL: &str = "a shell";
 
-/// Returns the answer for a command of a rule that is not excluded.
+/// Options that limit what a command may do or when, and that no policy has (sudoers(5), Option_Spec).
+const LIMITS: [&str; 8] =
+    ["apparmor_profile", "command_timeout", "intercept", "notafter", "notbefore", "role", "runchroot", "type"];
+
+/// Returns the answer for a command of a rule that is not excluded. `excluded` holds the commands that any rule excludes.
 ///
 /// # Errors
 /// The list of tools that are better run another way cannot be read.
-pub fn judge(rule: &Rule, command: &Command, shipped: &[Shipped]) -> Result<Judged> {
+pub fn judge(rule: &Rule, command: &Command, shipped: &[Shipped], excluded: &[&Command]) -> Result<Judged> {
     let (program, arguments) = program_of(&command.text);
-    let sudo = |why: &str| Ok(Judged { answer: Answer::Sudo(why.to_owned(), None), remarks: Vec::new() });
+    let other =
+        |why: String, instead| Judged { answer: Answer::Sudo(why, instead), remarks: Vec::new(), wider: Vec::new() };
+    let sudo = |why: &str| Ok(other(why.to_owned(), None));
     if let Some(why) = not_as_root(rule) {
         return sudo(&why);
     }
@@ -127,14 +135,23 @@ pub fn judge(rule: &Rule, command: &Command, shipped: &[Shipped]) -> Result<Judg
     let mut remarks = remarks(rule, command, arguments.as_deref());
     let has_path = |(_, paths): &&Shipped| paths.iter().any(|path| path == Path::new(&program));
     let has_name = |(_, paths): &&Shipped| paths.iter().any(|path| path.file_name().is_some_and(|one| *one == *name));
+    let mut wider = wider(rule, command, arguments.as_deref());
+    if let Some(other) = excluded.iter().find(|other| covers(&other.text, &program)) {
+        let what = format!("a rule excludes {}, and a policy excludes nothing", other.text);
+        remarks.push(what.clone());
+        wider.push(what);
+    }
     if let Some((policy, paths)) = shipped.iter().find(has_path).or_else(|| shipped.iter().find(has_name)) {
         if !paths.iter().any(|path| path == Path::new(&program)) {
             remarks.push(format!("the policy is for {}: name this path with --path {program}", paths[0].display()));
         }
-        return Ok(Judged { answer: Answer::Shipped(policy.clone()), remarks });
+        if !paths.iter().any(|path| in_usr(path) == in_usr(Path::new(&program))) {
+            wider.push(format!("it is for {}", paths[0].display()));
+        }
+        return Ok(Judged { answer: Answer::Shipped(policy.clone()), remarks, wider });
     }
-    if let Some(other) = other_way::of(&name)? {
-        return Ok(Judged { answer: Answer::Sudo(other.why, Some(other.instead)), remarks: Vec::new() });
+    if let Some(found) = other_way::of(&name)? {
+        return Ok(other(found.why, Some(found.instead)));
     }
     match escapes::of(&name) {
         Some(escape) if escape.how == SHELL => return sudo("it runs every command of its caller's, and so is root"),
@@ -148,7 +165,44 @@ pub fn judge(rule: &Rule, command: &Command, shipped: &[Shipped]) -> Result<Judg
         Some(arguments) if !is_pattern(arguments) => arguments.split_whitespace().map(str::to_owned).collect(),
         _ => Vec::new(),
     };
-    Ok(Judged { answer: Answer::Learn([vec![program], words].concat()), remarks })
+    Ok(Judged { answer: Answer::Learn([vec![program], words].concat()), remarks, wider })
+}
+
+/// In what a policy for the program would allow more than this one command of the rule.
+fn wider(rule: &Rule, command: &Command, arguments: Option<&str>) -> Vec<String> {
+    let mut wider = Vec::new();
+    if arguments.is_some() {
+        wider.push("any arguments".to_owned());
+    }
+    if rule.hosts.iter().any(|host| host.who != Who::All || host.negated) {
+        wider.push("any host".to_owned());
+    }
+    if rule.no_exec {
+        wider.push("other programs, which NOEXEC forbids".to_owned());
+    }
+    let is_limit = |option: &&String| LIMITS.contains(&option.split('=').next().unwrap_or_default());
+    wider.extend(rule.options.iter().filter(is_limit).map(|option| format!("no {option}")));
+    let is_known = |(algorithm, digest): &(String, String)| sha256(algorithm, digest).is_some();
+    if !command.digests.is_empty() && !command.digests.iter().any(is_known) {
+        wider.push("any file, for want of a SHA-256".to_owned());
+    }
+    wider
+}
+
+/// Returns whether what sudo takes for a command may be this program. A pattern counts from its first sign on.
+fn covers(text: &str, program: &str) -> bool {
+    let (other, _) = program_of(text);
+    match other.find(['*', '?', '[', '^']) {
+        Some(at) => program.starts_with(&other[..at]),
+        None if other.ends_with('/') => program.starts_with(&other),
+        None => other == "ALL" || in_usr(Path::new(&other)) == in_usr(Path::new(program)),
+    }
+}
+
+/// Returns a path below /usr, where /bin and /sbin lead (usrmerge).
+fn in_usr(path: &Path) -> PathBuf {
+    let leads = ["/bin", "/sbin", "/lib"].iter().any(|folder| path.starts_with(folder));
+    if leads { Path::new("/usr").join(path.strip_prefix("/").unwrap_or(path)) } else { path.to_owned() }
 }
 
 /// Why the command does not run as root, if it does not.
@@ -288,7 +342,7 @@ mod tests {
 
     fn answer(rule: &Rule, text: &str) -> Answer {
         let shipped = [("tcpdump".to_owned(), vec![PathBuf::from("/usr/bin/tcpdump")])];
-        judge(rule, &Command { text: text.to_owned(), ..Command::default() }, &shipped).unwrap().answer
+        judge(rule, &Command { text: text.to_owned(), ..Command::default() }, &shipped, &[]).unwrap().answer
     }
 
     #[test]
@@ -338,14 +392,44 @@ mod tests {
             Rule { hosts: vec![user("web1")], no_exec: true, options: vec!["setenv".to_owned()], ..Rule::default() };
         let digests = vec![("sha256".to_owned(), "0".repeat(64)), ("sha512".to_owned(), "x".to_owned())];
         let command = Command { text: "/usr/bin/x \"\"".to_owned(), negated: false, digests };
-        let remarks = judge(&rule, &command, &[]).unwrap().remarks.join("\n");
+        let remarks = judge(&rule, &command, &[], &[]).unwrap().remarks.join("\n");
         for part in ["no argument", "so does --pin", "SHA-256 alone", "holds on web1", "password", "children", "setenv"]
         {
             assert!(remarks.contains(part), "{part}: {remarks}");
         }
         let silent = Rule { no_password: true, hosts: vec![member(Who::All, false)], ..Rule::default() };
         let command = Command { text: "/usr/bin/x".to_owned(), ..Command::default() };
-        assert_eq!(judge(&silent, &command, &[]).unwrap().remarks, Vec::<String>::new());
+        assert_eq!(judge(&silent, &command, &[], &[]).unwrap().remarks, Vec::<String>::new());
+    }
+
+    #[test]
+    fn where_a_policy_would_allow_more_than_the_rule_it_is_said() {
+        let shipped = [("tcpdump".to_owned(), vec![PathBuf::from("/usr/bin/tcpdump")])];
+        let command = |text: &str| Command { text: text.to_owned(), ..Command::default() };
+        let wider = |rule: &Rule, one: &Command, excluded: &[&Command]| {
+            judge(rule, one, &shipped, excluded).unwrap().wider.join(", ")
+        };
+        let all = Rule { hosts: vec![member(Who::All, false)], ..Rule::default() };
+        let tcpdump = command("/usr/bin/tcpdump");
+        assert_eq!(wider(&all, &tcpdump, &[&command("/usr/bin/strace"), &command("/usr/sbin/")]), "");
+        assert_eq!(wider(&all, &command("/bin/tcpdump"), &[]), "");
+        for text in ["/usr/bin/tcpdump -i lo", "/usr/bin/tcpdump \"\""] {
+            assert_eq!(wider(&all, &command(text), &[]), "any arguments");
+        }
+        assert_eq!(wider(&all, &command("/opt/tcpdump"), &[]), "it is for /usr/bin/tcpdump");
+        for excluded in ["/usr/bin/tcpdump -w *", "/bin/tcpdump", "ALL", "/usr/bin/", "/usr/*/tcpdump", "^.*$"] {
+            assert!(wider(&all, &tcpdump, &[&command(excluded)]).contains("excludes nothing"), "{excluded}");
+        }
+        let digests = vec![("sha512".to_owned(), "x".to_owned())];
+        assert!(wider(&all, &Command { digests, ..tcpdump.clone() }, &[]).contains("any file"));
+        let options = ["setenv", "notafter=20300101", "command_timeout=5"].map(str::to_owned).to_vec();
+        for (rule, more) in [
+            (Rule { options, ..all.clone() }, "no notafter=20300101, no command_timeout=5"),
+            (Rule { no_exec: true, ..all.clone() }, "other programs, which NOEXEC forbids"),
+            (Rule { hosts: vec![user("web1")], ..all }, "any host"),
+        ] {
+            assert_eq!(wider(&rule, &tcpdump, &[]), more);
+        }
     }
 
     #[test]

@@ -5,20 +5,21 @@
 //! alias, and is excluded where it has `negated`.
 
 use crate::analysis::sudo_rules::{Command, Member, Rule, Who};
-use crate::dialects::json::{array, text};
+use crate::dialects::json::text;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::cell::Cell;
 
 /// How deep aliases may lie in each other. Sudo refuses an alias that contains itself.
 const DEPTH: usize = 64;
-/// How often aliases are expanded. A few that name each other several times would otherwise take for ever.
+/// How many elements lists have together, with the aliases expanded. A few that name each other several times would otherwise
+/// take for ever, or fill the memory.
 const MOST: u32 = 1_000_000;
 
-/// All that was read, and how many aliases were expanded so far.
+/// All that was read, and how many elements were seen so far.
 struct Whole<'v> {
     value: &'v Value,
-    expanded: Cell<u32>,
+    seen: Cell<u32>,
 }
 
 /// Reads the rules.
@@ -30,27 +31,65 @@ pub fn read(text: &str) -> Result<Vec<Rule>> {
     if !whole.is_object() || whole.get("User_Specs").is_none() && whole.get("Defaults").is_none() {
         bail!("not what cvtsudoers -f json prints: there are no User_Specs");
     }
-    let whole = Whole { value: &whole, expanded: Cell::new(0) };
+    let whole = Whole { value: &whole, seen: Cell::new(0) };
+    let run_as = runas_default(&whole)?;
     let mut rules = Vec::new();
-    for specification in array(&whole.value["User_Specs"]) {
-        let users = members(&whole, &specification["User_List"])?;
-        let hosts = members(&whole, &specification["Host_List"])?;
-        for one in array(&specification["Cmnd_Specs"]) {
-            rules.push(rule(&whole, users.clone(), hosts.clone(), one)?);
+    for specification in list(whole.value, "User_Specs")? {
+        let users = members(&whole, specification, "User_List")?;
+        let hosts = members(&whole, specification, "Host_List")?;
+        for one in list(specification, "Cmnd_Specs")? {
+            whole.count()?;
+            let mut rule = rule(&whole, one)?;
+            if rule.run_as.is_empty() && !rule.names_groups {
+                rule.run_as.clone_from(&run_as);
+            }
+            rules.push(Rule { users: users.clone(), hosts: hosts.clone(), ..rule });
         }
     }
     Ok(rules)
 }
 
-fn rule(whole: &Whole, users: Vec<Member>, hosts: Vec<Member>, one: &Value) -> Result<Rule> {
+impl Whole<'_> {
+    fn count(&self) -> Result<()> {
+        self.seen.set(self.seen.get() + 1);
+        if self.seen.get() > MOST {
+            bail!("the lists have more than {MOST} elements, with their aliases");
+        }
+        Ok(())
+    }
+}
+
+/// Returns a list. Where it is something else, the rule could mean more than what was read of it.
+fn list<'v>(of: &'v Value, key: &str) -> Result<&'v [Value]> {
+    match of.get(key) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(list)) => Ok(list),
+        Some(_) => bail!("{key} is no list"),
+    }
+}
+
+/// Whom commands run as where no rule says it, if that is not root. Defaults can hold for some users alone; here they hold
+/// for all, so that no command is taken for one of root's that is none.
+fn runas_default(whole: &Whole) -> Result<Vec<Member>> {
+    let mut found = Vec::new();
+    for defaults in list(whole.value, "Defaults")? {
+        for option in list(defaults, "Options")? {
+            if let Some(name) = option.get("runas_default") {
+                let name = name.as_str().context("runas_default is no name")?;
+                found = vec![Member { who: Who::User(name.to_owned()), negated: false }];
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn rule(whole: &Whole, one: &Value) -> Result<Rule> {
     let mut rule = Rule {
-        users,
-        hosts,
-        run_as: members(whole, &one["runasusers"])?,
-        names_groups: !array(&one["runasgroups"]).is_empty(),
+        run_as: members(whole, one, "runasusers")?,
+        names_groups: !list(one, "runasgroups")?.is_empty(),
         ..Rule::default()
     };
-    for option in array(&one["Options"]).iter().filter_map(Value::as_object).flatten() {
+    for option in list(one, "Options")?.iter().filter_map(Value::as_object).flatten() {
         match (option.0.as_str(), option.1) {
             ("authenticate", Value::Bool(asks)) => rule.no_password = !asks,
             ("noexec", Value::Bool(is_set)) => rule.no_exec = *is_set,
@@ -59,38 +98,38 @@ fn rule(whole: &Whole, users: Vec<Member>, hosts: Vec<Member>, one: &Value) -> R
             (name, value) => rule.options.push(format!("{name}={}", text(value).unwrap_or_default())),
         }
     }
-    for element in array(&one["Commands"]) {
+    for element in list(one, "Commands")? {
         commands(whole, element, false, DEPTH, &mut rule.commands)?;
     }
     Ok(rule)
 }
 
-fn is_negated(element: &Value) -> bool {
-    element["negated"].as_bool().unwrap_or(false)
+fn is_negated(element: &Value) -> Result<bool> {
+    match element.get("negated") {
+        None => Ok(false),
+        Some(value) => value.as_bool().context("negated is neither true nor false"),
+    }
 }
 
 /// The elements of the alias that this element names by one of these keys.
 fn alias<'w>(whole: &Whole<'w>, element: &Value, keys: &[(&str, &str)], depth: usize) -> Result<Option<&'w [Value]>> {
+    let value: &'w Value = whole.value;
     for (key, aliases) in keys {
         let Some(name) = element.get(*key).and_then(Value::as_str) else { continue };
         if depth == 0 {
             bail!("the alias {name} contains itself");
         }
-        whole.expanded.set(whole.expanded.get() + 1);
-        if whole.expanded.get() > MOST {
-            bail!("the aliases are named more than {MOST} times");
+        if value[aliases].get(name).is_none() {
+            bail!("the alias {name} is not defined");
         }
-        return whole.value[aliases]
-            .get(name)
-            .map(array)
-            .map(Some)
-            .with_context(|| format!("the alias {name} is not defined"));
+        return list(&value[aliases], name).map(Some);
     }
     Ok(None)
 }
 
 fn commands(whole: &Whole, element: &Value, negated: bool, depth: usize, found: &mut Vec<Command>) -> Result<()> {
-    let negated = negated != is_negated(element);
+    let negated = negated != is_negated(element)?;
+    whole.count()?;
     if let Some(inner) = alias(whole, element, &[("cmndalias", "Command_Aliases")], depth)? {
         return inner.iter().try_for_each(|one| commands(whole, one, negated, depth - 1, found));
     }
@@ -110,30 +149,32 @@ fn commands(whole: &Whole, element: &Value, negated: bool, depth: usize, found: 
     Ok(())
 }
 
-fn members(whole: &Whole, list: &Value) -> Result<Vec<Member>> {
+fn members(whole: &Whole, of: &Value, key: &str) -> Result<Vec<Member>> {
     let mut found = Vec::new();
-    for element in array(list) {
+    for element in list(of, key)? {
         member(whole, element, false, DEPTH, &mut found)?;
     }
     Ok(found)
 }
 
 fn member(whole: &Whole, element: &Value, negated: bool, depth: usize, found: &mut Vec<Member>) -> Result<()> {
-    let negated = negated != is_negated(element);
+    let negated = negated != is_negated(element)?;
+    whole.count()?;
     let aliases = [("useralias", "User_Aliases"), ("runasalias", "Runas_Aliases"), ("hostalias", "Host_Aliases")];
     if let Some(inner) = alias(whole, element, &aliases, depth)? {
         return inner.iter().try_for_each(|one| member(whole, one, negated, depth - 1, found));
     }
-    let value = |key: &str| element.get(key).and_then(text);
-    let who = if let Some(name) = value("username").or_else(|| value("hostname")) {
+    let name = |key: &str| element.get(key).and_then(Value::as_str).map(str::to_owned);
+    let id = |key: &str| element.get(key).and_then(Value::as_u64);
+    let who = if let Some(name) = name("username").or_else(|| name("hostname")) {
         if name == "ALL" { Who::All } else { Who::User(name) }
-    } else if let Some(id) = value("userid") {
+    } else if let Some(id) = id("userid") {
         Who::User(format!("#{id}"))
-    } else if let Some(name) = value("usergroup") {
+    } else if let Some(name) = name("usergroup") {
         Who::Group(name)
-    } else if let Some(id) = value("usergid") {
+    } else if let Some(id) = id("usergid") {
         Who::Group(format!("#{id}"))
-    } else if let Some(address) = value("networkaddr") {
+    } else if let Some(address) = name("networkaddr") {
         Who::User(address)
     } else {
         let keys: Vec<String> = element
@@ -181,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn where_no_rule_says_whom_a_command_runs_as_the_defaults_do() {
+        let text = r#"{ "Defaults": [ { "Binding": [ { "username": "a" } ], "Options": [ { "runas_default": "operator" } ] } ],
+            "User_Specs": [ { "User_List": [ { "username": "a" } ], "Cmnd_Specs": [
+                { "Commands": [ { "command": "/x" } ] },
+                { "runasusers": [ { "username": "root" } ], "Commands": [ { "command": "/x" } ] } ] } ] }"#;
+        let run_as = |rule: &Rule| rule.run_as.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(read(text).unwrap().iter().map(run_as).collect::<Vec<_>>(), [["operator"], ["root"]]);
+    }
+
+    #[test]
     fn what_cvtsudoers_does_not_print_is_refused() {
         let own = r#"{ "User_Aliases": { "A": [ { "useralias": "A" } ] }, "User_Specs": [ { "User_List": [ { "useralias": "A" } ] } ] }"#;
         let doubled: Vec<String> =
@@ -189,8 +240,23 @@ mod tests {
             r#"{{ "User_Aliases": {{ {}, "A30": [] }}, "User_Specs": [ {{ "User_List": [ {{ "useralias": "A0" }} ] }} ] }}"#,
             doubled.join(", ")
         );
+        // An alias of many users, which is named many times.
+        let users = vec![r#"{"username":"a"}"#; 1001].join(",");
+        let names = vec![r#"{"useralias":"A"}"#; 1001].join(",");
+        let wide =
+            format!(r#"{{ "User_Aliases": {{ "A": [{users}] }}, "User_Specs": [ {{ "User_List": [{names}] }} ] }}"#);
         for (text, because) in [
-            (doubled.as_str(), "more than 1000000 times"),
+            (doubled.as_str(), "more than 1000000 elements"),
+            (wide.as_str(), "more than 1000000 elements"),
+            (
+                r#"{ "User_Specs": [ { "User_List": [ { "username": "a", "negated": "true" } ] } ] }"#,
+                "negated is neither",
+            ),
+            (
+                r#"{ "User_Specs": [ { "Cmnd_Specs": [ { "runasusers": { "username": "a" } } ] } ] }"#,
+                "runasusers is no list",
+            ),
+            (r#"{ "User_Specs": {} }"#, "User_Specs is no list"),
             ("root ALL=(ALL) ALL", "no JSON"),
             ("[]", "no User_Specs"),
             (r#"{ "User_Specs": [ { "User_List": [ { "useralias": "NO" } ] } ] }"#, "NO is not defined"),

@@ -30,6 +30,7 @@ pub fn adopt(file: &Path, folder: Option<&Path>) -> Result<()> {
     let shipped = shipped()?;
     let mut drafts: BTreeMap<String, String> = BTreeMap::new();
     let mut counts = [0; 3];
+    let excluded: Vec<&Command> = rules.iter().flat_map(|rule| &rule.commands).filter(|one| one.negated).collect();
     for rule in &rules {
         say!("{}", heading(rule));
         for command in &rule.commands {
@@ -40,11 +41,18 @@ pub fn adopt(file: &Path, folder: Option<&Path>) -> Result<()> {
                 );
                 continue;
             }
-            let judged = sudo_rules::judge(rule, command, &shipped)?;
+            let judged = sudo_rules::judge(rule, command, &shipped, &excluded)?;
             let named = sudo_rules::named(rule);
             counts[show(command, &judged, &named)] += 1;
             if let (Answer::Shipped(name), Some(_), None) = (&judged.answer, folder, &named.but) {
-                draft(name, command, &named, &mut drafts)?;
+                if judged.wider.is_empty() {
+                    if let Err(error) = draft(name, command, &named, &mut drafts) {
+                        say!("  note     not written: {}", printable::text(format!("{error:#}")));
+                    }
+                } else {
+                    let wider = printable::text(judged.wider.join("; "));
+                    say!("  note     not written: the policy would allow more than the rule: {wider}");
+                }
             }
         }
     }
@@ -53,7 +61,9 @@ pub fn adopt(file: &Path, folder: Option<&Path>) -> Result<()> {
         "{}: {policies} by shipped policies, {learned} to learn, {sudo} by sudo or another way",
         counted(policies + learned + sudo, "command")
     );
-    say!("  note     Defaults are not read: what they say about passwords and environments is sudo's alone");
+    say!(
+        "  note     of Defaults, only runas_default is read: what they say about passwords and environments is sudo's alone"
+    );
     folder.map_or(Ok(()), |folder| write(folder, &drafts))
 }
 
