@@ -130,6 +130,51 @@ fn an_access_control_list_says_who_may_run_the_tool() {
 }
 
 #[test]
+fn whom_the_list_keeps_out_no_group_lets_in() {
+    on_an_own_installation(|| {
+        let tool = Tool::new(HAS);
+        tool.run(&["chmod", "0750"]);
+        tool.run(&["setfacl", "-m", &format!("u:{MEMBER}:---,g:capwrap:rx")]);
+        assert!(!user(MEMBER, &[&tool.path]).run().ok());
+        tool.adopt(&[]).refused(&[&format!("keeps user {MEMBER} out and lets groups in"), "--user USER"]);
+        assert!(carried(&tool.path) == HAS && !Path::new(ENABLED).exists());
+        done(&tool.adopt(&["--user", STRANGER]));
+        capwrap(&[NAME]).run().refused(&["you are not among them"]);
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_changed_is_not_adopted_and_nothing_else_is() {
+    on_an_own_installation(|| {
+        let tool = Tool::new(HAS);
+        let folder = Path::new(&tool.path).parent().unwrap().to_str().unwrap().to_owned();
+        for words in [vec!["--bind", &folder, &folder], vec!["-o", "remount,bind,ro", &folder]] {
+            done(&root(&[&["mount"], &*words].concat()).run());
+        }
+        let run = tool.adopt(&[]);
+        assert!(run.code == 125 && run.stderr.contains("capwrap: cannot adopt "), "{run:?}");
+        assert!(run.stderr.contains("Read-only file system"), "{run:?}");
+        done(&root(&["umount", &folder]).run());
+        assert!(carried(&tool.path) == HAS && !Path::new(ENABLED).exists() && !Path::new(RECORD).exists());
+    });
+}
+
+#[test]
+fn a_new_version_of_an_adopted_tool_can_be_adopted_again_and_gets_its_capabilities_back() {
+    on_an_own_installation(|| {
+        let tool = Tool::new(HAS);
+        done(&tool.adopt(&[]));
+        fs::copy("/usr/bin/env", &tool.path).unwrap();
+        tool.run(&["chmod", "0750"]);
+        tool.setcap(HAS);
+        assert!(done(&tool.adopt(&[])).contains("(enabled already)"));
+        assert_eq!(carried(&tool.path), "");
+        done(&disable());
+        assert!(carried(&tool.path) == HAS && !Path::new(RECORD).exists());
+    });
+}
+
+#[test]
 fn what_a_policy_cannot_stand_for_is_refused_and_stays_as_it_is() {
     on_an_own_installation(|| {
         let tool = Tool::new("");
@@ -252,8 +297,8 @@ fn whenever_it_is_killed_the_tool_keeps_its_capabilities_one_way_or_the_other() 
             done(&disable());
             assert!(carried(&tool.path).contains(HAS) && !is_kept(), "{what}");
         });
-        // The record, the policy, the launcher's capabilities and the tool's.
-        assert_eq!(count, 4);
+        // The tool's capabilities as they are, the record, the policy, the launcher's capabilities and the tool's.
+        assert_eq!(count, 5);
         let adopt = || {
             done(&tool.adopt(&[]));
         };

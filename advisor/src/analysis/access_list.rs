@@ -26,12 +26,20 @@ pub struct Executors {
     pub users: Vec<u32>,
     /// The ids of further groups whose members may.
     pub groups: Vec<u32>,
+    /// The ids of users who may not, whatever groups they are in.
+    pub denied: Vec<u32>,
 }
 
 impl Executors {
     /// Those whom the permission bits name.
     pub const fn of_mode(mode: u32) -> Self {
-        Self { others: mode & 0o001 != 0, group: mode & 0o010 != 0, users: Vec::new(), groups: Vec::new() }
+        Self {
+            others: mode & 0o001 != 0,
+            group: mode & 0o010 != 0,
+            users: Vec::new(),
+            groups: Vec::new(),
+            denied: Vec::new(),
+        }
     }
 
     /// Those whom an access control list names; `None` if the bytes are none that this function knows.
@@ -55,6 +63,7 @@ impl Executors {
                 OTHER => found.others = executes,
                 GROUP_OBJ => found.group = executes && masked,
                 USER if executes && masked => found.users.push(id),
+                USER => found.denied.push(id),
                 GROUP if executes && masked => found.groups.push(id),
                 _ => {}
             }
@@ -80,10 +89,11 @@ mod tests {
         let none = u32::MAX;
         let all =
             [(1, 7, none), (USER, 5, 1000), (USER, 4, 1001), (GROUP_OBJ, 5, none), (GROUP, 1, 33), (OTHER, 0, none)];
-        let executors = Executors { others: false, group: true, users: vec![1000], groups: vec![33] };
+        let executors =
+            Executors { others: false, group: true, users: vec![1000], groups: vec![33], denied: vec![1001] };
         assert_eq!(Executors::of_list(&list(&[&all[..], &[(MASK, 5, none)]].concat())), Some(executors));
         let nobody = Executors::of_list(&list(&[&all[..], &[(MASK, 4, none)]].concat()));
-        assert_eq!(nobody, Some(Executors::default()));
+        assert_eq!(nobody, Some(Executors { denied: vec![1000, 1001], ..Executors::default() }));
         assert!(Executors::of_list(&list(&[(OTHER, 5, none)])).is_some_and(|found| found.others));
         for bad in [&[][..], &[2, 0, 0, 0, 1], &[1, 0, 0, 0]] {
             assert_eq!(Executors::of_list(bad), None);

@@ -118,6 +118,19 @@ pub fn nobody_named(path: &Path, executors: &Executors) -> Error {
     }
 }
 
+/// The error that the file's access control list keeps a user out, whom a group that it lets in may have as a member.
+pub fn denied(path: &Path, user: &str) -> Error {
+    let again = shell::path(path).map_or_else(String::new, |path| format!("capwrap adopt {path} "));
+    hinted(
+        format!(
+            "the access control list of {} keeps user {} out and lets groups in, and a policy excludes nobody",
+            printable::text(path),
+            printable::text(user)
+        ),
+        format!("name whom the policy is to allow: {again}--user USER"),
+    )
+}
+
 /// The policy's text.
 pub fn text(name: &str, path: &str, has: &Attribute, granted: CapabilitySet, allowed: &Allowed) -> String {
     let quoted = |text: &str| Value::from(text).to_string();

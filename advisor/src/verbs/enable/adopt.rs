@@ -25,7 +25,8 @@ use capwrap_core::policy::{FileCapabilities, Policy};
 use capwrap_core::record::write::Event;
 use capwrap_core::text::{hex, printable};
 use clap::Args;
-use nix::unistd::User;
+use nix::unistd::{User, getgrouplist};
+use std::ffi::CString;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -71,8 +72,9 @@ struct Plan {
     /// The tool's file, opened for reading along a path that only root can change.
     file: File,
     notes: Vec<String>,
-    /// Whether an adoption that was interrupted had enabled the policy.
-    resumes: bool,
+    /// The record of an earlier adoption of the same file, whose policy is still enabled. It was interrupted, or an update
+    /// of the tool's package set the capabilities again.
+    earlier: Option<Adopted>,
 }
 
 impl Adopt {
@@ -134,9 +136,9 @@ impl Adopt {
             sha256: hex::encode(&sha256),
             policy_sha256: hex::encode(&digest::of_bytes(&text)),
         };
-        let resumes = resumes(&name, &adopted)?;
+        let earlier = earlier(&name, &adopted)?;
         let notes = notes(&name, &found, &executors, granted, &policy);
-        Ok(Plan { name, adopted, has: attribute.capabilities, text, policy, file, notes, resumes })
+        Ok(Plan { name, adopted, has: attribute.capabilities, text, policy, file, notes, earlier })
     }
 
     fn policy_name(&self, path: &Path) -> Result<String> {
@@ -166,16 +168,26 @@ impl Adopt {
             let known = User::from_uid((*uid).into()).ok().flatten();
             names.in_policy(known.as_ref().map(|user| user.name.as_str()), *uid)
         };
-        let own = executors.group.then_some(gid);
+        let groups: Vec<u32> = executors.group.then_some(gid).iter().chain(&executors.groups).copied().collect();
         let allowed = Allowed {
             users: executors.users.iter().map(user).collect(),
-            groups: own.iter().chain(&executors.groups).map(|gid| names.group_in_policy(*gid)).collect(),
+            groups: groups.iter().map(|gid| names.group_in_policy(*gid)).collect(),
         };
         if executors.others || allowed.is_empty() {
             return Err(adoption::nobody_named(path, executors));
         }
+        if let Some(uid) = executors.denied.iter().find(|uid| is_in_any(**uid, &groups)) {
+            return Err(adoption::denied(path, &user(uid)));
+        }
         Ok(allowed)
     }
+}
+
+/// Whether the user is in one of the groups. One that is not known may be.
+fn is_in_any(uid: u32, groups: &[u32]) -> bool {
+    let Ok(Some(user)) = User::from_uid(uid.into()) else { return !groups.is_empty() };
+    let own = CString::new(user.name).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
+    own.is_none_or(|own| own.iter().any(|gid| groups.contains(&gid.as_raw())))
 }
 
 /// Who may execute the file, by its access control list or else by its mode.
@@ -208,15 +220,16 @@ fn executors(file: &File, found: &Installed) -> Result<Executors> {
     }
 }
 
-/// Whether the same adoption was begun before, and the policy is enabled.
+/// Returns the record of an earlier adoption of the same capabilities of the same file, if its policy is enabled.
 ///
 /// # Errors
 /// There is a policy of this name that comes from something else.
-fn resumes(name: &str, adopted: &Adopted) -> Result<bool> {
+fn earlier(name: &str, adopted: &Adopted) -> Result<Option<Adopted>> {
     let before = adopted::read(name)?;
     if enabled::path(name).exists() {
-        if before.is_some_and(|before| before.path == adopted.path && before.capabilities == adopted.capabilities) {
-            return Ok(true);
+        let is_of_it = |before: &Adopted| before.path == adopted.path && before.capabilities == adopted.capabilities;
+        if let Some(before) = before.filter(is_of_it) {
+            return Ok(Some(before));
         }
         return Err(hinted(
             format!("a policy {name} is enabled already"),
@@ -229,7 +242,7 @@ fn resumes(name: &str, adopted: &Adopted) -> Result<bool> {
             format!("enable that one, or choose another name with --name NAME: capwrap enable {name}"),
         ));
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn notes(name: &str, found: &Installed, executors: &Executors, granted: CapabilitySet, policy: &Policy) -> Vec<String> {
@@ -277,7 +290,7 @@ impl Plan {
         say!(
             "  policy   {}{}",
             enabled::path(&self.name).display(),
-            if self.resumes { " (enabled already)" } else { "" }
+            if self.earlier.is_some() { " (enabled already)" } else { "" }
         );
         say!("  file     {shown} loses {}", self.has);
         for note in &self.notes {
@@ -293,13 +306,20 @@ impl Plan {
 
     fn carry_out(&self) -> Result<()> {
         // What was planned holds for what is there now.
-        if resumes(&self.name, &self.adopted)? != self.resumes {
+        if earlier(&self.name, &self.adopted)? != self.earlier {
             bail!("the policy {} was enabled or disabled meanwhile", self.name);
         }
         if file_caps::read(&self.file)? != Some(self.has) {
             bail!("the file capabilities of {} were changed meanwhile", printable::text(&self.adopted.path));
         }
-        if !self.resumes {
+        // A file that cannot be changed, as an immutable one, keeps its capabilities: then nothing is to change.
+        file_caps::write(&self.file, self.has)
+            .map_err(|error| anyhow!("cannot adopt {}: {error:#}", printable::text(&self.adopted.path)))?;
+        if let Some(earlier) = &self.earlier {
+            // What is taken is what this file has, which another version of the tool may be.
+            let policy_sha256 = earlier.policy_sha256.clone();
+            adopted::write(&self.name, &Adopted { policy_sha256, ..self.adopted.clone() })?;
+        } else {
             adopted::write(&self.name, &self.adopted)?;
             let path = enabled::path(&self.name);
             atomic_write::replace_for_all(&path, &self.text)?;
