@@ -130,7 +130,7 @@ pub fn run() -> ExitCode {
         Verb::Merge(merge) => merge.run(),
         Verb::List(list) => list.run(),
         Verb::Ps(ps) => ps.run(),
-        Verb::Report(options) => options.run(),
+        Verb::Report(options) => return options.run(),
         Verb::Caps(caps) => return caps.run(),
         Verb::Export(export) => export.run(),
         Verb::Completions(completions) => completions.run(CommandLine::command()),

@@ -308,14 +308,11 @@ fn json_has_the_fields_that_the_book_lists() {
 /// Whether the JSON of these calls of a verb has the fields that its section lists, and no others.
 fn has_the_listed_fields(verb: &str, all: &[&[&str]]) {
     let page = fs::read_to_string(format!("{PROJECT}/docs/src/reference/json.md")).unwrap();
-    let has_schema = !["trace", "history"].contains(&verb);
     let heading = format!("## capwrap {verb} --json\n");
     let section = page.split_once(&heading).unwrap_or_else(|| panic!("no {heading}")).1.split("\n## ").next().unwrap();
     let mut listed: BTreeSet<&str> =
         section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    if has_schema {
-        listed.insert("schema");
-    }
+    listed.insert("schema");
     let mut met = BTreeSet::new();
     for arguments in all {
         let verb: Vec<&str> = verb.split(' ').collect();
@@ -324,7 +321,9 @@ fn has_the_listed_fields(verb: &str, all: &[&[&str]]) {
         assert!(values.peek().is_some(), "{verb:?} {arguments:?}: {run:?}");
         // The command that learn observes writes to standard output too.
         for value in values {
-            leaves(&value.unwrap_or_else(|error| panic!("{error}: {run:?}")), String::new(), &mut met);
+            let value = value.unwrap_or_else(|error| panic!("{error}: {run:?}"));
+            assert_eq!(value["schema"], 1, "{verb:?} {arguments:?}");
+            leaves(&value, String::new(), &mut met);
         }
     }
     let covers = |listed: &str, met: &str| match (listed.strip_suffix(".**"), listed.strip_suffix(".*")) {
@@ -343,7 +342,7 @@ fn has_the_listed_fields(verb: &str, all: &[&[&str]]) {
             "{verb} has {field}, which the book does not list"
         );
     }
-    for field in listed.iter().filter(|field| **field != "schema" || has_schema) {
+    for field in &listed {
         assert!(met.iter().any(|met| covers(field, met)), "{verb} has no {field}, which the book lists:\n{met:#?}");
     }
 }

@@ -44,7 +44,7 @@ fn every_capability_is_reported_as_capsh_knows_it() {
     let object = json(&caps(&["--json"]));
     let all = object["capabilities"].as_array().unwrap();
     let last: u64 = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap().trim().parse().unwrap();
-    assert_eq!(object["last_of_kernel"], last);
+    assert_eq!(object["last_capability"], last);
     assert!(all.len() as u64 > last, "the kernel knows more");
     for (number, one) in all.iter().enumerate() {
         let name = one["name"].as_str().unwrap();
@@ -140,7 +140,7 @@ fn threads_that_differ_from_their_process_are_marked() {
     let differ = threads.iter().filter(|thread| thread["differs"] == true).count();
     assert_eq!((threads.len(), differ), (5, 3));
     for thread in threads {
-        let status = std::fs::read_to_string(format!("/proc/{}/task/{}/status", running.pid(), thread["id"])).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/task/{}/status", running.pid(), thread["tid"])).unwrap();
         assert!(status.contains(&format!("CapEff:\t{}", thread["effective"]["mask"].as_str().unwrap())), "{thread}");
     }
     let tree = root(&[CAPWRAP, "caps", "show", "--all"]).run();
@@ -185,7 +185,7 @@ fn all_that_hold_a_capability_are_those_that_pscap_finds() {
     let before = found();
     let object = json(&root(&[CAPWRAP, "caps", "show", "--all", "--json"]).run());
     let afterwards = found();
-    let own: Vec<u64> = object["processes"].as_array().unwrap().iter().filter_map(|one| one["id"].as_u64()).collect();
+    let own: Vec<u64> = object["processes"].as_array().unwrap().iter().filter_map(|one| one["pid"].as_u64()).collect();
     let theirs: Vec<u64> = before.into_iter().filter(|pid| afterwards.contains(pid)).collect();
     assert!(theirs.contains(&u64::from(running.0.id())), "pscap shows {theirs:?}");
     let missed: Vec<&u64> = theirs.iter().filter(|pid| !own.contains(pid)).collect();

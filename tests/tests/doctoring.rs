@@ -19,7 +19,7 @@ fn works<'v>(object: &'v Value, name: &str) -> &'v str {
 #[test]
 fn root_reads_by_which_back_end_learning_works() {
     let (_, object) = doctor(root(&["capwrap", "doctor"]));
-    assert_eq!(object["schema"], 2);
+    assert_eq!(object["schema"], 1);
     assert_eq!(works(&object, "learning as root"), "yes");
     assert_eq!(works(&object, "trace"), "yes");
     let facts = object["facts"].as_array().unwrap();

@@ -62,7 +62,7 @@ fn what_the_launcher_refuses_is_an_error_at_its_place_with_the_nearest_name() {
         "error: unknown capability \"cap_net_rwa\"",
         "standard input:6:9\n",
         "^^^^^^^^^^^^^",
-        "help: write \"cap_net_raw\"",
+        "hint: write \"cap_net_raw\"",
     ] {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }
@@ -191,7 +191,7 @@ fn a_kept_variable_that_names_code_is_a_warning_at_its_place_and_a_harmless_one_
         let run = text(&granting("/usr/bin/true", &format!("[exec]\nenv = {{ keep = [\"COLUMNS\", \"{name}\"] }}\n")));
         assert_eq!(run.code, 1, "{run:?}");
         for part in
-            [&format!("never passes the caller's {name}"), "[never-passed]", "standard input:12:", "help: take it out"]
+            [&format!("never passes the caller's {name}"), "[never-passed]", "standard input:12:", "hint: take it out"]
         {
             assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
         }

@@ -40,7 +40,7 @@ fn json_shows_what_a_launch_passes() {
     );
     let run = capwrap(&["list", "--json"]).run();
     let object: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((&object["schema"], &object["caller"]["name"]), (&2.into(), &MEMBER.into()));
+    assert_eq!((&object["schema"], &object["caller"]["name"]), (&1.into(), &MEMBER.into()));
     let tool = object["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == policy.name.as_str()).unwrap();
     assert_eq!(tool["path"], WITNESS);
     assert_eq!(tool["allowed_by"], "group capwrap");

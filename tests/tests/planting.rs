@@ -348,7 +348,7 @@ fn collect(value: &serde_json::Value, hints: &mut Vec<String>) {
         serde_json::Value::Object(object) => {
             for (key, value) in object {
                 match value.as_str() {
-                    Some(text) if key == "hint" || key == "help" => hints.push(text.to_owned()),
+                    Some(text) if key == "hint" => hints.push(text.to_owned()),
                     _ => collect(value, hints),
                 }
             }

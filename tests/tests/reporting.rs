@@ -103,11 +103,14 @@ fn what_changed_since_an_earlier_report_is_said() {
         let line = &changes["changed"][0]["lines"][0];
         assert_eq!((&changes["changed"][0]["name"], &line["what"]), (&"tcpdump".into(), &"allowed".into()));
         assert_eq!(line["after"], format!("user {MEMBER}; user {STRANGER}"));
-        for (text, said) in
-            [("{}", "no report"), ("x", "no JSON"), ("{\"schema\":99}", "schema 99"), ("{\"schema\":1}", "no report")]
-        {
+        for (text, said) in [
+            ("{}", "no report"),
+            ("x", "no JSON"),
+            ("{\"schema\":99}", "later capwrap"),
+            ("{\"schema\":1}", "no report"),
+        ] {
             fs::write(&earlier, text).unwrap();
-            root(&[CAPWRAP, "report", "--json", "--since", &earlier]).run().refused(&[said]);
+            root(&[CAPWRAP, "report", "--json", "--since", &earlier]).run().refused_with(2, &[said]);
         }
     });
 }
@@ -118,7 +121,7 @@ fn the_page_is_written_as_every_file_is_and_not_through_a_link() {
         let (page, target) = (folder.path("report.html"), folder.path("target"));
         fs::write(&target, "theirs").unwrap();
         std::os::unix::fs::symlink(&target, &page).unwrap();
-        root(&[CAPWRAP, "report", "--html", &page]).run().refused(&["symbolic link"]);
+        root(&[CAPWRAP, "report", "--html", &page]).run().refused_with(2, &["symbolic link"]);
         assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
         root(&[CAPWRAP, "report"]).run().refused(&["--html"]);
         let own = user(MEMBER, &[CAPWRAP, "report", "--html", "/tmp/t-report-of-member.html"]).run();

@@ -79,7 +79,7 @@ fn a_demanded_record_is_on_the_disk_and_each_user_can_ask_for_their_own() {
         assert_eq!(said("root", &["--json", "--user", STRANGER, &policy.name]).lines().count(), 1);
         assert_eq!(said("root", &["--json", "--since", "1h", "other-tool"]), "");
         assert_eq!(said("root", &["--json", "--until", "1h"]), "");
-        user(MEMBER, &[CAPWRAP, "history", "--verify"]).run().refused(&["you may not read /var/log/capwrap"]);
+        user(MEMBER, &[CAPWRAP, "history", "--verify"]).run().refused_with(2, &["you may not read /var/log/capwrap"]);
         chain_is_whole();
     });
 }

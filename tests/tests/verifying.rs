@@ -12,7 +12,7 @@ fn verify(arguments: &[&str]) -> Run {
 /// The lines of the first subject: name, judgement, and value with text.
 fn lines(run: &Run) -> Vec<(String, String, String)> {
     let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
-    assert_eq!(object["schema"], 2);
+    assert_eq!(object["schema"], 1);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let lines = object["subjects"][0]["lines"].as_array().unwrap().iter();
     lines
@@ -337,7 +337,7 @@ fn linted(policy: &Policy) -> Vec<(String, String)> {
     let object: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let found = object["files"][0]["found"].as_array().unwrap().iter();
-    found.map(|one| (text(&one["code"]) + ": " + &text(&one["message"]), text(&one["help"]))).collect()
+    found.map(|one| (text(&one["code"]) + ": " + &text(&one["message"]), text(&one["hint"]))).collect()
 }
 
 /// Asserts that the launcher, verify, lint and enable all accept the tool.

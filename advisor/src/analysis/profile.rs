@@ -13,6 +13,7 @@ use crate::analysis::minimize::Proof;
 use crate::analysis::needs;
 use crate::analysis::observation::count;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
+use crate::output::json;
 use anyhow::{Context, Result, bail, ensure};
 use capwrap_core::digest;
 use capwrap_core::scope::table::Row;
@@ -25,8 +26,6 @@ use std::fmt;
 
 /// The largest profile that is read, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// The format that this version of capwrap writes and reads.
-const SCHEMA: u32 = 1;
 const MAX_RUNS: usize = 10_000;
 const MAX_CHECKS: usize = 100_000;
 
@@ -225,7 +224,7 @@ pub struct Kernel {
     /// The release as `uname -r` prints it.
     pub release: String,
     /// The number of the last capability that the kernel knows.
-    pub cap_last_cap: u8,
+    pub last_capability: u8,
     /// Settings by their dotted names; null for one that the kernel does not have.
     pub sysctls: BTreeMap<String, Option<String>>,
 }
@@ -388,7 +387,7 @@ impl Profile {
         // The sort is stable, so runs of the same instant stay sorted by id, as in the map.
         runs.sort_by(|one, other| one.started.cmp(&other.started));
         let needed = runs.iter().fold(CapabilitySet::EMPTY, |set, run| set.union(run.needed()));
-        Self { schema: SCHEMA, needed, runs }
+        Self { schema: json::SCHEMA, needed, runs }
     }
 
     /// Reads the text of a profile.
@@ -400,7 +399,7 @@ impl Profile {
         // The schema is read first and alone. A later schema has other keys, and the error would otherwise be about
         // those.
         let schema: SchemaAlone = serde_json::from_str(text).context("no profile")?;
-        ensure!(schema.schema == SCHEMA, "schema {}: this capwrap knows {SCHEMA}", schema.schema);
+        json::check_schema(schema.schema.as_ref())?;
         let read: Self = serde_json::from_str(text).context("no profile")?;
         ensure!(read.runs.len() <= MAX_RUNS, "{} runs, of which {MAX_RUNS} are allowed", read.runs.len());
         for (at, run) in read.runs.iter().enumerate() {
@@ -414,7 +413,7 @@ impl Profile {
     /// # Errors
     /// No profile can cause an error.
     pub fn to_json(&self) -> Result<String> {
-        Ok(crate::output::json::pretty(self)? + "\n")
+        Ok(json::pretty(self)? + "\n")
     }
 
     /// Returns all runs of both profiles.
@@ -573,7 +572,7 @@ pub fn checks(classed: &[Classified]) -> Vec<Check> {
 
 #[derive(Deserialize)]
 struct SchemaAlone {
-    schema: u32,
+    schema: Option<serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -679,7 +678,7 @@ pub mod tests {
             user: User { name: Some("alice".to_owned()), uid: 1000 },
             kernel: Kernel {
                 release: "6.18.44".to_owned(),
-                cap_last_cap: 40,
+                last_capability: 40,
                 sysctls: BTreeMap::from([("kernel.perf_event_paranoid".to_owned(), Some("2".to_owned()))]),
             },
             back_end: "tp_btf".to_owned(),
@@ -751,8 +750,8 @@ pub mod tests {
     fn what_is_no_profile_is_refused_with_its_place() {
         let good = example().to_json().unwrap();
         for (from, to, expected) in [
-            ("\"schema\": 1", "\"schema\": 2", "schema 2: this capwrap knows 1"),
-            ("\"schema\": 1,", "", "missing field `schema`"),
+            ("\"schema\": 1", "\"schema\": 2", "this schema is of a later capwrap: this one reads schema 1"),
+            ("\"schema\": 1,", "", "no `schema`"),
             ("\"back_end\"", "\"backend\"", "unknown field `backend`, expected"),
             ("\"cap_net_raw\"", "\"cap_net_rwa\"", "unknown capability \"cap_net_rwa\" at line"),
             ("\"times\": 1", "\"times\": -1", "invalid value: integer `-1`"),

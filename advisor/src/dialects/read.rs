@@ -6,6 +6,7 @@ use crate::dialects::engine::rules::Engine;
 use crate::dialects::grant::Side;
 use crate::dialects::listing::{asked, capsh, events, getpcaps, others, pscap};
 use crate::dialects::{apparmor, document, engine, lxc, nixos, nspawn, quadlet, seccomp, setcap, systemd, yaml};
+use crate::output::error::{HintedError, hinted};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 use serde_json::Value;
@@ -133,5 +134,9 @@ fn commands(text: &str) -> Result<Vec<(String, Side)>> {
 
 /// Makes an error of a parser safe to print, because the error may quote what the parser read.
 pub fn foreign(error: &anyhow::Error) -> anyhow::Error {
-    anyhow::anyhow!(printable::text(format!("{error:#}")))
+    let what = printable::text(format!("{error:#}"));
+    match error.downcast_ref::<HintedError>() {
+        Some(error) => hinted(what, error.hint.clone()),
+        None => anyhow::anyhow!(what),
+    }
 }

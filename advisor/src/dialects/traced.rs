@@ -4,6 +4,7 @@ use crate::analysis::call_sites::ARGUMENTS;
 use crate::analysis::observation::{Credentials, Observation, Options, Target, Verdict};
 use crate::analysis::recorded::Record;
 use crate::dialects::json::{strings, text};
+use crate::output::json;
 use anyhow::{Context, Result, ensure};
 use capwrap_core::Capability;
 use capwrap_core::text::printable;
@@ -25,7 +26,7 @@ pub struct Trace {
 /// Reads a file of such lines; `None` if it is something else.
 ///
 /// # Errors
-/// A line is not such an object. The error has its number.
+/// A line is not such an object, or is one of another schema. The error has its number.
 pub fn read(lines: &str) -> Result<Option<Trace>> {
     let mut trace = Trace::default();
     for (at, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -35,6 +36,8 @@ pub fn read(lines: &str) -> Result<Option<Trace>> {
         }
         let place = || format!("line {}: this is no check of capwrap trace", at + 1);
         let value = value.filter(is_record).with_context(place)?;
+        // A line of another schema can still have the keys of this one, with other meanings.
+        json::check_schema(value.get("schema")).with_context(|| format!("line {}", at + 1))?;
         ensure!(trace.records.len() < MOST, "more than {MOST} checks: trace with --summary");
         trace.started = trace.started.or_else(|| text(&value["time"]));
         trace.user = trace.user.or_else(|| value["uid"].as_u64().and_then(|id| u32::try_from(id).ok()));
@@ -54,7 +57,7 @@ fn add(records: &mut Vec<Record>, value: &Value) -> Result<()> {
     let capability = Capability::parse(&capability)
         .map_err(|_| anyhow::anyhow!("there is no capability \"{}\"", printable::text(&capability)))?;
     let system_call = text(&value["system_call"]);
-    let options = match (value["audit"].as_bool(), value["insetid"].as_bool()) {
+    let options = match (value["audited"].as_bool(), value["inset_id"].as_bool()) {
         (Some(audited), Some(inset_id)) => Some(Options { audited, inset_id }),
         _ => None,
     };
@@ -115,8 +118,8 @@ fn argument(system_call: Option<&str>, arguments: &Value) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const CHECK: &str = r#"{"time": "2026-11-23T04:25:01.000001Z", "pid": 7, "tid": 8, "uid": 0, "comm": "x", "executable":
-        "/usr/bin/x", "capability": "cap_kill", "verdict": "denied", "audit": true, "insetid": false, "target": "own",
+    const CHECK: &str = r#"{"schema": 1, "time": "2026-11-23T04:25:01.000001Z", "pid": 7, "tid": 8, "uid": 0, "comm": "x", "executable":
+        "/usr/bin/x", "capability": "cap_kill", "verdict": "denied", "audited": true, "inset_id": false, "target": "own",
         "user_namespace": 1, "credentials": "own", "system_call": "kill", "arguments": [1, 265, 0, 0, 0, 0],
         "returned": -1, "error": "EPERM", "speculative": false, "stack": ["ns_capable", "kill_ok_by_cred"]}"#;
 
@@ -137,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_read_with_what_is_in_vain() {
-        let text = r#"{"capability": "cap_chown", "granted": 5, "denied": 2, "speculative": 3, "target": "own",
+        let text = r#"{"schema": 1, "capability": "cap_chown", "granted": 5, "denied": 2, "speculative": 3, "target": "own",
             "system_call": null, "executable": "/x"}"#;
         let trace = read(&text.replace('\n', " ")).unwrap().unwrap();
         let found: Vec<_> =
@@ -154,6 +157,13 @@ mod tests {
         for broken in ["{\"capability\":", "{}", &line().replace("cap_kill", "cap_kil")] {
             let error = read(&format!("{}\n{broken}\n", line())).unwrap_err();
             assert!(error.to_string().starts_with("line 2: "), "{error}");
+        }
+        for other in ["2", "0", "-1", "\"1\"", "1.0", "null"] {
+            let error = read(&line().replace("\"schema\": 1", &format!("\"schema\": {other}"))).unwrap_err();
+            assert!(
+                format!("{error:#}").starts_with("line 1: ") && format!("{error:#}").contains("schema 1"),
+                "{error:#}"
+            );
         }
     }
 }

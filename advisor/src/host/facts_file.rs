@@ -12,6 +12,7 @@
 
 use crate::host::machine::{Machine, last_capability_of};
 use crate::output::error::{hinted, reason};
+use crate::output::json;
 use crate::store::bounded_read;
 use anyhow::{Context, Result, anyhow, bail};
 use capwrap_core::decision::facts::KernelVersion;
@@ -48,7 +49,10 @@ fn of_text(text: &str) -> Result<Machine> {
         false => of_toml(text)?,
     };
     let machine = match object.get("facts").and_then(Value::as_array) {
-        Some(facts) => of_doctor(facts)?,
+        Some(facts) => {
+            json::check_schema(object.get("schema"))?;
+            of_doctor(facts)?
+        }
         None => of_keys(&object)?,
     };
     // The launcher refuses such a kernel too, because the kernel could choose what is granted to older ones.
@@ -230,7 +234,11 @@ mod tests {
             ("nonsense", "neither JSON nor TOML: line 1"),
             ("{\"kernel\": ", "no JSON"),
             ("[1]\n", "\"1\" means nothing"),
-            ("{\"facts\": []}", "has no release"),
+            ("{\"schema\": 1, \"facts\": []}", "has no release"),
+            ("{\"facts\": []}", "no `schema`"),
+            ("{\"schema\": 2, \"facts\": []}", "of a later capwrap"),
+            ("{\"schema\": 0, \"facts\": []}", "no such schema"),
+            ("{\"schema\": \"1\", \"facts\": []}", "not a whole number"),
             ("kernel = 5\n", "`kernel` is a text"),
             ("kernel = \"six\"\n", "no release of a kernel"),
             ("kernal = \"5.4\"\n", "\"kernal\" means nothing, kernel does"),

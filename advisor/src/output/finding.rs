@@ -1,6 +1,6 @@
 //! A fact and its judgement, as `doctor` and `verify` print them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Facts about one part of the machine.
 #[derive(Debug)]
@@ -33,9 +33,14 @@ pub struct Line {
     /// The judgement of the fact.
     pub judgement: Judgement,
     /// The effect of the fact, in words.
+    #[serde(serialize_with = "null_if_empty")]
     pub means: String,
     /// What would change the fact.
     pub hint: Option<String>,
+}
+
+fn null_if_empty<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    Some(text).filter(|text| !text.is_empty()).serialize(serializer)
 }
 
 impl Line {

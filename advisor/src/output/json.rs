@@ -1,7 +1,31 @@
 //! JSON as capwrap writes it: every hidden character is escaped, so that a terminal that shows it obeys none.
 
+use crate::output::error::hinted;
+use anyhow::Result as Outcome;
+use capwrap_core::schema;
 use capwrap_core::text::hidden::{is_hidden, json_escape};
 use serde::Serialize;
+use serde_json::Value;
+
+/// The version of every JSON document and of every line of JSON that capwrap writes, in their member `schema`. It changes when
+/// a key changes its meaning or is removed. A document whose format changes gets a number of its own then.
+pub const SCHEMA: u32 = schema::FIRST;
+
+/// Checks the member `schema` of a document or a line that capwrap wrote earlier, or that another version wrote.
+///
+/// # Errors
+/// The version is not [`SCHEMA`]. The error says how, and has a hint.
+pub fn check_schema(found: Option<&Value>) -> Outcome<()> {
+    let wrong = match found {
+        None => schema::Wrong::Missing,
+        Some(Value::Number(number)) if !number.is_f64() => match schema::check(&number.to_string()) {
+            Ok(()) => return Ok(()),
+            Err(wrong) => wrong,
+        },
+        Some(_) => schema::Wrong::NoNumber,
+    };
+    Err(hinted(wrong.to_string(), wrong.hint()))
+}
 
 /// Writes a value on several lines, without a newline at the end.
 ///

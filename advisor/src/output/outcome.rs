@@ -1,4 +1,4 @@
-//! The outcome of a check: the exit codes of `verify`, `lint` and `diff`.
+//! The outcome of a check: the exit codes of `verify`, `lint`, `diff` and other verbs that check or read.
 
 use std::process::ExitCode;
 

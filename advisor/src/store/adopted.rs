@@ -3,6 +3,7 @@
 //! The record is written before anything is changed and removed after everything is given back. So whatever ends the
 //! program in between, the record of what the file had is there for as long as the file lacks it.
 
+use crate::output::json;
 use crate::store::{atomic_write, enabled, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::policy::FileCapabilities;
@@ -47,6 +48,8 @@ pub fn read(name: &str) -> Result<Option<Adopted>> {
 
 fn parse(text: &str) -> Result<Adopted> {
     let document: DocumentMut = text.parse()?;
+    let version = document.get("schema").and_then(toml_edit::Item::as_integer);
+    json::check_schema(version.map(serde_json::Value::from).as_ref())?;
     let string = |key: &str| {
         let value = document.get(key).and_then(|value| value.as_str());
         value.map(str::to_owned).with_context(|| format!("it has no `{key}`"))
@@ -69,6 +72,7 @@ pub fn write(name: &str, adopted: &Adopted) -> Result<()> {
     enabled::make_directory(Path::new(KEPT))?;
     let path = adopted.path.to_str().context("the tool's path is not UTF-8")?;
     let mut document = DocumentMut::new();
+    document.insert("schema", value(i64::from(json::SCHEMA)));
     for (key, text) in [
         ("path", path),
         ("capabilities", &adopted.capabilities.to_string()),
@@ -96,11 +100,13 @@ mod tests {
 
     #[test]
     fn a_record_without_a_part_is_refused() {
-        let whole = "path = \"/t\"\ncapabilities = \"cap_net_raw=ep\"\nsha256 = \"a\"\npolicy_sha256 = \"b\"\n";
+        let whole =
+            "schema = 1\npath = \"/t\"\ncapabilities = \"cap_net_raw=ep\"\nsha256 = \"a\"\npolicy_sha256 = \"b\"\n";
         assert_eq!(parse(whole).unwrap().capabilities.to_string(), "cap_net_raw=ep");
         for line in whole.lines() {
             assert!(parse(&whole.replace(line, "")).is_err(), "{line}");
         }
         assert!(parse(&whole.replace("cap_net_raw", "cap_nonsense")).is_err());
+        assert!(parse(&whole.replace("schema = 1", "schema = 2")).unwrap_err().to_string().contains("later capwrap"));
     }
 }

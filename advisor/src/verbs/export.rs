@@ -24,7 +24,7 @@ pub struct Export {
     #[arg(long, value_name = "LAUNCHER")]
     to: Target,
     /// Export what this mode grants, not what all modes grant together
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "NAME")]
     mode: Option<String>,
     #[command(flatten)]
     target_machine: TargetMachine,

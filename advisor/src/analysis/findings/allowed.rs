@@ -24,11 +24,11 @@ pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
         if !CODES.iter().any(|(known, _)| *known == code) {
             let one = warning(format!("no finding has the code {code:?}"));
             found.push(match nearest::name(code, known) {
-                Some(near) => one.help(format!("write {near}")),
+                Some(near) => one.hint(format!("write {near}")),
                 None => one,
             });
         } else if reason.is_empty() {
-            found.push(warning("allowed without a reason".to_owned()).help(format!("# lint: allow {code}: REASON")));
+            found.push(warning("allowed without a reason".to_owned()).hint(format!("# lint: allow {code}: REASON")));
         } else {
             let mut is_used = false;
             for one in found.iter_mut().filter(|one| one.code == code) {
@@ -39,7 +39,7 @@ pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
             }
             // Whether these codes are found can depend on the machine, so an unused comment is no fault.
             if !is_used && !OF_THE_MACHINE.contains(&code) {
-                found.push(warning("this allows nothing here".to_owned()).help("take the comment out"));
+                found.push(warning("this allows nothing here".to_owned()).hint("take the comment out"));
             }
         }
     }
@@ -48,7 +48,7 @@ pub fn apply(mut found: Vec<Found>, policy: &Policy, text: &str) -> Vec<Found> {
 
 fn allow(one: &mut Found, reason: &str) {
     one.severity = Severity::Note;
-    one.help = Some(format!("allowed: {reason}"));
+    one.hint = Some(format!("allowed: {reason}"));
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
     if policy.summary.trim().is_empty() {
         found.push(
             Found::warning("no-summary", 0..0, "no summary: what is this policy for?")
-                .help("summary = \"what the tool does, and what that shows or changes of others\""),
+                .hint("summary = \"what the tool does, and what that shows or changes of others\""),
         );
     }
     let exec = |key| places.span(&[Step::Key("exec"), Step::Key(key)]);
@@ -88,7 +88,7 @@ fn grants(number: usize, grant: &Grant, policy: &Policy, places: &Places) -> Vec
     if grant.why.as_deref().is_none_or(|why| why.trim().is_empty()) {
         found.push(
             Found::warning("no-why", caps.clone(), format!("{}: what for?", grant.caps))
-                .help("why = \"the system call or file that takes it\""),
+                .hint("why = \"the system call or file that takes it\""),
         );
     }
     found.extend(covered(number, grant, policy, caps));
@@ -123,7 +123,7 @@ fn scope_conflict(policy: &Policy, places: &Places) -> Option<Found> {
     let gap = domain::conflict(policy)?;
     let (number, grant) = policy.grants.iter().enumerate().find(|(_, grant)| !grant.scope.is_empty())?;
     let span = scope_span(number, grant, places);
-    Some(Found::new(Severity::Error, "scope-conflict", span, gap.to_string()).help(gap.hint()))
+    Some(Found::new(Severity::Error, "scope-conflict", span, gap.to_string()).hint(gap.hint()))
 }
 
 /// Finds a grant of the same capability without a scope. Where both hold, the scope counts for nothing.
@@ -141,7 +141,7 @@ fn scope_lost(number: usize, grant: &Grant, policy: &Policy, places: &Places) ->
     let span = scope_span(number, grant, places);
     Some(
         Found::warning("scope-lost", span, message)
-            .help("give that grant a scope too, or a condition that excludes this one"),
+            .hint("give that grant a scope too, or a condition that excludes this one"),
     )
 }
 
@@ -151,7 +151,7 @@ fn scope_lost_to_callers(optional: CapabilitySet, policy: &Policy, span: std::op
         policy.grants.iter().find(|one| !one.scope.is_empty() && !one.caps.intersection(optional).is_empty())?;
     let (both, line) = (scoped.caps.intersection(optional), scoped.line);
     let message = format!("--add gives {both} without the scope on line {line}: any caller can take the scope away");
-    Some(Found::warning("scope-lost", span, message).help(format!("leave {both} out of [optional]")))
+    Some(Found::warning("scope-lost", span, message).hint(format!("leave {both} out of [optional]")))
 }
 
 /// Finds calls that the scope of a grant closes and a capability without scope opens: a filter sees the call, and not
@@ -173,7 +173,7 @@ fn shared_doors(number: usize, grant: &Grant, policy: &Policy, places: &Places) 
     let call = row.call;
     let message = format!("{opener} {place} has no scope and opens {call} to {} too", grant.caps);
     let found = Found::new(Severity::Note, "shared-door", scope_span(number, grant, places), message);
-    Some(found.help(format!("give {opener} a scope too, if it needs no {call}")))
+    Some(found.hint(format!("give {opener} a scope too, if it needs no {call}")))
 }
 
 fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
@@ -184,7 +184,7 @@ fn root(caps: CapabilitySet, span: std::ops::Range<usize>) -> Option<Found> {
     } else {
         format!("{root} amounts to root: {}", capability_risk::of(first).escalation)
     };
-    Some(Found::warning("amounts-to-root", span, message).help(
+    Some(Found::warning("amounts-to-root", span, message).hint(
         "whoever can make the tool use it as they like is root: say so in the summary (\"grants … as such\"), \
          or why nobody can: # lint: allow amounts-to-root: REASON",
     ))
@@ -205,7 +205,7 @@ fn prepared_mode(number: usize, demand: &Demand, policy: &Policy, places: &Place
     let message =
         format!("mode {:04o}: its group could not use it, and the demand wants it {}", prepare.mode, demand.need.key());
     let mode = if matches!(demand.need, Need::Writable(_)) { "0770" } else { "0750" };
-    Some(Found::warning("prepared-mode", places.span(&steps), message).help(format!("mode = \"{mode}\"")))
+    Some(Found::warning("prepared-mode", places.span(&steps), message).hint(format!("mode = \"{mode}\"")))
 }
 
 fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
@@ -225,7 +225,7 @@ fn starts_programs(policy: &Policy, places: &Places) -> Option<Found> {
     } else {
         "children = \"none\" or deliver = \"inheritable\" in [exec], or say in the summary that the policy grants the capability as such"
     };
-    Some(Found::warning("starts-programs", span, message).help(help))
+    Some(Found::warning("starts-programs", span, message).hint(help))
 }
 
 /// A condition on the kernel release at which a capability was added. Distributions also backport capabilities to older
@@ -251,7 +251,7 @@ fn kernel_version(number: usize, grant: &Grant, places: &Places) -> Vec<Found> {
                 span,
                 format!("{meant} came with this release, and distributions brought it to older ones (RHEL 8's 4.18 has cap_bpf)"),
             )
-            .help(format!("when = {{ {key} = \"{meant}\" }}")),
+            .hint(format!("when = {{ {key} = \"{meant}\" }}")),
         )
     });
     found.collect()
@@ -284,7 +284,7 @@ fn covered(number: usize, grant: &Grant, policy: &Policy, span: std::ops::Range<
     let (_, by) = policy.grants.iter().enumerate().find(covers)?;
     Some(
         Found::warning("covered", span, format!("the grant on line {} gives this whenever this one does", by.line))
-            .help("take it out, or give it a condition of its own"),
+            .hint("take it out, or give it a condition of its own"),
     )
 }
 

@@ -28,12 +28,12 @@ pub struct Found {
     pub span: Range<usize>,
     pub message: String,
     /// What to write instead.
-    pub help: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Found {
     pub fn new(severity: Severity, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { severity, code, span, message: message.into(), help: None }
+        Self { severity, code, span, message: message.into(), hint: None }
     }
 
     pub fn warning(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
@@ -42,18 +42,18 @@ impl Found {
 
     /// The warning about code that the tool would take from others.
     pub fn of_code(one: ForeignCode, places: &Places) -> Self {
-        Self::warning(one.code, places.span(&one.at), one.message).help(one.hint)
+        Self::warning(one.code, places.span(&one.at), one.message).hint(one.hint)
     }
 
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 
 /// The finding has the words that the launcher would print.
 impl From<PolicyError> for Found {
     fn from(error: PolicyError) -> Self {
-        Self { help: error.hint, ..Self::new(Severity::Error, "syntax", error.span, error.message) }
+        Self { hint: error.hint, ..Self::new(Severity::Error, "syntax", error.span, error.message) }
     }
 }
 

@@ -16,7 +16,7 @@ pub fn warnings(policy: &Policy, text: &str, besides: &[&str]) -> Vec<String> {
     let counts = |one: &Found| one.severity == Severity::Warning && !besides.contains(&one.code);
     let note = |one: Found| {
         let line = text.get(..one.span.start).unwrap_or_default().matches('\n').count() + 1;
-        let hint = one.help.map(|help| format!("; hint: {help}")).unwrap_or_default();
+        let hint = one.hint.map(|hint| format!("; hint: {hint}")).unwrap_or_default();
         printable::line(&format!("line {line}: {} [{}]{hint}", one.message, one.code))
     };
     found.into_iter().filter(counts).map(note).collect()

@@ -19,7 +19,7 @@ pub fn missing(name: &str, policy: &Policy, rows: Option<&str>, results: &str) -
     let whole = |code, message: String| Found::warning(code, 0..0, message);
     let Some(rows) = rows else {
         let found = whole("no-rows", format!("{name} has no file of rows, so nothing shows that its tool works"));
-        return Ok(vec![found.help("tests/policies/new TOOL 'COMMAND' makes a draft")]);
+        return Ok(vec![found.hint("tests/policies/new TOOL 'COMMAND' makes a draft")]);
     };
     let document: DocumentMut = rows.parse().with_context(|| format!("the rows of {name}"))?;
     // A table names only the suites that cannot show the tool.
@@ -56,7 +56,7 @@ pub fn missing(name: &str, policy: &Policy, rows: Option<&str>, results: &str) -
         if is_missing || !is_measured {
             let message = format!("the row {row:?} of {name} was not measured");
             let one = Found::new(severity, "row-not-measured", 0..0, message);
-            found.push(one.help("tests/policies/run --stale measures what is missing"));
+            found.push(one.hint("tests/policies/run --stale measures what is missing"));
         }
     }
     Ok(found)

@@ -44,12 +44,12 @@ pub fn pid(word: &str) -> Result<i32> {
 }
 
 pub fn object(process: &Process, with_threads: bool) -> Value {
-    let mut object = holder(&process.first);
+    let mut object = of_process(&process.first);
     if with_threads {
         let threads = [&process.first].into_iter().chain(&process.others);
         object["threads"] = threads
             .map(|thread| {
-                let mut object = holder(thread);
+                let mut object = holder("tid", thread);
                 object["differs"] = json!(!thread.is_like(&process.first));
                 object
             })
@@ -58,11 +58,16 @@ pub fn object(process: &Process, with_threads: bool) -> Value {
     object
 }
 
-/// One process or thread as JSON for programs.
-pub fn holder(one: &Holder) -> Value {
+/// A process as JSON for programs.
+pub fn of_process(one: &Holder) -> Value {
+    holder("pid", one)
+}
+
+/// A process or a thread as JSON for programs. The key of its number is that of every other verb.
+fn holder(number: &str, one: &Holder) -> Value {
     let mut object = json!({
-        "id": one.id,
-        "name": one.rights.name,
+        number: one.id,
+        "comm": one.rights.name,
         "uid": one.rights.uids.get(1),
         "parent": one.rights.parent,
         "securebits": one.securebits,

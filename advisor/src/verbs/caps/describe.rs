@@ -1,12 +1,13 @@
 //! Describes capabilities in full.
 
 use crate::analysis::capability_risk;
+use crate::output::json::SCHEMA;
 use crate::output::page::{Entry, Page};
 use crate::output::terminal;
 use crate::output::terminal::Style;
 use crate::store::enabled;
-use crate::verbs::caps::form::{Form, SCHEMA, named};
-use crate::verbs::caps::table::{doors, last_of_kernel, object, style};
+use crate::verbs::caps::form::{Form, named};
+use crate::verbs::caps::table::{doors, last_capability, object, style};
 use anyhow::Result;
 use capwrap_core::scope::strength;
 use capwrap_core::{Capability, TABLE};
@@ -15,12 +16,14 @@ use serde_json::json;
 /// Prints the description of each capability.
 pub fn print(names: &[String], form: Form) -> Result<()> {
     let all = names.iter().map(|name| named(name)).collect::<Result<Vec<_>>>()?;
-    let last = last_of_kernel();
+    let last = last_capability();
     if form.json {
         let objects: Vec<_> = all.iter().map(|one| object(*one, last)).collect();
         say!(
             "{}",
-            crate::output::json::pretty(&json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": objects }))?
+            crate::output::json::pretty(
+                &json!({ "schema": SCHEMA, "last_capability": last, "capabilities": objects })
+            )?
         );
         return Ok(());
     }

@@ -26,6 +26,3 @@ pub fn unknown(error: &UnknownCapability) -> anyhow::Error {
     let hint = error.nearest.map_or("capwrap caps lists them all".to_owned(), |near| format!("write {near}"));
     hinted(error.to_string(), hint)
 }
-
-/// The version of the JSON objects. It changes when a key changes its meaning or is removed.
-pub const SCHEMA: u32 = 1;

@@ -98,7 +98,7 @@ pub fn brief(set: CapabilitySet, known: CapabilitySet) -> String {
 
 /// Every capability that this kernel knows.
 pub fn known() -> CapabilitySet {
-    let last = crate::verbs::caps::table::last_of_kernel().unwrap_or(capwrap_core::TABLE.len() as u8 - 1);
+    let last = crate::verbs::caps::table::last_capability().unwrap_or(capwrap_core::TABLE.len() as u8 - 1);
     CapabilitySet::from_mask(u64::MAX >> (63 - last.min(63)))
 }
 

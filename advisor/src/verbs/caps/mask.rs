@@ -1,7 +1,8 @@
 //! Converts between masks and lists of capabilities.
 
 use crate::output::error::hinted;
-use crate::verbs::caps::form::{Form, SCHEMA, unknown};
+use crate::output::json::SCHEMA;
+use crate::verbs::caps::form::{Form, unknown};
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};

@@ -2,10 +2,11 @@
 
 use crate::analysis::capability_risk;
 use crate::analysis::capability_risk::Closeness;
+use crate::output::json::SCHEMA;
 use crate::output::table::Table;
 use crate::output::terminal;
 use crate::output::terminal::Style;
-use crate::verbs::caps::form::{Form, SCHEMA};
+use crate::verbs::caps::form::Form;
 use anyhow::Result;
 use capwrap_core::scope::table::PARAMETERS;
 use capwrap_core::scope::{door, strength};
@@ -15,12 +16,12 @@ use serde_json::{Value, json};
 
 /// Prints the table.
 pub fn print(form: Form) -> Result<()> {
-    let last = last_of_kernel();
+    let last = last_capability();
     if form.json {
         let all: Vec<Value> = Capability::all().map(|one| object(one, last)).collect();
         say!(
             "{}",
-            crate::output::json::pretty(&json!({ "schema": SCHEMA, "last_of_kernel": last, "capabilities": all }))?
+            crate::output::json::pretty(&json!({ "schema": SCHEMA, "last_capability": last, "capabilities": all }))?
         );
     } else {
         say!("{}", text(last, terminal::width(), form.color.styled()).trim_end());
@@ -29,7 +30,7 @@ pub fn print(form: Form) -> Result<()> {
 }
 
 /// The number of the last capability that this kernel knows, if the kernel shows it.
-pub fn last_of_kernel() -> Option<u8> {
+pub fn last_capability() -> Option<u8> {
     std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok()?.trim().parse().ok()
 }
 

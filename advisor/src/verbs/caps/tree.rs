@@ -2,13 +2,14 @@
 
 use crate::analysis::capability_risk;
 use crate::output::error;
+use crate::output::json::SCHEMA;
 use crate::output::outcome::Outcome;
 use crate::output::page::counted;
 use crate::output::table::Table;
 use crate::output::terminal;
 use crate::output::terminal::Style;
 use crate::verbs::caps::cells;
-use crate::verbs::caps::form::{Form, SCHEMA};
+use crate::verbs::caps::form::Form;
 use crate::verbs::caps::holders;
 use crate::verbs::caps::holders::{Holder, brief};
 use anyhow::{Context, Result};
@@ -63,7 +64,7 @@ fn look() -> Result<Found> {
 }
 
 fn object(node: &Node) -> Value {
-    let mut object = cells::holder(&node.process);
+    let mut object = cells::of_process(&node.process);
     object["threads_that_differ"] = json!(node.differ);
     object
 }

@@ -215,7 +215,7 @@ fn rows(set: CapabilitySet) -> Vec<Row> {
                 name: capability.name().to_owned(),
                 opens: Some(meaning.opens),
                 closeness: Some(meaning.closeness),
-                escalation: Some(meaning.escalation),
+                escalation: Some(meaning.escalation).filter(|text| !text.is_empty()),
             }
         }
         None => Row { number, name: format!("bit {number}"), opens: None, closeness: None, escalation: None },
@@ -268,7 +268,7 @@ pub fn json(difference: &Difference) -> Result<String> {
     let lists = lists.map(|((name, a), (_, b))| Differently { name: name.to_owned(), a: joined(&a), b: joined(&b) });
     let others = others(a).into_iter().zip(others(b)).map(|((name, a), (_, b))| Differently { name, a, b });
     let object = Object {
-        schema: 1,
+        schema: crate::output::json::SCHEMA,
         a: side_object(&difference.a),
         b: side_object(&difference.b),
         only_in_a: rows(difference.only_in_a),

@@ -7,9 +7,6 @@ use crate::verbs::doctor::finding::{Findings, State, Work};
 use capwrap_core::text::printable;
 use serde::Serialize;
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-const SCHEMA: u32 = 2;
-
 #[derive(Serialize)]
 struct Object<'f> {
     schema: u32,
@@ -32,7 +29,7 @@ pub fn json(findings: &Findings) -> Result<String, serde_json::Error> {
         .iter()
         .flat_map(|section| section.lines.iter().map(|line| Fact { section: section.name, line }));
     crate::output::json::pretty(&Object {
-        schema: SCHEMA,
+        schema: crate::output::json::SCHEMA,
         all_works: findings.all_works(),
         facts: facts.collect(),
         works: &findings.works,
@@ -170,7 +167,7 @@ mod tests {
     #[test]
     fn the_object_has_every_fact_and_all_that_works() {
         let object: serde_json::Value = serde_json::from_str(&json(&findings(&broken())).unwrap()).unwrap();
-        assert_eq!((&object["schema"], &object["all_works"]), (&2.into(), &false.into()));
+        assert_eq!((&object["schema"], &object["all_works"]), (&1.into(), &false.into()));
         let facts = object["facts"].as_array().unwrap();
         let file = facts.iter().find(|fact| fact["section"] == "launcher" && fact["name"] == "file").unwrap();
         assert_eq!((&file["judgement"], &file["hint"]), (&"problem".into(), &"sudo ./install.sh".into()));

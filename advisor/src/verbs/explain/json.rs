@@ -10,9 +10,6 @@ use capwrap_core::text::printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-const SCHEMA: u32 = 2;
-
 /// Facts that an explanation itself does not contain.
 pub struct About<'m> {
     /// The machine that the decision is for; `None` is this machine.
@@ -43,7 +40,8 @@ pub struct Shown {
     /// `this`, or the file with the machine's facts; `None` where only a kernel release was given.
     machine: Option<String>,
     kernel: String,
-    last_capability: Option<&'static str>,
+    /// Its number.
+    last_capability: u8,
     arguments: Vec<String>,
     mode: Option<String>,
     /// The lines about the circumstances, by label.
@@ -100,8 +98,8 @@ struct Missing {
 /// One JSON object without a newline after it: the object of the only machine, or a list of several.
 pub fn text(machines: &[Shown]) -> Result<String> {
     Ok(match machines {
-        [machine] => crate::output::json::pretty(&Object { schema: SCHEMA, machine })?,
-        machines => crate::output::json::pretty(&Objects { schema: SCHEMA, machines })?,
+        [machine] => crate::output::json::pretty(&Object { schema: crate::output::json::SCHEMA, machine })?,
+        machines => crate::output::json::pretty(&Objects { schema: crate::output::json::SCHEMA, machines })?,
     })
 }
 
@@ -123,7 +121,7 @@ pub fn shown(explanation: &Explanation<'_>, about: &About<'_>) -> Shown {
             Some(machine) => machine.file.as_ref().map(printable::text),
         },
         kernel: facts.kernel.to_string(),
-        last_capability: Capability::from_number(facts.last_capability).map(Capability::name),
+        last_capability: facts.last_capability,
         arguments: explanation.arguments.iter().map(printable::text).collect(),
         mode: decision.mode.clone(),
         about: explanation

@@ -13,7 +13,7 @@ use crate::host::clock;
 use crate::host::records::Records;
 use crate::host::records::kept::Filter;
 use crate::output::error::{note, report};
-use crate::output::outcome::{Outcome, REFUSED};
+use crate::output::outcome::Outcome;
 use anyhow::Result;
 use capwrap_core::record::write::Event;
 use clap::Args;
@@ -50,17 +50,17 @@ pub struct History {
 
 impl History {
     pub fn run(self) -> ExitCode {
-        let outcome = if self.verify { check::files(&self.against) } else { self.show().map(|()| Outcome::Clean) };
-        match outcome {
-            Ok(outcome) => outcome.into(),
-            Err(error) => {
+        let outcome = if self.verify { check::files(&self.against) } else { self.show() };
+        outcome
+            .unwrap_or_else(|error| {
                 report(&error);
-                ExitCode::from(REFUSED)
-            }
-        }
+                Outcome::NotAll
+            })
+            .into()
     }
 
-    fn show(self) -> Result<()> {
+    /// Prints the records. The outcome says whether all that there are could be read.
+    fn show(self) -> Result<Outcome> {
         let now = clock::now();
         let time = |time: Option<times::Time>| time.map(|time| time.microseconds(now));
         let filter = Filter {
@@ -72,12 +72,14 @@ impl History {
         };
         let records = Records::open(&filter)?;
         records.notes.iter().for_each(|what| note(what));
+        let outcome = if records.notes.is_empty() { Outcome::Clean } else { Outcome::NotAll };
         let mut printed = show::Printer::new(self.json);
         for record in records {
             if !printed.print(&record?)? {
                 break;
             }
         }
-        printed.end()
+        printed.end()?;
+        Ok(outcome)
     }
 }

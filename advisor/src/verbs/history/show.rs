@@ -52,6 +52,7 @@ impl Printer {
 
 #[derive(Serialize)]
 struct Object<'r> {
+    schema: u32,
     time: String,
     source: &'static str,
     event: &'r str,
@@ -62,6 +63,7 @@ struct Object<'r> {
 
 fn as_json(record: &Kept) -> Result<String> {
     Ok(json::line(&Object {
+        schema: json::SCHEMA,
         time: record.when(),
         source: match record.source {
             Source::Recorder => "recorder",
@@ -138,7 +140,7 @@ mod tests {
         assert!(as_text(&kept("launched", &[])).ends_with("with none"));
         assert_eq!(
             as_json(&kept("refused", &[("error", "no\u{202e}")])).unwrap(),
-            "{\"time\":\"1970-01-01T00:00:01.000000Z\",\"source\":\"journal\",\"event\":\"refused\",\"uid\":1000,\"pid\":7,\
+            "{\"schema\":1,\"time\":\"1970-01-01T00:00:01.000000Z\",\"source\":\"journal\",\"event\":\"refused\",\"uid\":1000,\"pid\":7,\
              \"fields\":{\"error\":\"no\\u202e\"}}"
         );
     }

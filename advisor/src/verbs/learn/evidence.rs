@@ -26,7 +26,7 @@ const SYSCTLS: [&str; 9] = [
 pub fn kernel() -> Result<Kernel> {
     Ok(Kernel {
         release: kernel::release()?,
-        cap_last_cap: kernel::last_capability()?,
+        last_capability: kernel::last_capability()?,
         sysctls: SYSCTLS.iter().map(|name| ((*name).to_owned(), sysctl::read(name).is().cloned())).collect(),
     })
 }

@@ -71,7 +71,7 @@ pub struct Learn {
     running: running::Options,
     /// The user to run CMD as [default: who called sudo, else who
     /// logged in, else nobody]
-    #[arg(long, value_name = "NAME", verbatim_doc_comment, conflicts_with = "subject")]
+    #[arg(long, value_name = "USER", verbatim_doc_comment, conflicts_with = "subject")]
     user: Option<String>,
     /// The policy's name [default: CMD's]
     #[arg(long, value_name = "NAME", conflicts_with = "subject")]

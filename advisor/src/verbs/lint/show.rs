@@ -6,9 +6,6 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use capwrap_core::text::printable;
 use serde_json::{Value, json};
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-const SCHEMA: u32 = 1;
-
 /// The findings as one JSON object, without a newline after it.
 pub fn json(linted: &[Linted]) -> Result<String, serde_json::Error> {
     let file = |one: &Linted| {
@@ -17,7 +14,7 @@ pub fn json(linted: &[Linted]) -> Result<String, serde_json::Error> {
         json!({ "name": one.name, "unread": one.text.as_ref().err(), "found": found })
     };
     let files: Vec<Value> = linted.iter().map(file).collect();
-    crate::output::json::pretty(&json!({ "schema": SCHEMA, "files": files }))
+    crate::output::json::pretty(&json!({ "schema": crate::output::json::SCHEMA, "files": files }))
 }
 
 fn object(found: &Found, text: &str) -> Value {
@@ -29,7 +26,7 @@ fn object(found: &Found, text: &str) -> Value {
         "line": before.matches('\n').count() + 1,
         "column": before[line_start..].chars().count() + 1,
         "message": found.message,
-        "help": found.help,
+        "hint": found.hint,
     })
 }
 
@@ -65,8 +62,8 @@ fn group<'a>(found: &'a Found, name: &'a str, text: &'a str, width: usize) -> Gr
     let snippet = Snippet::source(text).path(name).annotation(AnnotationKind::Primary.span(span));
     let group =
         level.primary_title(lines(printable::text(format!("{} [{}]", found.message, found.code)))).element(snippet);
-    match &found.help {
-        Some(help) => group.element(Level::HELP.message(lines(printable::line(help)))),
+    match &found.hint {
+        Some(hint) => group.element(Level::HELP.with_name("hint").message(lines(printable::line(hint)))),
         None => group,
     }
 }
@@ -104,7 +101,7 @@ mod tests {
     use super::*;
 
     fn linted(text: &str, span: std::ops::Range<usize>) -> Linted {
-        let found = Found::warning("no-why", span, "cap_kill: what for?").help("why = \"…\"");
+        let found = Found::warning("no-why", span, "cap_kill: what for?").hint("why = \"…\"");
         Linted { name: "t.toml".to_owned(), text: Ok(text.to_owned()), found: vec![found] }
     }
 
@@ -128,7 +125,7 @@ warning: cap_kill: what for? [no-why]
 2 | caps = \"kill\"
   |        ^^^^^^
   |
-  = help: why = \"…\"
+  = hint: why = \"…\"
 
 1 policy: 0 errors, 1 warning, 0 notes
 "

@@ -23,7 +23,7 @@ pub fn file(path: &Path) -> Vec<Found> {
     let error = |message: String, command: &str| {
         let found = Found::new(Severity::Error, "file", 0..0, message);
         match about.in_command() {
-            Some(path) => found.help(format!("{command} {path}")),
+            Some(path) => found.hint(format!("{command} {path}")),
             None => found,
         }
     };
@@ -50,7 +50,7 @@ fn unused(path: &Path) -> Option<Found> {
     let uses = LastUses::since(long_ago, std::slice::from_ref(&name));
     let is_unused = uses.reaches(long_ago) && uses.of(&name).is_none();
     let message = "nobody has used this policy for 90 days, by the records that are kept";
-    is_unused.then(|| Found::new(Severity::Note, "unused", 0..0, message).help(format!("capwrap disable {name}")))
+    is_unused.then(|| Found::new(Severity::Note, "unused", 0..0, message).hint(format!("capwrap disable {name}")))
 }
 
 /// The findings on this machine.
@@ -73,7 +73,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
         let message = format!("{why}: capwrap refuses to launch it");
         let warning = Found::warning("refused-tool", key("tool", "path"), message);
         found.push(match hint {
-            Some(hint) => warning.help(hint),
+            Some(hint) => warning.hint(hint),
             None => warning,
         });
     }
@@ -102,7 +102,7 @@ pub fn all(policy: &Policy, places: &Places) -> Vec<Found> {
         found.extend(unknown(Of::User, &entry.user, span(), &names));
         if entry.left(now).is_none() {
             let message = format!("what was granted to user {} ended at {}", entry.user, entry.written);
-            found.push(Found::warning("grant-ended", span(), message).help("capwrap revoke --ended"));
+            found.push(Found::warning("grant-ended", span(), message).hint("capwrap revoke --ended"));
         }
     }
     if policy.allow.until.is_some_and(|until| until <= now) {
@@ -121,7 +121,7 @@ fn unknown(of: Of, identity: &Identity, span: std::ops::Range<usize>, names: &Na
                 span,
                 format!("only a directory server knows the {word} {identity}, and the launcher never asks one"),
             )
-            .help(format!("\"#{id}\"")),
+            .hint(format!("\"#{id}\"")),
         ),
         Known::Unknown => {
             let found = Found::warning(
@@ -130,7 +130,7 @@ fn unknown(of: Of, identity: &Identity, span: std::ops::Range<usize>, names: &Na
                 format!("there is no {word} {identity} here: it counts for nobody"),
             );
             Some(match names.nearest(of, identity) {
-                Some(near) => found.help(format!("did you mean {near:?}?")),
+                Some(near) => found.hint(format!("did you mean {near:?}?")),
                 None => found,
             })
         }

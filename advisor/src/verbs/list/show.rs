@@ -13,9 +13,6 @@ use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-const SCHEMA: u32 = 2;
-
 /// How the list is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
@@ -247,7 +244,12 @@ pub fn json(entries: &[Entry], other_ways: &[OtherWay], who: &Asking) -> Result<
         last_use: entry.last_use.as_ref(),
     });
     let caller = Caller { uid: who.caller.uid, name: who.name() };
-    Ok(crate::output::json::pretty(&Object { schema: SCHEMA, caller, tools: tools.collect(), other_ways })?)
+    Ok(crate::output::json::pretty(&Object {
+        schema: crate::output::json::SCHEMA,
+        caller,
+        tools: tools.collect(),
+        other_ways,
+    })?)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub struct Entry {
     /// What it holds now.
     pub capabilities: Vec<&'static str>,
     /// What capwrap passed, by the record; null without one.
-    pub passed: Option<String>,
+    pub passed: Option<Vec<String>>,
     /// What the capabilities were for, by the record or else by the policy of now.
     pub scopes: Vec<String>,
     pub found_by: FoundBy,

@@ -68,12 +68,17 @@ fn entry(one: &Launched, now: &Now) -> Entry {
         name: one.policy.clone(),
         executable: one.executable.as_ref().map(capwrap_core::text::printable::text),
         capabilities: one.capabilities.iter().map(capwrap_core::Capability::name).collect(),
-        passed: field("capabilities"),
+        passed: field("capabilities").map(|list| names(&list)),
         scopes,
         found_by: one.found_by,
         allowed_by: now.allowed_by(one).map(|by| by.to_string()),
         reason: field("reason"),
     }
+}
+
+/// The names in a list of a record.
+fn names(list: &str) -> Vec<String> {
+    list.split(',').filter(|name| !name.is_empty() && *name != "none").map(str::to_owned).collect()
 }
 
 /// The note about processes that hold ambient capabilities for which no launch accounts.

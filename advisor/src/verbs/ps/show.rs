@@ -8,9 +8,6 @@ use crate::output::terminal::Style;
 use capwrap_core::text::{duration, printable};
 use serde::Serialize;
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-const SCHEMA: u32 = 1;
-
 /// The columns whose words are never broken: pid, user, tool and since.
 const WHOLE: [usize; 4] = [0, 1, 2, 3];
 
@@ -25,7 +22,7 @@ struct Object<'e> {
 /// The processes as one JSON object, without a newline after it.
 pub fn json(entries: &[Entry], others: &[i32], notes: &[String]) -> Result<String, serde_json::Error> {
     let notes = notes.iter().map(|note| printable::line(note)).collect();
-    crate::output::json::pretty(&Object { schema: SCHEMA, processes: entries, others, notes })
+    crate::output::json::pretty(&Object { schema: crate::output::json::SCHEMA, processes: entries, others, notes })
 }
 
 /// The text: a table, and what the reader should know about it.

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-pub const SCHEMA: u32 = 1;
-
 /// A report.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
@@ -44,7 +41,8 @@ pub struct Counts {
 pub struct Policy {
     pub name: String,
     pub summary: String,
-    pub file: String,
+    /// Its file.
+    pub path: String,
     /// The digest of its text.
     pub sha256: String,
     /// The tool that it runs; null where none is installed.
@@ -99,7 +97,7 @@ pub struct Grant {
 pub struct Closest {
     pub capability: String,
     /// The steps from it to root, or to its effect on others.
-    pub escalation: String,
+    pub escalation: Option<String>,
 }
 
 /// Something that a record reports.
@@ -118,8 +116,16 @@ pub struct Finding {
     /// note or problem
     pub judgement: String,
     pub name: String,
-    pub said: String,
+    pub value: Option<String>,
+    pub means: Option<String>,
     pub hint: Option<String>,
+}
+
+impl Finding {
+    /// What was found, in words.
+    pub fn said(&self) -> String {
+        [&self.value, &self.means].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
 }
 
 /// A subject of `capwrap verify` that is no policy.
@@ -233,7 +239,7 @@ mod tests {
         Policy {
             name: name.to_owned(),
             summary: String::new(),
-            file: String::new(),
+            path: String::new(),
             sha256: users.join(" "),
             tool: None,
             users: users.iter().map(|user| (*user).to_owned()).collect(),
@@ -258,7 +264,7 @@ mod tests {
     #[test]
     fn what_came_what_went_and_what_is_different_is_listed() {
         let before = Report {
-            schema: SCHEMA,
+            schema: crate::output::json::SCHEMA,
             made: "2026-11-27T08:00:00Z".to_owned(),
             by: String::new(),
             host: String::new(),

@@ -1,6 +1,6 @@
 //! Gathers what a report says from the policies, the records and `capwrap verify`.
 
-use super::data::{Closest, Counts, Event, Finding, Grant, Other, Policy, Report, SCHEMA, Temporary};
+use super::data::{Closest, Counts, Event, Finding, Grant, Other, Policy, Report, Temporary};
 use crate::analysis::capability_risk::{self, Closeness};
 use crate::host::records::Records;
 use crate::host::records::kept::{Filter, Kept};
@@ -39,7 +39,7 @@ pub fn report() -> Result<Report> {
     let made = jiff::Timestamp::from_second(clock::now())?.to_string();
     let name = |path: &str| std::fs::read_to_string(path).map(|text| printable::line(text.trim())).unwrap_or_default();
     Ok(Report {
-        schema: SCHEMA,
+        schema: crate::output::json::SCHEMA,
         made,
         by: caller::Asking::now()?.name(),
         host: name("/proc/sys/kernel/hostname"),
@@ -175,13 +175,13 @@ fn text(value: &Value) -> String {
 }
 
 fn finding(line: &Value) -> Finding {
-    let (value, means) = (text(&line["value"]), text(&line["means"]));
-    let said = if value.is_empty() || means.is_empty() { value + &means } else { format!("{value}: {means}") };
+    let some = |key: &str| line[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     Finding {
         judgement: text(&line["judgement"]),
         name: text(&line["name"]),
-        said,
-        hint: line["hint"].as_str().map(str::to_owned),
+        value: some("value"),
+        means: some("means"),
+        hint: some("hint"),
     }
 }
 
@@ -196,7 +196,7 @@ fn of_policy(name: &str, policy: &policy::Policy, text: &str, used: &mut Used, f
     Policy {
         name: name.to_owned(),
         summary: printable::text(&policy.summary),
-        file: enabled::path(name).display().to_string(),
+        path: enabled::path(name).display().to_string(),
         enabled_by: used.made.remove(&(name.to_owned(), sha256.clone())),
         sha256,
         tool: installed_file::first(&policy.tool.paths).map(printable::text),
@@ -212,7 +212,9 @@ fn of_policy(name: &str, policy: &policy::Policy, text: &str, used: &mut Used, f
         closest: closest
             .map(|one| Closest {
                 capability: one.name().to_owned(),
-                escalation: capability_risk::of(one).escalation.to_owned(),
+                escalation: Some(capability_risk::of(one).escalation)
+                    .filter(|text| !text.is_empty())
+                    .map(str::to_owned),
             })
             .collect(),
         launches: of_name.launches,

@@ -10,13 +10,16 @@ mod data;
 mod gather;
 mod page;
 
-use crate::output::error::{hinted, note};
+use crate::output::error::{self, hinted, note};
+use crate::output::json;
+use crate::output::outcome::Outcome;
 use crate::store::{atomic_write, bounded_read};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
 use clap::Args;
-use data::{Report, SCHEMA};
+use data::Report;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// The largest earlier report that is read, in bytes. One of 300 policies has less than a megabyte.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -35,7 +38,17 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn run(&self) -> Result<()> {
+    pub fn run(&self) -> ExitCode {
+        self.make()
+            .unwrap_or_else(|error| {
+                error::report(&error);
+                Outcome::NotAll
+            })
+            .into()
+    }
+
+    /// Makes the report. The outcome says whether everything could be read and checked.
+    fn make(&self) -> Result<Outcome> {
         // A file that cannot be read ends the verb before the work.
         let before = self.since.as_deref().map(earlier).transpose()?;
         let mut report = gather::report()?;
@@ -44,10 +57,10 @@ impl Options {
             atomic_write::replace(path, &page::html(&report))?;
         }
         if self.json {
-            say!("{}", crate::output::json::pretty(&report)?);
+            say!("{}", json::pretty(&report)?);
         }
         report.notes.iter().for_each(|what| note(what));
-        Ok(())
+        Ok(if report.complete { Outcome::Clean } else { Outcome::NotAll })
     }
 }
 
@@ -59,14 +72,16 @@ fn earlier(path: &Path) -> Result<Report> {
     let shown = printable::text(path);
     let text = bounded_read::text_of(path, MAX_BYTES)?;
     let object: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("{shown} is no JSON"))?;
-    match object["schema"].as_u64() {
-        Some(schema) if schema == u64::from(SCHEMA) => {
-            serde_json::from_value(object).with_context(|| format!("{shown} is no report of capwrap's"))
-        }
-        Some(schema) => Err(hinted(
-            format!("{shown} has schema {schema}, and this capwrap reads {SCHEMA}"),
-            "make a new report with this capwrap, and compare with that from now on",
-        )),
-        None => Err(hinted(format!("{shown} is no report of capwrap's"), "capwrap report --json > FILE makes one")),
+    let no_report = |why: &str| {
+        let hint = "capwrap report --json > FILE  # makes one";
+        hinted(format!("{shown} is no report of capwrap's{why}"), hint)
+    };
+    if object.get("policies").is_none() && object.get("schema").is_none() {
+        return Err(no_report(""));
     }
+    json::check_schema(object.get("schema")).map_err(|wrong| {
+        let hint = "make a new report with this capwrap, and compare with that from now on";
+        hinted(format!("cannot compare with {shown}: {wrong}"), hint)
+    })?;
+    serde_json::from_value(object).map_err(|error| no_report(&format!(": {error}")))
 }

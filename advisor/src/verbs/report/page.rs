@@ -1,6 +1,6 @@
 //! The page for an auditor: one file that needs nothing else, no script, and no network.
 
-use super::data::{Changes, Event, Finding, Grant, Policy, Report};
+use super::data::{Changes, Closest, Event, Finding, Grant, Policy, Report};
 use super::gather::rank;
 use crate::output::html::{Html, Page};
 use crate::output::page::counted;
@@ -200,7 +200,7 @@ fn facts(html: &mut Html, policy: &Policy) {
         ("Enabled by", Some(policy.enabled_by.as_ref().map_or("not recorded".to_owned(), said))),
         ("Uses", Some(uses(policy.launches, "launch", policy.last_use.as_ref()))),
         ("Refused", (policy.refusals > 0).then(|| uses(policy.refusals, "launch", policy.last_refusal.as_ref()))),
-        ("Policy", Some(format!("{}, SHA-256 {}", policy.file, policy.sha256))),
+        ("Policy", Some(format!("{}, SHA-256 {}", policy.path, policy.sha256))),
     ];
     html.open("dl", &[("class", "facts")]);
     for (name, value) in facts {
@@ -256,8 +256,8 @@ fn grants(html: &mut Html, policy: &Policy) {
     if !policy.optional.is_empty() {
         html.element("p", &[], &format!("A caller may add, with --add: {}", policy.optional.join(", ")));
     }
-    let steps = policy.closest.iter().filter(|one| !one.escalation.is_empty());
-    let steps: Vec<String> = steps.map(|one| format!("{}: {}", one.capability, one.escalation)).collect();
+    let step = |one: &Closest| Some(format!("{}: {}", one.capability, one.escalation.as_ref()?));
+    let steps: Vec<String> = policy.closest.iter().filter_map(step).collect();
     if !steps.is_empty() {
         html.element("h4", &[], "What follows from the capabilities that come closest to root");
         html.list(steps.iter().map(String::as_str));
@@ -274,7 +274,7 @@ fn findings(html: &mut Html, findings: &[Finding]) {
         .iter()
         .map(|finding| {
             let hint = finding.hint.as_ref().map_or(String::new(), |hint| format!(" (hint: {hint})"));
-            format!("{}: {}: {}{hint}", finding.judgement, finding.name, finding.said)
+            format!("{}: {}: {}{hint}", finding.judgement, finding.name, finding.said())
         })
         .collect();
     html.list(lines.iter().map(String::as_str));

@@ -14,6 +14,7 @@ use std::io::Write;
 
 #[derive(Serialize)]
 struct Object<'e> {
+    schema: u32,
     /// The time in UTC as in RFC 3339, in microseconds.
     time: &'e str,
     pid: u32,
@@ -24,9 +25,9 @@ struct Object<'e> {
     capability: &'static str,
     verdict: &'static str,
     /// Whether the answer is audited; null if that is not known.
-    audit: Option<bool>,
+    audited: Option<bool>,
     /// Whether the check was made for setuid or setgid; null if that is not known.
-    insetid: Option<bool>,
+    inset_id: Option<bool>,
     /// The relation of the target user namespace to that of the process that was checked.
     target: &'static str,
     /// The inode number of the target namespace, as in /proc/PID/ns/user; null if it is not known.
@@ -67,6 +68,7 @@ pub fn write(
     let time = std::str::from_utf8(&time[..time.len() - unused])?;
     let seen = &one.observation;
     let object = Object {
+        schema: crate::output::json::SCHEMA,
         time,
         pid: event.check.process,
         tid: event.thread,
@@ -75,8 +77,8 @@ pub fn write(
         executable: &seen.executable,
         capability: seen.capability.name(),
         verdict: lines::verdict(seen.verdict),
-        audit: one.options.map(|options| options.audited),
-        insetid: one.options.map(|options| options.inset_id),
+        audited: one.options.map(|options| options.audited),
+        inset_id: one.options.map(|options| options.inset_id),
         target: match seen.target {
             Target::Unknown => "unknown",
             known => lines::target(known),
@@ -131,11 +133,12 @@ mod tests {
     #[test]
     fn an_object_holds_every_field_in_its_own_kind() {
         let object = written(true);
+        assert_eq!(object["schema"], 1);
         assert_eq!(object["time"], "1970-01-01T00:00:00.001000Z");
         assert_eq!([&object["pid"], &object["tid"], &object["uid"]].map(|id| id.as_u64().unwrap()), [42, 43, 1000]);
         assert_eq!(object["comm"], "c\u{1b}md\n");
         assert_eq!((&object["capability"], &object["verdict"]), (&"cap_dac_read_search".into(), &"denied".into()));
-        assert_eq!((&object["audit"], &object["insetid"]), (&true.into(), &false.into()));
+        assert_eq!((&object["audited"], &object["inset_id"]), (&true.into(), &false.into()));
         assert_eq!(object["user_namespace"], 7);
         assert_eq!(object["stack"][1], "generic_permission");
         assert_eq!((&object["returned"], &object["error"]), (&(-13).into(), &"EACCES".into()));

@@ -92,7 +92,7 @@ pub struct Trace {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
     ring: u32,
     /// The user to run CMD as [default: who runs this]
-    #[arg(long, value_name = "NAME", requires = "command")]
+    #[arg(long, value_name = "USER", requires = "command")]
     user: Option<String>,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]

@@ -113,6 +113,7 @@ impl Summary {
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         for (row, times) in self.sorted() {
             let object = json!({
+                "schema": crate::output::json::SCHEMA,
                 "capability": row.capability.name(),
                 "granted": times.granted,
                 "denied": times.denied,

@@ -9,9 +9,6 @@ use capwrap_core::text::printable;
 use serde::Serialize;
 use std::path::Path;
 
-/// The version of the JSON object. It changes when a key changes its meaning or is removed.
-const SCHEMA: u32 = 2;
-
 /// How the text is shown.
 pub struct Look {
     /// The number of columns of the terminal.
@@ -55,7 +52,13 @@ pub fn json(subjects: &[Subject], outcome: Outcome, files_scanned: Option<u64>) 
         lines: subject.lines.iter().map(|judged| &judged.line).collect(),
     });
     let (clean, complete) = (outcome == Outcome::Clean, outcome != Outcome::NotAll);
-    crate::output::json::pretty(&Object { schema: SCHEMA, clean, complete, files_scanned, subjects: shown.collect() })
+    crate::output::json::pretty(&Object {
+        schema: crate::output::json::SCHEMA,
+        clean,
+        complete,
+        files_scanned,
+        subjects: shown.collect(),
+    })
 }
 
 /// The text for people. A subject without a problem takes one line; any other is shown with all that is wrong.
@@ -158,7 +161,7 @@ not everything matches the policies: ✗ 1 problem, ! 0 notes
             serde_json::from_str(&json(&subjects(), Outcome::Found, None).unwrap()).unwrap();
         assert_eq!(
             (&object["schema"], &object["clean"], &object["complete"]),
-            (&2.into(), &false.into(), &true.into())
+            (&1.into(), &false.into(), &true.into())
         );
         assert_eq!(object["subjects"][0]["lines"][1]["judgement"], "ok");
         assert_eq!(object["subjects"][1]["problems"], 1);
