@@ -102,3 +102,58 @@ fn every_file_that_a_page_for_contributors_names_exists() {
     }
     assert!(named > 60, "only {named} names were found");
 }
+
+/// The version and its date stand in many places. A release sets all of them.
+#[test]
+fn every_place_that_has_the_version_has_the_same_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    let read = |file: &str| fs::read_to_string(top().join(file)).unwrap();
+    let changelog = read("CHANGELOG.md");
+    let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(headings.next(), Some("Unreleased"));
+    let released = headings.next().unwrap();
+    let date = released.strip_prefix(&format!("{version} (")).and_then(|rest| rest.strip_suffix(')'));
+    let date = date.unwrap_or_else(|| panic!("CHANGELOG.md has {released:?}, and not {version}"));
+    let is_date = |date: &str| {
+        let kinds: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        kinds == "0000-00-00"
+    };
+    assert!(is_date(date), "{date}");
+    for (file, line) in [
+        ("Cargo.toml", format!("version = \"{version}\"")),
+        ("packaging/debian/changelog", format!("capwrap ({version}-1) unstable; urgency=medium")),
+        ("packaging/rpm/capwrap.spec", format!("Version:        {version}")),
+        ("packaging/arch/PKGBUILD", format!("pkgver={version}")),
+        ("packaging/alpine/APKBUILD", format!("pkgver={version}")),
+        ("packaging/nix/package.nix", "  version = manifest.workspace.package.version;".to_owned()),
+    ] {
+        assert!(read(file).lines().any(|one| one == line), "{file} has no line {line:?}");
+    }
+    // The newest entries of the two changelogs of packages.
+    let day = |format: &str| {
+        let run = std::process::Command::new("date")
+            .env("LC_ALL", "C")
+            .args(["--utc", "--date", date, format])
+            .output()
+            .unwrap();
+        String::from_utf8(run.stdout).unwrap().trim().to_owned()
+    };
+    let newest = read("packaging/rpm/capwrap.spec");
+    let newest = newest.split_once("%changelog\n").unwrap().1.lines().next().unwrap();
+    assert!(newest.starts_with(&day("+* %a %b %d %Y")) && newest.ends_with(&format!(" - {version}-1")), "{newest}");
+    let newest = read("packaging/debian/changelog");
+    let newest = newest.lines().find(|line| line.starts_with(" -- ")).unwrap();
+    assert!(newest.contains(&day("+>  %a, %d %b %Y ")), "{newest}");
+    let notes = read("docs/src/release-notes.md");
+    assert!(notes.contains(&format!("\n## {version}, {}\n", day("+%-d %B %Y"))), "docs/src/release-notes.md");
+    let mut pages = 0;
+    for page in fs::read_dir(top().join("man")).unwrap().map(|entry| entry.unwrap().path()) {
+        if page.is_file() {
+            let text = fs::read_to_string(&page).unwrap();
+            let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
+            assert!(title.contains(&format!("\"capwrap {version}\"")), "{page:?} has {title}");
+            pages += 1;
+        }
+    }
+    assert!(pages > 20, "{pages} pages");
+}
