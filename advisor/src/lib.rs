@@ -19,6 +19,7 @@ mod verbs;
 use crate::observe::command;
 use crate::output::error::report;
 use crate::output::outcome::REFUSED;
+use crate::output::standard_output;
 use crate::output::usage;
 use crate::verbs::{
     caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, ps,
@@ -112,6 +113,17 @@ fn keep_no_more_than(rights: bool) -> anyhow::Result<()> {
 
 /// Runs the program: it parses the arguments, runs the verb, and returns the exit code.
 pub fn run() -> ExitCode {
+    let code = run_verb();
+    match standard_output::failure() {
+        Some(error) => {
+            report(&error);
+            ExitCode::from(REFUSED)
+        }
+        None => code,
+    }
+}
+
+fn run_verb() -> ExitCode {
     let verb = match CommandLine::try_parse_from(words()) {
         Ok(command_line) => command_line.verb,
         Err(error) => return unusable(&error),

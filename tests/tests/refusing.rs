@@ -441,6 +441,29 @@ fn a_verb_that_needs_root_says_so() {
 }
 
 #[test]
+fn what_does_not_fit_on_standard_output_is_an_error() {
+    for words in [
+        "list",
+        "caps --json",
+        "verify --json",
+        "doctor --json",
+        "history",
+        "report --json",
+        "ps --json",
+        "help",
+        "explain --help",
+    ] {
+        let call = format!("exec {CAPWRAP} {words}");
+        let run = root(&["/bin/sh", "-c", &format!("{call} > /dev/full")]).run();
+        assert_eq!(run.code, 125, "{words}: {run:?}");
+        assert!(run.stderr.contains("standard output: no space left on device"), "{words}: {run:?}");
+        // A reader who stops reading is no error.
+        let run = root(&["/bin/bash", "-o", "pipefail", "-c", &format!("({call}) | head -c 1 > /dev/null")]).run();
+        assert!(!run.stderr.contains("standard output"), "{words}: {run:?}");
+    }
+}
+
+#[test]
 fn a_misspelt_word_is_answered_with_the_nearest_one_and_the_right_help() {
     for (words, hint) in [
         (&["vrify"][..], "did you mean `capwrap verify`?"),

@@ -1,13 +1,12 @@
 //! The output for people and programs: pages, tables, the terminal, findings, outcomes. This module contains no facts
 //! and no rules.
 
-/// Prints a line on standard output. If the reader has stopped reading, as head(1) does, the program still finishes its
-/// work. Whatever is in the text, no control character but a newline, a tab or a colour is printed.
+/// Prints a line on standard output. If the reader has stopped reading, as head(1) does, or the disk is full, the program
+/// still finishes its work; the latter is an error at its end. Whatever is in the text, no control character but a newline, a tab or a colour is printed.
 macro_rules! say {
     ($($words:tt)*) => {{
-        use std::io::Write;
         let text = capwrap_core::text::printable::page(&format!($($words)*));
-        let _ = writeln!(std::io::stdout(), "{text}");
+        $crate::output::standard_output::write(&(text + "\n"));
     }};
 }
 
@@ -21,6 +20,7 @@ pub mod json;
 pub mod man_pages;
 pub mod outcome;
 pub mod page;
+pub mod standard_output;
 pub mod table;
 pub mod terminal;
 pub mod usage;

@@ -3,12 +3,12 @@
 
 use crate::output::error::{hinted, reason};
 use crate::output::outcome;
+use crate::output::standard_output;
 use crate::store::file_caps;
 use crate::verbs::explain::asked::Asked;
 use crate::verbs::explain::paint::paint;
 use anyhow::Result;
 use std::ffi::OsString;
-use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -27,8 +27,7 @@ pub fn explain(asked: &Asked, styled: bool) -> Result<ExitCode> {
         return Err(failed(launcher.exec()));
     }
     let output = launcher.stderr(Stdio::inherit()).output().map_err(failed)?;
-    // An error means that the reader has closed the pipe, which is no failure.
-    let _ = std::io::stdout().write_all(paint(&String::from_utf8_lossy(&output.stdout), true).as_bytes());
+    standard_output::write(&paint(&String::from_utf8_lossy(&output.stdout), true));
     Ok(ExitCode::from(output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(outcome::REFUSED)))
 }
 
