@@ -52,7 +52,7 @@ pub fn policy(change: &PolicyChange<'_>) {
     if let Some(policy) = change.after.and_then(|text| Policy::read(text).ok()) {
         let all = policy.grantable().union(policy.grantable_to_root()).union(policy.optional());
         record.fact("capabilities", all.to_string());
-        record.words("allowed", [caller::allowed(&policy.allow)]);
+        record.words("allowed", [caller::allowed_until(&policy.allow)]);
     }
     if let Some(reason) = change.reason {
         record.words("reason", [reason]);
