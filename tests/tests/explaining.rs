@@ -238,7 +238,7 @@ fn what_cannot_be_read_or_meant_is_one_line_and_a_hint() {
     let strange = File::new("strange.toml", "kernal = \"5.4\"\n");
     for (words, said) in [
         (&["no-such-tool"][..], &["no policy for", "hint:"][..]),
-        (&["tcpdmp"], &["no policy for", "hint:", "capwrap enable tcpdump"]),
+        (&["tcpdmp"], &["no policy for", "hint:", "did you mean tcpdump?"]),
         (&["--kernel", "six", name], &["no release of a kernel", "--kernel 5.4"]),
         (&["--facts", "/nowhere", name], &["cannot read the facts in /nowhere", "no such file"]),
         (&["--facts", "/etc", name], &["cannot read the facts in /etc"]),

@@ -631,7 +631,7 @@ fn nothing_is_half_enabled() {
     on_a_machine_of_its_own(|| {
         let before = carried(CAPWRAP);
         for (arguments, words) in [
-            (&["tcpdmup"][..], &["no policy for \"tcpdmup\"", "hint: capwrap enable tcpdump"][..]),
+            (&["tcpdmup"][..], &["no policy for \"tcpdmup\"", "hint: did you mean tcpdump?"][..]),
             (&["../../etc/passwd"], &["no name of a policy"]),
             (&["tcpdump", "--user", "no-such-user"], &["no user \"no-such-user\""]),
             (&["tcpdump", "--group", "no-such-group"], &["no group \"no-such-group\"", "groupadd no-such-group"]),

@@ -10,6 +10,17 @@ macro_rules! say {
     }};
 }
 
+/// Prints a line that says something under a label, as in `  note     …`. On a terminal that is narrower, the line goes on
+/// below the place where it began. In a file and in a pipe it stays one line.
+macro_rules! labelled {
+    ($($words:tt)*) => {{
+        let text = format!($($words)*);
+        let width = $crate::output::terminal::of_terminal();
+        let lines = width.map_or_else(|| vec![text.clone()], |width| $crate::output::page::below_label(&text, width));
+        lines.iter().for_each(|line| say!("{line}"));
+    }};
+}
+
 pub mod demanded;
 pub mod diff;
 pub mod error;

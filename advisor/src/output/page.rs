@@ -147,6 +147,23 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// The column in which what has a label begins, as in `  note     …`.
+const LABELLED: usize = 11;
+
+/// Wraps a line that says something under a label, or a line without a label, for a terminal. What does not fit goes on
+/// below the place where it began. A terminal of a few columns breaks the line itself.
+pub fn below_label(text: &str, width: u16) -> Vec<String> {
+    let width = usize::from(width);
+    let indent = if text.starts_with("  ") { LABELLED } else { 2 };
+    let first = if text.starts_with("  ") { LABELLED } else { 0 };
+    let Some((label, said)) = text.split_at_checked(first) else { return vec![text.to_owned()] };
+    if text.chars().count() <= width || width < 2 * indent {
+        return vec![text.to_owned()];
+    }
+    let lines = wrapped(said, width - indent).into_iter().enumerate();
+    lines.map(|(at, line)| if at == 0 { format!("{label}{line}") } else { format!("{:indent$}{line}", "") }).collect()
+}
+
 /// Splits a word that is too long. The flag of each part states whether it continues the part before it.
 fn pieces(word: &str, room: usize) -> Vec<(&str, bool)> {
     if word.chars().count() <= room {
@@ -167,6 +184,16 @@ fn pieces(word: &str, room: usize) -> Vec<(&str, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_a_label_goes_on_below_the_place_where_it_began() {
+        let line = "  allowed  user alice, user bob until 2026";
+        assert_eq!(below_label(line, 40), [line]);
+        assert_eq!(below_label(line, 30), ["  allowed  user alice, user", "           bob until 2026"]);
+        assert_eq!(below_label("launcher has cap_a,cap_b", 16), ["launcher has", "  cap_a,cap_b"]);
+        assert_eq!(below_label(line, 9), [line]);
+        assert_eq!(below_label("", 9), [""]);
+    }
 
     #[test]
     fn what_is_too_long_for_a_line_is_cut_behind_a_comma() {

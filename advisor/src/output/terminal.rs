@@ -33,7 +33,12 @@ impl Color {
 
 /// Returns the number of columns of standard output.
 pub fn width() -> u16 {
-    terminal_size::terminal_size_of(std::io::stdout()).map_or(PIPED_WIDTH, |(width, _)| width.0)
+    of_terminal().unwrap_or(PIPED_WIDTH)
+}
+
+/// Returns the number of columns of standard output, if it is a terminal.
+pub fn of_terminal() -> Option<u16> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
 }
 
 /// The style of a part of a text on a terminal.

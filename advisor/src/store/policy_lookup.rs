@@ -46,7 +46,7 @@ pub fn find(name: &str) -> Result<PathBuf> {
     Err(hinted(
         format!("no policy for {name:?}: not in {}, nor shipped in {}", paths::POLICIES, templates.display()),
         near.map_or(format!("write one, capwrap.toml(5), or find out with `capwrap --learn {name}`"), |near| {
-            format!("capwrap enable {near}")
+            format!("did you mean {near}?")
         }),
     ))
 }

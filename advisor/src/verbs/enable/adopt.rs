@@ -285,8 +285,8 @@ impl Plan {
     fn show(&self, is_dry: bool) {
         let shown = printable::text(&self.adopted.path);
         say!("{}: in place of the file capabilities of {shown}", self.name);
-        say!("  allowed  {}", printable::text(caller::allowed(&self.policy.allow)));
-        say!("  grants   {}", on_this_kernel(self.policy.grantable()));
+        labelled!("  allowed  {}", printable::text(caller::allowed(&self.policy.allow)));
+        labelled!("  grants   {}", on_this_kernel(self.policy.grantable()));
         say!(
             "  policy   {}{}",
             enabled::path(&self.name).display(),
@@ -294,7 +294,7 @@ impl Plan {
         );
         say!("  file     {shown} loses {}", self.has);
         for note in &self.notes {
-            say!("  note     {note}");
+            labelled!("  note     {note}");
         }
         if is_dry {
             say!("  text     the policy would be:");

@@ -17,7 +17,7 @@ pub fn report(ended: &[(String, u32, String)]) -> Result<()> {
     for (name, uid, shown) in ended {
         let pids: Vec<String> = of(&running.processes, name, *uid).map(|one| one.pid.to_string()).collect();
         if !pids.is_empty() {
-            say!("  note     {name} goes on, as it was started before: process {}", pids.join(", "));
+            labelled!("  note     {name} goes on, as it was started before: process {}", pids.join(", "));
             if let Some(user) = shell::argument(shown) {
                 say!("           hint: capwrap revoke {name} --user {user} --kill");
             }
@@ -42,7 +42,7 @@ pub fn end(name: &str, uid: u32, shown: &str) -> Result<()> {
             let list = |pids: &[i32]| pids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
             let killed =
                 if ended.killed.is_empty() { String::new() } else { format!(" (by SIGKILL: {})", list(&ended.killed)) };
-            say!("{name}: ended what user {shown} ran: process {}{killed}", list(pids));
+            labelled!("{name}: ended what user {shown} ran: process {}{killed}", list(pids));
         }
     }
     if !ended.left.is_empty() {

@@ -211,7 +211,7 @@ impl Enable {
         }
         if self.update && !self.yes && text != before {
             update::show(name, &before, &text);
-            update.iter().flat_map(|update| &update.notes).for_each(|note| say!("  note     {note}"));
+            update.iter().flat_map(|update| &update.notes).for_each(|note| labelled!("  note     {note}"));
             return Err(update::not_yet(name, self.take));
         }
         let tool_caps = ToolCaps::of(&policy)?;
@@ -419,9 +419,9 @@ impl Plan {
         let changed = self.text != self.before;
         say!("{name}: {}", printable::text(&policy.summary));
         for line in what_it_grants(policy) {
-            say!("  {line}");
+            labelled!("  {line}");
             if line.starts_with("allowed ") {
-                self.allowing.iter().for_each(|line| say!("           {line}"));
+                self.allowing.iter().for_each(|line| labelled!("           {line}"));
             }
         }
         let from = match (self.already, changed, &self.made_from) {
@@ -430,20 +430,20 @@ impl Plan {
             (true, false, _) => "unchanged".to_owned(),
             (false, ..) => format!("from {}", source.display()),
         };
-        say!("  policy   {} ({from})", enabled::path(name).display());
+        labelled!("  policy   {} ({from})", enabled::path(name).display());
         if let Some(fails) = escapes::what_fails(policy) {
-            say!("  note     {fails}");
+            labelled!("  note     {fails}");
         }
         // The learner drops its own capabilities before it starts a command, as capwrap-learn(1) says.
         let is_learner = policy.tool.paths.iter().all(|path| path.ends_with("capwrap/capwrap-advisor"));
         if policy.exec.deliver == Delivery::Ambient && policy.exec.children == Children::Any && !is_learner {
-            say!(
+            labelled!(
                 "  note     what {name} starts has these capabilities too: who may run it may have them in any program"
             );
         }
         for demand in demands::of_policy(policy) {
-            say!("  needs    {}: {}", demand.demand.need, demand.said());
-            say!("           {}", printable::text(&demand.demand.why));
+            labelled!("  needs    {}: {}", demand.demand.need, demand.said());
+            labelled!("           {}", printable::text(&demand.demand.why));
             if let Some(hint) = demand.demand.hint.as_ref().filter(|_| !demand.is_met()) {
                 say!("           hint: {}", printable::text(hint));
             }
@@ -455,7 +455,7 @@ impl Plan {
             }
         }
         for note in &self.notes {
-            say!("  note     {note}");
+            labelled!("  note     {note}");
         }
     }
 }
@@ -548,7 +548,7 @@ impl Disable {
         let given_back = given_back::give_back(&self.name);
         if !path.exists() {
             // An adoption was interrupted, or somebody removed its policy by hand.
-            let Some(record) = given_back else { return Err(not_enabled("disable", &self.name)?) };
+            let Some(record) = given_back else { return Err(not_enabled(&self.name)?) };
             say!("{}: {} has its own capabilities", self.name, printable::text(&record.path));
             return adopted::remove(&self.name);
         }
@@ -585,10 +585,10 @@ impl Disable {
 ///
 /// # Errors
 /// The enabled policies cannot be listed.
-fn not_enabled(verb: &str, name: &str) -> Result<anyhow::Error> {
+fn not_enabled(name: &str) -> Result<anyhow::Error> {
     let names = enabled::names()?;
     let hint = match nearest::name(name, names.iter().map(String::as_str)) {
-        Some(near) => format!("capwrap {verb} {near}"),
+        Some(near) => format!("did you mean {near}?"),
         None => format!("the enabled policies: {}", one_line(&names)),
     };
     Ok(hinted(format!("no policy for {name:?} is enabled"), hint))
@@ -665,7 +665,7 @@ impl ToolCaps {
     fn write(&self, capabilities: FileCapabilities) -> Result<()> {
         let change = change(file_caps::read(&self.file)?.as_ref(), &capabilities);
         file_caps::write(&self.file, capabilities)?;
-        say!("  file     {} {change}", printable::text(&self.tool));
+        labelled!("  file     {} {change}", printable::text(&self.tool));
         Ok(())
     }
 }
@@ -720,8 +720,8 @@ fn fit(path: &Path) -> Result<Fitted> {
 
 fn give_what_is_needed(path: &Path) -> Result<()> {
     let fitted = fit(path)?;
-    say!("launcher {} {}", path.display(), change(fitted.before.as_ref(), &fitted.now));
-    fitted.note.iter().for_each(|note| say!("  note     {note}"));
+    labelled!("launcher {} {}", path.display(), change(fitted.before.as_ref(), &fitted.now));
+    fitted.note.iter().for_each(|note| labelled!("  note     {note}"));
     Ok(())
 }
 
@@ -730,9 +730,9 @@ fn give_what_is_needed(path: &Path) -> Result<()> {
 fn give_to_new_launcher(path: &Path) -> Result<()> {
     let fitted = fit(path)?;
     if let Some(has) = describe(Some(&fitted.now)) {
-        say!("the new launcher has {has}, which the enabled policies need");
+        labelled!("the new launcher has {has}, which the enabled policies need");
     }
-    fitted.note.iter().for_each(|note| say!("  note     {note}"));
+    fitted.note.iter().for_each(|note| labelled!("  note     {note}"));
     Ok(())
 }
 

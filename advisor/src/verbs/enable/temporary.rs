@@ -75,10 +75,10 @@ impl Grant {
             Temporary { user: allowing::user(&self.user)?, until: self.until()?, reason: self.reason, by: Some(by()) };
         Enable { names: vec![self.name], temporary: Some(temporary), ..Enable::default() }.carry_out()?;
         if let Err(error) = start_timer() {
-            say!(
-                "  note     {error:#}: from its end on nobody may use it, and the launcher keeps its capabilities until"
+            labelled!(
+                "  note     {error:#}: from its end on nobody may use it, and the launcher keeps its capabilities until \
+                 you run capwrap revoke --ended"
             );
-            say!("           you run capwrap revoke --ended");
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ fn revoke(name: &str, user: &str, kill: bool) -> Result<()> {
     });
     let granted = granted.transpose()?;
     if granted.is_none() && !kill {
-        return Err(not_enabled("revoke", name)?);
+        return Err(not_enabled(name)?);
     }
     let names = Names::read();
     let entries = granted.as_ref().map_or(&[][..], |(_, policy)| &policy.allow.temporary);
@@ -164,7 +164,7 @@ fn revoke(name: &str, user: &str, kill: bool) -> Result<()> {
     if let Some((text, policy)) = granted.as_ref().filter(|_| has_entry) {
         take_out(name, text, policy, is_user)?;
         if let Some(ground) = number.and_then(|number| for_good(&policy.allow, number)) {
-            say!("  note     {shown} may still run {name}, as {ground}");
+            labelled!("  note     {shown} may still run {name}, as {ground}");
         }
     } else if let Some((_, policy)) = &granted {
         let is_for_good = policy.allow.users.iter().any(is_user) || {
