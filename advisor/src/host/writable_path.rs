@@ -73,7 +73,8 @@ pub fn weaknesses(path: &Path, owner: u32) -> io::Result<Vec<Weakness>> {
 /// Something on the way is missing or cannot be checked.
 pub fn survey(path: &Path) -> io::Result<Surveyed> {
     trusted_path::survey(path).map_err(|fault| match fault {
-        Fault::Missing(_) => io::ErrorKind::NotFound.into(),
+        // With a number, so that the error is in the words of the system.
+        Fault::Missing(_) => rustix::io::Errno::NOENT.into(),
         Fault::Failed(_, errno) => errno.into(),
         other => io::Error::other(other.describe(path)),
     })

@@ -10,6 +10,7 @@ use crate::output::{diff, terminal};
 use crate::store::{enabled, policy_edit, policy_lookup, trusted_file};
 use anyhow::{Context, Result};
 use capwrap_core::policy::{MAX_BYTES, Policy};
+use capwrap_core::text::printable;
 use clap::Args;
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
@@ -87,7 +88,7 @@ impl Edit {
             }
             let edited = Edited { source: source.clone(), before: before.clone(), text: text.clone() };
             let enable = Enable { names: vec![name.to_owned()], edited: Some(edited), ..Enable::default() };
-            let checked = check(name, &enable, &before, is_enabled, &text)?;
+            let checked = check(name, &enable, (&source, &before), is_enabled, &text)?;
             match ask(checked)? {
                 Answer::EditAgain => line = Policy::read(&text).err().map(|error| error.line),
                 Answer::Exit => {
@@ -115,7 +116,7 @@ fn from_file(name: &str, file: &Path) -> Result<()> {
         say!("{name}: unchanged");
         return Ok(());
     }
-    if other_verb::with_input(&["lint", "--text-only", "-"], &text)? != 0 {
+    if other_verb::with_input(&["lint", "--text-only", "-", "--shown-as", &printable::text(file)], &text)? != 0 {
         return Err(hinted(
             format!("{}: {}", file.display(), unchanged(name)),
             "correct what is reported above; a warning that is wrong here can be allowed in the file: # lint: allow CODE: why",
@@ -140,8 +141,14 @@ fn kept(name: &str, text: &str, error: anyhow::Error) -> anyhow::Error {
 }
 
 /// Checks a text, and shows how it changes the policy, and what it would grant to whom.
-fn check(name: &str, enable: &Enable, before: &str, is_enabled: bool, text: &str) -> Result<Checked> {
-    let linted = other_verb::with_input(&["lint", "-"], text)?;
+fn check(
+    name: &str,
+    enable: &Enable,
+    (source, before): (&Path, &str),
+    is_enabled: bool,
+    text: &str,
+) -> Result<Checked> {
+    let linted = other_verb::with_input(&["lint", "-", "--shown-as", &printable::text(source)], text)?;
     let plan = match enable.plan(name) {
         Ok(plan) => plan,
         Err(error) => {

@@ -48,6 +48,9 @@ pub struct Lint {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// What standard input is called in the output, for `capwrap edit`
+    #[arg(long, value_name = "NAME", default_value = "standard input", hide = true)]
+    shown_as: String,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: terminal::Color,
@@ -87,7 +90,7 @@ impl Lint {
             word if policy_lookup::is_path(word) => PathBuf::from(word),
             word => policy_lookup::find(word)?,
         };
-        let name = if word == "-" { "standard input".to_owned() } else { printable::text(&path) };
+        let name = if word == "-" { printable::line(&self.shown_as) } else { printable::text(&path) };
         // This reads no more than the launcher would, and one byte to see whether there is more.
         let read = |source: &mut dyn Read| bounded_read::bytes(source, MAX_BYTES);
         let bytes = match if word == "-" {
