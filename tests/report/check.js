@@ -17,6 +17,8 @@ addEventListener("load", async () => {
     title: document.title,
     overflowing: overflowing.slice(0, 20),
     violations: found.violations.map((one) => `${one.impact} ${one.id}: ${one.nodes.length}, ${one.nodes[0].html}`),
+    // A badge is as wide as its word, in whatever it lies.
+    stretched: [...document.querySelectorAll(".badge")].filter((one) => one.getBoundingClientRect().width > 12 * parseFloat(getComputedStyle(one).fontSize)).length,
     rules: found.passes.length,
     scripts: document.querySelectorAll("script:not([data-check])").length,
     images: document.images.length,

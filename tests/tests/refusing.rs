@@ -441,6 +441,18 @@ fn a_verb_that_needs_root_says_so() {
 }
 
 #[test]
+fn the_first_help_has_every_verb() {
+    let help = capwrap(&["help"]).run().stdout;
+    let verbs =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).map_while(|line| line.split_whitespace().next());
+    let first = capwrap(&["--help"]).run().stdout;
+    let listed =
+        |verb: &str| first.lines().any(|line| line.trim().trim_start_matches("--").split(' ').next() == Some(verb));
+    let lacking: Vec<&str> = verbs.filter(|verb| !listed(verb)).collect();
+    assert!(lacking.is_empty() && listed("history"), "{lacking:?}");
+}
+
+#[test]
 fn what_does_not_fit_on_standard_output_is_an_error() {
     for words in [
         "list",
@@ -484,6 +496,8 @@ fn a_misspelt_word_is_answered_with_the_nearest_one_and_the_right_help() {
         ),
         (&["completions"], "<SHELL> is one of bash, zsh, fish; capwrap help completions has the rest"),
         (&["caps", "decode"], "capwrap help caps decode"),
+        (&["report"], "capwrap report --html FILE for a browser"),
+        (&["report", "--html", "-", "--json"], "capwrap report --html report.html --json > report.json"),
         (&["caps", "show", "--jsn"], "did you mean --json? capwrap help caps show has the rest"),
         (&["diff", "none", "all", "--color", "x"], "one of auto, always, never; capwrap help diff has the rest"),
         (&["explain"], "capwrap help explain"),

@@ -124,6 +124,8 @@ fn the_page_is_written_as_every_file_is_and_not_through_a_link() {
         root(&[CAPWRAP, "report", "--html", &page]).run().refused_with(2, &["symbolic link"]);
         assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
         root(&[CAPWRAP, "report"]).run().refused(&["--html"]);
+        let printed = root(&[CAPWRAP, "report", "--html", "-"]).run();
+        assert!(done(&printed).trim_end().ends_with("</html>") && !Path::new("-").exists(), "{printed:?}");
         let own = user(MEMBER, &[CAPWRAP, "report", "--html", "/tmp/t-report-of-member.html"]).run();
         assert!(own.ok(), "{own:?}");
         let _ = fs::remove_file("/tmp/t-report-of-member.html");
@@ -198,6 +200,7 @@ fn the_page_fits_every_screen_and_reads_well_to_everybody() {
                 assert_eq!((&said["width"], &said["dark"]), (&width.into(), &dark.into()), "{about}");
                 assert_eq!(said["overflowing"], serde_json::json!([]), "{about}");
                 assert_eq!(said["violations"], serde_json::json!([]), "{about}");
+                assert_eq!(said["stretched"], 0, "{about}");
                 assert!(said["rules"].as_u64().unwrap() > 20, "{about}");
                 // No text of a policy or a record became an element.
                 assert_eq!((&said["scripts"], &said["images"]), (&0.into(), &0.into()), "{about}");

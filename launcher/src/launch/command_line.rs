@@ -90,12 +90,16 @@ Verbs:
   disable NAME      disable it (root)
   grant NAME        let a user run it for a time (root)
   revoke NAME       end that at once (root)
+  edit NAME         change a policy in an editor, and enable it checked (root)
   list              list the tools that you may run, or what is shipped
   explain TOOL      what a launch would grant and why, here or on another machine
   --learn CMD       find out what CMD needs, and refine its policy
   trace [CMD]       show capability checks as they happen
   run -- CMD        run a command with the capabilities that you name (root)
   merge FILE…       join the profiles of several runs
+  history [TOOL]    show who ran which tool, when and why
+  ps                list the launched tools that run now
+  report            write a page for an auditor, or JSON
   verify [NAME]     check what is installed against the policies
   lint [FILE…]      find errors and dangers in policy files
   diff A B          show what one grant has and another lacks

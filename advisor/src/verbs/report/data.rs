@@ -163,33 +163,33 @@ pub struct Line {
 
 impl Policy {
     /// Who may run its tool, in words.
-    pub fn allowed(&self) -> String {
+    pub fn allowed(&self, time: impl Fn(&str) -> String) -> Vec<String> {
         let users = self.users.iter().map(|user| format!("user {user}"));
         let groups = self.groups.iter().map(|group| format!("group {group}"));
         let temporary = self.temporary.iter().filter(|entry| entry.holds);
-        let temporary = temporary.map(|entry| format!("user {} until {}", entry.user, entry.until));
-        joined(users.chain(groups).chain(temporary), "root alone")
+        let temporary = temporary.map(|entry| format!("user {} until {}", entry.user, time(&entry.until)));
+        each_once(users.chain(groups).chain(temporary), "root alone")
     }
 
     /// Every capability that it can pass, with the scopes.
-    pub fn passes(&self) -> String {
+    pub fn passes(&self) -> Vec<String> {
         let grants = self.grants.iter().map(|grant| match &grant.scope {
             Some(scope) => format!("{} {scope}", grant.capabilities.join(", ")),
             None => grant.capabilities.join(", "),
         });
-        let optional = (!self.optional.is_empty()).then(|| format!("with --add {}", self.optional.join(", ")));
-        joined(grants.filter(|grant| !grant.is_empty()).chain(optional), "no capability")
+        let optional = (!self.optional.is_empty()).then(|| format!("may add {}", self.optional.join(", ")));
+        each_once(grants.filter(|grant| !grant.is_empty()).chain(optional), "no capability")
     }
 }
 
-fn joined(parts: impl Iterator<Item = String>, none: &str) -> String {
+fn each_once(parts: impl Iterator<Item = String>, none: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for part in parts {
         if !all.contains(&part) {
             all.push(part);
         }
     }
-    if all.is_empty() { none.to_owned() } else { all.join("; ") }
+    if all.is_empty() { vec![none.to_owned()] } else { all }
 }
 
 /// Compares with an earlier report.
@@ -220,8 +220,8 @@ fn lines(was: &Policy, is: &Policy) -> Vec<Line> {
     let tool = |policy: &Policy| policy.tool.clone().unwrap_or_else(|| "not installed".to_owned());
     let until = |policy: &Policy| policy.until.clone().unwrap_or_else(|| "no end".to_owned());
     let all = [
-        ("allowed", was.allowed(), is.allowed()),
-        ("passes", was.passes(), is.passes()),
+        ("allowed", was.allowed(str::to_owned).join("; "), is.allowed(str::to_owned).join("; ")),
+        ("passes", was.passes().join("; "), is.passes().join("; ")),
         ("tool", tool(was), tool(is)),
         ("until", until(was), until(is)),
         ("closeness", was.closeness.clone(), is.closeness.clone()),

@@ -13,6 +13,7 @@ mod page;
 use crate::output::error::{self, hinted, note};
 use crate::output::json;
 use crate::output::outcome::Outcome;
+use crate::output::standard_output;
 use crate::store::{atomic_write, bounded_read};
 use anyhow::{Context, Result};
 use capwrap_core::text::printable;
@@ -26,8 +27,8 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Args)]
 pub struct Options {
-    /// Write a page for a browser to this file
-    #[arg(long, value_name = "FILE", required_unless_present = "json")]
+    /// Write a page for a browser to this file; - is standard output
+    #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -49,12 +50,31 @@ impl Options {
 
     /// Makes the report. The outcome says whether everything could be read and checked.
     fn make(&self) -> Result<Outcome> {
+        let page_is_printed = self.html.as_deref() == Some(Path::new("-"));
+        match (&self.html, self.json) {
+            (None, false) => {
+                let hint = "capwrap report --html FILE for a browser, or capwrap report --json > FILE for a program";
+                return Err(hinted("report needs to know what to write: --html, --json, or both", hint));
+            }
+            (_, true) if page_is_printed => {
+                return Err(hinted(
+                    "--html - and --json would both go to standard output",
+                    "capwrap report --html report.html --json > report.json",
+                ));
+            }
+            _ => {}
+        }
         // A file that cannot be read ends the verb before the work.
         let before = self.since.as_deref().map(earlier).transpose()?;
         let mut report = gather::report()?;
         report.changes = before.map(|before| data::changes(&before, &report.policies));
         if let Some(path) = &self.html {
-            atomic_write::replace(path, &page::html(&report))?;
+            let page = page::html(&report);
+            if page_is_printed {
+                standard_output::write(&page);
+            } else {
+                atomic_write::replace(path, &page)?;
+            }
         }
         if self.json {
             say!("{}", json::pretty(&report)?);

@@ -146,8 +146,8 @@ fn overview(html: &mut Html, report: &Report) {
         for policy in &report.policies {
             table.row(|row| {
                 row.name_of(&policy.name, &anchor(&policy.name));
-                row.cell(&policy.allowed());
-                row.cell(&policy.passes());
+                row.with(|html| parts(html, policy.allowed(time).into_iter()));
+                row.with(|html| parts(html, policy.passes().into_iter()));
                 row.with(|html| badge(html, &policy.closeness));
                 let used = policy.last_use.as_ref();
                 row.cell(
@@ -156,6 +156,15 @@ fn overview(html: &mut Html, report: &Report) {
             });
         }
     });
+}
+
+/// Things of which each stands on a line of its own.
+fn parts(html: &mut Html, all: impl Iterator<Item = String>) {
+    html.open("div", &[]);
+    for one in all {
+        html.element("div", &[], &one);
+    }
+    html.close("div");
 }
 
 /// A policy's name has letters, digits and `._+-` alone, which an id can have.
@@ -194,8 +203,8 @@ fn facts(html: &mut Html, policy: &Policy) {
     };
     let facts = [
         ("Tool", Some(policy.tool.clone().unwrap_or_else(|| "not installed".to_owned()))),
-        ("Allowed", Some(policy.allowed())),
-        ("Ends", policy.until.clone()),
+        ("Allowed", Some(policy.allowed(time).join("; "))),
+        ("Ends", policy.until.as_deref().map(time)),
         ("Each launch needs", (!demanded.is_empty()).then(|| demanded.join(" and "))),
         ("Enabled by", Some(policy.enabled_by.as_ref().map_or("not recorded".to_owned(), said))),
         ("Uses", Some(uses(policy.launches, "launch", policy.last_use.as_ref()))),
@@ -216,17 +225,17 @@ fn facts(html: &mut Html, policy: &Policy) {
             let ended = if entry.holds { "" } else { " (ended)" };
             let by = entry.by.as_ref().map_or(String::new(), |by| format!(", by {by}"));
             let reason = entry.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-            format!("user {} until {}{ended}{by}{reason}", entry.user, entry.until)
+            format!("user {} until {}{ended}{by}{reason}", entry.user, time(&entry.until))
         });
         let entries: Vec<String> = entries.collect();
         html.list(entries.iter().map(String::as_str));
     }
 }
 
-/// A time of the report as people read it, without parts of a second.
+/// A time of the report as people read it, without parts of a second. The end of a grant can have any offset.
 fn time(time: &str) -> String {
-    let seconds = "2026-11-27T08:00:00".len();
-    time.get(..seconds).map_or_else(|| time.to_owned(), |kept| format!("{} UTC", kept.replace('T', " ")))
+    let instant = time.parse::<jiff::Timestamp>();
+    instant.map_or_else(|_| time.to_owned(), |instant| instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 fn said(event: &Event) -> String {
@@ -301,4 +310,16 @@ fn legend(html: &mut Html) {
             });
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_in_utc_whatever_its_offset_is() {
+        assert_eq!(time("2026-11-27T08:00:00.123456Z"), "2026-11-27 08:00:00 UTC");
+        assert_eq!(time("2026-11-27T00:30:00+01:00"), "2026-11-26 23:30:00 UTC");
+        assert_eq!(time("99999999999999"), "99999999999999");
+    }
 }
