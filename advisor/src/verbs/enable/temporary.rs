@@ -40,10 +40,11 @@ pub struct Grant {
     #[arg(long, value_name = "USER")]
     user: String,
     /// For how long, as in 30m, 2h, 1d or 1h30m
-    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, required_unless_present = "until")]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true, required_unless_present = "until")]
     length: Option<u64>,
-    /// Until when, as in 2026-11-27T18:00 or 2026-11-27T18:00Z
-    #[arg(long, value_name = "DATE", value_parser = instant, conflicts_with = "length")]
+    /// Until when, as in 18:00 (today), 2026-11-27T18:00 or
+    /// 2026-11-27T18:00Z
+    #[arg(long, value_name = "DATE", value_parser = instant, verbatim_doc_comment, conflicts_with = "length")]
     until: Option<Timestamp>,
     /// The reason, for the policy and for the record; every user
     /// can read it
@@ -99,7 +100,8 @@ impl Grant {
 /// Reads the end of a grant, to the second.
 fn instant(text: &str) -> Result<Timestamp> {
     let instant = clock::instant(text).and_then(|instant| Timestamp::from_second(instant.as_second()).ok());
-    instant.with_context(|| format!("{text:?} is no date: write 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00Z"))
+    instant
+        .with_context(|| format!("{text:?} is no date: write 18:00, 2026-11-27, 2026-11-27T18:00 or 2026-11-27T18:00Z"))
 }
 
 /// Who makes the grant: the user who logged in, or else the one who runs this.

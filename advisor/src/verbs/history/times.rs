@@ -23,8 +23,7 @@ impl Time {
     }
 }
 
-/// Reads a length such as `2d`, or a date with or without a time and an offset. Without an offset, the time zone of this
-/// process counts.
+/// Reads a length such as `2d`, or an instant as [`clock::instant`] has it.
 ///
 /// # Errors
 /// The text is neither, or lies before 1970.
@@ -32,7 +31,11 @@ pub fn parse(text: &str) -> Result<Time> {
     if let Ok(seconds) = duration::parse(text) {
         return Ok(Time::Ago(seconds));
     }
-    let wrong = || format!("{text:?} is no time: write 2d, 90m, 2026-11-27, 2026-11-27T08:00 or 2026-11-27T08:00Z");
+    let wrong = || {
+        format!(
+            "{text:?} is no time: write 2d, today, yesterday, 08:00, 2026-11-27, 2026-11-27T08:00 or 2026-11-27T08:00Z"
+        )
+    };
     let instant = clock::instant(text).with_context(wrong)?;
     let time = u64::try_from(instant.as_microsecond()).with_context(wrong)?;
     Ok(Time::At(time))
@@ -50,7 +53,7 @@ mod tests {
         assert_eq!(parse("1970-01-02T01:00+01:00").unwrap(), Time::At(86_400_000_000));
         let (day, noon) = (parse("2026-11-27").unwrap(), parse("2026-11-27T12:00").unwrap());
         assert_eq!(noon.microseconds(0) - day.microseconds(0), 12 * 3_600_000_000);
-        for odd in ["", "yesterday", "2d ago", "1969-12-31T00:00Z", "2026-13-01"] {
+        for odd in ["", "tomorrow", "2d ago", "1969-12-31T00:00Z", "2026-13-01"] {
             assert!(parse(odd).unwrap_err().to_string().contains("is no time"), "{odd}");
         }
     }
