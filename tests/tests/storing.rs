@@ -79,6 +79,23 @@ fn a_demanded_record_is_on_the_disk_and_each_user_can_ask_for_their_own() {
         assert_eq!(said("root", &["--json", "--user", STRANGER, &policy.name]).lines().count(), 1);
         assert_eq!(said("root", &["--json", "--since", "1h", "other-tool"]), "");
         assert_eq!(said("root", &["--json", "--until", "1h"]), "");
+        // A number is the kernel's word, whatever the user is called.
+        let number = format!("#{}", id("passwd", STRANGER));
+        assert_eq!(said("root", &["--json", "--user", &number, &policy.name]).lines().count(), 1);
+        assert!(said("root", &["--since", "yesterday"]).contains("launched"));
+        let columns: Vec<&str> =
+            all.lines().map(|line| line.split_once("launched").map_or(line, |(user, _)| user)).collect();
+        let of = |user: &str| columns.iter().find(|column| column.contains(user)).unwrap().len();
+        assert_eq!(of(MEMBER), of(STRANGER), "{all}");
+        assert!(all.contains("arguments: -x") && all.lines().all(|line| line == line.trim_end()), "{all}");
+        // What finds nothing says why it may be nothing.
+        let nobody = said("root", &["--user", "no-such-user"]);
+        assert!(nobody.contains("No record matches. There is no user \"no-such-user\""), "{nobody}");
+        let tool = said(MEMBER, &["no-such-tool"]);
+        assert!(tool.contains("No record matches.") && tool.contains("You see your own records"), "{tool}");
+        assert!(said("root", &["--refused"]).contains("journal alone"));
+        let turned = root(&[CAPWRAP, "history", "--since", "1h", "--until", "2h"]).run();
+        turned.refused_with(2, &["--since is ", "--until is not later"]);
         user(MEMBER, &[CAPWRAP, "history", "--verify"]).run().refused_with(2, &["you may not read /var/log/capwrap"]);
         chain_is_whole();
     });

@@ -223,6 +223,7 @@ impl Wanted {
         let Some(head) = line::head(text) else { return false };
         self.since.as_deref().is_none_or(|since| head.time >= since)
             && self.until.as_deref().is_none_or(|until| head.time < until)
+            && self.filter.uid.is_none_or(|uid| uid == head.uid)
             && (self.filter.events.is_empty() || self.filter.events.contains(&head.event))
             && self.parts.iter().all(|part| part.find(text).is_some())
     }
@@ -267,6 +268,8 @@ mod tests {
         assert_eq!(times(Filter { name: some("b"), ..Filter::default() }), [DAY + 2, 2 * DAY]);
         assert_eq!(times(Filter { name: some("other"), ..Filter::default() }), [0; 0]);
         assert_eq!(times(Filter { user: some("v\u{202e}\"x"), ..Filter::default() }), [2 * DAY]);
+        assert_eq!(times(Filter { uid: Some(1), ..Filter::default() }).len(), 3);
+        assert_eq!(times(Filter { uid: Some(2), ..Filter::default() }), [0; 0]);
         assert_eq!(times(Filter { events: vec!["refused"], ..Filter::default() }), [DAY + 2]);
         assert_eq!(times(Filter { since: Some(DAY + 2), ..Filter::default() }), [DAY + 2, 2 * DAY]);
         assert_eq!(times(Filter { since: Some(2 * DAY), ..Filter::default() }), [2 * DAY]);

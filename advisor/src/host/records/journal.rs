@@ -90,6 +90,7 @@ fn command(filter: &Filter) -> Command {
     for (field, value) in [("CAPWRAP_NAME", &filter.name), ("CAPWRAP_USER", &filter.user)] {
         command.args(value.as_ref().map(|value| format!("{field}={value}")));
     }
+    command.args(filter.uid.map(|uid| format!("_UID={uid}")));
     command
 }
 

@@ -53,6 +53,8 @@ pub struct Filter {
     pub name: Option<String>,
     /// The name of the user who called.
     pub user: Option<String>,
+    /// The number of the user who called.
+    pub uid: Option<u32>,
     /// The words of the events; every event if there is none.
     pub events: Vec<&'static str>,
 }
@@ -66,6 +68,7 @@ impl Filter {
             && (self.events.is_empty() || self.events.contains(&record.event.as_str()))
             && is(&self.name, "name")
             && is(&self.user, "user")
+            && self.uid.is_none_or(|uid| uid == record.uid)
     }
 }
 

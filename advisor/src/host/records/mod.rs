@@ -10,8 +10,18 @@ pub mod kept;
 pub mod last_use;
 
 use anyhow::Result;
+use capwrap_core::record::line::{FOLDER, HISTORY};
+use capwrap_core::record::send::{JOURNAL, RECORDER};
 use kept::{Filter, Kept, Source};
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+
+/// Whether anything keeps records on this machine, or has kept some.
+pub fn are_kept() -> bool {
+    let has_files = files::all_in(Path::new(FOLDER)).is_ok_and(|files| !files.is_empty());
+    // The folder of the sockets is everybody's to search.
+    has_files || [RECORDER, HISTORY, JOURNAL].iter().any(|socket| Path::new(socket).exists())
+}
 
 /// The two logs, and why one of them cannot be read.
 pub struct Records {

@@ -1,51 +1,99 @@
 //! Shows records as text for people and as JSON for programs.
 
 use crate::host::records::kept::{Kept, Source};
-use crate::output::json;
+use crate::output::page::{below_label, wrapped};
+use crate::output::{json, standard_output, terminal};
 use anyhow::Result;
+use capwrap_core::decision::accounts;
 use capwrap_core::record::write::Event;
 use capwrap_core::text::printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::{BufWriter, ErrorKind, StdoutLock, Write};
+use std::io::{BufWriter, StdoutLock, Write};
+
+/// How many records are read before the first is printed, so that the columns are as wide as what is in them.
+const LOOKED_AT: usize = 200;
 
 /// Prints records one by one.
 pub struct Printer {
     out: BufWriter<StdoutLock<'static>>,
     json: bool,
     is_empty: bool,
+    /// The text of passwd(5), for records that have a number alone.
+    passwd: String,
+    /// The first records, until the widths of the columns are known.
+    first: Vec<Row>,
+    widths: Option<[usize; 2]>,
+    /// The columns of the terminal, if it is one.
+    width: Option<u16>,
+}
+
+/// A record as text: what stands in the two columns after the time, and the rest of the line.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    time: String,
+    columns: [String; 2],
+    rest: String,
+}
+
+impl Row {
+    fn line(&self, widths: [usize; 2]) -> String {
+        let ([user, event], [first, second]) = (&self.columns, widths);
+        let text = format!("{}  {user:first$}  {event:second$}  {}", self.time, self.rest);
+        text.trim_end().to_owned()
+    }
+}
+
+/// The width of each column.
+fn widths(rows: &[Row]) -> [usize; 2] {
+    [0, 1].map(|at| rows.iter().map(|row| row.columns[at].chars().count()).max().unwrap_or(0))
 }
 
 impl Printer {
-    pub fn new(json: bool) -> Self {
-        Self { out: BufWriter::new(std::io::stdout().lock()), json, is_empty: true }
+    pub fn new(json: bool, passwd: String) -> Self {
+        let out = BufWriter::new(std::io::stdout().lock());
+        Self { out, json, is_empty: true, passwd, first: Vec::new(), widths: None, width: terminal::of_terminal() }
     }
 
-    /// Prints a record; false if nobody reads any more.
+    /// Prints a record; false if it makes no sense to go on: nobody reads any more, or standard output is full.
     ///
     /// # Errors
-    /// Standard output cannot be written.
+    /// The record cannot be expressed as JSON.
     pub fn print(&mut self, record: &Kept) -> Result<bool> {
         self.is_empty = false;
-        let text = if self.json { as_json(record)? } else { as_text(record) };
-        match writeln!(self.out, "{text}") {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error.into()),
+        if self.json {
+            return Ok(self.write(&as_json(record)?));
         }
+        let row = as_row(record, &self.passwd);
+        if let Some(widths) = self.widths {
+            return Ok(self.write(&row.line(widths)));
+        }
+        self.first.push(row);
+        Ok(self.first.len() < LOOKED_AT || self.print_first())
     }
 
-    /// Prints what is left.
-    ///
-    /// # Errors
-    /// Standard output cannot be written.
-    pub fn end(mut self) -> Result<()> {
+    fn print_first(&mut self) -> bool {
+        let rows = std::mem::take(&mut self.first);
+        let widths = *self.widths.insert(widths(&rows));
+        rows.iter().all(|row| self.write(&row.line(widths)))
+    }
+
+    fn write(&mut self, text: &str) -> bool {
+        let lines = match self.width {
+            Some(width) if !self.json => below_label(text, width),
+            _ => vec![text.to_owned()],
+        };
+        let written = lines.iter().try_for_each(|line| writeln!(self.out, "{line}"));
+        written.inspect_err(standard_output::note).is_ok()
+    }
+
+    /// Prints what is left, or that there was nothing.
+    pub fn end(mut self, nothing: impl FnOnce() -> String) {
         if self.is_empty && !self.json {
-            writeln!(self.out, "There is no such record that you may read.")?;
+            wrapped(&nothing(), usize::from(terminal::width())).iter().all(|line| self.write(line));
         }
-        match self.out.flush() {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
+        if self.print_first() {
+            let _ = self.out.flush().inspect_err(standard_output::note);
         }
     }
 }
@@ -76,18 +124,18 @@ fn as_json(record: &Kept) -> Result<String> {
     })?)
 }
 
-/// One line: time, user, event, tool, and what else people look for.
-fn as_text(record: &Kept) -> String {
+/// Time, user, event, tool, and what else people look for.
+fn as_row(record: &Kept, passwd: &str) -> Row {
     // The journal's values may be anybody's.
     let get = |name: &str| printable::line(record.get(name));
     let user = match record.get("user") {
-        "" => format!("uid {}", record.uid),
+        "" => printable::line(&accounts::name(passwd, record.uid)),
         _ => get("user"),
     };
     let name = if record.get("name").is_empty() { get("file") } else { get("name") };
     let event = printable::line(&record.event);
-    let seconds = &record.when()[..19];
-    let mut text = format!("{seconds}Z  {user:<12}  {event:<9}  {name}");
+    let time = format!("{}Z", &record.when()[..19]);
+    let mut text = name;
     let is_launch = [Event::Launch, Event::Run, Event::Bypass].map(Event::word).contains(&record.event.as_str());
     let capabilities =
         if is_launch && record.get("capabilities").is_empty() { "none".into() } else { get("capabilities") };
@@ -100,13 +148,14 @@ fn as_text(record: &Kept) -> String {
         ("because ", get("error")),
         ("reason: ", get("reason")),
         ("", get("what")),
+        ("arguments: ", get("arguments")),
     ];
     for (word, value) in parts {
         if !value.is_empty() {
-            text.extend(["  ", word, &value]);
+            text.extend([if text.is_empty() { "" } else { "  " }, word, &value]);
         }
     }
-    text
+    Row { time, columns: [user, event], rest: text }
 }
 
 #[cfg(test)]
@@ -130,14 +179,19 @@ mod tests {
                 ("reason", "ticket 7\n\u{1b}[31m"),
             ],
         );
+        let row = |record: &Kept| as_row(record, "log:x:1000:7::/:/bin/sh\n");
+        let as_text = |record: &Kept| row(record).line([5, 9]);
         assert_eq!(
             as_text(&launched),
-            "1970-01-01T00:00:01Z  alice         launched   tcpdump  with cap_net_raw (cap_net_raw through socket:packet)  \
+            "1970-01-01T00:00:01Z  alice  launched   tcpdump  with cap_net_raw (cap_net_raw through socket:packet)  \
              reason: ticket 7\\u{a}\\u{1b}[31m"
         );
         let fixed = kept("fixed", &[("file", "/etc/x"), ("change", "mode 0644 (was 0600)")]);
-        assert_eq!(as_text(&fixed), "1970-01-01T00:00:01Z  uid 1000      fixed      /etc/x  mode 0644 (was 0600)");
-        assert!(as_text(&kept("launched", &[])).ends_with("with none"));
+        assert_eq!(as_text(&fixed), "1970-01-01T00:00:01Z  log    fixed      /etc/x  mode 0644 (was 0600)");
+        assert!(as_text(&kept("launched", &[("arguments", "-i lo")])).ends_with("with none  arguments: -i lo"));
+        let rows = [row(&launched), row(&kept("recorder-started", &[]))];
+        assert_eq!(widths(&rows), [5, 16]);
+        assert_eq!(rows[1].line(widths(&rows)), "1970-01-01T00:00:01Z  log    recorder-started");
         assert_eq!(
             as_json(&kept("refused", &[("error", "no\u{202e}")])).unwrap(),
             "{\"schema\":1,\"time\":\"1970-01-01T00:00:01.000000Z\",\"source\":\"journal\",\"event\":\"refused\",\"uid\":1000,\"pid\":7,\
