@@ -8,7 +8,7 @@ use crate::host::clock;
 use crate::host::mounts;
 use crate::host::process::{self, Rights};
 use crate::host::records::Records;
-use crate::host::records::kept::{Filter, Kept};
+use crate::host::records::kept::{Filter, Kept, Source};
 use crate::store::{enabled, file_caps, policy_lookup};
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
@@ -50,6 +50,8 @@ pub struct Launched {
     pub uid: u32,
     /// The policy.
     pub policy: String,
+    /// Other policies that a record in the journal names for it. The process itself can have sent such a record.
+    pub also: Vec<String>,
     /// The file that it runs, if the kernel shows the caller.
     pub executable: Option<PathBuf>,
     /// What it holds now, in any of its threads.
@@ -70,11 +72,31 @@ pub struct Running {
 /// What launched processes are known by.
 pub struct Known {
     tools: Vec<Tool>,
-    /// The last record of a launch with each pid, since the boot.
-    records: HashMap<i32, Kept>,
+    /// The records of launches with each pid, since the boot.
+    records: HashMap<i32, OfPid>,
     launcher: Option<(u64, u64)>,
     /// What the caller should know: records that cannot be read, and processes that are hidden.
     pub notes: Vec<String>,
+}
+
+/// The records of launches with one pid.
+#[derive(Default)]
+struct OfPid {
+    /// The last one that the recorder has.
+    stored: Option<Kept>,
+    /// The last one that only the journal has. Everybody can send to the journal, and a tool that runs can do so about
+    /// its own process. So such a record takes nothing from what the recorder has, and from what was sent before it.
+    sent: Option<Kept>,
+    /// The policies that records in the journal name, with the last time of each, in microseconds since 1970.
+    named: BTreeMap<String, u64>,
+}
+
+/// What shows that capwrap launched a process.
+struct Shown {
+    policy: String,
+    also: Vec<String>,
+    found_by: FoundBy,
+    record: Option<Kept>,
 }
 
 /// A policy and its tool.
@@ -111,13 +133,17 @@ impl Known {
         let since = u64::try_from(booted()).unwrap_or(0).saturating_mul(1_000_000);
         let events = [Event::Launch, Event::Run, Event::Bypass].map(Event::word).to_vec();
         let records = Records::open(&Filter { since: Some(since), events, ..Filter::default() });
-        let mut last = HashMap::new();
+        let tools = tools()?;
+        let mut of_pids: HashMap<i32, OfPid> = HashMap::new();
         match records {
             Ok(records) => {
                 notes.extend(records.notes.iter().cloned());
                 for record in records {
                     match record {
-                        Ok(record) => drop(i32::try_from(record.pid).map(|pid| last.insert(pid, record))),
+                        Ok(record) => {
+                            let Ok(pid) = i32::try_from(record.pid) else { continue };
+                            of_pids.entry(pid).or_default().take(record, &tools);
+                        }
                         Err(error) => {
                             notes.push(format!("not all records of launches can be read: {error:#}"));
                             break;
@@ -128,7 +154,7 @@ impl Known {
             Err(error) => notes.push(format!("the records of launches cannot be read: {error:#}")),
         }
         let launcher = fs::metadata(file_caps::installed()).ok().map(|file| (file.dev(), file.ino()));
-        Ok(Self { tools: tools()?, records: last, launcher, notes })
+        Ok(Self { tools, records: of_pids, launcher, notes })
     }
 
     /// Finds the launched processes among those that run.
@@ -140,8 +166,8 @@ impl Known {
         let all = all_processes()?;
         let mut found: BTreeMap<i32, Launched> = BTreeMap::new();
         for process in all.values() {
-            if let Some((policy, found_by, record)) = self.by_itself(process, booted) {
-                found.insert(process.pid, process.launched(policy, found_by, record, booted));
+            if let Some(shown) = self.by_itself(process, booted) {
+                found.insert(process.pid, process.launched(shown, booted));
             }
         }
         // A child can have a smaller pid than its parent, so every chain is followed to where it is known.
@@ -150,11 +176,17 @@ impl Known {
                 continue;
             }
             let Some(ancestor) = ancestor(process, &all, &found) else { continue };
-            let policy = found[&ancestor].policy.clone();
-            let most = self.tools.iter().find(|tool| tool.name == policy).map(|tool| tool.most);
-            let most = most.unwrap_or(found[&ancestor].capabilities);
-            if process.rights.permitted.without(most).is_empty() {
-                found.insert(process.pid, process.launched(policy, FoundBy::Parent, None, booted));
+            let ancestor = &found[&ancestor];
+            let most = |policy: &String| {
+                let most = self.tools.iter().find(|tool| tool.name == *policy).map(|tool| tool.most);
+                most.unwrap_or(ancestor.capabilities)
+            };
+            let fits = |policy: &&String| process.rights.permitted.without(most(policy)).is_empty();
+            let (policy, also) =
+                ([&ancestor.policy].into_iter().chain(&ancestor.also).find(fits).cloned(), ancestor.also.clone());
+            if let Some(policy) = policy {
+                let shown = Shown { policy, also, found_by: FoundBy::Parent, record: None };
+                found.insert(process.pid, process.launched(shown, booted));
             }
         }
         let is_other = |process: &&Process| !process.rights.ambient.is_empty() && !found.contains_key(&process.pid);
@@ -163,20 +195,16 @@ impl Known {
     }
 
     /// What shows of a process, without its ancestors, that capwrap launched it.
-    fn by_itself(&self, process: &Process, booted: i64) -> Option<(String, FoundBy, Option<Kept>)> {
-        // A record that is older than the process was about an earlier one with this pid. The kernel counts a process's
-        // start in hundredths of a second, and the clock may be set a little.
-        let record = self.records.get(&process.pid).filter(|record| {
-            let at = i64::try_from(record.time / 1_000_000).unwrap_or(i64::MAX);
-            process.started(booted) <= at.saturating_add(1)
-        });
-        if let Some(record) = record {
-            return Some((record.get("name").to_owned(), FoundBy::Record, Some(record.clone())));
+    fn by_itself(&self, process: &Process, booted: i64) -> Option<Shown> {
+        if let Some(shown) = self.records.get(&process.pid).and_then(|of_pid| of_pid.about(process, booted)) {
+            return Some(shown);
         }
+        let shown =
+            |tool: &Tool, found_by| Shown { policy: tool.name.clone(), also: Vec::new(), found_by, record: None };
         if process.is(self.launcher) {
             let words = command_line(process.pid);
             let tool = self.tools.iter().find(|tool| words.iter().skip(1).any(|word| *word == tool.name));
-            return tool.map(|tool| (tool.name.clone(), FoundBy::Launcher, None));
+            return tool.map(|tool| shown(tool, FoundBy::Launcher));
         }
         // A launch leaves what it passed in the inheritable set. Whatever has its capabilities from the file of its
         // program, or because it is root's, has nothing there.
@@ -191,7 +219,41 @@ impl Known {
             Executable::NotShown => FoundBy::Name,
         };
         let tool = self.tools.iter().filter(fits).find(is_tool)?;
-        Some((tool.name.clone(), found_by, None))
+        Some(shown(tool, found_by))
+    }
+}
+
+impl OfPid {
+    /// Takes a record that is not older than those before.
+    fn take(&mut self, record: Kept, tools: &[Tool]) {
+        match record.source {
+            Source::Recorder => self.stored = Some(record),
+            Source::Journal => {
+                // Other names are no policy's, and nobody can be asked to end what runs by them.
+                if tools.iter().any(|tool| tool.name == record.get("name")) {
+                    self.named.insert(record.get("name").to_owned(), record.time);
+                }
+                self.sent = Some(record);
+            }
+        }
+    }
+
+    /// What the records say about a process that has this pid now.
+    fn about(&self, process: &Process, booted: i64) -> Option<Shown> {
+        // A record that is older than the process was about an earlier one with this pid. The kernel counts a process's
+        // start in hundredths of a second, and the clock may be set a little.
+        let is_about_it = |time: u64| {
+            let at = i64::try_from(time / 1_000_000).unwrap_or(i64::MAX);
+            process.started(booted) <= at.saturating_add(1)
+        };
+        let stored = self.stored.as_ref().filter(|record| is_about_it(record.time));
+        let record = stored.or(self.sent.as_ref().filter(|record| is_about_it(record.time)))?;
+        let policy = record.get("name").to_owned();
+        // What the journal says of an earlier launch is over where the recorder has a later one.
+        let is_later = |time: u64| stored.is_none_or(|stored| stored.time <= time);
+        let also = self.named.iter().filter(|(name, time)| **name != policy && is_later(**time) && is_about_it(**time));
+        let also = also.map(|(name, _)| name.clone()).collect();
+        Some(Shown { policy, also, found_by: FoundBy::Record, record: Some(record.clone()) })
     }
 }
 
@@ -272,7 +334,8 @@ impl Process {
         }
     }
 
-    fn launched(&self, policy: String, found_by: FoundBy, record: Option<Kept>, booted: i64) -> Launched {
+    fn launched(&self, shown: Shown, booted: i64) -> Launched {
+        let Shown { policy, also, found_by, record } = shown;
         let executable = match &self.executable {
             Executable::Is { path, .. } => Some(path.clone()),
             Executable::NotShown => None,
@@ -284,6 +347,7 @@ impl Process {
             started: self.started(booted),
             uid: self.rights.uids.first().copied().unwrap_or(u32::MAX),
             policy,
+            also,
             executable,
             capabilities: if found_by == FoundBy::Launcher { CapabilitySet::EMPTY } else { self.rights.permitted },
             found_by,

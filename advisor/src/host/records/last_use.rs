@@ -37,8 +37,9 @@ impl LastUses {
             Err(_) => found.ask(since, names),
         }
         for name in names {
-            let filter = Filter { since: Some(since), name: Some(name.clone()), ..Filter::default() };
-            found.extend(journal::newest(&filter, USES.map(Event::word)), names);
+            let events = USES.map(Event::word).to_vec();
+            let filter = Filter { since: Some(since), name: Some(name.clone()), events, ..Filter::default() };
+            found.extend(journal::newest(&filter), names);
         }
         found
     }
