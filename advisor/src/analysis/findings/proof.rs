@@ -23,7 +23,7 @@ pub fn missing(name: &str, policy: &Policy, rows: Option<&str>, results: &str) -
     };
     let document: DocumentMut = rows.parse().with_context(|| format!("the rows of {name}"))?;
     // A table names only the suites that cannot show the tool.
-    if document.get("skip").is_some_and(|skip| skip.is_str()) {
+    if document.get("skip").is_some_and(toml_edit::Item::is_str) {
         return Ok(Vec::new());
     }
     let tables = document.get("row").and_then(|rows| rows.as_array_of_tables()).into_iter().flatten();
