@@ -110,7 +110,7 @@ fn a_forged_record_does_not_hide_when_a_policy_was_last_used() {
 }
 
 #[test]
-fn a_tool_that_sends_a_record_of_another_policy_is_ended_all_the_same() {
+fn a_tool_that_sends_a_record_of_another_policy_is_noted_and_ended_all_the_same() {
     with_a_journal(|| {
         done(&root(&[CAPWRAP, "grant", NAME, "--user", STRANGER, "--for", "1h"]).run());
         let path = format!("{POLICIES}/{NAME}.toml");
@@ -122,11 +122,14 @@ fn a_tool_that_sends_a_record_of_another_policy_is_ended_all_the_same() {
         let mut command = user(STRANGER, &[CAPWRAP, NAME, "-c", &script]).command();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         wait_for(|| history(&["tcpdump"]).len() == 1);
+        done(&root(&[CAPWRAP, "revoke", NAME, "--user", STRANGER]).run());
+        let left = root(&[CAPWRAP, "verify", NAME]).run().stdout;
         let run = root(&[CAPWRAP, "revoke", NAME, "--user", STRANGER, "--kill"]).run();
         let ended = child.try_wait().unwrap();
         let _ = child.kill();
         let _ = child.wait();
         assert!(done(&run).contains(&format!("ended what user {STRANGER} ran")), "{run:?}");
         assert!(ended.is_some(), "{run:?}");
+        assert!(left.contains(&format!("goes on  user {STRANGER}")), "{left}");
     });
 }

@@ -61,6 +61,13 @@ pub struct Launched {
     pub record: Option<Kept>,
 }
 
+impl Launched {
+    /// The policies by which it may have been launched: its own, and those that only the journal names.
+    pub fn policies(&self) -> impl Iterator<Item = &str> {
+        [&self.policy].into_iter().chain(&self.also).map(String::as_str)
+    }
+}
+
 /// The processes that run now.
 pub struct Running {
     /// By their pid.
@@ -177,13 +184,12 @@ impl Known {
             }
             let Some(ancestor) = ancestor(process, &all, &found) else { continue };
             let ancestor = &found[&ancestor];
-            let most = |policy: &String| {
-                let most = self.tools.iter().find(|tool| tool.name == *policy).map(|tool| tool.most);
+            let most = |policy: &str| {
+                let most = self.tools.iter().find(|tool| tool.name == policy).map(|tool| tool.most);
                 most.unwrap_or(ancestor.capabilities)
             };
-            let fits = |policy: &&String| process.rights.permitted.without(most(policy)).is_empty();
-            let (policy, also) =
-                ([&ancestor.policy].into_iter().chain(&ancestor.also).find(fits).cloned(), ancestor.also.clone());
+            let fits = |policy: &&str| process.rights.permitted.without(most(policy)).is_empty();
+            let (policy, also) = (ancestor.policies().find(fits).map(str::to_owned), ancestor.also.clone());
             if let Some(policy) = policy {
                 let shown = Shown { policy, also, found_by: FoundBy::Parent, record: None };
                 found.insert(process.pid, process.launched(shown, booted));

@@ -1,6 +1,5 @@
-//! Whether the user of a launched process may run its tool now: a grant can have ended since the launch, or the policy.
+//! Whether a user may run a policy's tool now: a grant can have ended since the launch, or the policy.
 
-use crate::host::launched::Launched;
 use crate::host::{caller, clock};
 use crate::store::{enabled, policy_lookup};
 use anyhow::Result;
@@ -46,11 +45,11 @@ impl Now {
         self.policies.get(name).is_some_and(|(is_enabled, _)| *is_enabled)
     }
 
-    /// Why the user of the process may run the tool now; `None` if they may not. That a reason may be demanded of a launch
+    /// Why the user may run the tool of the policy now; `None` if they may not. That a reason may be demanded of a launch
     /// does not count.
-    pub fn allowed_by(&self, process: &Launched) -> Option<AllowedBy> {
-        let policy = self.policy(&process.policy).filter(|_| self.is_enabled(&process.policy))?;
-        let account = accounts::account(&self.local.passwd, process.uid)?;
+    pub fn allowed_by(&self, name: &str, uid: u32) -> Option<AllowedBy> {
+        let policy = self.policy(name).filter(|_| self.is_enabled(name))?;
+        let account = accounts::account(&self.local.passwd, uid)?;
         let user = caller::after_login(&account, &self.local);
         authorise(&policy.allow, &user, &self.local, self.seconds, Some("any")).ok()
     }

@@ -55,6 +55,6 @@ pub fn end(name: &str, uid: u32, shown: &str) -> Result<()> {
 /// The processes of a user by a policy. Nothing is ended for its name alone. A process of theirs that only the journal
 /// knows is ended by every policy that a record there names for it, so that no record that it sent itself keeps it.
 fn of<'l>(all: &'l [Launched], name: &str, uid: u32) -> impl Iterator<Item = &'l Launched> {
-    let is_by_it = move |one: &&Launched| one.policy == name || one.also.iter().any(|other| other == name);
+    let is_by_it = move |one: &&Launched| one.policies().any(|policy| policy == name);
     all.iter().filter(is_by_it).filter(move |one| one.uid == uid && one.found_by != FoundBy::Name)
 }

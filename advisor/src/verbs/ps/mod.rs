@@ -71,7 +71,7 @@ fn entry(one: &Launched, now: &Now) -> Entry {
         passed: field("capabilities").map(|list| names(&list)),
         scopes,
         found_by: one.found_by,
-        allowed_by: now.allowed_by(one).map(|by| by.to_string()),
+        allowed_by: now.allowed_by(&one.policy, one.uid).map(|by| by.to_string()),
         reason: field("reason"),
     }
 }

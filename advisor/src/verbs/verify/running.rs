@@ -24,10 +24,13 @@ pub fn subjects(is_meant: impl Fn(&str) -> bool) -> Vec<Subject> {
 fn found(is_meant: impl Fn(&str) -> bool) -> Result<Vec<Subject>> {
     let (running, now) = (Known::read()?.running()?, Now::read()?);
     // What the launcher has not executed yet, the launcher may still refuse.
-    let is_left = |one: &&Launched| one.found_by != FoundBy::Launcher && now.allowed_by(one).is_none();
+    let executed = running.processes.iter().filter(|one| one.found_by != FoundBy::Launcher);
     let mut by_policy: BTreeMap<&str, BTreeMap<u32, Vec<&Launched>>> = BTreeMap::new();
-    for one in running.processes.iter().filter(|one| is_meant(&one.policy)).filter(is_left) {
-        by_policy.entry(&one.policy).or_default().entry(one.uid).or_default().push(one);
+    for one in executed {
+        // A record that the process sent to the journal itself does not hide it: every policy named for it is judged.
+        for policy in one.policies().filter(|policy| is_meant(policy) && now.allowed_by(policy, one.uid).is_none()) {
+            by_policy.entry(policy).or_default().entry(one.uid).or_default().push(one);
+        }
     }
     let subject = |(policy, users): (&str, BTreeMap<u32, Vec<&Launched>>)| {
         let is_enabled = now.is_enabled(policy);
@@ -66,6 +69,7 @@ mod tests {
             started: 0,
             uid: 1000,
             policy: "tcpdump".to_owned(),
+            also: Vec::new(),
             executable: None,
             capabilities: CapabilitySet::EMPTY,
             found_by,
