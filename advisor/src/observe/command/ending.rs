@@ -73,11 +73,8 @@ pub fn end(find: impl Fn() -> Result<Vec<Identity>>) -> Result<Ended> {
     let mut targets: BTreeMap<Identity, Target> = BTreeMap::new();
     let (mut looks, mut left) = (0, Vec::new());
     while looks < LOOKS && began.elapsed() < LIMIT {
-        let new = open(&find()?, &mut targets)?;
-        // Only what is still found once its descriptor is there is what was found: the descriptor cannot come to mean
-        // another process.
         left = find()?;
-        targets.retain(|identity, _| left.contains(identity) || !new.contains(identity));
+        open(&left, &mut targets)?;
         let alive = |target: &&mut Target| !target.has_ended();
         let gently = began.elapsed() < GRACE;
         let mut has_new = false;
@@ -108,9 +105,8 @@ pub fn end(find: impl Fn() -> Result<Vec<Identity>>) -> Result<Ended> {
     })
 }
 
-/// Opens a descriptor of each process that has none yet, and returns these.
-fn open(found: &[Identity], targets: &mut BTreeMap<Identity, Target>) -> Result<Vec<Identity>> {
-    let mut new = Vec::new();
+/// Opens a descriptor of each process that has none yet.
+fn open(found: &[Identity], targets: &mut BTreeMap<Identity, Target>) -> Result<()> {
     for identity in found {
         if targets.contains_key(identity) {
             continue;
@@ -118,8 +114,11 @@ fn open(found: &[Identity], targets: &mut BTreeMap<Identity, Target>) -> Result<
         let Some(pid) = Pid::from_raw(identity.0) else { continue };
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(descriptor) => {
-                targets.insert(*identity, Target { descriptor, got: None });
-                new.push(*identity);
+                // Only what has the same start once its descriptor is there is what was found: the descriptor cannot
+                // come to mean another process. This look is short, because what forks again and again is gone soon.
+                if started(identity.0) == Some(identity.1) {
+                    targets.insert(*identity, Target { descriptor, got: None });
+                }
             }
             Err(rustix::io::Errno::SRCH) => {}
             Err(rustix::io::Errno::NOSYS) => {
@@ -131,7 +130,12 @@ fn open(found: &[Identity], targets: &mut BTreeMap<Identity, Target>) -> Result<
             Err(errno) => return Err(anyhow!("cannot open process {}: {}", identity.0, reason(&errno.into()))),
         }
     }
-    Ok(new)
+    Ok(())
+}
+
+/// When the process started, in the kernel's ticks; `None` if there is none.
+fn started(pid: i32) -> Option<u64> {
+    Some(procfs::process::Process::new(pid).ok()?.stat().ok()?.starttime)
 }
 
 fn cannot_signal(errno: &rustix::io::Errno) -> anyhow::Error {
@@ -150,8 +154,8 @@ mod tests {
     }
 
     fn identity(child: &Child) -> Identity {
-        let stat = procfs::process::Process::new(child.id() as i32).unwrap().stat().unwrap();
-        (stat.pid, stat.starttime)
+        let pid = child.id() as i32;
+        (pid, started(pid).unwrap())
     }
 
     /// Finds those of the children that have not ended.
@@ -177,9 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_found_once_by_mistake_gets_no_signal() {
+    fn a_process_that_got_the_pid_of_a_found_one_gets_no_signal() {
         let mut child = start("exec sleep 60");
-        let found = RefCell::new(vec![identity(&child)]);
+        let (pid, ticks) = identity(&child);
+        let found = RefCell::new(vec![(pid, ticks - 1)]);
         let ended = end(|| Ok(std::mem::take(&mut *found.borrow_mut()))).unwrap();
         assert!(ended.ended.is_empty() && child.try_wait().unwrap().is_none(), "{ended:?}");
         child.kill().unwrap();
