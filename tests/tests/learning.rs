@@ -263,6 +263,11 @@ fn what_a_run_leaves_behind_is_undone_before_the_next() {
     let run = |words: &[&str]| profile(&[&["--minimize", "--check", &check], words, &["mkdir", made]].concat());
     let reset = format!("rmdir {made} 2>/dev/null; true");
     assert_eq!(needed(&run(&["--reset", &reset])), ["cap_dac_override"]);
+    // A run without the capability makes nothing, so that there is nothing to undo.
+    let strict = format!("rmdir {made}");
+    let command = [CAPWRAP, "--learn", "--json", "--user", MEMBER, "--minimize", "--reset", &strict, "mkdir", made];
+    let run = root(&command).run();
+    assert!(run.code == 125 && run.stderr.contains("as in --reset 'CMD || true'"), "{run:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::observe::command;
 use crate::observe::command::{Ending, Limits, Output, User};
 use crate::observe::session::{RunData, Subject, observe};
 use crate::output::error::hinted;
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result};
 use capwrap_core::policy::GrantScope;
 use capwrap_core::{Capability, CapabilitySet};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -245,7 +245,10 @@ pub fn reset(by: &str) -> Result<()> {
     let status = Command::new("/bin/sh").args(["-c", by]).stdin(Stdio::null()).status();
     let status = status.context("cannot run what --reset names")?;
     if !status.success() {
-        bail!("what --reset names failed ({status}), so the next run would not find what the first one found");
+        return Err(hinted(
+            format!("what --reset names failed ({status}), so the next run would not find what the first one found"),
+            "a run that lacks a capability may have nothing to undo: let it pass then, as in --reset 'CMD || true'",
+        ));
     }
     Ok(())
 }
