@@ -117,7 +117,7 @@ const OF_USERS: [Event; 2] = [Event::Launch, Event::Refusal];
 /// Reads an entry in journalctl's JSON. Everybody can send to the journal, so it counts for no more than what the one
 /// who sent it, by the kernel's word, could have brought about: it is none of capwrap's if it names another user, or
 /// an event that is root's, and the name of the user is the one of the account.
-fn of_entry(text: &[u8], passwd: &str) -> Option<Kept> {
+pub fn of_entry(text: &[u8], passwd: &str) -> Option<Kept> {
     let entry: BTreeMap<String, Value> = serde_json::from_slice(text).ok()?;
     let get = |name: &str| entry.get(name).and_then(Value::as_str);
     let uid: u32 = get("_UID")?.parse().ok()?;
