@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn what_has_a_label_goes_on_below_the_place_where_it_began() {
         let line = "  allowed  user alice, user bob until 2026";
-        assert_eq!(below_label(line, 41), [line]);
+        assert_eq!(below_label(line, 42), [line]);
         assert_eq!(below_label(line, 30), ["  allowed  user alice, user", "           bob until 2026"]);
         assert_eq!(below_label("launcher has cap_a,cap_b", 16), ["launcher has", "  cap_a,cap_b"]);
         assert_eq!(below_label(line, 9), [line]);
