@@ -58,8 +58,7 @@ fn run() -> Result<u8, Refusal> {
         Command::Tool(launch) => {
             let who = caller::identify(&group)?;
             if launch.explain {
-                group.drop_for_good()?;
-                return explain(&launch, &who);
+                return explain(&launch, &who, group);
             }
             match become_tool(&launch, &who, group) {
                 Err(refusal) => Err(recorded(&who, &launch, refusal)),
@@ -178,9 +177,11 @@ fn bypass(
 
 /// Explains the decision that a launch would make. The text first says whether capwrap would refuse
 /// the launch, and why.
-fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
+fn explain(launch: &Launch, who: &Identified, group: RecordGroup) -> Result<u8, Refusal> {
     let file = policy_file::read(&launch.name)?;
     let ground = caller::authorised(who, &file, launch);
+    // The group of the recorder ends here.
+    let stored = record::explained(&file.policy, ground.is_ok(), group)?;
     let facts = machine::facts(&file.policy, who, ground.as_ref().ok())?;
     let decision = decision(launch, &file.policy, &facts)?;
     let shortfalls = attainable::shortfalls(&launch.name, &file.policy, &decision, &facts)?;
@@ -193,6 +194,8 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         ("tool", said(tool.as_ref().map(|tool| tool.path.display().to_string()))),
         ("kernel", facts.kernel.to_string()),
     ];
+    let has_record = !matches!(stored, Some(Err(_)));
+    context.extend(stored.map(|stored| ("record", stored.unwrap_or_else(|why| format!("refused: {why}")))));
     for probe in Questions::of(&file.policy).probes.iter().filter(|probe| !facts.probes.contains_key(probe)) {
         let borrowed = probe.borrows();
         let why = format!("{probe} was not asked: it takes {borrowed}, and you are not authorised");
@@ -220,7 +223,7 @@ fn explain(launch: &Launch, who: &Identified) -> Result<u8, Refusal> {
         dropped: launch.request.drop,
         context: &context,
     };
-    let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty() && !is_beyond_kernel;
+    let would_run = ground.is_ok() && tool.is_ok() && shortfalls.is_empty() && !is_beyond_kernel && has_record;
     let printed = print(&explanation.render());
     Ok(if would_run { printed } else { refusal::REFUSED })
 }

@@ -69,6 +69,10 @@ fn a_demanded_record_is_on_the_disk_and_each_user_can_ask_for_their_own() {
         assert_eq!(witness.get("Gid"), format!("{gid} {gid} {gid} {gid}"));
         assert!(!format!("{:?}", witness.get("Groups")).contains(&id("group", "capwrap-record")));
 
+        let explained = capwrap(&["explain", &policy.name]).run();
+        assert!(explained.ok() && explained.stdout.contains("on the disk before the tool starts"), "{explained:?}");
+        assert_eq!(lines().iter().filter(|line| line["event"] == "launched").count(), 1, "an explanation is no launch");
+
         user(STRANGER, &[CAPWRAP, &policy.name]).run().witness();
         let said = |who: &str, words: &[&str]| user(who, &[&[CAPWRAP, "history"], words].concat()).run().stdout;
         let all = said("root", &[]);
@@ -115,6 +119,9 @@ fn without_a_recorder_or_with_one_that_is_killed_or_hangs_no_demanded_launch_goe
     let (policy, other) = (demanding(), Policy::witness("cap_net_raw", ""));
     on_an_empty_disk("8m", || {
         capwrap(&[&policy.name]).run().refused(&["no recorder listens on /run/capwrap/record.sock"]);
+        let explained = capwrap(&["explain", &policy.name]).run();
+        assert_eq!(explained.code, 125, "{explained:?}");
+        assert!(explained.stdout.contains("  record    refused: no recorder listens"), "{explained:?}");
         let recorder = Running::start(&[], SOCKET);
         recorder.signal("STOP");
         let (run, took) = timed(capwrap(&[&policy.name]));

@@ -58,6 +58,25 @@ pub fn launch(event: Event, subject: &Subject<'_>, group: RecordGroup) -> Result
     }
 }
 
+/// Returns what becomes of the record that the policy demands, or why the recorder would not take it, for `--explain`;
+/// `None` if the policy demands none. Nothing is sent. A caller who may not launch the tool does not get to the recorder.
+///
+/// # Errors
+/// The system refuses a socket, or to drop the group.
+pub fn explained(
+    policy: &Policy,
+    may_run: bool,
+    group: RecordGroup,
+) -> Result<Option<Result<String, NotStored>>, Refusal> {
+    if !policy.allow.audit_required || !may_run {
+        group.drop_for_good()?;
+        return Ok(policy.allow.audit_required.then(|| Ok("demanded on the disk".to_owned())));
+    }
+    let socket = sockets::of_packets().or_refuse(|| "make a socket")?;
+    let connected = group.last_use(|| Recorder::connect(socket, true))?;
+    Ok(Some(connected.map(|_| "on the disk before the tool starts".to_owned())))
+}
+
 fn not_stored(name: &str, why: &NotStored) -> Refusal {
     let refusal = Refusal::new(format!("{name}'s policy demands a record on the disk: {why}"));
     match why {
