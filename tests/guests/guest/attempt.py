@@ -96,7 +96,10 @@ def attempt(row: dict, prefix: list, seconds: float, by_root: bool = False, begu
         if "setup" in row:
             setup = shell(row["setup"], "root", {})
             helpers.append(setup)
-            setup.process.wait(120)
+            try:
+                setup.process.wait(120)
+            except subprocess.TimeoutExpired:
+                return Attempt(False, f"the setup did not end: {setup.output()}", 120)
             variables = dict(re.findall(r"^([A-Z]+)=(.*)$", setup.output(), re.M))
         words = [string.Template(word).safe_substitute(variables) for word in shlex.split(row["command"])]
         if "beside" in row and begun is None:
