@@ -10,6 +10,7 @@
 
 mod answer;
 mod fairness;
+mod log;
 mod options;
 mod own_socket;
 mod serve;
@@ -19,7 +20,6 @@ mod system;
 use capwrap_core::record::line::FOLDER;
 use capwrap_core::record::send::RECORD_GROUP;
 use options::Options;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,16 +27,10 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            note(&format!("capwrap-recorder: {message}"));
+            log::note(&format!("capwrap-recorder: {message}"));
             ExitCode::FAILURE
         }
     }
-}
-
-/// Says something in the log of this program. Where nobody can read it, as on a full disk or behind a closed pipe, the
-/// recorder goes on: no record depends on it.
-fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Ends only with an error, unless help was asked for.

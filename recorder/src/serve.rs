@@ -4,7 +4,7 @@
 //! the meantime is the next batch, so that 64 callers at once wait for two flushes and not for 64.
 
 use crate::fairness::{self, OF_ALL, PER_BATCH, PER_USER, Written};
-use crate::note;
+use crate::log::note;
 use crate::store::{Entry, Failure, Store};
 use crate::system::{self, Peer};
 use capwrap_core::record::received::{MAX_BYTES, Received};

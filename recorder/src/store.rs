@@ -5,7 +5,7 @@
 //! behind it that says so; nobody had an answer about it. A file that somebody else removed, replaced or cut while it was
 //! open gets nothing more: the lines go on in the file that has its name, or in a new one.
 
-use crate::note;
+use crate::log::note;
 use capwrap_core::digest;
 use capwrap_core::record::chain::FIRST;
 use capwrap_core::record::line::{self, ENDING, Line, RECORDER_STARTED, TORN};
