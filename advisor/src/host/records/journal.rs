@@ -170,8 +170,8 @@ mod tests {
         };
         let user =
             |uid: &str, event: &str| of_entry(entry(uid, event).as_bytes(), "").map(|one| one.get("user").to_owned());
-        assert_eq!(user("1000", "launched").as_deref(), Some("1000"));
-        assert_eq!(user("1000", "refused").as_deref(), Some("1000"));
+        assert_eq!(user("1000", "launched").as_deref(), Some("#1000"));
+        assert_eq!(user("1000", "refused").as_deref(), Some("#1000"));
         for of_root in ["enabled", "granted", "run", "bypassed", "fixed", "other"] {
             assert_eq!(user("1000", of_root), None, "{of_root}");
             assert_eq!(user("0", of_root).as_deref(), Some("bob"), "{of_root}");
