@@ -139,7 +139,7 @@ impl Store {
         }
         store.owed.push(own(RECORDER_STARTED, &[]));
         match store.append(&[]) {
-            // A program that ended here would be started again and again, and systemd gives up on such a socket.
+            // If the program ended here, whoever waits for their record would hear nothing of the cause.
             Err(Failure::NotWritten(why)) => note(&format!("{why}: no record can be stored yet")),
             outcome => outcome?,
         }
