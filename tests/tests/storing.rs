@@ -383,6 +383,41 @@ fn nobody_but_the_launcher_and_root_sends_records() {
 }
 
 #[test]
+fn who_asks_without_end_under_many_numbers_keeps_nobody_from_their_own_records() {
+    let policy = demanding();
+    on_an_empty_disk("8m", || {
+        let _recorder = Running::start(&[], SOCKET);
+        let _history = Running::start(&["--answer"], HISTORY);
+        capwrap(&[&policy.name]).run().witness();
+        // The users of a range of subordinate numbers, each with a question that is typed slowly.
+        let slowly = format!(
+            "import socket, time\ns = socket.socket(socket.AF_UNIX)\ns.connect('{HISTORY}')\n\
+             while True:\n s.send(b' ')\n time.sleep(0.5)"
+        );
+        let mut askers: Vec<Child> = (200_001..200_009)
+            .map(|uid: u32| {
+                let become_one = ["setpriv", "--reuid", &uid.to_string(), "--clear-groups"];
+                let slowly = ["env", "PATH=/usr/bin:/bin", "python3", "-c", &slowly];
+                root(&[&become_one[..], &slowly].concat())
+                    .command()
+                    .stdin(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        let own = || user(MEMBER, &[CAPWRAP, "history", &policy.name]).run();
+        // At first they have all places, and after some seconds no longer.
+        wait_for(|| !own().stdout.contains(MEMBER));
+        wait_for(|| own().stdout.contains(MEMBER));
+        for asker in &mut askers {
+            let _ = asker.kill();
+            let _ = asker.wait();
+        }
+    });
+}
+
+#[test]
 fn a_launcher_without_the_group_is_refused_where_a_record_is_demanded_and_nowhere_else() {
     let (policy, other) = (demanding(), Policy::witness("cap_net_raw", ""));
     let folder = Folder::new();
