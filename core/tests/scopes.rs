@@ -594,7 +594,8 @@ fn a_profile_lets_through_no_more_than_engines_do() {
 
 #[test]
 fn what_is_watched_is_reported_and_nothing_is_refused() {
-    use capwrap_core::scope::watch::{CLONE3, FOREIGN, Seen, always_refused, is_watched};
+    use capwrap_core::scope::filter::CLONE3;
+    use capwrap_core::scope::watch::{FOREIGN, Seen, always_refused, is_watched};
     for architecture in Architecture::ALL {
         let program = capwrap_core::scope::watch::program(architecture);
         let mut reported = 0;

@@ -75,8 +75,8 @@ pub const PAST_THE_FILTER: [&str; 3] = ["io_uring_setup", "io_uring_enter", "io_
 /// with cap_sys_ptrace cannot be kept from it.
 pub const OTHER_PROCESSES: [&str; 5] = ["ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"];
 
-/// The flags of clone3(2) lie behind a pointer.
-const BEHIND_A_POINTER: &str = super::watch::CLONE3;
+/// The call whose flags lie behind a pointer. A scope answers that there is none, and programs then call clone(2).
+pub const CLONE3: &str = "clone3";
 
 impl Wanted<'_> {
     /// Returns whether the launch needs a filter at all.
@@ -103,7 +103,7 @@ impl Wanted<'_> {
         }
         let every = |call, refusal| Rule { call, refusal, refused: Refused::Every, allowed: Vec::new() };
         let always = self.always().map(|call| every(call, Refusal::NotPermitted));
-        let mut rules: Vec<Rule> = always.chain([every(BEHIND_A_POINTER, Refusal::NotThere)]).collect();
+        let mut rules: Vec<Rule> = always.chain([every(CLONE3, Refusal::NotThere)]).collect();
         for (call, uses) in refused {
             let allowed = allowed.remove(call).unwrap_or_default();
             if rules.iter().any(|rule| rule.call == call) || allowed.iter().any(Vec::is_empty) {

@@ -6,7 +6,7 @@
 use crate::decision::facts::KernelVersion;
 use crate::scope::calls::{Architecture, CALLS, Call};
 use crate::scope::domain::MOUNTING;
-use crate::scope::filter::{self, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
+use crate::scope::filter::{self, CLONE3, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
 use crate::scope::strength::{self, Strength};
 use crate::scope::table::{PARAMETERS, Row, TABLE, Test};
 
@@ -24,9 +24,6 @@ pub const ENDED: &str = "ended";
 pub const MOST: usize = 20_000;
 /// The line of a report that is not whole.
 pub const MORE: &str = "more";
-
-/// The call whose flags lie behind a pointer. A scope answers that there is none, and programs then call clone(2).
-pub const CLONE3: &str = "clone3";
 
 /// What a call is named that is made by the numbers of another architecture, as 32-bit code does. It ends the process
 /// under every scope.

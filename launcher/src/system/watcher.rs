@@ -7,8 +7,8 @@
 use super::capabilities;
 use capwrap_core::Capability;
 use capwrap_core::scope::calls::Architecture;
-use capwrap_core::scope::filter::Instruction;
-use capwrap_core::scope::watch::{BEGUN, Bound, CLONE3, ENDED, MORE, MOST, Seen};
+use capwrap_core::scope::filter::{CLONE3, Instruction};
+use capwrap_core::scope::watch::{BEGUN, Bound, ENDED, MORE, MOST, Seen};
 use nix::Error;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
