@@ -12,7 +12,7 @@ mod page;
 
 use crate::output::error::{self, hinted, note};
 use crate::output::json;
-use crate::output::outcome::Outcome;
+use crate::output::outcome::{Outcome, REFUSED};
 use crate::output::standard_output;
 use crate::store::{atomic_write, bounded_read};
 use anyhow::{Context, Result};
@@ -40,6 +40,10 @@ pub struct Options {
 
 impl Options {
     pub fn run(&self) -> ExitCode {
+        if let Err(error) = self.says_what_to_write() {
+            error::report(&error);
+            return ExitCode::from(REFUSED);
+        }
         self.make()
             .unwrap_or_else(|error| {
                 error::report(&error);
@@ -48,29 +52,34 @@ impl Options {
             .into()
     }
 
-    /// Makes the report. The outcome says whether everything could be read and checked.
-    fn make(&self) -> Result<Outcome> {
-        let page_is_printed = self.html.as_deref() == Some(Path::new("-"));
+    fn page_is_printed(&self) -> bool {
+        self.html.as_deref() == Some(Path::new("-"))
+    }
+
+    /// Whether the command line is right. What is wrong with it is no finding, and ends every verb in the same way.
+    fn says_what_to_write(&self) -> Result<()> {
         match (&self.html, self.json) {
             (None, false) => {
                 let hint = "capwrap report --html FILE for a browser, or capwrap report --json > FILE for a program";
-                return Err(hinted("report needs to know what to write: --html, --json, or both", hint));
+                Err(hinted("report needs to know what to write: --html, --json, or both", hint))
             }
-            (_, true) if page_is_printed => {
-                return Err(hinted(
-                    "--html - and --json would both go to standard output",
-                    "capwrap report --html report.html --json > report.json",
-                ));
-            }
-            _ => {}
+            (_, true) if self.page_is_printed() => Err(hinted(
+                "--html - and --json would both go to standard output",
+                "capwrap report --html report.html --json > report.json",
+            )),
+            _ => Ok(()),
         }
+    }
+
+    /// Makes the report. The outcome says whether everything could be read and checked.
+    fn make(&self) -> Result<Outcome> {
         // A file that cannot be read ends the verb before the work.
         let before = self.since.as_deref().map(earlier).transpose()?;
         let mut report = gather::report()?;
         report.changes = before.map(|before| data::changes(&before, &report.policies));
         if let Some(path) = &self.html {
             let page = page::html(&report);
-            if page_is_printed {
+            if self.page_is_printed() {
                 standard_output::write(&page);
             } else {
                 atomic_write::replace(path, &page)?;
