@@ -20,11 +20,12 @@ pub struct Refusal {
     hint: Option<String>,
     /// The name of a tool that has no enabled policy.
     lacks_policy: Option<String>,
+    waited: bool,
 }
 
 impl Refusal {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { status: REFUSED, message: message.into(), hint: None, lacks_policy: None }
+        Self { status: REFUSED, message: message.into(), hint: None, lacks_policy: None, waited: false }
     }
 
     /// The usual form of a refusal: it says what capwrap tried, and what the system answered.
@@ -59,6 +60,17 @@ impl Refusal {
     /// The name of the tool, if the refusal is for lack of a policy.
     pub fn tool_without_policy(&self) -> Option<&str> {
         self.lacks_policy.as_deref()
+    }
+
+    /// Notes that the caller has waited for a log or the recorder in vain.
+    pub const fn after_a_wait(mut self) -> Self {
+        self.waited = true;
+        self
+    }
+
+    /// Whether the caller has waited already, so that nothing else may make them wait.
+    pub const fn is_after_a_wait(&self) -> bool {
+        self.waited
     }
 
     pub fn message(&self) -> &str {

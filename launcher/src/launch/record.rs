@@ -46,13 +46,13 @@ pub fn launch(event: Event, subject: &Subject<'_>, group: RecordGroup) -> Result
     if is_required {
         recorder.and_then(|recorder| recorder.store(&record)).map_err(|why| not_stored(&subject.launch.name, &why))?;
         // The journal's copy is for those who look there, and nothing is owed to them.
-        let log = Log::open().and_then(|log| log.map(Log::without_patience).transpose());
-        let _ = log.map(|log| log.map(|log| log.take(&record)));
+        let _ = log(true).map(|log| log.map(|log| log.take(&record)));
         return Ok(());
     }
     let _ = recorder.and_then(|recorder| recorder.send(&record));
-    let untaken = |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc()));
-    match Log::open().map_err(untaken)? {
+    let untaken =
+        |errno: Errno| Refusal::new(format!("the log does not take the record: {}", errno.desc())).after_a_wait();
+    match log(false).map_err(untaken)? {
         Some(log) => log.take(&record).map_err(untaken),
         None => Ok(()),
     }
@@ -88,21 +88,28 @@ fn not_stored(name: &str, why: &NotStored) -> Refusal {
                 "make the launcher set-group-ID: chgrp {RECORD_GROUP} {launcher} && chmod 2755 {launcher} && capwrap enable"
             ))
         }
-        NotStored::Late | NotStored::Refused(_) => refusal.with_hint("read why: journalctl -u capwrap-recorder"),
+        NotStored::Late | NotStored::Refused(_) => {
+            refusal.after_a_wait().with_hint("read why: journalctl -u capwrap-recorder")
+        }
     }
 }
 
 /// Sends a record of a refusal to the log if that is possible. A failure changes nothing, because capwrap
-/// runs nothing in either case.
+/// runs nothing in either case. Whoever has waited for a record already does not wait for this one.
 pub fn refusal(who: &Identified, launch: &Launch, refusal: &Refusal) {
     let mut record = Record::new(Event::Refusal);
     add_caller(&mut record, who, launch);
     add_circumstances(&mut record);
     record.words("error", [refusal.message()]);
     add_words(&mut record, launch);
-    if let Ok(Some(log)) = Log::open() {
+    if let Ok(Some(log)) = log(refusal.is_after_a_wait()) {
         let _ = log.take(&record);
     }
+}
+
+/// Opens the log, which gets no time to accept a record if the caller has waited already.
+fn log(has_waited: bool) -> Result<Option<Log>, Errno> {
+    Log::open()?.map(|log| if has_waited { log.without_patience() } else { Ok(log) }).transpose()
 }
 
 impl Subject<'_> {
