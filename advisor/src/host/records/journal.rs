@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use capwrap_core::decision::accounts;
 use capwrap_core::record::write::{CHANGE_ID, Event, LAUNCH_ID, REFUSAL_ID};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -89,10 +89,17 @@ impl Iterator for Journal {
     }
 }
 
-fn command(filter: &Filter) -> Command {
+/// journalctl, of which nothing but standard output is read.
+fn journalctl() -> Command {
     let mut command = Command::new(JOURNALCTL);
     command.env_clear().env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command.args(["--output=json", "--no-pager", "--quiet", IDENTIFIER]);
+    command.args(["--no-pager", "--quiet"]);
+    command
+}
+
+fn command(filter: &Filter) -> Command {
+    let mut command = journalctl();
+    command.args(["--output=json", IDENTIFIER]);
     for (option, time) in [("--since", filter.since), ("--until", filter.until)] {
         command.args(time.map(|time| format!("{option}=@{}", time / 1_000_000)));
     }
@@ -101,6 +108,19 @@ fn command(filter: &Filter) -> Command {
     }
     command.args(filter.uid.map(|uid| format!("_UID={uid}")));
     command
+}
+
+/// Returns those of these policies that any record in the journal is about. The journal has an index of them, so that this
+/// takes no longer than to ask for one of them. Without a journal there is none.
+pub fn named(names: &[String]) -> BTreeSet<String> {
+    let Ok(mut child) = journalctl().arg("--field=CAPWRAP_NAME").spawn() else { return BTreeSet::new() };
+    let lines =
+        child.stdout.take().into_iter().flat_map(|output| BufReader::new(output).split(b'\n').map_while(Result::ok));
+    let known: BTreeSet<&[u8]> = names.iter().map(String::as_bytes).collect();
+    let found =
+        lines.filter(|line| known.contains(&line[..])).filter_map(|line| String::from_utf8(line).ok()).collect();
+    let _ = child.wait();
+    found
 }
 
 /// Returns the newest record that a filter takes. Without a journal there is none.

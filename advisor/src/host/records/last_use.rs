@@ -36,9 +36,9 @@ impl LastUses {
             Ok(all) => found.read_files(&all, since, names),
             Err(_) => found.ask(since, names),
         }
-        for name in names {
+        for name in journal::named(names) {
             let events = USES.map(Event::word).to_vec();
-            let filter = Filter { since: Some(since), name: Some(name.clone()), events, ..Filter::default() };
+            let filter = Filter { since: Some(since), name: Some(name), events, ..Filter::default() };
             found.extend(journal::newest(&filter), names);
         }
         found
