@@ -7,7 +7,6 @@
   cargo,
   rustc,
   glibc,
-  coreutils,
 }:
 let
   root = ../..;
@@ -55,7 +54,6 @@ stdenv.mkDerivation {
     mv $out/prefix/lib/systemd/system $out/lib/systemd/system
     # The module has a service of its own for this, which also installs the launcher.
     rm $out/lib/systemd/system/capwrap-enable.service
-    substituteInPlace $out/lib/systemd/system/capwrap-recorder.service --replace-fail /usr/bin/install ${coreutils}/bin/install
     rmdir $out/var/lib $out/var
     runHook postInstall
   '';

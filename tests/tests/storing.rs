@@ -537,15 +537,54 @@ fn the_last_use_of_a_policy_is_shown_and_one_that_nobody_uses_is_named() {
     });
 }
 
+const OF_THE_RECORDER: [&str; 4] =
+    ["capwrap-recorder.socket", "capwrap-history.socket", "capwrap-recorder.service", "capwrap-history.service"];
+
+/// Starts a systemd that knows these installed units.
+fn started_with(names: &[&str]) -> Systemd {
+    let texts: Vec<String> = names.iter().map(|name| fs::read_to_string(format!("{UNITS}/{name}")).unwrap()).collect();
+    let units: Vec<(&str, &str)> = names.iter().zip(&texts).map(|(name, text)| (*name, &**text)).collect();
+    Systemd::start(&units)
+}
+
+/// Ubuntu lets the group of syslog write /var/log.
+#[test]
+fn a_link_in_the_place_of_the_folder_of_records_is_not_followed_with_the_rights_of_root() {
+    let policy = demanding();
+    let folder = Folder::new();
+    let about = || root(&["stat", "--format=%a %u %g", folder.0.to_str().unwrap()]).run().stdout;
+    let before = about();
+    in_own_mounts(|| {
+        for place in ["/run/systemd/journal", "/run/capwrap", "/var/log"] {
+            fs::create_dir_all(place).unwrap();
+            cover(place);
+        }
+        std::os::unix::fs::symlink(&folder.0, "/var/log/capwrap").unwrap();
+        let systemd = started_with(&OF_THE_RECORDER);
+        assert!(systemd.run(&["systemctl", "start", OF_THE_RECORDER[0]]).ok());
+        let run = systemd.run(&[
+            "setpriv",
+            "--reuid",
+            MEMBER,
+            "--regid",
+            MEMBER,
+            "--init-groups",
+            "--",
+            CAPWRAP,
+            &policy.name,
+        ]);
+        run.refused(&["record"]);
+    });
+    assert_eq!(about(), before);
+    assert!(fs::read_dir(&folder.0).unwrap().next().is_none());
+}
+
 #[test]
 fn the_units_keep_records_under_a_real_systemd() {
     let policy = demanding();
     on_an_empty_disk("8m", || {
-        let names = ["recorder.socket", "history.socket", "recorder.service", "history.service"];
-        let names = names.map(|name| format!("capwrap-{name}"));
-        let texts = names.each_ref().map(|name| fs::read_to_string(format!("{UNITS}/{name}")).unwrap());
-        let units: Vec<(&str, &str)> = names.iter().zip(&texts).map(|(name, text)| (&**name, &**text)).collect();
-        let systemd = Systemd::start(&units);
+        let names = OF_THE_RECORDER;
+        let systemd = started_with(&names);
         let member = |words: &[&str]| {
             let become_member = ["setpriv", "--reuid", MEMBER, "--regid", MEMBER, "--init-groups", "--", CAPWRAP];
             systemd.run(&[&become_member[..], words].concat())
@@ -556,14 +595,14 @@ fn the_units_keep_records_under_a_real_systemd() {
             run.stdout
         };
         member(&[&policy.name]).refused(&["no recorder listens"]);
-        control(&["start", &names[0], &names[1]]);
+        control(&["start", names[0], names[1]]);
         let run = member(&[&policy.name]);
-        assert!(run.ok(), "{run:?} {}", control(&["show", "-p", "Result,ExecMainStatus,StatusErrno", &names[2]]));
+        assert!(run.ok(), "{run:?} {}", control(&["show", "-p", "Result,ExecMainStatus,StatusErrno", names[2]]));
         assert_eq!(launches(&policy, MEMBER), 1);
         let own = member(&["history"]);
         assert!(own.stdout.contains(&policy.name), "{own:?}");
         // It has no capabilities, and the folder is as the manual says.
-        let pid = control(&["show", "-p", "MainPID", "--value", &names[2]]);
+        let pid = control(&["show", "-p", "MainPID", "--value", names[2]]);
         let status = systemd.run(&["cat", &format!("/proc/{}/status", pid.trim())]).stdout;
         let user = id("passwd", "capwrap-recorder");
         assert!(status.contains(&format!("Uid:\t{user}\t{user}\t{user}\t{user}")), "{status}");
@@ -575,7 +614,7 @@ fn the_units_keep_records_under_a_real_systemd() {
         // systemd starts it again.
         assert!(systemd.run(&["kill", "-KILL", pid.trim()]).ok());
         wait_for(|| member(&[&policy.name]).ok());
-        control(&["stop", &names[0], &names[2]]);
+        control(&["stop", names[0], names[2]]);
         member(&[&policy.name]).refused(&["no recorder listens"]);
         chain_is_whole();
     });
