@@ -43,7 +43,7 @@ enum Verb {
     Enable(enable::Enable),
     /// Enable a policy in place of the capabilities of a tool's file, or find policies for rules of sudo
     Adopt(enable::adopt::Adopt),
-    /// Disable a policy, and take its capabilities from the launcher
+    /// Disable policies, and take their capabilities from the launcher
     Disable(enable::Disable),
     /// Edit a policy in an editor, and enable it checked
     Edit(enable::edit::Edit),

@@ -1,4 +1,4 @@
-//! `capwrap enable` with several names enables all of them or none.
+//! `capwrap enable` and `capwrap disable` with several names change all of them or none.
 
 use capwrap_tests::*;
 use std::fs;
@@ -86,5 +86,26 @@ fn what_cannot_be_written_is_named_with_what_was_done_before_it() {
         assert!(run.stderr.contains("not done after it: tcpdump\nhint: capwrap enable strace tcpdump"), "{run:?}");
         assert_eq!(enabled(), ["dmesg"]);
         assert!(carried(CAPWRAP).contains("cap_syslog"), "{}", carried(CAPWRAP));
+    });
+}
+
+#[test]
+fn several_policies_are_disabled_at_once_or_none_is() {
+    on_an_own_installation(|| {
+        done(&enable_all(&["tcpdump", "dmesg", "strace"]));
+        let disable = |words: &[&str]| root(&[&[CAPWRAP, "disable"], words].concat()).run();
+        let run = disable(&["tcpdump", "dmseg", "strace"]);
+        run.refused(&["no policy for \"dmseg\" is enabled; none of tcpdump, dmseg, strace is disabled"]);
+        assert!(run.stderr.contains("hint: did you mean dmesg?"), "{run:?}");
+        assert_eq!(enabled(), ["dmesg", "strace", "tcpdump"]);
+        let run = disable(&["tcpdump", "strace", "tcpdump"]);
+        let said = done(&run);
+        assert_eq!(said.matches("tcpdump: disabled; kept as").count(), 1, "{said}");
+        assert_eq!(enabled(), ["dmesg"]);
+        assert!(
+            !carried(CAPWRAP).contains("cap_net_raw") && carried(CAPWRAP).contains("cap_syslog"),
+            "{}",
+            carried(CAPWRAP)
+        );
     });
 }

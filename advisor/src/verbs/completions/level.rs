@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(level("").operand(5), Some(&Kind::Tool));
         assert_eq!(level("learn").operand(0), Some(&Kind::Command));
         assert_eq!(level("disable").operand(0), Some(&Kind::Policies));
-        assert_eq!(level("disable").operand(1), None);
+        assert_eq!(level("disable").operand(1), Some(&Kind::Policies));
         assert_eq!(level("caps encode").operand(0), Some(&Kind::Capabilities));
     }
 }

@@ -102,8 +102,9 @@ pub struct Enable {
 
 #[derive(Args)]
 pub struct Disable {
-    /// The policy
-    name: String,
+    /// The policies
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
 }
 
 impl Enable {
@@ -134,12 +135,7 @@ impl Enable {
     /// # Errors
     /// There are several, and an option is about one tool.
     fn distinct_names(&self) -> Result<Vec<&str>> {
-        let mut names: Vec<&str> = Vec::new();
-        for name in &self.names {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
-        }
+        let names = distinct(&self.names);
         if names.len() > 1 && (self.path.is_some() || self.update) {
             let option = if self.update { "--update" } else { "--path" };
             return Err(hinted(
@@ -157,7 +153,7 @@ impl Enable {
     /// Returns the lock, and the error of the first policy that was checked and could not be written.
     fn enable(&self, names: &[&str]) -> Result<(Flock<File>, Result<()>)> {
         loop {
-            let plan = |name: &&str| self.plan(name).map_err(|error| none_enabled(name, names, error));
+            let plan = |name: &&str| self.plan(name).map_err(|error| none_of("enabled or changed", name, names, error));
             let plans = names.iter().map(plan).collect::<Result<Vec<_>>>()?;
             let alone = enabled::lock()?;
             let mut are_current = true;
@@ -165,7 +161,7 @@ impl Enable {
                 are_current &= plan.is_current(name)?;
             }
             if are_current {
-                return Ok((alone, carry_out(names, &plans)));
+                return Ok((alone, in_order("enable", names, |_| true, |at| plans[at].carry_out(names[at]))));
             }
         }
     }
@@ -284,35 +280,55 @@ impl Enable {
     }
 }
 
-/// The error that the policy `name` cannot be enabled, so that none of `names` is.
-fn none_enabled(name: &str, names: &[&str], error: anyhow::Error) -> anyhow::Error {
+/// The error of the policy `name`, which stops a verb before anything is `done` to any of `names`.
+fn none_of(done: &str, name: &str, names: &[&str], error: anyhow::Error) -> anyhow::Error {
     if names.len() < 2 {
         return error;
     }
     let hint = error.downcast_ref::<HintedError>().map(|error| error.hint.clone());
-    let what = format!("{name}: {error:#}; none of {} is enabled or changed", names.join(", "));
+    let what = format!("{name}: {error:#}; none of {} is {done}", names.join(", "));
     match hint {
         Some(hint) => hinted(what, hint),
         None => anyhow!(what),
     }
 }
 
-/// Carries out the plans in order. Where one fails, those before it stay done, and the error says so.
-fn carry_out(names: &[&str], plans: &[Plan]) -> Result<()> {
-    for (at, (name, plan)) in names.iter().zip(plans).enumerate() {
-        if let Err(error) = plan.carry_out(name) {
+/// Does for each name, by its index, what the verb does. Where one fails, those before it stay done, and the error says so.
+/// The hint names those that the verb can still be asked for.
+fn in_order(
+    verb: &str,
+    names: &[&str],
+    is_left: impl Fn(&str) -> bool,
+    each: impl Fn(usize) -> Result<()>,
+) -> Result<()> {
+    for (at, name) in names.iter().enumerate() {
+        if let Err(error) = each(at) {
             if names.len() < 2 {
                 return Err(error);
             }
             let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let (done, left) = (list(&names[..at]), list(&names[at + 1..]));
-            return Err(hinted(
-                format!("{name}: {error:#}; done before it: {done}; not done after it: {left}"),
-                format!("capwrap enable {}", names[at..].join(" ")),
-            ));
+            let what = format!("{name}: {error:#}; done before it: {done}; not done after it: {left}");
+            let again: Vec<&str> = names[at..].iter().copied().filter(|name| is_left(name)).collect();
+            return Err(if again.is_empty() {
+                anyhow!(what)
+            } else {
+                hinted(what, format!("capwrap {verb} {}", again.join(" ")))
+            });
         }
     }
     Ok(())
+}
+
+/// The names, each once.
+fn distinct(given: &[String]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in given {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// The note that this kernel does not enforce the policy's scopes, so that capwrap refuses its launches.
@@ -542,43 +558,58 @@ fn take_back(name: &str) -> Result<()> {
 impl Disable {
     pub fn run(self) -> Result<()> {
         root_alone("disable")?;
+        let names = distinct(&self.names);
         let _alone = enabled::lock()?;
-        let path = enabled::path(policy_lookup::checked(&self.name)?);
-        // The tool gets back what was taken from its file before it loses what the policy gives.
-        let given_back = given_back::give_back(&self.name);
-        if !path.exists() {
-            // An adoption was interrupted, or somebody removed its policy by hand.
-            let Some(record) = given_back else { return Err(not_enabled(&self.name)?) };
-            say!("{}: {} has its own capabilities", self.name, printable::text(&record.path));
-            return adopted::remove(&self.name);
+        for name in &names {
+            is_there(name).map_err(|error| none_of("disabled", name, &names, error))?;
         }
-        // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
-        let policy = enabled::read(&path).ok();
-        let file = Installed::look(&path).and_then(|found| found.read()).ok();
-        let text = file.and_then(|file| bounded_read::text(file, MAX_BYTES).ok());
-        enabled::make_directory(Path::new(paths::DISABLED))?;
-        let kept = policy_lookup::disabled(&self.name);
-        std::fs::rename(&path, &kept)
-            .with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
-        let is_as_made = text.as_ref().zip(given_back.as_ref());
-        if is_as_made.is_some_and(|(text, record)| given_back::is_as_made(record, text)) {
-            std::fs::remove_file(&kept).with_context(|| format!("cannot remove {}", kept.display()))?;
-            say!("{}: disabled, as it was before it was adopted", self.name);
-        } else {
-            say!("{}: disabled; kept as {}", self.name, kept.display());
-        }
-        change_record::policy(&PolicyChange {
-            event: Event::Disable,
-            name: &self.name,
-            path: &path,
-            before: text.as_deref(),
-            after: None,
-            shipped: None,
-            reason: None,
-        });
-        take_everything_back(&self.name, policy.as_ref())?;
-        given_back.map_or(Ok(()), |_| adopted::remove(&self.name))
+        in_order("disable", &names, |name| is_there(name).is_ok(), |at| disable(names[at]))
     }
+}
+
+/// # Errors
+/// Nothing of this name is there to be disabled.
+fn is_there(name: &str) -> Result<()> {
+    let path = enabled::path(policy_lookup::checked(name)?);
+    // Where an adoption was interrupted, its record alone may be there.
+    if path.exists() || adopted::file(name).exists() { Ok(()) } else { Err(not_enabled(name)?) }
+}
+
+fn disable(name: &str) -> Result<()> {
+    let path = enabled::path(policy_lookup::checked(name)?);
+    // The tool gets back what was taken from its file before it loses what the policy gives.
+    let given_back = given_back::give_back(name);
+    if !path.exists() {
+        // An adoption was interrupted, or somebody removed its policy by hand.
+        let Some(record) = given_back else { return Err(not_enabled(name)?) };
+        say!("{}: {} has its own capabilities", name, printable::text(&record.path));
+        return adopted::remove(name);
+    }
+    // A policy that other users could have written was never applied to its tool, so there is nothing to take back.
+    let policy = enabled::read(&path).ok();
+    let file = Installed::look(&path).and_then(|found| found.read()).ok();
+    let text = file.and_then(|file| bounded_read::text(file, MAX_BYTES).ok());
+    enabled::make_directory(Path::new(paths::DISABLED))?;
+    let kept = policy_lookup::disabled(name);
+    std::fs::rename(&path, &kept).with_context(|| format!("cannot move {} to {}", path.display(), kept.display()))?;
+    let is_as_made = text.as_ref().zip(given_back.as_ref());
+    if is_as_made.is_some_and(|(text, record)| given_back::is_as_made(record, text)) {
+        std::fs::remove_file(&kept).with_context(|| format!("cannot remove {}", kept.display()))?;
+        say!("{}: disabled, as it was before it was adopted", name);
+    } else {
+        say!("{}: disabled; kept as {}", name, kept.display());
+    }
+    change_record::policy(&PolicyChange {
+        event: Event::Disable,
+        name: name,
+        path: &path,
+        before: text.as_deref(),
+        after: None,
+        shipped: None,
+        reason: None,
+    });
+    take_everything_back(name, policy.as_ref())?;
+    given_back.map_or(Ok(()), |_| adopted::remove(name))
 }
 
 /// The error that no policy of this name is enabled, with the nearest name that is.
