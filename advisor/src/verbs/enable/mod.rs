@@ -601,7 +601,7 @@ fn disable(name: &str) -> Result<()> {
     }
     change_record::policy(&PolicyChange {
         event: Event::Disable,
-        name: name,
+        name,
         path: &path,
         before: text.as_deref(),
         after: None,
