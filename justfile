@@ -103,6 +103,10 @@ bench-scope *arguments:
 bench-learn *arguments:
     bench/learn {{ arguments }}
 
+# Measure what a busy nginx loses while the whole machine is learned, as root.
+bench-service *arguments:
+    bench/service {{ arguments }}
+
 # Measure `capwrap verify --scan`, beside `getcap -r` and filecap, as root.
 bench-scan *arguments:
     bench/scan {{ arguments }}
