@@ -559,6 +559,65 @@ fn a_launch_without_scopes_asks_nothing_of_landlock() {
     assert_ne!(counts(&calls(&with))[0], 0);
 }
 
+/// The launcher makes its memory readable for the process that it starts outside the domain, and takes that back.
+#[test]
+fn the_launcher_can_be_looked_into_only_while_it_proves_its_domain() {
+    let policy = python("cap_net_raw", "through = \"socket:raw-icmp\"", "");
+    let log = format!("/tmp/capwrap-proving-{}", std::process::id());
+    let trace = "trace=prctl,clone,get_robust_list,landlock_restrict_self,kill,wait4,execveat";
+    let words = ["strace", "-qq", "-u", MEMBER, "-o", &log, "-e", trace, CAPWRAP, &policy.name, "-c", "pass"];
+    assert!(root(&words).run().ok());
+    let text = fs::read_to_string(&log).unwrap();
+    fs::remove_file(&log).unwrap();
+    let named = |line: &str| line.contains("DUMPABLE") || !line.starts_with("prctl(");
+    let lines: Vec<&str> = text.lines().filter(|line| named(line)).collect();
+    let proof = [
+        ("prctl(PR_GET_DUMPABLE", ""),
+        ("prctl(PR_SET_DUMPABLE, SUID_DUMP_USER", "= 0"),
+        ("clone(", ""),
+        ("get_robust_list(", "= 0"),
+        ("landlock_restrict_self(", "= 0"),
+        ("get_robust_list(", "EPERM"),
+        ("kill(", "= 0"),
+        ("wait4(", ""),
+        ("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE", "= 0"),
+        ("execveat(", ""),
+    ];
+    let at = lines.iter().position(|line| line.contains("PR_GET_DUMPABLE")).unwrap_or_else(|| panic!("{text}"));
+    for (line, (call, answer)) in lines[at..].iter().zip(proof) {
+        assert!(line.starts_with(call) && line.contains(answer), "{call} {answer}: {text}");
+    }
+    assert!(lines.len() >= at + proof.len(), "{text}");
+}
+
+/// Who kills the launcher while it proves its domain finds no process that keeps its capabilities.
+#[test]
+fn a_launcher_that_is_killed_during_the_proof_leaves_no_process() {
+    let policy = python("cap_net_raw", "through = \"socket:raw-icmp\"", "");
+    let delay = "inject=landlock_restrict_self:delay_enter=60s";
+    let words =
+        ["-u", MEMBER, "-o", "/dev/null", "-e", "trace=landlock_restrict_self", "-e", delay, CAPWRAP, &policy.name];
+    let mut strace = std::process::Command::new("strace").args(words).arg("-V").spawn().unwrap();
+    let child = |of: u32| -> Option<u32> {
+        fs::read_to_string(format!("/proc/{of}/task/{of}/children")).ok()?.split_whitespace().next()?.parse().ok()
+    };
+    let within_10_seconds = |mut is_so: Box<dyn FnMut() -> bool + '_>| {
+        (0..1000).any(|_| is_so() || (std::thread::sleep(std::time::Duration::from_millis(10)), false).1)
+    };
+    let (mut launcher, mut outside) = (0, 0);
+    assert!(within_10_seconds(Box::new(|| {
+        launcher = child(strace.id()).unwrap_or_default();
+        outside = child(launcher).unwrap_or_default();
+        outside != 0
+    })));
+    assert_eq!(fs::read_to_string(format!("/proc/{outside}/comm")).unwrap(), "capwrap\n");
+    assert!(root(&["kill", "-KILL", &launcher.to_string()]).run().ok());
+    // strace would keep the launcher from ending for as long as it delays the call.
+    strace.kill().unwrap();
+    strace.wait().unwrap();
+    assert!(within_10_seconds(Box::new(|| !fs::exists(format!("/proc/{outside}")).unwrap())));
+}
+
 /// A namespace of the caller's, in which a closed folder is mounted onto an allowed one, and a process outside that has
 /// its working directory or its standard input there.
 #[test]

@@ -293,13 +293,15 @@ fn follow_link(ruleset: &Ruleset, link: &Path, rights: Rights) -> Result<(), Ref
 /// Joins the domain between two looks into a process outside it. The first must succeed and the second must not; the
 /// kernel's word is not taken for it.
 fn enter(ruleset: Ruleset, domain: &Domain<'_>) -> Result<(), Refusal> {
-    let witness = Witness::fork().or_refuse(|| "start a process outside the Landlock domain")?;
+    let witness = Witness::start().or_refuse(|| "start a process outside the Landlock domain")?;
     witness.look().or_refuse(|| "look into a process of its own before it joins the Landlock domain")?;
     ruleset.restrict_self().or_refuse(|| "join the Landlock domain")?;
+    let seen = witness.look();
+    witness.end().or_refuse(|| "end the process outside the Landlock domain")?;
     let not_in_force = |what| {
         Refusal::new(format!("the kernel did not put the process into the Landlock domain, though it said so: {what}"))
     };
-    if witness.look() != Err(Errno::EPERM) {
+    if seen != Err(Errno::EPERM) {
         return Err(not_in_force("a process outside can be looked into"));
     }
     if let Some(port) = domain.refused_port()

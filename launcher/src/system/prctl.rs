@@ -54,6 +54,17 @@ pub fn set_no_new_privs() -> Result<(), Error> {
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
 }
 
+/// Whether other processes of the user may look into this one, if nothing else forbids it, and whether the kernel may
+/// write its memory to a file of the user's (`SUID_DUMP_USER`, include/linux/sched/coredump.h).
+pub fn is_dumpable() -> Result<bool, Error> {
+    prctl(libc::PR_GET_DUMPABLE, 0).map(|answer| answer == 1)
+}
+
+/// Allows both, or forbids it. An exec sets it anew.
+pub fn set_dumpable(dumpable: bool) -> Result<(), Error> {
+    prctl(libc::PR_SET_DUMPABLE, dumpable.into()).map(drop)
+}
+
 /// Lets the process read the time stamp counter, and with it most clocks. A caller can have forbidden it for everything
 /// that it executes (PR_SET_TSC, prctl(2)); the first reading of a clock would then end the launcher, or the tool's
 /// loader, with SIGSEGV.

@@ -45,8 +45,8 @@ impl Watcher {
     /// # Errors
     /// A call fails, or the watcher may not take descriptors of this process; then there is no watcher.
     pub fn start(report: File) -> Result<Self, Error> {
-        let (request, listener) = super::witness::pipe()?;
-        let (mut answer, ready) = super::witness::pipe()?;
+        let (request, listener) = pipe()?;
+        let (mut answer, ready) = pipe()?;
         let launcher = nix::unistd::getpid().as_raw();
         match new_sibling()? {
             0 => {
@@ -77,6 +77,15 @@ impl Watcher {
         let is_ready = sent.is_ok() && matches!(self.answer.read(&mut [0]), Ok(1));
         if is_ready { Ok(true) } else { Err(Errno::ESRCH) }
     }
+}
+
+/// Returns the end to read from and the end to write to. Both close at exec.
+fn pipe() -> Result<(File, OwnedFd), Error> {
+    let mut ends = [-1; 2];
+    // SAFETY: pipe2(2) writes two descriptors to the array.
+    Errno::result(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: the kernel returned two new descriptors, which nothing else owns.
+    Ok(unsafe { (File::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
 /// Returns 0 in the new process. Its parent is the parent of this one.
