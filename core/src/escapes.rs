@@ -3,10 +3,11 @@
 //! Sources: the tools' man pages, and the public list GTFOBins.
 
 use crate::policy::{Children, Policy};
+use crate::text::tape::{Reader, Writer};
 use std::path::PathBuf;
 
 /// A tool, by the name of its file, and how it runs other code.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Escape {
     /// The name of the file.
     pub tool: &'static str,
@@ -25,7 +26,7 @@ const fn runs(tool: &'static str, how: &'static str) -> Escape {
 }
 
 /// The tools, sorted by name.
-pub const ESCAPES: [Escape; 97] = [
+const ESCAPES: [Escape; 97] = [
     runs("apache2", "modules of a configuration of the caller's; CGI programs"),
     starts("arpwatch", "reports by sendmail"),
     runs("awk", "a program of the caller's, with system()"),
@@ -125,20 +126,39 @@ pub const ESCAPES: [Escape; 97] = [
     runs("zsh", "a shell"),
 ];
 
+/// [`ESCAPES`] as bytes: a launch does not pay for what explains one.
+static TAPE: [u8; write::<0>().length] = write::<{ write::<0>().length }>().bytes;
+
+const fn write<const LENGTH: usize>() -> Writer<LENGTH> {
+    let mut to = Writer::new();
+    let mut at = 0;
+    while at < ESCAPES.len() {
+        to.text(ESCAPES[at].tool);
+        to.text(ESCAPES[at].how);
+        to.byte(ESCAPES[at].within as u8);
+        at += 1;
+    }
+    to
+}
+
+fn escapes() -> impl Iterator<Item = Escape> {
+    Reader::of(&TAPE).rows(|from| Some(Escape { tool: from.text()?, how: from.text()?, within: from.byte()? != 0 }))
+}
+
 /// Returns the name of a program's file without the version at its end: `perl` for `perl5.36`, `python` for `python3.11`.
 pub fn without_version(name: &str) -> &str {
     name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.')
 }
 
 /// The row for a tool, if its name is known. `python3.11` has the row of `python3`.
-pub fn of(tool: &str) -> Option<&'static Escape> {
+pub fn of(tool: &str) -> Option<Escape> {
     let bare = without_version(tool);
-    let find = |name: &str| ESCAPES.iter().find(|escape| escape.tool == name);
+    let find = |name: &str| escapes().find(|escape| escape.tool == name);
     find(tool).or_else(|| find(bare)).or_else(|| tool.starts_with("python3").then(|| find("python3")).flatten())
 }
 
 /// The first of a policy's tools that has a row, by the name of its file.
-pub fn of_any(paths: &[PathBuf]) -> Option<(String, &'static Escape)> {
+pub fn of_any(paths: &[PathBuf]) -> Option<(String, Escape)> {
     let names = paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     names.into_iter().find_map(|tool| of(&tool).map(|escape| (tool, escape)))
 }
@@ -177,6 +197,7 @@ mod tests {
 
     #[test]
     fn the_tools_are_sorted_each_once_and_say_how() {
+        assert!(escapes().eq(ESCAPES));
         assert!(ESCAPES.windows(2).all(|pair| pair[0].tool < pair[1].tool));
         assert!(ESCAPES.iter().all(|escape| !escape.how.is_empty()));
     }

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use capwrap_core::policy::{GrantScope, Policy};
-use capwrap_core::scope::calls::{Architecture, CALLS, Call, YOUNGEST};
+use capwrap_core::scope::calls::{Architecture, Call, YOUNGEST};
 use capwrap_core::scope::confined::Confined;
 use capwrap_core::scope::door::{self, Door};
 use capwrap_core::scope::filter::{Instruction, OTHER_PROCESSES, Refusal, Wanted};
 use capwrap_core::scope::profile::Answer;
 use capwrap_core::scope::strength::{ROOT, of};
-use capwrap_core::scope::table::{PARAMETERS, TABLE, Test};
+use capwrap_core::scope::table::{PARAMETERS, Test, rows};
 use capwrap_core::scope::uses::Uses;
 use capwrap_core::{Capability, CapabilitySet};
 use proptest::prelude::*;
@@ -169,7 +169,7 @@ fn meant(scoped: &Scoped, call: &str, arguments: &[u64; 6]) -> u32 {
     let of_confined =
         |row: &capwrap_core::scope::table::Row| scoped.confined.iter().find(|one| one.capability == row.capability);
     let mut refused = false;
-    for row in TABLE.iter().filter(|row| row.call == call && all(row.when) && scoped.passed.contains(row.capability)) {
+    for row in rows().iter().filter(|row| row.call == call && all(row.when) && scoped.passed.contains(row.capability)) {
         match of_confined(row) {
             None => return ALLOW,
             Some(one) if one.what_a_domain_judges && row.judged_by_domain => return ALLOW,
@@ -191,7 +191,7 @@ fn interesting(call: &str, argument: u8) -> Vec<u64> {
             values.extend([u64::from(near), u64::from(near) | 0xdead_0000_0000_0000]);
         }
     };
-    for test in TABLE.iter().filter(|row| row.call == call).flat_map(|row| row.when) {
+    for test in rows().iter().filter(|row| row.call == call).flat_map(|row| row.when) {
         match *test {
             Test::OneOf { argument: at, mask, values } if at == argument => {
                 values.iter().for_each(|value| [value, value | !mask].into_iter().for_each(&mut add));
@@ -251,7 +251,7 @@ fn a_filter_answers_what_the_policy_means_for_every_call_and_all_arguments_that_
         let scoped = scoped(example);
         for architecture in Architecture::ALL {
             let program = scoped.program(architecture);
-            for call in CALLS {
+            for call in Call::all() {
                 let Some(number) = call.number(architecture) else { continue };
                 for arguments in arguments_of(call.name) {
                     let asked = Asked { number, architecture: architecture.audit_number(), arguments };
@@ -259,7 +259,7 @@ fn a_filter_answers_what_the_policy_means_for_every_call_and_all_arguments_that_
                     assert_eq!(got, meant(&scoped, call.name, &arguments), "{example:?}: {} {arguments:x?}", call.name);
                 }
             }
-            let named: BTreeSet<u32> = CALLS.iter().filter_map(|call| call.number(architecture)).collect();
+            let named: BTreeSet<u32> = Call::all().iter().filter_map(|call| call.number(architecture)).collect();
             for number in (0..=YOUNGEST).filter(|number| !named.contains(number)) {
                 let asked = Asked { number, architecture: architecture.audit_number(), arguments: [u64::MAX; 6] };
                 assert_eq!(run(&program, &asked).0, ALLOW, "{example:?}: call {number}");
@@ -475,7 +475,7 @@ proptest! {
         }
         for architecture in Architecture::ALL {
             let program = scoped.program(architecture);
-            let call = at.get(CALLS);
+            let call = at.get(Call::all());
             let Some(number) = call.number(architecture) else { continue };
             let arguments = *pick.get(&arguments_of(call.name));
             let asked = Asked { number, architecture: architecture.audit_number(), arguments };
@@ -559,11 +559,11 @@ fn a_profile_answers_what_the_filter_answers_or_refuses_what_engines_refuse() {
         let scoped = scoped(example);
         let (profile, mut sets) = (scoped.wanted(None).profile(), 0);
         let in_a_container = scoped.wanted(None).profile_of_a_container();
-        for call in CALLS {
+        for call in Call::all() {
             let answer = profile.get(call.name);
             sets += if let Some(Answer::AllowedFor(uses)) = answer { uses.len() } else { 0 };
             let is_of_the_scope =
-                TABLE.iter().any(|row| row.call == call.name && scoped.passed.contains(row.capability));
+                rows().iter().any(|row| row.call == call.name && scoped.passed.contains(row.capability));
             for arguments in arguments_of(call.name) {
                 let expected = meant(&scoped, call.name, &arguments);
                 let got = profile_answer(answer, &arguments);
@@ -606,7 +606,7 @@ fn what_is_watched_is_reported_and_nothing_is_refused() {
                 let seen = Seen::of(architecture, architecture.audit_number(), number, &arguments);
                 let expected = seen.is_some_and(|seen| {
                     always_refused().chain([CLONE3, FOREIGN]).any(|call| call == seen.call)
-                        || capwrap_core::scope::table::TABLE.iter().any(|row| is_watched(row) && seen.is_of(row))
+                        || rows().iter().any(|row| is_watched(row) && seen.is_of(row))
                 });
                 assert_eq!(answer, if expected { 0x7fc0_0000 } else { 0x7fff_0000 }, "{number} {arguments:?}");
                 reported += usize::from(expected);

@@ -15,7 +15,7 @@ pub struct Row {
     /// The first kernel release that knows the capability.
     pub since: &'static str,
     /// The capability for which kernels before it ask in its place, if there is one (capabilities(7)).
-    pub before: Option<&'static str>,
+    pub before: Option<Capability>,
 }
 
 const fn row(name: &'static str, since: &'static str) -> Row {
@@ -24,7 +24,7 @@ const fn row(name: &'static str, since: &'static str) -> Row {
 
 /// A capability that was split from cap_sys_admin.
 const fn of_sys_admin(name: &'static str, since: &'static str) -> Row {
-    Row { name, since, before: Some("cap_sys_admin") }
+    Row { name, since, before: Some(Capability::SYS_ADMIN) }
 }
 
 /// Every capability, at the index that is its number.
@@ -74,6 +74,38 @@ pub const TABLE: [Row; 41] = [
     of_sys_admin("cap_checkpoint_restore", "5.9"),
 ];
 
+/// The length of the longest name, which is cap_checkpoint_restore.
+const WIDTH: usize = 22;
+
+/// The names of [`TABLE`], each with its length behind it, without the addresses that a launch would have to relocate
+/// (see [`tape`](crate::text::tape)).
+static NAMES: [([u8; WIDTH], u8); TABLE.len()] = {
+    let mut names = [([0; WIDTH], 0); TABLE.len()];
+    let mut number = 0;
+    while number < TABLE.len() {
+        let name = TABLE[number].name.as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            names[number].0[at] = name[at];
+            at += 1;
+        }
+        names[number].1 = name.len() as u8;
+        number += 1;
+    }
+    names
+};
+
+/// [`Row::before`] of each row.
+static BEFORE: [Option<Capability>; TABLE.len()] = {
+    let mut before = [None; TABLE.len()];
+    let mut number = 0;
+    while number < TABLE.len() {
+        before[number] = TABLE[number].before;
+        number += 1;
+    }
+    before
+};
+
 /// One capability of [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Capability(u8);
@@ -83,12 +115,11 @@ impl Capability {
     /// whose last capability comes before it.
     #[must_use]
     pub fn on_kernel(self, last: u8) -> Self {
-        let before = TABLE[usize::from(self.0)].before.filter(|_| self.0 > last);
-        before.and_then(|name| Self::parse(name).ok()).unwrap_or(self)
+        BEFORE[usize::from(self.0)].filter(|_| self.0 > last).unwrap_or(self)
     }
 
     /// Returns every capability of [`TABLE`], in the order of their numbers.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
         (0..TABLE.len() as u8).map(Self)
     }
 
@@ -104,7 +135,8 @@ impl Capability {
 
     /// Returns the capability's name, such as `cap_bpf`.
     pub fn name(self) -> &'static str {
-        TABLE[usize::from(self.0)].name
+        let (name, length) = &NAMES[usize::from(self.0)];
+        name.get(..usize::from(*length)).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
     }
 
     /// Reads a name in any case, with or without `cap_`.
@@ -228,9 +260,9 @@ pub struct UnknownCapability {
 
 impl UnknownCapability {
     fn new(given: &str, bare: &str) -> Self {
-        let nearest = nearest::name(bare, TABLE.iter().map(|row| &row.name[4..]))
-            .and_then(|near| TABLE.iter().find(|row| &row.name[4..] == near))
-            .map(|row| row.name);
+        let names = Capability::all().map(Capability::name);
+        let nearest = nearest::name(bare, names.clone().map(|name| &name[4..]))
+            .and_then(|near| names.clone().find(|name| &name[4..] == near));
         Self { given: given.to_owned(), nearest }
     }
 }
@@ -258,6 +290,12 @@ mod tests {
     fn the_last_capability_is_read_like_every_other() {
         assert_eq!(Capability::parse("checkpoint_restore").map(Capability::number), Ok(40));
         assert_eq!(Capability::all().count(), 41);
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_table() {
+        assert!(Capability::all().map(Capability::name).eq(TABLE.iter().map(|row| row.name)));
+        assert_eq!(TABLE.iter().map(|row| row.name.len()).max(), Some(WIDTH));
     }
 
     #[test]

@@ -4,17 +4,19 @@
 //! ambient delivery the tool gains nothing at its exec, so its loader heeds them, and no interpreter ever reads
 //! AT_SECURE. So none of them passes from the caller, whatever the policy keeps. A policy that needs one sets it.
 
+use crate::text::tape::{Reader, Writer};
+
 /// Variables that one program or library heeds.
 #[derive(Debug)]
-pub struct Heeded {
+struct Heeded {
     /// The names. One that ends in `*` stands for all names that begin so.
-    pub names: &'static [&'static str],
+    names: &'static [&'static str],
     /// Who heeds them, as in "the dynamic loader".
-    pub by: &'static str,
+    by: &'static str,
 }
 
 /// Every program and library of which such variables are known.
-pub const TABLE: &[Heeded] = &[
+const TABLE: &[Heeded] = &[
     // ld.so(8); the man page names each, and new ones began with LD_ too.
     Heeded { names: &["LD_*"], by: "the dynamic loader" },
     // glibc, sysdeps/generic/unsecvars.h: what it removes from the environment of a program with AT_SECURE. The
@@ -160,9 +162,29 @@ pub const TABLE: &[Heeded] = &[
     },
 ];
 
+/// [`TABLE`] as bytes: a launch whose policy keeps no variable does not pay for it.
+static TAPE: [u8; write::<0>().length] = write::<{ write::<0>().length }>().bytes;
+
+const fn write<const LENGTH: usize>() -> Writer<LENGTH> {
+    let mut to = Writer::new();
+    let mut at = 0;
+    while at < TABLE.len() {
+        to.text(TABLE[at].by);
+        to.length(TABLE[at].names.len());
+        let mut name = 0;
+        while name < TABLE[at].names.len() {
+            to.text(TABLE[at].names[name]);
+            name += 1;
+        }
+        at += 1;
+    }
+    to
+}
+
 /// Who heeds a variable of this name, where it is one of those.
 pub fn heeded_by(name: &str) -> Option<&'static str> {
-    TABLE.iter().find(|row| row.names.iter().any(|pattern| is_like(pattern, name))).map(|row| row.by)
+    let mut rows = Reader::of(&TAPE).rows(|from| Some((from.text()?, from.list(Reader::text)?)));
+    rows.find(|(_, names)| names.iter().any(|pattern| is_like(pattern, name))).map(|(by, _)| by)
 }
 
 fn is_like(pattern: &str, name: &str) -> bool {

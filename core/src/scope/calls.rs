@@ -1,5 +1,8 @@
 //! The numbers of the system calls that the table of doors names.
 
+use crate::text::tape::{Reader, Writer};
+use std::sync::OnceLock;
+
 /// An architecture whose filters this crate compiles, on whatever architecture it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
@@ -43,7 +46,7 @@ pub const YOUNGEST: u32 = 471;
 pub const YOUNGEST_SINCE: &str = "7.2";
 
 /// One system call and its numbers.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Call {
     /// The name that the kernel gives it.
     pub name: &'static str,
@@ -52,9 +55,16 @@ pub struct Call {
 }
 
 impl Call {
-    /// Returns the call of that name, if [`CALLS`] has one.
+    /// Returns every call that the table of doors names, in the order of their names.
+    pub fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Call>> = OnceLock::new();
+        ALL.get_or_init(|| Reader::of(&TAPE).rows(read).collect())
+    }
+
+    /// Returns the call of that name, if the table of doors names it.
     pub fn named(name: &str) -> Option<&'static Self> {
-        CALLS.binary_search_by(|call| call.name.cmp(name)).ok().map(|at| &CALLS[at])
+        let calls = Self::all();
+        calls.binary_search_by(|call| call.name.cmp(name)).ok().map(|at| &calls[at])
     }
 
     /// Returns the call's number, if the architecture has the call.
@@ -75,12 +85,42 @@ const fn same(name: &'static str, number: u16) -> Call {
     call(name, Some(number), Some(number))
 }
 
-/// Every call that the table of doors names, in the order of their names: its number on x86-64, and its number on 64-bit
-/// Arm and RISC-V, which share one list.
+/// [`CALLS`] as bytes: a launch without a scope does not pay for it.
+static TAPE: [u8; write::<0>().length] = write::<{ write::<0>().length }>().bytes;
+
+/// What stands for no number.
+const NONE: u32 = u32::MAX;
+
+const fn write<const LENGTH: usize>() -> Writer<LENGTH> {
+    let mut to = Writer::new();
+    let mut at = 0;
+    while at < CALLS.len() {
+        to.text(CALLS[at].name);
+        to.number(or_none(CALLS[at].x86_64));
+        to.number(or_none(CALLS[at].generic));
+        at += 1;
+    }
+    to
+}
+
+const fn or_none(number: Option<u16>) -> u32 {
+    match number {
+        Some(number) => number as u32,
+        None => NONE,
+    }
+}
+
+fn read(from: &mut Reader) -> Option<Call> {
+    let name = from.text()?;
+    let number = |from: &mut Reader| Some(u16::try_from(from.number()?).ok());
+    Some(Call { name, x86_64: number(from)?, generic: number(from)? })
+}
+
+/// The calls: for each its number on x86-64, and its number on 64-bit Arm and RISC-V, which share one list.
 ///
 /// The sources are `arch/x86/entry/syscalls/syscall_64.tbl` and `scripts/syscall.tbl` (before 6.11
 /// `include/uapi/asm-generic/unistd.h`) of Linux 7.2.
-pub const CALLS: &[Call] = &[
+const CALLS: &[Call] = &[
     call("acct", Some(163), Some(89)),
     call("add_key", Some(248), Some(217)),
     call("adjtimex", Some(159), Some(171)),
@@ -271,6 +311,11 @@ mod tests {
         let programs = [libc::EM_X86_64, libc::EM_AARCH64, libc::EM_RISCV];
         let numbers = programs.map(|program| bits | u32::from(program));
         assert_eq!(Architecture::ALL.map(Architecture::audit_number), numbers);
+    }
+
+    #[test]
+    fn the_calls_are_read_as_they_are_written_here() {
+        assert_eq!(Call::all(), CALLS);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The scopes of a launch as a seccomp profile: what is answered to each system call, for launchers that take profiles.
 
-use crate::scope::calls::{CALLS, UNTOUCHED};
+use crate::scope::calls::{Call, UNTOUCHED};
 use crate::scope::door;
 use crate::scope::filter::{Refusal, Refused, Rule, Wanted};
 use crate::scope::table::{CLONE_NAMESPACE, Test};
@@ -85,7 +85,7 @@ const ENGINES_REFUSE: &[(&str, &[Test])] = &[
 impl Wanted<'_> {
     /// Returns the profile of the scopes.
     pub fn profile(&self) -> Profile {
-        let calls = CALLS.iter().map(|call| call.name).chain(UNTOUCHED.iter().copied());
+        let calls = Call::all().iter().map(|call| call.name).chain(UNTOUCHED.iter().copied());
         let allowed = calls.map(|call| (call, Answer::Allowed));
         allowed.chain(self.rules().iter().map(|rule| (rule.call, Answer::of(rule)))).collect()
     }

@@ -1,9 +1,11 @@
 //! The table of doors: through which system calls the kernel asks for each capability.
 
 use crate::Capability;
+use crate::text::tape::{Reader, Writer};
+use std::sync::OnceLock;
 
 /// One way to use a capability: a system call, or the part of one that [`Test`]s on its arguments describe.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Row {
     /// The capability that the kernel asks for.
     pub capability: Capability,
@@ -344,8 +346,97 @@ const IPTABLES: &[u32] = &[64, 65, 66, 67, 96, 97, 128, 129, 130, 131];
 const MULTICAST_ROUTING: &[u32] = &[200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212];
 const IPVS: &[u32] = &[1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1162, 1163, 1164, 1165];
 
-/// Every system call, or part of one, that is answered differently for a process with a capability.
-pub const TABLE: &[Row] = {
+/// Returns every system call, or part of one, that is answered differently for a process with a capability.
+pub fn rows() -> &'static [Row] {
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    ROWS.get_or_init(|| Reader::of(&TAPE).rows(read_row).collect())
+}
+
+/// [`TABLE`] as bytes: a launch without a scope does not pay for it.
+static TAPE: [u8; write_table::<0>().length] = write_table::<{ write_table::<0>().length }>().bytes;
+
+const fn write_table<const LENGTH: usize>() -> Writer<LENGTH> {
+    let mut to = Writer::new();
+    let mut at = 0;
+    while at < TABLE.len() {
+        let row = &TABLE[at];
+        to.byte(row.capability.number());
+        to.byte(row.judged_by_domain as u8);
+        to.text(row.call);
+        to.text(row.source);
+        to.length(row.doors.len());
+        let mut door = 0;
+        while door < row.doors.len() {
+            to.text(row.doors[door]);
+            door += 1;
+        }
+        to.length(row.when.len());
+        let mut test = 0;
+        while test < row.when.len() {
+            write_test(&row.when[test], &mut to);
+            test += 1;
+        }
+        at += 1;
+    }
+    to
+}
+
+const fn write_test<const LENGTH: usize>(test: &Test, to: &mut Writer<LENGTH>) {
+    to.byte(test.argument());
+    match test {
+        Test::OneOf { mask, values, .. } => {
+            to.byte(0);
+            to.number(*mask);
+            write_values(values, to);
+        }
+        Test::NoneOf { values, .. } => {
+            to.byte(1);
+            write_values(values, to);
+        }
+        Test::AnyBit { bits, .. } => {
+            to.byte(2);
+            to.number(*bits);
+        }
+        Test::NotNull { .. } => to.byte(3),
+    }
+}
+
+const fn write_values<const LENGTH: usize>(values: &Values, to: &mut Writer<LENGTH>) {
+    assert!(values.own.is_none(), "a policy's own value is in no row");
+    to.length(values.listed.len());
+    let mut at = 0;
+    while at < values.listed.len() {
+        to.number(values.listed[at]);
+        at += 1;
+    }
+}
+
+fn read_row(from: &mut Reader) -> Option<Row> {
+    Some(Row {
+        capability: Capability::from_number(from.byte()?)?,
+        judged_by_domain: from.byte()? != 0,
+        call: from.text()?,
+        source: from.text()?,
+        doors: from.list(Reader::text)?.leak(),
+        when: from.list(read_test)?.leak(),
+    })
+}
+
+fn read_test(from: &mut Reader) -> Option<Test> {
+    let argument = from.byte()?;
+    Some(match from.byte()? {
+        0 => Test::OneOf { argument, mask: from.number()?, values: read_values(from)? },
+        1 => Test::NoneOf { argument, values: read_values(from)? },
+        2 => Test::AnyBit { argument, bits: from.number()? },
+        _ => Test::NotNull { argument },
+    })
+}
+
+fn read_values(from: &mut Reader) -> Option<Values> {
+    Some(Values { listed: from.list(Reader::number)?.leak(), own: None })
+}
+
+const TABLE: &[Row] = {
     use Capability as C;
     &[
         domain(row(C::DAC_OVERRIDE, "open_by_handle_at", ANY, "fs/fhandle.c:handle_to_path")),
@@ -1041,3 +1132,13 @@ pub const PARAMETERS: &[Parameter] = &[
         calls: &[("mknod", &[1, 2]), ("mknodat", &[2, 3])],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_are_read_as_they_are_written_here() {
+        assert_eq!(rows(), TABLE);
+    }
+}

@@ -4,11 +4,11 @@
 //! launcher install a filter that refuses nothing and reports these calls (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)).
 
 use crate::decision::facts::KernelVersion;
-use crate::scope::calls::{Architecture, CALLS, Call};
+use crate::scope::calls::{Architecture, Call};
 use crate::scope::domain::MOUNTING;
 use crate::scope::filter::{self, CLONE3, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
 use crate::scope::strength::{self, Strength};
-use crate::scope::table::{PARAMETERS, Row, TABLE, Test};
+use crate::scope::table::{self, PARAMETERS, Row, Test};
 
 /// The first kernel whose listeners learn when no process has its filter any more (commit 99cdb8b9a573).
 pub const SINCE: KernelVersion = KernelVersion { major: 5, minor: 9, patch: 0 };
@@ -62,7 +62,7 @@ pub fn always_refused() -> impl Iterator<Item = &'static str> {
 
 /// Compiles the program that refuses nothing and reports each call that a scope could refuse.
 pub fn program(architecture: Architecture) -> Vec<Instruction> {
-    let rows = TABLE.iter().filter(|row| is_watched(row)).map(|row| (row.call, row.when));
+    let rows = table::rows().iter().filter(|row| is_watched(row)).map(|row| (row.call, row.when));
     let whole = always_refused().chain([CLONE3]).map(|call| (call, &[][..]));
     filter::reporting(architecture, rows.chain(whole))
 }
@@ -74,9 +74,9 @@ impl Seen {
         if filter::is_foreign(architecture, audit_number, number) {
             return Some(Self { call: FOREIGN, arguments: [0; 6], bound: None });
         }
-        let call = CALLS.iter().find(|call| call.number(architecture) == Some(number))?.name;
+        let call = Call::all().iter().find(|call| call.number(architecture) == Some(number))?.name;
         let mut kept = [0; 6];
-        for row in TABLE.iter().filter(|row| row.call == call) {
+        for row in table::rows().iter().filter(|row| row.call == call) {
             for test in row.when {
                 let at = usize::from(test.argument());
                 kept[at] = match test {
@@ -95,7 +95,7 @@ impl Seen {
     /// The call of clone(2) that a program makes where there is no [`CLONE3`], if a row is about it.
     pub fn in_place_of_clone3(flags: u64) -> Option<Self> {
         let clone = Self { call: "clone", arguments: [flags as u32, 0, 0, 0, 0, 0], bound: None };
-        TABLE.iter().any(|row| clone.is_of(row)).then_some(clone)
+        table::rows().iter().any(|row| clone.is_of(row)).then_some(clone)
     }
 
     /// Writes it as a line of a report, without a line feed.
@@ -175,6 +175,8 @@ mod tests {
 
     #[test]
     fn every_call_that_is_watched_can_be_named() {
-        assert!(always_refused().chain(TABLE.iter().map(|row| row.call)).all(|call| Call::named(call).is_some()));
+        assert!(
+            always_refused().chain(table::rows().iter().map(|row| row.call)).all(|call| Call::named(call).is_some())
+        );
     }
 }

@@ -7,3 +7,4 @@ pub mod hidden;
 pub mod nearest;
 pub mod printable;
 pub mod shell;
+pub mod tape;

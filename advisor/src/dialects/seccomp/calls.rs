@@ -1,11 +1,11 @@
 //! What a launcher refuses of system calls, as far as names say it.
 
-use capwrap_core::scope::calls::{CALLS, UNTOUCHED};
+use capwrap_core::scope::calls::{Call, UNTOUCHED};
 use capwrap_core::scope::profile::{Answer, Profile};
 use std::collections::BTreeSet;
 
 /// The system calls that are refused. Conditions on arguments are not compared, and neither are calls that no architecture of
-/// [`CALLS`] has.
+/// [`Call::all`] has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     /// Those that are refused with any arguments.
@@ -44,5 +44,5 @@ impl Calls {
 
 /// Returns the names of all calls that are compared.
 pub fn known() -> impl Iterator<Item = &'static str> {
-    CALLS.iter().map(|call| call.name).chain(UNTOUCHED.iter().copied())
+    Call::all().iter().map(|call| call.name).chain(UNTOUCHED.iter().copied())
 }

@@ -4,7 +4,7 @@
 
 use capwrap_core::policy::demand::Need;
 use capwrap_core::scope::door;
-use capwrap_core::scope::table::{PARAMETERS, TABLE as TABLE_OF_DOORS};
+use capwrap_core::scope::table::{self, PARAMETERS};
 use capwrap_core::{Capability, TABLE};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use std::borrow::Cow;
@@ -389,7 +389,7 @@ impl JsonSchema for DoorName {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let mut names: Vec<&str> =
-            Capability::all().flat_map(door::names).chain(TABLE_OF_DOORS.iter().map(|row| row.call)).collect();
+            Capability::all().flat_map(door::names).chain(table::rows().iter().map(|row| row.call)).collect();
         names.sort_unstable();
         names.dedup();
         let prefixes: Vec<&str> = PARAMETERS.iter().map(|parameter| parameter.prefix).collect();
