@@ -6,7 +6,7 @@
 
 use crate::text::shell;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use std::collections::VecDeque;
 use std::ffi::{CString, OsStr, OsString};
@@ -417,7 +417,8 @@ impl Walk {
 fn open_root(judge: Judge<'_>) -> Result<OwnedFd, Fault> {
     let root = || PathBuf::from("/");
     let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let descriptor = nix::fcntl::open("/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
+    // Not open(2), after which musl makes a second call that sets close-on-exec anew.
+    let descriptor = openat(AT_FDCWD, "/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
     let status = fstat(descriptor.as_fd()).map_err(|errno| Fault::Failed(root(), errno))?;
     judge(&status, &root)?;
     Ok(descriptor)

@@ -28,12 +28,14 @@ pub fn name(passwd: &str, uid: u32) -> String {
 
 /// Returns the user id of the first account with this name.
 pub fn user_id(passwd: &str, name: &str) -> Option<u32> {
-    passwd.lines().filter_map(parse_account).find(|account| account.name == name).map(|account| account.uid)
+    let mut named = passwd.lines().filter(|line| line.starts_with(name)).filter_map(parse_account);
+    named.find(|account| account.name == name).map(|account| account.uid)
 }
 
 /// Returns the group id of the first group with this name, from group(5).
 pub fn group_id(group: &str, name: &str) -> Option<u32> {
-    parsed_groups(group).find(|(known, ..)| *known == name).map(|(_, gid, _)| gid)
+    let mut named = group.lines().filter(|line| line.starts_with(name)).filter_map(parse_group);
+    named.find(|(known, ..)| *known == name).map(|(_, gid, _)| gid)
 }
 
 /// Returns whether the group file lists this user as a member of the group with this id.
@@ -62,17 +64,32 @@ pub fn groups_of(group: &str, user: &str) -> Vec<u32> {
 }
 
 fn parse_account(line: &str) -> Option<Account<'_>> {
-    let fields: Vec<&str> = line.split(':').collect();
-    let [name, _, uid, gid, _, home, shell] = fields[..] else { return None };
+    let [name, _, uid, gid, _, home, shell] = fields(line)?;
     Some(Account { name: valid_name(name)?, uid: number(uid)?, gid: number(gid)?, home, shell })
 }
 
 fn parsed_groups(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
-    text.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, gid, members] = fields[..] else { return None };
-        Some((valid_name(name)?, number(gid)?, members))
-    })
+    text.lines().filter_map(parse_group)
+}
+
+fn parse_group(line: &str) -> Option<(&str, u32, &str)> {
+    let [name, _, gid, members] = fields(line)?;
+    Some((valid_name(name)?, number(gid)?, members))
+}
+
+/// Returns the fields of a line, if it has so many. Both files are read several times in each launch, so no memory is
+/// taken for a line.
+fn fields<const COUNT: usize>(line: &str) -> Option<[&str; COUNT]> {
+    let mut fields = [""; COUNT];
+    let mut rest = Some(line);
+    for field in &mut fields {
+        let line = rest?;
+        (*field, rest) = match line.bytes().position(|byte| byte == b':') {
+            Some(colon) => (&line[..colon], Some(&line[colon + 1..])),
+            None => (line, None),
+        };
+    }
+    rest.is_none().then_some(fields)
 }
 
 /// Comment lines and lines for NIS (`+`, `-`) are not accounts.

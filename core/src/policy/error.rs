@@ -63,7 +63,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub fn of(text: &str) -> Self {
-        Self { ends: text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect() }
+        Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
     /// Returns the line that contains a byte, from 1.

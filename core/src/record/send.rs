@@ -129,8 +129,8 @@ impl fmt::Display for NotStored {
 pub struct Recorder {
     /// Not a socket of datagrams: what the standard library does with one is right for each socket of packets.
     socket: UnixDatagram,
-    waits: bool,
-    until: Instant,
+    /// Until when it is waited for, if it is at all.
+    until: Option<Instant>,
 }
 
 impl Recorder {
@@ -139,7 +139,7 @@ impl Recorder {
     /// # Errors
     /// There is no recorder, or it is not open to this process, or not in time.
     pub fn connect(socket: OwnedFd, waits: bool) -> Result<Self, NotStored> {
-        let recorder = Self { socket: socket.into(), waits, until: Instant::now() + PATIENCE };
+        let recorder = Self { socket: socket.into(), until: waits.then(|| Instant::now() + PATIENCE) };
         if !waits {
             recorder.socket.set_nonblocking(true).map_err(|error| NotStored::of(errno::of(error)))?;
         }
@@ -178,12 +178,14 @@ impl Recorder {
     /// interrupts a call with a timeout (signal(7)).
     fn patiently<T>(&self, mut act: impl FnMut(&UnixDatagram) -> io::Result<T>) -> Result<T, NotStored> {
         loop {
-            let left = self.until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(NotStored::Late);
+            if let Some(until) = self.until {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(NotStored::Late);
+                }
+                self.limit_to(left).map_err(|error| NotStored::of(errno::of(error)))?;
             }
-            let outcome = self.limit_to(left).and_then(|()| act(&self.socket));
-            match outcome.map_err(errno::of) {
+            match act(&self.socket).map_err(errno::of) {
                 Err(Errno::EINTR) => {}
                 outcome => return outcome.map_err(NotStored::of),
             }
@@ -191,9 +193,6 @@ impl Recorder {
     }
 
     fn limit_to(&self, left: Duration) -> io::Result<()> {
-        if !self.waits {
-            return Ok(());
-        }
         self.socket.set_write_timeout(Some(left))?;
         self.socket.set_read_timeout(Some(left))
     }

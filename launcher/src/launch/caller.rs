@@ -4,13 +4,12 @@ use super::command_line::Launch;
 use super::policy_file::PolicyFile;
 use super::record_group::RecordGroup;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::files;
+use crate::system::{clock, files};
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{AllowedBy, Caller, LocalAccounts, authorise};
 use capwrap_core::record::send::RECORD_GROUP;
 use nix::unistd::{Gid, getegid, geteuid, getgid, getgroups, getuid};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The caller, and the local files that map ids to names.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ pub fn identify(record_group: &RecordGroup) -> Result<Identified, Refusal> {
 
 /// Returns the rule by which the policy allows the caller now, or refuses.
 pub fn authorised(who: &Identified, file: &PolicyFile, launch: &Launch) -> Result<AllowedBy, Refusal> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Refusal::new("the clock is before 1970"))?;
+    let now = clock::since_1970().or_refuse(|| "ask for the time")?;
     let now = i64::try_from(now.as_secs()).map_err(|_| Refusal::new("the clock is beyond all dates"))?;
     authorise(&file.policy.allow, &who.caller, &who.local, now, launch.reason.as_deref()).map_err(|denial| {
         let name = who.name();

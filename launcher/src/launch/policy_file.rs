@@ -72,7 +72,7 @@ fn read_whole(name: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
         let read = || format!("read {}", path.display());
         opened.file.by_ref().take(most).read_to_end(&mut text).or_refuse(read)?;
         let after = Stamp::of(&fstat(&opened.file).or_refuse(read)?);
-        if watch.is_whole(before, after) {
+        if watch.is_whole(before, after).or_refuse(|| "ask for the time")? {
             if text.len() > MAX_BYTES {
                 return Err(Refusal::new(format!("{} is larger than {} KiB", path.display(), MAX_BYTES / 1024)));
             }

@@ -15,6 +15,7 @@ use capwrap_core::record::send::{Log, NotStored, RECORD_GROUP, Recorder, START_R
 use capwrap_core::record::terminal;
 use capwrap_core::record::write::{Event, Record};
 use nix::errno::Errno;
+use std::cell::LazyCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,9 @@ pub struct Subject<'a> {
 /// listening but does not accept the record, which the caller may have caused. If no log is listening, such a launch
 /// goes on.
 pub fn launch(event: Event, subject: &Subject<'_>, group: RecordGroup) -> Result<(), Refusal> {
-    let (record, is_required) = (subject.record(event), subject.policy.allow.audit_required);
+    // Where nobody takes a record, none is made.
+    let record = LazyCell::new(|| subject.record(event));
+    let is_required = subject.policy.allow.audit_required;
     let socket = sockets::of_packets().or_refuse(|| "make a socket")?;
     let recorder = group.last_use(|| Recorder::connect(socket, is_required))?;
     if is_required {

@@ -141,7 +141,8 @@ impl Candidate<'_> {
             gid: self.opened.status.st_gid,
             mode: self.mode(),
             attribute: attribute.as_ref().map(Option::as_ref).map_err(String::as_str),
-            in_initial_namespace: attainable::in_own_user_namespace() == Some(false),
+            // It decides which file capabilities the kernel honours, and to ask takes as long as fifty other calls.
+            in_initial_namespace: has_capabilities(attribute) && attainable::in_own_user_namespace() == Some(false),
             is_script,
             nosuid: mount.contains(FsFlags::ST_NOSUID),
             noexec: mount.contains(FsFlags::ST_NOEXEC),

@@ -12,10 +12,11 @@
 //! where `fs.protected_hardlinks` is 1 (`Documentation/admin-guide/sysctl/fs.rst`); where it is not
 //! 1, the later change proves nothing.
 
-use crate::system::files;
+use crate::system::{clock, files};
+use nix::Error;
 use nix::sys::stat::FileStat;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long a file that was last written in place must have been unchanged.
 const STILL: Duration = Duration::from_secs(1);
@@ -45,11 +46,12 @@ impl Stamp {
     }
 
     /// Returns whether the last change to the file was a write, a moment ago.
-    fn was_just_written(&self) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    fn was_just_written(&self) -> Result<bool, Error> {
+        let now = clock::since_1970()?;
         // A time in the future, left from before the clock was set back, counts as now.
         let recent = |time| now.saturating_sub(time) < STILL;
-        recent(self.modified) && recent(self.changed) && (self.modified == self.changed || !links_are_protected())
+        let is_recent = recent(self.modified) && recent(self.changed);
+        Ok(is_recent && (self.modified == self.changed || !links_are_protected()))
     }
 }
 
@@ -73,12 +75,18 @@ pub struct Watch {
 
 impl Watch {
     /// Returns whether the text that was read between these two stamps is the whole file.
-    pub fn is_whole(&mut self, before: Stamp, after: Stamp) -> bool {
+    ///
+    /// # Errors
+    /// The kernel does not say what time it is.
+    pub fn is_whole(&mut self, before: Stamp, after: Stamp) -> Result<bool, Error> {
+        if before == after && !after.was_just_written()? {
+            return Ok(true);
+        }
         let since = match self.last {
             Some((last, since)) if last == before && before == after => since,
             _ => Instant::now(),
         };
         self.last = Some((after, since));
-        before == after && (!after.was_just_written() || since.elapsed() >= STILL)
+        Ok(before == after && since.elapsed() >= STILL)
     }
 }

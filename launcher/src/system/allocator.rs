@@ -92,20 +92,20 @@ impl Area {
     }
 }
 
-// SAFETY: no two pieces overlap, because an area's `next` passes only over memory that nobody has, and goes back only to the
-// beginning of the piece that ends there, when its owner gives that up. The areas do not overlap either.
+// SAFETY: no two pieces overlap, because an area's `next` passes only over memory that nobody has, and goes back only within
+// the piece that ends there, when its owner gives up all or the end of it. The areas do not overlap either.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         or_exit(self.take(layout))
     }
 
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if size <= layout.size() {
-            return piece;
-        }
         let area = self.ends_with(piece, layout);
         if let Some(area) = area.filter(|area| size <= area.end.get() - piece.addr()) {
             area.next.set(piece.addr() + size);
+            return piece;
+        }
+        if size <= layout.size() {
             return piece;
         }
         // SAFETY: GlobalAlloc's contract, which the caller keeps, is that `size` is not 0 and fits with this alignment. The

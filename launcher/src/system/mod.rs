@@ -6,6 +6,7 @@ mod allocator;
 pub mod arguments;
 pub mod attribute;
 pub mod capabilities;
+pub mod clock;
 pub mod descriptors;
 pub mod directory;
 mod entry;
