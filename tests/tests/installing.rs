@@ -340,6 +340,23 @@ fn the_launcher_is_built_with_musl_where_a_compiler_can_and_otherwise_as_somebod
         let run = build(folders, libc, &["--how"]);
         assert_eq!(run.stdout, how, "{folders:?} {libc}: {run:?}");
     }
+    // A library from its source takes that, and musl's own files.
+    let rustlib = Path::new(&able).join("root/lib/rustlib");
+    let from_source = |folders: &[&str], option: &[&str], wanted: &str| {
+        let path = [folders, &[usual.trim()]].concat().join(":");
+        call(&[&["/bin/sh", BUILD], option].concat(), &[("PATH", path.as_str()), ("CAPWRAP_STD", wanted)])
+    };
+    assert_eq!(from_source(&[&plain, &able], &["--how"], "source").stdout, "glibc\n");
+    let library = rustlib.join("src/rust/library/std");
+    let own_files = rustlib.join(&musl).join("lib/self-contained");
+    for (folder, name) in [(&library, "Cargo.toml"), (&own_files, "rcrt1.o"), (&own_files, "libc.a")] {
+        fs::create_dir_all(folder).unwrap();
+        put(&folder.join(name), "");
+    }
+    assert_eq!(from_source(&[&plain, &able], &["--how"], "source").stdout, format!("source {able}\n"));
+    assert_eq!(from_source(&[&plain, &able], &["--how"], "").stdout, format!("std {able}\n"));
+    let run = from_source(&[&plain, &able], &[], "ready");
+    assert!(run.code == 1 && run.stderr.contains("it can be source"), "{run:?}");
     // The compiler that can is the one that is called.
     let run = build(&[&plain, &able], "", &[]);
     assert!(!run.ok() && run.stderr.starts_with("called: rustc --locked --release"), "{run:?}");
