@@ -101,7 +101,10 @@ fn start_command(request: &RunRequest, root: &Identified, group: RecordGroup) ->
     }
     let user = request.user.as_ref().map(|user| Identified { caller: user.clone(), local: root.local.clone() });
     let policy = request.policy()?;
-    let watcher = request.watch.as_deref().map(watch::start).transpose()?.flatten();
+    let watcher = match request.watch.as_deref() {
+        Some(report) => watch::start(report, request.places)?,
+        None => None,
+    };
     let user = user.as_ref().unwrap_or(root);
     finish(&request.launch, &AllowedBy::Root, root, user, &policy, Origin::Root(watcher), group)
 }

@@ -338,7 +338,7 @@ impl<'p> Asked<'p> {
             allow(&mut SYSTEM.iter().map(|path| Place::Preset(Path::new(path))), Rights::READING);
             let device = Rights::READ_FILE.union(Rights::WRITE_FILE).union(Rights::TRUNCATE);
             allow(&mut DEVICES.iter().map(|path| Place::Preset(Path::new(path))), device);
-            allow(&mut std::iter::once(Place::OpenToAll(Path::new("/etc"))), Rights::READING);
+            allow(&mut std::iter::once(Place::OpenToAll(Path::new(OPEN_IN_PARTS))), Rights::READING);
         }
         let rules = rules
             .into_iter()
@@ -373,6 +373,14 @@ const SYSTEM: [&str; 10] = [
 
 /// Devices that hold nothing of anybody's. /dev/tty is the terminal of whoever opens it.
 const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+
+/// Returns whether the preset lets everybody read what has this path, whatever lies there.
+pub fn is_readable_by_preset(path: &Path) -> bool {
+    SYSTEM.iter().any(|place| path.starts_with(place)) || DEVICES.iter().any(|place| path == Path::new(place))
+}
+
+/// The directory of which the preset leaves those parts readable that are open to all.
+pub const OPEN_IN_PARTS: &str = "/etc";
 
 /// What a kernel can do for the scopes of a launch.
 #[derive(Debug, PartialEq, Eq)]

@@ -263,7 +263,7 @@ struct Assembler {
 
 impl Assembler {
     fn program(mut self, architecture: Architecture, rules: &[Rule]) -> Vec<Instruction> {
-        let number = |rule: &Rule| Call::named(rule.call)?.number(architecture);
+        let number = |rule: &Rule| Call::numbered(rule.call)?.number(architecture);
         let mut rules: Vec<(u32, &Rule)> = rules.iter().filter_map(|rule| Some((number(rule)?, rule))).collect();
         rules.sort_by_key(|(number, _)| *number);
         let (kill, absent) = if self.reports { (REPORT, ALLOW) } else { (KILL, ENOSYS) };

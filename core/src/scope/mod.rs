@@ -9,6 +9,7 @@ pub mod confined;
 pub mod domain;
 pub mod door;
 pub mod filter;
+pub mod places;
 pub mod profile;
 pub mod strength;
 pub mod table;

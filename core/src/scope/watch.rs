@@ -7,6 +7,7 @@ use crate::decision::facts::KernelVersion;
 use crate::scope::calls::{Architecture, Call};
 use crate::scope::domain::MOUNTING;
 use crate::scope::filter::{self, CLONE3, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
+use crate::scope::places::NAMINGS;
 use crate::scope::strength::{self, Strength};
 use crate::scope::table::{self, PARAMETERS, Row, Test};
 
@@ -24,6 +25,11 @@ pub const ENDED: &str = "ended";
 pub const MOST: usize = 20_000;
 /// The line of a report that is not whole.
 pub const MORE: &str = "more";
+
+/// The most different places of a report.
+pub const MOST_PLACES: usize = 10_000;
+/// The line of a report that has not all places.
+pub const MORE_PLACES: &str = "more places";
 
 /// What a call is named that is made by the numbers of another architecture, as 32-bit code does. It ends the process
 /// under every scope.
@@ -50,8 +56,14 @@ pub struct Bound {
     pub port: u16,
 }
 
-/// Returns whether calls of this row are reported.
-pub fn is_watched(row: &Row) -> bool {
+/// Returns whether a scope could refuse calls of this name, and whether they are reported for that.
+pub fn is_watched(call: &str) -> bool {
+    TABLE.iter().any(|row| row.call == call && is_reported(row))
+        || always_refused().chain([CLONE3, FOREIGN]).any(|one| one == call)
+}
+
+/// Returns whether uses of this row are reported.
+pub fn is_reported(row: &Row) -> bool {
     matches!(strength::of(row.capability).through, Strength::Strong | Strength::Partial) || row.call == "bind"
 }
 
@@ -60,10 +72,12 @@ pub fn always_refused() -> impl Iterator<Item = &'static str> {
     PAST_THE_FILTER.into_iter().chain(OTHER_PROCESSES).chain(MOUNTING)
 }
 
-/// Compiles the program that refuses nothing and reports each call that a scope could refuse.
-pub fn program(architecture: Architecture) -> Vec<Instruction> {
-    let rows = table::rows().iter().filter(|row| is_watched(row)).map(|row| (row.call, row.when));
-    let whole = always_refused().chain([CLONE3]).map(|call| (call, &[][..]));
+/// Compiles the program that refuses nothing and reports each call that a scope could refuse; with `places`, also each
+/// call that names a file which a domain judges.
+pub fn program(architecture: Architecture, places: bool) -> Vec<Instruction> {
+    let rows = table::rows().iter().filter(|row| is_reported(row)).map(|row| (row.call, row.when));
+    let naming = NAMINGS.iter().filter(|_| places).map(|naming| naming.call);
+    let whole = always_refused().chain([CLONE3]).chain(naming).map(|call| (call, &[][..]));
     filter::reporting(architecture, rows.chain(whole))
 }
 

@@ -31,6 +31,8 @@ pub struct RunRequest {
     pub scopes: Option<String>,
     /// Where the calls are noted that a scope could refuse.
     pub watch: Option<PathBuf>,
+    /// Whether the files are noted there that the calls are about.
+    pub places: bool,
 }
 
 impl RunRequest {
@@ -66,6 +68,7 @@ impl RunRequest {
             policy,
             scopes: command_line::text(&matches, "scopes")?,
             watch: matches.get_one::<OsString>("watch").map(PathBuf::from),
+            places: matches.get_flag("places"),
         })
     }
 
@@ -96,6 +99,7 @@ fn definition() -> clap::Command {
         .arg(option("scopes"))
         .arg(option("watch"))
         .arg(Arg::new("any-owner").long("any-owner").action(ArgAction::SetTrue))
+        .arg(Arg::new("places").long("places").action(ArgAction::SetTrue))
         .arg(Arg::new("command").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString)))
 }
 

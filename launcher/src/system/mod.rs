@@ -28,5 +28,6 @@ pub mod session;
 pub mod signals;
 pub mod sockets;
 pub mod timers;
+pub mod watched_places;
 pub mod watcher;
 pub mod witness;

@@ -4,11 +4,12 @@
 //! the call goes on, so that nothing is refused. The watcher is a child of the launcher's parent and not of the launcher,
 //! because the tool must find no child that it did not start. It ends when no process has the filter any more.
 
-use super::capabilities;
-use capwrap_core::Capability;
+use super::{capabilities, watched_places};
 use capwrap_core::scope::calls::Architecture;
 use capwrap_core::scope::filter::{CLONE3, Instruction};
-use capwrap_core::scope::watch::{BEGUN, Bound, ENDED, MORE, MOST, Seen};
+use capwrap_core::scope::places::{Access, Place};
+use capwrap_core::scope::watch::{BEGUN, Bound, ENDED, MORE, MORE_PLACES, MOST, MOST_PLACES, Seen, is_watched};
+use capwrap_core::{Capability, CapabilitySet};
 use nix::Error;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
@@ -35,6 +36,8 @@ struct Notification {
 /// A process that waits for a listener.
 #[derive(Debug)]
 pub struct Watcher {
+    /// Whether it notes the files that calls are about, too.
+    pub places: bool,
     listener: OwnedFd,
     answer: File,
 }
@@ -44,14 +47,19 @@ impl Watcher {
     ///
     /// # Errors
     /// A call fails, or the watcher may not take descriptors of this process; then there is no watcher.
-    pub fn start(report: File) -> Result<Self, Error> {
+    pub fn start(report: File, places: bool) -> Result<Self, Error> {
         let (request, listener) = pipe()?;
         let (mut answer, ready) = pipe()?;
         let launcher = nix::unistd::getpid().as_raw();
         match new_sibling()? {
             0 => {
                 drop((listener, answer));
-                serve(launcher, request, File::from(ready), report);
+                serve(
+                    launcher,
+                    request,
+                    File::from(ready),
+                    &mut Report { to: report, places, known: BTreeSet::new(), known_places: BTreeSet::new() },
+                );
                 // SAFETY: _exit(2) runs nothing of the launcher's.
                 unsafe { libc::_exit(0) }
             }
@@ -59,7 +67,7 @@ impl Watcher {
                 drop((request, ready));
                 // Before there is a filter, nothing is lost if it cannot watch.
                 match answer.read(&mut [0]) {
-                    Ok(1) => Ok(Self { listener, answer }),
+                    Ok(1) => Ok(Self { places, listener, answer }),
                     _ => Err(Errno::EPERM),
                 }
             }
@@ -99,7 +107,7 @@ fn new_sibling() -> Result<libc::c_long, Error> {
 
 /// Takes the listener from the launcher, and answers until it is of no use any more. What goes wrong ends it, and then the
 /// kernel answers the reported calls with ENOSYS.
-fn serve(launcher: libc::pid_t, mut request: File, mut ready: File, mut report: File) {
+fn serve(launcher: libc::pid_t, mut request: File, mut ready: File, report: &mut Report) {
     // What ends the command, or its group of processes, must not end this one first.
     let _ = SigSet::all().thread_block();
     // SAFETY: setsid(2) takes nothing.
@@ -115,38 +123,77 @@ fn serve(launcher: libc::pid_t, mut request: File, mut ready: File, mut report: 
             return;
         }
         let Ok(listener) = take(launcher, i32::from_ne_bytes(number)) else { return };
-        if writeln!(report, "{BEGUN}").is_err() || ready.write_all(&[1]).is_err() {
+        if writeln!(report.to, "{BEGUN}").is_err() || ready.write_all(&[1]).is_err() {
             return;
         }
         // An older kernel does not know it, and does without.
         // SAFETY: ioctl(2) takes a number here.
         let _ = unsafe { libc::ioctl(listener.as_raw_fd(), SET_FLAGS as _, SYNC_WAKE_UP) };
-        let mut known = BTreeSet::new();
         while let Ok(call) = receive(&listener) {
             let Some(call) = call else {
-                let _ = writeln!(report, "{ENDED}");
+                let _ = writeln!(report.to, "{ENDED}");
                 return;
             };
-            if let Some(seen) = seen(&call) {
-                note(&mut report, &mut known, seen.line());
-            }
+            report.note(&call);
             let _ = go_on(&listener, call.id);
         }
     };
-    // The processes of another user are looked into with cap_sys_ptrace (pidfd_getfd(2)).
-    let _ = capabilities::with_effective(Capability::SYS_PTRACE.into(), serve);
+    // The processes of another user are looked into with cap_sys_ptrace (pidfd_getfd(2)), and the files that they name
+    // may be closed to root without cap_dac_read_search.
+    let permitted = capabilities::held().map_or(CapabilitySet::EMPTY, |held| held.permitted);
+    let looking = permitted.intersection(Capability::DAC_READ_SEARCH.into());
+    let _ = capabilities::with_effective(looking.union(Capability::SYS_PTRACE.into()), serve);
 }
 
-fn note(report: &mut File, known: &mut BTreeSet<String>, line: String) {
-    if known.len() < MOST && known.insert(line.clone()) {
-        let line = if known.len() == MOST { MORE } else { &line };
-        let _ = writeln!(report, "{line}");
+/// What the watcher writes, one line for each different call and place.
+struct Report {
+    to: File,
+    places: bool,
+    known: BTreeSet<String>,
+    known_places: BTreeSet<Place>,
+}
+
+impl Report {
+    fn note(&mut self, call: &libc::seccomp_notif) {
+        if let Some(seen) = seen(call).map(|seen| seen.line())
+            && self.known.len() < MOST
+            && self.known.insert(seen.clone())
+        {
+            self.write(if self.known.len() == MOST { MORE } else { &seen });
+        }
+        let places = if self.places { watched_places::of(call) } else { Vec::new() };
+        for place in places {
+            if self.known_places.len() < MOST_PLACES
+                && !self.is_covered(&place)
+                && self.known_places.insert(place.clone())
+            {
+                let line = place.to_string();
+                self.write(if self.known_places.len() == MOST_PLACES { MORE_PLACES } else { &line });
+            }
+        }
+    }
+
+    /// Returns whether a place adds nothing, in a report that gets long: a rule on a directory that is listed covers all that
+    /// lies beneath it.
+    fn is_covered(&self, place: &Place) -> bool {
+        let covers = |above: &std::path::Path| {
+            self.known_places.contains(&Place { access: place.access, path: above.to_owned() })
+        };
+        place.access == Access::Read
+            && self.known_places.len() > MOST_PLACES / 10
+            && place.path.ancestors().skip(1).any(covers)
+    }
+
+    /// A report that cannot be written lacks its end, and says so by that.
+    fn write(&mut self, line: &str) {
+        let _ = writeln!(self.to, "{line}");
     }
 }
 
 fn seen(call: &libc::seccomp_notif) -> Option<Seen> {
     let seen = Seen::of(Architecture::HERE?, call.data.arch, call.data.nr as u32, &call.data.args)?;
     match seen.call {
+        call if !is_watched(call) => None,
         "bind" => Some(Seen { bound: bound(call), ..seen }),
         CLONE3 => {
             // The flags come first in the structure (clone3(2)).
@@ -160,13 +207,26 @@ fn seen(call: &libc::seccomp_notif) -> Option<Seen> {
 
 /// Reads what an argument of the call points to. Another thread may change it afterwards, so that nothing may be refused
 /// for it.
-fn read(call: &libc::seccomp_notif, argument: usize, to: &mut [u8]) -> Option<()> {
+pub(super) fn read(call: &libc::seccomp_notif, argument: usize, to: &mut [u8]) -> Option<()> {
+    let count = read_as_far_as_it_goes(call, argument, to)?;
+    (count == to.len()).then_some(())
+}
+
+/// Reads the same up to the first page that is not there, and returns how many bytes it read.
+pub(super) fn read_as_far_as_it_goes(call: &libc::seccomp_notif, argument: usize, to: &mut [u8]) -> Option<usize> {
+    /// No page is smaller, so that none of these parts goes beyond the page that it begins in.
+    const PART: usize = 4096;
     let process = libc::pid_t::try_from(call.pid).ok()?;
+    let begins = usize::try_from(call.data.args[argument]).ok()?;
+    let first = (PART - begins % PART).min(to.len());
     let room = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
-    let from = libc::iovec { iov_base: call.data.args[argument] as *mut libc::c_void, iov_len: to.len() };
-    // SAFETY: the kernel writes at most `iov_len` bytes to `to`, and reads them from the other process.
-    let count = unsafe { libc::process_vm_readv(process, &raw const room, 1, &raw const from, 1, 0) };
-    (usize::try_from(count) == Ok(to.len())).then_some(())
+    let part =
+        |at: usize, length| libc::iovec { iov_base: begins.wrapping_add(at) as *mut libc::c_void, iov_len: length };
+    // The kernel does not split one part (process_vm_readv(2)), and what is read here fits into two pages.
+    let from = [part(0, first), part(first, (to.len() - first).min(PART))];
+    // SAFETY: the kernel writes at most as many bytes to `to` as it has, and reads them from the other process.
+    let count = unsafe { libc::process_vm_readv(process, &raw const room, 1, from.as_ptr(), from.len() as _, 0) };
+    usize::try_from(count).ok()
 }
 
 /// Returns which port of which protocol bind(2) is about.
