@@ -67,7 +67,7 @@ impl Call {
         calls.binary_search_by(|call| call.name.cmp(name)).ok().map(|at| &calls[at])
     }
 
-    /// Returns the call of that name, if it is one of [`CALLS`] or of [`PATH_CALLS`].
+    /// Returns the call of that name, if it is one of [`Call::all`] or of [`PATH_CALLS`].
     pub fn numbered(name: &str) -> Option<&'static Self> {
         Self::named(name).or_else(|| PATH_CALLS.iter().find(|call| call.name == name))
     }

@@ -4,7 +4,7 @@
 //! A Landlock domain judges a call by the file that it is about, and no check of a capability shows that file. So the
 //! launcher's watcher resolves the paths of these calls before the kernel makes them ([`super::watch`]).
 
-use crate::scope::calls::{Architecture, CALLS, PATH_CALLS};
+use crate::scope::calls::{Architecture, Call, PATH_CALLS};
 use crate::text::hidden::is_hidden;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -141,14 +141,13 @@ pub const NAMINGS: &[Naming] = &[
 
 /// Returns the paths that a call of this number names.
 pub fn namings(architecture: Architecture, number: u32) -> impl Iterator<Item = &'static Naming> {
-    let call = CALLS.iter().chain(PATH_CALLS).find(|call| call.number(architecture) == Some(number));
+    let call = Call::all().iter().chain(PATH_CALLS).find(|call| call.number(architecture) == Some(number));
     NAMINGS.iter().filter(move |naming| call.is_some_and(|call| call.name == naming.call))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scope::calls::Call;
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
