@@ -273,6 +273,11 @@ impl Explanation<'_> {
             }
         }
         let free = passed.without(confined);
+        let added = free.intersection(self.decision.added);
+        if !added.is_empty() {
+            said.push(format!("no scope of {added}: --add gives it without one"));
+        }
+        let free = free.without(added);
         if !free.is_empty() {
             said.push(format!("no scope of {free}: it is granted without one too"));
         }
@@ -533,15 +538,16 @@ limits = { memlock = "unlimited" }
     fn a_scope_is_shown_with_what_it_refuses_and_what_it_leaves() {
         let text = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n\
                     [[grant]]\ncaps = [\"sys_admin\", \"syslog\"]\nthrough = [\"perf_event_open\", \"syslog:read\"]\nwhy = \"count\"\n\
-                    [[grant]]\ncaps = \"syslog\"\nwhen = { arg = \"all\" }\n";
+                    [[grant]]\ncaps = \"syslog\"\nwhen = { arg = \"all\" }\n[optional]\ncaps = \"syslog\"\n";
         let policy = Policy::read(text).unwrap();
-        let explained = |arguments: &[OsString]| {
+        let explained = |arguments: &[OsString], add| {
             let facts = Facts {
                 kernel: KernelVersion { major: 6, minor: 1, patch: 0 },
                 last_capability: 40,
                 ..Facts::default()
             };
-            let decision = decide(&policy, &facts, arguments, &Request::default()).unwrap();
+            let add = CapabilitySet::parse(add).unwrap();
+            let decision = decide(&policy, &facts, arguments, &Request { add, ..Request::default() }).unwrap();
             let explanation = Explanation {
                 name: "t",
                 file: Path::new("/t.toml"),
@@ -557,13 +563,15 @@ limits = { memlock = "unlimited" }
             };
             (explanation.granted()[0].scope.clone(), explanation.render())
         };
-        let (scope, page) = explained(&[]);
+        let (scope, page) = explained(&[], "");
         assert!(scope[0].starts_with("through perf_event_open, syslog:read (seccomp: "), "{scope:?}");
         assert!(scope[0].contains(" calls refused, other uses of "), "{scope:?}");
         assert!(scope[1].starts_with("it leaves files of /proc/sys") && scope[2].starts_with("it leaves /dev/kmsg"));
         assert!(page.contains("  scopes    also refused: io_uring, clone3, "), "{page}");
-        let (scope, _) = explained(&["all".into()]);
+        let (scope, _) = explained(&["all".into()], "");
         assert_eq!(scope.last().unwrap(), "no scope of cap_syslog: it is granted without one too");
+        let (scope, _) = explained(&[], "syslog");
+        assert_eq!(scope.last().unwrap(), "no scope of cap_syslog: --add gives it without one");
     }
 
     #[test]

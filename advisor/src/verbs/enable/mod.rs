@@ -496,6 +496,8 @@ fn what_it_grants(policy: &Policy) -> Vec<String> {
     }
     for grant in policy.grants.iter().filter(|grant| !grant.scope.is_empty()) {
         lines.push(format!("scope    {} {}", grant.caps, grant.scope));
+        let added = grant.caps.intersection(policy.optional());
+        lines.extend((!added.is_empty()).then(|| format!("         --add gives {added} without this scope")));
     }
     lines
 }

@@ -22,6 +22,7 @@ use capwrap_core::policy::{MAX_BYTES, Policy, Temporary};
 use capwrap_core::text::printable;
 use capwrap_core::trusted_path::{self, Fault};
 use jiff::Timestamp;
+use nix::unistd::geteuid;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -187,7 +188,9 @@ fn place(path: &Path) -> Option<Judged> {
             Some(Line::note(name, shown(path)).means("does not exist, and the scope opens nothing there").into())
         }
         // Whoever is not root cannot see all that the launcher sees.
-        Err(fault @ Fault::Failed(..)) => Some(Judged::unread(name, shown(path), &fault.describe(path))),
+        Err(fault @ Fault::Failed(..)) if !geteuid().is_root() => {
+            Some(Judged::unread(name, shown(path), &fault.describe(path)))
+        }
         Err(fault) => {
             let what = format!("capwrap refuses the launch: {}", printable::text(fault.describe(path)));
             let line = Line::problem(name, shown(path)).means(what);
