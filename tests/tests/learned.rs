@@ -494,3 +494,120 @@ fn a_server_gets_the_port_that_it_bound_and_no_other() {
     let run = learn(&name, &["--scope", "all"], &["/usr/bin/python3", "-c", &binds(443, "SOCK_DGRAM")]);
     assert!(run.stdout.contains("port 443 of protocol 17, and Landlock confines TCP alone"), "{run:?}");
 }
+
+/// A closed directory of root's, outside what a scope leaves readable, that is removed when it is dropped.
+struct Closed(String);
+
+impl Closed {
+    fn new(name: &str) -> Self {
+        let path = format!("/srv/capwrap-tests-{}-{name}", std::process::id());
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        let path = format!("{}/{name}", self.0);
+        fs::write(&path, "a line of root's\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// What the same tool attempts by the policy must fail with EACCES.
+#[track_caller]
+fn is_out_of_reach(name: &PolicyName, attempt: &str) {
+    let run = capwrap(&[&name.0, "-c", &format!("import os; {attempt}")]).run();
+    assert!(!run.ok() && run.stderr.contains("PermissionError: [Errno 13]"), "{attempt}: {run:?}");
+}
+
+#[test]
+fn a_reader_gets_the_files_that_it_read_and_not_the_passwords() {
+    let (name, closed, other) = (PolicyName::new("learned-read"), Closed::new("read"), Closed::new("other"));
+    let (file, unread) = (closed.file("a"), other.file("b"));
+    let text = learns_scope(&name, &["--scope", "all"], &format!("open({file:?}).read(); print('done')"));
+    says(&text, &[&format!("beneath = [{file:?}]"), "caps    = [\"cap_dac_read_search\"]"]);
+    for path in ["/etc/shadow", "/root", &unread, &closed.file("c")] {
+        is_out_of_reach(&name, &format!("os.open({path:?}, os.O_RDONLY)"));
+    }
+    // The profile keeps what was used, and whether the user may use it without a capability.
+    let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
+    let places = profile["runs"][0]["places"].as_array().unwrap();
+    let place = serde_json::json!({ "access": "read", "path": file, "needs_capability": true });
+    assert!(places.contains(&place), "{places:?}");
+    // Another run needs another file.
+    let more = format!("open({unread:?}).read(); print('done')");
+    let run = learn(&name, &["--scope", "all"], &["/usr/bin/python3", "-c", &more]);
+    assert!(run.stderr.contains("the policy's scope of cap_dac_read_search gets wider: beneath "), "{run:?}");
+    let text = fs::read_to_string(format!("/etc/capwrap/policies/{}.toml", name.0)).unwrap();
+    says(&text, &[&format!("beneath = [{file:?}]"), &format!("beneath = [{unread:?}]")]);
+    let run = capwrap(&[&name.0, "-c", &more]).run();
+    assert!(run.ok() && run.stdout.contains("done"), "{run:?}\n{text}");
+    is_out_of_reach(&name, "os.open('/etc/shadow', os.O_RDONLY)");
+}
+
+#[test]
+fn a_folder_stands_for_its_files_and_a_proof_shows_that_it_is_enough() {
+    let (name, closed, open) = (PolicyName::new("learned-folder"), Closed::new("folder"), Closed::new("open"));
+    let files = ["a", "b", "c"].map(|name| closed.file(name));
+    let listed = open.file("listed");
+    for path in [&open.0, &listed] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let reads = format!("import os; [open(one).read() for one in {files:?}]; os.listdir({:?}); print('done')", open.0);
+    let text = learns_scope(&name, &["--scope", "all", "--minimize"], &reads);
+    says(&text, &[&format!("beneath = [{:?}]", closed.0), &format!("readable = [{:?}]", open.0)]);
+    let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
+    let works = serde_json::json!([{ "capability": "cap_dac_read_search", "beneath": [closed.0] }]);
+    assert_eq!(profile["runs"][0]["scopes"]["works"], works);
+    // What the next run reads in the folder is open to it.
+    let more = format!("print(open({:?}).read())", closed.file("more"));
+    let run = capwrap(&[&name.0, "-c", &more]).run();
+    assert!(run.ok() && run.stdout.contains("a line of root's"), "{run:?}");
+    is_out_of_reach(&name, "os.open('/etc/shadow', os.O_RDONLY)");
+}
+
+#[test]
+fn a_writer_gets_the_folder_in_which_it_makes_and_removes_files() {
+    let (name, closed, other) = (PolicyName::new("learned-write"), Closed::new("write"), Closed::new("unwritten"));
+    let (room, unwritten) = (&closed.0, other.file("x"));
+    let writes = format!(
+        "import os; os.chdir({room:?}); open('new', 'w').write('x'); os.rename('new', 'old'); os.mkdir('folder'); \
+         os.rmdir('folder'); os.unlink('old'); print('done')"
+    );
+    let text = learns_scope(&name, &["--scope", "all"], &writes);
+    says(&text, &[&format!("beneath = [{room:?}]"), "caps    = [\"cap_dac_override\"]"]);
+    for attempt in [
+        "open('/etc/shadow', 'a')".to_owned(),
+        format!("open({unwritten:?}, 'w')"),
+        format!("os.unlink({unwritten:?})"),
+        format!("os.rename({unwritten:?}, {room:?} + '/x')"),
+        "os.mkdir('/etc/capwrap-tests')".to_owned(),
+    ] {
+        let run = capwrap(&[&name.0, "-c", &format!("import os; {attempt}")]).run();
+        // Landlock answers a move between directories with EXDEV.
+        let refused = ["[Errno 13]", "[Errno 18]"].iter().any(|errno| run.stderr.contains(errno));
+        assert!(!run.ok() && refused, "{attempt}: {run:?}");
+    }
+}
+
+#[test]
+fn what_lies_in_the_root_directory_is_no_scope_and_is_said() {
+    let name = PolicyName::new("learned-root");
+    let run =
+        learn(&name, &["--scope", "all"], &["/usr/bin/python3", "-c", "import os; os.mkdir('/capwrap-tests-root')"]);
+    let _ = fs::remove_dir("/capwrap-tests-root");
+    assert!(run.stdout.contains("cap_dac_override: it uses files in the root directory"), "{run:?}");
+    // What only lists it gets no rule on everything, and a proof says why it has no scope.
+    let (name, closed) = (PolicyName::new("learned-tree"), Closed::new("tree"));
+    let lists = format!("import os; os.listdir('/'); print(len(open({:?}).read()))", closed.file("a"));
+    let run = learn(&name, &["--scope", "all", "--minimize"], &["/usr/bin/python3", "-c", &lists]);
+    assert!(run.stdout.contains("it opens the root directory itself"), "{run:?}");
+}

@@ -17,6 +17,7 @@ pub mod needs;
 pub mod observation;
 pub mod other_way;
 pub mod own_sets;
+pub mod places;
 pub mod policy_merge;
 pub mod policy_places;
 pub mod preparation;

@@ -98,6 +98,9 @@ pub struct Run {
     /// watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Vec<Watched>>,
+    /// The files that the processes used, without those that a scope leaves open anyway; `None` if they were not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Vec<UsedPlace>>,
     /// The checks of all processes together.
     pub checks: Vec<Check>,
 }
@@ -123,6 +126,30 @@ pub struct Port {
     pub protocol: u32,
     /// The port.
     pub port: u16,
+}
+
+/// A file or directory that the processes used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsedPlace {
+    /// How they used it.
+    pub access: PlaceAccess,
+    /// Its path, or the deepest directory on the way to it that only root can make lead elsewhere.
+    pub path: String,
+    /// Whether the user may not use it so without a capability.
+    pub needs_capability: bool,
+}
+
+/// What a Landlock domain wants to know of the use of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceAccess {
+    /// It was opened for reading, listed, or executed.
+    Read,
+    /// It was opened for writing, or what lies in it was made, removed or renamed.
+    Write,
+    /// A device was made in it.
+    Device,
 }
 
 impl Watched {
@@ -288,6 +315,9 @@ pub struct ProvenScope {
     /// The doors that stay open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
+    /// The paths to which it opens the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beneath: Vec<String>,
     /// The ports that may be bound.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
@@ -496,6 +526,9 @@ impl Run {
         if let Some(watched) = &mut self.watched {
             watched.sort();
         }
+        if let Some(places) = &mut self.places {
+            places.sort();
+        }
         self.own_sets.sort_by_cached_key(|one| (one.executable.clone(), one.what, one.named.mask()));
         self.id = self.digest();
         self
@@ -694,6 +727,7 @@ pub mod tests {
             confirmed: None,
             scopes: None,
             watched: None,
+            places: None,
             own_sets: Vec::new(),
             checks: checks(&class(observations, facts)),
         }

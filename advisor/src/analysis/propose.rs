@@ -7,16 +7,17 @@
 use crate::analysis::capability_risk;
 use crate::analysis::circumstances::{Circumstances, holds_elsewhere};
 use crate::analysis::needs::{Evidence, Need, Needs};
+use crate::analysis::places::lies_beneath;
 use crate::analysis::scopes::Scopes;
 use crate::output::error::hinted;
 use anyhow::{Context, Result};
-use capwrap_core::policy::{GrantScope, Policy};
+use capwrap_core::policy::{GrantScope, Policy, Port};
 use capwrap_core::scope::door::Door;
 use capwrap_core::scope::{confined, domain};
 use capwrap_core::text::hidden::is_hidden;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
 /// The number of places that a `why` names for each capability.
@@ -84,6 +85,8 @@ pub struct Proposed {
     pub left: CapabilitySet,
     /// Why the policy gets none of the scopes that were to be proposed, where that is so.
     pub no_scopes: Option<String>,
+    /// What a scope that the policy has gets in addition.
+    pub widened: Vec<(Capability, GrantScope)>,
 }
 
 /// Returns the policy that the results ask for.
@@ -111,14 +114,16 @@ pub fn propose(proposal: &Proposal) -> Result<Proposed> {
     }
 }
 
-static NO_SCOPES: Scopes = Scopes { proposed: Vec::new(), left_out: Vec::new() };
+static NO_SCOPES: Scopes =
+    Scopes { proposed: Vec::new(), left_out: Vec::new(), readable: Vec::new(), writable: Vec::new() };
 
 fn proposed(proposal: &Proposal) -> Result<Proposed> {
     match &proposal.policy {
         Some(policy) => changed(policy, proposal),
         None => {
             path_of_policy(Path::new(proposal.tool.path))?;
-            Ok(Proposed { text: whole(proposal), left: CapabilitySet::EMPTY, no_scopes: None })
+            let (left, widened) = (CapabilitySet::EMPTY, Vec::new());
+            Ok(Proposed { text: whole(proposal), left, no_scopes: None, widened })
         }
     }
 }
@@ -161,17 +166,47 @@ fn changed(policy: &Enabled, proposal: &Proposal) -> Result<Proposed> {
         let scope = proposal.scopes.of(need.capability).cloned().unwrap_or_default();
         add(&mut document, need.capability.into(), policy.circumstances, &why(&[need]), &scope);
     }
-    for (need, scope) in beyond(&read, policy, proposal) {
-        add(&mut document, need.capability.into(), policy.circumstances, &why(&[need]), &scope);
+    let beyond = beyond(&read, policy, proposal);
+    for (need, scope) in &beyond {
+        add(&mut document, need.capability.into(), policy.circumstances, &why(&[need]), scope);
+    }
+    let is_about_paths = |text: &str| {
+        Policy::read(text).is_ok_and(|policy| policy.grants.iter().any(|grant| !grant.scope.beneath.is_empty()))
+    };
+    if is_about_paths(&document.to_string()) {
+        open_besides(&mut document, &read, proposal.scopes);
     }
     if proposal.starts_others {
         correct_children(&mut document);
     }
-    Ok(Proposed { text: document.to_string(), left, no_scopes: None })
+    let widened = beyond.into_iter().map(|(need, scope)| (need.capability, scope)).collect();
+    Ok(Proposed { text: document.to_string(), left, no_scopes: None, widened })
 }
 
-/// Returns what lies outside the scopes that the policy has for this run, and was needed: the doors that one more grant
-/// opens.
+/// Adds to `[scope]` what the tool uses besides.
+fn open_besides(document: &mut DocumentMut, read: &Policy, scopes: &Scopes) {
+    for (key, paths, known) in
+        [("readable", &scopes.readable, &read.scope.readable), ("writable", &scopes.writable, &read.scope.writable)]
+    {
+        let new: Vec<&str> =
+            paths.iter().filter(|path| !lies_beneath(path, known)).filter_map(|path| path.to_str()).collect();
+        if new.is_empty() {
+            continue;
+        }
+        let scope = document.entry("scope").or_insert_with(|| Item::Table(Table::new()));
+        let Some(scope) = scope.as_table_like_mut() else { continue };
+        let item = scope.entry(key).or_insert_with(|| value(Array::new()));
+        // A list of one may be written without brackets.
+        if let Some(only) = item.as_str().map(str::to_owned) {
+            *item = value(Array::from_iter([only]));
+        }
+        if let Some(list) = item.as_array_mut() {
+            list.extend(new);
+        }
+    }
+}
+
+/// Returns what lies outside the scopes that the policy has for this run, and was needed: what one more grant opens.
 fn beyond<'p>(read: &Policy, policy: &Enabled, proposal: &Proposal<'p>) -> Vec<(&'p Need, GrantScope)> {
     let holding = policy.holding.iter().filter_map(|place| read.grants.get(*place));
     let confined = confined::join(holding, policy.granted, CapabilitySet::EMPTY);
@@ -181,7 +216,22 @@ fn beyond<'p>(read: &Policy, policy: &Enabled, proposal: &Proposal<'p>) -> Vec<(
         let learned = proposal.scopes.of(need.capability)?;
         let is_closed = |door: &&Door| door.openings(need.capability).iter().any(|one| !open.contains(one));
         let through: Vec<Door> = learned.through.iter().filter(is_closed).cloned().collect();
-        (!through.is_empty()).then(|| (need, GrantScope { through, ..GrantScope::default() }))
+        let is_elsewhere = |path: &PathBuf| existing.beneath.as_ref().is_some_and(|paths| !lies_beneath(path, paths));
+        let beneath: Vec<PathBuf> = learned.beneath.iter().filter(|path| is_elsewhere(path)).cloned().collect();
+        let is_other = |port: &Port| existing.ports.as_ref().is_some_and(|ports| !ports.contains(port));
+        let ports: Vec<Port> = learned.ports.iter().filter(|port| is_other(port)).copied().collect();
+        // A grant without `through` leaves every door open, and one without `beneath` every path.
+        let whole = |missing: bool, list: &[Door]| if missing { list.to_vec() } else { Vec::new() };
+        let scope = match (through.is_empty(), beneath.is_empty(), ports.is_empty()) {
+            (true, true, true) => return None,
+            (false, true, _) if existing.beneath.is_none() => GrantScope { through, ..GrantScope::default() },
+            (no_door, no_path, _) => GrantScope {
+                through: whole(!no_door || !existing.through.is_empty(), &learned.through),
+                beneath: if no_path { learned.beneath.clone() } else { beneath },
+                ports,
+            },
+        };
+        Some((need, scope))
     };
     proposal.needs.needed.iter().filter_map(of_need).collect()
 }
@@ -321,7 +371,18 @@ pub fn tables(scopes: &Scopes) -> String {
         let keys = scope_keys(scope).into_iter().map(|(key, value)| format!("{key} = {value}\n"));
         format!("[[grant]]\ncaps = [\"{capability}\"]\n{}", keys.collect::<String>())
     };
-    scopes.proposed.iter().map(table).collect()
+    let besides = besides(scopes);
+    let head = if besides.is_empty() { "" } else { "[scope]\n" };
+    scopes.proposed.iter().map(table).collect::<String>() + head + &besides
+}
+
+/// Returns the keys of `[scope]` that name what the tool uses besides.
+fn besides(scopes: &Scopes) -> String {
+    let line = |(key, paths): (&str, &Vec<PathBuf>)| {
+        let list: Array = paths.iter().filter_map(|path| path.to_str()).collect();
+        if list.is_empty() { String::new() } else { format!("{key} = {list}\n") }
+    };
+    [("readable", &scopes.readable), ("writable", &scopes.writable)].map(line).concat()
 }
 
 fn whole(proposal: &Proposal) -> String {
@@ -363,6 +424,7 @@ fn whole(proposal: &Proposal) -> String {
     }
     if !proposal.scopes.proposed.is_empty() {
         text += SCOPE;
+        text += &besides(proposal.scopes);
     }
     if proposal.starts_others {
         text += "\n# It starts other programs, or itself again, and they have its capabilities too:\n\
@@ -673,7 +735,7 @@ children = "none"                 # no run started another program
     fn raw_icmp() -> Scopes {
         let through = vec![Door::parse("socket:raw-icmp", Capability::NET_RAW.into()).unwrap()];
         let scope = GrantScope { through, ..GrantScope::default() };
-        Scopes { proposed: vec![(Capability::NET_RAW, scope)], left_out: Vec::new() }
+        Scopes { proposed: vec![(Capability::NET_RAW, scope)], ..Scopes::default() }
     }
 
     #[test]
@@ -707,6 +769,36 @@ children = "none"                 # no run started another program
         let first = propose(&proposal(&text)).unwrap().text;
         assert!(first.contains("through = [\"socket:packet\"]") && !first.contains("raw-icmp"), "{first}");
         assert_eq!(propose(&proposal(&first)).unwrap().text, first);
+    }
+
+    #[test]
+    fn a_path_that_the_policy_closes_and_a_run_used_is_opened_by_one_grant_more() {
+        let learned = needs(&["dac_read_search"]);
+        let scopes = |beneath: &[&str], readable: &[&str]| {
+            let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+            let scope = GrantScope { beneath: paths(beneath), ..GrantScope::default() };
+            let proposed = vec![(Capability::DAC_READ_SEARCH, scope)];
+            Scopes { proposed, readable: paths(readable), ..Scopes::default() }
+        };
+        let first = scopes(&["/var/log/a"], &["/srv/open"]);
+        let new = Proposal { scopes: &first, ..of_a_new_policy(&learned) };
+        let whole = propose(&new).unwrap().text;
+        assert!(whole.contains("beneath = [\"/var/log/a\"]\n"), "{whole}");
+        assert!(whole.contains("\nenforce = \"required\"\nreadable = [\"/srv/open\"]\n"), "{whole}");
+        assert!(tables(&first).ends_with("[scope]\nreadable = [\"/srv/open\"]\n"));
+        let circumstances = &Circumstances::default();
+        let again = |text: &str, scopes: &Scopes| {
+            let policy = Enabled { text, granted: set("dac_read_search"), holding: &[0], circumstances };
+            propose(&Proposal { policy: Some(policy), scopes, ..new }).unwrap().text
+        };
+        assert_eq!(again(&whole, &first), whole);
+        let text = again(&whole, &scopes(&["/var/log/a/b", "/var/log/c"], &["/srv/open/x", "/srv/other"]));
+        let policy = Policy::read(&text).unwrap();
+        assert_eq!(policy.grants.last().unwrap().scope.to_string(), "beneath /var/log/c");
+        assert_eq!(policy.scope.readable, [PathBuf::from("/srv/open"), PathBuf::from("/srv/other")]);
+        // A capability that counts everywhere needs no more.
+        let unscoped = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n[[grant]]\ncaps = \"cap_dac_read_search\"\n";
+        assert_eq!(again(unscoped, &first), unscoped);
     }
 
     #[test]

@@ -8,15 +8,17 @@
 //! calls ([`capwrap_core::scope::watch`]), they show with all arguments; elsewhere only a run under the scope shows them.
 
 use crate::analysis::call_sites::{ARGUMENTS, plain};
-use crate::analysis::profile::{Check, Watched};
+use crate::analysis::places;
+use crate::analysis::profile::{Check, PlaceAccess, UsedPlace, Watched};
 use capwrap_core::policy::{GrantScope, Port};
-use capwrap_core::scope::domain::{Gap, MOUNTING};
+use capwrap_core::scope::domain::{Gap, MOUNTING, OPEN_IN_PARTS};
 use capwrap_core::scope::door::{self, Door};
 use capwrap_core::scope::strength::{self, Strength};
 use capwrap_core::scope::table::{Known, Row};
 use capwrap_core::scope::watch::{FOREIGN, always_refused};
 use capwrap_core::{Capability, CapabilitySet};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// What needed capabilities are for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct Scopes {
     pub proposed: Vec<(Capability, GrantScope)>,
     /// The capabilities that get no scope, each with the reason in one phrase.
     pub left_out: Vec<(Capability, String)>,
+    /// What the tool reads besides, where a scope is about reading.
+    pub readable: Vec<PathBuf>,
+    /// What the tool changes besides, where a scope is about writing.
+    pub writable: Vec<PathBuf>,
 }
 
 impl Scopes {
@@ -41,12 +47,25 @@ impl Scopes {
         let out: Vec<(Capability, GrantScope)> = out;
         self.left_out.extend(out.into_iter().map(|(capability, _)| (capability, why.to_owned())));
         self.left_out.sort_by_key(|(capability, _)| *capability);
+        if self.proposed.iter().all(|(capability, scope)| *capability == Capability::MKNOD || scope.beneath.is_empty())
+        {
+            (self.readable, self.writable) = (Vec::new(), Vec::new());
+        }
         self
     }
 }
 
 /// Why a scope is left out under which a run failed.
 pub const FAILED: &str = "a run under its scope did not work: the scope refuses a call that makes no check";
+
+/// Why a scope is left out under which runs failed that used these files.
+pub fn failed<'e>(mut places: impl Iterator<Item = &'e UsedPlace>) -> &'static str {
+    if places.any(|place| place.path == "/") {
+        "a run under its scope did not work: it opens the root directory itself, and a rule on that opens everything"
+    } else {
+        FAILED
+    }
+}
 
 /// What one run shows of its use of capabilities.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +74,8 @@ pub struct Evidence<'e> {
     pub checks: &'e [Check],
     /// The calls that a scope could refuse, if they were watched.
     pub watched: Option<&'e [Watched]>,
+    /// The files that it used, if they were watched.
+    pub places: Option<&'e [UsedPlace]>,
 }
 
 /// Proposes the scopes of these capabilities from all runs. With `domains`, those that a Landlock domain enforces are
@@ -65,6 +86,8 @@ pub fn propose<'e>(needed: CapabilitySet, runs: impl Iterator<Item = Evidence<'e
     for capability in needed.iter() {
         let scope = if capability == Capability::NET_BIND_SERVICE && domains {
             ports(&runs).map(|ports| GrantScope { ports, ..GrantScope::default() })
+        } else if [Capability::DAC_OVERRIDE, Capability::DAC_READ_SEARCH].contains(&capability) && domains {
+            beneath(capability, needed, &runs).map(|beneath| GrantScope { beneath, ..GrantScope::default() })
         } else {
             doors(capability, needed, &runs)
                 .map(|doors| GrantScope { through: doors.into_iter().collect(), ..GrantScope::default() })
@@ -74,10 +97,70 @@ pub fn propose<'e>(needed: CapabilitySet, runs: impl Iterator<Item = Evidence<'e
             Err(why) => scopes.left_out.push((capability, why)),
         }
     }
-    match ended(needed, &runs) {
+    // Which device is made is a door, and where it is made is a path.
+    if let Some((_, scope)) = scopes.proposed.iter_mut().find(|(one, _)| *one == Capability::MKNOD).filter(|_| domains)
+        && let Ok(paths) = beneath(Capability::MKNOD, needed, &runs)
+    {
+        scope.beneath = paths;
+    }
+    if needed.contains(Capability::DAC_OVERRIDE) && scopes.of(Capability::DAC_OVERRIDE).is_none() {
+        scopes = scopes.without(Capability::DAC_READ_SEARCH.into(), &Gap::ReadsByOverride.to_string());
+    }
+    scopes = match ended(needed, &runs) {
         Some(why) => scopes.without(needed, &why),
         None => scopes,
+    };
+    open_besides(&mut scopes, &runs);
+    scopes
+}
+
+/// Returns the paths to which the runs needed this capability, or why it gets none.
+fn beneath(capability: Capability, needed: CapabilitySet, runs: &[Evidence]) -> Result<Vec<PathBuf>, String> {
+    // What an earlier run did without the capability is no reason.
+    let asks = |run: &&Evidence| run.checks.iter().any(|check| check.capability == capability && check.class.counts());
+    if runs.iter().filter(asks).any(|run| run.places.is_none()) {
+        return Err(
+            "which files are used lies behind a pointer, and they were not watched, or were too many".to_owned()
+        );
     }
+    let reads = capability == Capability::DAC_READ_SEARCH || !needed.contains(Capability::DAC_READ_SEARCH);
+    let is_its = |place: &&UsedPlace| match place.access {
+        _ if capability == Capability::MKNOD => place.access == PlaceAccess::Device,
+        PlaceAccess::Read => reads && place.needs_capability,
+        PlaceAccess::Write => capability == Capability::DAC_OVERRIDE && place.needs_capability,
+        PlaceAccess::Device => false,
+    };
+    let paths = places::few(used(runs).filter(is_its).map(|place| Path::new(&place.path)));
+    if paths.is_empty() {
+        return Err("no file that a run opened, made or removed is closed to its user".to_owned());
+    }
+    if paths.iter().any(|path| path.parent().is_none()) {
+        return Err("it uses files in the root directory, and beneath that lies everything".to_owned());
+    }
+    Ok(paths)
+}
+
+fn used<'e>(runs: &[Evidence<'e>]) -> impl Iterator<Item = &'e UsedPlace> {
+    runs.iter().filter_map(|run| run.places).flatten()
+}
+
+/// Names what the runs used without a capability and what the domain of the scopes would close.
+fn open_besides(scopes: &mut Scopes, runs: &[Evidence]) {
+    let beneath = |capability| scopes.of(capability).map(|scope| scope.beneath.clone()).unwrap_or_default();
+    let (reading, writing) = (beneath(Capability::DAC_READ_SEARCH), beneath(Capability::DAC_OVERRIDE));
+    let besides = |access: PlaceAccess, open: &[PathBuf]| {
+        let is_closed = |path: &&Path| {
+            // A rule on these opens all that is closed in them, for a list of their names.
+            let is_too_much = path.parent().is_none() || *path == Path::new(OPEN_IN_PARTS);
+            !is_too_much && !places::lies_beneath(path, open)
+        };
+        let used = used(runs).filter(|place| place.access == access).map(|place| Path::new(&place.path));
+        places::few(used.filter(is_closed))
+    };
+    let writable = if writing.is_empty() { Vec::new() } else { besides(PlaceAccess::Write, &writing) };
+    let open = [reading, writing, writable.clone()].concat();
+    let readable = if open.is_empty() { Vec::new() } else { besides(PlaceAccess::Read, &open) };
+    (scopes.readable, scopes.writable) = (readable, writable);
 }
 
 /// Returns what every scope would end of what the runs did.
@@ -163,7 +246,7 @@ fn doors(capability: Capability, needed: CapabilitySet, runs: &[Evidence]) -> Re
         if elsewhere.is_empty() {
             return Err(match counting.first() {
                 Some(check) => format!("asked for in {}, which no scope refuses", shown(check)),
-                None => "no check shows what it is for".to_owned(),
+                None => not_shown(capability, runs),
             });
         }
         doors.extend(elsewhere);
@@ -196,6 +279,17 @@ fn of_checks(capability: Capability, checks: &[Check], serves: impl Fn(&&Check) 
         doors.extend(certain(capability, check).map(|row| through(row, check)));
     }
     doors
+}
+
+/// Says what the runs have of a capability for which no check counts: a proof alone showed that it is needed.
+fn not_shown(capability: Capability, runs: &[Evidence]) -> String {
+    let checks = runs.iter().flat_map(|run| run.checks).filter(|check| check.capability == capability);
+    let places: BTreeSet<String> = checks.map(|check| format!("{} ({})", shown(check), check.class.name())).collect();
+    if places.is_empty() {
+        return "no run shows a check for it".to_owned();
+    }
+    let places: Vec<String> = places.into_iter().collect();
+    format!("its checks seem to have no effect, so that none shows what it is for: {}", places.join(", "))
 }
 
 fn shown(check: &Check) -> String {
@@ -266,7 +360,7 @@ mod tests {
 
     fn watched(needed: &str, seen: &[Observation], watched: Option<&[Watched]>) -> Scopes {
         let checks = profile::checks(&class(seen, &with_everything()));
-        let evidence = Evidence { checks: &checks, watched };
+        let evidence = Evidence { checks: &checks, watched, places: None };
         propose(CapabilitySet::parse(needed).unwrap(), std::iter::once(evidence), true)
     }
 
@@ -337,7 +431,13 @@ mod tests {
         let kmsg = granted("syslog", "openat", &["check_syslog_permissions", "devkmsg_open", "chrdev_open"]);
         through("syslog", &[kmsg], &["syslog:read"]);
         left_out("syslog", &[granted("syslog", "openat", &["somewhere"])], "asked for in openat");
-        left_out("kill", &[], "no check shows");
+        left_out("kill", &[], "no run shows a check");
+        let copy = with(0, granted("sys_admin", "clone", &["cap_vm_enough_memory", "dup_mmap"]));
+        left_out(
+            "sys_admin",
+            &[copy],
+            "its checks seem to have no effect, so that none shows what it is for: clone (speculative)",
+        );
     }
 
     #[test]
@@ -353,7 +453,7 @@ mod tests {
     #[test]
     fn what_would_confine_nothing_or_end_the_tool_is_left_out_with_the_reason() {
         left_out("chown", &[granted("chown", "fchownat", &["chown_ok"])], "weak");
-        left_out("dac_override", &[granted("dac_override", "openat", &[])], "no system call of its own");
+        left_out("fsetid", &[granted("fsetid", "write", &[])], "no system call of its own");
         left_out("lease", &[granted("lease", "fcntl", &["generic_setlease"])], "nothing to choose");
         let load = with(5, granted("sys_admin", "bpf", &["bpf_prog_load"]));
         left_out("sys_admin", &[load], "`bpf:program`");
@@ -403,5 +503,83 @@ mod tests {
         assert!(datagrams.left_out[0].1.contains("Landlock confines TCP alone"), "{datagrams:?}");
         assert!(of(&[]).left_out[0].1.contains("no run bound"));
         left_out("net_bind_service", &[bind], "was not watched");
+    }
+
+    fn by_paths(needed: &str, seen: &[Observation], places: Option<&[UsedPlace]>) -> Scopes {
+        let checks = profile::checks(&class(seen, &with_everything()));
+        let evidence = Evidence { checks: &checks, watched: Some(&[]), places };
+        propose(CapabilitySet::parse(needed).unwrap(), std::iter::once(evidence), true)
+    }
+
+    fn place(access: PlaceAccess, path: &str, needs_capability: bool) -> UsedPlace {
+        UsedPlace { access, path: path.to_owned(), needs_capability }
+    }
+
+    fn opens(capability: &str) -> Observation {
+        granted(capability, "openat", &["generic_permission"])
+    }
+
+    #[test]
+    fn what_the_user_may_not_use_is_beneath_and_the_rest_is_in_scope() {
+        use PlaceAccess::{Read, Write};
+        let places = [
+            place(Read, "/var/log/closed", true),
+            place(Read, "/srv/open", false),
+            place(Read, "/etc", false),
+            place(Read, "/", false),
+            place(Write, "/tmp", false),
+        ];
+        let scopes = by_paths("dac_read_search", &[opens("dac_read_search")], Some(&places));
+        assert_eq!(scopes.proposed[0].1.to_string(), "beneath /var/log/closed");
+        // A scope of reading leaves writing alone.
+        assert_eq!((scopes.readable, scopes.writable), (vec![PathBuf::from("/srv/open")], Vec::new()));
+        let places =
+            [places.as_slice(), &[place(Write, "/srv/made", true), place(Read, "/srv/made/x", false)]].concat();
+        let scopes = by_paths("dac_override", &[opens("dac_override")], Some(&places));
+        assert_eq!(scopes.proposed[0].1.to_string(), "beneath /srv/made, /var/log/closed");
+        let (readable, writable) = (vec![PathBuf::from("/srv/open")], vec![PathBuf::from("/tmp")]);
+        assert_eq!((scopes.readable.clone(), scopes.writable.clone()), (readable, writable));
+        let without = scopes.without(Capability::DAC_OVERRIDE.into(), FAILED);
+        assert!(without.readable.is_empty() && without.writable.is_empty());
+        // Where both are there, each has its own.
+        let both = [opens("dac_override"), opens("dac_read_search")];
+        let scopes = by_paths("dac_override,dac_read_search", &both, Some(&places));
+        let shown: Vec<String> = scopes.proposed.iter().map(|(_, scope)| scope.to_string()).collect();
+        assert_eq!(shown, ["beneath /srv/made", "beneath /var/log/closed"]);
+    }
+
+    #[test]
+    fn paths_that_were_not_seen_or_are_everything_are_no_scope() {
+        use PlaceAccess::{Device, Read};
+        let out = |needed, places: Option<&[UsedPlace]>, why: &str| {
+            let scopes = by_paths(needed, &[opens(needed)], places);
+            assert!(scopes.proposed.is_empty() && scopes.readable.is_empty(), "{scopes:?}");
+            assert!(scopes.left_out[0].1.contains(why), "{why}: {scopes:?}");
+        };
+        out("dac_read_search", None, "not watched");
+        out("dac_read_search", Some(&[]), "is closed to its user");
+        out(
+            "dac_read_search",
+            Some(&[place(Read, "/srv/x", false), place(Device, "/dev", true)]),
+            "closed to its user",
+        );
+        out("dac_read_search", Some(&[place(Read, "/", true)]), "beneath that lies everything");
+        // cap_dac_override without a scope reads everything too.
+        let places = [place(Read, "/var/log/closed", true)];
+        let both = [opens("dac_override"), opens("dac_read_search")];
+        let scopes = by_paths("dac_override,dac_read_search", &both, Some(&places));
+        assert!(scopes.proposed.is_empty() && scopes.left_out[1].1.contains("counts everywhere"), "{scopes:?}");
+    }
+
+    #[test]
+    fn a_device_has_its_door_and_its_folder() {
+        let device = granted("mknod", "mknodat", &["vfs_mknod"]);
+        let places = [place(PlaceAccess::Device, "/srv/root/dev", true)];
+        let watched = [call("mknodat 0 0 8192 259 0 0")];
+        let checks = profile::checks(&class(&[device], &with_everything()));
+        let evidence = Evidence { checks: &checks, watched: Some(&watched), places: Some(&places) };
+        let scopes = propose(Capability::MKNOD.into(), std::iter::once(evidence), true);
+        assert_eq!(scopes.proposed[0].1.to_string(), "through mknod:1:3; beneath /srv/root/dev");
+        assert!(scopes.readable.is_empty());
     }
 }

@@ -27,4 +27,5 @@ pub mod systemd_numbers;
 pub mod target_machine;
 pub mod tool_faults;
 pub mod tree_walk;
+pub mod used_places;
 pub mod writable_path;

@@ -8,7 +8,8 @@ use crate::observe::probe::{BackEnd, Counted, Losses, Stats};
 use crate::output::error;
 use anyhow::{Context, Result};
 use capwrap_core::CapabilitySet;
-use capwrap_core::scope::watch::{BEGUN, ENDED, MORE, Seen};
+use capwrap_core::scope::places::Place;
+use capwrap_core::scope::watch::{BEGUN, ENDED, MORE, MORE_PLACES, Seen};
 use capwrap_ebpf::Settings;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -31,6 +32,8 @@ pub struct Subject<'s> {
     pub scopes: Option<&'s str>,
     /// Whether the calls are noted that a scope could refuse. Only root can ask for it.
     pub watch: bool,
+    /// Whether the files are noted that the calls are about, where calls are noted.
+    pub places: bool,
     /// The number of execs until the tool runs. The launcher's exec comes before the tool's own.
     pub execs: u32,
     /// The back end to use; `None` means the first that works.
@@ -58,6 +61,8 @@ pub struct RunData {
     pub took: Duration,
     /// The calls that a scope could refuse; `None` if they were not noted.
     pub watched: Option<Vec<Seen>>,
+    /// The files that calls were about; `None` if they were not noted, or too many.
+    pub places: Option<Vec<Place>>,
 }
 
 /// Runs the command once, until it and all processes that it leaves behind have ended.
@@ -74,6 +79,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         reason: Some("capwrap --learn"),
         scopes: subject.scopes,
         watch: report.as_ref().map(tempfile::NamedTempFile::path),
+        places: subject.places && subject.watch,
     });
     let plan = Plan {
         file: subject.file,
@@ -88,6 +94,7 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
     let started = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
     let began = Instant::now();
     let Finished { ending, stdout, was_asked } = stopped.run(subject.limits)?;
+    let noted = report.map(|report| noted(report, was_asked)).transpose()?.unwrap_or_default();
     Ok(RunData {
         counted: probe.counted()?,
         losses: probe.losses()?,
@@ -100,23 +107,38 @@ pub fn observe(subject: &Subject<'_>, output: Output) -> Result<RunData> {
         stdout,
         started,
         took: began.elapsed(),
-        watched: report.map(|report| watched(report, was_asked)).transpose()?.flatten(),
+        watched: noted.calls,
+        places: noted.places.filter(|_| subject.places),
     })
 }
 
-/// Reads what the launcher's watcher noted; `None` if it could not watch, noted more than it keeps, or ended before the
-/// command. Where this process asked the command to end, the last request may have ended the watcher first.
-fn watched(report: tempfile::NamedTempFile, was_asked: bool) -> Result<Option<Vec<Seen>>> {
+/// What the launcher's watcher noted.
+#[derive(Default)]
+struct Noted {
+    calls: Option<Vec<Seen>>,
+    places: Option<Vec<Place>>,
+}
+
+/// Reads what the launcher's watcher noted: nothing if it could not watch or ended before the command, and no kind of which it
+/// noted more than it keeps. Where this process asked the command to end, the last request may have ended the watcher first.
+fn noted(report: tempfile::NamedTempFile, was_asked: bool) -> Result<Noted> {
     let text = std::fs::read_to_string(report.path()).context("cannot read which calls were noted")?;
     let mut lines: Vec<&str> = text.lines().collect();
     let has_ended = lines.pop_if(|line| *line == ENDED).is_some();
-    if lines.first() != Some(&BEGUN) || lines.contains(&MORE) {
-        return Ok(None);
+    if lines.first() != Some(&BEGUN) {
+        return Ok(Noted::default());
     }
     if !has_ended && !was_asked {
         error::note("what watched its system calls ended before the command did: from then on these calls failed");
-        return Ok(None);
+        return Ok(Noted::default());
     }
-    let calls = lines.into_iter().skip(1);
-    calls.map(|line| Seen::read(line).with_context(|| format!("{line:?} is no note of a call")).map(Some)).collect()
+    let (has_more, has_more_places) = (lines.contains(&MORE), lines.contains(&MORE_PLACES));
+    let (mut calls, mut places) = (Vec::new(), Vec::new());
+    for line in lines.into_iter().skip(1).filter(|line| ![MORE, MORE_PLACES].contains(line)) {
+        match Place::read(line) {
+            Some(place) => places.push(place),
+            None => calls.push(Seen::read(line).with_context(|| format!("{line:?} is no note of a call"))?),
+        }
+    }
+    Ok(Noted { calls: (!has_more).then_some(calls), places: (!has_more_places).then_some(places) })
 }

@@ -81,6 +81,7 @@ impl Run {
             reason: self.reason.as_deref(),
             scopes: None,
             watch: None,
+            places: false,
         }
     }
 }

@@ -151,6 +151,8 @@ pub struct Launch<'l> {
     pub scopes: Option<&'l str>,
     /// The file to which the launcher's watcher writes the calls that a scope could refuse.
     pub watch: Option<&'l Path>,
+    /// Whether it also writes the files that calls are about.
+    pub places: bool,
 }
 
 impl Launch<'_> {
@@ -175,6 +177,7 @@ impl Launch<'_> {
                 option(name, OsStr::new(value));
             }
         }
+        words.extend(self.places.then(|| "--places".into()));
         words.extend(self.any_owner.then(|| "--any-owner".into()));
         words.push("--".into());
         words.extend(command.iter().cloned());

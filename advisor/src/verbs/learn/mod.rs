@@ -26,14 +26,14 @@ pub mod tool;
 
 use crate::analysis::classify::{Classified, IdsChanged, RunFacts};
 use crate::analysis::needs::Needs;
-use crate::analysis::profile::{Profile, Proven, Run, Watched};
+use crate::analysis::profile::{Profile, Proven, Run, UsedPlace, Watched};
 use crate::analysis::propose::Proposed;
 use crate::analysis::scopes::{self, Scopes};
 use crate::analysis::{classify, code_warning, findings, needs, own_sets, profile, propose};
 use crate::host::accounts::Names;
 use crate::host::change_record::PolicyChange;
 use crate::host::tool_faults::About;
-use crate::host::{change_record, foreign_code, kernel, tool_faults};
+use crate::host::{change_record, foreign_code, kernel, tool_faults, used_places};
 use crate::observe::access;
 use crate::observe::access::Access;
 use crate::observe::command;
@@ -114,8 +114,8 @@ pub struct Learn {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
     /// Grant a capability only for what CMD used it for: `calls`, by
-    /// its system calls; `all`, by its ports too; or `off`, for
-    /// everything
+    /// its system calls; `all`, by its paths and ports too; or
+    /// `off`, for everything
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, verbatim_doc_comment)]
     #[arg(default_value = "off", conflicts_with = "subject")]
     scope: Scoping,
@@ -151,7 +151,7 @@ enum Scoping {
     Off,
     /// The doors of system calls.
     Calls,
-    /// These, and the ports, which a Landlock domain confines.
+    /// These, and the paths and ports, which a Landlock domain confines.
     All,
 }
 
@@ -194,6 +194,7 @@ impl Learn {
             hold: plan.passes,
             scopes: None,
             watch: self.scope != Scoping::Off && user.is_some(),
+            places: self.scope == Scoping::All,
             execs: plan.execs,
             back_end: self.back_end,
             limits: Limits { after: self.limit },
@@ -325,6 +326,7 @@ impl Learn {
             scopes: None,
             own_sets: seen.own_sets.clone(),
             watched: seen.watched.as_ref().map(|calls| calls.iter().map(Watched::of).collect()),
+            places: places(seen, user, &tool.path),
             checks: profile::checks(&classed),
         };
         Ok((classed, run))
@@ -376,8 +378,13 @@ impl Learn {
     fn scopes_of<'r>(&self, needed: CapabilitySet, runs: impl Iterator<Item = &'r Run> + Clone) -> Scopes {
         let fails = runs.clone().filter_map(|run| run.scopes.as_ref()).map(|proof| proof.fails);
         let fails = fails.fold(CapabilitySet::EMPTY, CapabilitySet::union);
-        let evidence = runs.map(|run| scopes::Evidence { checks: &run.checks, watched: run.watched.as_deref() });
-        scopes::propose(needed, evidence, self.scope == Scoping::All).without(fails, scopes::FAILED)
+        let why = scopes::failed(runs.clone().filter_map(|run| run.places.as_ref()).flatten());
+        let evidence = runs.map(|run| scopes::Evidence {
+            checks: &run.checks,
+            watched: run.watched.as_deref(),
+            places: run.places.as_deref(),
+        });
+        scopes::propose(needed, evidence, self.scope == Scoping::All).without(fails, why)
     }
 
     /// Writes the profile of this run to `--output` and, for `--json`, to standard output.
@@ -465,9 +472,13 @@ impl Learn {
             return Ok(());
         }
         let before = tool.policy.as_ref().map_or("", |found| found.text.as_str());
-        let Proposed { text: after, left, no_scopes } = self.propose(tool, granted, user, &learned, needs, scopes)?;
+        let Proposed { text: after, left, no_scopes, widened } =
+            self.propose(tool, granted, user, &learned, needs, scopes)?;
         if let Some(why) = no_scopes {
             error::note(&format!("the policy gets no scope: {why}"));
+        }
+        for (capability, scope) in widened {
+            error::note(&format!("the policy's scope of {capability} gets wider: {scope}"));
         }
         let file = place(tool);
         if !self.json {
@@ -584,6 +595,13 @@ impl Learned {
     fn run(&self) -> &Run {
         &self.this.runs()[0]
     }
+}
+
+/// Returns what a scope has to say of the files that the run used, if they were watched.
+fn places(seen: &RunData, user: Option<&User>, tool: &Path) -> Option<Vec<UsedPlace>> {
+    let (places, user) = (seen.places.as_ref()?, user?);
+    let groups: Vec<u32> = std::iter::once(user.gid).chain(user.groups.iter().copied()).collect();
+    Some(used_places::judge(places, used_places::Of { uid: user.uid, groups: &groups, tool }))
 }
 
 fn needed(classed: &[Classified]) -> CapabilitySet {

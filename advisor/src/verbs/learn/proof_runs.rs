@@ -11,6 +11,7 @@ use crate::observe::session::{RunData, Subject, observe};
 use crate::output::error::hinted;
 use anyhow::{Context, Error, Result};
 use capwrap_core::policy::GrantScope;
+use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
@@ -144,7 +145,8 @@ impl Proving<'_> {
         if !scopes.proposed.is_empty() && !works(&scopes)? {
             if let [_, _, ..] = &*scopes.proposed {
                 for (capability, scope) in &scopes.proposed {
-                    let alone = Scopes { proposed: vec![(*capability, scope.clone())], left_out: Vec::new() };
+                    let proposed = vec![(*capability, scope.clone())];
+                    let alone = Scopes { proposed, left_out: Vec::new(), ..scopes.clone() };
                     if !works(&alone)? {
                         fails = fails.union((*capability).into());
                     }
@@ -163,6 +165,7 @@ impl Proving<'_> {
         let proven = |(capability, scope): &(Capability, GrantScope)| ProvenScope {
             capability: *capability,
             through: scope.through.iter().map(ToString::to_string).collect(),
+            beneath: scope.beneath.iter().map(printable::text).collect(),
             ports: scope.ports.iter().map(ToString::to_string).collect(),
         };
         let works = scopes.proposed.iter().map(proven).collect();

@@ -146,6 +146,10 @@ fn of_scopes(report: &Report) -> Vec<(&'static str, String)> {
     for words in named(scopes) {
         lines.push((if lines.is_empty() { "scope" } else { "" }, words));
     }
+    for (what, paths) in [("readable", &scopes.readable), ("writable", &scopes.writable)] {
+        let paths: Vec<String> = paths.iter().map(printable::text).collect();
+        lines.extend((!paths.is_empty()).then(|| ("", format!("{what} besides: {}", paths.join(", ")))));
+    }
     if let (Some(runs), false) = (report.scope_runs, scopes.proposed.is_empty()) {
         lines.push(("", format!("it works so, in {runs} more {}", if runs == 1 { "run" } else { "runs" })));
     }

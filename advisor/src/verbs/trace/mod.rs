@@ -152,6 +152,7 @@ impl Trace {
                 reason: Some("capwrap trace"),
                 scopes: None,
                 watch: None,
+                places: false,
             });
             let file = user.as_ref().map(|_| locate(&self.command[0], std::env::var_os("PATH"))).transpose()?;
             let plan = Plan {

@@ -66,6 +66,7 @@ pub fn learn(settings: &Settings<'_>, path: &Path) -> Result<()> {
         confirmed: None,
         scopes: None,
         watched: None,
+        places: None,
         own_sets: Vec::new(),
         checks: profile::checks(&checks),
     };

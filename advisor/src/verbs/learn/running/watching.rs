@@ -208,6 +208,7 @@ fn learned(
         confirmed: None,
         scopes: None,
         watched: None,
+        places: None,
         own_sets: Vec::new(),
         checks: profile::checks(&classed),
     };
