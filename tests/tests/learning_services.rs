@@ -403,6 +403,16 @@ fn what_cannot_be_learned_is_refused_with_a_hint() {
     refused(&["--container", "-x"], "");
     refused(&["--pod", "web"], "names no pod");
     refused(&["--pod", "a/b", "--restart"], "cannot be used with");
+    let mount = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let mount = mount.lines().filter_map(|line| line.strip_prefix("cgroup2 ")).next_back().unwrap();
+    let hidden = ["unshare", "--cgroup", CAPWRAP, "learn", "--for", "1s", "--cgroup", mount.split(' ').next().unwrap()];
+    for back_end in ["fexit", "tp_btf"] {
+        let run = root(&[&hidden[..], &["--back-end", back_end]].concat()).run();
+        assert!(run.code == 125 && run.stderr.contains("which this cgroup namespace hides"), "{run:?}");
+    }
+    // A kernel without kprobes has no way at all then, and the error says why the others were not tried.
+    let run = root(&hidden).run();
+    assert!(run.ok() || run.stderr.contains("in a cgroup namespace only kprobes can watch a cgroup"), "{run:?}");
     let run = root(&[CAPWRAP, "learn", "--pod", "shop/web"]).env("PATH", "/nonexistent").run();
     assert!(run.stderr.contains("there is no crictl here") && run.stderr.contains("--cgroup PATH"), "{run:?}");
     let run = root(&[CAPWRAP, "learn", "--unit", "no-such"]).env("PATH", "/nonexistent").run();
@@ -473,6 +483,18 @@ fn a_container_is_learned_from_its_start_and_then_runs_with_exactly_that() {
     let words = ["run", "--rm", "--cap-drop=ALL", "--cap-add=CHOWN,SETGID,SETUID", "localhost/service", "/service"];
     let run = podman.run(&words);
     assert!(!run.stdout.contains("serving"), "{run:?}");
+}
+
+#[test]
+fn a_container_that_does_not_come_to_start_is_not_said_to_need_nothing() {
+    let (podman, files) = (Podman::new(), Folder::new());
+    image(&files);
+    podman.import(files.0.to_str().unwrap(), "localhost/service");
+    done(&podman.run(&["create", "--name", "broken", "localhost/service", "/no-such-file"]));
+    let path = format!("{}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", podman.folder());
+    let run = root(&[CAPWRAP, "learn", "--container", "broken", "--restart", "--for", "9s"]).env("PATH", &path).run();
+    assert!(run.stdout.contains("set-up (") && run.stdout.contains("failed     podman start"), "{run:?}");
+    assert!(run.stdout.contains("needed     not known: ") && !run.stdout.contains("--cap-drop"), "{run:?}");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use crate::host::mounts;
 use crate::host::mounts::Mount;
-use crate::observe::probe::BackEnd;
+use crate::observe::probe::{self, BackEnd, Probe};
 use crate::observe::subject::cgroup;
+use crate::output::error::hinted;
 use anyhow::{Context, Result, bail};
 use capwrap_ebpf::{Settings, scope};
 use std::os::unix::fs::MetadataExt;
@@ -72,10 +73,23 @@ impl Scope {
         Ok(found)
     }
 
-    /// Returns the back end to use, if not every one can see this scope. The kprobes are given the cgroup itself, and
-    /// need not know how deep it is.
-    pub fn back_end(&self, asked: Option<BackEnd>) -> Option<BackEnd> {
-        asked.or(self.level.is_none().then_some(BackEnd::Kprobe))
+    /// Opens the probe by the back end that was asked for, or by the best one that can see this scope. The kprobes are
+    /// given the cgroup itself, and need not know how deep it is.
+    ///
+    /// # Errors
+    /// None of them works here, or the one that was asked for cannot see this scope.
+    pub fn open(&self, settings: &Settings, ring_bytes: u32, asked: Option<BackEnd>) -> Result<Probe> {
+        if self.level.is_some() {
+            return probe::open(settings, ring_bytes, asked);
+        }
+        if let Some(other) = asked.filter(|asked| *asked != BackEnd::Kprobe) {
+            return Err(hinted(
+                format!("--back-end {other}: it finds a cgroup by its depth, which this cgroup namespace hides"),
+                "--back-end kprobe; or call capwrap from outside of the container",
+            ));
+        }
+        let alone = "in a cgroup namespace only kprobes can watch a cgroup";
+        probe::open(settings, ring_bytes, Some(BackEnd::Kprobe)).context(alone)
     }
 
     /// The cgroup's directory, if a cgroup is watched.

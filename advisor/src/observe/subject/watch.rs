@@ -73,8 +73,7 @@ impl Watch<'_> {
         reader: &mut dyn Reader,
         begin: impl FnOnce() -> Result<T>,
     ) -> Result<(Watched, T)> {
-        let mut probe =
-            probe::open(&self.scope.settings(false, false, false), RING, self.scope.back_end(self.back_end))?;
+        let mut probe = self.scope.open(&self.scope.settings(false, false, false), RING, self.back_end)?;
         let events = probe.events(RING)?;
         let mut listed = self.scope.processes.clone();
         probe.list(&listed)?;

@@ -17,7 +17,6 @@ use crate::observe::access::Access;
 use crate::observe::command;
 use crate::observe::command::locate::locate;
 use crate::observe::command::{Ending, Launch, Limits, Output, Plan};
-use crate::observe::probe;
 use crate::observe::probe::{BackEnd, Events, Probe, Record};
 use crate::observe::subject::filter::{Asked, Scope};
 use crate::output::error;
@@ -135,7 +134,7 @@ impl Trace {
         })?;
         let bytes = (self.ring << 20).next_power_of_two();
         let settings = scope.settings(self.denied, self.shows_outcomes(), self.user_stack);
-        let mut probe = probe::open(&settings, bytes, scope.back_end(self.back_end))?;
+        let mut probe = scope.open(&settings, bytes, self.back_end)?;
         let events = probe.events(bytes)?;
         probe.list(&scope.processes)?;
         // What stands in the file stays if nothing can be traced.

@@ -62,7 +62,11 @@ pub fn lines(learned: &Learned, look: Look) -> String {
 /// Shows the text for the subject's manager, and writes it if the caller asked for that.
 pub fn change(settings: &Settings<'_>, learned: &Learned) -> Result<()> {
     if let Err(refusal) = &learned.needs {
-        return if settings.write { Err(refusal.clone().into()) } else { Ok(()) };
+        if !settings.write {
+            return Ok(());
+        }
+        refuse_failed(settings, learned)?;
+        return Err(refusal.clone().into());
     }
     let Some(target) = learned.subject.target else { return Ok(()) };
     let Some(after) = capabilities::text(&learned.sets, target, &learned.subject.name) else { return Ok(()) };
@@ -92,12 +96,7 @@ pub fn change(settings: &Settings<'_>, learned: &Learned) -> Result<()> {
         }
         return Ok(());
     }
-    if let Some(failure) = learned.failure.as_ref().filter(|_| !settings.accept_failure) {
-        return Err(hinted(
-            format!("the unit failed ({failure}), and what it did not come to is not learned: nothing is written"),
-            "learn from a start that works; if it works so, add --accept-failure",
-        ));
-    }
+    refuse_failed(settings, learned)?;
     if before != after {
         file.parent().map_or(Ok(()), enabled::make_directory)?;
         atomic_write::replace_for_all(&file, &after)?;
@@ -108,6 +107,15 @@ pub fn change(settings: &Settings<'_>, learned: &Learned) -> Result<()> {
         learned.subject.name
     ));
     Ok(())
+}
+
+/// Refuses to write what was learned of a start that failed, unless that was accepted.
+fn refuse_failed(settings: &Settings<'_>, learned: &Learned) -> Result<()> {
+    let Some(failure) = learned.failure.as_ref().filter(|_| !settings.accept_failure) else { return Ok(()) };
+    Err(hinted(
+        format!("the unit failed ({failure}), and what it did not come to is not learned: nothing is written"),
+        "learn from a start that works; if it works so, add --accept-failure",
+    ))
 }
 
 fn drop_in(unit: &str) -> PathBuf {

@@ -173,6 +173,8 @@ fn learned(
     let lost = seen.losses.iter().map(|(name, times)| ((*name).to_owned(), *times)).collect();
     let needs = match needs::decide(&classed, facts.held, seen.seen, &lost) {
         Err(Inconclusive::NothingSeen) => Err(Inconclusive::Idle),
+        // What failed while its manager prepared it did nothing yet, and that is not to need nothing.
+        Ok(_) if failure.is_some() && classed.is_empty() => Err(Inconclusive::Idle),
         other => other,
     };
     // What its manager did counts for nothing, and is shown.
