@@ -1,6 +1,6 @@
 """Learns services and containers inside a guest whose own systemd runs, and prints a line of JSON for each row by each back end.
 
-A row that has a `trial` is proven once: the trial must succeed with the capabilities that the row says are needed, and must
+A row that has a `trial` is also proven: the trial must succeed with the capabilities that the row says are needed, and must
 fail without any single one of them. The learner has no part in that.
 """
 
@@ -16,6 +16,11 @@ from attempt import Running
 
 PROFILE = Path("/run/learned.json")
 KEPT = 3000
+
+
+def note(text: str):
+    """Shows on the guest's console how far it came."""
+    print(f"{time.monotonic():.0f} s: {text}", file=sys.stderr, flush=True)
 
 
 def shell(words: str, variables: dict) -> Running:
@@ -49,6 +54,7 @@ def learned(row: dict, back_end: str, seconds: float) -> dict:
     """Learns a row once."""
     PROFILE.unlink(missing_ok=True)
     began = time.monotonic()
+    note(f"{row['name']}: learned by {back_end}")
     given = variables(row["needed"])
     faults, output, needed, beside = [], "", None, None
     try:
@@ -63,6 +69,7 @@ def learned(row: dict, back_end: str, seconds: float) -> dict:
         if "beside" in row:
             beside = shell(row["beside"], given)
         status = wait(learner, seconds)
+        note(f"{row['name']}: the learner ended with {status}")
         output = learner.output()
         if fault := fault_of("the learner", learner, status):
             faults.append(fault)
@@ -84,9 +91,10 @@ def clean_up(row: dict, given: dict):
     wait(cleanup, 120)
 
 
-def proven(row: dict, seconds: float) -> list:
-    """Returns what is wrong with the set that the row says is needed."""
-    faults = []
+def proven(row: dict, seconds: float) -> dict:
+    """Tries what the row says is needed, without the learner."""
+    began = time.monotonic()
+    faults, output = [], ""
     needed = row["needed"]
     try:
         setup = shell(row.get("setup", ":"), {})
@@ -94,13 +102,15 @@ def proven(row: dict, seconds: float) -> list:
         for without in [None, *needed]:
             trial = shell(row["trial"], variables([name for name in needed if name != without]))
             status = wait(trial, seconds)
+            output = trial.output()
+            note(f"{row['name']}: the trial without {without} ended with {status}")
             if without is None and (fault := fault_of("the trial", trial, status)):
                 faults.append(fault)
             elif without and status == 0:
                 faults.append(f"it works without {without}")
     finally:
         clean_up(row, {})
-    return faults
+    return {"needed": needed, "faults": faults, "output": output[-KEPT:], "seconds": time.monotonic() - began}
 
 
 def version(package: str) -> str:
@@ -111,13 +121,13 @@ def version(package: str) -> str:
 def main(path: str):
     request = json.loads(Path(path).read_text())
     for row in request["rows"]:
-        faults = proven(row, request["seconds"]) if "trial" in row else []
-        for back_end in request["back_ends"]:
-            result = learned(row, back_end, request["seconds"])
+        for by in request["by"]:
+            if by == "trial" and "trial" not in row:
+                continue
+            result = proven(row, request["seconds"]) if by == "trial" else learned(row, by, request["seconds"])
             if result["needed"] is not None and result["needed"] != row["needed"]:
                 result["faults"].insert(0, f"learned {' '.join(result['needed']) or 'nothing'}")
-            result["faults"] += faults
-            about = {"row": row["name"], "back_end": back_end, "tool": version(row["packages"][0]), "kernel": os.uname().release}
+            about = {"row": row["name"], "by": by, "tool": version(row["packages"][0]), "kernel": os.uname().release}
             print(json.dumps(about | result), flush=True)
 
 
