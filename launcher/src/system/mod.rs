@@ -19,6 +19,7 @@ pub mod limits;
 pub mod namespaces;
 pub mod perf;
 pub mod personality;
+mod pointed_to;
 pub mod prctl;
 #[cfg(target_env = "musl")]
 mod relocated_data;

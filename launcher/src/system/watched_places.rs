@@ -1,7 +1,7 @@
 //! Which files a call is about that the watcher got: the paths that its arguments point to, resolved before the kernel makes
 //! the call. The process may change them in between, so that nothing may be refused for what is found here.
 
-use super::watcher::{read, read_as_far_as_it_goes};
+use super::pointed_to::{read, read_as_far_as_it_goes};
 use capwrap_core::scope::calls::Architecture;
 use capwrap_core::scope::domain;
 use capwrap_core::scope::places::{Access, Does, Naming, Place, namings};

@@ -4,6 +4,7 @@
 //! the call goes on, so that nothing is refused. The watcher is a child of the launcher's parent and not of the launcher,
 //! because the tool must find no child that it did not start. It ends when no process has the filter any more.
 
+use super::pointed_to::read;
 use super::{capabilities, watched_places};
 use capwrap_core::scope::calls::Architecture;
 use capwrap_core::scope::filter::{CLONE3, Instruction};
@@ -203,30 +204,6 @@ fn seen(call: &libc::seccomp_notif) -> Option<Seen> {
         }
         _ => Some(seen),
     }
-}
-
-/// Reads what an argument of the call points to. Another thread may change it afterwards, so that nothing may be refused
-/// for it.
-pub(super) fn read(call: &libc::seccomp_notif, argument: usize, to: &mut [u8]) -> Option<()> {
-    let count = read_as_far_as_it_goes(call, argument, to)?;
-    (count == to.len()).then_some(())
-}
-
-/// Reads the same up to the first page that is not there, and returns how many bytes it read.
-pub(super) fn read_as_far_as_it_goes(call: &libc::seccomp_notif, argument: usize, to: &mut [u8]) -> Option<usize> {
-    /// No page is smaller, so that none of these parts goes beyond the page that it begins in.
-    const PART: usize = 4096;
-    let process = libc::pid_t::try_from(call.pid).ok()?;
-    let begins = usize::try_from(call.data.args[argument]).ok()?;
-    let first = (PART - begins % PART).min(to.len());
-    let room = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
-    let part =
-        |at: usize, length| libc::iovec { iov_base: begins.wrapping_add(at) as *mut libc::c_void, iov_len: length };
-    // The kernel does not split one part (process_vm_readv(2)), and what is read here fits into two pages.
-    let from = [part(0, first), part(first, (to.len() - first).min(PART))];
-    // SAFETY: the kernel writes at most as many bytes to `to` as it has, and reads them from the other process.
-    let count = unsafe { libc::process_vm_readv(process, &raw const room, 1, from.as_ptr(), from.len() as _, 0) };
-    usize::try_from(count).ok()
 }
 
 /// Returns which port of which protocol bind(2) is about.
