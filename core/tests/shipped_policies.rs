@@ -268,6 +268,17 @@ fn perf_takes_sys_admin_only_where_the_kernel_leaves_no_other_way() {
 }
 
 #[test]
+fn the_libbpf_tools_get_sys_admin_only_where_perf_demands_it_or_the_kernel_knows_nothing_else() {
+    let strict = machine("6.1.0", "cap_checkpoint_restore", 3);
+    grants("execsnoop", &new(), "", "bpf,perfmon,dac_read_search");
+    grants("execsnoop", &strict, "", "sys_admin,dac_read_search");
+    grants("execsnoop", &old(), "", "sys_admin,dac_read_search,sys_resource");
+    // Raw tracepoints take no perf_event_open.
+    grants("biolatency", &strict, "", "bpf,perfmon");
+    grants("biolatency", &old(), "", "sys_admin,sys_resource");
+}
+
+#[test]
 fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
     let dmsetup = "sys_admin,dac_override";
     let nvme = "sys_admin,dac_read_search";
@@ -283,6 +294,9 @@ fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
         ("dmsetup", "create table", ""),
         ("nvme", "smart-log /dev/nvme0", nvme),
         ("nvme", "format /dev/nvme0", ""),
+        ("blktrace", "-d /dev/sda -o -", "dac_read_search"),
+        ("blktrace", "-I /etc/shadow", ""),
+        ("blktrace", "--inp=/etc/shadow", ""),
         ("cryptsetup", "luksDump /dev/sda1", "dac_read_search"),
         ("cryptsetup", "open /dev/sda1 name", ""),
         ("hwclock", "--show", "dac_read_search"),
