@@ -263,6 +263,12 @@ fn what_a_run_leaves_behind_is_undone_before_the_next() {
     let run = |words: &[&str]| profile(&[&["--minimize", "--check", &check], words, &["mkdir", made]].concat());
     let reset = format!("rmdir {made} 2>/dev/null; true");
     assert_eq!(needed(&run(&["--reset", &reset])), ["cap_dac_override"]);
+    // A service that the reset starts again is no process of the next run, which neither waits for it nor ends it.
+    let service = folder.path("service");
+    let starts = format!("{reset}; test -e {service} || {{ sleep 1000 >/dev/null 2>&1 & echo $! > {service}; }}");
+    assert_eq!(needed(&run(&["--reset", &starts])), ["cap_dac_override"]);
+    let started = std::fs::read_to_string(&service).unwrap();
+    assert!(root(&["kill", started.trim()]).run().code == 0, "the learner ended it");
     // A run without the capability makes nothing, so that there is nothing to undo.
     let strict = format!("rmdir {made}");
     let command = [CAPWRAP, "--learn", "--json", "--user", MEMBER, "--minimize", "--reset", &strict, "mkdir", made];

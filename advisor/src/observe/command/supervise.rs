@@ -366,7 +366,10 @@ impl Stopped {
     pub fn run(mut self, limits: Limits) -> Result<Finished> {
         // Daemons become children of this process, so that their end is seen.
         prctl::set_child_subreaper(true).context("cannot adopt what the command leaves behind")?;
-        let (ending, was_asked) = self.live(limits)?;
+        let lived = self.live(limits);
+        // What runs between two runs, such as a check that starts a service, leaves nothing to the next one.
+        prctl::set_child_subreaper(false).context("cannot stop adopting")?;
+        let (ending, was_asked) = lived?;
         let mut stdout = Vec::new();
         if self.has_written_too_much() {
             return Err(hinted(
