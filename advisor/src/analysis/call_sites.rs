@@ -173,6 +173,7 @@ pub const PROCESS_LISTS: &[&str] = &[
     "pidstat",
     "pkill",
     "ps",
+    "pscap",
     "pstree",
     "skill",
     "systemd-analyze",
@@ -507,6 +508,15 @@ pub const SITES: &[Site] = &[
         why: "the owner of a copy: most programs leave it as it is",
         ..ROW
     },
+    // These give the copy its owner by its name. A daemon that changes the owner of a socket or a folder by its name stops if
+    // it cannot (gunicorn, nginx), and chown(1) exists for it.
+    Site {
+        functions: &[&["do_fchownat", "sys_fchownat", "sys_chown"]],
+        capabilities: &[Capability::CHOWN],
+        programs: Programs::Only(&["brotli", "compress", "dos2unix", "lzop", "patch", "pbzip2", "pigz", "zstd"]),
+        why: "the owner of a copy: the program leaves it as it is",
+        ..ROW
+    },
     // kill(2): signal 0 asks whether a process exists, and a refusal answers that it does. `kill -0` is there for the
     // answer, and scripts take a refusal for an absence.
     Site {
@@ -566,6 +576,14 @@ pub const SITES: &[Site] = &[
         capabilities: &[Capability::SYS_NICE],
         programs: Programs::Except(&["chrt", "clockdiff", "nice", "renice", "schedtool", "start-stop-daemon"]),
         why: "a better priority: most programs run without it",
+        ..ROW
+    },
+    // What plays sound asks for real time by itself, and plays without it. Users ask jackd -R, chrt and cyclictest for it.
+    Site {
+        functions: &[&["__sched_setscheduler", "sys_sched_setscheduler", "sys_sched_setattr"]],
+        capabilities: &[Capability::SYS_NICE],
+        programs: Programs::Only(&["fluidsynth", "mpd", "pipewire", "pulseaudio"]),
+        why: "real time for sound, which plays without it",
         ..ROW
     },
     Site {
@@ -654,12 +672,12 @@ pub const SITES: &[Site] = &[
         why: "asked before the owner of what is linked is compared",
         ..ROW
     },
-    // gdb opens /proc/PID/mem for writing, and what else describes a process. What it may not open it does without, or by
+    // gdb and gdbserver open /proc/PID/mem for writing, and what else describes a process. What it may not open it does without, or by
     // ptrace (gdb/nat/linux-procfs.c, linux-nat.c).
     Site {
         asking_function: &["generic_permission", "inode_permission", "may_open"],
         capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
-        programs: Programs::Only(&["gdb"]),
+        programs: Programs::Only(&["gdb", "gdbserver"]),
         why: "others' /proc/PID, without which gdb uses ptrace",
         ..ROW
     },
