@@ -10,6 +10,7 @@ import fcntl
 import gc
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -185,21 +186,23 @@ def with_capabilities(names: list) -> list:
 
 
 def processes() -> set:
-    """Returns the processes of the user that execute something else than capwrap."""
+    """Returns the processes of users that execute something else than capwrap."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if folder.stat().st_uid == UID and not Path(os.readlink(folder / "exe")).name.startswith("capwrap"):
+            # The folder of a process that may not be dumped belongs to root.
+            uid = re.search(r"^Uid:\s+(\d+)", (folder / "status").read_text(), re.M)[1]
+            if int(uid) >= UID and not Path(os.readlink(folder / "exe")).name.startswith("capwrap"):
                 found.add(folder.name)
         except OSError:
             pass
     return found
 
 
-def wait_for_command(tool):
-    """Waits until the learner has started the command."""
-    before = processes()
-    while not tool.ended() and not processes() - before:
+def wait_for_command(tool, seconds: float):
+    """Waits until the learner has started the command, which may have become another user at once."""
+    before, ends = processes(), time.monotonic() + seconds
+    while not tool.ended() and not processes() - before and time.monotonic() < ends:
         time.sleep(0.02)
 
 
@@ -223,7 +226,7 @@ def inside(request: dict, entries: list) -> dict:
         said += subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     done = attempt.attempt(
         request["row"], request["prefix"], request["seconds"], by_root=request.get("by_root", False),
-        begun=wait_for_command if request.get("waits") else None,
+        begun=(lambda tool: wait_for_command(tool, request["seconds"])) if request.get("waits") else None,
     )  # fmt: skip
     answer = asdict(done)
     answer["first"] = said
