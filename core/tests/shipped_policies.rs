@@ -274,8 +274,10 @@ fn the_libbpf_tools_get_sys_admin_only_where_perf_demands_it_or_the_kernel_knows
     grants("execsnoop", &strict, "", "sys_admin,dac_read_search");
     grants("execsnoop", &old(), "", "sys_admin,dac_read_search,sys_resource");
     // Raw tracepoints take no perf_event_open.
-    grants("biolatency", &strict, "", "bpf,perfmon");
-    grants("biolatency", &old(), "", "sys_admin,sys_resource");
+    for name in ["biolatency", "runqlat"] {
+        grants(name, &strict, "", "bpf,perfmon");
+        grants(name, &old(), "", "sys_admin,sys_resource");
+    }
 }
 
 #[test]
