@@ -29,11 +29,11 @@ static void send_datagrams(int fd, double seconds, double rate)
 	long sent = 0;
 	double start = now(), passed;
 
-	/* Nobody listens, so that the kernel answers some of them with a refusal, which the next call reports. */
+	/* Nobody listens. The kernel answers with a refusal, which the next call reports instead of sending. */
 	while ((passed = now() - start) < seconds) {
 		while (sent < passed * rate) {
-			send(fd, &byte, 1, 0);
-			sent++;
+			if (send(fd, &byte, 1, 0) == 1)
+				sent++;
 		}
 		usleep(500);
 	}
