@@ -163,6 +163,10 @@ fn attempt(name: &str) -> Answer {
         "make-pipe" => make_node(libc::S_IFIFO, 0),
         "hang-up" => call!(libc::SYS_kill, target(), libc::SIGHUP),
         "terminate" => call!(libc::SYS_kill, target(), libc::SIGTERM),
+        "group-33" => call!(libc::SYS_setgid, 33),
+        "group-42" => call!(libc::SYS_setgid, 42),
+        "forged-group" => forged_group(),
+        "map-of-a-child" => map_of_a_child(),
         "read-log" => call!(libc::SYS_syslog, 10, null(), 0),
         "clear-log" => call!(libc::SYS_syslog, 7, null(), 0),
         _ => panic!("no attempt {name}"),
@@ -220,6 +224,41 @@ fn in_folder(attempt: impl Fn(*const libc::c_char) -> Answer) -> Answer {
     let answer = attempt(name.as_ptr());
     let _ = std::fs::remove_dir_all(&folder);
     answer
+}
+
+/// Sends a message with the group 42 as that of its sender (SCM_CREDENTIALS, unix(7)).
+fn forged_group() -> Answer {
+    let mut pair = [0_i32; 2];
+    call!(libc::SYS_socketpair, libc::AF_UNIX, libc::SOCK_DGRAM, 0, pair.as_mut_ptr())?;
+    option(pair[1].into(), libc::SOL_SOCKET, libc::SO_PASSCRED)?;
+    // SAFETY: these take nothing and cannot fail.
+    let (process, user) = unsafe { (libc::getpid() as u32, libc::getuid()) };
+    // A `struct cmsghdr` of 28 bytes, which begins with its length in 64 bits, and a `struct ucred`.
+    let control: [u32; 8] = [28, 0, libc::SOL_SOCKET as u32, libc::SCM_CREDENTIALS as u32, process, user, 42, 0];
+    let mut byte = 0_u8;
+    let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: numbers and pointers, for which zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_ptr().cast_mut().cast();
+    message.msg_controllen = 28;
+    call!(libc::SYS_sendmsg, pair[0], &raw const message, 0)
+}
+
+/// Gives the group 42 to a user namespace of a child (user_namespaces(7)).
+fn map_of_a_child() -> Answer {
+    let child = call!(libc::SYS_clone, (libc::CLONE_NEWUSER | libc::SIGCHLD) as u64, 0_u64, 0_u64, 0_u64, 0_u64)?;
+    if child == 0 {
+        loop {
+            // SAFETY: pause takes nothing.
+            unsafe { libc::pause() };
+        }
+    }
+    let map = std::fs::OpenOptions::new().write(true).open(format!("/proc/{child}/gid_map"));
+    let written = map.and_then(|mut map| map.write_all(b"0 42 1"));
+    let _ = call!(libc::SYS_kill, child, libc::SIGKILL);
+    written.map(|()| 0).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
 }
 
 fn make_node(kind: u32, device: u64) -> Answer {
