@@ -336,6 +336,35 @@ attempt("udp", lambda: bind(socket.SOCK_DGRAM, 53))
     assert!(run(&python("cap_net_bind_service", "", "")).contains("\n22 ok\n"));
 }
 
+/// Landlock sees TCP alone, and the filter sees only the sockets that the tool makes itself.
+#[test]
+fn a_socket_of_the_callers_that_the_scope_does_not_let_the_tool_make_is_refused() {
+    let bind = "import socket; s = socket.socket(fileno=0); s.bind((\"127.0.0.1\", 22)); print(s.getsockname()[1])";
+    let with_socket = |policy: &Policy, socket: &str, at: u8| {
+        let words = format!("[{CAPWRAP:?}, {:?}, \"-I\", \"-S\", \"-c\", {bind:?}]", policy.name);
+        let caller = format!(
+            "import os, socket; s = socket.socket({socket}); os.dup2(s.fileno(), {at}); os.execv({CAPWRAP:?}, {words})"
+        );
+        user(MEMBER, &[PYTHON, "-I", "-S", "-c", &caller])
+            .under(&["unshare", "--net", "--", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh"])
+            .run()
+    };
+    let policy = python("cap_net_bind_service", "ports = \"tcp/443\"", "");
+    for (socket, at) in [("2, 1, 262", 0), ("10, 1, 262", 1), ("40, 1, 0", 2)] {
+        let run = with_socket(&policy, socket, at);
+        assert_eq!(run.code, 125, "{socket}: {run:?}");
+        // Its message goes to the socket where that is standard error.
+        assert!(
+            at == 2 || run.stderr.contains("is a socket that the scope of its policy does not let it make"),
+            "{run:?}"
+        );
+    }
+    let tcp = with_socket(&policy, "2, 1, 0", 0);
+    assert!(tcp.stderr.contains("PermissionError"), "{tcp:?}");
+    assert!(with_socket(&policy, "2, 2, 0", 0).stdout.contains("22"));
+    assert!(with_socket(&python("cap_net_bind_service", "", ""), "2, 1, 262", 0).stdout.contains("22"));
+}
+
 #[test]
 fn a_kernel_that_only_says_that_it_confined_the_tool_is_not_believed() {
     let policy = Policy::new(&format!(

@@ -2,7 +2,7 @@
 
 use crate::policy::{Grant, GrantScope, Port};
 use crate::scope::door::{self, Door, Opening};
-use crate::scope::table::Row;
+use crate::scope::table::{Row, Test};
 use crate::{Capability, CapabilitySet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,18 @@ impl Confined {
         let judged = judged.map(|row| Opening { call: row.call, when: row.when.to_vec() });
         judged.chain(self.through.iter().flat_map(|door| door.openings(self.capability)))
     }
+}
+
+/// Returns whether the scopes refuse to make a socket of this domain, type and protocol (socket(2)), as the kernel names
+/// them for one that is there (`SO_DOMAIN`, `SO_TYPE` and `SO_PROTOCOL`, socket(7)).
+pub fn refuse_socket(confined: &[Confined], domain: u32, kind: u32, protocol: u32) -> bool {
+    let arguments = [domain, kind, protocol, 0, 0, 0];
+    let holds = |tests: &[Test]| tests.iter().all(|test| test.holds(&arguments));
+    confined.iter().any(|one| {
+        let mut rows = door::rows_of(one.capability).filter(|row| row.call == "socket");
+        let mut openings = one.openings().filter(|opening| opening.call == "socket");
+        rows.any(|row| holds(row.when)) && !openings.any(|opening| holds(&opening.when))
+    })
 }
 
 /// Formats as `cap_x through A, B` and the like, safe to print, for the record of a launch.
@@ -146,5 +158,23 @@ mod tests {
         assert!(two[0].beneath.is_none() && two[0].what_a_domain_judges, "{two:?}");
         let both = joined("[[grant]]\ncaps = \"mknod\"\nbeneath = \"/dev\"\nthrough = \"mknod:1:3\"\n", "");
         assert!(both[0].beneath.is_some() && !both[0].what_a_domain_judges);
+    }
+
+    #[test]
+    fn a_socket_that_could_not_be_made_is_refused_in_a_callers_hand_too() {
+        let bind = joined("[[grant]]\ncaps = \"net_bind_service\"\nports = \"tcp/443\"\n", "");
+        for (domain, kind, protocol) in
+            [(2, 1, 262), (10, 1, 262), (10, 1, 132), (2, 5, 132), (2, 6, 33), (40, 1, 0), (31, 5, 0)]
+        {
+            assert!(refuse_socket(&bind, domain, kind, protocol), "{domain} {kind} {protocol}");
+        }
+        for (domain, kind, protocol) in [(1, 1, 0), (1, 5, 0), (2, 1, 6), (10, 1, 6), (2, 2, 17), (31, 1, 3)] {
+            assert!(!refuse_socket(&bind, domain, kind, protocol), "{domain} {kind} {protocol}");
+        }
+        let both = "[[grant]]\ncaps = \"net_bind_service\"\nports = \"tcp/443\"\nthrough = [\"bind\", \"socket:other-protocols\"]\n[scope]\nenforce = \"if-possible\"\n";
+        assert!(!refuse_socket(&joined(both, ""), 2, 1, 262));
+        let ping = joined("[[grant]]\ncaps = \"net_raw\"\nthrough = \"socket:raw-icmp\"\n", "");
+        assert!(refuse_socket(&ping, 17, 3, 3) && !refuse_socket(&ping, 2, 3, 1) && !refuse_socket(&ping, 2, 2, 17));
+        assert!(!refuse_socket(&[], 2, 1, 262));
     }
 }

@@ -38,6 +38,7 @@ pub fn join(name: &str, policy: &Policy, decision: &Decision<'_>, tool: &Checked
     if domain.is_about_paths() {
         inherited::refuse_other_mounts(name)?;
     }
+    inherited::refuse_other_sockets(name, &decision.confined)?;
     let ruleset =
         Ruleset::that_handles(domain.handled, domain.ports.is_some()).or_refuse(|| "make a Landlock ruleset")?;
     // A folder of root's on the way to a path of the policy's may be closed to the caller, and not to the tool.

@@ -1,12 +1,16 @@
-//! The working directory and the standard streams of a tool whose capabilities count beneath paths.
+//! The working directory and the standard streams of a tool with a scope.
 //!
 //! Landlock judges a file by the mounts of whoever opened it. The caller can make namespaces, mount a closed folder onto an
-//! allowed one there, and hand capwrap a working directory or a stream in it: the tool would open everything below, or
-//! open the stream anew by /dev/stdin. So these must lie on mounts that this process sees.
+//! allowed one there, and hand capwrap a working directory or a stream in it: a tool whose capabilities count beneath paths
+//! would open everything below, or open the stream anew by /dev/stdin. So these must lie on mounts that this process sees.
+//!
+//! A scope can also refuse to make a socket, of MPTCP for instance, because Landlock judges the ports of TCP alone. The caller
+//! can make one and pass it as a stream, and the tool would bind any port by it.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::files;
+use crate::system::{files, sockets};
 use capwrap_core::mount_table;
+use capwrap_core::scope::confined::{Confined, refuse_socket};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use std::collections::BTreeSet;
@@ -23,14 +27,9 @@ pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
     let mounts = mount_table::numbers(&table);
     let folder = open("/proc/self/cwd", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
     let folder = folder.or_refuse(|| "open the working directory")?;
-    let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    let inherited = [
-        ("the working directory", folder.as_fd()),
-        ("standard input", input.as_fd()),
-        ("standard output", output.as_fd()),
-        ("standard error", errors.as_fd()),
-    ];
-    for (what, descriptor) in inherited {
+    let streams = streams();
+    let streams = streams.iter().map(|(what, stream)| (*what, stream.as_fd()));
+    for (what, descriptor) in [("the working directory", folder.as_fd())].into_iter().chain(streams) {
         if !is_harmless(descriptor, &mounts).or_refuse(|| format!("find the mount of {what}"))? {
             return Err(Refusal::new(format!(
                 "{what} of {name} lies on a mount of another namespace, or names a file alone"
@@ -39,6 +38,32 @@ pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Refuses a launch one of whose standard streams is a socket that the scopes do not let the tool make.
+///
+/// # Errors
+/// That is so, or the kernel does not say it.
+pub fn refuse_other_sockets(name: &str, confined: &[Confined]) -> Result<(), Refusal> {
+    for (what, stream) in &streams() {
+        let made = sockets::made_as(stream).or_refuse(|| format!("ask what {what} is"))?;
+        if made.is_some_and(|[domain, kind, protocol]| refuse_socket(confined, domain, kind, protocol)) {
+            return Err(Refusal::new(format!(
+                "{what} of {name} is a socket that the scope of its policy does not let it make"
+            ))
+            .with_hint("give it a file, a pipe or a terminal"));
+        }
+    }
+    Ok(())
+}
+
+/// The standard streams, by their names.
+fn streams() -> [(&'static str, Box<dyn AsFd>); 3] {
+    [
+        ("standard input", Box::new(std::io::stdin())),
+        ("standard output", Box::new(std::io::stdout())),
+        ("standard error", Box::new(std::io::stderr())),
+    ]
 }
 
 /// Whether the tool can open nothing by this descriptor that it could not open by a path: a file on a mount of this

@@ -2,7 +2,7 @@
 
 use nix::Error;
 use nix::errno::Errno;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 /// Binds a TCP port of the loopback address and gives it back at once.
 ///
@@ -34,4 +34,32 @@ pub fn of_packets() -> Result<OwnedFd, Error> {
     let socket = Errno::result(unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: the kernel returned a new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(socket) })
+}
+
+/// Returns the domain, the type and the protocol of a socket, as socket(2) numbers them, or `None` for what cannot be used
+/// as a socket.
+pub fn made_as(descriptor: impl AsFd) -> Result<Option<[u32; 3]>, Error> {
+    let mut made = [0; 3];
+    for (option, to) in [libc::SO_DOMAIN, libc::SO_TYPE, libc::SO_PROTOCOL].into_iter().zip(&mut made) {
+        match option_of(&descriptor, option) {
+            // By a descriptor with O_PATH no socket can be used (EBADF).
+            Err(Errno::ENOTSOCK | Errno::EBADF) => return Ok(None),
+            found => *to = found?,
+        }
+    }
+    Ok(Some(made))
+}
+
+/// Returns an option of a socket that is a number (socket(7)).
+///
+/// # Errors
+/// ENOTSOCK for what is no socket.
+pub fn option_of(socket: impl AsFd, option: libc::c_int) -> Result<u32, Error> {
+    let mut found: u32 = 0;
+    let mut length = size_of::<u32>() as libc::socklen_t;
+    let descriptor = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most `length` bytes to `found`.
+    let answer =
+        unsafe { libc::getsockopt(descriptor, libc::SOL_SOCKET, option, (&raw mut found).cast(), &raw mut length) };
+    Errno::result(answer).map(|_| found)
 }

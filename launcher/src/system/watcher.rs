@@ -5,7 +5,7 @@
 //! because the tool must find no child that it did not start. It ends when no process has the filter any more.
 
 use super::pointed_to::read;
-use super::{capabilities, watched_places};
+use super::{capabilities, sockets, watched_places};
 use capwrap_core::scope::calls::Architecture;
 use capwrap_core::scope::filter::{CLONE3, Instruction};
 use capwrap_core::scope::places::{Access, Place};
@@ -216,19 +216,7 @@ fn bound(call: &libc::seccomp_notif) -> Option<Bound> {
     }
     let process = libc::pid_t::try_from(call.pid).ok()?;
     let socket = take(process, call.data.args[0] as i32).ok()?;
-    let mut protocol: u32 = 0;
-    let mut length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to `protocol`.
-    let answer = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PROTOCOL,
-            (&raw mut protocol).cast(),
-            &raw mut length,
-        )
-    };
-    Errno::result(answer).ok()?;
+    let protocol = sockets::option_of(&socket, libc::SO_PROTOCOL).ok()?;
     Some(Bound { protocol, port: u16::from_be_bytes([address[2], address[3]]) })
 }
 
