@@ -50,6 +50,10 @@ new-policy *arguments:
 compare-policies *arguments:
     tests/policies/run --compare {{ arguments }}
 
+# Learn services and containers in guests of Debian, as root.
+subjects *arguments:
+    tests/subjects/run {{ arguments }}
+
 # Compare how capwrap and systemd read the units of Debian's packages, as root.
 units *arguments:
     tests/units/run {{ arguments }}

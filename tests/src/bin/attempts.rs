@@ -219,7 +219,7 @@ fn nix_hostname() -> CString {
 
 fn in_folder(attempt: impl Fn(*const libc::c_char) -> Answer) -> Answer {
     let folder = std::env::temp_dir().join(format!("capwrap-attempt-{}", std::process::id()));
-    std::fs::create_dir(&folder).map_err(|_| Errno::EEXIST)?;
+    std::fs::create_dir(&folder).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
     let name = CString::new(folder.to_string_lossy().into_owned()).map_err(|_| Errno::EINVAL)?;
     let answer = attempt(name.as_ptr());
     let _ = std::fs::remove_dir_all(&folder);
