@@ -181,10 +181,14 @@ const fn write<const LENGTH: usize>() -> Writer<LENGTH> {
     to
 }
 
+/// Who heeds variables, and their names.
+fn rows() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    Reader::of(&TAPE).rows(|from| Some((from.text()?, from.list(Reader::text)?)))
+}
+
 /// Who heeds a variable of this name, where it is one of those.
 pub fn heeded_by(name: &str) -> Option<&'static str> {
-    let mut rows = Reader::of(&TAPE).rows(|from| Some((from.text()?, from.list(Reader::text)?)));
-    rows.find(|(_, names)| names.iter().any(|pattern| is_like(pattern, name))).map(|(by, _)| by)
+    rows().find(|(_, names)| names.iter().any(|pattern| is_like(pattern, name))).map(|(by, _)| by)
 }
 
 fn is_like(pattern: &str, name: &str) -> bool {
@@ -197,6 +201,11 @@ fn is_like(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_read_is_the_table() {
+        assert!(rows().eq(TABLE.iter().map(|row| (row.by, row.names.to_vec()))));
+    }
 
     #[test]
     fn what_loads_code_is_known_by_name_or_by_the_beginning_of_it() {
