@@ -17,7 +17,11 @@ use std::time::Duration;
 const BLOCK: usize = 256 * 1024;
 
 /// The longest line: the recorder takes records of 64 KiB, and an escape is at most six times as long as what it is for.
+/// What is longer is damage, such as the zeros that a file system leaves where the power failed.
 const LINE_MOST: usize = 512 * 1024;
+
+/// The most bytes of one such line that are passed over: a source that has no end must end.
+const DAMAGE_MOST: usize = 64 * 1024 * 1024;
 
 /// The time that the recorder gets for the next part of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,12 +50,14 @@ pub struct Lines {
     begin: usize,
     /// What has been searched for a newline.
     searched: usize,
+    /// The bytes of the present line that were passed over, because it is too long for a record.
+    passed_over: usize,
     is_at_end: bool,
 }
 
 impl Lines {
     pub fn of(source: Box<dyn Read>) -> Self {
-        Self { source, bytes: Vec::with_capacity(2 * BLOCK), begin: 0, searched: 0, is_at_end: false }
+        Self { source, bytes: Vec::with_capacity(2 * BLOCK), begin: 0, searched: 0, passed_over: 0, is_at_end: false }
     }
 
     /// Opens a file.
@@ -64,16 +70,18 @@ impl Lines {
         Ok(Self::of(Box::new(file)))
     }
 
-    /// Returns the next line, and whether a newline ends it; `None` at the end.
+    /// Returns the next line, and whether it is whole: a newline ends it, and it is no longer than a record can be. Of a
+    /// longer one the beginning is returned. `None` at the end.
     ///
     /// # Errors
-    /// The source cannot be read, or a line is far too long.
+    /// The source cannot be read, or a line does not seem to end.
     pub fn next_line(&mut self) -> Result<Option<(&[u8], bool)>> {
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.bytes[self.searched..]) {
                 let (begin, end) = (self.begin, self.searched + at);
                 (self.begin, self.searched) = (end + 1, end + 1);
-                return Ok(Some((&self.bytes[begin..end], true)));
+                self.passed_over = 0;
+                return Ok(Some((&self.bytes[begin..end.min(begin + LINE_MOST)], end - begin <= LINE_MOST)));
             }
             if self.is_at_end {
                 let begin = std::mem::replace(&mut self.begin, self.bytes.len());
@@ -82,10 +90,15 @@ impl Lines {
             }
             self.bytes.drain(..self.begin);
             self.begin = 0;
-            let filled = self.bytes.len();
-            if filled > LINE_MOST {
-                bail!("a line is longer than {LINE_MOST} bytes");
+            // One byte too many stays, by which the line is known as too long.
+            if self.bytes.len() > LINE_MOST {
+                self.passed_over += self.bytes.len() - LINE_MOST - 1;
+                self.bytes.truncate(LINE_MOST + 1);
             }
+            if self.passed_over > DAMAGE_MOST {
+                bail!("a line is longer than {DAMAGE_MOST} bytes");
+            }
+            let filled = self.bytes.len();
             self.bytes.resize(filled + BLOCK, 0);
             let read = loop {
                 match self.source.read(&mut self.bytes[filled..]) {
@@ -300,5 +313,23 @@ mod tests {
         let expected = [("a", true), ("", true), (&long, true), ("last", false)];
         assert_eq!(read, expected.map(|(line, is_whole)| (line.to_owned(), is_whole)));
         assert!(Lines::of(Box::new(std::io::repeat(0))).next_line().is_err());
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_for_a_record_is_passed_over_and_what_follows_is_read() {
+        for length in [LINE_MOST + 1, LINE_MOST + BLOCK, 5 * LINE_MOST + 7] {
+            let text = [&vec![b'z'; length][..], b"\nnext\n", &vec![0; length]].concat();
+            let mut lines = Lines::of(Box::new(std::io::Cursor::new(text)));
+            let damaged = lines.next_line().unwrap().unwrap();
+            assert_eq!((damaged.0.len(), damaged.1), (LINE_MOST, false), "{length}");
+            assert_eq!(lines.next_line().unwrap(), Some((&b"next"[..], true)));
+            assert!(matches!(lines.next_line().unwrap(), Some((_, false))));
+            assert_eq!(lines.next_line().unwrap(), None);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("1970-01-02.jsonl");
+        let record = line_of(DAY, "launched", "a", "u");
+        fs::write(&file, [&vec![0; 3 * LINE_MOST][..], b"\n", &record].concat()).unwrap();
+        assert_eq!(Files::of(vec![file], &Filter::default()).map(|one| one.unwrap().time).collect::<Vec<_>>(), [DAY]);
     }
 }
