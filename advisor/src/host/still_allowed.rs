@@ -1,16 +1,17 @@
 //! Whether a user may run a policy's tool now: a grant can have ended since the launch, or the policy.
 
+use crate::host::launched::Launched;
 use crate::host::{caller, clock};
 use crate::store::{enabled, policy_lookup};
 use anyhow::Result;
 use capwrap_core::decision::accounts;
 use capwrap_core::decision::authorise::{AllowedBy, LocalAccounts, authorise};
 use capwrap_core::policy::Policy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The policies and the users of now.
+/// The policies of launched processes and the users, as they are now.
 pub struct Now {
-    /// The policies that are enabled or can be, by their names, and whether each is enabled.
+    /// By their names, and whether each is enabled.
     policies: BTreeMap<String, (bool, Policy)>,
     pub local: LocalAccounts,
     /// Seconds since 1970.
@@ -18,20 +19,21 @@ pub struct Now {
 }
 
 impl Now {
-    /// Reads the policies and the users. A policy that cannot be used permits nobody.
+    /// Reads the policies by which these processes were launched, and the users. A policy that cannot be used permits nobody.
     ///
     /// # Errors
     /// The files of users and groups cannot be read.
-    pub fn read() -> Result<Self> {
-        let mut policies = BTreeMap::new();
-        for name in enabled::names_in(&policy_lookup::templates()).unwrap_or_default() {
-            let Ok(source) = policy_lookup::load(&name) else { continue };
-            policies.insert(name.clone(), (source.path == enabled::path(&name), source.policy));
-        }
-        for name in enabled::names().unwrap_or_default() {
-            let Ok(policy) = enabled::read(&enabled::path(&name)) else { continue };
-            policies.insert(name, (true, policy));
-        }
+    pub fn read(launched: &[Launched]) -> Result<Self> {
+        let names: BTreeSet<&str> = launched.iter().flat_map(Launched::policies).collect();
+        let policy = |name: &str| {
+            let enabled = enabled::path(name);
+            if let Ok(policy) = enabled::read(&enabled) {
+                return Some((true, policy));
+            }
+            let source = policy_lookup::load(name).ok()?;
+            Some((source.path == enabled, source.policy))
+        };
+        let policies = names.into_iter().filter_map(|name| Some((name.to_owned(), policy(name)?))).collect();
         Ok(Self { policies, local: caller::local_accounts()?, seconds: clock::now() })
     }
 

@@ -23,7 +23,8 @@ pub const RECORDER: &str = "/run/capwrap/record.sock";
 pub const RECORD_GROUP: &str = "capwrap-record";
 
 /// The command that starts the recorder where systemd runs, and the page that says how another supervisor does.
-pub const START_RECORDER: &str = "systemctl enable --now capwrap-recorder.socket  # without systemd: man capwrap-recorder";
+pub const START_RECORDER: &str =
+    "systemctl enable --now capwrap-recorder.socket  # without systemd: man capwrap-recorder";
 
 /// The recorder's answer after it has flushed the record to the disk. Every other answer says why it did not.
 pub const STORED: &[u8] = b"stored";

@@ -30,7 +30,7 @@ impl Ps {
     pub fn run(&self) -> Result<()> {
         let known = Known::read()?;
         let running = known.running()?;
-        let now = Now::read()?;
+        let now = Now::read(&running.processes)?;
         let entries: Vec<Entry> = running.processes.iter().map(|one| entry(one, &now)).collect();
         let notes: Vec<String> = known.notes.iter().cloned().chain(others(&running.others)).collect();
         if self.json {

@@ -22,7 +22,8 @@ pub fn subjects(is_meant: impl Fn(&str) -> bool) -> Vec<Subject> {
 }
 
 fn found(is_meant: impl Fn(&str) -> bool) -> Result<Vec<Subject>> {
-    let (running, now) = (Known::read()?.running()?, Now::read()?);
+    let running = Known::read()?.running()?;
+    let now = Now::read(&running.processes)?;
     // What the launcher has not executed yet, the launcher may still refuse.
     let executed = running.processes.iter().filter(|one| one.found_by != FoundBy::Launcher);
     let mut by_policy: BTreeMap<&str, BTreeMap<u32, Vec<&Launched>>> = BTreeMap::new();
