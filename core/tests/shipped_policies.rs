@@ -270,14 +270,34 @@ fn perf_takes_sys_admin_only_where_the_kernel_leaves_no_other_way() {
 #[test]
 fn the_libbpf_tools_get_sys_admin_only_where_perf_demands_it_or_the_kernel_knows_nothing_else() {
     let strict = machine("6.1.0", "cap_checkpoint_restore", 3);
-    grants("execsnoop", &new(), "", "bpf,perfmon,dac_read_search");
-    grants("execsnoop", &strict, "", "sys_admin,dac_read_search");
-    grants("execsnoop", &old(), "", "sys_admin,dac_read_search,sys_resource");
+    for name in ["execsnoop", "exitsnoop", "mountsnoop", "opensnoop", "syscount", "tcplife", "tcpstates"] {
+        grants(name, &new(), "", "bpf,perfmon,dac_read_search");
+        grants(name, &strict, "", "sys_admin,dac_read_search");
+        grants(name, &old(), "", "sys_admin,dac_read_search,sys_resource");
+    }
+    grants("tcpconnect", &strict, "", "sys_admin");
     // Raw tracepoints take no perf_event_open.
     for name in ["biolatency", "runqlat"] {
         grants(name, &strict, "", "bpf,perfmon");
         grants(name, &old(), "", "sys_admin,sys_resource");
     }
+}
+
+#[test]
+fn dmesg_changes_the_log_with_its_capability_whatever_reading_takes() {
+    let mut open = new();
+    open.sysctls.insert("kernel.dmesg_restrict".into(), Some("0\n".into()));
+    grants("dmesg", &open, "-w", "");
+    for changes in ["-C", "-c", "-n 4", "--console-off"] {
+        grants("dmesg", &open, changes, "syslog");
+    }
+}
+
+#[test]
+fn netsniff_gets_net_admin_unless_it_is_told_to_leave_the_device_alone() {
+    grants("netsniff-ng", &new(), "-i eth0", "net_raw,net_admin");
+    grants("netsniff-ng", &new(), "-M -i eth0", "net_raw");
+    grants("netsniff-ng", &new(), "-i eth0 --no-promisc", "net_raw");
 }
 
 #[test]
