@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A container engine with a command line like Docker's.
-struct Engine {
+pub struct Engine {
     program: &'static str,
     /// What prints the capabilities of a container.
     capabilities: &'static [&'static str],
@@ -110,9 +110,21 @@ impl Container {
         Ok(Self { engine, id, name, side, said })
     }
 
+    pub const fn engine(&self) -> &'static Engine {
+        self.engine
+    }
+
     /// The program of its engine.
     pub const fn program(&self) -> &'static str {
         self.engine.program
+    }
+
+    /// Asks its engine what it says of it now.
+    ///
+    /// # Errors
+    /// As for [`Engine::container`].
+    pub fn now(&self) -> Result<Self> {
+        self.engine.container(&self.id)
     }
 
     /// The id of its first process on the host, if it runs.
@@ -178,6 +190,16 @@ impl Container {
 }
 
 impl Engine {
+    /// Asks this engine for a container, by its name or id. The others are not asked: that takes time, and they may have
+    /// another one of this name.
+    ///
+    /// # Errors
+    /// The engine does not know it, or what it says cannot be read.
+    pub fn container(&'static self, given: &str) -> Result<Container> {
+        let said = manager::ask(self.program, &["container", "inspect", given])?;
+        Container::of(self, given, &said.with_context(|| format!("{} is gone", self.program))?)
+    }
+
     /// Returns the cgroup that the engine makes for a container, below the mount point.
     fn cgroup(&self, by_systemd: bool, parent: Option<&str>, id: &str) -> PathBuf {
         if by_systemd {

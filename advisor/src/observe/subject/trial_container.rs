@@ -2,7 +2,7 @@
 
 use crate::dialects::engine::copy::Copy;
 use crate::observe::command::locate::locate;
-use crate::observe::subject::container::Container;
+use crate::observe::subject::container::{Container, Engine};
 use crate::observe::subject::manager;
 use crate::observe::subject::unit::Stopped;
 use crate::output::error::{self, hinted};
@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 /// Copies of a container, of which there is one at a time.
 pub struct ContainerTrials {
+    engine: &'static Engine,
     program: &'static str,
     /// The name of the copy.
     pub name: String,
@@ -48,7 +49,7 @@ impl ContainerTrials {
         }
         let name = format!("capwrap-copy-{}", std::process::id());
         let guard = guard(program, &name)?;
-        Ok(Self { program, name, copy, guard })
+        Ok(Self { engine: of.engine(), program, name, copy, guard })
     }
 
     /// Makes a copy with these capabilities. The second result starts it.
@@ -59,9 +60,17 @@ impl ContainerTrials {
         self.remove()?;
         let words = self.copy.create(&self.name, capabilities);
         manager::order(self.program, &words.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let made = Container::find(&self.name)?;
+        let made = self.now()?;
         let stopped = Stopped::to_start(self.program, vec![made.id.clone()]);
         Ok((made, stopped))
+    }
+
+    /// What the engine says of the copy now.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn now(&self) -> Result<Container> {
+        self.engine.container(&self.name)
     }
 
     fn remove(&self) -> Result<()> {

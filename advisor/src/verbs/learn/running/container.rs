@@ -93,14 +93,14 @@ impl Trials for Tried {
     fn start(&self) -> Result<Option<String>> {
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         let failure = next.context("no copy was made")?.start()?;
-        let main = Container::find(&self.trials.name)?.main_process();
+        let main = self.trials.now()?.main_process();
         let root = main.map(|id| Path::new("/proc").join(id.to_string()).join("root"));
         *self.root.lock().unwrap_or_else(PoisonError::into_inner) = root;
         Ok(failure)
     }
 
     fn state(&self) -> Result<State> {
-        let now = Container::find(&self.trials.name)?;
+        let now = self.trials.now()?;
         let main = now.main_process();
         let id = main.map(|id| id.to_string()).unwrap_or_default();
         Ok(State {
@@ -140,7 +140,6 @@ fn watched(settings: &Settings<'_>, found: &Container, subject: Subject, waiting
     let is_own = |file: &str| root.get().is_some_and(|root| root.join(file.trim_start_matches('/')).is_file());
     let watching =
         Watching { scope: &scope, manager: Some(Manager::Engine), is_own: &is_own, from_start: restart, says: &says };
-    let name = &found.id;
     watch(
         settings,
         subject,
@@ -151,7 +150,7 @@ fn watched(settings: &Settings<'_>, found: &Container, subject: Subject, waiting
             let mut failure = None;
             if let Some(stopped) = stopped {
                 failure = stopped.start()?;
-                main = Container::find(name)?.main_process();
+                main = found.now()?.main_process();
                 if let Some(other) = main.and_then(|id| container::of_process(id, &mount).ok()) {
                     refuse_other_cgroup(found, &other, &directory)?;
                 }
@@ -162,7 +161,7 @@ fn watched(settings: &Settings<'_>, found: &Container, subject: Subject, waiting
             Ok(Started { main: main.and_then(Main::of), failure })
         },
         || {
-            let failure = Container::find(name).ok().and_then(|now| now.failure());
+            let failure = found.now().ok().and_then(|now| now.failure());
             End { held: CapabilitySet::EMPTY, failure }
         },
     )
