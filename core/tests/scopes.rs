@@ -321,6 +321,35 @@ fn cap_sys_admin_for_counters_does_not_mount() {
 }
 
 #[test]
+fn a_capability_counts_in_no_part_of_a_call_that_no_door_names() {
+    let refused = |grants: &[&str], calls: &[(&str, &[u64])]| {
+        let scoped = scoped(grants);
+        for (call, arguments) in calls {
+            assert_eq!(answer(&scoped, call, arguments), EPERM, "{grants:?}: {call} {arguments:x?}");
+        }
+    };
+    let (bluetooth, qrtr, isdn, smc) = (31, 42, 34, [3, 6, 31]);
+    refused(
+        &["net_admin=netlink:route"],
+        &[
+            ("setsockopt", &[3, 0, 16]),
+            ("setsockopt", &[3, 0, 17]),
+            ("setsockopt", &[3, 41, 34]),
+            ("setsockopt", &[3, 41, 35]),
+            ("setsockopt", &[3, 1, 75]),
+            ("getsockopt", &[3, 0, 83]),
+            ("ioctl", &[3, 0x5423]),
+            ("ioctl", &[3, 0x4008_8a01]),
+            ("socket", &[bluetooth, 3, 1]),
+            ("socket", &[qrtr, 2, 0]),
+        ],
+    );
+    refused(&["net_raw=socket:packet"], &[("setsockopt", &[3, 41, 6]), ("socket", &[isdn, 3, 0])]);
+    refused(&["net_bind_service=bind"], &[("setsockopt", &smc), ("socket", &[6, 5, 0])]);
+    refused(&["sys_rawio=iopl"], &[("ioctl", &[3, 1])]);
+}
+
+#[test]
 fn cap_net_raw_for_icmp_does_not_sniff() {
     let scoped = scoped(&["net_raw=socket:raw-icmp"]);
     for (call, arguments, expected) in [

@@ -94,8 +94,8 @@ pub const SCOPES: [Scope; 41] = {
         scope(
             C::SYS_ADMIN,
             Strong,
-            "files of /proc/sys, /sys and cgroups, where their modes let the user in, and on newer kernels /proc/PID/environ and \
-             maps of the user's processes",
+            "files of /proc/sys, /sys and cgroups, where their modes let the user in, messages that name another process as their \
+             sender (SCM_CREDENTIALS), and on newer kernels /proc/PID/environ and maps of the user's processes",
         ),
         scope(C::SYS_BOOT, Strong, "the files of /sys/kernel/reboot, where their modes let the user in"),
         scope(C::SYS_NICE, Strong, "/proc/PID/timerslack_ns"),

@@ -254,10 +254,9 @@ const BPF_WITHOUT_PROGRAMS: &[u32] =
     &[0, 1, 2, 3, 4, 7, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 30, 31];
 
 /// Requests of ioctl(2) that ask for no capability in any driver that answers them: terminals' state and size, pipes,
-/// FIOCLEX, FIONBIO, cloning of files, FIEMAP, names and addresses of network devices, namespaces' relations. TIOCSTI
-/// and TIOCLINUX are not among them.
+/// FIOCLEX, FIONBIO, cloning of files, FIEMAP, names and addresses of network devices, namespaces' relations. TIOCSTI,
+/// TIOCLINUX and FIBMAP are not among them.
 const HARMLESS: &[u32] = &[
-    0x0001,
     0x0002,
     0x5401,
     0x5402,
@@ -342,7 +341,8 @@ const READS_TERMINAL: &[u32] = &[0x4b33, 0x4b35, 0x4b3b, 0x4b44, 0x4b46, 0x4b60,
 const NEW_NAMESPACE: u32 = 0x7e02_0080;
 /// Without CLONE_NEWTIME, whose bit is a signal number to clone(2).
 pub const CLONE_NAMESPACE: u32 = 0x7e02_0000;
-const IPTABLES: &[u32] = &[64, 65, 66, 67, 96, 97, 128, 129, 130, 131];
+/// With SO_IP_SET (83), by which iptables looks for a set.
+const IPTABLES: &[u32] = &[64, 65, 66, 67, 83, 96, 97, 128, 129, 130, 131];
 const MULTICAST_ROUTING: &[u32] = &[200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212];
 const IPVS: &[u32] = &[1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1162, 1163, 1164, 1165];
 
@@ -533,13 +533,22 @@ const TABLE: &[Row] = {
             &[is(0, &[31]), is(2, &[0])],
             "net/bluetooth/l2cap_sock.c:l2cap_validate_bredr_psm",
         ),
-        // AF_VSOCK and AF_SMC.
+        // AF_VSOCK and AF_SMC, and the families of radio amateurs and of MCTP, whose services have no port.
         named(
             C::NET_BIND_SERVICE,
             &["socket:other-protocols"],
             "socket",
-            &[is(0, &[40, 43])],
-            "net/vmw_vsock/af_vsock.c:__vsock_bind_connectible, net/smc/af_smc.c:smc_bind",
+            &[is(0, &[6, 11, 40, 43, 45])],
+            "net/vmw_vsock/af_vsock.c:__vsock_bind_connectible, net/smc/af_smc.c:smc_bind, net/netrom/af_netrom.c:nr_bind, \
+             net/rose/af_rose.c:rose_bind, net/mctp/af_mctp.c:mctp_bind",
+        ),
+        // TCP_ULP makes a socket of SMC of one of TCP, before it is bound (commit d7cd421da9da, 5.17).
+        named(
+            C::NET_BIND_SERVICE,
+            &["socket:other-protocols"],
+            "setsockopt",
+            &[is(1, &[SOL_TCP]), is(2, &[31])],
+            "net/smc/af_smc.c:smc_ulp_init",
         ),
         row(
             C::NET_BROADCAST,
@@ -572,6 +581,22 @@ const TABLE: &[Row] = {
             "net/netlink/af_netlink.c:netlink_bind",
         ),
         named(C::NET_ADMIN, &["socket:key"], "socket", &[is(0, &[15])], "net/key/af_key.c:pfkey_create"),
+        named(
+            C::NET_ADMIN,
+            &["socket:bluetooth", "socket:other"],
+            "socket",
+            &[is(0, &[31])],
+            "net/bluetooth/hci_sock.c:hci_sock_ioctl, net/bluetooth/hci_sock.c:hci_sock_bind, \
+             net/bluetooth/hidp/sock.c:do_hidp_sock_ioctl",
+        ),
+        // AX.25, NET/ROM, ATM, CAN, Phonet, IEEE 802.15.4, CAIF and QRTR.
+        named(
+            C::NET_ADMIN,
+            &["socket:other"],
+            "socket",
+            &[is(0, &[3, 6, 8, 20, 29, 35, 36, 37, 42])],
+            "net/ax25/af_ax25.c:ax25_bind, net/atm/resources.c:atm_dev_ioctl, net/qrtr/af_qrtr.c:qrtr_port_assign",
+        ),
         named(C::NET_ADMIN, &["sockopt:mark"], "setsockopt", SO_MARK, "net/core/sock.c:sk_setsockopt"),
         named(C::NET_ADMIN, &["sockopt:priority"], "setsockopt", SO_PRIORITY, "net/core/sock.c:sk_setsockopt"),
         named(
@@ -587,6 +612,13 @@ const TABLE: &[Row] = {
             "setsockopt",
             &[is(1, &[SOL_SOCKET]), is(2, &[46, 69, 70])],
             "net/core/sock.c:sk_setsockopt",
+        ),
+        named(
+            C::NET_ADMIN,
+            &["sockopt:busy-poll"],
+            "ioctl",
+            &[is(1, &[0x4008_8a01])],
+            "fs/eventpoll.c:ep_eventpoll_bp_ioctl",
         ),
         named(
             C::NET_ADMIN,
@@ -622,6 +654,21 @@ const TABLE: &[Row] = {
             "getsockopt",
             &[is(1, &[SOL_IP, SOL_IPV6]), is(2, IPTABLES)],
             "net/ipv4/netfilter/ip_tables.c:do_ipt_get_ctl",
+        ),
+        // IP_IPSEC_POLICY and IP_XFRM_POLICY, by which a socket sends past the policies of IPsec, and those of IPv6.
+        named(
+            C::NET_ADMIN,
+            &["sockopt:ipsec"],
+            "setsockopt",
+            &[is(1, &[SOL_IP]), is(2, &[16, 17])],
+            "net/ipv4/ip_sockglue.c:do_ip_setsockopt",
+        ),
+        named(
+            C::NET_ADMIN,
+            &["sockopt:ipsec"],
+            "setsockopt",
+            &[is(1, &[SOL_IPV6]), is(2, &[34, 35])],
+            "net/ipv6/ipv6_sockglue.c:do_ipv6_setsockopt",
         ),
         named(
             C::NET_ADMIN,
@@ -672,6 +719,14 @@ const TABLE: &[Row] = {
             "ioctl",
             &[masked(1, 0xff00, &[0x8b00])],
             "net/wireless/wext-core.c:wext_ioctl_dispatch",
+        ),
+        // TIOCSETD: SLIP and its like make a network device of a terminal.
+        named(
+            C::NET_ADMIN,
+            &["ioctl:line-discipline"],
+            "ioctl",
+            &[is(1, &[0x5423])],
+            "drivers/net/slip/slip.c:slip_open",
         ),
         named(
             C::NET_ADMIN,
@@ -739,8 +794,8 @@ const TABLE: &[Row] = {
             C::NET_RAW,
             &["socket:other"],
             "socket",
-            &[is(0, &[3, 5, 26, 29, 36, 39, 45])],
-            "net/ax25, appletalk, llc, can, ieee802154, nfc and mctp",
+            &[is(0, &[3, 5, 26, 29, 34, 36, 39, 45])],
+            "net/ax25, appletalk, llc, can, ieee802154, nfc and mctp, and drivers/isdn/mISDN/socket.c:base_sock_create",
         ),
         named(C::NET_RAW, &["sockopt:mark"], "setsockopt", SO_MARK, "net/core/sock.c:sk_setsockopt"),
         named(C::NET_RAW, &["sockopt:priority"], "setsockopt", SO_PRIORITY, "net/core/sock.c:sk_setsockopt"),
@@ -776,7 +831,7 @@ const TABLE: &[Row] = {
             C::NET_RAW,
             &["sockopt:options"],
             "setsockopt",
-            &[is(1, &[SOL_IPV6]), is(2, &[54, 55, 57, 59])],
+            &[is(1, &[SOL_IPV6]), is(2, &[6, 54, 55, 57, 59])],
             "net/ipv6/ipv6_sockglue.c:ipv6_set_opt_hdr",
         ),
         row(C::IPC_LOCK, "mlock", ANY, "mm/mlock.c:do_mlock"),
@@ -1064,7 +1119,8 @@ const NETLINK_XFRM: &[Test] = &[is(0, &[NETLINK]), is(2, &[6])];
 const NETLINK_AUDIT: &[Test] = &[is(0, &[NETLINK]), is(2, &[9])];
 const NETLINK_NETFILTER: &[Test] = &[is(0, &[NETLINK]), is(2, &[12])];
 const NETLINK_GENERIC: &[Test] = &[is(0, &[NETLINK]), is(2, &[16])];
-const SO_MARK: &[Test] = &[is(1, &[SOL_SOCKET]), is(2, &[36])];
+/// With SO_RCVMARK (75), which asked from 6.0 to 6.14.
+const SO_MARK: &[Test] = &[is(1, &[SOL_SOCKET]), is(2, &[36, 75])];
 const SO_PRIORITY: &[Test] = &[is(1, &[SOL_SOCKET]), is(2, &[12])];
 const IP_TRANSPARENT: &[Test] = &[is(1, &[SOL_IP]), is(2, &[19])];
 const IPV6_TRANSPARENT: &[Test] = &[is(1, &[SOL_IPV6]), is(2, &[75])];
