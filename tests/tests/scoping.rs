@@ -189,6 +189,28 @@ fn cap_syslog_that_reads_changes_nothing() {
     compare("cap_syslog", "\"syslog:read\"", &[("read-log", "ok", "ok"), ("clear-log", "ok", "EPERM")]);
 }
 
+/// Each of these asks for the capability in a call that is about something else most of the time. A kernel may lack what it
+/// is about, and the tool without a scope then gets another answer than success.
+#[test]
+fn a_capability_counts_in_no_part_of_a_call_that_no_door_names() {
+    for (caps, through, names) in [
+        ("cap_net_admin", "netlink:route", &["ipsec", "ipsec6", "line-discipline"][..]),
+        ("cap_net_raw", "socket:packet", &["old-headers6"]),
+        ("cap_net_bind_service", "bind", &["smc"]),
+        ("cap_sys_rawio", "iopl", &["block"]),
+    ] {
+        let folder = Folder::new();
+        let said = |keys: &str| {
+            let policy = attempts(&folder, &grant(caps, keys));
+            capwrap(&[&[policy.name.as_str()], names].concat()).run().stdout
+        };
+        let scoped = said(&format!("through = {through:?}"));
+        assert_eq!(scoped, names.iter().map(|name| format!("{name}: EPERM\n")).collect::<String>(), "{caps}");
+        let free = said("");
+        assert!(!free.contains("EPERM") && free.lines().count() == names.len(), "{caps}: {free}");
+    }
+}
+
 #[test]
 fn a_scope_and_a_tool_without_children_hold_together() {
     let folder = Folder::new();

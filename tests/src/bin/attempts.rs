@@ -1,5 +1,8 @@
 //! Attempts of a tool to use its capabilities: `attempts NAME…` makes each attempt in a process of its own, and prints
 //! `NAME: ok`, `NAME: EPERM` (or another error), or `NAME: ended by SIGSYS`. What an attempt changes it takes back.
+//!
+//! `attempts --stay` is a process for other attempts: it makes a user namespace without ids and a mount namespace in which
+//! `/var/log` is `/var/lib`, and waits in them.
 
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -11,7 +14,18 @@ const SOCK_PACKET: i32 = 10;
 
 type Answer = Result<i64, Errno>;
 
+/// The file that a tool with cap_dac_read_search reads where its scope lets it, and the one that it must not read.
+const OPEN: &str = "/var/log/closed";
+const CLOSED: &str = "/var/lib/closed";
+
+/// A setting of the network, which takes cap_net_admin alone.
+const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
+
 fn main() {
+    if std::env::args().nth(1).is_some_and(|word| word == "--stay") {
+        mount_elsewhere().expect("namespaces and a mount");
+        wait_for_ever();
+    }
     for name in std::env::args().skip(1) {
         // SAFETY: no other thread exists that could hold a lock.
         let child = unsafe { libc::fork() };
@@ -43,8 +57,7 @@ macro_rules! call {
 }
 
 fn listen_on(port: u16) -> Answer {
-    let bound = std::net::TcpListener::bind(("127.0.0.1", port));
-    bound.map(|_| 0).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    outcome(std::net::TcpListener::bind(("127.0.0.1", port)))
 }
 
 fn null() -> *const u8 {
@@ -55,11 +68,8 @@ fn attempt(name: &str) -> Answer {
     match name {
         "fork" => child_of(libc::SIGCHLD as u64),
         "thread" => std::thread::spawn(|| 0).join().map_err(|_| Errno::EAGAIN),
-        "exec" => {
-            let outcome = std::process::Command::new("/bin/true").status();
-            outcome.map(|_| 0).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
-        }
-        "open" => std::fs::File::open("/etc/passwd").map(|_| 0).map_err(|_| Errno::EACCES),
+        "exec" => outcome(std::process::Command::new("/bin/true").status()),
+        "open" => open("/etc/passwd", libc::O_RDONLY),
         "size-of-pipe" => {
             let (reads, _writes) = pipe();
             let mut count = 0_i32;
@@ -117,12 +127,12 @@ fn attempt(name: &str) -> Answer {
             let process = call!(libc::SYS_pidfd_open, child, 0)?;
             call!(libc::SYS_pidfd_getfd, process, 0, 0)
         }),
-        "memory-of-others" => call!(
-            libc::SYS_openat,
-            libc::AT_FDCWD,
-            CString::new(format!("/proc/{}/mem", target())).map_err(|_| Errno::EINVAL)?.as_ptr(),
-            libc::O_RDWR
-        ),
+        "write-memory" => in_a_child(|child| {
+            let byte = 0_u8;
+            rewrite_memory(child, (&raw const byte) as usize)
+        }),
+        "write-memory-of-others" => rewrite_memory(target(), stack_of(target()).unwrap_or(0)),
+        "memory-of-others" => open(&format!("/proc/{}/mem", target()), libc::O_RDWR),
         "trace-of-others" => call!(libc::SYS_ptrace, libc::PTRACE_SEIZE, target(), 0_u64, 0_u64),
         "descriptor-of-others" => {
             let process = call!(libc::SYS_pidfd_open, target(), 0)?;
@@ -151,6 +161,30 @@ fn attempt(name: &str) -> Answer {
         "own-header" => option(socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)?, libc::SOL_IP, 3),
         "own-header6" => option(socket(libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6)?, libc::SOL_IPV6, 36),
         "own-header6-raw" => option(socket(libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6)?, 255, 36),
+        "old-headers6" => {
+            // struct cmsghdr: its length in 64 bits, SOL_IPV6, IPV6_HOPOPTS; then a header of 8 bytes that holds nothing.
+            let [length, kind] = [24_u64.to_ne_bytes(), [41, 0, 0, 0, 54, 0, 0, 0]];
+            let control = [length, kind, [0, 0, 1, 4, 0, 0, 0, 0]].concat();
+            let socket = socket(libc::AF_INET6, libc::SOCK_DGRAM, 0)?;
+            call!(libc::SYS_setsockopt, socket, libc::SOL_IPV6, 6, control.as_ptr(), control.len())
+        }
+        "ipsec" => ipsec(libc::AF_INET, libc::SOL_IP, 17),
+        "ipsec6" => ipsec(libc::AF_INET6, libc::SOL_IPV6, 35),
+        "line-discipline" => {
+            // SLIP, on a terminal of its own: TIOCSETD.
+            let terminal = open("/dev/ptmx", libc::O_RDWR | libc::O_NOCTTY)?;
+            let slip = 1_i32;
+            call!(libc::SYS_ioctl, terminal, 0x5423_u64, &raw const slip)
+        }
+        "smc" => {
+            let socket = socket(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+            call!(libc::SYS_setsockopt, socket, libc::SOL_TCP, libc::TCP_ULP, c"smc".as_ptr(), 3)
+        }
+        "block" => {
+            // FIBMAP: where the first block of a file is.
+            let mut block = 0_i32;
+            call!(libc::SYS_ioctl, open("/proc/self/exe", libc::O_RDONLY)?, 1_u64, &raw mut block)
+        }
         "mark" => option(socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?, libc::SOL_SOCKET, libc::SO_MARK),
         "reuse" => option(socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?, libc::SOL_SOCKET, libc::SO_REUSEADDR),
         "bind-443" => listen_on(443),
@@ -166,7 +200,34 @@ fn attempt(name: &str) -> Answer {
         "group-33" => call!(libc::SYS_setgid, 33),
         "group-42" => call!(libc::SYS_setgid, 42),
         "forged-group" => forged_group(),
-        "map-of-a-child" => map_of_a_child(),
+        "map-of-a-child" => map_of_a_child("gid_map"),
+        "user-map-of-a-child" => map_of_a_child("uid_map"),
+        "map-of-others" => write_map(target(), "gid_map"),
+        "user-map-of-others" => write_map(target(), "uid_map"),
+        "user-33" => call!(libc::SYS_setuid, 33),
+        "user-42" => call!(libc::SYS_setuid, 42),
+        "forward" => rewrite(FORWARD),
+        "forward-by-root-link" => rewrite(&format!("/proc/self/root{FORWARD}")),
+        "forward-reopened" => reopened(FORWARD, libc::O_RDONLY, rewrite),
+        "forward-by-place" => reopened(FORWARD, libc::O_PATH, rewrite),
+        "read" => open(OPEN, libc::O_RDONLY),
+        "read-outside" => open(CLOSED, libc::O_RDONLY),
+        "read-by-root-link" => open(&format!("/proc/self/root{CLOSED}"), libc::O_RDONLY),
+        "read-by-dot-dot" => open("/var/log/../lib/closed", libc::O_RDONLY),
+        "read-by-link" => in_folder(|folder| {
+            let link = path_in(folder, b"/link")?;
+            call!(libc::SYS_symlinkat, c"/var/lib/closed".as_ptr(), libc::AT_FDCWD, link.as_ptr())?;
+            open(&link.to_string_lossy(), libc::O_RDONLY)
+        }),
+        "read-reopened" => reopened(CLOSED, libc::O_PATH, |path| open(path, libc::O_RDONLY)),
+        "read-by-handle" => by_handle(),
+        "read-by-mount" => {
+            let helper = child_that_waits_after(mount_elsewhere)?;
+            let answer = open(&format!("/proc/{helper}/root{OPEN}"), libc::O_RDONLY);
+            let _ = call!(libc::SYS_kill, helper, libc::SIGKILL);
+            answer
+        }
+        "read-by-mount-of-others" => open(&format!("/proc/{}/root{OPEN}", target()), libc::O_RDONLY),
         "read-log" => call!(libc::SYS_syslog, 10, null(), 0),
         "clear-log" => call!(libc::SYS_syslog, 7, null(), 0),
         _ => panic!("no attempt {name}"),
@@ -196,10 +257,7 @@ fn in_a_child(attempt: impl Fn(i32) -> Answer) -> Answer {
     // SAFETY: the child calls pause alone.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        loop {
-            // SAFETY: pause takes nothing.
-            unsafe { libc::pause() };
-        }
+        wait_for_ever();
     }
     let answer = attempt(child);
     // Its own child needs no capability, but a scope may close this signal.
@@ -246,26 +304,114 @@ fn forged_group() -> Answer {
     call!(libc::SYS_sendmsg, pair[0], &raw const message, 0)
 }
 
-/// Gives the group 42 to a user namespace of a child (user_namespaces(7)).
-fn map_of_a_child() -> Answer {
+/// Gives the id 42 to a user namespace of a child (user_namespaces(7)).
+fn map_of_a_child(map: &str) -> Answer {
     let child = call!(libc::SYS_clone, (libc::CLONE_NEWUSER | libc::SIGCHLD) as u64, 0_u64, 0_u64, 0_u64, 0_u64)?;
     if child == 0 {
-        loop {
-            // SAFETY: pause takes nothing.
-            unsafe { libc::pause() };
-        }
+        wait_for_ever();
     }
-    let map = std::fs::OpenOptions::new().write(true).open(format!("/proc/{child}/gid_map"));
-    let written = map.and_then(|mut map| map.write_all(b"0 42 1"));
+    let written = write_map(child as i32, map);
     let _ = call!(libc::SYS_kill, child, libc::SIGKILL);
-    written.map(|()| 0).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    written
+}
+
+/// Gives the id 42 to the user namespace of a process, which has no ids yet.
+fn write_map(process: i32, map: &str) -> Answer {
+    let map = std::fs::OpenOptions::new().write(true).open(format!("/proc/{process}/{map}"));
+    outcome(map.and_then(|mut map| map.write_all(b"0 42 1")))
+}
+
+/// Writes what a file has into it.
+fn rewrite(path: &str) -> Answer {
+    let content = std::fs::read(FORWARD).map_err(|_| Errno::ENOENT)?;
+    let file = std::fs::OpenOptions::new().write(true).open(path);
+    outcome(file.and_then(|mut file| file.write_all(&content)))
+}
+
+fn outcome<T>(result: std::io::Result<T>) -> Answer {
+    result.map(|_| 0).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+}
+
+fn open(path: &str, flags: i32) -> Answer {
+    let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+    call!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags)
+}
+
+/// Opens a file in one way, and then by its descriptor in another one.
+fn reopened(path: &str, flags: i32, then: impl Fn(&str) -> Answer) -> Answer {
+    let opened = open(path, flags)?;
+    then(&format!("/proc/self/fd/{opened}"))
+}
+
+/// Opens the closed file by a handle, which names no path (open_by_handle_at(2)).
+fn by_handle() -> Answer {
+    // A `struct file_handle`: the number of bytes, the type, and the bytes.
+    let mut handle = [0_u32; 34];
+    handle[0] = 128;
+    let (path, mut mount) = (CString::new(CLOSED).map_err(|_| Errno::EINVAL)?, 0_i32);
+    let handle = handle.as_mut_ptr();
+    call!(libc::SYS_name_to_handle_at, libc::AT_FDCWD, path.as_ptr(), handle, &raw mut mount, 0)?;
+    let folder = open("/var/log", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    call!(libc::SYS_open_by_handle_at, folder, handle, libc::O_RDONLY)
+}
+
+/// Makes namespaces of users and mounts, in which the folder that a scope opens is one that it does not open.
+fn mount_elsewhere() -> Answer {
+    call!(libc::SYS_unshare, libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    call!(libc::SYS_mount, c"/var/lib".as_ptr(), c"/var/log".as_ptr(), null(), libc::MS_BIND | libc::MS_REC, null())
+}
+
+/// Starts a child that does this and waits, and returns its number after it did.
+fn child_that_waits_after(act: impl Fn() -> Answer) -> Answer {
+    let (reads, writes) = pipe();
+    // SAFETY: no other thread exists that could hold a lock.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let answer = act().map_or_else(|errno| errno as i32, |_| 0);
+        let _ = call!(libc::SYS_write, writes.as_raw_fd(), &raw const answer, 4);
+        wait_for_ever();
+    }
+    let mut answer = 0_i32;
+    call!(libc::SYS_read, reads.as_raw_fd(), &raw mut answer, 4)?;
+    if answer != 0 {
+        let _ = call!(libc::SYS_kill, child, libc::SIGKILL);
+        return Err(Errno::from_raw(answer));
+    }
+    Ok(child.into())
+}
+
+fn wait_for_ever() -> ! {
+    loop {
+        // SAFETY: pause takes nothing.
+        unsafe { libc::pause() };
+    }
+}
+
+/// Writes a byte of another process's memory, as it was read where that is possible.
+fn rewrite_memory(process: i32, address: usize) -> Answer {
+    let mut byte = 0_u8;
+    let mine = [(&raw mut byte) as usize, 1];
+    let theirs = [address, 1];
+    let _ = call!(libc::SYS_process_vm_readv, process, mine.as_ptr(), 1_u64, theirs.as_ptr(), 1_u64, 0_u64);
+    call!(libc::SYS_process_vm_writev, process, mine.as_ptr(), 1_u64, theirs.as_ptr(), 1_u64, 0_u64)
+}
+
+/// Where the stack of another process begins, if that may be known.
+fn stack_of(process: i32) -> Option<usize> {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
+    let stack = maps.lines().find(|line| line.ends_with("[stack]"))?;
+    usize::from_str_radix(stack.split_once('-')?.0, 16).ok()
+}
+
+fn path_in(folder: *const libc::c_char, name: &[u8]) -> Result<CString, Errno> {
+    // SAFETY: it is the C string of `in_folder`.
+    let folder = unsafe { std::ffi::CStr::from_ptr(folder) };
+    CString::new([folder.to_bytes(), name].concat()).map_err(|_| Errno::EINVAL)
 }
 
 fn make_node(kind: u32, device: u64) -> Answer {
     in_folder(|folder| {
-        // SAFETY: it is the C string of `in_folder`.
-        let folder = unsafe { std::ffi::CStr::from_ptr(folder) };
-        let node = CString::new([folder.to_bytes(), b"/node"].concat()).map_err(|_| Errno::EINVAL)?;
+        let node = path_in(folder, b"/node")?;
         call!(libc::SYS_mknodat, libc::AT_FDCWD, node.as_ptr(), kind | 0o600, device)
     })
 }
@@ -316,6 +462,17 @@ fn socket(family: i32, kind: i32, protocol: i32) -> Answer {
 fn option(socket: i64, level: i32, name: i32) -> Answer {
     let one = 1_i32;
     call!(libc::SYS_setsockopt, socket, level, name, &raw const one, 4)
+}
+
+/// Sets a policy of IPsec for one socket: it sends nothing but plain packets (struct xfrm_userpolicy_info).
+fn ipsec(family: i32, level: i32, option: i32) -> Answer {
+    let mut policy = [0_u8; 168];
+    // The family of the selector; no limit of bytes and packets; the direction XFRM_POLICY_OUT.
+    policy[40..42].copy_from_slice(&(family as u16).to_ne_bytes());
+    policy[56..88].fill(0xff);
+    policy[160] = 1;
+    let socket = socket(family, libc::SOCK_DGRAM, 0)?;
+    call!(libc::SYS_setsockopt, socket, level, option, policy.as_ptr(), policy.len())
 }
 
 /// Sends an ICMP echo request to this machine, and waits for the reply.
