@@ -481,6 +481,45 @@ pub fn cover(folder: &str) {
     nix::mount::mount(Some("none"), folder, Some("tmpfs"), flags, Some("mode=755")).unwrap();
 }
 
+/// A directory below one of the system's that only root may enter, outside all that a scope leaves open by itself. It is
+/// removed when it is dropped.
+pub struct ClosedFolder(pub String);
+
+impl ClosedFolder {
+    /// What stands in the files of [`file`](Self::file).
+    pub const LINE: &str = "a line of root's\n";
+
+    pub fn new(parent: &str, name: &str) -> Self {
+        let path = format!("{parent}/capwrap-tests-{}-{name}", std::process::id());
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        Self(path)
+    }
+
+    /// Makes a file that only root may read, and returns its path.
+    pub fn file(&self, name: &str) -> String {
+        let path = format!("{}/{name}", self.0);
+        fs::write(&path, Self::LINE).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// Makes a directory in it, and returns its path.
+    pub fn folder(&self, name: &str, mode: u32) -> String {
+        let path = format!("{}/{name}", self.0);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+impl Drop for ClosedFolder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
 /// A directory in a user's home that belongs to the user. It is removed when it is dropped.
 pub struct InHome(pub PathBuf);
 

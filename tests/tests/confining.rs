@@ -28,39 +28,6 @@ def bind(kind, port, protocol=0, family=socket.AF_INET):
     s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
 "#;
 
-/// A folder of root's outside everything that a scope leaves open by itself, removed when it is dropped.
-struct Place(String);
-
-impl Place {
-    fn new(parent: &str, name: &str) -> Self {
-        let path = format!("{parent}/capwrap-tests-{}-{name}", std::process::id());
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        let path = format!("{}/{name}", self.0);
-        fs::write(&path, "a secret of root's\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    }
-
-    fn folder(&self, name: &str, mode: u32) -> String {
-        let path = format!("{}/{name}", self.0);
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
 /// Runs the attempts as the member by this policy.
 #[track_caller]
 fn attempts(policy: &Policy, script: &str) -> BTreeMap<String, String> {
@@ -86,7 +53,7 @@ fn python(caps: &str, scope: &str, more: &str) -> Policy {
 
 #[test]
 fn reading_beneath_a_path_opens_nothing_else() {
-    let (logs, outside) = (Place::new("/var/log", "reading"), Place::new("/var/lib", "reading"));
+    let (logs, outside) = (ClosedFolder::new("/var/log", "reading"), ClosedFolder::new("/var/lib", "reading"));
     let (log, secret) = (logs.file("log"), outside.file("secret"));
     let shared = logs.folder("shared", 0o1777);
     symlink(&secret, format!("{}/link", logs.0)).unwrap();
@@ -159,7 +126,7 @@ attempt("bind-mount", mounted)
 
 #[test]
 fn the_system_stays_readable_and_what_the_policy_adds() {
-    let (logs, added) = (Place::new("/var/log", "preset"), Place::new("/var/lib", "preset"));
+    let (logs, added) = (ClosedFolder::new("/var/log", "preset"), ClosedFolder::new("/var/lib", "preset"));
     let file = added.file("added");
     let script = format!(
         "attempt('etc', lambda: read('/etc/passwd'))\nattempt('null', lambda: write('/dev/null'))\n\
@@ -176,7 +143,7 @@ fn the_system_stays_readable_and_what_the_policy_adds() {
 
 #[test]
 fn of_a_large_folder_of_etc_the_open_files_stay_readable_and_the_closed_one_is_not() {
-    let place = Place::new("/etc", "large");
+    let place = ClosedFolder::new("/etc", "large");
     fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
     // More names than one call of getdents64(2) returns.
     let script = format!(
@@ -198,7 +165,7 @@ fn of_a_large_folder_of_etc_the_open_files_stay_readable_and_the_closed_one_is_n
 
 #[test]
 fn overriding_modes_beneath_a_path_changes_nothing_else() {
-    let (own, outside) = (Place::new("/srv", "writing"), Place::new("/var/lib", "writing"));
+    let (own, outside) = (ClosedFolder::new("/srv", "writing"), ClosedFolder::new("/var/lib", "writing"));
     let (mine, secret) = (own.file("mine"), outside.file("secret"));
     let script = format!(
         r#"
@@ -239,14 +206,14 @@ attempt("sysctl", lambda: write("/proc/sys/kernel/core_pattern"))
     ] {
         assert!(refused(&name), "{name}: {}", found[name]);
     }
-    assert_eq!(fs::read_to_string(&secret).unwrap(), "a secret of root's\n");
+    assert_eq!(fs::read_to_string(&secret).unwrap(), ClosedFolder::LINE);
     let found = attempts(&python("cap_dac_override", "", ""), &script);
     assert_eq!((found["truncate-outside"].as_str(), found["passwd"].as_str()), ("ok", "ok"));
 }
 
 #[test]
 fn devices_are_made_beneath_the_path_alone() {
-    let (own, other) = (Place::new("/srv", "devices"), Place::new("/var/lib", "devices"));
+    let (own, other) = (ClosedFolder::new("/srv", "devices"), ClosedFolder::new("/var/lib", "devices"));
     for place in [&own, &other] {
         fs::set_permissions(&place.0, fs::Permissions::from_mode(0o1777)).unwrap();
     }
@@ -385,7 +352,7 @@ fn a_kernel_that_only_says_that_it_confined_the_tool_is_not_believed() {
 
 #[test]
 fn a_kernel_that_sees_less_is_refused_or_the_policy_takes_what_is_possible() {
-    let place = Place::new("/srv", "gaps");
+    let place = ClosedFolder::new("/srv", "gaps");
     let policy = |scope: &str, more: &str| {
         Policy::new(&format!(
             "schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n[[grant]]\n{scope}\n{more}\n"
@@ -508,7 +475,7 @@ attempt("group-42", lambda: become(42))
 
 #[test]
 fn a_procfs_elsewhere_is_as_closed_as_proc() {
-    let place = Place::new("/srv", "procfs");
+    let place = ClosedFolder::new("/srv", "procfs");
     fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
     let (procfs, beside) = (place.folder("proc", 0o755), place.folder("open", 0o777));
     let script = format!(
@@ -535,7 +502,7 @@ fn a_procfs_elsewhere_is_as_closed_as_proc() {
 
 #[test]
 fn a_path_that_another_user_could_lead_elsewhere_confines_nothing_and_is_refused() {
-    let folder = Place::new("/srv", "led");
+    let folder = ClosedFolder::new("/srv", "led");
     fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
     let home = folder.folder("home", 0o755);
     let member = nix::unistd::User::from_name(MEMBER).unwrap().unwrap();
@@ -651,7 +618,7 @@ fn a_launcher_that_is_killed_during_the_proof_leaves_no_process() {
 /// its working directory or its standard input there.
 #[test]
 fn a_working_directory_or_a_stream_on_a_mount_of_another_namespace_is_refused() {
-    let (logs, outside) = (Place::new("/var/log", "mounted"), Place::new("/var/lib", "mounted"));
+    let (logs, outside) = (ClosedFolder::new("/var/log", "mounted"), ClosedFolder::new("/var/lib", "mounted"));
     outside.file("secret");
     fs::set_permissions(&logs.0, PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(&outside.0, PermissionsExt::from_mode(0o755)).unwrap();
@@ -684,7 +651,7 @@ fn a_working_directory_or_a_stream_on_a_mount_of_another_namespace_is_refused() 
 /// A folder of the caller's below /etc is not opened: the caller could put a link there while capwrap looks into it.
 #[test]
 fn the_preset_opens_nothing_that_is_not_roots_alone() {
-    let logs = Place::new("/var/log", "alone");
+    let logs = ClosedFolder::new("/var/log", "alone");
     let folder = format!("/etc/capwrap-tests-{}-alone", std::process::id());
     fs::create_dir(&folder).unwrap();
     fs::write(format!("{folder}/open"), "open").unwrap();

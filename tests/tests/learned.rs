@@ -495,32 +495,6 @@ fn a_server_gets_the_port_that_it_bound_and_no_other() {
     assert!(run.stdout.contains("port 443 of protocol 17, and Landlock confines TCP alone"), "{run:?}");
 }
 
-/// A closed directory of root's, outside what a scope leaves readable, that is removed when it is dropped.
-struct Closed(String);
-
-impl Closed {
-    fn new(name: &str) -> Self {
-        let path = format!("/srv/capwrap-tests-{}-{name}", std::process::id());
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        let path = format!("{}/{name}", self.0);
-        fs::write(&path, "a line of root's\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    }
-}
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
 /// What the same tool attempts by the policy must fail with EACCES.
 #[track_caller]
 fn is_out_of_reach(name: &PolicyName, attempt: &str) {
@@ -530,7 +504,8 @@ fn is_out_of_reach(name: &PolicyName, attempt: &str) {
 
 #[test]
 fn a_reader_gets_the_files_that_it_read_and_not_the_passwords() {
-    let (name, closed, other) = (PolicyName::new("learned-read"), Closed::new("read"), Closed::new("other"));
+    let (name, closed, other) =
+        (PolicyName::new("learned-read"), ClosedFolder::new("/srv", "read"), ClosedFolder::new("/srv", "other"));
     let (file, unread) = (closed.file("a"), other.file("b"));
     let text = learns_scope(&name, &["--scope", "all"], &format!("open({file:?}).read(); print('done')"));
     says(&text, &[&format!("beneath = [{file:?}]"), "caps    = [\"cap_dac_read_search\"]"]);
@@ -555,7 +530,8 @@ fn a_reader_gets_the_files_that_it_read_and_not_the_passwords() {
 
 #[test]
 fn a_folder_stands_for_its_files_and_a_proof_shows_that_it_is_enough() {
-    let (name, closed, open) = (PolicyName::new("learned-folder"), Closed::new("folder"), Closed::new("open"));
+    let (name, closed, open) =
+        (PolicyName::new("learned-folder"), ClosedFolder::new("/srv", "folder"), ClosedFolder::new("/srv", "open"));
     let files = ["a", "b", "c"].map(|name| closed.file(name));
     let listed = open.file("listed");
     for path in [&open.0, &listed] {
@@ -570,13 +546,14 @@ fn a_folder_stands_for_its_files_and_a_proof_shows_that_it_is_enough() {
     // What the next run reads in the folder is open to it.
     let more = format!("print(open({:?}).read())", closed.file("more"));
     let run = capwrap(&[&name.0, "-c", &more]).run();
-    assert!(run.ok() && run.stdout.contains("a line of root's"), "{run:?}");
+    assert!(run.ok() && run.stdout.contains(ClosedFolder::LINE), "{run:?}");
     is_out_of_reach(&name, "os.open('/etc/shadow', os.O_RDONLY)");
 }
 
 #[test]
 fn a_writer_gets_the_folder_in_which_it_makes_and_removes_files() {
-    let (name, closed, other) = (PolicyName::new("learned-write"), Closed::new("write"), Closed::new("unwritten"));
+    let (name, closed, other) =
+        (PolicyName::new("learned-write"), ClosedFolder::new("/srv", "write"), ClosedFolder::new("/srv", "unwritten"));
     let (room, unwritten) = (&closed.0, other.file("x"));
     let writes = format!(
         "import os; os.chdir({room:?}); open('new', 'w').write('x'); os.rename('new', 'old'); os.mkdir('folder'); \
@@ -606,7 +583,7 @@ fn what_lies_in_the_root_directory_is_no_scope_and_is_said() {
     let _ = fs::remove_dir("/capwrap-tests-root");
     assert!(run.stdout.contains("cap_dac_override: it uses files in the root directory"), "{run:?}");
     // What only lists it gets no rule on everything, and a proof says why it has no scope.
-    let (name, closed) = (PolicyName::new("learned-tree"), Closed::new("tree"));
+    let (name, closed) = (PolicyName::new("learned-tree"), ClosedFolder::new("/srv", "tree"));
     let lists = format!("import os; os.listdir('/'); print(len(open({:?}).read()))", closed.file("a"));
     let run = learn(&name, &["--scope", "all", "--minimize"], &["/usr/bin/python3", "-c", &lists]);
     assert!(run.stdout.contains("it opens the root directory itself"), "{run:?}");
