@@ -61,15 +61,22 @@ impl Call {
         ALL.get_or_init(|| Reader::of(&TAPE).rows(read).collect())
     }
 
+    /// Returns the calls that name a path and that no row of the table is about, in the order of their names. The learner's
+    /// watch alone wants them, and they are untouched ([`UNTOUCHED`]).
+    pub fn of_paths() -> &'static [Self] {
+        static OF_PATHS: OnceLock<Vec<Call>> = OnceLock::new();
+        OF_PATHS.get_or_init(|| Reader::of(&PATH_TAPE).rows(read).collect())
+    }
+
     /// Returns the call of that name, if the table of doors names it.
     pub fn named(name: &str) -> Option<&'static Self> {
         let calls = Self::all();
         calls.binary_search_by(|call| call.name.cmp(name)).ok().map(|at| &calls[at])
     }
 
-    /// Returns the call of that name, if it is one of [`Call::all`] or of [`PATH_CALLS`].
+    /// Returns the call of that name, if it is one of [`Call::all`] or of [`Call::of_paths`].
     pub fn numbered(name: &str) -> Option<&'static Self> {
-        Self::named(name).or_else(|| PATH_CALLS.iter().find(|call| call.name == name))
+        Self::named(name).or_else(|| Self::of_paths().iter().find(|call| call.name == name))
     }
 
     /// Returns the call's number, if the architecture has the call.
@@ -91,18 +98,20 @@ const fn same(name: &'static str, number: u16) -> Call {
 }
 
 /// [`CALLS`] as bytes: a launch without a scope does not pay for it.
-static TAPE: [u8; write::<0>().length] = write::<{ write::<0>().length }>().bytes;
+static TAPE: [u8; write::<0>(CALLS).length] = write::<{ write::<0>(CALLS).length }>(CALLS).bytes;
+/// [`PATH_CALLS`] as bytes.
+static PATH_TAPE: [u8; write::<0>(PATH_CALLS).length] = write::<{ write::<0>(PATH_CALLS).length }>(PATH_CALLS).bytes;
 
 /// What stands for no number.
 const NONE: u32 = u32::MAX;
 
-const fn write<const LENGTH: usize>() -> Writer<LENGTH> {
+const fn write<const LENGTH: usize>(calls: &[Call]) -> Writer<LENGTH> {
     let mut to = Writer::new();
     let mut at = 0;
-    while at < CALLS.len() {
-        to.text(CALLS[at].name);
-        to.number(or_none(CALLS[at].x86_64));
-        to.number(or_none(CALLS[at].generic));
+    while at < calls.len() {
+        to.text(calls[at].name);
+        to.number(or_none(calls[at].x86_64));
+        to.number(or_none(calls[at].generic));
         at += 1;
     }
     to
@@ -272,9 +281,8 @@ const CALLS: &[Call] = &[
     call("vhangup", Some(153), Some(58)),
 ];
 
-/// Calls that name a path, for the learner's watch alone, in the order of their names. No row of the table is about them, so
-/// that they are in [`UNTOUCHED`] too. The sources are those of [`CALLS`].
-pub const PATH_CALLS: &[Call] = &[
+/// [`Call::of_paths`]. The sources are those of [`CALLS`].
+const PATH_CALLS: &[Call] = &[
     call("creat", Some(85), None),
     call("link", Some(86), None),
     call("mkdir", Some(83), None),
@@ -341,6 +349,7 @@ mod tests {
 
     #[test]
     fn the_calls_are_read_as_they_are_written_here() {
+        assert_eq!(Call::of_paths(), PATH_CALLS);
         assert_eq!(Call::all(), CALLS);
     }
 

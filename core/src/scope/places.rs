@@ -4,10 +4,12 @@
 //! A Landlock domain judges a call by the file that it is about, and no check of a capability shows that file. So the
 //! launcher's watcher resolves the paths of these calls before the kernel makes them ([`super::watch`]).
 
-use crate::scope::calls::{Architecture, Call, PATH_CALLS};
+use crate::scope::calls::{Architecture, Call};
 use crate::text::hidden::is_hidden;
+use crate::text::tape::{Reader, Writer};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// What a domain wants to know of a use of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +89,7 @@ pub enum Does {
 }
 
 /// An argument of a call that names a path.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Naming {
     /// The call.
     pub call: &'static str,
@@ -110,7 +112,7 @@ const fn from_here(call: &'static str, path: u8, does: Does) -> Naming {
 
 /// Every argument by which a call names a file that a domain judges (security/landlock/fs.c: the hooks `file_open`,
 /// `file_truncate`, and those of the path). A link and a move are about two directories.
-pub const NAMINGS: &[Naming] = &[
+const NAMINGS: &[Naming] = &[
     from_here("creat", 0, Does::Create),
     from_here("execve", 0, Does::Execute),
     at("execveat", 0, Does::Execute),
@@ -139,10 +141,64 @@ pub const NAMINGS: &[Naming] = &[
     at("unlinkat", 0, Does::Name),
 ];
 
+/// [`NAMINGS`] as bytes: they are for the learner's watch, and no other launch pays for them.
+static TAPE: [u8; write::<0>().length] = write::<{ write::<0>().length }>().bytes;
+
+/// What stands for the working directory.
+const HERE: u8 = u8::MAX;
+
+const fn write<const LENGTH: usize>() -> Writer<LENGTH> {
+    let mut to = Writer::new();
+    let mut at = 0;
+    while at < NAMINGS.len() {
+        let naming = &NAMINGS[at];
+        to.text(naming.call);
+        to.byte(match naming.directory {
+            Some(directory) => directory,
+            None => HERE,
+        });
+        to.byte(naming.path);
+        let (kind, argument) = match naming.does {
+            Does::Open(flags) => (0, flags),
+            Does::OpenAsSaid(flags) => (1, flags),
+            Does::Create => (2, 0),
+            Does::Truncate => (3, 0),
+            Does::Execute => (4, 0),
+            Does::Name => (5, 0),
+            Does::Node(mode) => (6, mode),
+        };
+        to.byte(kind);
+        to.byte(argument);
+        at += 1;
+    }
+    to
+}
+
+fn read(from: &mut Reader) -> Option<Naming> {
+    let (call, directory, path) = (from.text()?, from.byte()?, from.byte()?);
+    let does = match (from.byte()?, from.byte()?) {
+        (0, flags) => Does::Open(flags),
+        (1, flags) => Does::OpenAsSaid(flags),
+        (2, _) => Does::Create,
+        (3, _) => Does::Truncate,
+        (4, _) => Does::Execute,
+        (5, _) => Does::Name,
+        (6, mode) => Does::Node(mode),
+        _ => return None,
+    };
+    Some(Naming { call, directory: Some(directory).filter(|at| *at != HERE), path, does })
+}
+
+/// Returns every argument by which a call names a file that a domain judges.
+pub fn all_namings() -> &'static [Naming] {
+    static ALL: OnceLock<Vec<Naming>> = OnceLock::new();
+    ALL.get_or_init(|| Reader::of(&TAPE).rows(read).collect())
+}
+
 /// Returns the paths that a call of this number names.
 pub fn namings(architecture: Architecture, number: u32) -> impl Iterator<Item = &'static Naming> {
-    let call = Call::all().iter().chain(PATH_CALLS).find(|call| call.number(architecture) == Some(number));
-    NAMINGS.iter().filter(move |naming| call.is_some_and(|call| call.name == naming.call))
+    let call = Call::all().iter().chain(Call::of_paths()).find(|call| call.number(architecture) == Some(number));
+    all_namings().iter().filter(move |naming| call.is_some_and(|call| call.name == naming.call))
 }
 
 #[cfg(test)]
@@ -172,10 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn the_arguments_are_read_as_they_are_written_here() {
+        assert_eq!(all_namings(), NAMINGS);
+    }
+
+    #[test]
     fn every_call_has_a_number_and_each_path_call_a_path() {
         let numbered = |naming: &Naming| Call::numbered(naming.call).is_some();
-        assert!(NAMINGS.iter().all(numbered));
-        assert!(PATH_CALLS.iter().all(|call| NAMINGS.iter().any(|naming| naming.call == call.name)));
+        assert!(all_namings().iter().all(numbered));
+        assert!(Call::of_paths().iter().all(|call| all_namings().iter().any(|naming| naming.call == call.name)));
         let of = |number| namings(Architecture::X86_64, number).map(|naming| naming.call).collect::<Vec<_>>();
         assert_eq!(of(257), ["openat"]);
         assert_eq!(of(316), ["renameat2", "renameat2"]);

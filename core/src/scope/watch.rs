@@ -7,7 +7,7 @@ use crate::decision::facts::KernelVersion;
 use crate::scope::calls::{Architecture, Call};
 use crate::scope::domain::MOUNTING;
 use crate::scope::filter::{self, CLONE3, Instruction, OTHER_PROCESSES, PAST_THE_FILTER};
-use crate::scope::places::NAMINGS;
+use crate::scope::places;
 use crate::scope::strength::{self, Strength};
 use crate::scope::table::{self, PARAMETERS, Row, Test};
 
@@ -76,7 +76,7 @@ pub fn always_refused() -> impl Iterator<Item = &'static str> {
 /// call that names a file which a domain judges.
 pub fn program(architecture: Architecture, places: bool) -> Vec<Instruction> {
     let rows = table::rows().iter().filter(|row| is_reported(row)).map(|row| (row.call, row.when));
-    let naming = NAMINGS.iter().filter(|_| places).map(|naming| naming.call);
+    let naming = places::all_namings().iter().filter(|_| places).map(|naming| naming.call);
     let whole = always_refused().chain([CLONE3]).chain(naming).map(|call| (call, &[][..]));
     filter::reporting(architecture, rows.chain(whole))
 }
