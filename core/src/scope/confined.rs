@@ -50,6 +50,13 @@ pub fn refuse_socket(confined: &[Confined], domain: u32, kind: u32, protocol: u3
     })
 }
 
+/// Returns whether there is a socket that the scopes refuse to make.
+pub fn refuse_any_socket(confined: &[Confined]) -> bool {
+    let refuses =
+        |one: &Confined| door::rows_of(one.capability).any(|row| row.call == "socket" && !one.leaves_open(row));
+    confined.iter().any(refuses)
+}
+
 /// Formats as `cap_x through A, B` and the like, safe to print, for the record of a launch.
 impl fmt::Display for Confined {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,6 +181,9 @@ mod tests {
         let both = "[[grant]]\ncaps = \"net_bind_service\"\nports = \"tcp/443\"\nthrough = [\"bind\", \"socket:other-protocols\"]\n[scope]\nenforce = \"if-possible\"\n";
         assert!(!refuse_socket(&joined(both, ""), 2, 1, 262));
         let ping = joined("[[grant]]\ncaps = \"net_raw\"\nthrough = \"socket:raw-icmp\"\n", "");
+        assert!(refuse_any_socket(&bind) && refuse_any_socket(&ping) && !refuse_any_socket(&joined(both, "")));
+        let read = joined("[[grant]]\ncaps = \"dac_read_search\"\nbeneath = \"/var/log\"\n", "");
+        assert!(!refuse_any_socket(&read) && !refuse_socket(&read, 17, 3, 3));
         assert!(refuse_socket(&ping, 17, 3, 3) && !refuse_socket(&ping, 2, 3, 1) && !refuse_socket(&ping, 2, 2, 17));
         assert!(!refuse_socket(&[], 2, 1, 262));
     }

@@ -2,12 +2,11 @@
 //! runs all the same.
 
 use crate::refusal::{Refusal, print_note};
-use crate::system::{access, capabilities};
+use crate::system::{access, capabilities, mounts};
 use capwrap_core::CapabilitySet;
 use capwrap_core::decision::Decision;
 use capwrap_core::decision::demand::{Access, Judged, State, asked_with, judge};
 use capwrap_core::decision::facts::Facts;
-use capwrap_core::mount_table;
 use capwrap_core::policy::demand::Demand;
 use nix::unistd::AccessFlags;
 use std::path::Path;
@@ -31,7 +30,7 @@ pub fn judged<'p>(decision: &Decision<'p>, facts: &Facts, passed: CapabilitySet)
     if decision.demands.is_empty() {
         return Ok(Vec::new());
     }
-    let mounts = std::fs::read(mount_table::FILE).ok();
+    let mounts = mounts::table().ok();
     let ask = |path: &Path, how| access::ask(path, flags(how));
     let judged = |demand: &&'p Demand| {
         let judge = || judge(&demand.need, facts.uid0, mounts.as_deref(), ask);

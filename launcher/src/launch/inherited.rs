@@ -8,14 +8,14 @@
 //! can make one and pass it as a stream, and the tool would bind any port by it.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::{files, sockets};
+use crate::system::mounts::{self, Mounted};
+use crate::system::sockets;
 use capwrap_core::mount_table;
-use capwrap_core::scope::confined::{Confined, refuse_socket};
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use capwrap_core::scope::confined::{Confined, refuse_any_socket, refuse_socket};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::SFlag;
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Refuses a launch whose working directory, or one of whose standard streams, is a file of a mount that this process does
 /// not see.
@@ -23,21 +23,19 @@ use std::path::Path;
 /// # Errors
 /// That is so, or the kernel does not say it.
 pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
-    let table = std::fs::read(mount_table::FILE).or_refuse(|| format!("read {}", mount_table::FILE))?;
+    let table = mounts::table().or_refuse(|| format!("read {}", mount_table::FILE))?;
     let mounts = mount_table::numbers(&table);
-    let folder = open("/proc/self/cwd", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
-    let folder = folder.or_refuse(|| "open the working directory")?;
-    let streams = streams();
-    let streams = streams.iter().map(|(what, stream)| (*what, stream.as_fd()));
-    for (what, descriptor) in [("the working directory", folder.as_fd())].into_iter().chain(streams) {
-        if !is_harmless(descriptor, &mounts).or_refuse(|| format!("find the mount of {what}"))? {
-            return Err(Refusal::new(format!(
+    let refuse_if =
+        |what: &str, is_other: nix::Result<bool>| match is_other.or_refuse(|| format!("find the mount of {what}"))? {
+            false => Ok(()),
+            true => Err(Refusal::new(format!(
                 "{what} of {name} lies on a mount of another namespace, or names a file alone"
             ))
-            .with_hint("start it from a folder that you see here, and give it files that you opened here"));
-        }
-    }
-    Ok(())
+            .with_hint("start it from a folder that you see here, and give it files that you opened here")),
+        };
+    let folder = mounts::of_folder();
+    refuse_if("the working directory", folder.map(|folder| !mounts.contains(&folder.mount)))?;
+    streams().iter().try_for_each(|(what, stream)| refuse_if(what, is_harmless(stream.as_fd(), &mounts).map(|is| !is)))
 }
 
 /// Refuses a launch one of whose standard streams is a socket that the scopes do not let the tool make.
@@ -45,6 +43,9 @@ pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
 /// # Errors
 /// That is so, or the kernel does not say it.
 pub fn refuse_other_sockets(name: &str, confined: &[Confined]) -> Result<(), Refusal> {
+    if !refuse_any_socket(confined) {
+        return Ok(());
+    }
     for (what, stream) in &streams() {
         let made = sockets::made_as(stream).or_refuse(|| format!("ask what {what} is"))?;
         if made.is_some_and(|[domain, kind, protocol]| refuse_socket(confined, domain, kind, protocol)) {
@@ -69,16 +70,12 @@ fn streams() -> [(&'static str, Box<dyn AsFd>); 3] {
 /// Whether the tool can open nothing by this descriptor that it could not open by a path: a file on a mount of this
 /// process, a pipe, a socket, or a device that was opened.
 fn is_harmless(descriptor: BorrowedFd<'_>, mounts: &BTreeSet<u64>) -> nix::Result<bool> {
-    let number = descriptor.as_raw_fd();
-    let text = files::beginning(Path::new(&format!("/proc/self/fdinfo/{number}")))?;
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let mount = field("mnt_id:").and_then(|mount| mount.parse().ok());
-    if mount.is_some_and(|mount| mounts.contains(&mount)) {
+    let Mounted { mount, mode } = mounts::of(descriptor)?;
+    if mounts.contains(&mount) {
         return Ok(true);
     }
-    // open(2) shows its flags in octal. With O_PATH nothing was opened, and nobody was asked whether the caller may.
-    let flags = field("flags:").and_then(|flags| i32::from_str_radix(flags, 8).ok());
-    let is_open = flags.is_some_and(|flags| flags & OFlag::O_PATH.bits() == 0);
-    let kind = SFlag::from_bits_truncate(fstat(descriptor)?.st_mode & SFlag::S_IFMT.bits());
-    Ok(is_open && [SFlag::S_IFIFO, SFlag::S_IFSOCK, SFlag::S_IFCHR].contains(&kind))
+    // With O_PATH nothing was opened, and nobody was asked whether the caller may.
+    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
+    let kind = SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits());
+    Ok(!flags.contains(OFlag::O_PATH) && [SFlag::S_IFIFO, SFlag::S_IFSOCK, SFlag::S_IFCHR].contains(&kind))
 }

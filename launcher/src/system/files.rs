@@ -32,11 +32,21 @@ fn open(path: &Path) -> Result<File, Error> {
 /// What is read at once. std would ask for the size and the position of the file first.
 const CHUNK: usize = 4096;
 
-/// Replaces what is not UTF-8. A policy cannot name an account with such a name.
-fn read(file: File) -> Result<String, Error> {
+/// Returns the bytes of a file that is there.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    read_bytes(open(path)?)
+}
+
+fn read_bytes(file: File) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(CHUNK);
     file.take(u64::MAX).read_to_end(&mut bytes).map_err(errno::of)?;
     bytes.shrink_to_fit();
+    Ok(bytes)
+}
+
+/// Replaces what is not UTF-8. A policy cannot name an account with such a name.
+fn read(file: File) -> Result<String, Error> {
+    let bytes = read_bytes(file)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 

@@ -16,6 +16,7 @@ pub mod groups;
 pub mod keyring;
 pub mod landlock;
 pub mod limits;
+pub mod mounts;
 pub mod namespaces;
 pub mod perf;
 pub mod personality;
