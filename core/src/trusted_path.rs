@@ -14,6 +14,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 /// A regular file, opened for reading, that only root and its permitted owner can change.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct Opened {
     /// The file's status, from fstat(2).
     pub status: FileStat,
     /// The directory that contains the file.
-    pub directory: OwnedFd,
+    pub directory: Rc<OwnedFd>,
     /// The file's name in that directory.
     pub name: CString,
     /// The user who can safely run a command on the file's path: see [`safe_for`].
@@ -195,16 +196,21 @@ const MAX_LINKS: usize = 40;
 /// # Errors
 /// One of them does not meet this rule, or a part of the path cannot be opened.
 pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
+    open_from(&mut Trail::default(), path, owner)
+}
+
+/// Does the same from what was opened for another path.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_from(trail: &mut Trail, path: &Path, owner: u32) -> Result<Opened, Fault> {
     let mut roots_way = true;
-    let (walk, name, found) = follow(path, &mut |status, path| {
+    let (walk, name, found) = follow(trail, path, TO_READ, &mut |status, path| {
         check(status, owner, roots_way, path)?;
         roots_way &= status.st_uid == 0;
         Ok(())
     })?;
-    if kind(&found.status) != SFlag::S_IFREG {
-        return Err(Fault::NotRegular(walk.path_of(&name)));
-    }
-    walk.finish(&name, Some(owner), roots_way)
+    walk.finish(&name, found, Some(owner), roots_way)
 }
 
 /// Opens the regular file at an absolute path, whoever could put another one there: for what root runs by its name all
@@ -214,14 +220,12 @@ pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
 /// Something on the way cannot be opened, or the file is no regular file.
 pub fn open_whosever(path: &Path) -> Result<Opened, Fault> {
     let mut roots_way = true;
-    let (walk, name, found) = follow(path, &mut |status, _| {
+    let mut trail = Trail::default();
+    let (walk, name, found) = follow(&mut trail, path, TO_READ, &mut |status, _| {
         roots_way &= is_trusted(status, 0);
         Ok(())
     })?;
-    if kind(&found.status) != SFlag::S_IFREG {
-        return Err(Fault::NotRegular(walk.path_of(&name)));
-    }
-    walk.finish(&name, None, roots_way)
+    walk.finish(&name, found, None, roots_way)
 }
 
 /// Opens what an absolute path leads to, and every directory on the path, including those behind
@@ -230,8 +234,12 @@ pub fn open_whosever(path: &Path) -> Result<Opened, Fault> {
 /// # Errors
 /// A part of the path is missing or cannot be opened, or the path has no last name.
 pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
+    survey_from(&mut Trail::default(), path)
+}
+
+fn survey_from(trail: &mut Trail, path: &Path) -> Result<Surveyed, Fault> {
     let mut directories = Vec::new();
-    let (walk, name, found) = follow(path, &mut |status, path| {
+    let (walk, name, found) = follow(trail, path, OFlag::O_PATH, &mut |status, path| {
         directories.push((path(), *status));
         Ok(())
     })?;
@@ -257,10 +265,10 @@ pub fn faults_on_the_way(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
 ///
 /// # Errors
 /// Another user than root could make the path lead elsewhere, or it cannot be opened.
-pub fn place_of_a_scope(path: &Path) -> Result<Option<Surveyed>, Fault> {
+pub fn place_of_a_scope(trail: &mut Trail, path: &Path) -> Result<Option<Surveyed>, Fault> {
     // Another call must say the same of a file that does not exist.
     let is_missing = || std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
-    let found = match survey(path) {
+    let found = match survey_from(trail, path) {
         Ok(found) => found,
         Err(Fault::Missing(_)) if is_missing() => return Ok(None),
         Err(fault) => return Err(fault),
@@ -284,12 +292,20 @@ pub fn faults(surveyed: &Surveyed, owner: u32) -> Vec<Fault> {
 /// Judges a directory. Its path is computed only if the judge needs it.
 type Judge<'j> = &'j mut dyn FnMut(&FileStat, &dyn Fn() -> PathBuf) -> Result<(), Fault>;
 
-/// Follows an absolute path, through links, and judges each directory as it enters it. It ends
-/// before the last component and returns the directory, the name in it, and what the name refers
-/// to.
-fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Fault> {
-    let mut walk = Walk { here: vec![open_root(judge)?], names: Vec::new(), links: 0 };
+/// How a file is opened to be read. Nothing is waited for, and nothing becomes the terminal of the process.
+const TO_READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY);
+
+/// Follows an absolute path, through links, and judges each directory as it enters it. It ends before the last component
+/// and returns the directory, the name in it, and what the name refers to, opened as `how` says. Directories that the
+/// trail shares with the path are not opened again, and judged all the same.
+fn follow<'t>(
+    trail: &'t mut Trail,
+    path: &Path,
+    how: OFlag,
+    judge: Judge<'_>,
+) -> Result<(Walk<'t>, OsString, Found), Fault> {
     let mut ahead: VecDeque<OsString> = components(path).collect();
+    let mut walk = Walk::begin(trail, &mut ahead, judge)?;
     while let Some(name) = ahead.pop_front() {
         if name == ".." {
             walk.leave();
@@ -298,7 +314,17 @@ fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Faul
             }
             continue;
         }
-        let found = walk.look(&name)?;
+        let found = match walk.open(&name, if ahead.is_empty() { how } else { OFlag::O_PATH }) {
+            // A link cannot be read, and what else cannot be is no regular file, or the fault is that of reading it.
+            Err(fault @ Fault::Failed(..)) if ahead.is_empty() && how != OFlag::O_PATH => {
+                let seen = walk.open(&name, OFlag::O_PATH)?;
+                if kind(&seen.status) == SFlag::S_IFREG {
+                    return Err(fault);
+                }
+                seen
+            }
+            found => found?,
+        };
         match kind(&found.status) {
             SFlag::S_IFLNK => {
                 walk.links += 1;
@@ -307,8 +333,7 @@ fn follow(path: &Path, judge: Judge<'_>) -> Result<(Walk, OsString, Found), Faul
                 }
                 let target = readlinkat(&found.descriptor, "").map_err(|errno| walk.failed(&name, errno))?;
                 if Path::new(&target).is_absolute() {
-                    walk.here.truncate(1);
-                    walk.names.clear();
+                    walk.trail.steps.truncate(1);
                 }
                 for part in components(Path::new(&target)).collect::<Vec<_>>().into_iter().rev() {
                     ahead.push_front(part);
@@ -329,10 +354,23 @@ pub fn is_still(opened: &Opened) -> Result<bool, nix::Error> {
     Ok((now.st_dev, now.st_ino) == (opened.status.st_dev, opened.status.st_ino))
 }
 
-struct Walk {
-    /// The directories from the root to the current one.
-    here: Vec<OwnedFd>,
-    names: Vec<OsString>,
+/// The directories on the way to what was opened last, from the root on. A path that begins with the same names goes on
+/// from there: they were no links.
+#[derive(Debug, Default)]
+pub struct Trail {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Step {
+    /// The name in the directory before; the root has none.
+    name: OsString,
+    descriptor: Rc<OwnedFd>,
+    status: FileStat,
+}
+
+struct Walk<'t> {
+    trail: &'t mut Trail,
     /// How many links were followed.
     links: usize,
 }
@@ -342,9 +380,25 @@ struct Found {
     status: FileStat,
 }
 
-impl Walk {
+impl<'t> Walk<'t> {
+    /// Begins behind the directories that the trail has of the way ahead.
+    fn begin(trail: &'t mut Trail, ahead: &mut VecDeque<OsString>, judge: Judge<'_>) -> Result<Self, Fault> {
+        if trail.steps.is_empty() {
+            trail.steps.push(open_root()?);
+        }
+        let known = trail.steps.iter().skip(1).zip(&*ahead).take_while(|(step, name)| step.name == **name).count();
+        // The last name is never taken for a directory.
+        let known = known.min(ahead.len().saturating_sub(1));
+        trail.steps.truncate(1 + known);
+        ahead.drain(..known);
+        for at in 0..trail.steps.len() {
+            judge(&trail.steps[at].status, &|| path_of(&trail.steps[..=at]))?;
+        }
+        Ok(Self { trail, links: 0 })
+    }
+
     fn path_of(&self, name: &OsStr) -> PathBuf {
-        Path::new("/").join(self.names.iter().collect::<PathBuf>()).join(name)
+        path_of(&self.trail.steps).join(name)
     }
 
     fn failed(&self, name: &OsStr, errno: Errno) -> Fault {
@@ -354,8 +408,9 @@ impl Walk {
         }
     }
 
-    fn current(&self) -> Result<&OwnedFd, Fault> {
-        self.here.last().ok_or_else(|| Fault::Failed(PathBuf::from("/"), Errno::EBADF))
+    fn current(&self) -> Result<&Rc<OwnedFd>, Fault> {
+        let last = self.trail.steps.last().map(|step| &step.descriptor);
+        last.ok_or_else(|| Fault::Failed(PathBuf::from("/"), Errno::EBADF))
     }
 
     fn open(&self, name: &OsStr, how: OFlag) -> Result<Found, Fault> {
@@ -366,62 +421,58 @@ impl Walk {
         Ok(Found { descriptor, status })
     }
 
-    fn look(&self, name: &OsStr) -> Result<Found, Fault> {
-        self.open(name, OFlag::O_PATH)
-    }
-
     fn enter(&mut self, name: OsString, found: Found, judge: Judge<'_>) -> Result<(), Fault> {
         judge(&found.status, &|| self.path_of(&name))?;
-        self.here.push(found.descriptor);
-        self.names.push(name);
+        self.trail.steps.push(Step { name, descriptor: Rc::new(found.descriptor), status: found.status });
         Ok(())
     }
 
     /// The parent of the root is the root.
     fn leave(&mut self) {
-        if self.names.pop().is_some() {
-            self.here.pop();
+        if self.trail.steps.len() > 1 {
+            self.trail.steps.pop();
         }
     }
 
     /// Ends a walk whose last step leads upwards: what it found is the directory that it is in. The root has no name.
-    fn at_a_directory(mut self) -> Result<(Self, OsString, Found), Fault> {
-        let name = self.names.pop().unwrap_or_default();
+    fn at_a_directory(self) -> Result<(Self, OsString, Found), Fault> {
         let failed = |errno| Fault::Failed(PathBuf::from("/"), errno);
-        let descriptor = match self.here.len() {
-            0 | 1 => self.current()?.try_clone().map_err(|error| failed(crate::errno::of(error)))?,
-            _ => self.here.pop().ok_or_else(|| failed(Errno::EBADF))?,
+        let descriptor = self.current()?.try_clone().map_err(|error| failed(crate::errno::of(error)))?;
+        let name = match self.trail.steps.len() {
+            0 | 1 => OsString::new(),
+            _ => self.trail.steps.pop().map(|step| step.name).unwrap_or_default(),
         };
         let status = fstat(&descriptor).map_err(|errno| self.failed(&name, errno))?;
         Ok((self, name, Found { descriptor, status }))
     }
 
-    /// Opens what was found once more, to read it. The checks use this descriptor. `owner` may own it besides root;
-    /// `None` stands for anybody.
-    fn finish(mut self, name: &OsStr, owner: Option<u32>, roots_way: bool) -> Result<Opened, Fault> {
-        let found = self.open(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        let path = self.path_of(name);
+    /// Ends a walk to a regular file that was opened to be read. `owner` may own it besides root; `None` stands for anybody.
+    fn finish(self, name: &OsStr, found: Found, owner: Option<u32>, roots_way: bool) -> Result<Opened, Fault> {
+        let path = || self.path_of(name);
         if kind(&found.status) != SFlag::S_IFREG {
-            return Err(Fault::NotRegular(path));
+            return Err(Fault::NotRegular(path()));
         }
         if let Some(owner) = owner {
-            check(&found.status, owner, roots_way, &|| path.clone())?;
+            check(&found.status, owner, roots_way, &path)?;
         }
-        let directory = self.here.pop().ok_or_else(|| Fault::Failed(path.clone(), Errno::EBADF))?;
-        let name = CString::new(name.as_bytes()).map_err(|_| Fault::Failed(path.clone(), Errno::EINVAL))?;
+        let directory = Rc::clone(self.current()?);
+        let name = CString::new(name.as_bytes()).map_err(|_| Fault::Failed(path(), Errno::EINVAL))?;
         let safe_for = safe_for(found.status.st_uid, roots_way);
         Ok(Opened { file: File::from(found.descriptor), status: found.status, directory, name, safe_for })
     }
 }
 
-fn open_root(judge: Judge<'_>) -> Result<OwnedFd, Fault> {
-    let root = || PathBuf::from("/");
+fn path_of(steps: &[Step]) -> PathBuf {
+    Path::new("/").join(steps.iter().map(|step| &step.name).collect::<PathBuf>())
+}
+
+fn open_root() -> Result<Step, Fault> {
+    let failed = |errno| Fault::Failed(PathBuf::from("/"), errno);
     let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     // Not open(2), after which musl makes a second call that sets close-on-exec anew.
-    let descriptor = openat(AT_FDCWD, "/", how, Mode::empty()).map_err(|errno| Fault::Failed(root(), errno))?;
-    let status = fstat(descriptor.as_fd()).map_err(|errno| Fault::Failed(root(), errno))?;
-    judge(&status, &root)?;
-    Ok(descriptor)
+    let descriptor = openat(AT_FDCWD, "/", how, Mode::empty()).map_err(failed)?;
+    let status = fstat(descriptor.as_fd()).map_err(failed)?;
+    Ok(Step { name: OsString::new(), descriptor: Rc::new(descriptor), status })
 }
 
 /// Returns whether a file with this status belongs to root or to `owner`, and nobody else can write
@@ -507,6 +558,29 @@ mod tests {
             assert_eq!((found.status.st_dev, found.status.st_ino), (there.st_dev, there.st_ino), "{path}");
             assert!(matches!(open(Path::new(path), 0), Err(Fault::NotRegular(_))), "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_goes_on_from_the_trail_of_another_and_leads_to_the_same() {
+        let mut trail = Trail::default();
+        for path in ["/usr/bin/env", "/usr/bin/sort", "/usr/none", "/usr/share/none/x", "/usr", "/", "/etc/passwd"] {
+            let (alone, on) = (open(Path::new(path), 0), open_from(&mut trail, Path::new(path), 0));
+            match (alone, on) {
+                (Ok(alone), Ok(on)) => {
+                    let inode = |opened: &Opened| (opened.status.st_dev, opened.status.st_ino);
+                    assert_eq!((inode(&alone), &alone.name), (inode(&on), &on.name), "{path}");
+                }
+                (alone, on) => assert_eq!(format!("{:?}", alone.err()), format!("{:?}", on.err()), "{path}"),
+            }
+        }
+        // The directories are judged for each path anew, whoever judged them before.
+        let mut judged = Vec::new();
+        let walk = follow(&mut trail, Path::new("/etc/passwd"), TO_READ, &mut |_, path| {
+            judged.push(path());
+            Ok(())
+        });
+        assert!(walk.is_ok());
+        assert_eq!(judged, [Path::new("/"), Path::new("/etc")]);
     }
 
     #[test]

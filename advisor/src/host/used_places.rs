@@ -4,7 +4,7 @@
 use crate::analysis::profile::{PlaceAccess, UsedPlace};
 use capwrap_core::scope::domain::{OPEN_IN_PARTS, is_open_to_all, is_readable_by_preset};
 use capwrap_core::scope::places::{Access, Place};
-use capwrap_core::trusted_path::{self, Surveyed};
+use capwrap_core::trusted_path::{self, Surveyed, Trail};
 use nix::sys::stat::FileStat;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
@@ -58,7 +58,7 @@ pub fn judge(places: &[Place], of: Of<'_>) -> Vec<UsedPlace> {
 
 /// Returns the path, or the deepest directory on the way to it, that only root can make lead elsewhere.
 fn trusted(path: &Path) -> PathBuf {
-    let is_trusted = |path: &&Path| matches!(trusted_path::place_of_a_scope(path), Ok(Some(_)));
+    let is_trusted = |path: &&Path| matches!(trusted_path::place_of_a_scope(&mut Trail::default(), path), Ok(Some(_)));
     path.ancestors().find(is_trusted).unwrap_or(Path::new("/")).to_owned()
 }
 

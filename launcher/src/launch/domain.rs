@@ -6,13 +6,13 @@ use crate::refusal::{OrRefuse, Refusal};
 use crate::system::directory::{Directory, Entry};
 use crate::system::landlock::{self, Ruleset};
 use crate::system::witness::Witness;
-use crate::system::{capabilities, sockets};
+use crate::system::{capabilities, mounts, sockets};
 use capwrap_core::capability::Capability;
 use capwrap_core::decision::Decision;
 use capwrap_core::mount_table;
 use capwrap_core::policy::Policy;
 use capwrap_core::scope::domain::{Asked, Domain, Gap, Place, Rights, Rule, is_open_to_all};
-use capwrap_core::trusted_path::{self, Fault};
+use capwrap_core::trusted_path::{self, Fault, Trail};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode};
@@ -69,12 +69,13 @@ pub fn refused(name: &str, gap: Gap) -> Refusal {
 
 /// Returns where file systems of this type are mounted.
 fn places_of(kind: &str) -> Result<Vec<PathBuf>, Refusal> {
-    let table = std::fs::read(mount_table::FILE).or_refuse(|| format!("read {}", mount_table::FILE))?;
+    let table = mounts::table().or_refuse(|| format!("read {}", mount_table::FILE))?;
     Ok(mount_table::points_of(&table, kind))
 }
 
 /// Adds the rules of a domain. Nothing may be written in the places that are closed.
 fn allow(ruleset: &Ruleset, domain: &Domain<'_>, tool: &CheckedTool, closed: &[PathBuf]) -> Result<(), Refusal> {
+    let mut trail = Trail::default();
     for rule in &domain.rules {
         match rule.place {
             Place::AllBut(path) => {
@@ -85,7 +86,7 @@ fn allow(ruleset: &Ruleset, domain: &Domain<'_>, tool: &CheckedTool, closed: &[P
             Place::Tool => add(ruleset, &tool.opened.file, rule.rights.on_a_file(), &tool.path)?,
             Place::Root => allow_path(ruleset, Path::new("/"), rule.rights)?,
             Place::Preset(path) => allow_path(ruleset, path, rule.rights)?,
-            Place::Path(path) => allow_trusted(ruleset, path, rule, closed)?,
+            Place::Path(path) => allow_trusted(ruleset, &mut trail, path, rule, closed)?,
             Place::OpenToAll(path) => {
                 allow_open_parts(ruleset, path, rule.rights)?;
             }
@@ -171,16 +172,24 @@ fn refuse_closed(path: &Path, closed: &[PathBuf]) -> Result<(), Refusal> {
 }
 
 /// Allows a path of the policy's. Only root may be able to make it lead elsewhere.
-fn allow_trusted(ruleset: &Ruleset, path: &Path, rule: &Rule<'_>, closed: &[PathBuf]) -> Result<(), Refusal> {
+fn allow_trusted(
+    ruleset: &Ruleset,
+    trail: &mut Trail,
+    path: &Path,
+    rule: &Rule<'_>,
+    closed: &[PathBuf],
+) -> Result<(), Refusal> {
     let refuse = |fault: &Fault| {
         Refusal::new(format!("cannot confine a capability to {}: {}", path.display(), fault.describe(path)))
             .with_hint_if_any(fault.hint())
     };
-    let Some(found) = trusted_path::place_of_a_scope(path).map_err(|fault| refuse(&fault))? else { return Ok(()) };
+    let Some(found) = trusted_path::place_of_a_scope(trail, path).map_err(|fault| refuse(&fault))? else {
+        return Ok(());
+    };
     if !rule.rights.intersection(Rights::WRITE_FILE).is_empty() {
         refuse_closed(&found.path, closed)?;
     }
-    let is_directory = found.file.metadata().or_refuse(|| format!("ask about {}", path.display()))?.is_dir();
+    let is_directory = found.status.st_mode & libc::S_IFMT == libc::S_IFDIR;
     add(ruleset, &found.file, if is_directory { rule.rights } else { rule.rights.on_a_file() }, path)
 }
 

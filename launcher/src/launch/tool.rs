@@ -13,7 +13,7 @@ use capwrap_core::policy::{Policy, Tool};
 use capwrap_core::text::hex;
 use capwrap_core::tool_rules::{self, ToolFault, ToolFile};
 use capwrap_core::trusted_path;
-use capwrap_core::trusted_path::{Fault, Opened};
+use capwrap_core::trusted_path::{Fault, Opened, Trail};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
@@ -56,7 +56,7 @@ pub fn check(
     if launch.any_owner {
         return whosever(rules);
     }
-    let (path, opened) = open_first(rules, |path| trusted_path::open(path, owner))?;
+    let (path, opened) = open_first(rules, |trail, path| trusted_path::open_from(trail, path, owner))?;
     let found = Candidate { path, opened: &opened, rules };
     let is_script = found.is_script()?;
     let (attribute, mount) = (found.attribute()?, found.mount()?);
@@ -77,7 +77,7 @@ pub fn check(
 
 /// A file that root runs by its name, whoever could change it: what the kernel executes is executed.
 fn whosever(rules: &Tool) -> Result<CheckedTool, Refusal> {
-    let (path, opened) = open_first(rules, trusted_path::open_whosever)?;
+    let (path, opened) = open_first(rules, |_, path| trusted_path::open_whosever(path))?;
     let found = Candidate { path, opened: &opened, rules };
     found.executable_by_caller()?;
     let is_script = found.is_script()?;
@@ -86,9 +86,13 @@ fn whosever(rules: &Tool) -> Result<CheckedTool, Refusal> {
 }
 
 /// Opens the first path that exists.
-fn open_first(rules: &Tool, open: impl Fn(&Path) -> Result<Opened, Fault>) -> Result<(&Path, Opened), Refusal> {
+fn open_first(
+    rules: &Tool,
+    open: impl Fn(&mut Trail, &Path) -> Result<Opened, Fault>,
+) -> Result<(&Path, Opened), Refusal> {
+    let mut trail = Trail::default();
     for path in &rules.paths {
-        match open(path) {
+        match open(&mut trail, path) {
             Ok(opened) => return Ok((path, opened)),
             Err(Fault::Missing(_) | Fault::Failed(_, Errno::ENOTDIR)) => {}
             Err(fault) => {

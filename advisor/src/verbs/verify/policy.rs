@@ -20,7 +20,7 @@ use crate::verbs::verify::judged::{Fix, Judged, Kind, Subject};
 use crate::verbs::verify::tool::{self, Content};
 use capwrap_core::policy::{MAX_BYTES, Policy, Temporary};
 use capwrap_core::text::printable;
-use capwrap_core::trusted_path::{self, Fault};
+use capwrap_core::trusted_path::{self, Fault, Trail};
 use jiff::Timestamp;
 use nix::unistd::geteuid;
 use std::collections::BTreeSet;
@@ -182,7 +182,7 @@ fn scope_places(policy: &Policy) -> BTreeSet<&Path> {
 /// A line about a path for which a launch would be refused, or that does not exist.
 fn place(path: &Path) -> Option<Judged> {
     let name = "scope path";
-    match trusted_path::place_of_a_scope(path) {
+    match trusted_path::place_of_a_scope(&mut Trail::default(), path) {
         Ok(Some(_)) => None,
         Ok(None) => {
             Some(Line::note(name, shown(path)).means("does not exist, and the scope opens nothing there").into())
