@@ -2,7 +2,7 @@
 //! `NAME: ok`, `NAME: EPERM` (or another error), or `NAME: ended by SIGSYS`. What an attempt changes it takes back.
 //!
 //! `attempts --stay` is a process for other attempts: it makes a user namespace without ids and a mount namespace in which
-//! `/var/log` is `/var/lib`, and waits in them.
+//! `/var/log/below` is `/var/lib`, and waits in them.
 
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -17,6 +17,10 @@ type Answer = Result<i64, Errno>;
 /// The file that a tool with cap_dac_read_search reads where its scope lets it, and the one that it must not read.
 const OPEN: &str = "/var/log/closed";
 const CLOSED: &str = "/var/lib/closed";
+
+/// The same file where [`mount_elsewhere`] mounts its folder: beneath the folder that a scope opens, because a domain ignores
+/// what a mount hides (`is_access_to_paths_allowed`, security/landlock/fs.c).
+const MOUNTED: &str = "/var/log/below/closed";
 
 /// A setting of the network, which takes cap_net_admin alone.
 const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -223,11 +227,11 @@ fn attempt(name: &str) -> Answer {
         "read-by-handle" => by_handle(),
         "read-by-mount" => {
             let helper = child_that_waits_after(mount_elsewhere)?;
-            let answer = open(&format!("/proc/{helper}/root{OPEN}"), libc::O_RDONLY);
+            let answer = open(&format!("/proc/{helper}/root{MOUNTED}"), libc::O_RDONLY);
             let _ = call!(libc::SYS_kill, helper, libc::SIGKILL);
             answer
         }
-        "read-by-mount-of-others" => open(&format!("/proc/{}/root{OPEN}", target()), libc::O_RDONLY),
+        "read-by-mount-of-others" => open(&format!("/proc/{}/root{MOUNTED}", target()), libc::O_RDONLY),
         "read-log" => call!(libc::SYS_syslog, 10, null(), 0),
         "clear-log" => call!(libc::SYS_syslog, 7, null(), 0),
         _ => panic!("no attempt {name}"),
@@ -355,10 +359,17 @@ fn by_handle() -> Answer {
     call!(libc::SYS_open_by_handle_at, folder, handle, libc::O_RDONLY)
 }
 
-/// Makes namespaces of users and mounts, in which the folder that a scope opens is one that it does not open.
+/// Makes namespaces of users and mounts, in which a folder that a scope opens is one that it does not open.
 fn mount_elsewhere() -> Answer {
     call!(libc::SYS_unshare, libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
-    call!(libc::SYS_mount, c"/var/lib".as_ptr(), c"/var/log".as_ptr(), null(), libc::MS_BIND | libc::MS_REC, null())
+    call!(
+        libc::SYS_mount,
+        c"/var/lib".as_ptr(),
+        c"/var/log/below".as_ptr(),
+        null(),
+        libc::MS_BIND | libc::MS_REC,
+        null()
+    )
 }
 
 /// Starts a child that does this and waits, and returns its number after it did.
