@@ -384,21 +384,77 @@ fn a_proof_under_scopes_keeps_those_under_which_the_command_works() {
     let run = learn(&name, &["--scope", "calls"], &["/usr/bin/python3", "-c", process]);
     assert!(run.stdout.contains("no scope   cap_sys_admin: a run under its scope did not work"), "{run:?}");
 
-    let name = PolicyName::new("learned-part");
-    // Nobody needs a capability to remove a message queue of their own. It does so where it has few capabilities, which
-    // the run that was watched did not show.
-    let removes = "import ctypes, socket; libc = ctypes.CDLL(None)\nsocket.sethostname(socket.gethostname())\n\
-                   socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)\n\
-                   held = [line for line in open('/proc/self/status') if line.startswith('CapEff')][0].count('f')\n\
-                   print('done', 0 if held > 5 else libc.msgctl(libc.msgget(0, 0o1600), 0, 0))";
-    let text = learns_scope(&name, proof, removes);
-    assert_eq!(text.matches("through").count(), 1, "{text}");
-    says(&text, &["through = [\"socket:raw-icmp\"]", "caps = [\"cap_sys_admin\"]"]);
-    let profile = fs::read_to_string(name.evidence()).unwrap();
-    let profile: Value = serde_json::from_str(&profile).unwrap();
-    let scopes = &profile["runs"][0]["scopes"];
+    // What works alone is kept: a rule on the root directory itself would open everything.
+    let (name, closed) = (PolicyName::new("learned-part"), ClosedFolder::new("/srv", "part"));
+    let lists = format!(
+        "import os, socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); os.listdir('/')\n\
+         print(open({:?}).read(), 'done')",
+        closed.file("a")
+    );
+    let text = learns_scope(&name, &["--scope", "all", "--minimize"], &lists);
+    assert!(text.contains("cap_dac_read_search") && !text.contains("beneath"), "{text}");
+    says(&text, &["through = [\"socket:raw-icmp\"]"]);
+    let scopes = proven_scopes(&name);
     assert_eq!(scopes["works"], serde_json::json!([{ "capability": "cap_net_raw", "through": ["socket:raw-icmp"] }]));
-    assert_eq!((&scopes["fails"], &scopes["runs"]), (&serde_json::json!(["cap_sys_admin"]), &4.into()));
+    assert_eq!((&scopes["fails"], &scopes["runs"]), (&serde_json::json!(["cap_dac_read_search"]), &6.into()));
+}
+
+/// What the first run of a profile has of its proof under scopes.
+fn proven_scopes(name: &PolicyName) -> Value {
+    let profile: Value = serde_json::from_str(&fs::read_to_string(name.evidence()).unwrap()).unwrap();
+    profile["runs"][0]["scopes"].clone()
+}
+
+/// Nobody needs a capability to remove a message queue of their own, and a scope of cap_sys_admin refuses it. The programs do
+/// it where the run that was watched first did not: with few capabilities, or where there is no clone3(2).
+#[test]
+fn a_proof_widens_a_scope_by_what_the_command_does_under_it() {
+    let does = |condition: &str, what: &str| {
+        format!(
+            "import ctypes, os, socket; libc = ctypes.CDLL(None, use_errno=True)\n\
+             socket.sethostname(socket.gethostname())\nsocket.socket(socket.AF_INET, socket.SOCK_RAW, 1)\n\
+             held = [line for line in open('/proc/self/status') if line.startswith('CapEff')][0].count('f')\n\
+             has_clone3 = libc.syscall(435, None, 0) == -1 and ctypes.get_errno() != 38\n\
+             if {condition}: {what}\nprint('done')"
+        )
+    };
+    let removes = "assert libc.msgctl(libc.msgget(0, 0o1600), 0, 0) == 0";
+    let proof = &["--scope", "calls", "--minimize"];
+    // One run under the scope, one or two that are watched, and one under what is wider.
+    for (name, condition, runs) in [("few", "held < 5", 3), ("no-clone3", "not has_clone3", 4)] {
+        let name = PolicyName::new(&format!("learned-{name}"));
+        let text = learns_scope(&name, proof, &does(condition, removes));
+        says(&text, &["through = [\"msgctl\", \"sethostname\"]", "through = [\"socket:raw-icmp\"]"]);
+        let scopes = proven_scopes(&name);
+        assert_eq!((scopes["works"].as_array().unwrap().len(), &scopes["runs"]), (2, &runs.into()), "{scopes}");
+        is_closed(&name, "libc.unshare(0x20000)");
+    }
+    // What would leave everything open is no scope.
+    let loads = "assert libc.syscall(BPF, 5, None, 0) == -1 and ctypes.get_errno() == 7"
+        .replace("BPF", if cfg!(target_arch = "x86_64") { "321" } else { "280" });
+    let name = PolicyName::new("learned-wide");
+    let run = learn(&name, proof, &["/usr/bin/python3", "-c", &does("held < 5", &loads)]);
+    let why = "no scope   cap_sys_admin: it uses `bpf:program`, which leaves everything: ";
+    assert!(run.ok() && run.stdout.contains(why), "{run:?}");
+    let text = fs::read_to_string(name.written()).unwrap();
+    assert_eq!(text.matches("through").count(), 1, "{text}");
+    says(&text, &["through = [\"socket:raw-icmp\"]"]);
+    assert_eq!(proven_scopes(&name)["fails"], serde_json::json!([]));
+}
+
+#[test]
+fn a_proof_widens_a_scope_by_the_file_that_the_command_opens_under_it() {
+    let (name, closed, other) =
+        (PolicyName::new("learned-wider"), ClosedFolder::new("/srv", "wider"), ClosedFolder::new("/srv", "unread"));
+    let program = format!(
+        "held = [line for line in open('/proc/self/status') if line.startswith('CapEff')][0].count('f')\n\
+         open({:?}).read()\nif held < 5: open({:?}).read()\nprint('done')",
+        closed.file("a"),
+        other.file("b")
+    );
+    let text = learns_scope(&name, &["--scope", "all", "--minimize"], &program);
+    says(&text, &[&format!("beneath = [\"{}/b\", \"{}/a\"]", other.0, closed.0)]);
+    is_out_of_reach(&name, "os.open('/etc/shadow', os.O_RDONLY)");
 }
 
 #[test]

@@ -508,6 +508,22 @@ impl Run {
         brought.map(|check| check.capability).collect()
     }
 
+    /// Adds what another run of the same command used, if both were watched. Returns whether anything is new.
+    pub fn also_used(&mut self, other: &Self) -> bool {
+        fn add<T: Clone + PartialEq>(to: &mut Option<Vec<T>>, from: Option<&Vec<T>>) -> bool {
+            let (Some(to), Some(from)) = (to, from) else { return false };
+            let before = to.len();
+            for one in from {
+                if !to.contains(one) {
+                    to.push(one.clone());
+                }
+            }
+            to.len() > before
+        }
+        let calls = add(&mut self.watched, other.watched.as_ref());
+        add(&mut self.places, other.places.as_ref()) || calls
+    }
+
     fn about(&self) -> (Option<SubjectKind>, String) {
         let file = self.tool.path.rsplit('/').next().unwrap_or_default();
         match &self.subject {

@@ -55,8 +55,26 @@ impl Scopes {
     }
 }
 
+impl Scopes {
+    /// Returns the scopes of the same capabilities that leave open as much as a scope by doors can. A command shows under
+    /// them what it does under every scope.
+    #[must_use]
+    pub fn widest(&self) -> Self {
+        let is_possible = |capability, door: &Door| {
+            !MOUNTING.contains(&door.name()) && strength::leaves_everything(capability, door).is_none()
+        };
+        let widest = |capability| {
+            let doors = door::rows_of(capability).map(door::narrowest);
+            let through: BTreeSet<Door> = doors.filter(|door| is_possible(capability, door)).collect();
+            (capability, GrantScope { through: through.into_iter().collect(), ..GrantScope::default() })
+        };
+        let by_doors = self.proposed.iter().filter(|(_, scope)| !scope.through.is_empty());
+        Self { proposed: by_doors.map(|(capability, _)| widest(*capability)).collect(), ..Self::default() }
+    }
+}
+
 /// Why a scope is left out under which a run failed.
-pub const FAILED: &str = "a run under its scope did not work: the scope refuses a call that makes no check";
+pub const FAILED: &str = "a run under its scope did not work, and all that it was seen to use is open in the scope";
 
 /// Why a scope is left out under which runs failed that used these files.
 pub fn failed<'e>(mut places: impl Iterator<Item = &'e UsedPlace>) -> &'static str {
@@ -569,6 +587,20 @@ mod tests {
         let both = [opens("dac_override"), opens("dac_read_search")];
         let scopes = by_paths("dac_override,dac_read_search", &both, Some(&places));
         assert!(scopes.proposed.is_empty() && scopes.left_out[1].1.contains("counts everywhere"), "{scopes:?}");
+    }
+
+    #[test]
+    fn the_widest_scope_is_one_that_a_policy_can_have() {
+        let host = granted("sys_admin", "sethostname", &["__do_sys_sethostname"]);
+        let raw = with(1, granted("net_raw", "socket", &["inet_create"]));
+        let widest = of("net_raw,sys_admin", &[host, raw]).widest();
+        let shown: Vec<String> = widest.proposed.iter().map(|(_, scope)| scope.to_string()).collect();
+        assert!(shown[0].contains("socket:packet") && shown[0].contains("socket:raw-icmp"), "{shown:?}");
+        assert!(shown[1].contains("msgctl") && shown[1].contains("bpf:look"), "{shown:?}");
+        assert!(!shown[1].contains("bpf:program") && !shown[1].contains("umount2"), "{shown:?}");
+        let tables = crate::analysis::propose::tables(&widest);
+        let policy = format!("schema = 1\ntool = {{ path = \"/t\" }}\nallow = {{ users = [\"root\"] }}\n{tables}");
+        capwrap_core::policy::Policy::read(&policy).unwrap();
     }
 
     #[test]

@@ -352,13 +352,16 @@ impl Learn {
             let (asked, possible) = (asked.union(named(seen)), needs::possible(&classed).union(named(seen)));
             Ok(Meaning { needed: needed(&classed), asked, possible })
         })?;
-        let (classed, run) = judge(&seen)?;
+        let (classed, mut run) = judge(&seen)?;
         let scopes = if self.scope == Scoping::Off {
             None
         } else {
             // What earlier runs used stays open, as in the policy that is proposed.
-            let scopes = self.scopes_of(proof.kept, earlier.into_iter().flat_map(Profile::runs).chain([&run]));
-            Some(proving.prove_scopes(&seen, &proof, scopes)?.1)
+            let scopes_of =
+                |run: &Run| self.scopes_of(proof.kept, earlier.into_iter().flat_map(Profile::runs).chain([run]));
+            let scopes = scopes_of(&run);
+            let widen = |seen: &RunData| Ok(run.also_used(&judge(seen)?.1).then(|| scopes_of(&run)));
+            Some(proving.prove_scopes(&seen, &proof, scopes, widen)?.1)
         };
         // Nothing is proven about a capability that was not there to be removed. If it was refused, it stays needed,
         // unless the user's own check says that the command worked without it.

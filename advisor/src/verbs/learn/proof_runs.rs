@@ -14,6 +14,7 @@ use capwrap_core::policy::GrantScope;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::Cell;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,6 +23,10 @@ use std::time::Duration;
 /// the duration of the full run, but not before `AT_LEAST`.
 const PATIENCE: u32 = 5;
 const AT_LEAST: Duration = Duration::from_secs(10);
+
+/// How often scopes are widened under which a command did not work. A run that is watched shows all that it uses, so that
+/// one time is enough for a command that does the same each time.
+const CORRECTIONS: u32 = 3;
 
 /// What a proof shall find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,25 +119,34 @@ impl Proving<'_> {
         }
     }
 
-    /// Runs the command under scopes of what it needs. Where it does not work, the scopes that it fails under are left
-    /// out: each is tried alone, and then the rest together. `full` is the first run, and `proof` what followed.
-    pub fn prove_scopes(&self, full: &RunData, proof: &Proof, scopes: Scopes) -> Result<(Scopes, ProvenScopes)> {
+    /// Runs the command under scopes of what it needs. Where it does not work, it is watched again with no more capabilities
+    /// than it has by the policy, because a command that has less does other things, and `widen` makes the scopes that
+    /// leave open what it used then too. The scopes are tried again for as long as that widens them. Those that it fails
+    /// under even so are left out: each is tried alone, and then the rest together. `full` is the first run, and `proof`
+    /// what followed.
+    pub fn prove_scopes(
+        &self,
+        full: &RunData,
+        proof: &Proof,
+        scopes: Scopes,
+        mut widen: impl FnMut(&RunData) -> Result<Option<Scopes>>,
+    ) -> Result<(Scopes, ProvenScopes)> {
         let hold = proof.kept;
         let limit = self.subject.limits.after.unwrap_or_else(|| AT_LEAST.max(full.took * PATIENCE));
         let limits = Limits { after: Some(limit) };
-        let mut runs = 0;
+        let runs = Cell::new(0);
         let progress = progress();
         // Where everything is too much, the run with less is what the command does when it works.
         let like = if proof.fails_with_everything && self.check.is_none() {
-            runs += 1;
+            runs.set(runs.get() + 1);
             let seen = self.run(hold, limits)?.seen;
             (seen.ending, seen.stdout)
         } else {
             (full.ending, full.stdout.clone())
         };
-        let mut works = |tried: &Scopes| {
+        let works = |tried: &Scopes| {
             progress.set_message("under the scopes");
-            runs += 1;
+            runs.set(runs.get() + 1);
             let tables = propose::tables(tried);
             let subject = Subject { scopes: Some(&tables), ..*self.subject };
             let under = Proving { subject: &subject, ..*self };
@@ -140,9 +154,35 @@ impl Proving<'_> {
             progress.inc(1);
             anyhow::Ok(passed.unwrap_or_else(|| (seen.ending, &seen.stdout) == (like.0, &like.1)))
         };
+        // A command that does not see the scopes shows what it uses; one that does other things for them shows it under
+        // scopes that leave as much open as can be.
+        let mut watched = |scopes: &Scopes| {
+            let widest = Some(propose::tables(&scopes.widest())).filter(|tables| !tables.is_empty());
+            for under in std::iter::once(None).chain(widest.map(Some)) {
+                progress.set_message("watched again");
+                runs.set(runs.get() + 1);
+                let subject = Subject { scopes: under.as_deref(), ..*self.subject };
+                let again = Proving { subject: &subject, ..*self };
+                let seen = again.run_as(self.subject.user, hold, limits, true)?.seen;
+                progress.inc(1);
+                if let Some(wider) = widen(&seen)?.filter(|wider| wider != scopes) {
+                    return Ok(Some(wider));
+                }
+            }
+            anyhow::Ok(None)
+        };
         let mut scopes = scopes;
+        let mut is_proven = scopes.proposed.is_empty() || works(&scopes)?;
+        for _ in 0..CORRECTIONS {
+            if is_proven || !self.subject.watch {
+                break;
+            }
+            let Some(wider) = watched(&scopes)? else { break };
+            scopes = wider;
+            is_proven = scopes.proposed.is_empty() || works(&scopes)?;
+        }
         let mut fails = CapabilitySet::EMPTY;
-        if !scopes.proposed.is_empty() && !works(&scopes)? {
+        if !is_proven {
             if let [_, _, ..] = &*scopes.proposed {
                 for (capability, scope) in &scopes.proposed {
                     let proposed = vec![(*capability, scope.clone())];
@@ -155,12 +195,13 @@ impl Proving<'_> {
             let all: CapabilitySet = scopes.proposed.iter().map(|(capability, _)| *capability).collect();
             let rest = scopes.clone().without(fails, FAILED);
             // Where each works alone, and none is left to blame, or the rest still fails, none is proven.
-            let is_proven = !fails.is_empty() && !rest.proposed.is_empty() && works(&rest)?;
-            if !is_proven {
+            let is_rest_proven = !fails.is_empty() && !rest.proposed.is_empty() && works(&rest)?;
+            if !is_rest_proven {
                 fails = all;
             }
             scopes = scopes.without(fails, FAILED);
         }
+        let runs = runs.get();
         progress.finish_and_clear();
         let proven = |(capability, scope): &(Capability, GrantScope)| ProvenScope {
             capability: *capability,
