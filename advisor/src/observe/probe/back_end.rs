@@ -7,7 +7,7 @@ use crate::output::error;
 use anyhow::{Result, anyhow};
 use aya::programs::{BtfTracePoint, FExit};
 use aya::{Btf, Ebpf, EbpfLoader};
-use capwrap_ebpf::{Offsets, Settings};
+use capwrap_ebpf::Settings;
 use nix::unistd::geteuid;
 use std::fmt;
 
@@ -62,9 +62,10 @@ fn locked_down() -> bool {
 pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<Probe> {
     rights::check()?;
     let config = ProbeConfig::find(asked);
+    let mut loading = Loading::new(&config, ring_bytes);
     let mut before = Vec::new();
     for back_end in ORDER.into_iter().filter(|one| only.is_none_or(|only| only == *one)) {
-        match load(back_end, &config, ring_bytes) {
+        match loading.load(back_end) {
             Ok(ebpf) => return Ok(Probe { ebpf, back_end, command: None }),
             Err(error) => before.push(Attempt { back_end, why: in_one_line(&error) }),
         }
@@ -75,21 +76,63 @@ pub fn open(asked: &Settings, ring_bytes: u32, only: Option<BackEnd>) -> Result<
 /// Tries every back end and returns the result of each.
 pub fn attempts() -> Vec<(BackEnd, Result<(), String>)> {
     let config = ProbeConfig::find(&Settings::default());
-    let tried = |back_end| load(back_end, &config, 4096).map(drop).map_err(|error| in_one_line(&error));
+    let mut loading = Loading::new(&config, 4096);
+    let mut tried = |back_end| loading.load(back_end).map(drop).map_err(|error| in_one_line(&error));
     ORDER.into_iter().map(|back_end| (back_end, tried(back_end))).collect()
 }
 
-fn load(back_end: BackEnd, config: &ProbeConfig, ring_bytes: u32) -> Result<Ebpf> {
-    if back_end == BackEnd::Kprobe {
-        return kprobe::load(&config.settings, config.types.as_ref().ok().map(|types| &types.offsets));
+/// What the back ends share while they are tried.
+struct Loading<'c> {
+    config: &'c ProbeConfig,
+    ring_bytes: u32,
+    /// Every new loader of aya reads all of the kernel's types, so all objects have the same.
+    loader: Option<EbpfLoader<'c>>,
+    /// An object with the later helpers whose maps exist, but none of whose programs is loaded.
+    unused: Option<Ebpf>,
+}
+
+impl<'c> Loading<'c> {
+    const fn new(config: &'c ProbeConfig, ring_bytes: u32) -> Self {
+        Self { config, ring_bytes, loader: None, unused: None }
     }
-    let Types { offsets, btf, .. } = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
-    // Kernels before 5.17 lack a helper that the events need to name the call site. Distributions backport helpers, so
-    // only trying shows whether this kernel has it.
-    let recent = load_as(back_end, &Settings { recent: 1, ..config.settings }, offsets, btf, ring_bytes);
-    recent.or_else(|error| {
-        if is_forbidden(&error) { Err(error) } else { load_as(back_end, &config.settings, offsets, btf, ring_bytes) }
-    })
+
+    fn load(&mut self, back_end: BackEnd) -> Result<Ebpf> {
+        let config = self.config;
+        if back_end == BackEnd::Kprobe {
+            self.unused = None;
+            return kprobe::load(&config.settings, config.types.as_ref().ok().map(|types| &types.offsets));
+        }
+        let types = config.types.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+        // Kernels before 5.17 lack a helper that the events need to name the call site. Distributions backport helpers, so
+        // only trying shows whether this kernel has it.
+        let mut ebpf = match self.unused.take() {
+            Some(ebpf) => ebpf,
+            None => self.object(&config.recent, types)?,
+        };
+        let Err(error) = load_check(back_end, &mut ebpf, &types.btf) else {
+            return attach(back_end, ebpf, &config.recent, &types.btf);
+        };
+        self.unused = Some(ebpf);
+        if is_forbidden(&error) {
+            return Err(error);
+        }
+        let mut ebpf = self.object(&config.settings, types)?;
+        load_check(back_end, &mut ebpf, &types.btf)?;
+        attach(back_end, ebpf, &config.settings, &types.btf)
+    }
+
+    /// Creates the maps of an object.
+    fn object(&mut self, settings: &'c Settings, types: &'c Types) -> Result<Ebpf> {
+        let loader = self.loader.get_or_insert_with(EbpfLoader::new);
+        let mut ebpf = loader
+            .btf(Some(&types.btf))
+            .override_global("SETTINGS", settings, true)
+            .override_global("OFFSETS", &types.offsets, true)
+            .map_max_entries("EVENTS", self.ring_bytes)
+            .load(OBJECT)?;
+        arguments::ask(&mut ebpf)?;
+        Ok(ebpf)
+    }
 }
 
 /// Whether the kernel refuses the program for any content. An unknown helper is a different error.
@@ -100,27 +143,25 @@ fn is_forbidden(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref().is_some_and(|error| forbidden(error) && error.raw_os_error() == Some(1)))
 }
 
-fn load_as(back_end: BackEnd, settings: &Settings, offsets: &Offsets, btf: &Btf, ring_bytes: u32) -> Result<Ebpf> {
-    let mut ebpf = EbpfLoader::new()
-        .btf(Some(btf))
-        .override_global("SETTINGS", settings, true)
-        .override_global("OFFSETS", offsets, true)
-        .map_max_entries("EVENTS", ring_bytes)
-        .load(OBJECT)?;
-    arguments::ask(&mut ebpf)?;
-    // The kernel may refuse this program, so it is loaded first and attached last. A child must be known before any of
-    // its checks arrives.
+/// Loads the program that sees the checks. The kernel may refuse this one, so it is loaded first.
+fn load_check(back_end: BackEnd, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
     match back_end {
         BackEnd::Fexit => {
-            let program: &mut FExit = program(&mut ebpf, "cap_capable_exit")?.try_into()?;
+            let program: &mut FExit = program(ebpf, "cap_capable_exit")?.try_into()?;
             program.load("cap_capable", btf)?;
         }
         BackEnd::TracepointBtf => {
-            let program: &mut BtfTracePoint = program(&mut ebpf, "cap_capable_tracepoint")?.try_into()?;
+            let program: &mut BtfTracePoint = program(ebpf, "cap_capable_tracepoint")?.try_into()?;
             program.load("cap_capable", btf)?;
         }
         BackEnd::Kprobe => {}
     }
+    Ok(())
+}
+
+/// Loads and attaches the other programs, and attaches the one that sees the checks last: a child must be known before any
+/// of its checks arrives.
+fn attach(back_end: BackEnd, mut ebpf: Ebpf, settings: &Settings, btf: &Btf) -> Result<Ebpf> {
     let processes = [
         ("process_fork", "sched_process_fork"),
         ("process_exec", "sched_process_exec"),

@@ -4,6 +4,7 @@
 //! less. Documentation/bpf/btf.rst describes the format.
 
 use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
 
 /// The BTF of a kernel.
 pub struct KernelTypes<'b> {
@@ -18,6 +19,7 @@ const MAGIC: u16 = 0xeb9f;
 mod kind {
     pub const STRUCT: u32 = 4;
     pub const UNION: u32 = 5;
+    pub const FWD: u32 = 7;
     pub const TYPEDEF: u32 = 8;
     pub const VOLATILE: u32 = 9;
     pub const CONST: u32 = 10;
@@ -69,8 +71,39 @@ impl<'b> KernelTypes<'b> {
     fn find(&self, name: &str, kind: u32) -> Option<u32> {
         (1..self.places.len() as u32).find(|at| {
             self.info(*at).is_some_and(|info| kind_of(info) == kind)
-                && self.word(*at, 0).is_some_and(|place| self.string(place) == name)
+                && self.word(*at, 0).is_some_and(|place| self.is_string(place, name))
         })
+    }
+
+    /// Returns BTF in which the tracepoints and functions with these names have their numbers. Of all other types it says
+    /// nothing. aya keeps every type and every member that it reads, and needs nothing but these numbers.
+    pub fn numbers_of(&self, tracepoints: &[&str], functions: &[&str]) -> Vec<u8> {
+        // The kernel declares the type btf_trace_NAME for each tracepoint (include/trace/bpf_probe.h).
+        let tracepoints = tracepoints.iter().map(|name| (format!("btf_trace_{name}"), kind::TYPEDEF));
+        let functions = functions.iter().map(|name| ((*name).to_owned(), kind::FUNC));
+        let found: BTreeMap<u32, (String, u32)> = tracepoints
+            .chain(functions)
+            .filter_map(|(name, kind)| Some((self.find(&name, kind)?, (name, kind))))
+            .collect();
+        let last = found.last_key_value().map_or(0, |(number, _)| *number);
+        let mut types = Vec::with_capacity(last as usize * 12);
+        let mut strings = vec![0];
+        for number in 1..=last {
+            let (name, kind) = found.get(&number).map_or((0, kind::FWD), |(name, kind)| {
+                let place = strings.len() as u32;
+                strings.extend(name.bytes().chain([0]));
+                (place, *kind)
+            });
+            types.extend([name, kind << 24, 0].into_iter().flat_map(u32::to_ne_bytes));
+        }
+        let mut bytes = MAGIC.to_ne_bytes().to_vec();
+        // This is version 1, without flags.
+        bytes.extend([1, 0]);
+        let header = [24, 0, types.len() as u32, types.len() as u32, strings.len() as u32];
+        bytes.extend(header.into_iter().flat_map(u32::to_ne_bytes));
+        bytes.extend(types);
+        bytes.extend(strings);
+        bytes
     }
 
     /// Returns a member's offset in bits and its type. Members of unnamed structures and unions are included.
@@ -124,6 +157,11 @@ impl<'b> KernelTypes<'b> {
             return None;
         }
         Reader(self.bytes).u32(*self.places.get(at as usize)? as usize + offset)
+    }
+
+    fn is_string(&self, at: u32, expected: &str) -> bool {
+        let rest = self.strings.get(at as usize..).unwrap_or_default();
+        rest.get(expected.len()) == Some(&0) && rest.starts_with(expected.as_bytes())
     }
 
     fn string(&self, at: u32) -> &str {
@@ -212,6 +250,21 @@ mod tests {
         assert!(types.parameter("cap_capable", 4).is_err());
         assert!(types.structure("list_head").unwrap().offset(&["none"]).is_err());
         assert!(types.structure("no_such_structure").is_err());
+    }
+
+    #[test]
+    fn the_numbers_alone_are_those_of_the_whole() {
+        let Ok(bytes) = std::fs::read(VMLINUX) else { return };
+        let types = KernelTypes::read(&bytes).unwrap();
+        let few = types.numbers_of(&["sched_process_exec", "no_such_tracepoint"], &["cap_capable"]);
+        assert!(aya::Btf::parse(&few, aya::Endianness::default()).is_ok());
+        let few = KernelTypes::read(&few).unwrap();
+        for (name, kind) in [("btf_trace_sched_process_exec", kind::TYPEDEF), ("cap_capable", kind::FUNC)] {
+            assert!(few.find(name, kind).is_some(), "{name}");
+            assert_eq!(few.find(name, kind), types.find(name, kind), "{name}");
+        }
+        assert_eq!(few.find("btf_trace_no_such_tracepoint", kind::TYPEDEF), None);
+        assert_eq!(few.find("task_struct", kind::STRUCT), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::host::kernel;
 use crate::observe::probe::arguments::{self, REGISTERS};
+use crate::observe::probe::btf::KernelTypes;
 use crate::observe::probe::offsets;
 use anyhow::{Context, Result};
 use aya::{Btf, Ebpf};
@@ -9,15 +10,30 @@ use capwrap_ebpf::{Offsets, Settings};
 use std::os::linux::fs::MetadataExt;
 use syscalls::Sysno;
 
+/// The tracepoints to which a program of the probe may be attached by its type.
+const TRACEPOINTS: &[&str] = &[
+    "cap_capable",
+    "sched_process_fork",
+    "sched_process_exec",
+    "sched_process_exit",
+    "sched_process_free",
+    "sys_enter",
+    "sys_exit",
+];
+
 /// The configuration with which every back end loads the probe.
 pub struct ProbeConfig {
+    /// The settings for every kernel.
     pub settings: Settings,
+    /// The settings for kernels that have the later helpers.
+    pub recent: Settings,
     pub types: Result<Types>,
 }
 
 /// The offsets at which this kernel keeps what the probe reads.
 pub struct Types {
     pub offsets: Offsets,
+    /// The numbers of the types to which the probe is attached, and nothing else.
     pub btf: Btf,
     /// The size of `pt_regs`.
     registers_bytes: u32,
@@ -45,7 +61,7 @@ impl ProbeConfig {
             last_capability: kernel::last_capability().map_or(63, u32::from),
             ..*asked
         };
-        Self { settings, types }
+        Self { settings, recent: Settings { recent: 1, ..settings }, types }
     }
 }
 
@@ -60,10 +76,14 @@ impl Types {
     fn read() -> Result<Self> {
         let path = offsets::VMLINUX;
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
-        let offsets = offsets::read(&bytes).with_context(|| format!("cannot use {path}"))?;
-        let btf = Btf::parse(&bytes, aya::Endianness::default()).with_context(|| format!("cannot use {path}"))?;
-        let registers_bytes = offsets::registers_bytes(&bytes).with_context(|| format!("cannot use {path}"))?;
-        Ok(Self { offsets, btf, registers_bytes })
+        Self::of(&bytes).with_context(|| format!("cannot use {path}"))
+    }
+
+    fn of(bytes: &[u8]) -> Result<Self> {
+        let types = KernelTypes::read(bytes)?;
+        let (offsets, registers_bytes) = (offsets::of(&types)?, offsets::registers_bytes(&types)?);
+        let numbers = types.numbers_of(TRACEPOINTS, &["cap_capable"]);
+        Ok(Self { offsets, btf: Btf::parse(&numbers, aya::Endianness::default())?, registers_bytes })
     }
 }
 

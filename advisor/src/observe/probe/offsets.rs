@@ -10,9 +10,8 @@ pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 /// The ids of `struct cred`, in the order of `capwrap_ebpf::Ids`.
 const IDS: [&str; 8] = ["uid", "gid", "suid", "sgid", "euid", "egid", "fsuid", "fsgid"];
 
-/// Reads the offsets from the bytes of a kernel's BTF.
-pub fn read(btf: &[u8]) -> Result<Offsets> {
-    let types = KernelTypes::read(btf)?;
+/// Reads the offsets from a kernel's types.
+pub fn of(types: &KernelTypes) -> Result<Offsets> {
     let [task, cred, user_namespace, file, inode, dentry, mount] =
         ["task_struct", "cred", "user_namespace", "file", "inode", "dentry", "mount"].map(|name| types.structure(name));
     let (task, cred, user_namespace) = (task?, cred?, user_namespace?);
@@ -57,9 +56,9 @@ pub fn read(btf: &[u8]) -> Result<Offsets> {
     })
 }
 
-/// Returns the size of `pt_regs` from the bytes of a kernel's BTF. On aarch64 it is not the same in every release.
-pub fn registers_bytes(btf: &[u8]) -> Result<u32> {
-    KernelTypes::read(btf)?.structure("pt_regs")?.size()
+/// Returns the size of `pt_regs`. On aarch64 it is not the same in every release.
+pub fn registers_bytes(types: &KernelTypes) -> Result<u32> {
+    types.structure("pt_regs")?.size()
 }
 
 /// Whether the ids are adjacent, so that one read gets them all. A kernel may shuffle the members of its structures
@@ -76,7 +75,8 @@ mod tests {
     #[test]
     fn the_running_kernels_structures_have_all_members() {
         let Ok(btf) = std::fs::read(VMLINUX) else { return };
-        let offsets = read(&btf).unwrap();
+        let types = KernelTypes::read(&btf).unwrap();
+        let offsets = of(&types).unwrap();
         assert_eq!(offsets.task_tgid, offsets.task_pid + 4);
         let ids = [
             [offsets.cred_uid, offsets.cred_suid, offsets.cred_euid, offsets.cred_fsuid],
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(each.len(), 8, "{offsets:?}");
         // arch/x86/include/asm/ptrace.h: 21 registers of eight bytes.
         let expected = if cfg!(target_arch = "x86_64") { 168..=168 } else { 288..=352 };
-        assert!(expected.contains(&registers_bytes(&btf).unwrap()));
+        assert!(expected.contains(&registers_bytes(&types).unwrap()));
     }
 
     #[test]
@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn what_is_not_btf_is_an_error() {
-        assert!(read(b"not BTF at all").is_err());
-        assert!(read(b"").is_err());
+        for bytes in [&b"not BTF at all"[..], b""] {
+            assert!(KernelTypes::read(bytes).and_then(|types| of(&types)).is_err());
+        }
     }
 }
