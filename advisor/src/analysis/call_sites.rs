@@ -1,4 +1,4 @@
-//! What is known about the places in the kernel that check capabilities, as data in three tables.
+//! What is known about the places in the kernel that check capabilities, as data in four tables.
 //!
 //! A row of [`SITES`] states that a check means less than it seems to. A check that fits no row counts in full.
 //! Functions have the names that kallsyms gives them. Several names in one group are the same place in different
@@ -155,31 +155,132 @@ pub enum Programs {
     Except(&'static [&'static str]),
 }
 
-/// Programs that run other people's scripts. There a refusal is an exception, which ends the script.
-pub const INTERPRETERS: &[&str] =
-    &["bash", "busybox", "dash", "java", "ksh", "lua", "node", "perl", "php", "python", "python3", "ruby", "sh", "zsh"];
+/// Programs that run other people's scripts. There a refusal is an exception, which ends the script. Programs that have many
+/// tools in one file belong here too.
+pub const INTERPRETERS: &[&str] = &[
+    "R",
+    "ash",
+    "bash",
+    "beam.smp",
+    "busybox",
+    "bun",
+    "clisp",
+    "coreutils",
+    "csh",
+    "csi",
+    "dash",
+    "deno",
+    "dotnet",
+    "expect",
+    "fish",
+    "gforth",
+    "gosh",
+    "guile",
+    "java",
+    "julia",
+    "ksh",
+    "ksh93",
+    "lua",
+    "luajit",
+    "mksh",
+    "mono",
+    "node",
+    "ocaml",
+    "ocamlrun",
+    "osh",
+    "perl",
+    "php",
+    "pike",
+    "posh",
+    "pwsh",
+    "pypy",
+    "pypy3",
+    "python",
+    "python3",
+    "racket",
+    "ruby",
+    "sash",
+    "sbcl",
+    "sh",
+    "swipl",
+    "tclsh",
+    "tcsh",
+    "toybox",
+    "wish",
+    "yash",
+    "zsh",
+];
+
+/// Programs that exist to run something, or themselves, in real time, and those that end if they may not. All others would
+/// like to, above all what plays sound and keeps time.
+const REAL_TIME: &[&str] = &[
+    "chrt",
+    "corosync",
+    "cyclicdeadline",
+    "cyclictest",
+    "deadline_test",
+    "hackbench",
+    "hwlatdetect",
+    "jackd",
+    "jackdbus",
+    "oslat",
+    "pd",
+    "puredata",
+    "pi_stress",
+    "pip_stress",
+    "pmqtest",
+    "ptsematest",
+    "queuelat",
+    "rt-app",
+    "rt-migrate-test",
+    "rteval",
+    "rtla",
+    "rtkit-daemon",
+    "schedtool",
+    "sigwaittest",
+    "signaltest",
+    "ssdd",
+    "stress-ng",
+    "svsematest",
+    "tuna",
+    "uclampset",
+];
 
 /// Programs that go through all processes of the machine and are content with what everybody may see of them.
 pub const PROCESS_LISTS: &[&str] = &[
     "atop",
+    "btm",
     "btop",
+    "collectl",
+    "conky",
+    "glances",
+    "gotop",
     "htop",
     "inxi",
     "killall",
+    "killall5",
     "lslocks",
     "neofetch",
+    "nmon",
     "pgrep",
     "pidof",
     "pidstat",
+    "pidwait",
     "pkill",
+    "procs",
+    "prometheus-node-exporter",
     "ps",
     "pscap",
     "pstree",
     "skill",
+    "slay",
     "systemd-analyze",
+    "systemd-cgls",
+    "systemd-cgtop",
     "systemd-detect-virt",
     "top",
     "w",
+    "whowatch",
 ];
 
 /// Programs that begin a session, check a password or change an account, and report it to the kernel's audit.
@@ -517,6 +618,14 @@ pub const SITES: &[Site] = &[
         why: "the owner of a copy: the program leaves it as it is",
         ..ROW
     },
+    // screen.c: it gives the terminal that it opened to the user, as login does.
+    Site {
+        functions: &[&["do_fchownat", "sys_fchownat", "sys_chown"]],
+        capabilities: &[Capability::CHOWN],
+        programs: Programs::Only(&["screen"]),
+        why: "the owner of a new terminal: the program leaves it as it is",
+        ..ROW
+    },
     // kill(2): signal 0 asks whether a process exists, and a refusal answers that it does. `kill -0` is there for the
     // answer, and scripts take a refusal for an absence.
     Site {
@@ -578,12 +687,13 @@ pub const SITES: &[Site] = &[
         why: "a better priority: most programs run without it",
         ..ROW
     },
-    // What plays sound asks for real time by itself, and plays without it. Users ask jackd -R, chrt and cyclictest for it.
+    // What plays sound asks for real time by itself, and plays without it (ecasound, fluidsynth, mpd, pipewire, pulseaudio).
+    // Users ask jackd -R, pd -rt, chrt and cyclictest for it.
     Site {
         functions: &[&["__sched_setscheduler", "sys_sched_setscheduler", "sys_sched_setattr"]],
         capabilities: &[Capability::SYS_NICE],
-        programs: Programs::Only(&["fluidsynth", "mpd", "pipewire", "pulseaudio"]),
-        why: "real time for sound, which plays without it",
+        programs: Programs::Except(REAL_TIME),
+        why: "real time: most programs run without it",
         ..ROW
     },
     Site {
@@ -681,12 +791,32 @@ pub const SITES: &[Site] = &[
         why: "others' /proc/PID, without which gdb uses ptrace",
         ..ROW
     },
-    // util-linux, libmount/src/tab_update.c: the folder of notes about mounts, which need not be there.
+    // util-linux, libmount/src/tab_update.c: the folder of notes about mounts, which need not be there. libblkid/src/save.c: the
+    // folder of what it knows of disks, which whatever looks for a disk by its name makes.
     Site {
         functions: &[&["vfs_mkdir"]],
         capabilities: &[Capability::DAC_OVERRIDE],
-        programs: Programs::Only(&["mount", "umount"]),
-        why: "a folder of notes in /run, which mount does without",
+        programs: Programs::Only(&[
+            "blkid",
+            "debugfs",
+            "dump",
+            "dumpe2fs",
+            "e2fsck",
+            "e2label",
+            "findfs",
+            "fsck",
+            "mke2fs",
+            "mount",
+            "quotacheck",
+            "quotaoff",
+            "quotaon",
+            "resize2fs",
+            "swapoff",
+            "swapon",
+            "tune2fs",
+            "umount",
+        ]),
+        why: "a folder of notes in /run, which the program does without",
         ..ROW
     },
     // iptables, iptables/xtables-save.c and nft-shared.c: the commands of nftables look into /proc/net/ip_tables_names for
@@ -696,6 +826,15 @@ pub const SITES: &[Site] = &[
         capabilities: &[Capability::DAC_READ_SEARCH],
         programs: Programs::Only(&["xtables-nft-multi"]),
         why: "whether there are rules of the older kind",
+        ..ROW
+    },
+    // A key that lets others control dhcp6c (wide-dhcpv6, dhcp6c.c), and the password that unlocks screen (screen.c, getspnam).
+    // Without them both go on.
+    Site {
+        asking_function: &["generic_permission", "inode_permission", "may_open"],
+        capabilities: &[Capability::DAC_READ_SEARCH],
+        programs: Programs::Only(&["dhcp6c", "screen"]),
+        why: "a key or a password, which the program does without",
         ..ROW
     },
     // vim gives what it writes the mode and the owner of the file, as far as it may.
@@ -714,6 +853,22 @@ pub const SITES: &[Site] = &[
         programs: Programs::Only(&["sshd"]),
         given: Given::UsersUnchanged,
         why: "giving up the groups before sshd listens",
+        ..ROW
+    },
+    // ngircd, ngircd.c, NGIRCd_Init: it would like to become nobody, and notes that it may not.
+    Site {
+        functions: &[&["sys_setgroups", "sys_setgroups16", "__sys_setgid", "sys_setgid", "__sys_setuid", "sys_setuid"]],
+        capabilities: &[Capability::SETUID, Capability::SETGID],
+        programs: Programs::Only(&["ngircd"]),
+        why: "becoming another user, without which the program goes on",
+        ..ROW
+    },
+    // mm/mlock.c: the kernel asks when the limit is exceeded. These lock what they can.
+    Site {
+        functions: &[&["do_mlock", "sys_mlock", "sys_mlockall"]],
+        capabilities: &[Capability::IPC_LOCK],
+        programs: Programs::Only(&["ecasound", "varnishd"]),
+        why: "locked memory, without which the program goes on",
         ..ROW
     },
     // fs/exec.c: the kernel executes a file that cannot be read all the same.
@@ -959,6 +1114,83 @@ pub const SITES: &[Site] = &[
     },
 ];
 
+/// A check that means more or less by what the user asked the program for: the options show it, and the call site does not.
+#[derive(Debug)]
+pub struct Asked {
+    /// The names of the program's file and of links to it. The row applies only if the command has one of them, so that its
+    /// options are known.
+    pub programs: &'static [&'static str],
+    /// The functions of which the call site must contain one.
+    pub functions: &'static [&'static str],
+    /// The capabilities that are asked for.
+    pub capabilities: &'static [Capability],
+    /// The options with any of which the check counts, and without which it does not.
+    pub options: &'static [&'static str],
+    /// Why it does not count without these options, as a phrase of at most 64 characters for people.
+    pub why: &'static str,
+}
+
+/// All rows. A check that fits none keeps its meaning.
+pub const ASKED: &[Asked] = &[
+    // tools/perf/util/evsel.c, evsel__fallback: perf leaves the kernel out of what it counts if it may not include it. Of
+    // another's process it then may not count anything, and who asks for the kernel alone gets an error. Counting on whole
+    // processors and tracepoints asks at other places.
+    Asked {
+        programs: &["perf"],
+        functions: &["perf_allow_kernel"],
+        capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
+        options: &["-p", "--pid", "-t", "--tid", "-u", "--uid", ":k"],
+        why: "what the kernel did for a command; perf counts without it",
+    },
+    // tools/perf/util/perf_api_probe.c, perf_probe_api: perf finds out on one processor what the kernel knows, or else on itself.
+    // These options and commands count on whole processors.
+    Asked {
+        programs: &["perf"],
+        functions: &["find_get_context", "perf_allow_cpu"],
+        capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
+        options: &[
+            "-a",
+            "--all-cpus",
+            "-C",
+            "--cpu",
+            "-G",
+            "--cgroup",
+            "--for-each-cgroup",
+            "c2c",
+            "daemon",
+            "ftrace",
+            "kmem",
+            "kvm",
+            "kwork",
+            "lock",
+            "sched",
+            "timechart",
+            "top",
+            "trace",
+        ],
+        why: "what the kernel can count; perf asks of itself otherwise",
+    },
+    // Pure Data, src/s_inter.c, sys_set_priority: it tries real time unasked, and plays without it.
+    Asked {
+        programs: &["pd", "puredata"],
+        functions: &["__sched_setscheduler", "sys_sched_setscheduler"],
+        capabilities: &[Capability::SYS_NICE],
+        options: &["-rt", "-realtime"],
+        why: "real time for sound, which plays without it",
+    },
+    // procps, ps: the environment of processes is what is asked for.
+    Asked {
+        programs: &["ps"],
+        functions: &["environ_open", "proc_mem_open", "may_open"],
+        capabilities: &[Capability::SYS_PTRACE, Capability::DAC_READ_SEARCH],
+        options: &[
+            "e", "ae", "aeux", "auxe", "auxeww", "auxewww", "auxwwe", "axe", "axeww", "axewww", "axwwe", "eww", "ewww",
+            "xe",
+        ],
+        why: "others' /proc/PID; the list is shown without them",
+    },
+];
+
 /// Two capabilities of which either suffices, in the order in which the kernel asks for them.
 pub struct EitherOr {
     /// The capability that the kernel asks for first. It opens less.
@@ -1017,6 +1249,34 @@ pub const EITHER_OR: &[EitherOr] = &[
         ],
     },
 ];
+
+impl Asked {
+    /// Whether the row is about this check.
+    pub fn fits(&self, observation: &Observation) -> bool {
+        self.capabilities.contains(&observation.capability)
+            && is_program(&observation.executable, self.programs)
+            && observation.call_site.iter().any(|function| is_one_of(function, self.functions))
+    }
+
+    /// Whether the command asks for it by one of the options, or `None` if the command does not name the program. Words may be
+    /// within a word, as those of `sh -c`.
+    pub fn is_asked(&self, command: &[String]) -> Option<bool> {
+        let mut words = command.iter().flat_map(|word| word.split_whitespace());
+        words.find(|word| is_program(word, self.programs))?;
+        Some(words.any(|word| self.options.iter().any(|option| is_option(word, option))))
+    }
+}
+
+/// Whether a word of a command is this option, with its value or without. What begins with a colon stands at the end of a value.
+fn is_option(word: &str, option: &str) -> bool {
+    let attached =
+        |rest: &str| rest.is_empty() || if option.starts_with("--") { rest.starts_with('=') } else { number(rest) };
+    if option.starts_with(':') { word.ends_with(option) } else { word.strip_prefix(option).is_some_and(attached) }
+}
+
+fn number(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+}
 
 impl EitherOr {
     /// Whether the broad capability would serve for this check, which asks for the narrow one.
@@ -1125,6 +1385,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_asks_for_shows_in_the_options_of_the_program_that_it_names() {
+        let row = |program: &str| ASKED.iter().find(|row| row.programs.contains(&program)).unwrap();
+        let asked = |program: &str, command: &str| {
+            row(program).is_asked(&command.split('|').map(str::to_owned).collect::<Vec<_>>())
+        };
+        for (program, command, expected) in [
+            ("perf", "perf|stat|true", Some(false)),
+            ("perf", "/usr/bin/perf|stat|-p|7", Some(true)),
+            ("perf", "perf|stat|-p7", Some(true)),
+            ("perf", "perf|record|--pid=7", Some(true)),
+            ("perf", "perf|record|--period|true", Some(false)),
+            ("perf", "perf|stat|-e|cycles:k|true", Some(true)),
+            ("perf", "perf|stat|-e|cycles:u|true", Some(false)),
+            ("perf", "sh|-c|sleep 9 & perf stat -p $!", Some(true)),
+            ("perf", "mkdir|-p|/tmp/x", None),
+            ("perf", "sh|/srv/script", None),
+            ("puredata", "pd|-rt|x.pd", Some(true)),
+            ("pd", "pd|-nogui|x.pd", Some(false)),
+            ("ps", "ps|axeww", Some(true)),
+            ("ps", "ps|-e|-o|user", Some(false)),
+        ] {
+            assert_eq!(asked(program, command), expected, "{command}");
+        }
+    }
+
+    #[test]
     fn an_argument_that_is_not_known_fits_only_the_rows_that_exclude_one() {
         for (argument, seen, holds) in [
             (Argument::Any, None, true),
@@ -1160,6 +1446,10 @@ mod tests {
             assert!((10..=64).contains(&site.why.len()), "{:?} has {} characters", site.why, site.why.len());
             assert!(site.since < site.until, "{site:?}");
         }
+        for row in ASKED {
+            assert!(!row.functions.is_empty() && !row.capabilities.is_empty() && !row.options.is_empty(), "{row:?}");
+            assert!((10..=64).contains(&row.why.len()), "{:?} has {} characters", row.why, row.why.len());
+        }
     }
 
     #[test]
@@ -1186,7 +1476,7 @@ mod tests {
             assert!(!is_one_of(function, &["cap_capset", "sys_capset"]), "{function}");
         }
         let rows = SITES.iter().flat_map(|site| site.functions.iter().copied().flatten().chain(site.asking_function));
-        for name in rows {
+        for name in rows.chain(ASKED.iter().flat_map(|row| row.functions)) {
             assert_eq!(entered_call(name), None, "{name} is of one architecture alone");
         }
     }

@@ -113,6 +113,21 @@ pub fn class_many(processes: impl Iterator<Item = (Vec<Observation>, u64)>, run:
     together.into_iter().map(counted).collect()
 }
 
+/// Judges what means more or less by what the command asks for.
+pub fn by_options(checks: &mut [Classified], command: &[String]) {
+    for check in checks.iter_mut().filter(|check| check.observation.verdict == Verdict::Granted) {
+        let Some(row) = call_sites::ASKED.iter().find(|row| row.fits(&check.observation)) else { continue };
+        match row.is_asked(command) {
+            Some(true) if check.class == Class::Speculative => (check.class, check.why, _) = plain(&check.observation),
+            Some(false) if check.class.counts() => {
+                check.class = Class::Speculative;
+                check.why = row.why.to_owned();
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Judges what shows only over all processes of a run. `granted` is what the policy grants.
 pub fn over_all(checks: &mut [Classified], granted: CapabilitySet) {
     follow_owners(checks);
@@ -415,6 +430,25 @@ pub mod tests {
     }
 
     #[test]
+    fn what_the_command_asks_for_counts_and_what_it_does_not_ask_for_does_not() {
+        let of = |program: &str, seen: Observation, command: &[&str]| {
+            let executable = format!("/usr/bin/{program}");
+            let mut checks = class(&[Observation { executable, ..seen }], &with_everything());
+            by_options(&mut checks, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+            checks[0].class
+        };
+        let kernel =
+            granted("perfmon", "perf_event_open", &["capable", "perf_allow_kernel", "__do_sys_perf_event_open"]);
+        assert_eq!(of("perf", kernel.clone(), &["perf", "stat", "true"]), Speculative);
+        assert_eq!(of("perf", kernel.clone(), &["perf", "stat", "-p", "7"]), Needed);
+        assert_eq!(of("perf", kernel.clone(), &["sh", "/srv/script"]), Needed, "its options are not known");
+        assert_eq!(of("tool", kernel, &["tool"]), Needed);
+        let environment = granted("sys_ptrace", "openat", &["ptrace_may_access", "mm_access", "proc_mem_open"]);
+        assert_eq!(of("ps", environment.clone(), &["ps", "aux"]), Speculative);
+        assert_eq!(of("ps", environment, &["ps", "axeww"]), Needed);
+    }
+
+    #[test]
     fn what_differs_in_the_process_alone_is_put_together() {
         let one = granted("net_raw", "socket", &["packet_create"]);
         let other = Observation { process: one.process + 1, times: 3, ..one.clone() };
@@ -644,8 +678,10 @@ pub mod tests {
 
     #[test]
     fn giving_way_to_others_asked_for_a_capability_before_linux_6() {
-        let asked = [granted("sys_nice", "sched_setscheduler", &["capable", "__sched_setscheduler"])];
+        let any = granted("sys_nice", "sched_setscheduler", &["capable", "__sched_setscheduler"]);
+        let asked = [Observation { executable: "/usr/bin/chrt".to_owned(), ..any.clone() }];
         assert_eq!(classes(&asked, &with_everything()), [Needed]);
+        assert_eq!(classes(&[any], &with_everything()), [Speculative], "most programs would only like to");
         let older = RunFacts { kernel: KernelVersion { major: 5, minor: 10, patch: 0 }, ..with_everything() };
         assert_eq!(classes(&asked, &older), [Speculative]);
     }

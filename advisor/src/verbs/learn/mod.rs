@@ -302,12 +302,14 @@ impl Learn {
         };
         let mut classed = classify::class_all(seen.counted.processes(), &facts);
         setuid_programs::set_apart(&mut classed, tool, user);
+        let command: Vec<String> = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        classify::by_options(&mut classed, &command);
         classify::over_all(&mut classed, granted.set);
         own_sets::keep(&mut classed, &seen.own_sets);
         let run = Run {
             id: String::new(),
             subject: None,
-            command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command,
             started: seen.started.clone(),
             tool: profile::Tool { path: tool.path.display().to_string(), sha256: tool.sha256.clone() },
             user: evidence::user(user),
