@@ -294,10 +294,13 @@ fn dmesg_changes_the_log_with_its_capability_whatever_reading_takes() {
 }
 
 #[test]
-fn netsniff_gets_net_admin_unless_it_is_told_to_leave_the_device_alone() {
+fn netsniff_and_trafgen_get_beside_net_raw_what_their_options_and_the_kernel_take() {
     grants("netsniff-ng", &new(), "-i eth0", "net_raw,net_admin");
     grants("netsniff-ng", &new(), "-M -i eth0", "net_raw");
     grants("netsniff-ng", &new(), "-i eth0 --no-promisc", "net_raw");
+    grants("netsniff-ng", &new(), "-M -i eth0 -o seen.pcap", "net_raw,sys_nice");
+    grants("trafgen", &new(), "-o eth0 -i packet.cfg", "net_raw");
+    grants("trafgen", &old(), "-o eth0 -i packet.cfg", "net_raw,net_admin");
 }
 
 #[test]
