@@ -665,3 +665,36 @@ fn the_preset_opens_nothing_that_is_not_roots_alone() {
     are(&roots, &[("roots", "ok")]);
     are(&others, &[("roots", "EACCES")]);
 }
+
+/// Whoever asks what a policy gives reads what its scopes leave of that.
+#[test]
+fn what_shows_a_policy_shows_its_scopes() {
+    let text = format!(
+        "schema = 1\n[tool]\npath = \"{WITNESS}\"\n[allow]\ngroups = [\"capwrap\"]\n\
+         [[grant]]\ncaps = \"cap_sys_admin\"\nthrough = \"perf_event_open\"\n\
+         [[grant]]\ncaps = \"cap_dac_read_search\"\nbeneath = \"/var/log\"\n\
+         [[grant]]\ncaps = \"cap_net_bind_service\"\nports = \"tcp/443\"\n"
+    );
+    let policy = Policy::new(&text);
+    let scopes = ["through perf_event_open", "beneath /var/log", "ports tcp/443"];
+    for words in [&["enable", &policy.name][..], &["list", "--all", "--long"], &["explain", &policy.name]] {
+        let run = root(&[&[CAPWRAP], words].concat()).run();
+        assert!(run.ok() && scopes.iter().all(|scope| run.stdout.contains(scope)), "{words:?}: {run:?}");
+    }
+    let explained = capwrap(&["explain", "--json", &policy.name]).run();
+    let explained: serde_json::Value = serde_json::from_str(&explained.stdout).unwrap();
+    let shown = explained["granted"].as_array().unwrap().iter().map(|grant| grant["scope"][0].as_str().unwrap());
+    assert!(shown.zip(scopes).all(|(shown, scope)| shown.starts_with(scope)), "{explained}");
+    // Its scope is still root: a note of lint says it, and caps says what each scope leaves.
+    let linted = capwrap(&["lint", &policy.path.to_string_lossy()]).run();
+    assert!(linted.stdout.contains("cap_sys_admin amounts to root"), "{linted:?}");
+    let harmless = Policy::new(&text.replace("perf_event_open", "sethostname"));
+    let linted = capwrap(&["lint", &harmless.path.to_string_lossy()]).run();
+    assert!(!linted.stdout.contains("cap_sys_admin amounts to root"), "{linted:?}");
+    let caps = capwrap(&["caps", "sys_admin"]).run();
+    assert!(
+        ["strong by system calls", "SCM_CREDENTIALS", "perf_event_open"].iter().all(|said| caps.stdout.contains(said))
+    );
+    let doctor = root(&[CAPWRAP, "doctor"]).run();
+    assert!(doctor.stdout.lines().any(|line| line.trim_start().starts_with("scopes ")), "{doctor:?}");
+}
