@@ -609,12 +609,22 @@ pub const SITES: &[Site] = &[
         why: "the owner of a copy: most programs leave it as it is",
         ..ROW
     },
-    // These give the copy its owner by its name. A daemon that changes the owner of a socket or a folder by its name stops if
+    // perl -i and ruby -i (doio.c, io.c, argf_next_argv). Their scripts change an owner by the file's name.
+    Site {
+        functions: &[&["sys_fchown", "ksys_fchown"]],
+        capabilities: &[Capability::CHOWN],
+        programs: Programs::Only(&["perl", "ruby"]),
+        why: "the owner of what is edited in place: it is left as it is",
+        ..ROW
+    },
+    // These give the copy its owner by its name (gawk with -i inplace). A daemon that changes the owner of a socket or a folder by its name stops if
     // it cannot (gunicorn, nginx), and chown(1) exists for it.
     Site {
         functions: &[&["do_fchownat", "sys_fchownat", "sys_chown"]],
         capabilities: &[Capability::CHOWN],
-        programs: Programs::Only(&["brotli", "compress", "dos2unix", "lzop", "patch", "pbzip2", "pigz", "zstd"]),
+        programs: Programs::Only(&[
+            "brotli", "compress", "dos2unix", "gawk", "lzop", "patch", "pbzip2", "pigz", "zstd",
+        ]),
         why: "the owner of a copy: the program leaves it as it is",
         ..ROW
     },
