@@ -617,8 +617,8 @@ pub const SITES: &[Site] = &[
         why: "the owner of what is edited in place: it is left as it is",
         ..ROW
     },
-    // These give the copy its owner by its name (gawk with -i inplace). A daemon that changes the owner of a socket or a folder by its name stops if
-    // it cannot (gunicorn, nginx), and chown(1) exists for it.
+    // These give the copy its owner by its name (gawk with -i inplace). A daemon that changes the owner of a socket or a folder
+    // by its name stops if it cannot (gunicorn, nginx), and chown(1) exists for it.
     Site {
         functions: &[&["do_fchownat", "sys_fchownat", "sys_chown"]],
         capabilities: &[Capability::CHOWN],
