@@ -205,12 +205,12 @@ pub fn open(path: &Path, owner: u32) -> Result<Opened, Fault> {
 /// Those of [`open`].
 pub fn open_from(trail: &mut Trail, path: &Path, owner: u32) -> Result<Opened, Fault> {
     let mut roots_way = true;
-    let (walk, name, found) = follow(trail, path, TO_READ, &mut |status, path| {
+    let (walk, name, found) = follow(trail, path, &mut |status, path| {
         check(status, owner, roots_way, path)?;
         roots_way &= status.st_uid == 0;
         Ok(())
     })?;
-    walk.finish(&name, found, Some(owner), roots_way)
+    walk.finish(&name, &found, Some(owner), roots_way)
 }
 
 /// Opens the regular file at an absolute path, whoever could put another one there: for what root runs by its name all
@@ -221,11 +221,11 @@ pub fn open_from(trail: &mut Trail, path: &Path, owner: u32) -> Result<Opened, F
 pub fn open_whosever(path: &Path) -> Result<Opened, Fault> {
     let mut roots_way = true;
     let mut trail = Trail::default();
-    let (walk, name, found) = follow(&mut trail, path, TO_READ, &mut |status, _| {
+    let (walk, name, found) = follow(&mut trail, path, &mut |status, _| {
         roots_way &= is_trusted(status, 0);
         Ok(())
     })?;
-    walk.finish(&name, found, None, roots_way)
+    walk.finish(&name, &found, None, roots_way)
 }
 
 /// Opens what an absolute path leads to, and every directory on the path, including those behind
@@ -239,7 +239,7 @@ pub fn survey(path: &Path) -> Result<Surveyed, Fault> {
 
 fn survey_from(trail: &mut Trail, path: &Path) -> Result<Surveyed, Fault> {
     let mut directories = Vec::new();
-    let (walk, name, found) = follow(trail, path, OFlag::O_PATH, &mut |status, path| {
+    let (walk, name, found) = follow(trail, path, &mut |status, path| {
         directories.push((path(), *status));
         Ok(())
     })?;
@@ -296,14 +296,9 @@ type Judge<'j> = &'j mut dyn FnMut(&FileStat, &dyn Fn() -> PathBuf) -> Result<()
 const TO_READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY);
 
 /// Follows an absolute path, through links, and judges each directory as it enters it. It ends before the last component
-/// and returns the directory, the name in it, and what the name refers to, opened as `how` says. Directories that the
-/// trail shares with the path are not opened again, and judged all the same.
-fn follow<'t>(
-    trail: &'t mut Trail,
-    path: &Path,
-    how: OFlag,
-    judge: Judge<'_>,
-) -> Result<(Walk<'t>, OsString, Found), Fault> {
+/// and returns the directory, the name in it, and what the name refers to. Directories that the trail shares with the path
+/// are not opened again, and judged all the same.
+fn follow<'t>(trail: &'t mut Trail, path: &Path, judge: Judge<'_>) -> Result<(Walk<'t>, OsString, Found), Fault> {
     let mut ahead: VecDeque<OsString> = components(path).collect();
     let mut walk = Walk::begin(trail, &mut ahead, judge)?;
     while let Some(name) = ahead.pop_front() {
@@ -314,17 +309,7 @@ fn follow<'t>(
             }
             continue;
         }
-        let found = match walk.open(&name, if ahead.is_empty() { how } else { OFlag::O_PATH }) {
-            // A link cannot be read, and what else cannot be is no regular file, or the fault is that of reading it.
-            Err(fault @ Fault::Failed(..)) if ahead.is_empty() && how != OFlag::O_PATH => {
-                let seen = walk.open(&name, OFlag::O_PATH)?;
-                if kind(&seen.status) == SFlag::S_IFREG {
-                    return Err(fault);
-                }
-                seen
-            }
-            found => found?,
-        };
+        let found = walk.open(&name, OFlag::O_PATH)?;
         match kind(&found.status) {
             SFlag::S_IFLNK => {
                 walk.links += 1;
@@ -446,12 +431,18 @@ impl<'t> Walk<'t> {
         Ok((self, name, Found { descriptor, status }))
     }
 
-    /// Ends a walk to a regular file that was opened to be read. `owner` may own it besides root; `None` stands for anybody.
-    fn finish(self, name: &OsStr, found: Found, owner: Option<u32>, roots_way: bool) -> Result<Opened, Fault> {
+    /// Ends a walk to a regular file, which is opened once more, to be read. Only what was seen to be a file is: a device can
+    /// do something when it is opened. The checks use this descriptor. `owner` may own it besides root; `None` stands for
+    /// anybody.
+    fn finish(self, name: &OsStr, seen: &Found, owner: Option<u32>, roots_way: bool) -> Result<Opened, Fault> {
         let path = || self.path_of(name);
-        if kind(&found.status) != SFlag::S_IFREG {
-            return Err(Fault::NotRegular(path()));
-        }
+        let regular = |found: &Found| match kind(&found.status) {
+            SFlag::S_IFREG => Ok(()),
+            _ => Err(Fault::NotRegular(path())),
+        };
+        regular(seen)?;
+        let found = self.open(name, TO_READ)?;
+        regular(&found)?;
         if let Some(owner) = owner {
             check(&found.status, owner, roots_way, &path)?;
         }
@@ -575,7 +566,7 @@ mod tests {
         }
         // The directories are judged for each path anew, whoever judged them before.
         let mut judged = Vec::new();
-        let walk = follow(&mut trail, Path::new("/etc/passwd"), TO_READ, &mut |_, path| {
+        let walk = follow(&mut trail, Path::new("/etc/passwd"), &mut |_, path| {
             judged.push(path());
             Ok(())
         });
