@@ -115,8 +115,8 @@ impl fmt::Display for Inconclusive {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost(counters) => {
-                let counters: Vec<_> = counters.iter().map(|(name, times)| format!("{times} × {name}")).collect();
-                write!(out, "{} was lost: the counts are not whole, so the policy is not refined", counters.join(", "))
+                let counters: Vec<_> = counters.iter().map(|(name, times)| loss(name, *times)).collect();
+                write!(out, "{}; the counts are not whole, so nothing is concluded", counters.join(", "))
             }
             Self::Idle => out.write_str("it made no check while it was watched, so nothing is concluded"),
             Self::NothingSeen => out.write_str("the probe saw no process of the command, so the policy is not refined"),
@@ -125,6 +125,39 @@ impl fmt::Display for Inconclusive {
 }
 
 impl std::error::Error for Inconclusive {}
+
+impl Inconclusive {
+    /// Returns what may be done about it.
+    pub fn advice(&self) -> Option<&'static str> {
+        // A preemptible kernel skips a program on a CPU where it interrupted the same one (kernel/bpf/trampoline.c:
+        // __bpf_prog_enter_recur), and does not say of which process.
+        let is_skipped = |counters: &[(String, u64)]| counters.iter().all(|(name, _)| name == SKIPPED);
+        matches!(self, Self::Lost(counters) if is_skipped(counters)).then_some(
+            "the kernel skips it where it interrupted it for another process, and does not say for which; learn once more, or \
+             with --minimize, which proves what it finds",
+        )
+    }
+}
+
+/// The counter of the runs of the probe that the kernel skipped.
+const SKIPPED: &str = "missed_runs";
+
+/// Says what a counter of losses counted, and how often.
+fn loss(name: &str, times: u64) -> String {
+    let (thing, happened) = match name {
+        "checks" => ("check", "found no room"),
+        "processes" => ("process", "could not be followed"),
+        "call_sites" => ("call site", "could not be kept"),
+        "executables" => ("program", "could not be named"),
+        "events" => ("event", "found no room"),
+        SKIPPED => ("run of the probe", "was skipped"),
+        other => (other, "was lost"),
+    };
+    match times {
+        1 => format!("one {thing} {happened}"),
+        _ => format!("{times} times a {thing} {happened}"),
+    }
+}
 
 /// Decides what is needed. `granted` is what the policy grants for this run. `processes` is the number of processes that
 /// the probe followed. `lost` holds the counters of lost records, by name.
@@ -350,10 +383,15 @@ mod tests {
 
     #[test]
     fn a_loss_refuses_and_says_of_what() {
-        let lost = BTreeMap::from([("full_map".to_owned(), 3), ("missed_fork".to_owned(), 0)]);
-        let refusal = decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, 1, &lost).unwrap_err();
-        let expected = "3 × full_map was lost: the counts are not whole, so the policy is not refined";
-        assert_eq!(refusal.to_string(), expected);
+        let refused = |lost| {
+            decide(&class(&[noise()], &with_everything()), CapabilitySet::EMPTY, 1, &BTreeMap::from(lost)).unwrap_err()
+        };
+        let refusal = refused([("checks".to_owned(), 1), ("missed_runs".to_owned(), 5), ("processes".to_owned(), 0)]);
+        let expected = "one check found no room, 5 times a run of the probe was skipped; the counts are not whole, so nothing \
+                        is concluded";
+        assert_eq!((refusal.to_string().as_str(), refusal.advice()), (expected, None));
+        let skipped = refused([("checks".to_owned(), 0), ("missed_runs".to_owned(), 1), ("processes".to_owned(), 0)]);
+        assert!(skipped.advice().unwrap().contains("learn once more"), "only this loss goes away by itself");
     }
 
     #[test]

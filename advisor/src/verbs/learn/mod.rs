@@ -56,6 +56,7 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::policy::Policy;
 use capwrap_core::record::write::Event;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -470,7 +471,7 @@ impl Learn {
         let needs = match &learned.needs {
             Ok(needs) => needs,
             Err(_) if !self.write => return Ok(()),
-            Err(refusal) => return Err(refusal.clone().into()),
+            Err(refusal) => return Err(report::inconclusive(refusal)),
         };
         if let Some(described) = tool.described_other() {
             error::note(&format!("{described}: no change is proposed; {}", tool::OTHER_NAME));
@@ -582,7 +583,9 @@ impl Learned {
         earlier: Option<Profile>,
     ) -> Self {
         let looks = own_sets::looks(&run.own_sets, run.held);
-        let needs = needs::decide(classed, granted.set, run.processes, &run.lost)
+        // What further runs proved does not rest on what was counted.
+        let lost = if run.proven().is_some() { BTreeMap::new() } else { run.lost.clone() };
+        let needs = needs::decide(classed, granted.set, run.processes, &lost)
             .map(|needs| needs.looking(looks.named, looks.readers))
             .map(|needs| match run.proven() {
                 Some(proof) => needs.proven(proof.kept, proof.removed),

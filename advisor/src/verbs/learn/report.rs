@@ -8,6 +8,7 @@ use crate::analysis::observation::count;
 use crate::analysis::own_sets;
 use crate::analysis::profile::{Check, Exit, Proven};
 use crate::analysis::scopes::Scopes;
+use crate::output::error::hinted;
 use crate::output::terminal::Style;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -127,9 +128,22 @@ pub fn report(report: &Report, look: Look) -> String {
                 line("removable", &format!("{}: granted, and not needed in {runs}", needs.removable));
             }
         }
-        Err(refusal) => line("needed", &format!("not known: {refusal}")),
+        Err(refusal) => {
+            line("needed", &format!("not known: {refusal}"));
+            if let Some(advice) = refusal.advice() {
+                line("", advice);
+            }
+        }
     }
     text
+}
+
+/// Returns the error for a policy that is not written, because nothing can be concluded.
+pub fn inconclusive(refusal: &Inconclusive) -> anyhow::Error {
+    match refusal.advice() {
+        Some(advice) => hinted(refusal.to_string(), advice),
+        None => refusal.clone().into(),
+    }
 }
 
 /// What is said of scopes: what the policy gets, and what it could get.
@@ -463,7 +477,7 @@ removable  cap_net_admin: granted, and not needed in 3 runs
 
     #[test]
     fn a_refusal_stands_where_the_needs_would() {
-        let lost = BTreeMap::from([("full_map".to_owned(), 3)]);
+        let lost = BTreeMap::from([("missed_runs".to_owned(), 3)]);
         let refusal = decide(&[], CapabilitySet::EMPTY, 1, &lost).unwrap_err();
         let shown = report(
             &Report {
@@ -480,8 +494,10 @@ removable  cap_net_admin: granted, and not needed in 3 runs
             },
             NARROW,
         );
-        let expected =
-            "needed     not known: 3 × full_map was lost: the counts are not whole, so the policy is not refined\n";
+        let expected = "\
+needed     not known: 3 times a run of the probe was skipped; the counts are not whole, so nothing is concluded
+           the kernel skips it where it interrupted it for another process, and does not say for which; learn once more, or with --minimize, which proves what it finds
+";
         assert_eq!(shown, expected);
     }
 

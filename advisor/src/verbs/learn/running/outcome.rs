@@ -6,7 +6,7 @@ use crate::output::diff;
 use crate::output::error::{self, hinted};
 use crate::output::terminal::Style;
 use crate::store::{atomic_write, enabled};
-use crate::verbs::learn::report::Look;
+use crate::verbs::learn::report::{Look, inconclusive};
 use crate::verbs::learn::running::settings::Settings;
 use crate::verbs::learn::running::watching::{Learned, shown};
 use anyhow::{Context, Result};
@@ -66,7 +66,7 @@ pub fn change(settings: &Settings<'_>, learned: &Learned) -> Result<()> {
             return Ok(());
         }
         refuse_failed(settings, learned)?;
-        return Err(refusal.clone().into());
+        return Err(inconclusive(refusal));
     }
     let Some(target) = learned.subject.target else { return Ok(()) };
     let Some(after) = capabilities::text(&learned.sets, target, &learned.subject.name) else { return Ok(()) };
