@@ -39,11 +39,11 @@ impl Architecture {
     }
 }
 
-/// The number of the youngest system call that the table of doors was compared with: rseq_slice_yield. All
+/// The number of the youngest system call that the table of doors was compared with: fchroot. All
 /// architectures count alike from 403 on (scripts/syscall.tbl). A scope answers a younger call with ENOSYS.
-pub const YOUNGEST: u32 = 471;
+pub const YOUNGEST: u32 = 472;
 /// The release with which the table was compared.
-pub const YOUNGEST_SINCE: &str = "7.2";
+pub const YOUNGEST_SINCE: &str = "7.3";
 
 /// One system call and its numbers.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ fn read(from: &mut Reader) -> Option<Call> {
 /// The calls: for each its number on x86-64, and its number on 64-bit Arm and RISC-V, which share one list.
 ///
 /// The sources are `arch/x86/entry/syscalls/syscall_64.tbl` and `scripts/syscall.tbl` (before 6.11
-/// `include/uapi/asm-generic/unistd.h`) of Linux 7.2.
+/// `include/uapi/asm-generic/unistd.h`) of Linux 7.3.
 const CALLS: &[Call] = &[
     call("acct", Some(163), Some(89)),
     call("add_key", Some(248), Some(217)),
@@ -159,6 +159,7 @@ const CALLS: &[Call] = &[
     same("fchmodat2", 452),
     call("fchown", Some(93), Some(55)),
     call("fchownat", Some(260), Some(54)),
+    same("fchroot", 472),
     call("fcntl", Some(72), Some(25)),
     same("file_setattr", 469),
     call("finit_module", Some(313), Some(273)),

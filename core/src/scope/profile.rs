@@ -44,6 +44,7 @@ const ENGINES_REFUSE: &[(&str, &[Test])] = &[
     ("clone", &[Test::AnyBit { argument: 0, bits: CLONE_NAMESPACE }]),
     ("delete_module", &[]),
     ("fanotify_init", &[]),
+    ("fchroot", &[]),
     ("finit_module", &[]),
     ("fsconfig", &[]),
     ("fsmount", &[]),

@@ -869,6 +869,7 @@ const TABLE: &[Row] = {
             "drivers/scsi/scsi_ioctl.c, fs/ioctl.c:ioctl_fibmap, and drivers",
         ),
         row(C::SYS_CHROOT, "chroot", ANY, "fs/open.c:chroot"),
+        row(C::SYS_CHROOT, "fchroot", ANY, "fs/open.c:fchroot (7.3)"),
         row(C::SYS_CHROOT, "setns", &[is(1, &[0, 0x2_0000])], "fs/namespace.c:mntns_install"),
         row(C::SYS_PTRACE, "ptrace", ANY, "kernel/ptrace.c:ptrace_attach"),
         row(C::SYS_PTRACE, "process_vm_readv", ANY, "mm/process_vm_access.c:process_vm_rw_core"),
