@@ -98,7 +98,7 @@ pub fn of_signal(capability: Capability, call: &str, argument: u8, number: u32) 
             && parameter.calls.iter().any(|(own, arguments)| *own == call && *arguments == [argument])
     };
     let prefix = PARAMETERS.iter().find(has)?.prefix;
-    let name = SIGNALS.get(number as usize).map_or_else(|| number.to_string(), |name| (*name).to_owned());
+    let name = signals().nth(number as usize).map_or_else(|| number.to_string(), str::to_owned);
     Door::parse(&format!("{prefix}:{name}"), capability.into()).ok()
 }
 
@@ -198,16 +198,19 @@ impl ParameterKind {
     }
 }
 
-/// The signals by their numbers, which the three architectures share (signal(7)).
-const SIGNALS: [&str; 32] = [
-    "0", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-    "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH",
-    "IO", "PWR", "SYS",
-];
+/// The signals by their numbers, which the three architectures share (signal(7)). It is one text, because a list of texts is
+/// a table of addresses (`text::tape`).
+const SIGNALS: &str = "\
+    0 HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM \
+    STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+
+fn signals() -> impl Iterator<Item = &'static str> {
+    SIGNALS.split(' ')
+}
 
 fn signal(text: &str) -> Option<u32> {
     let bare = text.strip_prefix("SIG").unwrap_or(text);
-    let named = SIGNALS.iter().position(|name| *name == bare).and_then(|number| u32::try_from(number).ok());
+    let named = signals().position(|name| name == bare).and_then(|number| u32::try_from(number).ok());
     named.or_else(|| decimal(text).filter(|number| *number <= 64))
 }
 
