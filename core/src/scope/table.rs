@@ -349,7 +349,19 @@ const IPVS: &[u32] = &[1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 116
 /// Returns every system call, or part of one, that is answered differently for a process with a capability.
 pub fn rows() -> &'static [Row] {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
-    ROWS.get_or_init(|| Reader::of(&TAPE).rows(read_row).collect())
+    ROWS.get_or_init(|| Reader::of(&TAPE).rows(Reader::row).filter_map(|mut row| read_row(&mut row)).collect())
+}
+
+/// Returns the rows that are about the capability. Only these are read, because a launch is about a few capabilities.
+pub fn rows_of(capability: Capability) -> &'static [Row] {
+    static ROWS: OnceLock<Vec<OnceLock<Vec<Row>>>> = OnceLock::new();
+    let read = || {
+        let rows = Reader::of(&TAPE).rows(Reader::row);
+        let mine = rows.filter(|row| row.clone().byte() == Some(capability.number()));
+        mine.filter_map(|mut row| read_row(&mut row)).collect()
+    };
+    let by_number = ROWS.get_or_init(|| Capability::all().map(|_| OnceLock::new()).collect());
+    by_number[usize::from(capability.number())].get_or_init(read)
 }
 
 /// [`TABLE`] as bytes: a launch without a scope does not pay for it.
@@ -359,26 +371,33 @@ const fn write_table<const LENGTH: usize>() -> Writer<LENGTH> {
     let mut to = Writer::new();
     let mut at = 0;
     while at < TABLE.len() {
-        let row = &TABLE[at];
-        to.byte(row.capability.number());
-        to.byte(row.judged_by_domain as u8);
-        to.text(row.call);
-        to.text(row.source);
-        to.length(row.doors.len());
-        let mut door = 0;
-        while door < row.doors.len() {
-            to.text(row.doors[door]);
-            door += 1;
-        }
-        to.length(row.when.len());
-        let mut test = 0;
-        while test < row.when.len() {
-            write_test(&row.when[test], &mut to);
-            test += 1;
-        }
+        let mut counted = Writer::<0>::new();
+        write_row(&TABLE[at], &mut counted);
+        to.row(counted.length);
+        write_row(&TABLE[at], &mut to);
         at += 1;
     }
     to
+}
+
+/// The capability comes first, so that the rows of others can be skipped.
+const fn write_row<const LENGTH: usize>(row: &Row, to: &mut Writer<LENGTH>) {
+    to.byte(row.capability.number());
+    to.byte(row.judged_by_domain as u8);
+    to.text(row.call);
+    to.text(row.source);
+    to.length(row.doors.len());
+    let mut door = 0;
+    while door < row.doors.len() {
+        to.text(row.doors[door]);
+        door += 1;
+    }
+    to.length(row.when.len());
+    let mut test = 0;
+    while test < row.when.len() {
+        write_test(&row.when[test], to);
+        test += 1;
+    }
 }
 
 const fn write_test<const LENGTH: usize>(test: &Test, to: &mut Writer<LENGTH>) {
@@ -1197,5 +1216,9 @@ mod tests {
     #[test]
     fn the_rows_are_read_as_they_are_written_here() {
         assert_eq!(rows(), TABLE);
+        for capability in Capability::all() {
+            let mine = TABLE.iter().filter(|row| row.capability == capability);
+            assert!(rows_of(capability).iter().eq(mine), "{capability}");
+        }
     }
 }

@@ -32,6 +32,13 @@ impl<const LENGTH: usize> Writer<LENGTH> {
         self.byte(length as u8);
     }
 
+    /// Writes the length of a row in bytes, which a reader can then skip ([`Reader::row`]).
+    pub const fn row(&mut self, length: usize) {
+        assert!(length <= u16::MAX as usize);
+        self.byte((length & 0xff) as u8);
+        self.byte((length >> 8) as u8);
+    }
+
     /// Writes a number.
     pub const fn number(&mut self, number: u32) {
         let bytes = number.to_le_bytes();
@@ -77,6 +84,14 @@ impl Reader {
         Some(*first)
     }
 
+    /// Goes behind a row whose length was written before it, and returns a reader of the row alone.
+    pub fn row(&mut self) -> Option<Self> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let (row, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
+        self.0 = rest;
+        Some(Self(row))
+    }
+
     /// Reads a number.
     pub fn number(&mut self) -> Option<u32> {
         let (first, rest) = self.0.split_first_chunk()?;
@@ -114,6 +129,13 @@ mod tests {
         to.length(2);
         to.number(7);
         to.number(u32::MAX);
+        to.row(300);
+        let mut at = 0;
+        while at < 300 {
+            to.byte(at as u8);
+            at += 1;
+        }
+        to.byte(8);
         to
     }
     const LENGTH: usize = written::<0>().length;
@@ -124,7 +146,11 @@ mod tests {
         let mut from = Reader::of(&BYTES);
         assert_eq!(from.text(), Some("é"));
         assert_eq!(from.list(Reader::number), Some(vec![7, u32::MAX]));
+        let row = from.row().unwrap();
+        assert_eq!((row.0.len(), row.0[299]), (300, 43));
+        assert_eq!(from.byte(), Some(8));
         assert_eq!((from.byte(), from.number(), from.text()), (None, None, None));
+        assert!(from.row().is_none() && Reader::of(&[2, 0, 7]).row().is_none());
         assert_eq!(Reader::of(&BYTES[..2]).text(), None);
     }
 }
