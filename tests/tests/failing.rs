@@ -59,6 +59,11 @@ fn calls(who: &str, arguments: &[&str]) -> BTreeMap<String, usize> {
     // The first line is strace's own execve of the launcher.
     for line in text.lines().skip(1) {
         let Some((name, _)) = line.split_once('(') else { continue };
+        // An old strace shows the number of a young call, and injects nothing into it. statmount(2) is such a call, and
+        // the tests of confining let it fail by a filter.
+        if name.starts_with("syscall_") {
+            continue;
+        }
         *calls.entry(name.to_owned()).or_insert(0) += 1;
         // The one that tries the filter fails.
         if name == "execveat" && !line.contains(" = -1 ") {

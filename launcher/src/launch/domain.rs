@@ -14,7 +14,7 @@ use capwrap_core::policy::Policy;
 use capwrap_core::scope::domain::{Asked, Domain, Gap, Place, Rights, Rule, is_open_to_all};
 use capwrap_core::trusted_path::{self, Fault, Trail};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode};
 use std::ffi::CStr;
 use std::fs::Metadata;
@@ -119,7 +119,8 @@ fn allow_if(
     rights: Rights,
     is_wanted: impl Fn(&Metadata) -> bool,
 ) -> Result<(), Refusal> {
-    let opened = match open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
+    // Not open(2), after which musl makes a second call that sets close-on-exec anew.
+    let opened = match openat(AT_FDCWD, path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(opened) => std::fs::File::from(opened),
         Err(Errno::ENOENT) => return Ok(()),
         Err(errno) => return Err(errno).or_refuse(|| format!("open {}", path.display())),

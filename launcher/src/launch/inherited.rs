@@ -8,14 +8,11 @@
 //! can make one and pass it as a stream, and the tool would bind any port by it.
 
 use crate::refusal::{OrRefuse, Refusal};
-use crate::system::mounts::{self, Mounted};
-use crate::system::sockets;
-use capwrap_core::mount_table;
+use crate::system::{descriptors, mounts, sockets};
 use capwrap_core::scope::confined::{Confined, refuse_any_socket, refuse_socket};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::SFlag;
-use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 /// Refuses a launch whose working directory, or one of whose standard streams, is a file of a mount that this process does
 /// not see.
@@ -23,19 +20,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// # Errors
 /// That is so, or the kernel does not say it.
 pub fn refuse_other_mounts(name: &str) -> Result<(), Refusal> {
-    let table = mounts::table().or_refuse(|| format!("read {}", mount_table::FILE))?;
-    let mounts = mount_table::numbers(&table);
-    let refuse_if =
-        |what: &str, is_other: nix::Result<bool>| match is_other.or_refuse(|| format!("find the mount of {what}"))? {
-            false => Ok(()),
-            true => Err(Refusal::new(format!(
+    let refuse_unless =
+        |what: &str, is_own: nix::Result<bool>| match is_own.or_refuse(|| format!("find the mount of {what}"))? {
+            true => Ok(()),
+            false => Err(Refusal::new(format!(
                 "{what} of {name} lies on a mount of another namespace, or names a file alone"
             ))
             .with_hint("start it from a folder that you see here, and give it files that you opened here")),
         };
-    let folder = mounts::of_folder();
-    refuse_if("the working directory", folder.map(|folder| !mounts.contains(&folder.mount)))?;
-    streams().iter().try_for_each(|(what, stream)| refuse_if(what, is_harmless(stream.as_fd(), &mounts).map(|is| !is)))
+    let folder = mounts::of(None);
+    refuse_unless("the working directory", folder.and_then(|folder| folder.is_on_a_mount_that_is_seen()))?;
+    descriptors::standard().into_iter().try_for_each(|(what, stream)| refuse_unless(what, is_harmless(stream)))
 }
 
 /// Refuses a launch one of whose standard streams is a socket that the scopes do not let the tool make.
@@ -46,7 +41,7 @@ pub fn refuse_other_sockets(name: &str, confined: &[Confined]) -> Result<(), Ref
     if !refuse_any_socket(confined) {
         return Ok(());
     }
-    for (what, stream) in &streams() {
+    for (what, stream) in descriptors::standard() {
         let made = sockets::made_as(stream).or_refuse(|| format!("ask what {what} is"))?;
         if made.is_some_and(|[domain, kind, protocol]| refuse_socket(confined, domain, kind, protocol)) {
             return Err(Refusal::new(format!(
@@ -58,24 +53,17 @@ pub fn refuse_other_sockets(name: &str, confined: &[Confined]) -> Result<(), Ref
     Ok(())
 }
 
-/// The standard streams, by their names.
-fn streams() -> [(&'static str, Box<dyn AsFd>); 3] {
-    [
-        ("standard input", Box::new(std::io::stdin())),
-        ("standard output", Box::new(std::io::stdout())),
-        ("standard error", Box::new(std::io::stderr())),
-    ]
-}
-
 /// Whether the tool can open nothing by this descriptor that it could not open by a path: a file on a mount of this
 /// process, a pipe, a socket, or a device that was opened.
-fn is_harmless(descriptor: BorrowedFd<'_>, mounts: &BTreeSet<u64>) -> nix::Result<bool> {
-    let Mounted { mount, mode } = mounts::of(descriptor)?;
-    if mounts.contains(&mount) {
-        return Ok(true);
+fn is_harmless(descriptor: BorrowedFd<'_>) -> nix::Result<bool> {
+    let place = mounts::of(Some(descriptor))?;
+    let kind = SFlag::from_bits_truncate(place.mode & SFlag::S_IFMT.bits());
+    if [SFlag::S_IFIFO, SFlag::S_IFSOCK, SFlag::S_IFCHR].contains(&kind) {
+        // With O_PATH nothing was opened, and nobody was asked whether the caller may.
+        let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
+        if !flags.contains(OFlag::O_PATH) {
+            return Ok(true);
+        }
     }
-    // With O_PATH nothing was opened, and nobody was asked whether the caller may.
-    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
-    let kind = SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits());
-    Ok(!flags.contains(OFlag::O_PATH) && [SFlag::S_IFIFO, SFlag::S_IFSOCK, SFlag::S_IFCHR].contains(&kind))
+    place.is_on_a_mount_that_is_seen()
 }

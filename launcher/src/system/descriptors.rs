@@ -7,6 +7,13 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
+/// Returns the standard streams, with their names. std would make a buffer for each of them.
+pub fn standard() -> [(&'static str, BorrowedFd<'static>); 3] {
+    // SAFETY: `open_missing_standard` has opened what was closed, and nothing closes them.
+    let standard = |number| unsafe { BorrowedFd::borrow_raw(number) };
+    [("standard input", standard(0)), ("standard output", standard(1)), ("standard error", standard(2))]
+}
+
 /// Opens `/dev/null` in place of a standard descriptor that the caller closed. Otherwise a file
 /// that is opened later would get its number, and capwrap would write to the file as if it were
 /// standard error. (The C library does the same before main if exec gave capabilities, but not for
