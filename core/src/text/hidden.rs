@@ -3,6 +3,9 @@
 /// Returns whether a character is a control character, has no width of its own, ends a line, or changes the direction
 /// of a line.
 pub fn is_hidden(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     let at = HIDDEN.partition_point(|(_, last)| *last < c);
     HIDDEN.get(at).is_some_and(|(first, _)| *first <= c)
 }
