@@ -16,12 +16,23 @@ fn grant(caps: &str, keys: &str) -> String {
 /// What the tool said to the attempts, without and with a scope.
 #[track_caller]
 fn compare(caps: &str, through: &str, expected: &[(&str, &str, &str)]) {
+    compare_with_ring(None, caps, through, expected);
+}
+
+/// The same with an io_uring of this kind that the caller leaves open.
+#[track_caller]
+fn compare_with_ring(kind: Option<&str>, caps: &str, through: &str, expected: &[(&str, &str, &str)]) {
     let folder = Folder::new();
-    let free = attempts(&folder, &grant(caps, ""));
-    let scoped = attempts(&folder, &grant(caps, &format!("through = {through}")));
+    // What the caller says about the ring.
+    let exec = if kind.is_some() { "[exec]\nenv = { keep = [\"RING\"] }\n" } else { "" };
+    let free = attempts(&folder, &grant(caps, exec));
+    let scoped = attempts(&folder, &grant(caps, &format!("through = {through}\n{exec}")));
     let names: Vec<&str> = expected.iter().map(|(name, ..)| *name).collect();
     let said = |policy: &Policy| {
-        let run = capwrap(&[&[policy.name.as_str()], &names[..]].concat()).run();
+        let launch = [&[CAPWRAP, policy.name.as_str()], &names[..]].concat();
+        let caller = folder.path("attempts");
+        let ring = kind.map_or(Vec::new(), |kind| vec![caller.as_str(), "--ring", kind]);
+        let run = user(MEMBER, &[ring, launch].concat()).run();
         assert!(run.ok(), "{run:?}");
         run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
     };
@@ -111,6 +122,34 @@ fn cap_net_raw_for_icmp_gets_replies_and_no_packet_of_others() {
             ("clone3-uts", "EPERM", "ENOSYS"),
         ],
     );
+}
+
+/// What a ring does, it does with the rights of whoever enters it, or of whoever set it up if a thread polls it. A tool can
+/// map one without a system call that the filter sees.
+#[test]
+fn a_ring_of_the_callers_does_nothing_for_the_tool_past_its_scope() {
+    let icmp = "\"socket:raw-icmp\"";
+    let expected = [
+        ("ring-left-open", "EBADF", "EBADF"),
+        ("packet-by-ring-passed", "ok", "EPERM"),
+        ("lend-to-ring-passed", "ok", "EPERM"),
+    ];
+    compare_with_ring(Some("plain"), "cap_net_raw", icmp, &expected);
+    let expected = [
+        ("socket-by-polled-ring", "ok", "ok"),
+        ("packet-by-polled-ring", "EPERM", "EPERM"),
+        ("wake-ring-passed", "ok", "EPERM"),
+        ("lend-to-ring-passed", "ok", "EPERM"),
+    ];
+    compare_with_ring(Some("polled"), "cap_net_raw", icmp, &expected);
+    // Where paths are confined, the tool gets nothing that no path leads to.
+    let folder = Folder::new();
+    let policy = attempts(&folder, &grant("cap_dac_read_search", "beneath = \"/var/log\""));
+    for kind in ["plain", "polled"] {
+        let caller = folder.path("attempts");
+        let run = user(MEMBER, &[&caller, "--ring", kind, CAPWRAP, &policy.name, "open"]).run();
+        run.refused(&["standard input", "names a file alone"]);
+    }
 }
 
 /// The kernel truncates the number (arch/x86/entry/common.c), or takes it for none: in neither case is the call made.

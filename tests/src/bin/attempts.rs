@@ -3,6 +3,9 @@
 //!
 //! `attempts --stay` is a process for other attempts: it makes a user namespace without ids and a mount namespace in which
 //! `/var/log/below` is `/var/lib`, and waits in them.
+//!
+//! `attempts --ring polled|plain COMMAND…` sets up an io_uring, runs the command with it as standard input, and keeps it
+//! until the command ends. A thread of the kernel's polls a polled one.
 
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -29,6 +32,9 @@ fn main() {
     if std::env::args().nth(1).is_some_and(|word| word == "--stay") {
         mount_elsewhere().expect("namespaces and a mount");
         wait_for_ever();
+    }
+    if std::env::args().nth(1).is_some_and(|word| word == "--ring") {
+        std::process::exit(run_with_ring());
     }
     for name in std::env::args().skip(1) {
         // SAFETY: no other thread exists that could hold a lock.
@@ -153,6 +159,13 @@ fn attempt(name: &str) -> Answer {
             call!(libc::SYS_socketpair, libc::AF_PACKET, libc::SOCK_RAW, 0x300, pair.as_mut_ptr())
         }
         "packet-by-ring" => packet_by_ring(),
+        // Of the ring that the caller passed.
+        "packet-by-ring-passed" => passed_ring()?.make(PACKET, true),
+        "packet-by-polled-ring" => passed_ring()?.make(PACKET, false),
+        "socket-by-polled-ring" => passed_ring()?.make((libc::AF_INET, libc::SOCK_STREAM), false),
+        "wake-ring-passed" => call!(libc::SYS_io_uring_enter, 0, 0, 0, WAKE, null(), 0),
+        "lend-to-ring-passed" => call!(libc::SYS_io_uring_register, 0, REGISTER_PERSONALITY, null(), 0),
+        "ring-left-open" => call!(libc::SYS_fcntl, LEFT_OPEN, libc::F_GETFD),
         "packet-high-number" => raw::high_number(),
         "packet-x32" => raw::x32(),
         "packet-i386" => raw::i386(),
@@ -508,32 +521,118 @@ fn echo() -> Answer {
 
 /// Opens a packet socket by IORING_OP_SOCKET, past a filter that sees socket(2) alone.
 fn packet_by_ring() -> Answer {
-    const SOCKET: u8 = 45;
     let mut parameters = [0_u32; 30];
-    let ring = call!(libc::SYS_io_uring_setup, 4, parameters.as_mut_ptr())?;
-    let map = |size: u32, offset: u64| {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        call!(libc::SYS_mmap, 0_u64, size, protection, libc::MAP_SHARED | libc::MAP_POPULATE, ring, offset)
-    };
-    // struct io_uring_params: sq_off begins at byte 40 (head, tail, mask, entries, flags, dropped, array), cq_off at 80.
-    let (entries, tail, array) = (parameters[0], parameters[11], parameters[16]);
-    let queue = map(array + entries * 4, 0)? as usize;
-    let submission = map(entries * 64, 0x1000_0000)? as *mut u8;
-    let (completions, completion) = (parameters[1], parameters[25]);
-    let answers = map(completion + completions * 16, 0x0800_0000)? as usize;
-    // SAFETY: the kernel mapped as much as the parameters say, and nobody else uses it.
-    unsafe {
-        std::ptr::write_bytes(submission, 0, 64);
-        submission.write(SOCKET);
-        submission.add(4).cast::<i32>().write(libc::AF_PACKET);
-        submission.add(8).cast::<u64>().write(libc::SOCK_RAW as u64);
-        ((queue + array as usize) as *mut u32).write_volatile(0);
-        ((queue + tail as usize) as *mut u32).write_volatile(1);
+    let descriptor = call!(libc::SYS_io_uring_setup, 4, parameters.as_mut_ptr())?;
+    Ring { descriptor, parameters }.make(PACKET, true)
+}
+
+const PACKET: (i32, i32) = (libc::AF_PACKET, libc::SOCK_RAW);
+
+/// IORING_ENTER_SQ_WAKEUP and IORING_REGISTER_PERSONALITY, linux/io_uring.h.
+const WAKE: u32 = 2;
+const REGISTER_PERSONALITY: u32 = 9;
+
+/// A descriptor at which the ring is too, and which the caller does not close.
+const LEFT_OPEN: i32 = 9;
+
+/// An io_uring, and what io_uring_setup(2) wrote about it. struct io_uring_params: sq_off begins at byte 40 (head, tail, mask,
+/// entries, flags, dropped, array), cq_off at 80.
+struct Ring {
+    descriptor: i64,
+    parameters: [u32; 30],
+}
+
+/// The variable in which the numbers of a ring are passed.
+const RING: &str = "RING";
+
+/// Returns the ring that is standard input.
+fn passed_ring() -> Result<Ring, Errno> {
+    let numbers = std::env::var(RING).map_err(|_| Errno::ENOSYS)?;
+    let numbers: Vec<u32> = numbers.split(' ').filter_map(|number| number.parse().ok()).collect();
+    Ok(Ring { descriptor: 0, parameters: numbers.try_into().map_err(|_| Errno::EINVAL)? })
+}
+
+impl Ring {
+    /// Makes a socket by the ring, which this process submits itself or another one polls.
+    fn make(&self, (family, kind): (i32, i32), submits: bool) -> Answer {
+        const SOCKET: u8 = 45;
+        let Self { descriptor, parameters } = self;
+        let map = |size: u32, offset: u64| {
+            let protection = libc::PROT_READ | libc::PROT_WRITE;
+            call!(libc::SYS_mmap, 0_u64, size, protection, libc::MAP_SHARED | libc::MAP_POPULATE, *descriptor, offset)
+        };
+        let (entries, tail, mask, array) = (parameters[0], parameters[11], parameters[12], parameters[16]);
+        let queue = map(array + entries * 4, 0)? as usize;
+        let submission = map(entries * 64, 0x1000_0000)? as *mut u8;
+        let (completions, ends, completion) = (parameters[1], parameters[21], parameters[25]);
+        let answers = map(completion + completions * 16, 0x0800_0000)? as usize;
+        let ended = || {
+            // SAFETY: the kernel mapped as much as the parameters say, and writes this number as a whole.
+            unsafe { ((answers + ends as usize) as *const u32).read_volatile() }
+        };
+        let before = ended();
+        // SAFETY: as above, and nobody else uses it meanwhile.
+        unsafe {
+            let tail = (queue + tail as usize) as *mut u32;
+            let mask = ((queue + mask as usize) as *const u32).read_volatile();
+            let (last, place) = (tail.read_volatile(), (tail.read_volatile() & mask) as usize);
+            let submission = submission.add(place * 64);
+            std::ptr::write_bytes(submission, 0, 64);
+            submission.write(SOCKET);
+            submission.add(4).cast::<i32>().write(family);
+            submission.add(8).cast::<u64>().write(kind as u64);
+            ((queue + array as usize) as *mut u32).add(place).write_volatile(place as u32);
+            std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+            tail.write_volatile(last.wrapping_add(1));
+        }
+        if submits {
+            call!(libc::SYS_io_uring_enter, *descriptor, 1, 1, 1, null(), 0)?;
+        }
+        for _ in 0..500 {
+            if ended() != before {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        if ended() == before {
+            return Err(Errno::ETIMEDOUT);
+        }
+        let place = before % completions;
+        // SAFETY: as above; the result is the third word of a completion.
+        let result = unsafe { ((answers + (completion + place * 16) as usize + 8) as *const i32).read_volatile() };
+        if result < 0 { Err(Errno::from_raw(-result)) } else { Ok(result.into()) }
     }
-    call!(libc::SYS_io_uring_enter, ring, 1, 1, 1, null(), 0)?;
-    // SAFETY: as above; the result is the third word of the first completion.
-    let result = unsafe { ((answers + completion as usize + 8) as *const i32).read_volatile() };
-    if result < 0 { Err(Errno::from_raw(-result)) } else { Ok(result.into()) }
+}
+
+/// Sets up a ring, runs the command with it, and returns the exit code of that.
+fn run_with_ring() -> i32 {
+    const POLLED: u32 = 2; // IORING_SETUP_SQPOLL
+    const FLAGS: usize = 2;
+    const MILLISECONDS_OF_POLLING: usize = 4;
+    let mut words = std::env::args().skip(2);
+    let is_polled = words.next().is_some_and(|kind| kind == "polled");
+    let mut parameters = [0_u32; 30];
+    if is_polled {
+        (parameters[FLAGS], parameters[MILLISECONDS_OF_POLLING]) = (POLLED, 1);
+    }
+    let ring = call!(libc::SYS_io_uring_setup, 4, parameters.as_mut_ptr());
+    let ring = ring.unwrap_or_else(|errno| panic!("io_uring_setup: {errno}"));
+    let numbers: Vec<String> = parameters.iter().map(u32::to_string).collect();
+    for place in [0, LEFT_OPEN] {
+        assert_eq!(call!(libc::SYS_dup3, ring, place, 0), Ok(place.into()));
+    }
+    let mut command = std::process::Command::new(words.next().expect("a command"));
+    let mut child = command.args(words).env(RING, numbers.join(" ")).spawn().expect("the command starts");
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status.code().unwrap_or(1);
+        }
+        if is_polled {
+            // Its thread sleeps where there is nothing to do.
+            assert_eq!(call!(libc::SYS_io_uring_enter, ring, 0, 0, WAKE, null(), 0), Ok(0));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
 
 /// Calls that the C library does not make.
