@@ -694,6 +694,14 @@ fn what_shows_a_policy_shows_its_scopes() {
         let run = root(&[&[CAPWRAP], words].concat()).run();
         assert!(run.ok() && scopes.iter().all(|scope| run.stdout.contains(scope)), "{words:?}: {run:?}");
     }
+    let listed = capwrap(&["list", "--json"]).run();
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let own = listed["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == policy.name.as_str()).unwrap();
+    let capabilities = ["cap_sys_admin", "cap_dac_read_search", "cap_net_bind_service"];
+    for ((shown, capability), scope) in own["scopes"].as_array().unwrap().iter().zip(capabilities).zip(scopes) {
+        assert_eq!(*shown, serde_json::json!({ "capabilities": [capability], "scope": scope }));
+    }
+    assert_eq!(own["scopes"].as_array().unwrap().len(), 3);
     let explained = capwrap(&["explain", "--json", &policy.name]).run();
     let explained: serde_json::Value = serde_json::from_str(&explained.stdout).unwrap();
     let shown = explained["granted"].as_array().unwrap().iter().map(|grant| grant["scope"][0].as_str().unwrap());

@@ -1,7 +1,8 @@
 //! A tool of the list, and which tools there are in it.
 
 use crate::output::demanded::Demanded;
-use capwrap_core::CapabilitySet;
+use capwrap_core::policy::{Grant, Policy};
+use capwrap_core::{Capability, CapabilitySet};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -42,6 +43,27 @@ pub struct LastUse {
     pub user: String,
 }
 
+/// What the capabilities of a grant are for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Scope {
+    /// The capabilities.
+    pub capabilities: Vec<&'static str>,
+    /// The scope in words, as `explain` shows it: `through perf_event_open`.
+    pub scope: String,
+}
+
+impl Scope {
+    /// The scopes of a policy, in the order of its grants.
+    pub fn all(policy: &Policy) -> Vec<Self> {
+        let scoped = policy.grants.iter().filter(|grant| !grant.scope.is_empty());
+        let of = |grant: &Grant| Self {
+            capabilities: grant.caps.iter().map(Capability::name).collect(),
+            scope: grant.scope.to_string(),
+        };
+        scoped.map(of).collect()
+    }
+}
+
 /// The facts that the list shows about a tool.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -77,6 +99,8 @@ pub struct Entry {
     pub mentioned: CapabilitySet,
     /// The capabilities that the caller may add.
     pub optional: CapabilitySet,
+    /// What the grants are for that have a scope.
+    pub scopes: Vec<Scope>,
     /// What the tool needs besides capabilities in some launch, and whether it holds for the caller.
     pub demands: Vec<(String, Demanded)>,
     /// The time and the user of the last use that the caller's records show; asked with `--long` and `--json` alone.
@@ -92,5 +116,22 @@ impl Entry {
         let capabilities = self.mentioned.iter().map(|capability| capability.name().to_owned());
         let texts = [self.name.clone(), self.summary.clone()].into_iter().chain(paths).chain(capabilities);
         texts.map(|text| text.to_lowercase()).any(|text| text.contains(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_grant_with_a_scope_says_what_its_capabilities_are_for() {
+        let text = "schema = 1\ntool = { path = \"/t\" }\nallow = { users = [\"root\"] }\n\
+            [[grant]]\ncaps = [\"cap_bpf\", \"cap_perfmon\"]\nthrough = [\"bpf:look\"]\n\
+            [[grant]]\ncaps = \"cap_kill\"\n\
+            [[grant]]\ncaps = \"cap_dac_read_search\"\nbeneath = \"/srv/a\\u001b\"\n";
+        let scopes = Scope::all(&Policy::read(text).unwrap());
+        let shown: Vec<_> = scopes.iter().map(|one| (one.capabilities.join(","), one.scope.as_str())).collect();
+        let expected = [("cap_perfmon,cap_bpf", "through bpf:look"), ("cap_dac_read_search", "beneath /srv/a\\u{1b}")];
+        assert_eq!(shown, expected.map(|(capabilities, scope)| (capabilities.to_owned(), scope)));
     }
 }

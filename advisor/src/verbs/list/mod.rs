@@ -31,7 +31,7 @@ use capwrap_core::policy::demand::Demand;
 use capwrap_core::policy::{Policy, Temporary};
 use capwrap_core::text::printable;
 use clap::Args;
-use entry::{Entry, Granted, LastUse, Which};
+use entry::{Entry, Granted, LastUse, Scope, Which};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -157,6 +157,7 @@ fn entry(name: &str, path: &Path, policy: &Policy, who: &Asking) -> Result<Entry
         possible: most_granted,
         mentioned: policy.grantable().union(policy.grantable_to_root()).union(policy.optional()),
         optional: policy.optional(),
+        scopes: Scope::all(policy),
         demands: demanded.into_iter().zip(states).map(said).collect(),
         last_use: None,
         details,

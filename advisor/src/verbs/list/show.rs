@@ -7,7 +7,7 @@ use crate::output::page;
 use crate::output::page::Page;
 use crate::output::table::Table;
 use crate::output::terminal::Style;
-use crate::verbs::list::entry::{Entry, Granted, LastUse, Which};
+use crate::verbs::list::entry::{Entry, Granted, LastUse, Scope, Which};
 use anyhow::Result;
 use capwrap_core::text::printable;
 use capwrap_core::{Capability, CapabilitySet};
@@ -214,6 +214,8 @@ struct Tool<'e> {
     possible: Vec<&'static str>,
     /// The capabilities that the caller may add.
     optional: Vec<&'static str>,
+    /// What the grants are for that have a scope.
+    scopes: &'e [Scope],
     /// What the tool needs besides capabilities, and whether it holds for the caller.
     demands: Vec<&'e Demanded>,
     /// The last use that the caller's records show; null where they show none.
@@ -240,6 +242,7 @@ pub fn json(entries: &[Entry], other_ways: &[OtherWay], who: &Asking) -> Result<
         grants: names(entry.grants),
         possible: names(entry.possible.without(entry.grants)),
         optional: names(entry.optional),
+        scopes: &entry.scopes,
         demands: entry.demands.iter().map(|(_, demanded)| demanded).collect(),
         last_use: entry.last_use.as_ref(),
     });
@@ -275,6 +278,7 @@ mod tests {
             always: set("net_raw"),
             mentioned: set("net_raw,chown,net_admin"),
             optional: set("net_admin"),
+            scopes: Vec::new(),
             demands: Vec::new(),
             last_use: Some(LastUse { time: "2026-11-27T07:10:00.000000Z".to_owned(), user: "bob".to_owned() }),
             details: vec!["it can start no other program".to_owned()],
