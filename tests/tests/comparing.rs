@@ -2,6 +2,7 @@
 
 use capwrap_tests::*;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -292,6 +293,58 @@ fn the_exports_of_a_policy_read_back_have_no_difference() {
         let file = File::new(launcher, &run.stdout);
         let (code, object) = diff(&policy.name, &file.0);
         assert_eq!(code, 0, "{launcher}: {object}");
+    }
+}
+
+/// The two sides of what was stated differently under this name, each as its words.
+fn sides<'o>(object: &'o Value, name: &str) -> [BTreeSet<&'o str>; 2] {
+    let stated = object["stated"].as_array().unwrap();
+    let one = stated.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no {name}: {object}"));
+    ["a", "b"].map(|side| one[side].as_str().unwrap().split(' ').collect())
+}
+
+#[test]
+fn the_export_of_a_scope_differs_from_that_of_another_scope_and_not_from_its_own() {
+    let scoped = |name: &str, doors: &str| {
+        let text = format!(
+            "schema = 1\ntool = {{ path = \"{WITNESS}\" }}\nallow = {{ groups = [\"capwrap\"] }}\n\
+             [[grant]]\ncaps = \"cap_sys_admin\"\nthrough = [{doors}]\n"
+        );
+        File::new(&format!("{name}.toml"), &text)
+    };
+    let (own, wider) = (scoped("own", "\"sethostname\""), scoped("wider", "\"sethostname\", \"mount\""));
+    let other = scoped("other", "\"mount\"");
+    for target in ["systemd", "oci"] {
+        let exported = |policy: &File| {
+            let run = capwrap(&["export", &policy.0, "--to", target]).run();
+            assert!(run.ok(), "{run:?}");
+            File::new(target, &run.stdout)
+        };
+        let export = exported(&own);
+        let (code, object) = diff(&export.0, &exported(&own).0);
+        assert_eq!((code, &object["different"]), (0, &Value::Bool(false)), "{target}: {object}");
+        // The policy's own words, beside what the format cannot say (systemd compares no arguments) and what an engine
+        // refuses anyway.
+        let (_, object) = diff(&own.0, &export.0);
+        let expected = if target == "oci" { "calls refused" } else { "calls refused in part" };
+        assert_eq!(names(&object["stated"]), [expected], "{target}: {object}");
+        let [policys, exports] = sides(&object, expected);
+        assert!(if target == "oci" { policys.is_subset(&exports) } else { exports.is_subset(&policys) }, "{object}");
+        assert!(!exports.is_empty() && !policys.is_empty());
+        // A policy with another scope, and its export, name the calls that make the difference.
+        for (with, differs) in [(&wider, &["mount"][..]), (&other, &["mount", "sethostname"])] {
+            let (code, object) = diff(&exported(with).0, &export.0);
+            assert_eq!((code, names(&object["stated"])), (1, vec!["calls refused"]), "{target}: {object}");
+            let [one, other] = sides(&object, "calls refused");
+            assert_eq!(one.symmetric_difference(&other).copied().collect::<Vec<_>>(), differs, "{target}");
+            let (code, object) = diff(&with.0, &export.0);
+            let [one, other] = sides(&object, "calls refused");
+            assert_eq!(code, 1);
+            let missing: Vec<&str> = other.difference(&one).copied().filter(|call| differs.contains(call)).collect();
+            assert_eq!(missing, ["mount"], "{target}: {object}");
+        }
+        let run = capwrap(&["diff", &exported(&wider).0, &export.0]).run();
+        assert!(run.code == 1 && run.stdout.contains("calls refused  -  + mount\n"), "{run:?}");
     }
 }
 
