@@ -127,9 +127,18 @@ const EMPTY_LINK_REQUEST: &[u32] = &[32];
 /// include/uapi/linux/prctl.h: PR_CAPBSET_DROP and PR_SET_SECUREBITS.
 const LOCK_DOWN: &[u32] = &[24, 28];
 
-/// Whether [`ARGUMENTS`] has the system call with this number.
-pub fn has_argument(number: i32) -> bool {
-    ARGUMENTS.iter().any(|(call, ..)| call.id() == number)
+/// The files that the C library opens unasked, and the argument that the probe keeps for an openat(2) of them. It keeps the
+/// argument only where the path is a constant beside the code that made the system call. A program that itself opens the
+/// file, through the library's open, has its path somewhere else.
+pub const LIBRARY_FILES: &[(&str, u32)] = &[("/etc/shadow", SHADOW)];
+
+/// nss/nss_files: getspnam(3).
+const SHADOW: u32 = 1;
+
+/// Returns what the probe kept of the system call with this number, or `None` if it keeps nothing of it.
+pub fn argument(number: i32, kept: u32) -> Option<u32> {
+    let is_file = number == Sysno::openat.id() && kept != 0;
+    (is_file || ARGUMENTS.iter().any(|(call, ..)| call.id() == number)).then_some(kept)
 }
 
 /// The argument of the system call for which a row applies.
@@ -847,6 +856,19 @@ pub const SITES: &[Site] = &[
         why: "a key or a password, which the program does without",
         ..ROW
     },
+    // perl, pp_sys.c, pp_gpwent: getpwnam and getpwuid look into /etc/shadow too (getspnam), for the field of the password alone.
+    // What a script opens by its name is no constant of the C library. getent, passwd and chage exist for this file.
+    Site {
+        functions: &[
+            &["generic_permission", "inode_permission", "may_open"],
+            &["path_openat", "do_filp_open", "do_sys_openat2", "do_sys_open", "sys_openat"],
+        ],
+        capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
+        argument: Argument::Is(&[SHADOW]),
+        programs: Programs::Only(&["perl"]),
+        why: "getpwnam looks into /etc/shadow, and perl goes on without",
+        ..ROW
+    },
     // vim gives what it writes the mode and the owner of the file, as far as it may.
     Site {
         asking_function: &["setattr_prepare", "inode_change_ok"],
@@ -1438,7 +1460,7 @@ mod tests {
     #[test]
     fn the_values_of_an_argument_are_within_the_bits_that_are_kept() {
         for (call, at, mask) in ARGUMENTS {
-            assert!(*at < 6 && *mask != 0 && has_argument(call.id()), "{call}");
+            assert!(*at < 6 && *mask != 0 && argument(call.id(), 0) == Some(0), "{call}");
             assert_eq!(ARGUMENTS.iter().filter(|(other, ..)| other == call).count(), 1, "{call}");
         }
         let kept = ARGUMENTS.iter().fold(0, |all, (.., mask)| all | mask);

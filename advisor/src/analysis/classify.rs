@@ -677,6 +677,26 @@ pub mod tests {
     }
 
     #[test]
+    fn what_the_c_library_opens_for_perl_unasked_is_not_needed() {
+        let asked = |executable: &str, argument| Observation {
+            executable: executable.to_owned(),
+            argument,
+            ..granted("dac_read_search", "openat", &[OPEN, &["path_openat", "do_filp_open"]].concat())
+        };
+        for (executable, argument, expected) in [
+            ("/usr/bin/perl", Some(1), Speculative),
+            ("/usr/bin/perl", None, Needed),
+            ("/usr/bin/getent", Some(1), Needed),
+        ] {
+            assert_eq!(
+                classes(&[asked(executable, argument)], &with_everything()),
+                [expected],
+                "{executable} {argument:?}"
+            );
+        }
+    }
+
+    #[test]
     fn giving_way_to_others_asked_for_a_capability_before_linux_6() {
         let any = granted("sys_nice", "sched_setscheduler", &["capable", "__sched_setscheduler"]);
         let asked = [Observation { executable: "/usr/bin/chrt".to_owned(), ..any.clone() }];

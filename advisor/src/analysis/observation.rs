@@ -23,8 +23,9 @@ pub struct Observation {
     /// The system call's name without prefix, such as `openat`. It is `None` outside a system call (a page fault, a
     /// worker).
     pub system_call: Option<String>,
-    /// The bits of the system call's argument that `call_sites::ARGUMENTS` names for it. It is `None` for other system
-    /// calls, and where the back end cannot see the argument.
+    /// The bits of the system call's argument that `call_sites::ARGUMENTS` names for it, or the number of one of
+    /// `call_sites::LIBRARY_FILES` that it opened. It is `None` for other system calls, and where the back end cannot see the
+    /// argument.
     pub argument: Option<u32>,
     /// The kernel's functions, from the one that called `cap_capable` outwards. The list is empty if the kernel names
     /// none.

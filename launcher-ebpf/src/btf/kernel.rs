@@ -26,9 +26,11 @@ pub static SETTINGS: Settings = Settings {
     capget: 0,
     capset: 0,
     prctl: 0,
+    openat: 0,
     last_capability: 0,
     registers: [0; 6],
     call_register: 0,
+    instruction_register: 0,
     mode_register: 0,
     mode_mask: 0,
     mode_native: 0,
@@ -113,6 +115,15 @@ pub fn peek<T: Copy>(from: Address, offset: u32) -> Option<T> {
 pub fn peek_user<T: Copy + Default>(from: Address) -> T {
     // SAFETY: bpf_probe_read_user accepts any address, and returns an error for a bad one.
     unsafe { bpf_probe_read_user(from.cast::<T>()) }.unwrap_or_default()
+}
+
+/// Reads a text of the running process, without its NUL. What does not fit is cut off, and what cannot be read is zeroes.
+#[inline(always)]
+pub fn peek_user_text<const BYTES: usize>(from: u64) -> [u8; BYTES] {
+    let mut text = [0; BYTES];
+    // SAFETY: the array has this many bytes. The helper accepts any address, and returns an error for a bad one.
+    unsafe { generated::bpf_probe_read_user_str(text.as_mut_ptr().cast(), BYTES as u32, from as *const _) };
+    text
 }
 
 /// Returns the running task.

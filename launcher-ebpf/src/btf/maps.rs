@@ -5,7 +5,7 @@ use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use capwrap_ebpf::{
-    Argument, Check, Executable, OwnSets, Path, SYSTEM_CALLS, Site, Start, Tracked, UserStack, lost, stats,
+    Argument, Check, Executable, FILE_BYTES, OwnSets, Path, SYSTEM_CALLS, Site, Start, Tracked, UserStack, lost, stats,
 };
 
 /// How often each check was made. These counts are authoritative. The map is not preallocated,
@@ -37,6 +37,11 @@ pub static START: Array<Start> = Array::with_max_entries(1, 0);
 /// attached.
 #[map]
 pub static ARGUMENTS: Array<Argument> = Array::with_max_entries(SYSTEM_CALLS, 0);
+
+/// The files that distinguish checks, by their paths, with a number for each. Only user space writes to it, before anything is
+/// attached.
+#[map]
+pub static FILES: HashMap<[u8; FILE_BYTES], u32> = HashMap::with_max_entries(capwrap_ebpf::FILES, 0);
 
 /// Processes that the user listed, by thread group id in the user's pid namespace.
 #[map]

@@ -77,6 +77,15 @@ pub fn peek_user<T: Copy + Default>(from: Address) -> T {
     load(from, 0)
 }
 
+/// Reads a text of the running process, without its NUL. What does not fit is cut off, and what cannot be read is zeroes.
+#[inline(always)]
+pub fn peek_user_text<const BYTES: usize>(from: u64) -> [u8; BYTES] {
+    let mut text = [0; BYTES];
+    // SAFETY: the array has this many bytes. The helper accepts any address, and returns an error for a bad one.
+    unsafe { generated::bpf_probe_read_str(text.as_mut_ptr().cast(), BYTES as u32, from as *const _) };
+    text
+}
+
 /// Returns the running task.
 #[inline(always)]
 pub fn current() -> Address {

@@ -6,8 +6,8 @@ use crate::climbing::Climbing;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, CgroupArray, HashMap, PerCpuArray, PerfEventArray};
 use capwrap_ebpf::{
-    Argument, Check, Event, Executable, FRAMES, KprobeConfig, OwnSets, Path, SYSTEM_CALLS, Site, Start, Tracked,
-    UserStack, lost, stats,
+    Argument, Check, Event, Executable, FILE_BYTES, FRAMES, KprobeConfig, OwnSets, Path, SYSTEM_CALLS, Site, Start,
+    Tracked, UserStack, lost, stats,
 };
 
 /// How often each check was made. These counts are authoritative.
@@ -42,6 +42,11 @@ pub static START: Array<Start> = Array::with_max_entries(1, 0);
 /// attached.
 #[map]
 pub static ARGUMENTS: Array<Argument> = Array::with_max_entries(SYSTEM_CALLS, 0);
+
+/// The files that distinguish checks, by their paths, with a number for each. Only user space writes to it, before anything is
+/// attached.
+#[map]
+pub static FILES: HashMap<[u8; FILE_BYTES], u32> = HashMap::with_max_entries(capwrap_ebpf::FILES, 0);
 
 /// Processes that the user listed, by thread group id in the user's pid namespace.
 #[map]

@@ -1,10 +1,10 @@
-//! Writes into a map of the probe which argument of which system call to keep with a check.
+//! Writes into maps of the probe which argument of which system call, and which file, to keep with a check.
 
-use crate::analysis::call_sites::ARGUMENTS;
+use crate::analysis::call_sites::{ARGUMENTS, LIBRARY_FILES};
 use anyhow::{Context, Result};
 use aya::Ebpf;
-use aya::maps::Array;
-use capwrap_ebpf::Argument;
+use aya::maps::{Array, HashMap};
+use capwrap_ebpf::{Argument, FILE_BYTES};
 
 /// The machine's registers, as offsets in bytes in the kernel's `struct pt_regs` (arch/*/include/asm/ptrace.h). These are
 /// the same in every kernel.
@@ -13,6 +13,8 @@ pub struct Registers {
     pub arguments: [u32; 6],
     /// The number of the system call, for the kernel's own use.
     pub call: u32,
+    /// The address of the program's next instruction.
+    pub instruction: u32,
     /// A register that shows in which mode a task entered the kernel.
     pub mode: u32,
     /// The bits that show it.
@@ -27,6 +29,7 @@ pub const REGISTERS: Registers = {
         Registers {
             arguments: [112, 104, 96, 56, 72, 64], // di, si, dx, r10, r8, r9
             call: 120,                             // orig_ax
+            instruction: 128,                      // ip
             mode: 136,                             // cs
             mode_mask: 0xffff,
             mode_native: 0x33, // __USER_CS
@@ -37,6 +40,7 @@ pub const REGISTERS: Registers = {
         Registers {
             arguments: [272, 8, 16, 24, 32, 40], // orig_x0, x1 to x5
             call: 280,                           // syscallno
+            instruction: 256,                    // pc
             mode: 264,                           // pstate
             mode_mask: 0x1f,                     // PSR_MODE32_BIT and PSR_MODE_MASK
             mode_native: 0,                      // PSR_MODE_EL0t
@@ -47,6 +51,7 @@ pub const REGISTERS: Registers = {
         Registers {
             arguments: [280, 88, 96, 104, 112, 120], // orig_a0, a1 to a5
             call: 136,                               // a7
+            instruction: 0,                          // epc
             mode: 256,                               // status
             mode_mask: 0x100,                        // SR_SPP: the kernel itself was interrupted
             mode_native: 0,
@@ -57,14 +62,24 @@ pub const REGISTERS: Registers = {
 /// The size of `pt_regs` in every kernel of the architecture, or 0 where kernels differ.
 pub const REGISTERS_BYTES: u32 = if cfg!(target_arch = "x86_64") { 21 * 8 } else { 0 };
 
-/// Fills the map `ARGUMENTS` of a loaded object, before anything is attached.
+/// Fills the maps `ARGUMENTS` and `FILES` of a loaded object, before anything is attached.
 pub fn ask(ebpf: &mut Ebpf) -> Result<()> {
     let map = ebpf.map_mut("ARGUMENTS").context("the probe has no map ARGUMENTS")?;
     let mut map: Array<_, Argument> = Array::try_from(map)?;
     for (call, argument, mask) in ARGUMENTS {
         map.set(call.id() as u32, Argument { register: REGISTERS.arguments[*argument], mask: *mask }, 0)?;
     }
+    let map = ebpf.map_mut("FILES").context("the probe has no map FILES")?;
+    let mut map: HashMap<_, [u8; FILE_BYTES], u32> = HashMap::try_from(map)?;
+    for (path, number) in LIBRARY_FILES {
+        map.insert(padded(path), number, 0)?;
+    }
     Ok(())
+}
+
+/// Returns a path as the map `FILES` has it. It is shorter than that.
+fn padded(path: &str) -> [u8; FILE_BYTES] {
+    std::array::from_fn(|at| path.as_bytes().get(at).copied().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -76,6 +91,15 @@ mod tests {
     #[test]
     fn every_system_call_fits_into_the_map() {
         assert!(ARGUMENTS.iter().all(|(call, ..)| (call.id() as u32) < capwrap_ebpf::SYSTEM_CALLS));
+    }
+
+    #[test]
+    fn every_file_fits_into_the_map_with_a_number_of_its_own() {
+        assert!(LIBRARY_FILES.len() <= capwrap_ebpf::FILES as usize);
+        for (at, (path, number)) in LIBRARY_FILES.iter().enumerate() {
+            assert!(path.len() < FILE_BYTES && *number != 0, "{path}");
+            assert!(LIBRARY_FILES[..at].iter().all(|(other, taken)| other != path && taken != number), "{path}");
+        }
     }
 
     #[test]
@@ -93,14 +117,21 @@ mod tests {
                 ("r8", fifth),
                 ("r9", sixth),
                 ("orig_ax", REGISTERS.call),
+                ("ip", REGISTERS.instruction),
                 ("cs", REGISTERS.mode),
             ],
-            "aarch64" => vec![("orig_x0", first), ("syscallno", REGISTERS.call), ("pstate", REGISTERS.mode)],
+            "aarch64" => vec![
+                ("orig_x0", first),
+                ("syscallno", REGISTERS.call),
+                ("pc", REGISTERS.instruction),
+                ("pstate", REGISTERS.mode),
+            ],
             _ => vec![
                 ("orig_a0", first),
                 ("a1", second),
                 ("a5", sixth),
                 ("a7", REGISTERS.call),
+                ("epc", REGISTERS.instruction),
                 ("status", REGISTERS.mode),
             ],
         };

@@ -50,6 +50,7 @@ impl ProbeConfig {
             observer: std::process::id(),
             registers: REGISTERS.arguments,
             call_register: REGISTERS.call,
+            instruction_register: REGISTERS.instruction,
             mode_register: REGISTERS.mode,
             mode_mask: REGISTERS.mode_mask,
             mode_native: REGISTERS.mode_native,
@@ -58,6 +59,7 @@ impl ProbeConfig {
             capget: Sysno::capget.id() as u32,
             capset: Sysno::capset.id() as u32,
             prctl: Sysno::prctl.id() as u32,
+            openat: Sysno::openat.id() as u32,
             last_capability: kernel::last_capability().map_or(63, u32::from),
             ..*asked
         };

@@ -87,7 +87,7 @@ impl Names {
                 shared::CREDENTIALS_OTHER => Credentials::Other,
                 _ => Credentials::Unknown,
             },
-            argument: call_sites::has_argument(check.system_call).then_some(check.argument),
+            argument: call_sites::argument(check.system_call, check.argument),
             system_call: site.system_call.or_else(|| system_call(check.system_call)),
             call_site: site.functions,
             times,
