@@ -1156,11 +1156,61 @@ pub struct Asked {
     pub functions: &'static [&'static str],
     /// The capabilities that are asked for.
     pub capabilities: &'static [Capability],
-    /// The options with any of which the check counts, and without which it does not.
-    pub options: &'static [&'static str],
+    /// What the check counts with, and without which it does not.
+    pub options: Options,
     /// Why it does not count without these options, as a phrase of at most 64 characters for people.
     pub why: &'static str,
 }
+
+/// Options by which a command asks for something.
+#[derive(Debug)]
+pub enum Options {
+    /// Any of these.
+    Words(&'static [&'static str]),
+    /// This letter in a word without a dash, as BSD's tools have their options.
+    Letter(char, &'static Letters),
+}
+
+/// What a tool takes that has both kinds of options: with a dash, and without one.
+#[derive(Debug)]
+pub struct Letters {
+    /// The letters without a dash that take no value.
+    plain: &'static str,
+    /// The letters without a dash that take a value: the rest of the word, or the next word.
+    valued: &'static str,
+    /// The letters after a dash that take one.
+    dashed: &'static str,
+    /// The long options that take one.
+    long: &'static [&'static str],
+}
+
+/// procps, ps(1) and src/ps/parser.c.
+const PS: Letters = Letters {
+    plain: "HLSTVXZacefghjlmnrsuvwx",
+    valued: "NOUkopqt",
+    dashed: "CDGOUgkopqstu",
+    long: &[
+        "--Group",
+        "--User",
+        "--cols",
+        "--columns",
+        "--date-format",
+        "--delimiter",
+        "--format",
+        "--group",
+        "--lines",
+        "--pid",
+        "--ppid",
+        "--quick-pid",
+        "--rows",
+        "--sid",
+        "--signames",
+        "--sort",
+        "--tty",
+        "--user",
+        "--width",
+    ],
+};
 
 /// All rows. A check that fits none keeps its meaning.
 pub const ASKED: &[Asked] = &[
@@ -1171,7 +1221,7 @@ pub const ASKED: &[Asked] = &[
         programs: &["perf"],
         functions: &["perf_allow_kernel"],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
-        options: &["-p", "--pid", "-t", "--tid", "-u", "--uid", ":k"],
+        options: Options::Words(&["-p", "--pid", "-t", "--tid", "-u", "--uid", ":k"]),
         why: "what the kernel did for a command; perf counts without it",
     },
     // tools/perf/util/perf_api_probe.c, perf_probe_api: perf finds out on one processor what the kernel knows, or else on itself.
@@ -1180,7 +1230,7 @@ pub const ASKED: &[Asked] = &[
         programs: &["perf"],
         functions: &["find_get_context", "perf_allow_cpu"],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
-        options: &[
+        options: Options::Words(&[
             "-a",
             "--all-cpus",
             "-C",
@@ -1199,7 +1249,7 @@ pub const ASKED: &[Asked] = &[
             "timechart",
             "top",
             "trace",
-        ],
+        ]),
         why: "what the kernel can count; perf asks of itself otherwise",
     },
     // Pure Data, src/s_inter.c, sys_set_priority: it tries real time unasked, and plays without it.
@@ -1207,7 +1257,7 @@ pub const ASKED: &[Asked] = &[
         programs: &["pd", "puredata"],
         functions: &["__sched_setscheduler", "sys_sched_setscheduler"],
         capabilities: &[Capability::SYS_NICE],
-        options: &["-rt", "-realtime"],
+        options: Options::Words(&["-rt", "-realtime"]),
         why: "real time for sound, which plays without it",
     },
     // procps, ps: the environment of processes is what is asked for.
@@ -1215,10 +1265,7 @@ pub const ASKED: &[Asked] = &[
         programs: &["ps"],
         functions: &["environ_open", "proc_mem_open", "may_open"],
         capabilities: &[Capability::SYS_PTRACE, Capability::DAC_READ_SEARCH],
-        options: &[
-            "e", "ae", "aeux", "auxe", "auxeww", "auxewww", "auxwwe", "axe", "axeww", "axewww", "axwwe", "eww", "ewww",
-            "xe",
-        ],
+        options: Options::Letter('e', &PS),
         why: "others' /proc/PID; the list is shown without them",
     },
 ];
@@ -1295,7 +1342,42 @@ impl Asked {
     pub fn is_asked(&self, command: &[String]) -> Option<bool> {
         let mut words = command.iter().flat_map(|word| word.split_whitespace());
         words.find(|word| is_program(word, self.programs))?;
-        Some(words.any(|word| self.options.iter().any(|option| is_option(word, option))))
+        Some(match self.options {
+            Options::Words(options) => words.any(|word| options.iter().any(|option| is_option(word, option))),
+            Options::Letter(letter, letters) => letters.have(letter, words),
+        })
+    }
+}
+
+impl Letters {
+    /// Whether one of these words of a command is options without a dash, and has this one among them. What follows in a
+    /// shell's pipe is another command.
+    fn have<'w>(&self, wanted: char, words: impl Iterator<Item = &'w str>) -> bool {
+        let mut is_value = false;
+        for word in words.take_while(|word| !["|", "||", "&", "&&", ";"].contains(word)) {
+            if std::mem::take(&mut is_value) {
+                continue;
+            }
+            let ends_with_one_of = |options: &str, valued: &str| {
+                options.find(|letter| valued.contains(letter)).is_some_and(|at| at + 1 == options.len())
+            };
+            if word.starts_with("--") {
+                is_value = self.long.contains(&word);
+            } else if let Some(options) = word.strip_prefix('-') {
+                is_value = ends_with_one_of(options, self.dashed);
+            } else {
+                let options = word.trim_end_matches(';');
+                let plain = options.split(|letter| self.valued.contains(letter)).next().unwrap_or_default();
+                if plain.chars().all(|letter| self.plain.contains(letter)) && plain.contains(wanted) {
+                    return true;
+                }
+                is_value = ends_with_one_of(options, self.valued);
+            }
+            if word.ends_with(';') {
+                break;
+            }
+        }
+        false
     }
 }
 
@@ -1437,6 +1519,19 @@ mod tests {
             ("pd", "pd|-nogui|x.pd", Some(false)),
             ("ps", "ps|axeww", Some(true)),
             ("ps", "ps|-e|-o|user", Some(false)),
+            ("ps", "ps|auxe", Some(true)),
+            ("ps", "ps|-A|e", Some(true)),
+            ("ps", "ps|eo|pid", Some(true)),
+            ("ps", "ps|axo|user", Some(false)),
+            ("ps", "ps|axoe", Some(false)),
+            ("ps", "ps|axk|-etime", Some(false)),
+            ("ps", "ps|aux", Some(false)),
+            ("ps", "ps|--sort|rsse|ax", Some(false)),
+            ("ps", "ps|-opid|axe", Some(true)),
+            ("ps", "ps|--format=user|axe", Some(true)),
+            ("ps", "sh|-c|ps ax; echo", Some(false)),
+            ("ps", "sh|-c|ps axe; true", Some(true)),
+            ("ps", "sh|-c|ps ax && grep e", Some(false)),
         ] {
             assert_eq!(asked(program, command), expected, "{command}");
         }
@@ -1479,7 +1574,16 @@ mod tests {
             assert!(site.since < site.until, "{site:?}");
         }
         for row in ASKED {
-            assert!(!row.functions.is_empty() && !row.capabilities.is_empty() && !row.options.is_empty(), "{row:?}");
+            assert!(!row.functions.is_empty() && !row.capabilities.is_empty(), "{row:?}");
+            match row.options {
+                Options::Words(options) => assert!(!options.is_empty(), "{row:?}"),
+                Options::Letter(letter, letters) => {
+                    assert!(
+                        letters.plain.contains(letter)
+                            && !letters.plain.chars().any(|one| letters.valued.contains(one))
+                    );
+                }
+            }
             assert!((10..=64).contains(&row.why.len()), "{:?} has {} characters", row.why, row.why.len());
         }
     }
