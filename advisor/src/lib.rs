@@ -21,13 +21,14 @@ use crate::output::error::report;
 use crate::output::outcome::REFUSED;
 use crate::output::standard_output;
 use crate::output::usage;
+use crate::store::enabled;
 use crate::verbs::{
     caps, completions, diff, doctor, enable, explain, export, history, learn, lint, list, merge, ps,
     report as report_verb, run, trace, verify, without_policy,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -180,9 +181,18 @@ fn unusable(error: &clap::Error) -> ExitCode {
         (ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument, [help, word, ..]) if help == "help" => {
             usage::print_unknown_verb(word, &whole);
         }
-        _ => usage::print(error, &words, &whole),
+        _ => usage::print(error, &words, &whole, namesake),
     }
     ExitCode::from(REFUSED)
+}
+
+/// Finds out whether a tool has the name of this verb.
+fn namesake(verb: &str) -> Option<usage::Namesake> {
+    if enabled::names().is_ok_and(|names| names.iter().any(|name| name == verb)) {
+        return Some(usage::Namesake::Enabled);
+    }
+    let found = command::locate::locate(OsStr::new(verb), std::env::var_os("PATH"));
+    found.is_ok().then_some(usage::Namesake::OnPath)
 }
 
 /// The words of the command line. `capwrap help --learn` means the verb that `capwrap --learn` starts.
@@ -236,7 +246,14 @@ mod tests {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let mut whole = CommandLine::command();
         whole.build();
-        usage::of(&error, &words, &whole)
+        usage::of(&error, &words, &whole, |verb| (verb == "ps").then_some(usage::Namesake::Enabled))
+    }
+
+    #[test]
+    fn who_may_mean_the_tool_with_the_name_of_a_verb_is_told_how_to_run_it() {
+        let hint = |words: &[&str]| refused(words).1;
+        assert_eq!(hint(&["ps", "aux"]), "capwrap help ps; for the tool of this name, capwrap -- ps");
+        assert_eq!(hint(&["list", "a", "b"]), "capwrap help list");
     }
 
     /// Every verb and every part of one, with its words.

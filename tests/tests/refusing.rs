@@ -501,6 +501,7 @@ fn a_misspelt_word_is_answered_with_the_nearest_one_and_the_right_help() {
         (&["caps", "show", "--jsn"], "did you mean --json? capwrap help caps show has the rest"),
         (&["diff", "none", "all", "--color", "x"], "one of auto, always, never; capwrap help diff has the rest"),
         (&["explain"], "capwrap help explain"),
+        (&["diff", "-u", "a", "b"], "capwrap help diff; for the program of this name, capwrap --learn diff"),
     ] {
         let run = capwrap(words).run();
         assert!(run.code == 125 && run.stderr.contains(&format!("hint: {hint}")), "{words:?}: {run:?}");

@@ -7,19 +7,43 @@ use capwrap_core::text::{nearest, printable};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Prints the error of a command line. `words` are those after the program's name, and `whole` the program.
-pub fn print(error: &clap::Error, words: &[String], whole: &Command) {
-    let (message, hint) = of(error, words, whole);
+/// A tool that has the name of a verb, as ps has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namesake {
+    /// A policy of this name is enabled.
+    Enabled,
+    /// A program of this name is on PATH.
+    OnPath,
+}
+
+/// Prints the error of a command line. `words` are those after the program's name, and `whole` the program. `namesake` finds
+/// out whether a tool has a verb's name too.
+pub fn print(error: &clap::Error, words: &[String], whole: &Command, namesake: impl Fn(&str) -> Option<Namesake>) {
+    let (message, hint) = of(error, words, whole, namesake);
     print_error(&message, Some(&hint));
 }
 
 /// Returns the message and the hint of an error of a command line.
-pub fn of(error: &clap::Error, words: &[String], whole: &Command) -> (String, String) {
+pub fn of(
+    error: &clap::Error,
+    words: &[String],
+    whole: &Command,
+    namesake: impl Fn(&str) -> Option<Namesake>,
+) -> (String, String) {
     let verb = words.first().and_then(|word| whole.find_subcommand(word));
     let part = verb.and_then(|verb| verb.find_subcommand(words.get(1)?));
     let names = [verb, part].map(|one| one.map_or_else(String::new, |one| format!(" {}", one.get_name())));
     let help = if verb.is_some() { format!("capwrap help{}", names.concat()) } else { "capwrap --help".to_owned() };
-    (message(error), hint(error, part.or(verb), &help))
+    let mut hint = hint(error, part.or(verb), &help);
+    if let Some(verb) = verb.map(Command::get_name)
+        && let Some(namesake) = namesake(verb)
+    {
+        hint += &match namesake {
+            Namesake::Enabled => format!("; for the tool of this name, capwrap -- {verb}"),
+            Namesake::OnPath => format!("; for the program of this name, capwrap --learn {verb}"),
+        };
+    }
+    (message(error), hint)
 }
 
 /// Prints that `help` does not know this word.
