@@ -529,10 +529,11 @@ pub const SITES: &[Site] = &[
         ..ROW
     },
     // fs/namei.c, may_open; fs/fcntl.c, setfl: O_NOATIME on a file of others is refused. Programs that read many files
-    // (restic, borg) open them again without it. Who does not is rare: a program of its own that insists.
+    // (restic, tar) open them again without it. Who does not is rare: a program of its own that insists, or a script.
     Site {
         asking_function: &["may_open", "do_open", "path_openat", "setfl", "do_fcntl"],
         capabilities: &[Capability::FOWNER],
+        programs: Programs::Except(&[]),
         why: "O_NOATIME, without which programs open the file again",
         ..ROW
     },
@@ -1152,6 +1153,8 @@ pub struct Asked {
     /// The names of the program's file and of links to it. The row applies only if the command has one of them, so that its
     /// options are known.
     pub programs: &'static [&'static str],
+    /// The interpreters that execute it, if it is a script.
+    pub run_by: &'static [&'static str],
     /// The functions of which the call site must contain one.
     pub functions: &'static [&'static str],
     /// The capabilities that are asked for.
@@ -1219,6 +1222,7 @@ pub const ASKED: &[Asked] = &[
     // processors and tracepoints asks at other places.
     Asked {
         programs: &["perf"],
+        run_by: &[],
         functions: &["perf_allow_kernel"],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
         options: Options::Words(&["-p", "--pid", "-t", "--tid", "-u", "--uid", ":k"]),
@@ -1228,6 +1232,7 @@ pub const ASKED: &[Asked] = &[
     // These options and commands count on whole processors.
     Asked {
         programs: &["perf"],
+        run_by: &[],
         functions: &["find_get_context", "perf_allow_cpu"],
         capabilities: &[Capability::PERFMON, Capability::SYS_ADMIN],
         options: Options::Words(&[
@@ -1255,6 +1260,7 @@ pub const ASKED: &[Asked] = &[
     // Pure Data, src/s_inter.c, sys_set_priority: it tries real time unasked, and plays without it.
     Asked {
         programs: &["pd", "puredata"],
+        run_by: &[],
         functions: &["__sched_setscheduler", "sys_sched_setscheduler"],
         capabilities: &[Capability::SYS_NICE],
         options: Options::Words(&["-rt", "-realtime"]),
@@ -1263,10 +1269,20 @@ pub const ASKED: &[Asked] = &[
     // procps, ps: the environment of processes is what is asked for.
     Asked {
         programs: &["ps"],
+        run_by: &[],
         functions: &["environ_open", "proc_mem_open", "may_open"],
         capabilities: &[Capability::SYS_PTRACE, Capability::DAC_READ_SEARCH],
         options: Options::Letter('e', &PS),
         why: "others' /proc/PID; the list is shown without them",
+    },
+    // borg, src/borg/helpers/fs.py, os_open: what may not be opened with O_NOATIME is opened without it.
+    Asked {
+        programs: &["borg"],
+        run_by: &["python"],
+        functions: &["may_open"],
+        capabilities: &[Capability::FOWNER],
+        options: Options::Words(&[]),
+        why: "O_NOATIME, without which borg opens the file again",
     },
 ];
 
@@ -1333,7 +1349,7 @@ impl Asked {
     /// Whether the row is about this check.
     pub fn fits(&self, observation: &Observation) -> bool {
         self.capabilities.contains(&observation.capability)
-            && is_program(&observation.executable, self.programs)
+            && [self.programs, self.run_by].iter().any(|names| is_program(&observation.executable, names))
             && observation.call_site.iter().any(|function| is_one_of(function, self.functions))
     }
 
@@ -1517,6 +1533,8 @@ mod tests {
             ("perf", "sh|/srv/script", None),
             ("puredata", "pd|-rt|x.pd", Some(true)),
             ("pd", "pd|-nogui|x.pd", Some(false)),
+            ("borg", "env|borg|create|/srv/repo::1|/srv", Some(false)),
+            ("borg", "python3|/srv/script", None),
             ("ps", "ps|axeww", Some(true)),
             ("ps", "ps|-e|-o|user", Some(false)),
             ("ps", "ps|auxe", Some(true)),
@@ -1576,7 +1594,7 @@ mod tests {
         for row in ASKED {
             assert!(!row.functions.is_empty() && !row.capabilities.is_empty(), "{row:?}");
             match row.options {
-                Options::Words(options) => assert!(!options.is_empty(), "{row:?}"),
+                Options::Words(options) => assert!(!options.is_empty() || !row.run_by.is_empty(), "{row:?}"),
                 Options::Letter(letter, letters) => {
                     assert!(
                         letters.plain.contains(letter)

@@ -697,6 +697,24 @@ pub mod tests {
     }
 
     #[test]
+    fn a_script_insists_on_o_noatime_unless_it_is_known_to_go_on() {
+        let python = |command: &str| {
+            let site = &["ns_capable", "may_open", "path_openat"];
+            let executable = "/usr/bin/python3.11".to_owned();
+            let asked = [Observation { executable, ..granted("fowner", "openat", site) }];
+            let mut checks = class(&asked, &with_everything());
+            by_options(&mut checks, &command.split(' ').map(str::to_owned).collect::<Vec<_>>());
+            checks[0].class
+        };
+        assert_eq!(python("python3 /srv/script"), Needed);
+        assert_eq!(python("env X=1 borg create /srv/repo::1 /srv"), Speculative);
+        assert_eq!(
+            classes(&[granted("fowner", "openat", &["ns_capable", "may_open"])], &with_everything()),
+            [Speculative]
+        );
+    }
+
+    #[test]
     fn giving_way_to_others_asked_for_a_capability_before_linux_6() {
         let any = granted("sys_nice", "sched_setscheduler", &["capable", "__sched_setscheduler"]);
         let asked = [Observation { executable: "/usr/bin/chrt".to_owned(), ..any.clone() }];

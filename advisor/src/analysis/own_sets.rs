@@ -23,6 +23,13 @@ const KEEP_ONLY_WITH: &[Known] = &[
     // iproute2, lib/utils.c, drop_cap: for users other than root, unless cap_net_admin is inheritable. What the program
     // starts (ip netns exec, ip vrf exec) loses everything too.
     Known { programs: &["ip"], capability: Capability::NET_ADMIN, why: "without it, ip gives up all that it holds" },
+    // podman, pkg/rootless: for users other than root it makes a user namespace and goes on there, where what it holds counts
+    // for nothing, unless it holds cap_sys_admin.
+    Known {
+        programs: &["podman"],
+        capability: Capability::SYS_ADMIN,
+        why: "without it, podman gives up all that it holds",
+    },
 ];
 
 /// Capabilities with which a program refuses to run for users other than root.
