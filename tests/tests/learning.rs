@@ -223,6 +223,17 @@ fn minimizing_ends_with_a_set_from_which_nothing_can_be_taken() {
 }
 
 #[test]
+fn minimizing_ends_what_a_run_leaves_behind() {
+    let began = std::time::Instant::now();
+    let run = learn(&["--json", "--minimize", "sh", "-c", "sleep 600 & cat /etc/shadow > /dev/null && echo read"]);
+    let profile: serde_json::Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+    assert_eq!(needed(&profile), ["cap_dac_read_search"]);
+    assert!(run.stderr.matches("of its processes still run; they are ended").count() == 1, "{run:?}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(120), "{run:?}");
+}
+
+#[test]
 fn minimizing_learns_what_is_asked_for_instead() {
     // ionice asks for cap_sys_admin first, but cap_sys_nice is enough too (block/ioprio.c).
     let proven = profile(&["--minimize", "ionice", "-c", "realtime", "true"]);

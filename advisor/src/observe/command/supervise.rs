@@ -106,6 +106,8 @@ pub struct Finished {
 pub struct Limits {
     /// End the command after this time.
     pub after: Option<Duration>,
+    /// End what the command leaves behind soon after the command itself has ended.
+    pub ends_rest: bool,
 }
 
 /// The command, stopped before its own exec.
@@ -416,7 +418,16 @@ impl Stopped {
                     std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|file| file == launcher)
                 };
                 let left = descendants().iter().filter(|process| !is_watcher(process)).count();
-                error::note(&format!("{left} of its processes still run; Ctrl-C ends them and shows the result"));
+                let what = if limits.ends_rest && left > 0 {
+                    request.due = Some(Instant::now());
+                    "they are ended, and --for lets them run longer"
+                } else {
+                    "Ctrl-C ends them and shows the result"
+                };
+                // The first of several runs has no limit, and says it for all.
+                if limits.after.is_none() || !limits.ends_rest {
+                    error::note(&format!("{left} of its processes still run; {what}"));
+                }
             }
             if self.has_written_too_much() {
                 request.end_at_once();

@@ -187,6 +187,7 @@ impl Learn {
         let user = if matches!(standing, Access::Root(_)) { Some(self.meant_for()?) } else { None };
         let granted = Granted::by(&tool, &self.command[1..], user.as_ref().is_some_and(|user| user.uid == 0))?;
         let plan = RunPlan::of(standing, &tool, &self.command, &granted, user.as_ref());
+        let aim = [(self.minimize, Aim::Minimize), (self.confirm, Aim::Confirm)].into_iter().find(|(asked, _)| *asked);
         let subject = Subject {
             file: plan.file.as_deref(),
             command: &plan.command,
@@ -198,10 +199,9 @@ impl Learn {
             places: self.scope == Scoping::All,
             execs: plan.execs,
             back_end: self.back_end,
-            limits: Limits { after: self.limit },
+            limits: Limits { after: self.limit, ends_rest: self.limit.is_none() && aim.is_some() },
         };
 
-        let aim = [(self.minimize, Aim::Minimize), (self.confirm, Aim::Confirm)].into_iter().find(|(asked, _)| *asked);
         let (classed, run, ending) = if let Some((_, aim)) = aim {
             self.prove(aim, &subject, &tool, &granted, plan.held, earlier.as_ref())?
         } else {

@@ -90,7 +90,7 @@ impl Proving<'_> {
             repeat: self.repeat,
         };
         let limit = self.subject.limits.after.unwrap_or_else(|| AT_LEAST.max(full.seen.took * PATIENCE));
-        let limits = Limits { after: Some(limit) };
+        let limits = Limits { after: Some(limit), ..self.subject.limits };
         let progress = progress();
         // Without a check, a run works if it ends and prints as the first one did. Where the first one failed, a later
         // one that does not fail takes its place.
@@ -133,7 +133,7 @@ impl Proving<'_> {
     ) -> Result<(Scopes, ProvenScopes)> {
         let hold = proof.kept;
         let limit = self.subject.limits.after.unwrap_or_else(|| AT_LEAST.max(full.took * PATIENCE));
-        let limits = Limits { after: Some(limit) };
+        let limits = Limits { after: Some(limit), ..self.subject.limits };
         let runs = Cell::new(0);
         let progress = progress();
         // Where everything is too much, the run with less is what the command does when it works.

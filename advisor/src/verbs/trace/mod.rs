@@ -167,7 +167,7 @@ impl Trace {
             probe.start_at(stopped.id(), stopped.execs_before() + 1, file.as_deref())?;
             Some(stopped)
         };
-        let limits = Limits { after: self.limit };
+        let limits = Limits { after: self.limit, ..Limits::default() };
         let waiting = if started.is_none() { Some(command::Waiting::new()?) } else { None };
         let over = AtomicBool::new(false);
         let watched = &scope;

@@ -57,7 +57,7 @@ impl Settings<'_> {
 
     /// How long the watch lasts at most.
     pub fn limits(&self) -> Limits {
-        Limits { after: self.limit }
+        Limits { after: self.limit, ..Limits::default() }
     }
 
     /// Writes a profile to `--output`.
