@@ -1275,6 +1275,15 @@ pub const ASKED: &[Asked] = &[
         options: Options::Letter('e', &PS),
         why: "others' /proc/PID; the list is shown without them",
     },
+    // util-linux, login-utils/lslogins.c: passwords and failed logins are in files of root. Without them it shows the rest.
+    Asked {
+        programs: &["lslogins"],
+        run_by: &[],
+        functions: &["generic_permission", "inode_permission", "may_open"],
+        capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
+        options: Options::Words(&["-a", "-f", "-o", "-p", "--acc-expiration", "--failed", "--output", "--pwd"]),
+        why: "passwords and failed logins; lslogins shows the rest without",
+    },
     // borg, src/borg/helpers/fs.py, os_open: what may not be opened with O_NOATIME is opened without it.
     Asked {
         programs: &["borg"],
@@ -1533,6 +1542,8 @@ mod tests {
             ("perf", "sh|/srv/script", None),
             ("puredata", "pd|-rt|x.pd", Some(true)),
             ("pd", "pd|-nogui|x.pd", Some(false)),
+            ("lslogins", "lslogins|root", Some(false)),
+            ("lslogins", "lslogins|--failed", Some(true)),
             ("borg", "env|borg|create|/srv/repo::1|/srv", Some(false)),
             ("borg", "python3|/srv/script", None),
             ("ps", "ps|axeww", Some(true)),
