@@ -105,6 +105,20 @@ fn no_descriptor_above_two_reaches_the_tool() {
     assert_eq!(numbers, ["0", "1", "2"], "{said:?}");
 }
 
+/// An older kernel lacks close_range(2) or its flag, and the filter of an older container engine refuses it.
+#[test]
+fn without_close_range_no_descriptor_above_two_reaches_the_tool_either() {
+    let policy = Policy::witness("cap_net_raw", "");
+    for error in ["EPERM", "ENOSYS", "EINVAL"] {
+        let inject = format!("inject=close_range:error={error}");
+        let strace = format!("strace -qq -o /dev/null -e trace=close_range -e {inject} -u {MEMBER}");
+        let line = format!("exec 7</etc/passwd 200</etc/passwd; exec {strace} {CAPWRAP} {}", policy.name);
+        let said = root(&["bash", "-c", &line]).run().witness();
+        let numbers: Vec<&str> = said.descriptors.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(numbers, ["0", "1", "2"], "{error}: {said:?}");
+    }
+}
+
 #[test]
 fn standard_descriptors_that_the_caller_closed_are_opened_on_nothing() {
     let policy = Policy::witness("cap_net_raw", "");

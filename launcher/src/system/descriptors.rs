@@ -46,8 +46,9 @@ pub fn close_others_on_exec() -> Result<(), Error> {
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) };
     match Errno::result(answer) {
         Ok(_) => Ok(()),
-        // close_range(2) is new in Linux 5.9, its flag in 5.11.
-        Err(Errno::ENOSYS | Errno::EINVAL) => close_each_on_exec(),
+        // close_range(2) is new in Linux 5.9, its flag in 5.11. The filter of a container engine that does not know the call
+        // answers EPERM (Docker 20.10, moby issue 43595).
+        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => close_each_on_exec(),
         Err(errno) => Err(errno),
     }
 }
