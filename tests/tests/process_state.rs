@@ -1,6 +1,7 @@
 //! What a caller sets for a process before it becomes capwrap, and what the tool then finds. The page on the threat
 //! model has the same as a table.
 
+use capwrap_tests::recorder::{Running, SOCKET, on_an_empty_disk};
 use capwrap_tests::*;
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -130,6 +131,58 @@ fn a_signal_that_the_caller_left_pending_ends_the_launch_and_runs_no_tool() {
         };
         assert_eq!((run.code, run.stdout.as_str()), (128 + signal, ""), "{run:?}");
     }
+}
+
+/// The kernel gives nothing to a process of which another could change the root directory meanwhile.
+#[test]
+fn a_launcher_that_shares_its_folder_with_another_process_is_refused_and_the_cause_named() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let share = || {
+        // SAFETY: without CLONE_VM the child has memory of its own, and it makes system calls alone. It ends with the
+        // launcher.
+        unsafe {
+            if libc::syscall(libc::SYS_clone, libc::CLONE_FS | libc::SIGCHLD, 0, 0, 0, 0) == 0 {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0);
+                loop {
+                    libc::pause();
+                }
+            }
+        }
+    };
+    after(share, &policy).refused(&["cap_net_raw", "the kernel did not give it", "CLONE_FS"]);
+}
+
+/// A caller can stop and continue the launcher at every moment, which interrupts calls with a time limit (signal(7)): here
+/// that to the recorder.
+#[test]
+fn a_launcher_that_is_stopped_and_continued_again_and_again_launches_as_decided() {
+    on_an_empty_disk("16m", || {
+        let policy = Policy::witness("cap_net_raw", "audit = \"required\"");
+        let recorder = Running::start(&[], SOCKET);
+        for round in 0..20 {
+            let mut command = capwrap(&[&policy.name]).command();
+            let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+            let pid = child.id() as i32;
+            let pause = std::time::Duration::from_micros(37 * (round % 7));
+            // The answer comes late, so that the launcher waits for it while it is stopped.
+            recorder.signal("STOP");
+            for time in 0..60 {
+                if time == 40 {
+                    recorder.signal("CONT");
+                }
+                for signal in [libc::SIGSTOP, libc::SIGWINCH, libc::SIGCONT] {
+                    // SAFETY: it takes numbers, and the child is not waited for yet.
+                    unsafe { libc::kill(pid, signal) };
+                    std::thread::sleep(pause);
+                }
+            }
+            let mut said = String::new();
+            std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut said).unwrap();
+            assert!(child.wait().unwrap().success(), "{said}");
+            assert_eq!(Witness::read(&said).sets(), [mask("net_raw"); 4]);
+        }
+    });
 }
 
 #[test]

@@ -86,7 +86,14 @@ impl Cause {
                 "an administrator can run `capwrap enable` to give capwrap what its policies need on this kernel"
                     .to_owned()
             }
-            Self::Root | Self::UserNamespace | Self::Traced | Self::Unexplained => return None,
+            // `check_unsafe_exec` (fs/exec.c) and `cap_bprm_creds_from_file` (security/commoncap.c); the kernel does not
+            // show who shares it.
+            Self::Unexplained => {
+                "start capwrap from a shell: a process that shares its working directory with another (CLONE_FS, clone(2)) \
+                 is given none"
+                    .to_owned()
+            }
+            Self::Root | Self::UserNamespace | Self::Traced => return None,
         })
     }
 }
