@@ -1,9 +1,9 @@
 //! Finds the nearest known name for a misspelt one.
 
 /// Returns the name of `known` that is closest to `given`, if it is close enough to be the intended
-/// one: at most a third of its letters are inserted, removed, replaced or swapped with a neighbour.
+/// one: at most a third of its letters, or one of them, are inserted, removed, replaced or swapped with a neighbour.
 pub fn name<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = |name: &str| name.len().max(given.len()).div_ceil(3);
+    let allowed = |name: &str| (name.len().max(given.len()) / 3).max(1);
     known
         .into_iter()
         // Each letter that only the longer name has is one edit.
@@ -47,6 +47,8 @@ mod tests {
         assert_eq!(name("untill", known), Some("until"));
         assert_eq!(name("uesrs", known), Some("users"));
         assert_eq!(name("capabilities", known), None);
+        assert_eq!(name("all", ["kill", "bpf", "mac_admin"]), None);
+        assert_eq!(name("bp", ["kill", "bpf"]), Some("bpf"));
         assert_eq!(name(&"x".repeat(70_000), known), None);
     }
 }
