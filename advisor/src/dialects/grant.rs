@@ -48,6 +48,8 @@ pub struct Stated {
     pub calls: Option<Calls>,
     /// The only ports that may be bound, as `tcp/443`.
     pub ports: Option<BTreeSet<String>>,
+    /// What each capability counts for, as `cap_net_raw through socket:packet`.
+    pub scopes: Option<BTreeMap<Capability, BTreeSet<String>>>,
 }
 
 impl Stated {
@@ -72,7 +74,7 @@ impl Stated {
             own.filter(|own| other.is_some_and(|other| (*own == other) == alike)).cloned()
         }
         // The pattern names all fields, so that the compiler reports a new field that is missing here.
-        let Self { ambient, bounding, effective, no_new_privs, pid, net, mounts, limits, calls, ports } = self;
+        let Self { ambient, bounding, effective, no_new_privs, pid, net, mounts, limits, calls, ports, scopes } = self;
         let limit =
             |(name, limit): (&String, &Limit)| Some((name.clone(), kept(Some(limit), other.limits.get(name), alike)?));
         Self {
@@ -86,6 +88,7 @@ impl Stated {
             limits: limits.iter().filter_map(limit).collect(),
             calls: kept(calls.as_ref(), other.calls.as_ref(), alike),
             ports: kept(ports.as_ref(), other.ports.as_ref(), alike),
+            scopes: kept(scopes.as_ref(), other.scopes.as_ref(), alike),
         }
     }
 }

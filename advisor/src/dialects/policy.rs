@@ -5,11 +5,15 @@ use crate::dialects::grant::Side;
 use crate::dialects::mount::BindMount;
 use crate::dialects::seccomp::calls::Calls;
 use crate::output::demanded;
+use capwrap_core::Capability;
 use capwrap_core::decision::facts::Facts;
 use capwrap_core::decision::for_any_arguments;
 use capwrap_core::explain::DEMANDED;
 use capwrap_core::policy::{Bounding, Policy};
+use capwrap_core::scope::confined::Confined;
 use capwrap_core::scope::filter::Wanted;
+use capwrap_core::text::printable;
+use std::collections::BTreeSet;
 
 /// Returns what a policy grants on the machine of these facts, for launchers and comparisons that know no arguments.
 /// The grant is that of one mode, or of all modes together.
@@ -35,6 +39,7 @@ pub fn side(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Side {
     let scopes = scopes(policy, facts, mode, grant);
     let wanted = Wanted { passed: grant, confined: &scopes, only_exec: None };
     side.stated.calls = (!wanted.is_nothing()).then(|| Calls::of(&wanted.profile()));
+    side.stated.scopes = Some(grant.iter().map(|one| (one, counts_for(one, &scopes))).collect());
     for scope in &scopes {
         if let Some(ports) = &scope.ports {
             side.stated.ports = Some(ports.iter().map(ToString::to_string).collect());
@@ -46,4 +51,15 @@ pub fn side(policy: &Policy, facts: &Facts, mode: Option<&str>) -> Side {
         side.stated.mounts = Some(container.mounts.iter().filter_map(|mount| BindMount::of_volume(mount)).collect());
     }
     side
+}
+
+/// What a capability counts for, in the words of the policy.
+fn counts_for(capability: Capability, scopes: &[Confined]) -> BTreeSet<String> {
+    let Some(scope) = scopes.iter().find(|scope| scope.capability == capability) else {
+        return [format!("{capability} without a scope")].into();
+    };
+    let doors = scope.through.iter().map(|door| format!("through {}", door.name()));
+    let paths = scope.beneath.iter().flatten().map(|path| format!("beneath {}", printable::text(path)));
+    let ports = scope.ports.iter().flatten().map(|port| format!("ports {port}"));
+    doors.chain(paths).chain(ports).map(|what| format!("{capability} {what}")).collect()
 }

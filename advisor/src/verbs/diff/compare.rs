@@ -23,10 +23,15 @@ impl Difference {
     pub fn of(mut a: Side, mut b: Side) -> Self {
         unsaid(&a, &mut b);
         unsaid(&b, &mut a);
+        let in_both = a.grant.intersection(b.grant);
+        // Of what one side lacks, the other's scope says nothing new.
+        for scopes in [&mut a.stated.scopes, &mut b.stated.scopes].into_iter().flatten() {
+            scopes.retain(|capability, _| in_both.contains(*capability));
+        }
         Self {
             only_in_a: a.grant.without(b.grant),
             only_in_b: b.grant.without(a.grant),
-            in_both: a.grant.intersection(b.grant),
+            in_both,
             stated: a.stated.apart(&b.stated),
             a,
             b,
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn of_everything_that_is_stated_what_differs_is_a_difference() {
-        let states: [fn(&mut Stated, bool); 10] = [
+        let states: [fn(&mut Stated, bool); 11] = [
             |stated, is_a| stated.ambient = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
             |stated, is_a| stated.bounding = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
             |stated, is_a| stated.effective = Some(if is_a { Capability::BPF } else { Capability::KILL }.into()),
@@ -97,6 +102,10 @@ mod tests {
             |stated, is_a| stated.limit("CORE", Limit(is_a.into())),
             |stated, is_a| {
                 stated.calls.get_or_insert_default().refuse(if is_a { "mount" } else { "reboot" });
+            },
+            |stated, is_a| {
+                let door = if is_a { "cap_bpf through bpf:look" } else { "cap_bpf without a scope" };
+                stated.scopes = Some([(Capability::BPF, [door.to_owned()].into())].into());
             },
             |stated, is_a| stated.ports = Some([if is_a { "tcp/443" } else { "tcp/80" }.to_owned()].into()),
         ];
@@ -117,6 +126,18 @@ mod tests {
         let difference = Difference::of(side("bpf", |_| {}), scoped);
         assert!(difference.is_none() && difference.b.notes.is_empty());
         assert_eq!(difference.a.notes.len(), 2, "{:?}", difference.a.notes);
+    }
+
+    #[test]
+    fn a_scope_of_what_the_other_side_lacks_is_no_difference_of_its_own() {
+        let scoped = |list: &str| {
+            side(list, |stated| {
+                let scope = |one: Capability| (one, [format!("{one} without a scope")].into());
+                stated.scopes = Some(CapabilitySet::parse(list).unwrap().iter().map(scope).collect());
+            })
+        };
+        let difference = Difference::of(scoped("bpf"), scoped("bpf,kill"));
+        assert!(difference.stated.0.is_empty() && difference.stated.1.is_empty());
     }
 
     #[test]

@@ -92,13 +92,15 @@ fn lists(stated: &Stated) -> Vec<(&'static str, BTreeSet<String>)> {
     let calls = stated.calls.iter();
     let calls = calls.flat_map(|calls| [("calls refused", &calls.refused), ("calls refused in part", &calls.in_part)]);
     let ports = stated.ports.iter().map(|ports| ("ports", ports));
-    calls.chain(ports).map(|(name, list)| (name, list.clone())).collect()
+    let scopes = stated.scopes.iter().map(|scopes| ("scopes", scopes.values().flatten().cloned().collect()));
+    calls.chain(ports).map(|(name, list)| (name, list.clone())).chain(scopes).collect()
 }
 
 /// The list in one text.
 fn joined(list: &BTreeSet<String>) -> String {
     let all: Vec<&str> = list.iter().map(String::as_str).collect();
-    if all.is_empty() { "none".to_owned() } else { all.join(" ") }
+    let between = if all.iter().any(|one| one.contains(' ')) { ", " } else { " " };
+    if all.is_empty() { "none".to_owned() } else { all.join(between) }
 }
 
 /// The other settings that a side states, in words, by name.
