@@ -14,6 +14,9 @@ use std::io::{BufWriter, StdoutLock, Write};
 /// How many records are read before the first is printed, so that the columns are as wide as what is in them.
 const LOOKED_AT: usize = 200;
 
+/// The longest name of a tool for which its column is made as wide. A longer one pushes the rest of its own line alone.
+const NAME_MOST: usize = 16;
+
 /// Prints records one by one.
 pub struct Printer {
     out: BufWriter<StdoutLock<'static>>,
@@ -23,30 +26,34 @@ pub struct Printer {
     passwd: String,
     /// The first records, until the widths of the columns are known.
     first: Vec<Row>,
-    widths: Option<[usize; 2]>,
+    widths: Option<[usize; 3]>,
     /// The columns of the terminal, if it is one.
     width: Option<u16>,
 }
 
-/// A record as text: what stands in the two columns after the time, and the rest of the line.
+/// A record as text: the user, the event and the name, which stand in columns after the time, and the rest of the line.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     time: String,
-    columns: [String; 2],
+    columns: [String; 3],
     rest: String,
 }
 
 impl Row {
-    fn line(&self, widths: [usize; 2]) -> String {
-        let ([user, event], [first, second]) = (&self.columns, widths);
-        let text = format!("{}  {user:first$}  {event:second$}  {}", self.time, self.rest);
+    fn line(&self, widths: [usize; 3]) -> String {
+        let ([user, event, name], [first, second, third]) = (&self.columns, widths);
+        let name = if name.is_empty() { String::new() } else { format!("{name:third$}  ") };
+        let text = format!("{}  {user:first$}  {event:second$}  {name}{}", self.time, self.rest);
         text.trim_end().to_owned()
     }
 }
 
 /// The width of each column.
-fn widths(rows: &[Row]) -> [usize; 2] {
-    [0, 1].map(|at| rows.iter().map(|row| row.columns[at].chars().count()).max().unwrap_or(0))
+fn widths(rows: &[Row]) -> [usize; 3] {
+    [(0, usize::MAX), (1, usize::MAX), (2, NAME_MOST)].map(|(at, most)| {
+        let lengths = rows.iter().map(|row| row.columns[at].chars().count());
+        lengths.filter(|length| *length <= most).max().unwrap_or(0)
+    })
 }
 
 impl Printer {
@@ -135,7 +142,7 @@ fn as_row(record: &Kept, passwd: &str) -> Row {
     let name = if record.get("name").is_empty() { get("file") } else { get("name") };
     let event = printable::line(&record.event);
     let time = format!("{}Z", &record.when()[..19]);
-    let mut text = name;
+    let mut text = String::new();
     let is_launch = [Event::Launch, Event::Run, Event::Bypass].map(Event::word).contains(&record.event.as_str());
     let capabilities =
         if is_launch && record.get("capabilities").is_empty() { "none".into() } else { get("capabilities") };
@@ -155,7 +162,7 @@ fn as_row(record: &Kept, passwd: &str) -> Row {
             text.extend([if text.is_empty() { "" } else { "  " }, word, &value]);
         }
     }
-    Row { time, columns: [user, event], rest: text }
+    Row { time, columns: [user, event, name], rest: text }
 }
 
 #[cfg(test)]
@@ -180,17 +187,19 @@ mod tests {
             ],
         );
         let row = |record: &Kept| as_row(record, "log:x:1000:7::/:/bin/sh\n");
-        let as_text = |record: &Kept| row(record).line([5, 9]);
+        let as_text = |record: &Kept| row(record).line([5, 9, 7]);
         assert_eq!(
             as_text(&launched),
             "1970-01-01T00:00:01Z  alice  launched   tcpdump  with cap_net_raw (cap_net_raw through socket:packet)  \
              reason: ticket 7\\u{a}\\u{1b}[31m"
         );
         let fixed = kept("fixed", &[("file", "/etc/x"), ("change", "mode 0644 (was 0600)")]);
-        assert_eq!(as_text(&fixed), "1970-01-01T00:00:01Z  log    fixed      /etc/x  mode 0644 (was 0600)");
+        assert_eq!(as_text(&fixed), "1970-01-01T00:00:01Z  log    fixed      /etc/x   mode 0644 (was 0600)");
         assert!(as_text(&kept("launched", &[("arguments", "-i lo")])).ends_with("with none  arguments: -i lo"));
-        let rows = [row(&launched), row(&kept("recorder-started", &[]))];
-        assert_eq!(widths(&rows), [5, 16]);
+        let long = kept("fixed", &[("file", "/usr/local/bin/tool"), ("change", "none")]);
+        let rows = [row(&launched), row(&kept("recorder-started", &[])), row(&long)];
+        assert_eq!(widths(&rows), [5, 16, 7]);
+        assert!(rows[2].line(widths(&rows)).ends_with("  /usr/local/bin/tool  none"));
         assert_eq!(rows[1].line(widths(&rows)), "1970-01-01T00:00:01Z  log    recorder-started");
         assert_eq!(
             as_json(&kept("refused", &[("error", "no\u{202e}")])).unwrap(),
