@@ -22,12 +22,15 @@ struct Whole<'v> {
     seen: Cell<u32>,
 }
 
+/// What is said of a text that is no JSON, as /etc/sudoers itself is none.
+pub const NO_JSON: &str = "it is no JSON, as cvtsudoers -f json prints the rules of sudo";
+
 /// Reads the rules.
 ///
 /// # Errors
 /// The text is no JSON, or not what cvtsudoers prints; an alias is not defined, or contains itself.
 pub fn read(text: &str) -> Result<Vec<Rule>> {
-    let whole: Value = serde_json::from_str(text).context("no JSON: cvtsudoers -f json prints it")?;
+    let whole: Value = serde_json::from_str(text).context(NO_JSON)?;
     if !whole.is_object() || whole.get("User_Specs").is_none() && whole.get("Defaults").is_none() {
         bail!("not what cvtsudoers -f json prints: there are no User_Specs");
     }
@@ -257,7 +260,7 @@ mod tests {
                 "runasusers is no list",
             ),
             (r#"{ "User_Specs": {} }"#, "User_Specs is no list"),
-            ("root ALL=(ALL) ALL", "no JSON"),
+            ("root ALL=(ALL) ALL", NO_JSON),
             ("[]", "no User_Specs"),
             (r#"{ "User_Specs": [ { "User_List": [ { "useralias": "NO" } ] } ] }"#, "NO is not defined"),
             (own, "contains itself"),

@@ -14,6 +14,7 @@ use crate::host::caller;
 use crate::host::change_record::{self, PolicyChange};
 use crate::host::installed_file::{Installed, Unread};
 use crate::host::tool_faults;
+use crate::observe::command::locate::locate;
 use crate::output::error::{hinted, reason};
 use crate::store::adopted::{self, Adopted};
 use crate::store::file_caps::{self, inheritable};
@@ -23,7 +24,7 @@ use capwrap_core::CapabilitySet;
 use capwrap_core::digest;
 use capwrap_core::policy::{FileCapabilities, Policy};
 use capwrap_core::record::write::Event;
-use capwrap_core::text::{hex, printable};
+use capwrap_core::text::{hex, printable, shell};
 use clap::Args;
 use nix::unistd::{User, getgrouplist};
 use std::ffi::CString;
@@ -62,6 +63,17 @@ pub struct Adopt {
     write: Option<PathBuf>,
 }
 
+/// What is said of a file that is not there. Whoever gave a command's name gets its path.
+fn not_there(given: &Path, shown: &str) -> anyhow::Error {
+    let why = format!("cannot check {shown}: no such file");
+    let is_name = given.components().count() == 1;
+    let found = is_name.then(|| locate(given.as_os_str(), std::env::var_os("PATH")).ok()).flatten();
+    match found.as_deref().and_then(shell::path) {
+        Some(path) => hinted(why, format!("capwrap adopt {path}")),
+        None => anyhow!(why),
+    }
+}
+
 /// What is to be done, without any write so far.
 struct Plan {
     name: String,
@@ -92,11 +104,11 @@ impl Adopt {
         plan.carry_out()
     }
 
-    fn plan(&self, path: &Path) -> Result<Plan> {
-        let path = std::path::absolute(path)?;
+    fn plan(&self, given: &Path) -> Result<Plan> {
+        let path = std::path::absolute(given)?;
         let shown = printable::text(&path);
         let found = Installed::look(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!("cannot check {shown}: no such file"),
+            ErrorKind::NotFound => not_there(given, &shown),
             _ => anyhow!("cannot check {shown}: {}", reason(&error)),
         })?;
         if !found.is_regular {

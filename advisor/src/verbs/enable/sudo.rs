@@ -7,7 +7,7 @@ use crate::output::error::hinted;
 use crate::output::page::counted;
 use crate::store::policy_edit::{self, Change};
 use crate::store::{atomic_write, bounded_read, enabled, policy_lookup};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use capwrap_core::policy::Policy;
 use capwrap_core::text::{printable, shell};
 use std::collections::BTreeMap;
@@ -15,6 +15,15 @@ use std::path::Path;
 
 /// The size of the largest file of rules that is read, in bytes.
 const MOST: usize = 16 * 1024 * 1024;
+
+/// An administrator who names /etc/sudoers gets the command that makes JSON of it.
+fn unusable(file: &Path, error: &anyhow::Error) -> anyhow::Error {
+    let why = format!("cannot use {}: {error:#}", printable::text(file));
+    match shell::path(file).filter(|_| file != Path::new("-") && error.to_string() == sudoers::NO_JSON) {
+        Some(file) => hinted(why, format!("cvtsudoers -f json {file} | capwrap adopt --sudoers -")),
+        None => anyhow!(why),
+    }
+}
 
 /// Reads the rules, prints what stands for each, and writes policies into `folder`, if there is one.
 ///
@@ -26,7 +35,7 @@ pub fn adopt(file: &Path, folder: Option<&Path>) -> Result<()> {
     } else {
         bounded_read::text_of(file, MOST)?
     };
-    let rules = sudoers::read(&text).with_context(|| format!("cannot use {}", printable::text(file)))?;
+    let rules = sudoers::read(&text).map_err(|error| unusable(file, &error))?;
     let shipped = shipped()?;
     let mut drafts: BTreeMap<String, String> = BTreeMap::new();
     let mut counts = [0; 3];
