@@ -33,6 +33,7 @@ use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "capwrap", disable_help_subcommand = false)]
+#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 struct CommandLine {
     #[command(subcommand)]
     verb: Verb,

@@ -4,6 +4,7 @@
 use crate::observe::probe::rights;
 use crate::output::error;
 use crate::output::error::hinted;
+use crate::output::usage;
 use crate::store::{enabled, file_caps};
 use anyhow::{Error, Result};
 use caps::CapSet;
@@ -70,7 +71,7 @@ pub fn start_learner(verb: &str, is_learner: bool, arguments: impl Iterator<Item
     if !enabled::path(LEARNER).exists() {
         return hinted(
             format!("{doing} takes root, or {}, and neither is here", rights::joined(rights::taken(), " and ")),
-            format!("sudo capwrap {verb} …; or once, as root: capwrap enable {LEARNER} --user NAME"),
+            format!("{}  # or once, as root: capwrap enable {LEARNER} --user NAME", usage::as_root(verb)),
         );
     }
     let launcher = file_caps::installed();

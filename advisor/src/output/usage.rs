@@ -3,9 +3,11 @@
 
 use crate::output::error::print_error;
 use capwrap_core::policy;
-use capwrap_core::text::{nearest, printable};
+use capwrap_core::text::hidden::is_hidden;
+use capwrap_core::text::{nearest, printable, shell};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
 
 /// A tool that has the name of a verb, as ps has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,26 @@ pub fn print_unknown_verb(word: &str, whole: &Command) {
     print_error(&format!("there is no verb \"{}\"", printable::text(word)), Some(&hint));
 }
 
+/// The longest command line that a hint repeats, in characters.
+const REPEATED_MOST: usize = 160;
+
+/// Returns the command that repeats this verb as root, for a hint.
+pub fn as_root(verb: &str) -> String {
+    repeated_as_root(verb, std::env::args_os().skip(2))
+}
+
+/// What cannot be shown as it would be read, or would take the whole screen, is left for the reader to repeat.
+fn repeated_as_root(verb: &str, arguments: impl Iterator<Item = OsString>) -> String {
+    // The launcher adds this word where a policy allows the learner.
+    let arguments = arguments.filter(|word| word != "--by-policy");
+    let words: Option<Vec<String>> =
+        arguments.map(|word| Some(shell::word(word.to_str().filter(|word| !word.contains(is_hidden))?))).collect();
+    let command = words.map(|words| [&["sudo capwrap".to_owned(), verb.to_owned()], &words[..]].concat().join(" "));
+    command
+        .filter(|command| command.chars().count() <= REPEATED_MOST)
+        .unwrap_or_else(|| format!("sudo capwrap {verb}, with the same words"))
+}
+
 fn message(error: &clap::Error) -> String {
     let text = error.to_string();
     let mut lines = text.lines();
@@ -102,4 +124,17 @@ fn choices_of(argument: &str, verb: Option<&Command>) -> Option<String> {
 fn near_option<'v>(given: &str, verb: Option<&'v Command>) -> Option<&'v str> {
     let known = verb?.get_arguments().filter_map(clap::Arg::get_long);
     nearest::name(given.strip_prefix("--")?, known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_repeated_so_that_it_can_be_pasted() {
+        let of = |words: &[&str]| repeated_as_root("learn", words.iter().map(OsString::from));
+        assert_eq!(of(&["--by-policy", "sh", "-c", "it's $HOME", ""]), r"sudo capwrap learn sh -c 'it'\''s $HOME' ''");
+        assert_eq!(of(&["a\u{202e}b"]), "sudo capwrap learn, with the same words");
+        assert_eq!(of(&[&"x".repeat(200)]), "sudo capwrap learn, with the same words");
+    }
 }

@@ -6,6 +6,7 @@ use crate::observe::command::locate::locate;
 use crate::observe::command::{Ending, Launch, Output, Plan, User};
 use crate::output::error;
 use crate::output::error::hinted;
+use crate::output::usage;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
 use clap::Args;
@@ -51,7 +52,7 @@ impl Run {
     /// Returns when the command has ended; with root's own it returns only where the launcher cannot be started.
     fn launch(&self) -> Result<Ending> {
         if !geteuid().is_root() {
-            return Err(hinted("run is for root alone", "sudo capwrap run …, or have a policy enabled for the tool"));
+            return Err(hinted("run is for root alone", usage::as_root("run")));
         }
         let user = command::named(self.user.as_deref().unwrap_or("0"))?;
         let file = locate(&self.command[0], std::env::var_os("PATH"))?;

@@ -27,6 +27,7 @@ use crate::host::policy_facts::{self, Untried};
 use crate::host::tool_faults::{self, ToolRefusal};
 use crate::output::error;
 use crate::output::error::{HintedError, hinted, print_error, reason};
+use crate::output::usage;
 use crate::store::file_caps;
 use crate::store::file_caps::{inheritable, permitted};
 use crate::store::policy_edit;
@@ -433,7 +434,10 @@ impl Plan {
     fn show(&self, name: &str) {
         let (policy, source) = (&self.policy, &self.source);
         let changed = self.text != self.before;
-        say!("{name}: {}", printable::text(&policy.summary));
+        match policy.summary.as_str() {
+            "" => say!("{name}:"),
+            summary => say!("{name}: {}", printable::text(summary)),
+        }
         for line in what_it_grants(policy) {
             labelled!("  {line}");
             if line.starts_with("allowed ") {
@@ -640,7 +644,7 @@ fn root_alone(verb: &str) -> Result<()> {
     if !geteuid().is_root() {
         return Err(hinted(
             format!("{verb} changes what others may do, and only root may do that"),
-            format!("sudo capwrap {verb} …"),
+            usage::as_root(verb),
         ));
     }
     Ok(())

@@ -44,6 +44,7 @@ use crate::output::diff;
 use crate::output::error;
 use crate::output::error::hinted;
 use crate::output::terminal;
+use crate::output::usage;
 use crate::store::profiles;
 use crate::store::shipped::{self, Shipped};
 use crate::store::{atomic_write, enabled, policy_lookup};
@@ -264,7 +265,7 @@ impl Learn {
         ];
         match asked.into_iter().find(|(asked, _)| *asked) {
             Some((_, what)) if standing == Access::Watcher => {
-                Err(hinted(format!("only root can use {what}"), "sudo capwrap --learn …"))
+                Err(hinted(format!("only root can use {what}"), usage::as_root("learn")))
             }
             _ => Ok(()),
         }

@@ -29,6 +29,7 @@ use crate::observe::access::Access;
 use crate::observe::command::{Ending, Waiting};
 use crate::output::error::hinted;
 use crate::output::terminal;
+use crate::output::usage;
 use crate::verbs::learn::report;
 use anyhow::Result;
 use capwrap_core::CapabilitySet;
@@ -175,7 +176,7 @@ impl Learning<'_> {
         ];
         match asked.into_iter().find(|(asked, _)| *asked) {
             Some((_, what)) if self.standing == Access::Watcher => {
-                Err(hinted(format!("only root can use {what}"), "sudo capwrap learn …"))
+                Err(hinted(format!("only root can use {what}"), usage::as_root("learn")))
             }
             _ => Ok(()),
         }
