@@ -180,6 +180,7 @@ fn what_a_policy_cannot_stand_for_is_refused_and_stays_as_it_is() {
         let tool = Tool::new("");
         tool.adopt(&[]).refused(&["has no file capabilities"]);
         root(&[CAPWRAP, "adopt", "/nowhere/tool"]).run().refused(&["cannot check /nowhere/tool: no such file"]);
+        root(&[CAPWRAP, "adopt", "cat"]).run().refused(&["no such file", "hint: capwrap adopt /", "bin/cat"]);
         root(&[CAPWRAP, "adopt", "/etc"]).run().refused(&["is no regular file"]);
         user(MEMBER, &[CAPWRAP, "adopt", &tool.path]).run().refused(&["only root"]);
         let refused = |before: &[&str], because: &str| {

@@ -373,3 +373,25 @@ fn what_cannot_be_checked_is_one_clear_line_and_two() {
         assert!(lines.len() == 1 || lines.len() == 2 && lines[1].starts_with("hint: "), "{run:?}");
     }
 }
+
+/// Both refuse a part of the same calls.
+#[test]
+fn two_policies_differ_where_their_scopes_of_a_shared_capability_do() {
+    let of =
+        |scope: &str, more: &str| Policy::witness("", &format!("[[grant]]\ncaps = [\"cap_net_raw\"]\n{scope}\n{more}"));
+    let packet = of("through = [\"socket:packet\"]", "");
+    let both = of("through = [\"socket:packet\", \"socket:raw\"]", "");
+    let whole = of("", "[[grant]]\ncaps = [\"cap_kill\"]\n");
+    let scopes = |a: &Policy, b: &Policy| {
+        let (code, object) = diff(&a.name, &b.name);
+        let stated = object["stated"].as_array().unwrap().iter().find(|one| one["name"] == "scopes").cloned();
+        (code, stated.map(|one| [&one["a"], &one["b"]].map(|value| value.as_str().unwrap().to_owned())))
+    };
+    assert_eq!(scopes(&packet, &packet), (0, None));
+    let (code, stated) = scopes(&packet, &both);
+    let words =
+        ["cap_net_raw through socket:packet", "cap_net_raw through socket:packet, cap_net_raw through socket:raw"];
+    assert_eq!((code, stated), (1, Some(words.map(str::to_owned))));
+    let (_, stated) = scopes(&whole, &packet);
+    assert_eq!(stated.unwrap()[0], "cap_net_raw without a scope");
+}

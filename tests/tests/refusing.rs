@@ -436,7 +436,7 @@ fn an_escape_sequence_in_a_scripts_interpreter_is_printed_escaped() {
 
 #[test]
 fn a_verb_that_needs_root_says_so() {
-    capwrap(&["enable", "tcpdump"]).run().refused(&["only root", "hint: sudo capwrap enable"]);
+    capwrap(&["enable", "tcpdump"]).run().refused(&["only root", "hint: sudo capwrap enable tcpdump"]);
     capwrap(&["disable", "tcpdump"]).run().refused(&["only root"]);
 }
 
