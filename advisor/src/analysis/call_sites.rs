@@ -292,6 +292,37 @@ pub const PROCESS_LISTS: &[&str] = &[
     "whowatch",
 ];
 
+/// Programs that exist to run something with other groups. All others that give up their groups alone, and stay the user that
+/// they are, only would like to have less (sshd before it listens, webfsd).
+pub const GROUP_CHANGERS: &[&str] = &[
+    "capsh",
+    "chpst",
+    "chroot",
+    "conmon",
+    "crun",
+    "doas",
+    "envuidgid",
+    "gosu",
+    "login",
+    "newgrp",
+    "nsenter",
+    "podman",
+    "runc",
+    "runuser",
+    "s6-applyuidgid",
+    "s6-setuidgid",
+    "setpriv",
+    "setuidgid",
+    "sg",
+    "softlimit",
+    "start-stop-daemon",
+    "su",
+    "su-exec",
+    "sudo",
+    "systemd-nspawn",
+    "unshare",
+];
+
 /// Programs that begin a session, check a password or change an account, and report it to the kernel's audit.
 pub const ACCOUNTS: &[&str] = &[
     "atd",
@@ -878,22 +909,88 @@ pub const SITES: &[Site] = &[
         why: "the mode of a copy: vim leaves it as it is",
         ..ROW
     },
-    // OpenSSH, sshd.c: before it binds, sshd gives up its groups, and says nothing if it may not. For a login it changes
-    // ids.
-    Site {
-        functions: &[&["sys_setgroups", "sys_setgroups16"]],
-        capabilities: &[Capability::SETGID],
-        programs: Programs::Only(&["sshd"]),
-        given: Given::UsersUnchanged,
-        why: "giving up the groups before sshd listens",
-        ..ROW
-    },
-    // ngircd, ngircd.c, NGIRCd_Init: it would like to become nobody, and notes that it may not.
+    // ngircd, ngircd.c, NGIRCd_Init: it would like to become nobody, and notes that it may not. dhcpcd, privsep.c, ps_dropprivs:
+    // its processes would like to be another user in an empty root.
     Site {
         functions: &[&["sys_setgroups", "sys_setgroups16", "__sys_setgid", "sys_setgid", "__sys_setuid", "sys_setuid"]],
         capabilities: &[Capability::SETUID, Capability::SETGID],
-        programs: Programs::Only(&["ngircd"]),
+        programs: Programs::Only(&["dhcpcd", "ngircd"]),
         why: "becoming another user, without which the program goes on",
+        ..ROW
+    },
+    Site {
+        functions: &[&["sys_chroot"]],
+        capabilities: &[Capability::SYS_CHROOT],
+        programs: Programs::Only(&["dhcpcd"]),
+        why: "an empty root, without which the program goes on",
+        ..ROW
+    },
+    // atop, various.c, regainrootprivs: between two samples it would like to be root again, which it is only if its file is
+    // setuid root.
+    Site {
+        functions: &[&["__sys_setresuid", "sys_setresuid"]],
+        capabilities: &[Capability::SETUID],
+        programs: Programs::Only(&["atop", "atopsar"]),
+        why: "being root again, without which the program goes on",
+        ..ROW
+    },
+    // vsftpd, sysdeputil.c, vsf_sysutil_fork_isolate_all_failok: it isolates the process of a session as far as it may.
+    Site {
+        functions: &[&["copy_namespaces"]],
+        capabilities: &[Capability::SYS_ADMIN],
+        programs: Programs::Only(&["vsftpd"]),
+        why: "namespaces for a session, without which the program goes on",
+        ..ROW
+    },
+    // fs/proc/base.c, proc_pid_get_link: what a process executes, and its root and current folder. Many programs compare
+    // /proc/1/root with their own root, and take a refusal for "no chroot" (libparted, udevadm, systemctl). Reading the link
+    // instead of what it leads to asks at another place. Who finds processes by their program, or looks into them, exists for
+    // that.
+    Site {
+        functions: &[&["proc_pid_get_link"], &["vfs_statx", "vfs_fstatat", "vfs_stat"]],
+        capabilities: &[Capability::SYS_PTRACE],
+        programs: Programs::Except(&[
+            "[",
+            "criu",
+            "find",
+            "fuser",
+            "ischroot",
+            "killproc",
+            "ls",
+            "lsfd",
+            "lsns",
+            "lsof",
+            "monit",
+            "nsenter",
+            "pidofproc",
+            "realpath",
+            "start-stop-daemon",
+            "stat",
+            "test",
+        ]),
+        why: "whether it runs in a chroot: a refusal is taken for no",
+        ..ROW
+    },
+    // libdevmapper, libdm/ioctl/libdm-iface.c, _create_control: the device by which it speaks with the kernel is made where it
+    // is missing. The kernel makes it in /dev.
+    Site {
+        functions: &[&["vfs_mknod"]],
+        capabilities: &[Capability::MKNOD],
+        programs: Programs::Only(&[
+            "blkdeactivate",
+            "cryptsetup",
+            "dmeventd",
+            "dmsetup",
+            "dmstats",
+            "integritysetup",
+            "kpartx",
+            "lvm",
+            "multipath",
+            "multipathd",
+            "parted",
+            "veritysetup",
+        ]),
+        why: "the device mapper's device, which the kernel makes",
         ..ROW
     },
     // mm/mlock.c: the kernel asks when the limit is exceeded. These lock what they can.
@@ -1365,12 +1462,10 @@ impl Asked {
     /// Whether the command asks for it by one of the options, or `None` if the command does not name the program. Words may be
     /// within a word, as those of `sh -c`.
     pub fn is_asked(&self, command: &[String]) -> Option<bool> {
-        let mut words = command.iter().flat_map(|word| word.split_whitespace());
-        words.find(|word| is_program(word, self.programs))?;
-        Some(match self.options {
-            Options::Words(options) => words.any(|word| options.iter().any(|option| is_option(word, option))),
-            Options::Letter(letter, letters) => letters.have(letter, words),
-        })
+        match self.options {
+            Options::Words(options) => is_asked(command, self.programs, options),
+            Options::Letter(letter, letters) => Some(letters.have(letter, words_after(command, self.programs)?)),
+        }
     }
 }
 
@@ -1404,6 +1499,19 @@ impl Letters {
         }
         false
     }
+}
+
+/// Whether a command asks one of these programs for something by one of the options, or `None` if it does not name the program.
+pub fn is_asked(command: &[String], programs: &[&str], options: &[&str]) -> Option<bool> {
+    let mut words = words_after(command, programs)?;
+    Some(words.any(|word| options.iter().any(|option| is_option(word, option))))
+}
+
+/// The words of a command that follow one of these programs, or `None` if it names none.
+fn words_after<'c>(command: &'c [String], programs: &[&str]) -> Option<impl Iterator<Item = &'c str> + use<'c>> {
+    let mut words = command.iter().flat_map(|word| word.split_whitespace());
+    words.find(|word| is_program(word, programs))?;
+    Some(words)
 }
 
 /// Whether a word of a command is this option, with its value or without. What begins with a colon stands at the end of a value.

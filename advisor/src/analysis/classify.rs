@@ -7,7 +7,7 @@ use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
 use capwrap_core::decision::facts::KernelVersion;
 use capwrap_core::{Capability, CapabilitySet};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known about the run as a whole.
 #[derive(Clone, Copy, Debug, Default)]
@@ -131,6 +131,7 @@ pub fn by_options(checks: &mut [Classified], command: &[String]) {
 /// Judges what shows only over all processes of a run. `granted` is what the policy grants.
 pub fn over_all(checks: &mut [Classified], granted: CapabilitySet) {
     follow_owners(checks);
+    give_up_groups(checks);
     choose(checks, granted);
 }
 
@@ -170,6 +171,34 @@ fn follow_owners(checks: &mut [Classified]) {
         if seen.capability == Capability::FOWNER && goes_on.get(&seen.executable) == Some(&true) {
             check.class = Class::Speculative;
             check.why = "follows a change of owner that the program does without".to_owned();
+        }
+    }
+}
+
+/// The system calls that change the ids of users and groups, without that of the other groups.
+const CHANGES_OF_IDS: &[&str] =
+    &["setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid"];
+
+/// Changes the class of a call of setgroups(2) by a program that calls nothing else of this kind. It does not become another
+/// user: it would like to have fewer groups, and goes on if it may not. Who becomes another user insists on it, even if that
+/// user is the one that it is already, and the kernel then asks for these calls too.
+fn give_up_groups(checks: &mut [Classified]) {
+    let changes = |one: &&Classified| {
+        one.observation.system_call.as_deref().is_some_and(|call| CHANGES_OF_IDS.contains(&call))
+            && [Capability::SETUID, Capability::SETGID].contains(&one.observation.capability)
+    };
+    let changers: BTreeSet<String> =
+        checks.iter().filter(changes).map(|one| one.observation.executable.clone()).collect();
+    for check in checks.iter_mut().filter(|check| check.class.counts()) {
+        let seen = &check.observation;
+        if seen.capability == Capability::SETGID
+            && seen.system_call.as_deref() == Some("setgroups")
+            && !changers.contains(&seen.executable)
+            && !call_sites::is_program(&seen.executable, call_sites::GROUP_CHANGERS)
+            && !call_sites::is_program(&seen.executable, call_sites::INTERPRETERS)
+        {
+            check.class = Class::Speculative;
+            check.why = "giving up the groups alone, and staying the same user".to_owned();
         }
     }
 }
@@ -412,6 +441,27 @@ pub mod tests {
         assert_eq!(chosen(&[load.clone(), uprobe.clone()], "sys_admin"), set("sys_admin"));
         assert_eq!(chosen(&[load.clone(), uprobe], ""), set("net_admin,sys_admin"), "it may be a mere try");
         assert_eq!(chosen(&[load], ""), set("net_admin"));
+    }
+
+    #[test]
+    fn giving_up_the_groups_alone_is_not_becoming_another_user() {
+        let judged = |program: &str, calls: &[(&str, &str)]| {
+            let executable = format!("/usr/sbin/{program}");
+            let call = |(name, capability): &(&str, &str)| {
+                let seen = granted(capability, name, &["ns_capable_setid", "__do_sys_setgroups"]);
+                Observation { executable: executable.clone(), ..seen }
+            };
+            let seen: Vec<Observation> = calls.iter().map(call).collect();
+            let mut checks = class(&seen, &with_everything());
+            over_all(&mut checks, CapabilitySet::EMPTY);
+            checks.into_iter().find(|one| one.observation.system_call.as_deref() == Some("setgroups")).unwrap().class
+        };
+        let alone = [("setgroups", "setgid")];
+        let with_a_user = [("setgroups", "setgid"), ("setgid", "setgid"), ("setuid", "setuid")];
+        assert_eq!(judged("webfsd", &alone), Speculative);
+        assert_eq!(judged("webfsd", &with_a_user), Needed, "it becomes another user, or the one that it is");
+        assert_eq!(judged("setpriv", &alone), Needed, "it exists for that");
+        assert_eq!(judged("python3.11", &alone), Needed, "a script ends with an error");
     }
 
     #[test]

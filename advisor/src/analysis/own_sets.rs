@@ -1,7 +1,7 @@
 //! What programs look for in their own capability sets. The kernel makes no check there, so only what they did with the
 //! sets shows it, and for a few programs what their source says.
 
-use crate::analysis::call_sites::is_program;
+use crate::analysis::call_sites::{is_asked, is_program};
 use crate::analysis::classify::{Class, Classified};
 use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
 use crate::analysis::profile::{OwnSets, UseOfSets};
@@ -18,17 +18,47 @@ struct Known {
     why: &'static str,
 }
 
+/// A program whose source says that it ends without a capability in its own sets, if it is asked for something.
+struct Insists {
+    /// The names of the program's file.
+    programs: &'static [&'static str],
+    /// The capabilities.
+    capabilities: &'static [Capability],
+    /// The options by any of which it is asked.
+    options: &'static [&'static str],
+    /// What the program does, as a phrase for people.
+    why: &'static str,
+}
+
+/// Programs that look into their own sets and end if a capability is missing, before they use it.
+const END_WITHOUT: &[Insists] = &[
+    // dnsmasq, src/dnsmasq.c, main: need_cap_net_admin and need_cap_net_raw. A configuration file may ask for it too, which
+    // nobody sees here.
+    Insists {
+        programs: &["dnsmasq"],
+        capabilities: &[Capability::NET_ADMIN, Capability::NET_RAW],
+        options: &["-F", "--dhcp-range", "--dhcp-relay"],
+        why: "dnsmasq gives no addresses without it",
+    },
+    Insists {
+        programs: &["dnsmasq"],
+        capabilities: &[Capability::NET_ADMIN],
+        options: &["--conntrack", "--ipset", "--nftset"],
+        why: "dnsmasq ends without it, if it fills sets",
+    },
+];
+
 /// Programs that give up all that they hold, unless they hold this capability too.
 const KEEP_ONLY_WITH: &[Known] = &[
     // iproute2, lib/utils.c, drop_cap: for users other than root, unless cap_net_admin is inheritable. What the program
     // starts (ip netns exec, ip vrf exec) loses everything too.
     Known { programs: &["ip"], capability: Capability::NET_ADMIN, why: "without it, ip gives up all that it holds" },
-    // podman, pkg/rootless: for users other than root it makes a user namespace and goes on there, where what it holds counts
-    // for nothing, unless it holds cap_sys_admin.
+    // containers/storage, pkg/unshare/unshare_linux.go, HasCapSysAdmin: for users other than root, these start themselves again
+    // in a user namespace.
     Known {
-        programs: &["podman"],
+        programs: &["buildah", "podman"],
         capability: Capability::SYS_ADMIN,
-        why: "without it, podman gives up all that it holds",
+        why: "without it, the program makes a user namespace",
     },
 ];
 
@@ -72,34 +102,52 @@ fn kept_with(executable: &str) -> Option<&'static Known> {
     KEEP_ONLY_WITH.iter().find(|known| is_program(executable, known.programs))
 }
 
-/// Adds what a program needs in its sets in order to keep the rest. A program that uses nothing of what it holds does
-/// not need it.
-pub fn keep(classed: &mut Vec<Classified>, uses: &[OwnSets]) {
+/// Adds what a program needs in its sets in order to go on, or to keep the rest. A program that uses nothing of what it
+/// holds does not need to keep it. `command` says what it is asked for.
+pub fn keep(classed: &mut Vec<Classified>, uses: &[OwnSets], command: &[String]) {
     let readers = uses.iter().filter(|one| one.what == UseOfSets::Read);
     let readers: BTreeSet<&str> = readers.map(|one| one.executable.as_str()).collect();
     for executable in readers {
-        let Some(known) = kept_with(executable) else { continue };
-        let of_it = classed.iter().filter(|one| one.class.counts() && one.observation.executable == executable);
-        let of_it: Vec<&Observation> = of_it.map(|one| &one.observation).collect();
-        let Some(first) = of_it.first() else { continue };
-        if of_it.iter().any(|one| one.capability == known.capability) {
-            continue;
+        let insists = END_WITHOUT.iter().filter(|known| {
+            is_program(executable, known.programs) && is_asked(command, known.programs, known.options) == Some(true)
+        });
+        for known in insists {
+            let more = known.capabilities.iter().filter_map(|one| looked_for(classed, executable, *one, known.why));
+            let more: Vec<Classified> = more.collect();
+            classed.extend(more);
         }
-        let observation = Observation {
-            capability: known.capability,
-            verdict: Verdict::Granted,
-            options: None,
-            target: Target::Own,
-            credentials: Credentials::Own,
-            system_call: Some("capget".to_owned()),
-            argument: None,
-            call_site: Vec::new(),
-            times: 1,
-            ..(*first).clone()
-        };
-        let why = known.why.to_owned();
-        classed.push(Classified { observation, class: Class::Needed, why, instead: None, processes: 1 });
+        let Some(known) = kept_with(executable) else { continue };
+        if classed.iter().any(|one| one.class.counts() && one.observation.executable == executable) {
+            classed.extend(looked_for(classed, executable, known.capability, known.why));
+        }
     }
+}
+
+/// Returns a check that stands for what a program looked for in its own sets, unless the kernel asked it for the same.
+fn looked_for(
+    classed: &[Classified],
+    executable: &str,
+    capability: Capability,
+    why: &'static str,
+) -> Option<Classified> {
+    let mut of_it = classed.iter().filter(|one| one.observation.executable == executable);
+    let first = of_it.clone().next()?;
+    if of_it.any(|one| one.class.counts() && one.observation.capability == capability) {
+        return None;
+    }
+    let observation = Observation {
+        capability,
+        verdict: Verdict::Granted,
+        options: None,
+        target: Target::Own,
+        credentials: Credentials::Own,
+        system_call: Some("capget".to_owned()),
+        argument: None,
+        call_site: Vec::new(),
+        times: 1,
+        ..first.observation.clone()
+    };
+    Some(Classified { observation, class: Class::Needed, why: why.to_owned(), instead: None, processes: 1 })
 }
 
 /// The capability with the number 0.
@@ -210,7 +258,7 @@ mod tests {
         let own = |what| [OwnSets { executable: "/usr/bin/ip".to_owned(), what, named: CapabilitySet::EMPTY }];
         let with = |seen: Observation, uses: &[OwnSets]| {
             let mut classed = class(&[seen], &with_everything());
-            keep(&mut classed, uses);
+            keep(&mut classed, uses, &[]);
             needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
         };
         let by = |program: &str, seen: Observation| Observation { executable: format!("/usr/bin/{program}"), ..seen };
@@ -221,6 +269,28 @@ mod tests {
         assert_eq!(with(by("ip", mount), &own(UseOfSets::Asked)), set("sys_admin"), "as root it does not read them");
         let nothing = granted("sys_admin", "mmap", &["cap_vm_enough_memory"]);
         assert_eq!(with(by("ip", nothing), &read), CapabilitySet::EMPTY, "ip link show needs nothing");
+    }
+
+    #[test]
+    fn dnsmasq_ends_without_what_it_looks_for_if_the_options_ask_for_it() {
+        let with = |what, command: &str| {
+            let bind = granted("net_bind_service", "bind", &["__inet_bind"]);
+            let mut classed =
+                class(&[Observation { executable: "/usr/sbin/dnsmasq".into(), ..bind }], &with_everything());
+            let uses = [OwnSets { executable: "/usr/sbin/dnsmasq".to_owned(), what, named: CapabilitySet::EMPTY }];
+            let command: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            keep(&mut classed, &uses, &command);
+            needs::needed(classed.iter().map(|one| (one.class, one.observation.capability, one.instead)))
+        };
+        for (command, expected) in [
+            ("dnsmasq -d --dhcp-range=10.0.0.5,10.0.0.9", "net_bind_service,net_admin,net_raw"),
+            ("sh -c exec dnsmasq -d -F 10.0.0.5,10.0.0.9", "net_bind_service,net_admin,net_raw"),
+            ("dnsmasq -d --ipset=/example.org/one", "net_bind_service,net_admin"),
+            ("dnsmasq -d -p 53", "net_bind_service"),
+        ] {
+            assert_eq!(with(UseOfSets::Read, command), set(expected), "{command}");
+            assert_eq!(with(UseOfSets::Asked, command), set("net_bind_service"), "{command}");
+        }
     }
 
     #[test]

@@ -307,7 +307,7 @@ impl Learn {
         let command: Vec<String> = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         classify::by_options(&mut classed, &command);
         classify::over_all(&mut classed, granted.set);
-        own_sets::keep(&mut classed, &seen.own_sets);
+        own_sets::keep(&mut classed, &seen.own_sets, &command);
         let run = Run {
             id: String::new(),
             subject: None,
