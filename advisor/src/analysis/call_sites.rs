@@ -626,25 +626,42 @@ pub const SITES: &[Site] = &[
         why: "asked before the right to write is checked",
         ..ROW
     },
-    // What follows was refused to real programs, which went on. sed -i, vim and gzip give a copy its owner; tar, dpkg and
-    // logrotate stop if they cannot. cp -p goes on, but the owner is what it was asked for.
+    // What follows was refused to real programs, which went on. sed -i, vim and gzip give a copy its owner; tar, dpkg,
+    // logrotate and all that write the tables of accounts (shadow, lib/commonio.c, create_backup) stop if they cannot. cp -p goes on, but the owner is what it was asked for.
     Site {
         functions: &[&["sys_fchown", "ksys_fchown"]],
         capabilities: &[Capability::CHOWN],
         programs: Programs::Except(&[
             "bsdtar",
+            "chage",
+            "chfn",
+            "chgpasswd",
             "chown",
+            "chpasswd",
+            "chsh",
             "cp",
             "cpio",
             "crontab",
             "dpkg",
+            "gpasswd",
             "groupadd",
+            "groupdel",
+            "groupmems",
+            "groupmod",
+            "grpck",
+            "grpconv",
+            "grpunconv",
             "install",
             "logrotate",
             "mv",
+            "newusers",
             "passwd",
+            "pwck",
+            "pwconv",
+            "pwunconv",
             "tar",
             "useradd",
+            "userdel",
             "usermod",
         ]),
         why: "the owner of a copy: most programs leave it as it is",
@@ -678,12 +695,12 @@ pub const SITES: &[Site] = &[
         ..ROW
     },
     // kill(2): signal 0 asks whether a process exists, and a refusal answers that it does. `kill -0` is there for the
-    // answer, and scripts take a refusal for an absence.
+    // answer, and scripts take a refusal for an absence. So are pkill -0 and killall -0, which send other signals otherwise.
     Site {
         functions: &[&["check_kill_permission", "kill_ok_by_cred"]],
         capabilities: &[Capability::KILL],
         argument: Argument::Is(&[0]),
-        programs: Programs::Except(&["kill"]),
+        programs: Programs::Except(&["kill", "killall", "pkill", "skill"]),
         why: "signal 0 only asks whether a process exists",
         ..ROW
     },
@@ -734,7 +751,7 @@ pub const SITES: &[Site] = &[
     Site {
         functions: &[&["set_one_prio", "can_nice"]],
         capabilities: &[Capability::SYS_NICE],
-        programs: Programs::Except(&["chrt", "clockdiff", "nice", "renice", "schedtool", "start-stop-daemon"]),
+        programs: Programs::Except(&["chpst", "chrt", "clockdiff", "nice", "renice", "schedtool", "start-stop-daemon"]),
         why: "a better priority: most programs run without it",
         ..ROW
     },
@@ -758,7 +775,16 @@ pub const SITES: &[Site] = &[
     Site {
         functions: &[&["do_prlimit"]],
         capabilities: &[Capability::SYS_RESOURCE],
-        programs: Programs::Except(&["bpfman", "bpfman-rpc", "ecapture", "prlimit", "tracee"]),
+        programs: Programs::Except(&[
+            "bpfman",
+            "bpfman-rpc",
+            "chpst",
+            "ecapture",
+            "prlimit",
+            "s6-softlimit",
+            "softlimit",
+            "tracee",
+        ]),
         why: "a higher limit: most programs run without it",
         ..ROW
     },
@@ -818,8 +844,8 @@ pub const SITES: &[Site] = &[
         functions: &[&["proc_fd_permission"]],
         capabilities: &[Capability::DAC_READ_SEARCH, Capability::DAC_OVERRIDE],
         programs: Programs::Except(&[
-            "bpftool", "cat", "criu", "find", "fuser", "ls", "lsfd", "lsof", "nethogs", "netstat", "readlink",
-            "realpath", "ss", "stat",
+            "bpftool", "cat", "cp", "criu", "dd", "find", "fuser", "head", "ls", "lsfd", "lsof", "nethogs", "netstat",
+            "readlink", "realpath", "ss", "stat", "tail", "tee", "tree", "wc",
         ]),
         why: "asked before it is seen that the folder is its own",
         ..ROW
@@ -926,11 +952,11 @@ pub const SITES: &[Site] = &[
         ..ROW
     },
     // atop, various.c, regainrootprivs: between two samples it would like to be root again, which it is only if its file is
-    // setuid root.
+    // setuid root. So would ettercap where it changes the settings of a device.
     Site {
         functions: &[&["__sys_setresuid", "sys_setresuid"]],
         capabilities: &[Capability::SETUID],
-        programs: Programs::Only(&["atop", "atopsar"]),
+        programs: Programs::Only(&["atop", "atopsar", "ettercap"]),
         why: "being root again, without which the program goes on",
         ..ROW
     },
@@ -1514,6 +1540,28 @@ fn words_after<'c>(command: &'c [String], programs: &[&str]) -> Option<impl Iter
     Some(words)
 }
 
+/// Whether a command names a niceness below 0 after the program that asks for it, as `nice -n -5` and `--nice=-5` do. Who
+/// names one wants it, whatever the program is.
+pub fn names_better_priority(command: &[String], executable: &str) -> bool {
+    let name = executable.rsplit('/').next().unwrap_or(executable);
+    let is_negative = |text: &str| text.strip_prefix('-').is_some_and(number);
+    let mut words = command.iter().flat_map(|word| word.split_whitespace());
+    if !words.any(|word| word.rsplit('/').next() == Some(name)) {
+        return false;
+    }
+    let mut after_option = false;
+    words.any(|word| {
+        let value = word.strip_prefix("--").map_or_else(
+            // The value of an option of one letter may follow at once.
+            || word.strip_prefix('-').and_then(|rest| rest.get(1..)),
+            |option| option.split_once('=').map(|(_, value)| value),
+        );
+        let found = value.is_some_and(is_negative) || (after_option && is_negative(word));
+        after_option = word.starts_with('-') && !is_negative(word);
+        found
+    })
+}
+
 /// Whether a word of a command is this option, with its value or without. What begins with a colon stands at the end of a value.
 fn is_option(word: &str, option: &str) -> bool {
     let attached =
@@ -1560,6 +1608,18 @@ fn is_one_of(function: &str, names: &[&str]) -> bool {
 /// Returns the row that applies to a check on this kernel. `given` decides each condition on the run.
 pub fn site(observation: &Observation, kernel: KernelVersion, given: impl Fn(Given) -> bool) -> Option<&'static Site> {
     SITES.iter().find(|site| site.fits(observation, kernel) && given(site.given))
+}
+
+/// Returns the row about a script that applies to a check of its interpreter: one that names the script as a program which goes
+/// on.
+pub fn site_of_script(observation: &Observation, script: &str, kernel: KernelVersion) -> Option<&'static Site> {
+    let by_name = Observation { executable: script.to_owned(), ..observation.clone() };
+    SITES.iter().find(|site| {
+        matches!(site.programs, Programs::Only(_))
+            && site.meaning == Meaning::Speculative
+            && site.given == Given::Any
+            && site.fits(&by_name, kernel)
+    })
 }
 
 impl Site {
@@ -1671,6 +1731,23 @@ mod tests {
             ("ps", "sh|-c|ps ax && grep e", Some(false)),
         ] {
             assert_eq!(asked(program, command), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_niceness_below_0_is_the_value_of_an_option() {
+        for (command, expected) in [
+            ("tool|-n|-5|true", true),
+            ("tool|-n-5|true", true),
+            ("tool|--nice=-10", true),
+            ("sh|-c|exec tool --nice -10", true),
+            ("tool|-n|5", false),
+            ("tool|-5|file", false),
+            ("tool|-p|80", false),
+            ("nice|-n|-5|other", false),
+        ] {
+            let words: Vec<String> = command.split('|').map(str::to_owned).collect();
+            assert_eq!(names_better_priority(&words, "/usr/bin/tool"), expected, "{command}");
         }
     }
 

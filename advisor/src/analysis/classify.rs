@@ -126,6 +126,31 @@ pub fn by_options(checks: &mut [Classified], command: &[String]) {
             _ => {}
         }
     }
+    let only_likes_to = |check: &&mut Classified| {
+        let seen = &check.observation;
+        check.class == Class::Speculative
+            && seen.verdict == Verdict::Granted
+            && seen.capability == Capability::SYS_NICE
+            && seen.call_site.iter().any(|function| ["set_one_prio", "can_nice"].contains(&call_sites::plain(function)))
+            && call_sites::names_better_priority(command, &seen.executable)
+    };
+    for check in checks.iter_mut().filter(only_likes_to) {
+        (check.class, check.why, _) = plain(&check.observation);
+    }
+}
+
+/// Judges what an interpreter did for a script that is the command. The executable is the interpreter's, of which nothing is
+/// known, but a script may be one of the programs whose conduct is known.
+pub fn by_script(checks: &mut [Classified], script: &str, kernel: KernelVersion) {
+    let of_an_interpreter = |check: &&mut Classified| {
+        check.class.counts() && call_sites::is_program(&check.observation.executable, call_sites::INTERPRETERS)
+    };
+    for check in checks.iter_mut().filter(of_an_interpreter) {
+        if let Some(site) = call_sites::site_of_script(&check.observation, script, kernel) {
+            check.class = Class::Speculative;
+            check.why = site.why.to_owned();
+        }
+    }
 }
 
 /// Judges what shows only over all processes of a run. `granted` is what the policy grants.
@@ -441,6 +466,33 @@ pub mod tests {
         assert_eq!(chosen(&[load.clone(), uprobe.clone()], "sys_admin"), set("sys_admin"));
         assert_eq!(chosen(&[load.clone(), uprobe], ""), set("net_admin,sys_admin"), "it may be a mere try");
         assert_eq!(chosen(&[load], ""), set("net_admin"));
+    }
+
+    #[test]
+    fn a_better_priority_that_the_command_names_is_needed() {
+        let judged = |command: &[&str]| {
+            let seen = granted("sys_nice", "setpriority", &["can_nice", "set_one_prio"]);
+            let mut checks = class(&[seen], &with_everything());
+            by_options(&mut checks, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+            checks[0].class
+        };
+        assert_eq!(judged(&["tool"]), Speculative);
+        assert_eq!(judged(&["tool", "--nice=-5"]), Needed);
+    }
+
+    #[test]
+    fn a_script_is_known_by_its_own_name() {
+        let judged = |script: &str, executable: &str| {
+            let seen = granted("sys_ptrace", "readlink", &["__ptrace_may_access", "proc_pid_readlink"]);
+            let run = with_everything();
+            let mut checks = class(&[Observation { executable: executable.to_owned(), ..seen }], &run);
+            by_script(&mut checks, script, run.kernel);
+            checks[0].class
+        };
+        assert_eq!(judged("/usr/bin/inxi", "/usr/bin/perl"), Speculative);
+        assert_eq!(judged("/usr/bin/glances", "/usr/bin/python3.11"), Speculative);
+        assert_eq!(judged("/srv/tool", "/usr/bin/perl"), Needed, "nothing is known of it");
+        assert_eq!(judged("/usr/bin/inxi", "/usr/bin/lsof"), Needed, "another program that it starts");
     }
 
     #[test]

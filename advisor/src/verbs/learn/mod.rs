@@ -305,6 +305,9 @@ impl Learn {
         let mut classed = classify::class_all(seen.counted.processes(), &facts);
         setuid_programs::set_apart(&mut classed, tool, user);
         let command: Vec<String> = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        if tool.is_script {
+            classify::by_script(&mut classed, &tool.found.to_string_lossy(), facts.kernel);
+        }
         classify::by_options(&mut classed, &command);
         classify::over_all(&mut classed, granted.set);
         own_sets::keep(&mut classed, &seen.own_sets, &command);
