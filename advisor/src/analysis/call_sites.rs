@@ -249,6 +249,7 @@ const REAL_TIME: &[&str] = &[
     "sigwaittest",
     "signaltest",
     "ssdd",
+    "start-stop-daemon",
     "stress-ng",
     "svsematest",
     "tuna",
@@ -775,16 +776,7 @@ pub const SITES: &[Site] = &[
     Site {
         functions: &[&["do_prlimit"]],
         capabilities: &[Capability::SYS_RESOURCE],
-        programs: Programs::Except(&[
-            "bpfman",
-            "bpfman-rpc",
-            "chpst",
-            "ecapture",
-            "prlimit",
-            "s6-softlimit",
-            "softlimit",
-            "tracee",
-        ]),
+        programs: Programs::Except(&["bpfman", "bpfman-rpc", "ecapture", "prlimit", "tracee"]),
         why: "a higher limit: most programs run without it",
         ..ROW
     },
