@@ -288,7 +288,7 @@ fn dmesg_changes_the_log_with_its_capability_whatever_reading_takes() {
     let mut open = new();
     open.sysctls.insert("kernel.dmesg_restrict".into(), Some("0\n".into()));
     grants("dmesg", &open, "-w", "");
-    for changes in ["-C", "-c", "-n 4", "--console-off"] {
+    for changes in ["-C", "-c", "-n 4", "--console-off", "-Tc", "-tn 4"] {
         grants("dmesg", &open, changes, "syslog");
     }
 }
@@ -297,6 +297,7 @@ fn dmesg_changes_the_log_with_its_capability_whatever_reading_takes() {
 fn netsniff_and_trafgen_get_beside_net_raw_what_their_options_and_the_kernel_take() {
     grants("netsniff-ng", &new(), "-i eth0", "net_raw,net_admin");
     grants("netsniff-ng", &new(), "-M -i eth0", "net_raw");
+    grants("netsniff-ng", &new(), "-sM -i eth0", "net_raw");
     grants("netsniff-ng", &new(), "-i eth0 --no-promisc", "net_raw");
     grants("netsniff-ng", &new(), "-M -i eth0 -o seen.pcap", "net_raw,sys_nice");
     grants("trafgen", &new(), "-o eth0 -i packet.cfg", "net_raw");
@@ -310,6 +311,7 @@ fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
     for (name, arguments, granted) in [
         ("auditctl", "-l", "audit_control"),
         ("auditctl", "-s", "audit_control"),
+        ("auditctl", "-s -i", "audit_control"),
         ("auditctl", "-lD", ""),
         ("auditctl", "-l -w /etc/passwd", ""),
         ("auditctl", "-D", ""),
@@ -319,6 +321,7 @@ fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
         ("dmsetup", "create table", ""),
         ("nvme", "smart-log /dev/nvme0", nvme),
         ("nvme", "get-feature /dev/nvme0 -f 7", nvme),
+        ("nvme", "primary-ctrl-caps /dev/nvme0", nvme),
         ("nvme", "set-feature /dev/nvme0 -f 7", ""),
         ("nvme", "format /dev/nvme0", ""),
         ("btrfs", "subvolume list /mnt", "sys_admin"),
@@ -329,6 +332,13 @@ fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
         ("btrfs", "sub list /mnt", ""),
         ("btrfs", "filesystem usage /mnt", "sys_admin"),
         ("btrfs", "filesystem resize 1g usage", ""),
+        ("btrfs", "filesystem balance usage", ""),
+        ("btrfs", "--format text subvolume show /mnt", "sys_admin"),
+        ("btrfs", "device stats -c /mnt", "sys_admin"),
+        ("btrfs", "device stats -cz /mnt", ""),
+        ("btrfs", "device remove 1 stats", ""),
+        ("btrfs", "qgroup show /mnt", "sys_admin"),
+        ("btrfs", "qgroup destroy show /mnt", ""),
         ("blktrace", "-d /dev/sda -o -", "dac_read_search"),
         ("blktrace", "-I /etc/shadow", ""),
         ("blktrace", "--inp=/etc/shadow", ""),
@@ -336,6 +346,7 @@ fn tools_that_only_look_get_nothing_for_an_argument_that_changes_something() {
         ("cryptsetup", "open /dev/sda1 name", ""),
         ("hwclock", "--show", "dac_read_search"),
         ("hwclock", "-w", "dac_read_search,sys_time"),
+        ("hwclock", "-uw --noadjfile", "dac_read_search,sys_time"),
         ("fuser", "-v /mnt", "dac_read_search,sys_ptrace"),
         ("fuser", "-vk /mnt", "dac_read_search,sys_ptrace,kill"),
     ] {
