@@ -592,6 +592,24 @@ fn a_caller_whose_real_and_effective_ids_differ_is_refused() {
     }
 }
 
+/// A member can make a file that gives its group to whoever executes it, and the file outlives the membership.
+#[test]
+fn a_file_of_a_member_that_gives_the_group_to_others_makes_nobody_a_member() {
+    let policy = Policy::witness("cap_net_raw", "");
+    let folder = Folder::new();
+    let file = folder.copy("/usr/bin/python3", "python3");
+    assert!(root(&["sh", "-c", &format!("chown {MEMBER}:capwrap {file} && chmod 2755 {file}")]).run().ok());
+    let settle = "import os, sys; g = os.getegid(); os.setresgid(g, g, g); os.execv(sys.argv[1], sys.argv[1:])";
+    let with_group = |user_name: &str, words: &[&str]| {
+        user(user_name, &[&[file.as_str(), "-I", "-S", "-c", settle], words].concat()).run()
+    };
+    let group = done(&root(&["sh", "-c", "getent group capwrap | cut -d: -f3"]).run()).to_owned();
+    assert_eq!(with_group(STRANGER, &["/usr/bin/id", "-rg"]).stdout, group);
+    with_group(STRANGER, &[CAPWRAP, &policy.name]).refused(&["may not run", "group capwrap"]);
+    // To a member it gives nothing new, and takes nothing away.
+    assert_eq!(with_group(MEMBER, &[CAPWRAP, &policy.name]).witness().sets(), [mask("net_raw"); 4]);
+}
+
 #[test]
 fn a_user_name_that_looks_like_a_path_reads_no_other_policy() {
     for name in [

@@ -19,7 +19,7 @@ fn after(prepare: fn(), policy: &Policy) -> Run {
     // SAFETY: `prepare` and the others make system calls alone.
     unsafe {
         command.pre_exec(move || {
-            if libc::setgroups(0, std::ptr::null()) != 0 || libc::setgid(gid) != 0 || libc::setuid(uid) != 0 {
+            if libc::setgroups(1, &raw const gid) != 0 || libc::setgid(gid) != 0 || libc::setuid(uid) != 0 {
                 return Err(std::io::Error::last_os_error());
             }
             prepare();

@@ -169,7 +169,13 @@ fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts, now: i64) -> Re
     if let Some(user) = allow.users.iter().find(|user| local.uid(user) == Some(caller.uid)) {
         return Ok(AllowedBy::User(user.clone()));
     }
-    let is_member = |gid: u32| gid == caller.gid || caller.groups.contains(&gid);
+    let account = accounts::account(&local.passwd, caller.uid);
+    // Whoever executes a file that is set-group-ID for a group can make it their real one (setresgid(2)). A member can make
+    // such a file for anybody, and it outlives the membership. Nobody gets a supplementary group so: login(1), newgrp(1),
+    // sudo -g and systemd set the real group as one too. Of an account that is not in the local file nobody knows the first
+    // group.
+    let is_first = |gid: u32| account.as_ref().is_none_or(|account| account.gid == gid);
+    let is_member = |gid: u32| caller.groups.contains(&gid) || (gid == caller.gid && is_first(gid));
     if let Some(group) = allow.groups.iter().find(|group| local.gid(group).is_some_and(is_member)) {
         return Ok(AllowedBy::Group(group.clone()));
     }
@@ -178,7 +184,7 @@ fn ground(allow: &Allow, caller: &Caller, local: &LocalAccounts, now: i64) -> Re
         let ended = || Denial::Ended { at: longest.written.clone() };
         return longest.left(now).map(|left| AllowedBy::Temporary { entry: longest.clone(), left }).ok_or_else(ended);
     }
-    let name = accounts::account(&local.passwd, caller.uid).map(|account| account.name);
+    let name = account.map(|account| account.name);
     let joined_since = allow.groups.iter().find(|group| {
         name.zip(local.gid(group)).is_some_and(|(name, gid)| accounts::lists_member(&local.group, gid, name))
     });
@@ -232,6 +238,19 @@ mod tests {
         assert!(asks(&allow(&[], &["capwrap"]), &caller(1001, &[997])).is_err());
         assert!(asks(&allow(&["alice"], &[]), &caller(1001, &[])).is_err());
         assert_eq!(asks(&allow(&[], &["other"]), &caller(0, &[])), Ok(AllowedBy::Root));
+    }
+
+    #[test]
+    fn a_real_group_that_a_file_could_have_given_is_no_membership() {
+        let listed = allow(&[], &["capwrap"]);
+        let with_real = |uid: u32, groups: &[u32]| asks(&listed, &Caller { gid: 998, ..caller(uid, groups) });
+        assert!(with_real(1000, &[]).is_err());
+        assert!(with_real(1000, &[998]).is_ok());
+        // Nobody knows the first group of this one.
+        assert!(with_real(1001, &[]).is_ok());
+        let first = LocalAccounts { passwd: "alice:x:1000:998::/home/alice:/bin/sh\n".into(), ..local() };
+        let alice = Caller { gid: 998, ..caller(1000, &[]) };
+        assert!(authorise(&listed, &alice, &first, 1000, None).is_ok());
     }
 
     #[test]
