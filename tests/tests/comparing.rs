@@ -395,3 +395,16 @@ fn two_policies_differ_where_their_scopes_of_a_shared_capability_do() {
     let (_, stated) = scopes(&whole, &packet);
     assert_eq!(stated.unwrap()[0], "cap_net_raw without a scope");
 }
+
+#[test]
+fn a_file_in_the_working_directory_does_not_stand_for_a_policy_of_its_name() {
+    let policy = Policy::witness("cap_net_raw,cap_kill", "");
+    let folder = Folder::new();
+    let other = Policy::witness("cap_net_raw", "");
+    fs::copy(format!("{POLICIES}/{}.toml", other.name), folder.path(&policy.name)).unwrap();
+    let both = |a: &str| capwrap(&["diff", "--json", a, "cap_net_raw,cap_kill"]).dir(&folder.0).run();
+    let object: Value = serde_json::from_str(&both(&policy.name).stdout).unwrap();
+    assert_eq!((object["a"]["kind"].as_str(), object["different"].as_bool()), (Some("policy"), Some(false)));
+    let object: Value = serde_json::from_str(&both(&format!("./{}", policy.name)).stdout).unwrap();
+    assert_eq!(object["different"].as_bool(), Some(true), "{object}");
+}

@@ -51,6 +51,11 @@ pub fn find(name: &str) -> Result<PathBuf> {
     ))
 }
 
+/// Whether a word is the name of a policy that is enabled, disabled or shipped.
+pub fn is_there(word: &str) -> bool {
+    policy::is_name(word) && !is_path(word) && places(word).iter().any(|place| place.exists())
+}
+
 /// Returns where the policy of this name may lie, in the order in which it is looked up: enabled, disabled, shipped.
 pub fn places(name: &str) -> [PathBuf; 3] {
     [enabled::path(name), disabled(name), templates().join(format!("{name}.toml"))]

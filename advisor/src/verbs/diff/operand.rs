@@ -72,6 +72,10 @@ fn meant(word: &str, asked: &Asked<'_>) -> Result<Side> {
     if let Some(unit) = systemd::find::name_of(word).map(systemd::find::load).transpose()?.flatten() {
         return of_unit(word, &unit);
     }
+    // Whoever can write in the working directory must not decide what a policy's name means.
+    if policy_lookup::is_there(word) {
+        return of_policy(&policy_lookup::load(word)?.policy, asked);
+    }
     if let Some(side) = of_file(Path::new(word)) {
         return Ok(side);
     }
