@@ -1,4 +1,4 @@
-//! What is known about the places in the kernel that check capabilities, as data in four tables.
+//! What is known about the places in the kernel that check capabilities, as data in five tables.
 //!
 //! A row of [`SITES`] states that a check means less than it seems to. A check that fits no row counts in full.
 //! Functions have the names that kallsyms gives them. Several names in one group are the same place in different
