@@ -256,7 +256,8 @@ const REAL_TIME: &[&str] = &[
     "uclampset",
 ];
 
-/// Programs that go through all processes of the machine and are content with what everybody may see of them.
+/// Programs that go through all processes of the machine and are content with what everybody may see of them. userdel and
+/// usermod look whether a process has the user (shadow, lib/user_busy.c).
 pub const PROCESS_LISTS: &[&str] = &[
     "atop",
     "btm",
@@ -289,6 +290,8 @@ pub const PROCESS_LISTS: &[&str] = &[
     "systemd-cgtop",
     "systemd-detect-virt",
     "top",
+    "userdel",
+    "usermod",
     "w",
     "whowatch",
 ];
