@@ -271,6 +271,7 @@ pub const PROCESS_LISTS: &[&str] = &[
     "killall",
     "killall5",
     "lslocks",
+    "monit",
     "neofetch",
     "nmon",
     "pgrep",
@@ -981,7 +982,6 @@ pub const SITES: &[Site] = &[
             "lsfd",
             "lsns",
             "lsof",
-            "monit",
             "nsenter",
             "pidofproc",
             "realpath",
@@ -1384,6 +1384,16 @@ pub const ASKED: &[Asked] = &[
         options: Options::Words(&["-rt", "-realtime"]),
         why: "real time for sound, which plays without it",
     },
+    // dpkg, utils/start-stop-daemon.c, pid_is_exec: it looks whether the program runs already, and takes a refusal for no. Who
+    // wants to end it or to know about it wants the answer.
+    Asked {
+        programs: &["start-stop-daemon"],
+        run_by: &[],
+        functions: &["proc_pid_readlink", "proc_pid_get_link"],
+        capabilities: &[Capability::SYS_PTRACE],
+        options: Options::Words(&["-K", "--stop", "-T", "--status"]),
+        why: "whether it runs already: a refusal is taken for no",
+    },
     // procps, ps: the environment of processes is what is asked for.
     Asked {
         programs: &["ps"],
@@ -1724,6 +1734,8 @@ mod tests {
             ("ps", "sh|-c|ps ax; echo", Some(false)),
             ("ps", "sh|-c|ps axe; true", Some(true)),
             ("ps", "sh|-c|ps ax && grep e", Some(false)),
+            ("start-stop-daemon", "start-stop-daemon|--start|--exec|/usr/bin/id", Some(false)),
+            ("start-stop-daemon", "start-stop-daemon|--stop|--exec|/usr/bin/id", Some(true)),
         ] {
             assert_eq!(asked(program, command), expected, "{command}");
         }
