@@ -1,5 +1,6 @@
 //! Decides what each observed check means. It is pure: the same observations give the same classes.
 
+use crate::analysis::asked_options;
 use crate::analysis::call_sites;
 use crate::analysis::call_sites::{EITHER_OR, Given, Meaning};
 use crate::analysis::observation::count;
@@ -116,7 +117,7 @@ pub fn class_many(processes: impl Iterator<Item = (Vec<Observation>, u64)>, run:
 /// Judges what means more or less by what the command asks for.
 pub fn by_options(checks: &mut [Classified], command: &[String]) {
     for check in checks.iter_mut().filter(|check| check.observation.verdict == Verdict::Granted) {
-        let Some(row) = call_sites::ASKED.iter().find(|row| row.fits(&check.observation)) else { continue };
+        let Some(row) = asked_options::ASKED.iter().find(|row| row.fits(&check.observation)) else { continue };
         match row.is_asked(command) {
             Some(true) if check.class == Class::Speculative => (check.class, check.why, _) = plain(&check.observation),
             Some(false) if check.class.counts() => {
@@ -132,7 +133,7 @@ pub fn by_options(checks: &mut [Classified], command: &[String]) {
             && seen.verdict == Verdict::Granted
             && seen.capability == Capability::SYS_NICE
             && seen.call_site.iter().any(|function| ["set_one_prio", "can_nice"].contains(&call_sites::plain(function)))
-            && call_sites::names_better_priority(command, &seen.executable)
+            && asked_options::names_better_priority(command, &seen.executable)
     };
     for check in checks.iter_mut().filter(only_likes_to) {
         (check.class, check.why, _) = plain(&check.observation);

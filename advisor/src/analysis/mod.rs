@@ -3,6 +3,7 @@
 pub mod access_list;
 pub mod adoption;
 pub mod allowed_warnings;
+pub mod asked_options;
 pub mod call_sites;
 pub mod capability_risk;
 pub mod check_options;

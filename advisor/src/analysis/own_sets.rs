@@ -1,7 +1,8 @@
 //! What programs look for in their own capability sets. The kernel makes no check there, so only what they did with the
 //! sets shows it, and for a few programs what their source says.
 
-use crate::analysis::call_sites::{is_asked, is_program};
+use crate::analysis::asked_options::is_asked;
+use crate::analysis::call_sites::is_program;
 use crate::analysis::classify::{Class, Classified};
 use crate::analysis::observation::{Credentials, Observation, Target, Verdict};
 use crate::analysis::profile::{OwnSets, UseOfSets};
