@@ -1,9 +1,10 @@
 //! Finds the nearest known name for a misspelt one.
 
 /// Returns the name of `known` that is closest to `given`, if it is close enough to be the intended
-/// one: at most a third of its letters, or one of them, are inserted, removed, replaced or swapped with a neighbour.
+/// one: about a third of its letters at most, or one of them, is inserted, removed, replaced or swapped with a neighbour.
 pub fn name<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = |name: &str| (name.len().max(given.len()) / 3).max(1);
+    // A third, rounded to the nearest number.
+    let allowed = |name: &str| ((name.len().max(given.len()) + 1) / 3).max(1);
     known
         .into_iter()
         // Each letter that only the longer name has is one edit.
@@ -49,6 +50,7 @@ mod tests {
         assert_eq!(name("capabilities", known), None);
         assert_eq!(name("all", ["kill", "bpf", "mac_admin"]), None);
         assert_eq!(name("bp", ["kill", "bpf"]), Some("bpf"));
+        assert_eq!(name("childs", ["deliver", "children", "bounding"]), Some("children"));
         assert_eq!(name(&"x".repeat(70_000), known), None);
     }
 }
