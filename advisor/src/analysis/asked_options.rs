@@ -226,9 +226,15 @@ fn words_after<'c>(command: &'c [String], programs: &[&str]) -> Option<impl Iter
     Some(words)
 }
 
-/// Whether a command names a niceness below 0 after the program that asks for it, as `nice -n -5` and `--nice=-5` do. Who
-/// names one wants it, whatever the program is.
-pub fn names_better_priority(command: &[String], executable: &str) -> bool {
+/// Whether a check is for a niceness below 0 that the command names. Who names one wants it, whatever the program is.
+pub fn is_wanted_priority(observation: &Observation, command: &[String]) -> bool {
+    observation.capability == Capability::SYS_NICE
+        && observation.call_site.iter().any(|function| is_one_of(function, &["set_one_prio", "can_nice"]))
+        && names_better_priority(command, &observation.executable)
+}
+
+/// Whether a command names a niceness below 0 after the program that asks for it, as `nice -n -5` and `--nice=-5` do.
+fn names_better_priority(command: &[String], executable: &str) -> bool {
     let name = executable.rsplit('/').next().unwrap_or(executable);
     let is_negative = |text: &str| text.strip_prefix('-').is_some_and(number);
     let mut words = command.iter().flat_map(|word| word.split_whitespace());

@@ -117,26 +117,20 @@ pub fn class_many(processes: impl Iterator<Item = (Vec<Observation>, u64)>, run:
 /// Judges what means more or less by what the command asks for.
 pub fn by_options(checks: &mut [Classified], command: &[String]) {
     for check in checks.iter_mut().filter(|check| check.observation.verdict == Verdict::Granted) {
-        let Some(row) = asked_options::ASKED.iter().find(|row| row.fits(&check.observation)) else { continue };
-        match row.is_asked(command) {
-            Some(true) if check.class == Class::Speculative => (check.class, check.why, _) = plain(&check.observation),
-            Some(false) if check.class.counts() => {
+        let seen = &check.observation;
+        let row = asked_options::ASKED.iter().find(|row| row.fits(seen));
+        let is_asked = match row {
+            Some(row) => row.is_asked(command),
+            None => asked_options::is_wanted_priority(seen, command).then_some(true),
+        };
+        match (is_asked, row) {
+            (Some(true), _) if check.class == Class::Speculative => (check.class, check.why, _) = plain(seen),
+            (Some(false), Some(row)) if check.class.counts() => {
                 check.class = Class::Speculative;
                 check.why = row.why.to_owned();
             }
             _ => {}
         }
-    }
-    let only_likes_to = |check: &&mut Classified| {
-        let seen = &check.observation;
-        check.class == Class::Speculative
-            && seen.verdict == Verdict::Granted
-            && seen.capability == Capability::SYS_NICE
-            && seen.call_site.iter().any(|function| ["set_one_prio", "can_nice"].contains(&call_sites::plain(function)))
-            && asked_options::names_better_priority(command, &seen.executable)
-    };
-    for check in checks.iter_mut().filter(only_likes_to) {
-        (check.class, check.why, _) = plain(&check.observation);
     }
 }
 
