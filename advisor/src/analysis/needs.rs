@@ -129,13 +129,15 @@ impl std::error::Error for Inconclusive {}
 impl Inconclusive {
     /// Returns what may be done about it.
     pub fn advice(&self) -> Option<&'static str> {
-        // A preemptible kernel skips a program on a CPU where it interrupted the same one (kernel/bpf/trampoline.c:
-        // __bpf_prog_enter_recur), and does not say of which process.
-        let is_skipped = |counters: &[(String, u64)]| counters.iter().all(|(name, _)| name == SKIPPED);
-        matches!(self, Self::Lost(counters) if is_skipped(counters)).then_some(
-            "the kernel skips it where it interrupted it for another process, and does not say for which; learn once more, or \
-             with --minimize, which proves what it finds",
-        )
+        match self {
+            // A preemptible kernel skips a program on a CPU where it interrupted the same one (kernel/bpf/trampoline.c:
+            // __bpf_prog_enter_recur), and does not say of which process.
+            Self::Lost(counters) if counters.iter().all(|(name, _)| name == SKIPPED) => Some(
+                "the kernel skips it where it interrupted it for another process, and does not say for which; learn once \
+                 more, or with --minimize, which proves what it finds",
+            ),
+            _ => None,
+        }
     }
 }
 

@@ -588,8 +588,9 @@ impl Learned {
     ) -> Self {
         let looks = own_sets::looks(&run.own_sets, run.held);
         // What further runs proved does not rest on what was counted.
-        let lost = if run.proven().is_some() { BTreeMap::new() } else { run.lost.clone() };
-        let needs = needs::decide(classed, granted.set, run.processes, &lost)
+        let nothing = BTreeMap::new();
+        let lost = if run.proven().is_some() { &nothing } else { &run.lost };
+        let needs = needs::decide(classed, granted.set, run.processes, lost)
             .map(|needs| needs.looking(looks.named, looks.readers))
             .map(|needs| match run.proven() {
                 Some(proof) => needs.proven(proof.kept, proof.removed),
